@@ -1,0 +1,82 @@
+import { basename, dirname, join } from 'node:path';
+import type { FileSystem } from './file-system.js';
+
+/** Makes the entries of a directory durable (creations, renames, removals). */
+export async function syncDirectory(fs: FileSystem, path: string): Promise<void> {
+  const handle = await fs.open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Flushes one existing file, through a descriptor of its own. */
+export async function syncFile(fs: FileSystem, path: string): Promise<void> {
+  const handle = await fs.open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Creates a directory (and parents), each new entry durable before this resolves. */
+export async function makeDirectoryDurably(fs: FileSystem, path: string): Promise<void> {
+  const first = await fs.mkdir(path, { recursive: true });
+  if (first === undefined) return;
+  const top = dirname(first);
+  for (let at = path; ; at = dirname(at)) {
+    await syncDirectory(fs, dirname(at));
+    if (dirname(at) === top || dirname(at) === at) return;
+  }
+}
+
+/**
+ * Replaces a file atomically and durably: temporary name, fsync, rename, fsync of the directory. After a
+ * crash the file has its old or its new content, never a mixture; a leftover ends in `.tmp`.
+ */
+export async function writeFileDurably(
+  fs: FileSystem,
+  path: string,
+  data: string | Uint8Array,
+): Promise<void> {
+  const temporary = `${path}.tmp`;
+  const handle = await fs.open(temporary, 'w');
+  try {
+    await handle.writeFile(data);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await fs.rename(temporary, path);
+  await syncDirectory(fs, dirname(path));
+}
+
+/**
+ * Moves a file or directory into the trash folder, both directories durable; whoever wins the rename did
+ * it. Returns the new path, or undefined when it was already gone.
+ */
+export async function moveToTrash(fs: FileSystem, path: string, trash: string): Promise<string | undefined> {
+  const target = join(trash, basename(path));
+  await fs.rm(target, { recursive: true, force: true });
+  try {
+    await fs.rename(path, target);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  await syncDirectory(fs, dirname(path));
+  await syncDirectory(fs, trash);
+  return target;
+}
+
+/** The file's content, or undefined where it does not exist. */
+export async function readFileIfPresent(fs: FileSystem, path: string): Promise<Buffer | undefined> {
+  try {
+    return await fs.readFile(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

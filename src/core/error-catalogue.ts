@@ -1,0 +1,157 @@
+interface CatalogueEntry {
+  /** Whether the same call can succeed later without anyone changing its input. */
+  readonly retryable: boolean;
+  readonly meaning: string;
+  readonly remedy: string;
+}
+
+/** Every error code of the product. docs/errors.md is generated from this table. */
+export const errorCatalogue = {
+  INTERNAL: {
+    retryable: false,
+    meaning: 'Holdfast broke one of its own rules.',
+    remedy: 'Report it with the log.',
+  },
+  CONFIG_INVALID: {
+    retryable: false,
+    meaning: 'Options or the configuration file hold values that are not allowed; all are listed.',
+    remedy: 'Correct the listed parameters; docs/parameters.md says what is allowed.',
+  },
+  DATA_FOLDER_BUSY: {
+    retryable: true,
+    meaning: 'Another process holds this role (recorder or sync) on the data folder.',
+    remedy: 'Stop the other process, or use another data folder.',
+  },
+  DATA_FOLDER_UNUSABLE: {
+    retryable: true,
+    meaning: 'The data folder cannot be created, read or written.',
+    remedy: 'Check the path, its permissions and that the disk is mounted read-write.',
+  },
+  DISK_FULL: {
+    retryable: true,
+    meaning: 'The disk (or quota) has no room for what must be written.',
+    remedy: 'Free space or let sync upload; recording resumes by itself.',
+  },
+  SEGMENT_ID_INVALID: {
+    retryable: false,
+    meaning: 'A name that should be a segment id is none.',
+    remedy: 'Do not rename files inside the data folder.',
+  },
+  WAL_CLOSED: {
+    retryable: false,
+    meaning: 'The WAL was used after it was closed.',
+    remedy: 'Report it with the log.',
+  },
+  WAL_WRITE_FAILED: {
+    retryable: true,
+    meaning: 'A commit could not be made durable. The segment is closed and a new one is opened.',
+    remedy: 'See the cause (disk full, read-only, I/O error).',
+  },
+  WAL_CORRUPT: {
+    retryable: false,
+    meaning: 'A WAL segment holds bytes that fail their checksum, chain or format.',
+    remedy: 'Readable records were salvaged; the segment is kept in quarantine/ with a report.',
+  },
+  MANIFEST_INVALID: {
+    retryable: false,
+    meaning: 'A manifest does not parse, or a field is missing or of the wrong type.',
+    remedy: 'Run `holdfast verify`; the segment itself may be intact.',
+  },
+  SEGMENT_CORRUPT: {
+    retryable: false,
+    meaning: 'A sealed segment does not match its manifest (size, SHA-256, CRC or counts).',
+    remedy: 'Keep both files; fetch the verified copy from the store if there is one.',
+  },
+  MCAP_UNREADABLE: {
+    retryable: false,
+    meaning: 'An MCAP is truncated or corrupt, or uses an unknown compression.',
+    remedy: 'What can be read is read; the message says how much could not be.',
+  },
+  SEAL_FAILED: {
+    retryable: true,
+    meaning: 'A WAL segment could not be turned into MCAP. It stays in the WAL and is tried again.',
+    remedy: 'See the cause.',
+  },
+  SOURCE_UNKNOWN: {
+    retryable: false,
+    meaning: 'No source understands this URI.',
+    remedy: 'Use sim:, mcap:PATH or foxglove:ws://host:port.',
+  },
+  SOURCE_UNREADABLE: {
+    retryable: false,
+    meaning: 'A source cannot be opened or its format is not understood.',
+    remedy: 'Check the path or address.',
+  },
+  SOURCE_DISCONNECTED: {
+    retryable: true,
+    meaning: 'The connection to a source was lost.',
+    remedy: 'It reconnects by itself.',
+  },
+  SCHEMA_MISSING: {
+    retryable: false,
+    meaning: 'A channel has no schema, so its payload can be recorded but not decoded.',
+    remedy: 'Provide the definition at the source.',
+  },
+  STORE_UNKNOWN: {
+    retryable: false,
+    meaning: 'No store understands this URI.',
+    remedy: 'Use dir:PATH or s3://bucket/prefix.',
+  },
+  STORE_OFFLINE: {
+    retryable: true,
+    meaning: 'The store cannot be reached, or its id object is absent (an unmounted disk).',
+    remedy: 'It is tried again with backoff; nothing local is evicted meanwhile.',
+  },
+  STORE_MISMATCH: {
+    retryable: false,
+    meaning: 'The store carries another id than the one this data folder knows.',
+    remedy: 'Point the URI at the right store, or accept the new one explicitly.',
+  },
+  STORE_ACCESS_DENIED: {
+    retryable: false,
+    meaning: 'The store refuses the credentials or the permission.',
+    remedy: 'Check the AWS credential chain and the bucket policy.',
+  },
+  STORE_NOT_FOUND: {
+    retryable: false,
+    meaning: 'The bucket or folder does not exist.',
+    remedy: 'Create it; Holdfast creates prefixes, never buckets.',
+  },
+  STORE_BUSY: {
+    retryable: true,
+    meaning: 'The store asks to slow down (429, 503 SlowDown) or had an internal error (500).',
+    remedy: 'It is tried again with backoff.',
+  },
+  STORE_REJECTED: {
+    retryable: false,
+    meaning: 'The store refuses this request for good (400, invalid key, entity too large).',
+    remedy: 'The segment is parked with an alarm; others go on.',
+  },
+  OBJECT_EXISTS: {
+    retryable: false,
+    meaning: 'A conditional write found an object at the key (412).',
+    remedy: 'Its bytes are compared; equal bytes count as done.',
+  },
+  OBJECT_MISSING: {
+    retryable: false,
+    meaning: 'No object at this key.',
+    remedy: 'Run `holdfast verify --store`.',
+  },
+  OBJECT_CONFLICT: {
+    retryable: true,
+    meaning: 'A concurrent conditional write won (409).',
+    remedy: 'The upload starts over.',
+  },
+  OBJECT_CORRUPT: {
+    retryable: true,
+    meaning: 'The object in the store does not have the checksum of the local file.',
+    remedy: 'It is uploaded again; the local copy stays.',
+  },
+  UPLOAD_UNKNOWN: {
+    retryable: true,
+    meaning: 'The store no longer knows this multipart upload (NoSuchUpload).',
+    remedy: 'The object is compared; if it is not there, the upload starts over.',
+  },
+} as const satisfies Record<string, CatalogueEntry>;
+
+export type ErrorCode = keyof typeof errorCatalogue;

@@ -1,0 +1,19 @@
+/** Where a recording was made. Written into every manifest and MCAP. */
+export interface Identity {
+  /** 32 hex digits, made once per data folder. */
+  readonly dataFolderId: string;
+  /** SHA-256-derived from /etc/machine-id (never the raw value), 32 hex digits; empty where unknown. */
+  readonly machineId: string;
+  /** /proc/sys/kernel/random/boot_id; empty where unknown. */
+  readonly bootId: string;
+  /** 32 hex digits, made at each start of the recorder. */
+  readonly sessionId: string;
+  readonly hostname: string;
+}
+
+/** Randomness, injected: `size` random bytes. */
+export type RandomBytes = (size: number) => Uint8Array;
+
+export function randomHex(random: RandomBytes, bytes: number): string {
+  return Buffer.from(random(bytes)).toString('hex');
+}

@@ -1,0 +1,34 @@
+import { createHash } from 'node:crypto';
+
+/** Longest encoded name in bytes: leaves room in a 255-byte file name and a 1,024-byte key. */
+export const ENCODED_NAME_MAX_BYTES = 120;
+const HASHED_PREFIX_BYTES = 80;
+
+/**
+ * Encodes any name injectively into `[A-Za-z0-9_.-]`, `%XX` and `~`, fit for a file name and an object key:
+ * it can never leave its folder (`/` and a leading `.` are escaped). Names that would exceed
+ * {@link ENCODED_NAME_MAX_BYTES} keep a readable prefix, then `~` and 32 hex digits of their SHA-256.
+ */
+export function encodeName(name: string): string {
+  if (name === '') return '~';
+  const encoded = percentEncode(name);
+  if (encoded.length <= ENCODED_NAME_MAX_BYTES) return encoded;
+  const digest = createHash('sha256').update(encoded).digest('hex').slice(0, 32);
+  const prefix = encoded.slice(0, HASHED_PREFIX_BYTES).replace(/%[0-9A-F]?$/, '');
+  return `${prefix}~${digest}`;
+}
+
+function percentEncode(name: string): string {
+  let encoded = '';
+  for (const byte of Buffer.from(escapeLoneSurrogates(name), 'utf8')) {
+    const char = String.fromCharCode(byte);
+    const plain = /[A-Za-z0-9_-]/.test(char) || (char === '.' && encoded !== '');
+    encoded += plain ? char : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  }
+  return encoded;
+}
+
+// UTF-8 folds every lone surrogate into U+FFFD, which would not be injective.
+function escapeLoneSurrogates(name: string): string {
+  return name.replace(/\p{Surrogate}/gu, (unit) => `\u{10FFFF}${unit.charCodeAt(0).toString(16)}`);
+}
