@@ -1,0 +1,119 @@
+import type { GapReason } from './gap.js';
+
+/**
+ * What the recorder says about itself. Rates are over the last second; times are decimal nanoseconds since
+ * the Unix epoch, so that the object is plain JSON.
+ */
+export interface RecorderStatus {
+  readonly role: 'recorder';
+  readonly version: string;
+  readonly pid: number;
+  readonly state: 'recovering' | 'recording' | 'paused' | 'draining' | 'stalled' | 'stopped';
+  /** Why it is stalled, in words (`disk full`, ...). */
+  readonly stalledReason?: string;
+  readonly sessionId: string;
+  readonly dataFolder: string;
+  readonly startedAt: string;
+  readonly sources: readonly { readonly uri: string; readonly state: string; readonly detail?: string }[];
+  readonly totals: {
+    readonly received: number;
+    readonly receivedBytes: number;
+    readonly durable: number;
+    readonly durableBytes: number;
+    readonly dropped: number;
+    readonly droppedByReason: Readonly<Partial<Record<GapReason, number>>>;
+  };
+  readonly rates: {
+    readonly messagesPerS: number;
+    readonly bytesPerS: number;
+  };
+  /** Received and not yet durable: what a kill at this moment loses. */
+  readonly lossWindow: {
+    readonly ms: number;
+    readonly messages: number;
+    readonly bytes: number;
+    /** Largest since the start. */
+    readonly maxMs: number;
+  };
+  readonly commits: {
+    readonly count: number;
+    readonly p50Ms: number;
+    readonly p99Ms: number;
+    readonly failed: number;
+  };
+  readonly queue: { readonly bytes: number; readonly maxBytes: number; readonly messages: number };
+  readonly wal: {
+    readonly openSegment?: string;
+    readonly openBytes: number;
+    readonly segmentMaxBytes: number;
+    readonly segmentAgeMs: number;
+    /** Closed segments that still wait to be sealed. */
+    readonly waiting: number;
+  };
+  readonly sealed: { readonly segments: number; readonly bytes: number; readonly lastSealedAt?: string };
+  readonly disk: {
+    readonly freeBytes: number;
+    readonly totalBytes: number;
+    readonly evictedSegments: number;
+  };
+  readonly robots: readonly RobotStatus[];
+}
+
+export interface RobotStatus {
+  readonly robot: string;
+  readonly channels: number;
+  readonly received: number;
+  readonly durable: number;
+  readonly dropped: number;
+  readonly bytesPerS: number;
+  readonly messagesPerS: number;
+}
+
+export type LinkState = 'unknown' | 'online' | 'offline';
+
+/** What sync says about itself; mirrors `holdfast/msg/SyncStatus`. */
+export interface SyncStatus {
+  readonly role: 'sync';
+  readonly version: string;
+  readonly pid: number;
+  readonly dataFolder: string;
+  readonly store: string;
+  readonly storeId?: string;
+  readonly startedAt: string;
+  readonly isSyncing: boolean;
+  readonly link: LinkState;
+  readonly linkSince: string;
+  readonly lastSyncAt?: string;
+  readonly uploadErrors: number;
+  readonly lastError?: string;
+  readonly nextRetryInMs?: number;
+  readonly segments: {
+    readonly pending: number;
+    readonly verified: number;
+    readonly parked: number;
+  };
+  readonly bytes: {
+    readonly pending: number;
+    readonly verified: number;
+    /** Part bytes that had to be sent a second time, since the start of this process. */
+    readonly resent: number;
+  };
+  /** Uploads continued from parts an earlier process had sent, since the start of this process. */
+  readonly resumedUploads: number;
+  readonly current?: {
+    readonly segment: string;
+    readonly robot: string;
+    readonly bytes: number;
+    readonly progress: number;
+  };
+  readonly oldestUnsyncedAt?: string;
+  readonly transferBytesPerS: number;
+  readonly etaMs?: number;
+  /** Segments the store refused for good, with the reason. */
+  readonly alarms: readonly {
+    readonly segment: string;
+    readonly robot: string;
+    readonly code: string;
+    readonly message: string;
+  }[];
+}
