@@ -1,0 +1,57 @@
+import type { Channel, Message, Priority, QueuePolicy } from '../core/message.js';
+
+/** How one channel is queued; compiled once, when the channel appears. */
+export interface ChannelRule {
+  readonly priority: Priority;
+  readonly policy: QueuePolicy;
+  /** Payload bytes this channel may hold in memory before `policy` acts. */
+  readonly queueMaxBytes: number;
+}
+
+/** The messages of one channel that wait for a batch: a deque, bounded in bytes by its owner. */
+export class ChannelQueue {
+  readonly channel: Channel;
+  readonly rule: ChannelRule;
+  bytes = 0;
+  /** Turns in the owner's line that belong to messages dropped since; reused or skipped. */
+  staleTurns = 0;
+  /** Payload bytes and messages this channel was ever handed, and lost to its policy. */
+  received = 0;
+  receivedBytes = 0;
+  dropped = 0;
+  /** Source number of the last message received; 0: none yet. */
+  lastSourceSequence = 0;
+
+  private items: (Message | undefined)[] = [];
+  private head = 0;
+
+  constructor(channel: Channel, rule: ChannelRule) {
+    this.channel = channel;
+    this.rule = rule;
+  }
+
+  get length(): number {
+    return this.items.length - this.head;
+  }
+
+  push(message: Message): void {
+    this.items.push(message);
+    this.bytes += message.data.byteLength;
+  }
+
+  /** The oldest message; only called when there is one. */
+  shift(): Message {
+    const message = this.items[this.head] as Message;
+    this.items[this.head++] = undefined;
+    this.bytes -= message.data.byteLength;
+    // Compacting only when half is gone keeps shift() O(1) on average.
+    if (this.head === this.items.length) {
+      this.items.length = 0;
+      this.head = 0;
+    } else if (this.head > 1024 && this.head * 2 > this.items.length) {
+      this.items = this.items.slice(this.head);
+      this.head = 0;
+    }
+    return message;
+  }
+}

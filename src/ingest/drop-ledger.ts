@@ -1,0 +1,99 @@
+import type { Gap, GapReason } from '../core/gap.js';
+import type { Channel, Message } from '../core/message.js';
+import { randomHex, type RandomBytes } from '../core/identity.js';
+
+interface OpenGap {
+  reason: GapReason;
+  channel: Channel;
+  count: number;
+  bytes: number;
+  firstTime: bigint;
+  lastTime: bigint;
+  firstSourceSequence: number | undefined;
+  lastSourceSequence: number | undefined;
+}
+
+/**
+ * Counts what was dropped until the next commit takes it along: one open gap per channel and reason, so
+ * a flood costs one record per commit and not one per message.
+ */
+export class DropLedger {
+  private readonly open = new Map<Channel, Map<GapReason, OpenGap>>();
+  private readonly ready: Gap[] = [];
+  private readonly totals = new Map<GapReason, number>();
+
+  constructor(private readonly random: RandomBytes) {}
+
+  get pending(): boolean {
+    return this.open.size > 0 || this.ready.length > 0;
+  }
+
+  /** Messages dropped since the start, by reason. */
+  droppedByReason(): Partial<Record<GapReason, number>> {
+    return Object.fromEntries(this.totals);
+  }
+
+  drop(message: Message, reason: GapReason): void {
+    this.totals.set(reason, (this.totals.get(reason) ?? 0) + 1);
+    const gap = this.openGap(message, reason);
+    gap.count++;
+    gap.bytes += message.data.byteLength;
+    if (message.receivedAt < gap.firstTime) gap.firstTime = message.receivedAt;
+    if (message.receivedAt > gap.lastTime) gap.lastTime = message.receivedAt;
+    const sequence = message.sourceSequence;
+    if (sequence === undefined) return;
+    if (gap.firstSourceSequence === undefined || sequence < gap.firstSourceSequence) {
+      gap.firstSourceSequence = sequence;
+    }
+    if (gap.lastSourceSequence === undefined || sequence > gap.lastSourceSequence) {
+      gap.lastSourceSequence = sequence;
+    }
+  }
+
+  /** Takes in a gap that is not a drop of ours: a source's, or one found at recovery. */
+  add(gap: Omit<Gap, 'id'> & { readonly id?: string }): void {
+    this.ready.push({ ...gap, id: gap.id ?? randomHex(this.random, 16) });
+  }
+
+  /** Everything gathered so far, to be written with the next commit. */
+  take(): Gap[] {
+    const gaps = this.ready.splice(0);
+    for (const reasons of this.open.values()) {
+      for (const gap of reasons.values()) gaps.push(this.close(gap));
+    }
+    this.open.clear();
+    return gaps;
+  }
+
+  private openGap(message: Message, reason: GapReason): OpenGap {
+    let reasons = this.open.get(message.channel);
+    if (!reasons) this.open.set(message.channel, (reasons = new Map<GapReason, OpenGap>()));
+    let gap = reasons.get(reason);
+    if (!gap) {
+      gap = {
+        reason,
+        channel: message.channel,
+        count: 0,
+        bytes: 0,
+        firstTime: message.receivedAt,
+        lastTime: message.receivedAt,
+        firstSourceSequence: undefined,
+        lastSourceSequence: undefined,
+      };
+      reasons.set(reason, gap);
+    }
+    return gap;
+  }
+
+  private close(gap: OpenGap): Gap {
+    const { channel, firstSourceSequence, lastSourceSequence, ...rest } = gap;
+    return {
+      ...rest,
+      id: randomHex(this.random, 16),
+      robot: channel.robot,
+      topic: channel.topic,
+      ...(firstSourceSequence === undefined ? {} : { firstSourceSequence }),
+      ...(lastSourceSequence === undefined ? {} : { lastSourceSequence }),
+    };
+  }
+}

@@ -1,0 +1,145 @@
+import { Observable, type OperatorFunction } from 'rxjs';
+import type { Clock } from '../core/clock.js';
+import type { Message } from '../core/message.js';
+import type { SourceGap } from '../core/source.js';
+import type { Batch, BatchLimits } from './batch.js';
+import type { DropLedger } from './drop-ledger.js';
+import type { IngestBuffer } from './ingest-buffer.js';
+
+export interface GroupCommitOptions {
+  readonly buffer: IngestBuffer;
+  readonly drops: DropLedger;
+  readonly limits: BatchLimits;
+  readonly clock: Clock;
+  /** Writes one batch; called again only after it has settled. A rejection ends the stream. */
+  readonly commit: (batch: Batch) => Promise<void>;
+}
+
+/**
+ * Adaptive group commit: while one commit is in flight the next batch fills in the bounded buffer, so the
+ * batch size follows the speed of the disk. Emits every committed batch. On completion of the input the
+ * rest is committed first. RxJS has no backpressure: this operator is where Observables end, and the
+ * buffer's policies are what happens when the disk is slower than the input.
+ */
+export function groupCommit(options: GroupCommitOptions): OperatorFunction<Message | SourceGap, Batch> {
+  return (input) =>
+    new Observable<Batch>((subscriber) => {
+      const committer = new GroupCommitter(options, {
+        committed: (batch) => subscriber.next(batch),
+        failed: (error) => subscriber.error(error),
+        drained: () => subscriber.complete(),
+      });
+      const subscription = input.subscribe({
+        next: (event) => committer.push(event),
+        error: (error) => subscriber.error(error),
+        complete: () => committer.end(),
+      });
+      return () => {
+        subscription.unsubscribe();
+        committer.stop();
+      };
+    });
+}
+
+interface Listener {
+  committed(batch: Batch): void;
+  failed(error: unknown): void;
+  drained(): void;
+}
+
+class GroupCommitter {
+  private timer: NodeJS.Timeout | undefined;
+  private busy = false;
+  private ended = false;
+  private stopped = false;
+  /** Monotonic time since which the buffer has held something; undefined: it is empty. */
+  private oldestAt: bigint | undefined;
+
+  constructor(
+    private readonly options: GroupCommitOptions,
+    private readonly listener: Listener,
+  ) {}
+
+  push(event: Message | SourceGap): void {
+    const { buffer, drops, limits, clock } = this.options;
+    if (event.kind === 'message') buffer.push(event);
+    else drops.add(event.gap);
+    if (this.oldestAt === undefined) {
+      this.oldestAt = clock.monotonic();
+      this.timer ??= setTimeout(() => this.onAge(), limits.maxAgeMs);
+    }
+    if (!this.busy && (buffer.bytes >= limits.maxBytes || buffer.messages >= limits.maxCount)) this.start();
+  }
+
+  end(): void {
+    this.ended = true;
+    if (!this.busy) this.start();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+  }
+
+  private onAge(): void {
+    this.timer = undefined;
+    if (!this.busy) this.start();
+  }
+
+  private start(): void {
+    this.busy = true;
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.run().catch((error: unknown) => this.listener.failed(error));
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopped) {
+      const batch = this.takeBatch();
+      if (!batch) break;
+      await this.options.commit(batch);
+      this.listener.committed(batch);
+      if (!this.ended && !this.isDue()) break;
+    }
+    this.busy = false;
+    if (this.stopped) return;
+    if (this.ended) {
+      if (this.options.buffer.messages === 0 && !this.options.drops.pending) this.listener.drained();
+      else this.start();
+    } else if (this.oldestAt !== undefined) {
+      this.timer ??= setTimeout(() => this.onAge(), this.ageLeftMs());
+    }
+  }
+
+  private isDue(): boolean {
+    const { buffer, limits } = this.options;
+    if (this.oldestAt === undefined) return false;
+    return buffer.bytes >= limits.maxBytes || buffer.messages >= limits.maxCount || this.ageLeftMs() <= 0;
+  }
+
+  private ageLeftMs(): number {
+    if (this.oldestAt === undefined) return this.options.limits.maxAgeMs;
+    return this.options.limits.maxAgeMs - Number(this.options.clock.monotonic() - this.oldestAt) / 1e6;
+  }
+
+  private takeBatch(): Batch | undefined {
+    const { buffer, drops, limits, clock } = this.options;
+    const messages: Message[] = [];
+    let bytes = 0;
+    while (messages.length < limits.maxCount && bytes < limits.maxBytes) {
+      const message = buffer.shift();
+      if (!message) break;
+      messages.push(message);
+      bytes += message.data.byteLength;
+    }
+    const gaps = drops.take();
+    if (messages.length === 0 && gaps.length === 0) {
+      this.oldestAt = undefined;
+      return undefined;
+    }
+    const oldestAt = this.oldestAt ?? clock.monotonic();
+    // What stays behind may be as old as what was taken; claiming so keeps the loss window honest.
+    if (buffer.messages === 0) this.oldestAt = undefined;
+    return { messages, gaps, bytes, oldestAt };
+  }
+}

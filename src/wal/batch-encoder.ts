@@ -1,0 +1,76 @@
+import { crc32 } from 'node:zlib';
+import type { Message } from '../core/message.js';
+import { encodeBatch, type BatchColumns, type BatchLink, type EncodedBatch } from './batch-codec.js';
+
+/** Payloads up to this many bytes are copied together: one large write beats thousands of small vectors. */
+const COPY_BELOW_BYTES = 16 * 1024;
+
+/**
+ * Turns messages into one encoded batch. `channelIdOf` gives the id of a message's channel within the
+ * segment. Times before 1970 are clamped to 0, since MCAP's are unsigned.
+ */
+export function encodeMessages(
+  messages: readonly Message[],
+  channelIdOf: (message: Message) => number,
+  firstSequence: number,
+  previous: BatchLink,
+  carried = false,
+): EncodedBatch {
+  const count = messages.length;
+  const columns = {
+    channelIds: new Uint32Array(count),
+    receivedAt: new BigUint64Array(count),
+    publishedAt: new BigUint64Array(count),
+    lengths: new Uint32Array(count),
+    crcs: new Uint32Array(count),
+    sourceSequences: null as Float64Array | null,
+    publishers: null as (string | null)[] | null,
+  };
+  for (let i = 0; i < count; i++) {
+    const message = messages[i] as Message;
+    const { data } = message;
+    columns.channelIds[i] = channelIdOf(message);
+    columns.receivedAt[i] = message.receivedAt < 0n ? 0n : message.receivedAt;
+    columns.publishedAt[i] = message.publishedAt < 0n ? 0n : message.publishedAt;
+    columns.lengths[i] = data.byteLength;
+    columns.crcs[i] = crc32(data);
+    if (message.sourceSequence !== undefined) {
+      columns.sourceSequences ??= new Float64Array(count).fill(-1);
+      columns.sourceSequences[i] = message.sourceSequence;
+    }
+    if (message.publisher !== undefined) {
+      columns.publishers ??= new Array<string | null>(count).fill(null);
+      columns.publishers[i] = message.publisher;
+    }
+  }
+  const { pieces, bytes } = gather(messages, columns);
+  return encodeBatch(columns, pieces, bytes, firstSequence, previous, carried);
+}
+
+/** The payloads in order: runs of small ones copied into one buffer, large ones by reference. */
+function gather(messages: readonly Message[], columns: BatchColumns): { pieces: Uint8Array[]; bytes: number } {
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for (let i = 0; i < messages.length; ) {
+    const length = columns.lengths[i] as number;
+    if (length >= COPY_BELOW_BYTES) {
+      pieces.push((messages[i] as Message).data);
+      bytes += length;
+      i++;
+      continue;
+    }
+    let end = i;
+    let run = 0;
+    while (end < messages.length && (columns.lengths[end] as number) < COPY_BELOW_BYTES) {
+      run += columns.lengths[end++] as number;
+    }
+    const slab = Buffer.allocUnsafe(run);
+    for (let at = 0; i < end; i++) {
+      slab.set((messages[i] as Message).data, at);
+      at += columns.lengths[i] as number;
+    }
+    pieces.push(slab);
+    bytes += run;
+  }
+  return { pieces, bytes };
+}

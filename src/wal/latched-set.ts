@@ -1,0 +1,64 @@
+import type { Message } from '../core/message.js';
+import { channelKey } from '../core/message.js';
+import { latchedDepth } from './latched-depth.js';
+import { TfStaticMerge } from './tf-static-merge.js';
+
+const TF_TYPES = new Set(['tf2_msgs/msg/TFMessage', 'tf2_msgs/TFMessage']);
+
+interface Kept {
+  messages: Message[];
+  depth: number;
+  merge: TfStaticMerge | undefined;
+}
+
+/**
+ * The latched messages a new segment must begin with so that it stands alone: per channel the last `depth`
+ * distinct payloads (the sum of what its publishers offer), `/tf_static` merged per child frame. Bounded in
+ * bytes: over the limit a channel's newest payloads are not carried, and {@link overflowed} counts it.
+ */
+export class LatchedSet {
+  bytes = 0;
+  overflowed = 0;
+  private readonly kept = new Map<string, Kept>();
+
+  constructor(private readonly maxBytes: number) {}
+
+  /** Takes in a message of a latched channel. */
+  add(message: Message): void {
+    const key = channelKey(message.channel);
+    let kept = this.kept.get(key);
+    if (!kept) {
+      const isTf = TF_TYPES.has(message.channel.schema.name) && message.channel.encoding === 'cdr';
+      kept = {
+        messages: [],
+        depth: latchedDepth(message.channel.metadata['offered_qos_profiles']),
+        merge: isTf ? new TfStaticMerge() : undefined,
+      };
+      this.kept.set(key, kept);
+    }
+    const before = sizeOf(kept.messages);
+    const next = kept.merge?.add(message) ?? appendDistinct(kept.messages, message, kept.depth);
+    const after = sizeOf(next);
+    if (this.bytes - before + after > this.maxBytes) {
+      this.overflowed++;
+      return;
+    }
+    kept.messages = next;
+    this.bytes += after - before;
+  }
+
+  /** Everything to be carried, in no particular order of channels. */
+  messages(): Message[] {
+    return [...this.kept.values()].flatMap((kept) => kept.messages);
+  }
+}
+
+function appendDistinct(messages: readonly Message[], message: Message, depth: number): Message[] {
+  const same = (other: Message): boolean =>
+    Buffer.compare(other.data, message.data) === 0 && other.publisher === message.publisher;
+  return [...messages.filter((other) => !same(other)), message].slice(-depth);
+}
+
+function sizeOf(messages: readonly Message[]): number {
+  return messages.reduce((sum, message) => sum + message.data.byteLength, 0);
+}

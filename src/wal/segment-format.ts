@@ -1,0 +1,144 @@
+import { Packr } from 'msgpackr';
+import { HoldfastError } from '../core/errors.js';
+import type { Gap } from '../core/gap.js';
+import type { Identity } from '../core/identity.js';
+import type { Channel, Priority } from '../core/message.js';
+import type { SegmentId } from '../core/segment-id.js';
+import type { BatchLink } from './batch-codec.js';
+
+/*
+ * The entries of one WAL segment, as keys of its LevelDB. They are read in the order they were written.
+ *
+ *   m                       SegmentMeta, in the first write
+ *   t                       a batch of carried messages, in the first write
+ *   c + channel id (u32 BE) a channel, in the write of the first batch that refers to it
+ *   b + sequence (u64 BE)   a batch, by its first record's sequence
+ *   g + gap id              a gap, in the write of the batch that found it
+ *   k + time (u64 BE)       a clock step
+ *   s                       nothing: a synced write behind unsynced ones
+ *   e                       SegmentEnd: the recorder ended this segment itself
+ *
+ * A batch's value is its bytes behind a 0, or a reference into the file `blob` behind a 1.
+ */
+
+export const SEGMENT_FORMAT_VERSION = 1;
+export const BLOB_FILE = 'blob';
+
+export interface SegmentMeta {
+  readonly version: number;
+  readonly id: SegmentId;
+  readonly number: number;
+  readonly firstSequence: number;
+  readonly identity: Identity;
+  /** Decimal nanoseconds since the Unix epoch. */
+  readonly startedAt: string;
+  readonly softwareVersion: string;
+}
+
+export interface SegmentChannel extends Channel {
+  readonly priority: Priority;
+}
+
+export interface SegmentEnd {
+  /** Sequence of the last record, or the one before the first where there is none. */
+  readonly lastSequence: number;
+  readonly records: number;
+  readonly link: BatchLink;
+}
+
+export interface ClockStep {
+  /** Decimal nanoseconds since the Unix epoch, after the step. */
+  readonly at: string;
+  readonly stepNs: string;
+}
+
+export interface BlobReference {
+  readonly offset: number;
+  readonly bytes: number;
+  /** The batch's own CRC, so that other bytes at that place are noticed. */
+  readonly crc: number;
+}
+
+const packr = new Packr({ useRecords: false, int64AsType: 'bigint' } as ConstructorParameters<typeof Packr>[0]);
+
+export const pack = (value: unknown): Buffer => packr.pack(value);
+
+/** Unpacks a value of the WAL. Throws `WAL_CORRUPT` naming the entry. */
+export function unpack<T>(value: Buffer, entry: string): T {
+  try {
+    return packr.unpack(value) as T;
+  } catch (cause) {
+    throw new HoldfastError('WAL_CORRUPT', `WAL entry ${entry} does not parse`, { cause });
+  }
+}
+
+const LETTER = { meta: 'm', carried: 't', channel: 'c', batch: 'b', gap: 'g', clock: 'k', sync: 's', end: 'e' } as const;
+export type EntryKind = keyof typeof LETTER;
+const KIND = Object.fromEntries(Object.entries(LETTER).map(([kind, letter]) => [letter, kind])) as Record<
+  string,
+  EntryKind
+>;
+
+export function plainKey(kind: 'meta' | 'carried' | 'sync' | 'end'): Buffer {
+  return Buffer.from(LETTER[kind], 'latin1');
+}
+
+export function channelEntryKey(channelId: number): Buffer {
+  const key = Buffer.alloc(5, LETTER.channel, 'latin1');
+  key.writeUInt32BE(channelId, 1);
+  return key;
+}
+
+export function batchKey(firstSequence: number): Buffer {
+  return numberedKey('batch', BigInt(firstSequence));
+}
+
+export function clockKey(at: bigint): Buffer {
+  return numberedKey('clock', at < 0n ? 0n : at);
+}
+
+function numberedKey(kind: 'batch' | 'clock', number: bigint): Buffer {
+  const key = Buffer.alloc(9, LETTER[kind], 'latin1');
+  key.writeBigUInt64BE(number, 1);
+  return key;
+}
+
+export function gapKey(gap: Gap): Buffer {
+  return Buffer.from(LETTER.gap + gap.id, 'utf8');
+}
+
+/** What kind of entry a key names; undefined for none of ours. */
+export function entryKind(key: Buffer): EntryKind | undefined {
+  return KIND[String.fromCharCode(key[0] ?? 0)];
+}
+
+const INLINE = 0;
+const IN_BLOB = 1;
+
+export function inlineValue(head: Buffer, payloads: readonly Uint8Array[]): Buffer {
+  return Buffer.concat([Buffer.of(INLINE), head, ...payloads]);
+}
+
+export function blobValue(reference: BlobReference): Buffer {
+  const value = Buffer.alloc(21);
+  value.writeUInt8(IN_BLOB, 0);
+  value.writeBigUInt64BE(BigInt(reference.offset), 1);
+  value.writeBigUInt64BE(BigInt(reference.bytes), 9);
+  value.writeUInt32BE(reference.crc, 17);
+  return value;
+}
+
+/** The bytes of an inline batch, or the reference of one in the blob file. Throws `WAL_CORRUPT`. */
+export function parseBatchValue(value: Buffer): { inline: Buffer } | { reference: BlobReference } {
+  if (value[0] === INLINE) return { inline: value.subarray(1) };
+  if (value[0] === IN_BLOB && value.length === 21) {
+    return {
+      reference: {
+        offset: Number(value.readBigUInt64BE(1)),
+        bytes: Number(value.readBigUInt64BE(9)),
+        crc: value.readUInt32BE(17),
+      },
+    };
+  }
+  throw new HoldfastError('WAL_CORRUPT', `batch value of form ${value[0]} and ${value.length} bytes is unknown`);
+}

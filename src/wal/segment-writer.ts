@@ -1,0 +1,240 @@
+import { dirname, join } from 'node:path';
+import { ClassicLevel } from 'classic-level';
+import { makeDirectoryDurably, syncDirectory, syncFile } from '../core/durable-files.js';
+import { HoldfastError } from '../core/errors.js';
+import type { FileHandle, FileSystem } from '../core/file-system.js';
+import type { Gap } from '../core/gap.js';
+import { chainStart, type BatchLink, type EncodedBatch } from './batch-codec.js';
+import {
+  BLOB_FILE,
+  batchKey,
+  blobValue,
+  channelEntryKey,
+  clockKey,
+  gapKey,
+  inlineValue,
+  pack,
+  plainKey,
+  type ClockStep,
+  type SegmentChannel,
+  type SegmentEnd,
+  type SegmentMeta,
+} from './segment-format.js';
+
+/**
+ * Batches up to this size lie in LevelDB, larger ones in the blob file. Measured: at 64 KiB one LevelDB put
+ * is as fast as a blob append plus its fsync; at 256 KiB the blob is 4 times faster.
+ */
+export const INLINE_MAX_BYTES = 64 * 1024;
+/** Inline bytes one segment may hold, since LevelDB keeps them in memory; then every batch goes to the blob. */
+const INLINE_TOTAL_BYTES = 8 * 1024 * 1024;
+/**
+ * LevelDB starts a new log (and leaves the old one unsynced) when its memory passes this. A segment stays
+ * far below: {@link INLINE_TOTAL_BYTES}, the metadata, and at most {@link LEVEL_MAX_BYTES} in all.
+ */
+const WRITE_BUFFER_BYTES = 64 * 1024 * 1024;
+/** The segment reports itself full here, whatever its payload. */
+const LEVEL_MAX_BYTES = 24 * 1024 * 1024;
+
+type Level = ClassicLevel<Buffer, Buffer>;
+type Put = { type: 'put'; key: Buffer; value: Buffer };
+
+/** What one commit writes beside its batch, all in the same atomic LevelDB write. */
+export interface CommitExtras {
+  readonly channels: readonly { readonly id: number; readonly channel: SegmentChannel }[];
+  readonly gaps: readonly Gap[];
+  readonly clockSteps: readonly ClockStep[];
+  /** Only with the first commit of a segment. */
+  readonly meta?: SegmentMeta;
+  readonly carried?: EncodedBatch;
+}
+
+/**
+ * Writes one WAL segment: one LevelDB directory with one log that never rotates, and one blob file. Created
+ * once, never opened a second time: reading is `SegmentReader`'s. After a failed write nothing more is
+ * written; the caller closes it and goes on in another segment.
+ */
+export class SegmentWriter {
+  bytes = 0;
+  records = 0;
+  private levelBytes = 0;
+  private inlineBytes = 0;
+  private blobBytes = 0;
+  private blobDirty = false;
+  private link: BatchLink = chainStart;
+  private failed: unknown;
+  private closed = false;
+
+  private constructor(
+    readonly directory: string,
+    private readonly level: Level,
+    private readonly blob: FileHandle,
+  ) {}
+
+  /**
+   * Creates the directory and makes every entry in it durable before the first acknowledgement can depend
+   * on it. Throws `DISK_FULL` or `WAL_WRITE_FAILED`.
+   */
+  static async create(fs: FileSystem, directory: string): Promise<SegmentWriter> {
+    await makeDirectoryDurably(fs, dirname(directory));
+    const level: Level = new ClassicLevel(directory, {
+      keyEncoding: 'buffer',
+      valueEncoding: 'buffer',
+      createIfMissing: true,
+      errorIfExists: true,
+      compression: false,
+      writeBufferSize: WRITE_BUFFER_BYTES,
+    });
+    await level.open();
+    let blob: FileHandle | undefined;
+    try {
+      blob = await fs.open(join(directory, BLOB_FILE), 'ax');
+      // LevelDB syncs neither its CURRENT nor the directory. Its LOCK is left alone: closing any
+      // descriptor of it would drop the lock.
+      for (const name of await fs.readdir(directory)) {
+        if (name !== 'LOCK') await syncFile(fs, join(directory, name));
+      }
+      await syncDirectory(fs, directory);
+      await syncDirectory(fs, dirname(directory));
+      return new SegmentWriter(directory, level, blob);
+    } catch (error) {
+      await blob?.close().catch(() => undefined);
+      await level.close().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** The chain's end: what the next batch must be encoded with. */
+  get lastLink(): BatchLink {
+    return this.link;
+  }
+
+  /** No further batch should go here, whatever the configured segment size. */
+  get full(): boolean {
+    return this.levelBytes >= LEVEL_MAX_BYTES;
+  }
+
+  /**
+   * Appends one commit; durable when it resolves with `sync`, else handed to the operating system. The batch
+   * may be empty of records (undefined) when only gaps are to be written.
+   */
+  async append(batch: EncodedBatch | undefined, extras: CommitExtras, sync: boolean): Promise<void> {
+    this.assertUsable();
+    try {
+      const puts: Put[] = [];
+      if (extras.meta) puts.push({ type: 'put', key: plainKey('meta'), value: pack(extras.meta) });
+      for (const { id, channel } of extras.channels) {
+        puts.push({ type: 'put', key: channelEntryKey(id), value: pack(channel) });
+      }
+      if (extras.carried) puts.push(await this.place(plainKey('carried'), extras.carried));
+      if (batch) puts.push(await this.place(batchKey(batch.link.firstSequence), batch));
+      for (const gap of extras.gaps) puts.push({ type: 'put', key: gapKey(gap), value: pack(gap) });
+      for (const step of extras.clockSteps) {
+        puts.push({ type: 'put', key: clockKey(BigInt(step.at)), value: pack(step) });
+      }
+      // Blob before reference, or a crash leaves a reference to bytes that never reached the disk.
+      if (sync) await this.syncBlob();
+      await this.put(puts, sync);
+      if (batch) this.records += batch.count;
+    } catch (error) {
+      throw this.fail(error);
+    }
+  }
+
+  /** Makes everything appended without `sync` durable. */
+  async sync(): Promise<void> {
+    this.assertUsable();
+    try {
+      await this.syncBlob();
+      await this.put([{ type: 'put', key: plainKey('sync'), value: Buffer.alloc(0) }], true);
+    } catch (error) {
+      throw this.fail(error);
+    }
+  }
+
+  /**
+   * Ends the segment: writes its end mark durably (unless a write failed before) and closes the files.
+   * Idempotent. Returns whether the end mark is durable.
+   */
+  async close(lastSequence: number): Promise<boolean> {
+    if (this.closed) return false;
+    let marked = false;
+    if (this.failed === undefined && this.levelBytes > 0) {
+      const end: SegmentEnd = { lastSequence, records: this.records, link: this.link };
+      try {
+        await this.syncBlob();
+        await this.put([{ type: 'put', key: plainKey('end'), value: pack(end) }], true);
+        marked = true;
+      } catch (error) {
+        // Without its mark the segment counts as ended uncleanly, which is the truth.
+        this.failed = error;
+      }
+    }
+    this.closed = true;
+    await Promise.allSettled([this.level.close(), this.blob.close()]);
+    return marked;
+  }
+
+  private assertUsable(): void {
+    if (this.closed) throw new HoldfastError('WAL_CLOSED', `WAL segment ${this.directory} is closed`);
+    if (this.failed !== undefined) throw this.fail(this.failed);
+  }
+
+  private fail(error: unknown): HoldfastError {
+    this.failed = error;
+    if (error instanceof HoldfastError) return error;
+    return new HoldfastError('WAL_WRITE_FAILED', `WAL segment ${this.directory} cannot be written`, { cause: error });
+  }
+
+  private async put(puts: Put[], sync: boolean): Promise<void> {
+    await this.level.batch(puts, { sync });
+    for (const { key, value } of puts) {
+      this.levelBytes += key.length + value.length;
+      this.bytes += key.length + value.length;
+    }
+  }
+
+  private async place(key: Buffer, batch: EncodedBatch): Promise<Put> {
+    this.link = batch.link;
+    const inline = batch.bytes <= INLINE_MAX_BYTES && this.inlineBytes + batch.bytes <= INLINE_TOTAL_BYTES;
+    if (inline) {
+      this.inlineBytes += batch.bytes;
+      return { type: 'put', key, value: inlineValue(batch.head, batch.payloads) };
+    }
+    const offset = this.blobBytes;
+    await this.writeBlob([batch.head, ...batch.payloads], batch.bytes);
+    return { type: 'put', key, value: blobValue({ offset, bytes: batch.bytes, crc: batch.link.crc }) };
+  }
+
+  private async writeBlob(pieces: readonly Uint8Array[], bytes: number): Promise<void> {
+    this.blobDirty = true;
+    let rest = pieces;
+    for (let left = bytes; left > 0; ) {
+      const { bytesWritten } = await this.blob.writev(rest);
+      left -= bytesWritten;
+      this.blobBytes += bytesWritten;
+      this.bytes += bytesWritten;
+      if (left > 0) rest = skipBytes(rest, bytesWritten);
+    }
+  }
+
+  private async syncBlob(): Promise<void> {
+    if (!this.blobDirty) return;
+    await this.blob.datasync();
+    this.blobDirty = false;
+  }
+}
+
+/** What is left of a vector after a short write. */
+function skipBytes(pieces: readonly Uint8Array[], bytes: number): Uint8Array[] {
+  let skip = bytes;
+  const rest: Uint8Array[] = [];
+  for (const piece of pieces) {
+    if (skip >= piece.byteLength) skip -= piece.byteLength;
+    else {
+      rest.push(skip > 0 ? piece.subarray(skip) : piece);
+      skip = 0;
+    }
+  }
+  return rest;
+}
