@@ -127,6 +127,11 @@ export const errorCatalogue = {
     meaning: 'The store refuses this request for good (400, invalid key, entity too large).',
     remedy: 'The segment is parked with an alarm; others go on.',
   },
+  STORE_FULL: {
+    retryable: true,
+    meaning: 'The store has no room left (disk full, quota).',
+    remedy: 'Free space in the store; uploading resumes by itself.',
+  },
   OBJECT_EXISTS: {
     retryable: false,
     meaning: 'A conditional write found an object at the key (412).',
@@ -151,6 +156,11 @@ export const errorCatalogue = {
     retryable: true,
     meaning: 'The store no longer knows this multipart upload (NoSuchUpload).',
     remedy: 'The object is compared; if it is not there, the upload starts over.',
+  },
+  UPLOAD_MISMATCH: {
+    retryable: true,
+    meaning: 'The store does not have the parts it was told to assemble (InvalidPart).',
+    remedy: 'The parts are listed again, or the upload is aborted and starts over.',
   },
 } as const satisfies Record<string, CatalogueEntry>;
 

@@ -43,6 +43,7 @@ export interface ObjectDigest {
 export type Verification = 'store-checksum' | 'read-back';
 
 export interface CallOptions {
+  /** The call rejects with the signal's reason; what it had begun may still have happened. */
   readonly signal?: AbortSignal;
 }
 
@@ -99,7 +100,8 @@ export interface Store extends AsyncDisposable {
   listParts(upload: Upload, options?: CallOptions): Promise<Receipt[]>;
   /**
    * Makes the object out of its parts, only if there is none at the key. Throws `OBJECT_EXISTS` (412),
-   * `OBJECT_CONFLICT` (409), `UPLOAD_UNKNOWN` (the upload was completed or aborted by somebody).
+   * `OBJECT_CONFLICT` (409), `UPLOAD_UNKNOWN` (the upload was completed or aborted by somebody),
+   * `UPLOAD_MISMATCH` (the store has other parts than these receipts say: list again, or start over).
    * With `overwrite` an existing object is replaced.
    */
   completeUpload(
