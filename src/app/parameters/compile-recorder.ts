@@ -1,0 +1,86 @@
+import { CrossCheck } from './cross-check.js';
+import { deepFreeze } from './deep-freeze.js';
+import type { RecorderOptions } from './recorder-options.js';
+import type { Resolved } from './resolve.js';
+import { completeSource } from './source-spec.js';
+import { formatBytes } from './units.js';
+
+/** Facts of the machine that defaults are taken from. */
+export interface HostFacts {
+  readonly hostname: string;
+}
+
+/**
+ * The recorder's options out of the resolved parameters. Throws `CONFIG_INVALID` with all faults, those
+ * between parameters too. A bound that was left at its default gives way to a smaller one that was set.
+ */
+export function compileRecorderOptions(resolved: Resolved, host: HostFacts): RecorderOptions {
+  const { values } = resolved;
+  const check = new CrossCheck(resolved);
+  const segmentMaxBytes = values['segment.max_bytes'];
+  const queueTotal = values['queue.total_max_bytes'];
+  const general = {
+    robot: values.robot === '' ? host.hostname : values.robot,
+    robotFromNamespace: values.robot_from_namespace,
+  };
+  const options: RecorderOptions = {
+    data: values.data,
+    sources: values.sources.map((spec) => completeSource(spec, general)),
+    filter: {
+      includeTopics: values['topics.include'],
+      excludeTopics: values['topics.exclude'],
+      includeTypes: values['types.include'],
+      excludeTypes: values['types.exclude'],
+    },
+    rules: values.rules,
+    maxChannels: values.max_channels,
+    queue: { maxBytes: check.atMost('queue.max_bytes', 'queue.total_max_bytes'), totalMaxBytes: queueTotal },
+    batch: {
+      maxBytes: check.atMost('batch.max_bytes', 'segment.max_bytes'),
+      maxCount: values['batch.max_count'],
+      maxAgeMs: values['batch.max_age_ms'],
+    },
+    durability: { mode: values['durability.mode'], intervalMs: values['durability.interval_ms'] },
+    segment: {
+      maxBytes: segmentMaxBytes,
+      maxAgeMs: values['segment.max_age_ms'],
+      splitByPriority: values['segment.split_by_priority'],
+    },
+    seal: {
+      compression: values['seal.compression'],
+      level: values['seal.compression_level'],
+      chunkBytes: check.atMost('seal.chunk_bytes', 'segment.max_bytes'),
+    },
+    latchedMaxBytes: values['latched.max_bytes'],
+    retention: {
+      minFreeBytes: values['retention.min_free_bytes'],
+      minFreePercent: values['retention.min_free_percent'],
+      maxBytes: values['retention.max_bytes'],
+      whenFull: values['retention.when_full'],
+    },
+    // Closing one segment and sealing it needs about two; half a segment more for the manifest and slack.
+    ballastBytes:
+      resolved.origin.ballast_bytes === 'default'
+        ? Math.min(values.ballast_bytes, Math.ceil(segmentMaxBytes * 2.5))
+        : values.ballast_bytes,
+  };
+  for (const rule of values.rules) {
+    if (rule.queueMaxBytes !== undefined && rule.queueMaxBytes > queueTotal) {
+      check.fault(
+        'rules',
+        formatBytes(rule.queueMaxBytes),
+        `a queue of at most queue.total_max_bytes (${formatBytes(queueTotal)})`,
+      );
+    }
+  }
+  const quota = values['retention.max_bytes'];
+  if (quota !== 0 && quota < 2 * segmentMaxBytes) {
+    check.fault(
+      'retention.max_bytes',
+      formatBytes(quota),
+      `0 or at least two segments (${formatBytes(2 * segmentMaxBytes)})`,
+    );
+  }
+  check.done();
+  return deepFreeze(options);
+}

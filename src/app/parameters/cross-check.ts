@@ -1,0 +1,39 @@
+import { configInvalid, type ConfigFault } from './fault.js';
+import type { ParameterName } from './parameter-table.js';
+import type { Resolved } from './resolve.js';
+
+/** Faults between parameters that are each right on their own. */
+export class CrossCheck {
+  private readonly faults: ConfigFault[];
+
+  constructor(private readonly resolved: Resolved) {
+    this.faults = [...resolved.faults];
+  }
+
+  fault(name: ParameterName, value: unknown, allowed: string): void {
+    this.faults.push({
+      where: this.resolved.origin[name],
+      path: name,
+      value,
+      allowed: `allowed: ${allowed}`,
+    });
+  }
+
+  /** `name`'s value, which must not exceed `limit`'s. */
+  atMost(name: NumericParameter, limit: NumericParameter): number {
+    const value = this.resolved.values[name];
+    const most = this.resolved.values[limit];
+    if (value <= most) return value;
+    if (this.resolved.origin[name] !== 'default') this.fault(name, value, `at most ${limit} (${most})`);
+    return most;
+  }
+
+  /** Throws `CONFIG_INVALID` where there were faults. */
+  done(): void {
+    if (this.faults.length > 0) throw configInvalid(this.faults);
+  }
+}
+
+type NumericParameter = {
+  [Name in ParameterName]: Resolved['values'][Name] extends number ? Name : never;
+}[ParameterName];

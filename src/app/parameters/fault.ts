@@ -1,0 +1,32 @@
+import { HoldfastError } from '../../core/errors.js';
+
+/** One thing wrong with the configuration. */
+export interface ConfigFault {
+  /** Where it was said: `holdfast.yaml:12`, `--segment-max-bytes`, `default`. */
+  readonly where: string;
+  /** The parameter or the path inside the file. */
+  readonly path: string;
+  readonly value: unknown;
+  /** What would be right, or what is wrong with it, as a phrase. */
+  readonly allowed: string;
+}
+
+function line(fault: ConfigFault): string {
+  const value = fault.value === undefined ? '' : ` is ${show(fault.value)};`;
+  return `  ${fault.where}: ${fault.path}${value === '' ? ':' : value} ${fault.allowed}`;
+}
+
+/** A value in one short line. */
+export function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+/** `CONFIG_INVALID` with every fault, in the message and as facts. */
+export function configInvalid(faults: readonly ConfigFault[]): HoldfastError {
+  const head =
+    faults.length === 1 ? 'the configuration has a fault' : `the configuration has ${faults.length} faults`;
+  return new HoldfastError('CONFIG_INVALID', `${head}:\n${faults.map(line).join('\n')}`, {
+    facts: { faults },
+  });
+}

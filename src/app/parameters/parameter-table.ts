@@ -1,0 +1,62 @@
+import { recorderParameters } from './recorder-parameters.js';
+import { syncParameters } from './sync-parameters.js';
+import { choice, flagName, text, type Parameter, type Role } from './parameter.js';
+
+const sharedParameters = {
+  data: text(
+    {
+      role: 'both',
+      default: 'data',
+      placeholder: 'folder',
+      description:
+        'The data folder: WAL, sealed segments and the state of both processes. Use a local disk with room; ' +
+        'recorder and sync of one robot share one folder.',
+    },
+    'a path',
+    (value) => value !== '',
+  ),
+  'log.level': choice(
+    { role: 'both', default: 'info', description: 'Least important level that is logged to standard error.' },
+    ['debug', 'info', 'warn', 'error'],
+  ),
+  'log.format': choice(
+    { role: 'both', default: 'text', description: 'Log lines for people (text) or machines (json).' },
+    ['text', 'json'],
+  ),
+} as const;
+
+/**
+ * Every parameter of the product. config/holdfast.yaml, the command line flags, docs/parameters.md and the
+ * ROS parameter descriptors all come from here; a test keeps them in step.
+ */
+export const parameterTable = { ...sharedParameters, ...recorderParameters, ...syncParameters } as const;
+
+export type ParameterName = keyof typeof parameterTable;
+
+/** The parsed value of every parameter. */
+export type ParameterValues = {
+  readonly [Name in ParameterName]: (typeof parameterTable)[Name] extends Parameter<infer T> ? T : never;
+};
+
+export const parameterNames = Object.keys(parameterTable) as readonly ParameterName[];
+
+export function parameterNamed(name: ParameterName): Parameter {
+  return parameterTable[name];
+}
+
+export function isParameterName(name: string): name is ParameterName {
+  return Object.hasOwn(parameterTable, name);
+}
+
+/** The parameters a process reads. */
+export function parameterNamesFor(role: Role): readonly ParameterName[] {
+  return parameterNames.filter((name) => {
+    const owner = parameterTable[name].role;
+    return owner === 'both' || owner === role;
+  });
+}
+
+/** The parameter behind a flag's name (without dashes in front), whichever process it belongs to. */
+export function parameterOfFlag(flag: string): ParameterName | undefined {
+  return parameterNames.find((name) => flagName(name, parameterTable[name]) === flag);
+}

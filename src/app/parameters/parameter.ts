@@ -1,0 +1,181 @@
+import type { TopicRule } from './recorder-options.js';
+import { parseSourceSpec, SOURCE_SPEC_FORM, type SourceSpec } from './source-spec.js';
+import { parseRegex, parseTopicRule, TOPIC_RULE_FORM } from './topic-rule.js';
+import { formatBytes, formatDurationMs, parseBytes, parseBytesPerS, parseDurationMs } from './units.js';
+
+/** Who reads a parameter: one of the two processes, or both. */
+export type Role = 'recorder' | 'sync';
+
+/** A value as a configuration file or a flag spells it. */
+export type RawValue = string | number | boolean | readonly (string | number | boolean)[];
+
+/** One row of the table; the name is its key there. */
+export interface Parameter<T = unknown> {
+  readonly role: Role | 'both';
+  /** One sentence or two: what it does, and what happens at its limit. */
+  readonly description: string;
+  /** As written into config/ and the docs; parses to the default value. `undefined`: no default. */
+  readonly default: RawValue | undefined;
+  readonly unit?: string;
+  /** For a person: what `parse` accepts. */
+  readonly allowed: string;
+  /** `true`/`false` without an argument on the command line. */
+  readonly toggle?: true;
+  /** Given several times; a list in the file. */
+  readonly list?: true;
+  /** Name of the argument in `--help`. */
+  readonly placeholder: string;
+  /** Command line flag where it is not the name with dashes. */
+  readonly flag?: string;
+  /** The value, or `undefined` where it is not allowed. */
+  parse(raw: unknown): T | undefined;
+}
+
+interface Row {
+  readonly role: Role | 'both';
+  readonly description: string;
+  readonly flag?: string;
+}
+
+interface RangeRow extends Row {
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+function ranged(
+  row: RangeRow,
+  unit: string,
+  placeholder: string,
+  read: (text: string) => number | undefined,
+  write: (value: number) => string | number,
+): Parameter<number> {
+  const { min, max, default: fallback, ...rest } = row;
+  return {
+    ...rest,
+    default: write(fallback),
+    unit,
+    placeholder,
+    allowed: `${write(min)} to ${write(max)}`,
+    parse(raw) {
+      const value = typeof raw === 'number' ? raw : typeof raw === 'string' ? read(raw) : undefined;
+      return value !== undefined && Number.isSafeInteger(value) && value >= min && value <= max
+        ? value
+        : undefined;
+    },
+  };
+}
+
+/** A size; `64MiB` or a number of bytes. */
+export function bytes(row: RangeRow): Parameter<number> {
+  return ranged(row, 'bytes', 'size', parseBytes, (value) => (value === 0 ? 0 : formatBytes(value)));
+}
+
+/** A length of time; `20ms`, `2s`, or a number of milliseconds. */
+export function duration(row: RangeRow): Parameter<number> {
+  return ranged(row, 'ms', 'time', parseDurationMs, (value) => (value === 0 ? 0 : formatDurationMs(value)));
+}
+
+/** Bytes per second; `25MB/s` or a number. */
+export function rate(row: RangeRow): Parameter<number> {
+  const write = (value: number): string | number => (value === 0 ? 0 : `${formatBytes(value)}/s`);
+  return ranged(row, 'bytes/s', 'rate', parseBytesPerS, write);
+}
+
+/** A whole number. */
+export function count(row: RangeRow, unit = ''): Parameter<number> {
+  const read = (text: string): number | undefined => (/^-?\d+$/.test(text.trim()) ? Number(text) : undefined);
+  return ranged(row, unit, 'n', read, (value) => value);
+}
+
+/** A number that need not be whole. */
+export function real(row: RangeRow, unit = ''): Parameter<number> {
+  const { min, max, ...rest } = row;
+  return {
+    ...rest,
+    unit,
+    placeholder: 'n',
+    allowed: `${min} to ${max}`,
+    parse(raw) {
+      const value = typeof raw === 'string' && raw.trim() !== '' ? Number(raw) : raw;
+      return typeof value === 'number' && value >= min && value <= max ? value : undefined;
+    },
+  };
+}
+
+export function toggle(row: Row & { readonly default: boolean }): Parameter<boolean> {
+  return {
+    ...row,
+    toggle: true,
+    placeholder: '',
+    allowed: 'true or false',
+    parse: (raw) =>
+      typeof raw === 'boolean' ? raw : raw === 'true' ? true : raw === 'false' ? false : undefined,
+  };
+}
+
+export function choice<const T extends string>(
+  row: Row & { readonly default: NoInfer<T> },
+  values: readonly T[],
+): Parameter<T> {
+  return {
+    ...row,
+    placeholder: values.join('|'),
+    allowed: values.join(', '),
+    parse: (raw) => values.find((value) => value === raw),
+  };
+}
+
+/** Free text. An empty default stands for "not set". */
+export function text(
+  row: Row & { readonly default: string; readonly placeholder: string },
+  allowed = 'any text',
+  ok: (value: string) => boolean = () => true,
+): Parameter<string> {
+  return {
+    ...row,
+    allowed,
+    // YAML reads a robot named 7 as a number; it is text all the same.
+    parse(raw) {
+      const value = typeof raw === 'number' ? String(raw) : raw;
+      return typeof value === 'string' && !value.includes('\0') && ok(value) ? value : undefined;
+    },
+  };
+}
+
+function list<T>(
+  row: Row,
+  placeholder: string,
+  allowed: string,
+  read: (text: string) => T | undefined,
+): Parameter<readonly T[]> {
+  return {
+    ...row,
+    default: [],
+    list: true,
+    placeholder,
+    allowed,
+    parse(raw) {
+      const entries: readonly unknown[] = Array.isArray(raw) ? raw : [raw];
+      const values = entries.map((entry) => (typeof entry === 'string' ? read(entry) : undefined));
+      return values.every((value) => value !== undefined) ? (values as T[]) : undefined;
+    },
+  };
+}
+
+export function regexes(row: Row): Parameter<readonly RegExp[]> {
+  return list(row, 'regex', 'regular expressions (JavaScript, unanchored)', parseRegex);
+}
+
+export function topicRules(row: Row): Parameter<readonly TopicRule[]> {
+  return list(row, 'rule', TOPIC_RULE_FORM, parseTopicRule);
+}
+
+export function sourceSpecs(row: Row): Parameter<readonly SourceSpec[]> {
+  return list(row, 'uri', SOURCE_SPEC_FORM, parseSourceSpec);
+}
+
+/** `segment.max_bytes` is `--segment-max-bytes` unless the row says otherwise. */
+export function flagName(name: string, parameter: Parameter): string {
+  return parameter.flag ?? name.replace(/[._]/g, '-');
+}

@@ -1,0 +1,41 @@
+import type { SourceOptions } from './recorder-options.js';
+
+export const SOURCE_SPEC_FORM =
+  '[ROBOT=]URI or @namespace=URI, with a URI such as sim:, mcap:PATH or foxglove:ws://host:port';
+
+const NAMESPACE = '@namespace';
+
+/** A `--source` before the general robot settings are applied to it. */
+export interface SourceSpec {
+  readonly uri: string;
+  /** Named in front of the URI. */
+  readonly robot?: string;
+  readonly robotFromNamespace?: true;
+}
+
+/**
+ * Reads `[ROBOT=]URI` or `@namespace=URI`. What stands before an `=` is a robot only when no `:` comes
+ * first, so `mcap:bag?speed=2` is a URI as a whole. `undefined` where there is no URI.
+ */
+export function parseSourceSpec(text: string): SourceSpec | undefined {
+  const trimmed = text.trim();
+  const match = /^([^:=]+)=(.*)$/s.exec(trimmed);
+  const uri = match ? match[2]! : trimmed;
+  if (!/^[a-z][a-z0-9+.-]*:/i.test(uri)) return undefined;
+  if (!match) return { uri };
+  return match[1] === NAMESPACE ? { uri, robotFromNamespace: true } : { uri, robot: match[1]! };
+}
+
+/** Fills in what the source did not say for itself. A simulated fleet always carries its robots' names. */
+export function completeSource(
+  spec: SourceSpec,
+  general: { readonly robot: string; readonly robotFromNamespace: boolean },
+): SourceOptions {
+  const fleet = /^sim:/i.test(spec.uri);
+  return Object.freeze({
+    uri: spec.uri,
+    robot: spec.robot ?? general.robot,
+    robotFromNamespace:
+      spec.robot === undefined && (spec.robotFromNamespace ?? (general.robotFromNamespace || fleet)),
+  });
+}

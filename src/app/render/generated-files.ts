@@ -1,0 +1,12 @@
+import { renderConfig } from './render-config.js';
+import { renderErrorsDoc } from './render-errors-doc.js';
+import { renderParametersDoc } from './render-parameters-doc.js';
+
+/** Every file that is generated from the code: path from the package's root, and content. */
+export function generatedFiles(): ReadonlyMap<string, string> {
+  return new Map([
+    ['config/holdfast.yaml', renderConfig()],
+    ['docs/parameters.md', renderParametersDoc()],
+    ['docs/errors.md', renderErrorsDoc()],
+  ]);
+}
