@@ -13,6 +13,7 @@ export const gapReasons = [
   'source_lost',
   'corrupt',
   'invalid_message',
+  'paused',
   'evicted',
 ] as const;
 
@@ -39,6 +40,11 @@ export interface Gap {
   /** The source's own numbers of the messages lost, inclusive, where it numbers them. */
   readonly firstSourceSequence?: number;
   readonly lastSourceSequence?: number;
+  /**
+   * Every message of the topic up to this source number is durable or accounted for by a gap: after a kill
+   * the loss is counted from here.
+   */
+  readonly settledThrough?: number;
   /** A sentence for a person. */
   readonly detail?: string;
 }

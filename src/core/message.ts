@@ -49,6 +49,11 @@ export interface Message {
   readonly ack?: () => void;
 }
 
+/** Under this key a source numbers its messages: the topic of a robot. */
+export function numberingKey(robot: string, topic: string): string {
+  return JSON.stringify([robot, topic]);
+}
+
 /** The identity of a channel; equal keys are one channel of the recording. */
 export function channelKey(channel: Channel): string {
   const { robot, topic, encoding, schema } = channel;

@@ -11,6 +11,7 @@ interface OpenGap {
   lastTime: bigint;
   firstSourceSequence: number | undefined;
   lastSourceSequence: number | undefined;
+  oldestFirst: boolean;
 }
 
 /**
@@ -18,7 +19,7 @@ interface OpenGap {
  * a flood costs one record per commit and not one per message.
  */
 export class DropLedger {
-  private readonly open = new Map<Channel, Map<GapReason, OpenGap>>();
+  private readonly open = new Map<Channel, Map<string, OpenGap>>();
   private readonly ready: Gap[] = [];
   private readonly totals = new Map<GapReason, number>();
 
@@ -33,9 +34,12 @@ export class DropLedger {
     return Object.fromEntries(this.totals);
   }
 
-  drop(message: Message, reason: GapReason): void {
+  /**
+   * @param oldestFirst the message was its channel's oldest: everything before it is already in a batch.
+   */
+  drop(message: Message, reason: GapReason, oldestFirst: boolean): void {
     this.totals.set(reason, (this.totals.get(reason) ?? 0) + 1);
-    const gap = this.openGap(message, reason);
+    const gap = this.openGap(message, reason, oldestFirst);
     gap.count++;
     gap.bytes += message.data.byteLength;
     if (message.receivedAt < gap.firstTime) gap.firstTime = message.receivedAt;
@@ -65,10 +69,11 @@ export class DropLedger {
     return gaps;
   }
 
-  private openGap(message: Message, reason: GapReason): OpenGap {
+  private openGap(message: Message, reason: GapReason, oldestFirst: boolean): OpenGap {
     let reasons = this.open.get(message.channel);
-    if (!reasons) this.open.set(message.channel, (reasons = new Map<GapReason, OpenGap>()));
-    let gap = reasons.get(reason);
+    if (!reasons) this.open.set(message.channel, (reasons = new Map<string, OpenGap>()));
+    const key = oldestFirst ? `${reason}, oldest first` : reason;
+    let gap = reasons.get(key);
     if (!gap) {
       gap = {
         reason,
@@ -79,14 +84,15 @@ export class DropLedger {
         lastTime: message.receivedAt,
         firstSourceSequence: undefined,
         lastSourceSequence: undefined,
+        oldestFirst,
       };
-      reasons.set(reason, gap);
+      reasons.set(key, gap);
     }
     return gap;
   }
 
   private close(gap: OpenGap): Gap {
-    const { channel, firstSourceSequence, lastSourceSequence, ...rest } = gap;
+    const { channel, firstSourceSequence, lastSourceSequence, oldestFirst, ...rest } = gap;
     return {
       ...rest,
       id: randomHex(this.random, 16),
@@ -94,6 +100,7 @@ export class DropLedger {
       topic: channel.topic,
       ...(firstSourceSequence === undefined ? {} : { firstSourceSequence }),
       ...(lastSourceSequence === undefined ? {} : { lastSourceSequence }),
+      ...(oldestFirst && lastSourceSequence !== undefined ? { settledThrough: lastSourceSequence } : {}),
     };
   }
 }

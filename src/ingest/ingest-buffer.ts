@@ -68,7 +68,7 @@ export class IngestBuffer {
   push(message: Message): void {
     const queue = this.queueOf(message.channel);
     if (!queue) {
-      this.drops.drop(message, 'memory_limit');
+      this.drops.drop(message, 'memory_limit', false);
       return;
     }
     const size = message.data.byteLength;
@@ -121,7 +121,7 @@ export class IngestBuffer {
 
   private refuse(queue: ChannelQueue, message: Message, reason: GapReason): false {
     queue.dropped++;
-    this.drops.drop(message, this.stalledBy ?? reason);
+    this.drops.drop(message, this.stalledBy ?? reason, queue.length === 0);
     return false;
   }
 
@@ -129,7 +129,7 @@ export class IngestBuffer {
     const message = this.removeOldest(queue);
     queue.staleTurns++;
     queue.dropped++;
-    this.drops.drop(message, this.stalledBy ?? reason);
+    this.drops.drop(message, this.stalledBy ?? reason, true);
   }
 
   /**

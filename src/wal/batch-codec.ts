@@ -127,7 +127,8 @@ export function decodePrefix(bytes: Buffer): BatchPrefix {
   if (bytes.length < BATCH_PREFIX_BYTES) throw corrupt(`batch of ${bytes.length} bytes has no whole prefix`);
   if (!bytes.subarray(0, 4).equals(BATCH_MAGIC)) throw corrupt('batch does not begin with its magic');
   const version = bytes.readUInt8(4);
-  if (version !== BATCH_VERSION) throw corrupt(`batch version ${version} is unknown, known: ${BATCH_VERSION}`);
+  if (version !== BATCH_VERSION)
+    throw corrupt(`batch version ${version} is unknown, known: ${BATCH_VERSION}`);
   const prefix: BatchPrefix = {
     carried: (bytes.readUInt8(5) & FLAG_CARRIED) !== 0,
     firstSequence: Number(bytes.readBigUInt64LE(8)),
@@ -137,7 +138,8 @@ export function decodePrefix(bytes: Buffer): BatchPrefix {
     headerBytes: bytes.readUInt32LE(36),
     crc: bytes.readUInt32LE(44),
   };
-  if (prefix.headerBytes > HEADER_MAX_BYTES) throw corrupt(`batch header of ${prefix.headerBytes} bytes is too long`);
+  if (prefix.headerBytes > HEADER_MAX_BYTES)
+    throw corrupt(`batch header of ${prefix.headerBytes} bytes is too long`);
   return prefix;
 }
 
@@ -150,7 +152,8 @@ export function decodeColumns(head: Buffer, prefix: BatchPrefix): BatchColumns {
   const fields = packr.unpack(header) as (Uint8Array | null)[];
   const column = (index: number, width: number): Uint8Array => {
     const bytes = fields[index];
-    if (!bytes || bytes.byteLength !== width * prefix.count) throw corrupt(`batch column ${index} has the wrong size`);
+    if (!bytes || bytes.byteLength !== width * prefix.count)
+      throw corrupt(`batch column ${index} has the wrong size`);
     return bytes;
   };
   // Copied, because a typed array needs its own alignment.

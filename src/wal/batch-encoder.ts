@@ -48,10 +48,13 @@ export function encodeMessages(
 }
 
 /** The payloads in order: runs of small ones copied into one buffer, large ones by reference. */
-function gather(messages: readonly Message[], columns: BatchColumns): { pieces: Uint8Array[]; bytes: number } {
+function gather(
+  messages: readonly Message[],
+  columns: BatchColumns,
+): { pieces: Uint8Array[]; bytes: number } {
   const pieces: Uint8Array[] = [];
   let bytes = 0;
-  for (let i = 0; i < messages.length; ) {
+  for (let i = 0; i < messages.length;) {
     const length = columns.lengths[i] as number;
     if (length >= COPY_BELOW_BYTES) {
       pieces.push((messages[i] as Message).data);

@@ -21,5 +21,11 @@ export function latchedDepth(profiles: string | undefined): number {
     const depth = Number((profile as { depth?: unknown } | null)?.depth);
     return Number.isFinite(depth) && depth > 0 ? depth : 1;
   });
-  return Math.min(MAX_DEPTH, Math.max(1, depths.reduce((sum, depth) => sum + depth, 0)));
+  return Math.min(
+    MAX_DEPTH,
+    Math.max(
+      1,
+      depths.reduce((sum, depth) => sum + depth, 0),
+    ),
+  );
 }

@@ -72,12 +72,16 @@ type Logical = { data: Buffer; end: number; what: '' } | { data: undefined; end:
 
 async function readLogical(blocks: BlockWindow, start: number): Promise<Logical> {
   const pieces: Buffer[] = [];
-  for (let at = start; ; ) {
+  for (let at = start; ;) {
     const record = await blocks.physicalAt(at);
     if (typeof record === 'string') return { data: undefined, end: at, what: record };
     const starts = record.type === RecordType.full || record.type === RecordType.first;
     if (starts !== (pieces.length === 0)) {
-      return { data: undefined, end: at, what: starts ? 'record without its end' : 'record without its start' };
+      return {
+        data: undefined,
+        end: at,
+        what: starts ? 'record without its end' : 'record without its start',
+      };
     }
     pieces.push(record.data);
     at = skipPadding(record.end);
@@ -96,7 +100,7 @@ async function findNextStart(blocks: BlockWindow, from: number): Promise<number 
     if (isStart(await blocks.physicalAt(at))) return at;
   }
   for (let block = blockEnd; block < blocks.size; block += LOG_BLOCK_BYTES) {
-    for (let at = block; at < Math.min(block + LOG_BLOCK_BYTES, blocks.size); ) {
+    for (let at = block; at < Math.min(block + LOG_BLOCK_BYTES, blocks.size);) {
       const record = await blocks.physicalAt(at);
       if (isStart(record)) return at;
       if (typeof record === 'string') break;

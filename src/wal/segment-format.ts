@@ -59,7 +59,9 @@ export interface BlobReference {
   readonly crc: number;
 }
 
-const packr = new Packr({ useRecords: false, int64AsType: 'bigint' } as ConstructorParameters<typeof Packr>[0]);
+const packr = new Packr({ useRecords: false, int64AsType: 'bigint' } as ConstructorParameters<
+  typeof Packr
+>[0]);
 
 export const pack = (value: unknown): Buffer => packr.pack(value);
 
@@ -72,7 +74,16 @@ export function unpack<T>(value: Buffer, entry: string): T {
   }
 }
 
-const LETTER = { meta: 'm', carried: 't', channel: 'c', batch: 'b', gap: 'g', clock: 'k', sync: 's', end: 'e' } as const;
+const LETTER = {
+  meta: 'm',
+  carried: 't',
+  channel: 'c',
+  batch: 'b',
+  gap: 'g',
+  clock: 'k',
+  sync: 's',
+  end: 'e',
+} as const;
 export type EntryKind = keyof typeof LETTER;
 const KIND = Object.fromEntries(Object.entries(LETTER).map(([kind, letter]) => [letter, kind])) as Record<
   string,
@@ -140,5 +151,8 @@ export function parseBatchValue(value: Buffer): { inline: Buffer } | { reference
       },
     };
   }
-  throw new HoldfastError('WAL_CORRUPT', `batch value of form ${value[0]} and ${value.length} bytes is unknown`);
+  throw new HoldfastError(
+    'WAL_CORRUPT',
+    `batch value of form ${value[0]} and ${value.length} bytes is unknown`,
+  );
 }

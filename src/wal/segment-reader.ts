@@ -151,7 +151,10 @@ export class SegmentReader {
     try {
       const write = parseLevelWrite(data);
       if (this.expectedWrite !== undefined && write.sequence !== this.expectedWrite) {
-        this.fault(where, `LevelDB writes are missing before ${write.sequence}, expected ${this.expectedWrite}`);
+        this.fault(
+          where,
+          `LevelDB writes are missing before ${write.sequence}, expected ${this.expectedWrite}`,
+        );
       }
       this.expectedWrite = write.sequence + BigInt(write.puts.length);
       puts = write.puts;
@@ -200,7 +203,10 @@ export class SegmentReader {
 
   private async readBatch(value: Buffer, carried: boolean): Promise<ReadBatch> {
     const placed = parseBatchValue(value);
-    const whole = 'inline' in placed ? placed.inline : await this.readBlob(placed.reference.offset, placed.reference.bytes);
+    const whole =
+      'inline' in placed
+        ? placed.inline
+        : await this.readBlob(placed.reference.offset, placed.reference.bytes);
     const prefix = decodePrefix(whole);
     if ('reference' in placed && placed.reference.crc !== prefix.crc) {
       throw new Error(`blob at ${placed.reference.offset} holds another batch than its reference says`);
@@ -259,7 +265,7 @@ export class SegmentReader {
     if (offset + bytes > size) throw new Error(`blob ends at ${size}, before ${offset + bytes}`);
     if (this.scratch.length < bytes) this.scratch = Buffer.allocUnsafeSlow(bytes);
     const target = this.scratch.subarray(0, bytes);
-    for (let at = 0; at < bytes; ) {
+    for (let at = 0; at < bytes;) {
       const { bytesRead } = await (this.blob as FileHandle).read(target, at, bytes - at, offset + at);
       if (bytesRead === 0) throw new Error(`blob ends at ${offset + at}`);
       at += bytesRead;

@@ -183,7 +183,9 @@ export class SegmentWriter {
   private fail(error: unknown): HoldfastError {
     this.failed = error;
     if (error instanceof HoldfastError) return error;
-    return new HoldfastError('WAL_WRITE_FAILED', `WAL segment ${this.directory} cannot be written`, { cause: error });
+    return new HoldfastError('WAL_WRITE_FAILED', `WAL segment ${this.directory} cannot be written`, {
+      cause: error,
+    });
   }
 
   private async put(puts: Put[], sync: boolean): Promise<void> {
@@ -209,7 +211,7 @@ export class SegmentWriter {
   private async writeBlob(pieces: readonly Uint8Array[], bytes: number): Promise<void> {
     this.blobDirty = true;
     let rest = pieces;
-    for (let left = bytes; left > 0; ) {
+    for (let left = bytes; left > 0;) {
       const { bytesWritten } = await this.blob.writev(rest);
       left -= bytesWritten;
       this.blobBytes += bytesWritten;

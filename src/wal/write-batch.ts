@@ -29,12 +29,14 @@ export function parseLevelWrite(data: Buffer): LevelWrite {
     return data.subarray(next, at);
   };
   while (at < data.length) {
-    if (data[at] !== 1) throw corrupt(`LevelDB write holds an operation of type ${data[at]}, allowed: 1 (put)`);
+    if (data[at] !== 1)
+      throw corrupt(`LevelDB write holds an operation of type ${data[at]}, allowed: 1 (put)`);
     at++;
     const key = slice();
     puts.push({ key, value: slice() });
   }
-  if (puts.length !== count) throw corrupt(`LevelDB write holds ${puts.length} operations instead of ${count}`);
+  if (puts.length !== count)
+    throw corrupt(`LevelDB write holds ${puts.length} operations instead of ${count}`);
   return { sequence: data.readBigUInt64LE(0), puts };
 }
 

@@ -1,0 +1,58 @@
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { HoldfastError } from '../core/errors.js';
+import type { SealRequest, SealResult } from './seal-segment.js';
+import type { SealReply } from './seal-worker.js';
+
+/** The worker's JavaScript heap; sealing streams, so more would be a leak. */
+const WORKER_HEAP_MB = 192;
+
+/** Seals in one worker thread, one segment at a time; a dead worker is replaced at the next call. */
+export class SealWorker implements AsyncDisposable {
+  private worker: Worker | undefined;
+
+  /** Throws what {@link sealSegment} throws, and `SEAL_FAILED` when the worker dies. */
+  seal(request: SealRequest): Promise<SealResult> {
+    const worker = (this.worker ??= this.start());
+    return new Promise<SealResult>((resolve, reject) => {
+      worker.ref();
+      const settle = (): void => {
+        worker.unref();
+        worker.off('message', onMessage);
+        worker.off('error', onError);
+        worker.off('exit', onExit);
+      };
+      const onMessage = (reply: SealReply): void => {
+        settle();
+        if ('result' in reply) resolve(reply.result);
+        else
+          reject(
+            new HoldfastError(reply.failure.code, reply.failure.message, { facts: { ...reply.failure } }),
+          );
+      };
+      const onError = (cause: unknown): void => {
+        settle();
+        this.worker = undefined;
+        reject(new HoldfastError('SEAL_FAILED', `the seal worker died on segment ${request.id}`, { cause }));
+      };
+      const onExit = (exitCode: number): void => onError(new Error(`exit code ${exitCode}`));
+      worker.on('message', onMessage);
+      worker.on('error', onError);
+      worker.on('exit', onExit);
+      worker.postMessage(request);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.worker?.terminate();
+    this.worker = undefined;
+  }
+
+  private start(): Worker {
+    // The extension follows this file's: .js when built, .ts under a loader.
+    const url = new URL(`./seal-worker${extname(import.meta.url)}`, import.meta.url);
+    const worker = new Worker(url, { resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB } });
+    worker.unref();
+    return worker;
+  }
+}

@@ -1,0 +1,29 @@
+import * as fs from 'node:fs/promises';
+import { parentPort } from 'node:worker_threads';
+import { describeError, isHoldfastError, systemCode } from '../core/errors.js';
+import { sealSegment, type SealRequest, type SealResult } from './seal-segment.js';
+
+/** An error as it crosses back from the worker. */
+export interface SealFailure {
+  readonly code: 'SEAL_FAILED' | 'DISK_FULL' | 'MANIFEST_INVALID';
+  readonly message: string;
+  readonly system: string | undefined;
+}
+
+export type SealReply = { readonly result: SealResult } | { readonly failure: SealFailure };
+
+// Compression is synchronous; in here it never delays ingest.
+parentPort?.on('message', (request: SealRequest) => {
+  void reply(request);
+});
+
+async function reply(request: SealRequest): Promise<void> {
+  let answer: SealReply;
+  try {
+    answer = { result: await sealSegment(fs, request) };
+  } catch (error) {
+    const code = isHoldfastError(error) ? (error.code as SealFailure['code']) : 'SEAL_FAILED';
+    answer = { failure: { code, message: describeError(error), system: systemCode(error) } };
+  }
+  parentPort?.postMessage(answer);
+}

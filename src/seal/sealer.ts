@@ -1,0 +1,197 @@
+import { join } from 'node:path';
+import type { Clock } from '../core/clock.js';
+import type { DataFolder } from '../core/data-folder.js';
+import { moveToTrash, syncDirectory, writeFileDurably } from '../core/durable-files.js';
+import { describeError } from '../core/errors.js';
+import type { FileSystem } from '../core/file-system.js';
+import type { Identity } from '../core/identity.js';
+import type { Logger } from '../core/logger.js';
+import type { Manifest } from '../core/manifest.js';
+import type { SegmentId } from '../core/segment-id.js';
+import type { Compression } from './compression.js';
+import type { SealRequest, SealResult } from './seal-segment.js';
+
+/** A closed WAL segment in line. */
+export interface WaitingSegment {
+  readonly id: SegmentId;
+  readonly directory: string;
+  readonly cutAtSequence?: number;
+  /** Left by an earlier process: every payload is checked before anything is written. */
+  readonly recovered: boolean;
+}
+
+export interface SealerOptions {
+  readonly compression: Compression;
+  readonly level: number;
+  readonly chunkBytes: number;
+  readonly splitByPriority: boolean;
+  readonly softwareVersion: string;
+  readonly nodeVersion: string;
+}
+
+export interface SealerPorts {
+  readonly fs: FileSystem;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly identity: Identity;
+  readonly seal: (request: SealRequest) => Promise<SealResult>;
+  readonly onSealed: (manifests: readonly Manifest[], result: SealResult) => void;
+}
+
+/** With this many segments in line the codec becomes cheaper, with twice as many there is none. */
+const BEHIND_AT = 3;
+const FAST_ZSTD_LEVEL = -1;
+const RETRY_BASE_MS = 1000;
+const RETRY_CAP_MS = 30_000;
+
+/**
+ * Seals closed segments one after the other, oldest first, beside ingest. What fails waits on disk and is
+ * tried again; it holds up nothing else.
+ */
+export class Sealer {
+  private readonly line: WaitingSegment[] = [];
+  private readonly failures = new Map<SegmentId, number>();
+  private working: Promise<void> | undefined;
+  private active: WaitingSegment | undefined;
+  private pace: 'normal' | 'fast' | 'uncompressed' = 'normal';
+  private readonly stopping = new AbortController();
+  sealedObjects = 0;
+  sealedBytes = 0;
+  lastSealedAt: bigint | undefined;
+  lastError: string | undefined;
+
+  constructor(
+    private readonly folder: DataFolder,
+    private readonly options: SealerOptions,
+    private readonly ports: SealerPorts,
+  ) {}
+
+  /** Closed segments that are not sealed yet. */
+  get waiting(): number {
+    return this.line.length + (this.active ? 1 : 0);
+  }
+
+  /** Segments that still have their WAL folder: retention leaves their objects alone. */
+  unfinished(): Set<SegmentId> {
+    const ids = this.line.map(({ id }) => id);
+    return new Set(this.active ? [...ids, this.active.id] : ids);
+  }
+
+  enqueue(segment: WaitingSegment): void {
+    this.line.push(segment);
+    if (!this.stopping.signal.aborted) this.working ??= this.work();
+  }
+
+  /**
+   * Resolves when nothing is in line any more, or when what is left has failed at least once since the call
+   * (a full disk must not hold up the end for ever; the next start seals it).
+   */
+  async drain(): Promise<void> {
+    this.failures.clear();
+    while (this.working && !this.allFailed()) await Promise.race([this.working, this.ports.clock.sleep(20)]);
+  }
+
+  /** Stops after the segment in work. */
+  async close(): Promise<void> {
+    this.stopping.abort();
+    await this.working;
+  }
+
+  private allFailed(): boolean {
+    return this.waiting > 0 && [...this.unfinished()].every((id) => this.failures.has(id));
+  }
+
+  private async work(): Promise<void> {
+    for (let segment = this.line.shift(); segment; segment = this.line.shift()) {
+      this.active = segment;
+      try {
+        await this.sealOne(segment);
+        this.failures.delete(segment.id);
+        this.lastError = undefined;
+      } catch (error) {
+        await this.failed(segment, error);
+      }
+      this.active = undefined;
+      if (this.stopping.signal.aborted) break;
+    }
+    this.working = undefined;
+  }
+
+  private async failed(segment: WaitingSegment, error: unknown): Promise<void> {
+    const count = (this.failures.get(segment.id) ?? 0) + 1;
+    this.failures.set(segment.id, count);
+    this.lastError = describeError(error);
+    this.ports.logger.error('cannot seal a segment', {
+      segment: segment.id,
+      attempt: count,
+      error: this.lastError,
+    });
+    this.line.push(segment);
+    this.active = undefined;
+    // Others go first; only when all fail is there a pause.
+    if (!this.allFailed()) return;
+    const pauseMs = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** Math.min(count - 1, 10));
+    await this.ports.clock.sleep(pauseMs, this.stopping.signal).catch(() => undefined);
+  }
+
+  private async sealOne(segment: WaitingSegment): Promise<void> {
+    const { folder, ports } = this;
+    const { splitByPriority, chunkBytes, softwareVersion, nodeVersion } = this.options;
+    const result = await ports.seal({
+      id: segment.id,
+      directory: segment.directory,
+      sealedFolder: folder.sealed,
+      ...(segment.cutAtSequence === undefined ? {} : { cutAtSequence: segment.cutAtSequence }),
+      ...this.codec(),
+      chunkBytes,
+      splitByPriority,
+      verifyPayloads: segment.recovered,
+      softwareVersion,
+      nodeVersion,
+      sealedAt: ports.clock.now(),
+      identity: ports.identity,
+    });
+    if (result.salvagedAs) await this.quarantine(segment, result);
+    else await this.discard(segment);
+    this.sealedObjects += result.manifests.length;
+    this.sealedBytes += result.manifests.reduce((sum, { file }) => sum + file.bytes, 0);
+    this.lastSealedAt = ports.clock.now();
+    ports.onSealed(result.manifests, result);
+  }
+
+  /** Only now: every object and manifest is durable. */
+  private async discard(segment: WaitingSegment): Promise<void> {
+    const trashed = await moveToTrash(this.ports.fs, segment.directory, this.folder.trash);
+    if (trashed) await this.ports.fs.rm(trashed, { recursive: true, force: true });
+  }
+
+  private async quarantine(segment: WaitingSegment, result: SealResult): Promise<void> {
+    const { fs, logger, clock } = this.ports;
+    const target = join(this.folder.quarantine, segment.id);
+    const report = { quarantinedAt: String(clock.now()), salvagedAs: result.salvagedAs, ...result.report };
+    await writeFileDurably(fs, `${target}.json`, `${JSON.stringify(report, null, 1)}\n`);
+    await fs.rename(segment.directory, target);
+    await syncDirectory(fs, this.folder.quarantine);
+    await syncDirectory(fs, this.folder.wal);
+    logger.error('a damaged segment was quarantined, its readable records are sealed', {
+      segment: segment.id,
+      salvagedAs: result.salvagedAs,
+      faults: result.report.faults.length,
+      missingRecords: result.report.missingRecords,
+    });
+  }
+
+  private codec(): { compression: Compression; level: number } {
+    const { compression, level } = this.options;
+    const behind = this.waiting;
+    const pace = behind >= 2 * BEHIND_AT ? 'uncompressed' : behind >= BEHIND_AT ? 'fast' : 'normal';
+    if (pace !== this.pace) {
+      this.pace = pace;
+      this.ports.logger.warn('sealing changes its pace', { pace, waitingSegments: behind });
+    }
+    if (pace === 'uncompressed') return { compression: 'none', level };
+    if (pace === 'fast' && compression === 'zstd')
+      return { compression, level: Math.min(level, FAST_ZSTD_LEVEL) };
+    return { compression, level };
+  }
+}

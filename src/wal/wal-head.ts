@@ -1,0 +1,41 @@
+import { join } from 'node:path';
+import { readFileIfPresent, writeFileDurably } from '../core/durable-files.js';
+import type { FileSystem } from '../core/file-system.js';
+
+/**
+ * `head.json`: what must outlive the WAL segments themselves, written before a sealed segment's directory
+ * goes. Numbers only ever grow, so an old head together with the segments still there is never wrong.
+ */
+export interface WalHead {
+  readonly version: 1;
+  /** No segment has this number yet. */
+  readonly nextNumber: number;
+  /** No record has this sequence yet. */
+  readonly nextSequence: number;
+  /** `numberingKey` -> source number up to which everything is durable or accounted for by a gap. */
+  readonly sourceSequences: Readonly<Record<string, number>>;
+}
+
+export const emptyHead: WalHead = { version: 1, nextNumber: 1, nextSequence: 1, sourceSequences: {} };
+
+const HEAD_FILE = 'head.json';
+
+/** The head, or undefined where it is absent or damaged: recovery then goes by the segments. */
+export async function readHead(fs: FileSystem, root: string): Promise<WalHead | undefined> {
+  const bytes = await readFileIfPresent(fs, join(root, HEAD_FILE));
+  if (!bytes) return undefined;
+  let head: Partial<WalHead>;
+  try {
+    head = JSON.parse(bytes.toString('utf8')) as Partial<WalHead>;
+  } catch {
+    // A damaged head is the same as none: the caller warns and goes by what the folder holds.
+    return undefined;
+  }
+  const whole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
+  if (head.version !== 1 || !whole(head.nextNumber) || !whole(head.nextSequence)) return undefined;
+  return { ...emptyHead, ...head };
+}
+
+export async function writeHead(fs: FileSystem, root: string, head: WalHead): Promise<void> {
+  await writeFileDurably(fs, join(root, HEAD_FILE), `${JSON.stringify(head)}\n`);
+}
