@@ -27,6 +27,16 @@ export const errorCatalogue = {
     meaning: 'The data folder cannot be created, read or written.',
     remedy: 'Check the path, its permissions and that the disk is mounted read-write.',
   },
+  ROLE_NOT_RUNNING: {
+    retryable: true,
+    meaning: 'No process of this role (recorder or sync) listens on the data folder, or it does not answer.',
+    remedy: 'Start it, or check that --data names the same folder and the same user runs both.',
+  },
+  REQUEST_UNSUPPORTED: {
+    retryable: false,
+    meaning: 'The process does not know this control request.',
+    remedy: 'Use one of the requests the message lists.',
+  },
   DISK_FULL: {
     retryable: true,
     meaning: 'The disk (or quota) has no room for what must be written.',

@@ -122,7 +122,8 @@ export function choice<const T extends string>(
     ...row,
     placeholder: values.join('|'),
     allowed: values.join(', '),
-    parse: (raw) => values.find((value) => value === raw),
+    // YAML reads true and false as such where a choice is spelled that way.
+    parse: (raw) => values.find((value) => value === (typeof raw === 'boolean' ? String(raw) : raw)),
   };
 }
 

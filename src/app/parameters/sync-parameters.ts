@@ -1,3 +1,4 @@
+import { checksumModes } from '../../stores/s3/s3-options.js';
 import { syncOptionTable, type SyncOptions } from '../../sync/sync-options.js';
 import { bytes, choice, count, duration, rate, real, text, toggle, type Parameter } from './parameter.js';
 
@@ -47,32 +48,76 @@ export const syncParameters = {
       role,
       default: '',
       placeholder: 'url',
-      description: 'Address of an S3-compatible server. Empty: AWS, as its region says.',
+      description: 'Address of an S3-compatible server. Empty: AWS, or what AWS_ENDPOINT_URL_S3 says.',
     },
     'an http:// or https:// address without credentials',
     (value) => value === '' || isPlainHttpAddress(value),
   ),
-  's3.region': text({
-    role,
-    default: '',
-    placeholder: 'name',
-    description: 'Region. Empty: that of the standard AWS chain, else us-east-1.',
-  }),
-  's3.path_style': toggle({
-    role,
-    default: false,
-    description: 'Puts the bucket into the path instead of the host name; most self-hosted servers need it.',
-  }),
+  's3.region': text(
+    {
+      role,
+      default: '',
+      placeholder: 'name',
+      description: 'Region. Empty: that of the standard AWS chain; with an endpoint us-east-1.',
+    },
+    'letters, digits and -',
+    (value) => /^[A-Za-z0-9-]{0,64}$/.test(value),
+  ),
+  's3.path_style': choice(
+    {
+      role,
+      default: 'auto',
+      description: 'Puts the bucket into the path instead of the host name. auto: with an endpoint.',
+    },
+    ['auto', 'true', 'false'],
+  ),
   's3.checksum': choice(
     {
       role,
       default: 'auto',
       description:
-        'Whether parts carry a CRC-32 for the server to check: always (crc32), never (none), or unless the ' +
-        'server refuses it (auto). Without, objects are verified by reading them back.',
+        'How parts and objects are protected: with a CRC-32 the store computes too (crc32), only where an ' +
+        'operation demands it (when-required, objects are read back), not even signed (none, over https ' +
+        'only), or crc32 until the store refuses it (auto).',
     },
-    ['auto', 'crc32', 'none'],
+    checksumModes,
   ),
+  's3.conditional': toggle({
+    role,
+    default: true,
+    description: 'Whether the store honours If-None-Match; false: a look and a write, not atomic.',
+  }),
+  's3.connect_timeout_ms': duration({
+    role,
+    default: 10_000,
+    min: 100,
+    max: 300_000,
+    description: 'Time until a connection must stand.',
+  }),
+  's3.timeout_ms': duration({
+    role,
+    default: 30_000,
+    min: 100,
+    max: 3_600_000,
+    description: 'Time without one byte moving until a call fails.',
+  }),
+  's3.max_sockets': count(
+    {
+      role,
+      default: 16,
+      min: 1,
+      max: 256,
+      description: 'Connections at most; calls beyond it wait for one.',
+    },
+    'connections',
+  ),
+  's3.ca_file': text({
+    role,
+    default: '',
+    placeholder: 'file',
+    description:
+      "PEM file of the authority that signed the server's certificate. Empty: what the system knows.",
+  }),
   'upload.order': choice(
     { role, default: syncOptionTable.order.default, description: syncOptionTable.order.description },
     syncOptionTable.order.allowed,

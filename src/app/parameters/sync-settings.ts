@@ -1,3 +1,4 @@
+import { s3OptionNames, type S3OptionTexts } from '../../stores/s3/s3-options.js';
 import type { SyncOptions } from '../../sync/sync-options.js';
 import { CrossCheck } from './cross-check.js';
 import { deepFreeze } from './deep-freeze.js';
@@ -8,17 +9,9 @@ export interface SyncSettings {
   /** The data folder's path. */
   readonly data: string;
   readonly storeUri: string;
-  readonly s3: S3Settings;
+  /** What was set of the `s3.` parameters, for `openStore`; empty for other stores. */
+  readonly s3: S3OptionTexts;
   readonly options: SyncOptions;
-}
-
-export interface S3Settings {
-  /** Empty: AWS. */
-  readonly endpoint: string;
-  /** Empty: from the AWS chain. */
-  readonly region: string;
-  readonly pathStyle: boolean;
-  readonly checksum: 'auto' | 'crc32' | 'none';
 }
 
 /** Sync's settings out of the resolved parameters. Throws `CONFIG_INVALID` with all faults. */
@@ -31,7 +24,7 @@ export function compileSyncSettings(resolved: Resolved): SyncSettings {
   const settings: SyncSettings = {
     data: values.data,
     storeUri: values['store.uri'],
-    s3: compileS3Settings(resolved),
+    s3: s3OptionTexts(resolved, values['store.uri']),
     options: {
       order: values['upload.order'],
       partBytes: values['upload.part_bytes'],
@@ -58,12 +51,17 @@ export function compileSyncSettings(resolved: Resolved): SyncSettings {
   return deepFreeze(settings);
 }
 
-/** For commands that open a store without syncing (`verify`, `ls`, `cat`, `replay`). */
-export function compileS3Settings({ values }: Resolved): S3Settings {
-  return {
-    endpoint: values['s3.endpoint'],
-    region: values['s3.region'],
-    pathStyle: values['s3.path_style'],
-    checksum: values['s3.checksum'],
-  };
+/**
+ * The `s3.` parameters that were set (the store knows the defaults, which depend on each other); none for a
+ * store that is not S3, so that one file can serve several stores.
+ */
+export function s3OptionTexts({ values, origin }: Resolved, uri: string): S3OptionTexts {
+  if (!/^s3:/i.test(uri)) return {};
+  const texts: Record<string, string | number | boolean> = {};
+  for (const option of s3OptionNames) {
+    const name = `s3.${option}` as const;
+    const value = values[name];
+    if (origin[name] !== 'default' && value !== 'auto' && value !== '') texts[option] = value;
+  }
+  return texts;
 }

@@ -1,0 +1,76 @@
+import { connect } from 'node:net';
+import { HoldfastError, systemCode } from '../../core/errors.js';
+import type { ErrorCode } from '../../core/error-catalogue.js';
+import { errorCatalogue } from '../../core/error-catalogue.js';
+import {
+  ANSWER_MAX_BYTES,
+  type ControlAnswer,
+  type ControlRequest,
+  type ControlRole,
+} from './control-protocol.js';
+import { LineReader } from './line-reader.js';
+import { socketPaths } from './socket-path.js';
+
+const ANSWER_TIMEOUT_MS = 5_000;
+/** What says that nobody listens: no file, or one a killed process left behind. */
+const NOBODY = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTDIR', 'EACCES']);
+
+/**
+ * Asks the process of a role on a data folder. Throws `ROLE_NOT_RUNNING` where none listens or none
+ * answers in time, and the role's own error where it refused.
+ *
+ * @param options.timeoutMs - Longest wait for the answer. Default 5,000.
+ */
+export async function askRole(
+  dataRoot: string,
+  role: ControlRole,
+  request: ControlRequest,
+  options: { readonly timeoutMs?: number } = {},
+): Promise<unknown> {
+  for (const path of await socketPaths(dataRoot, role)) {
+    let answer: ControlAnswer;
+    try {
+      answer = await exchange(path, request, options.timeoutMs ?? ANSWER_TIMEOUT_MS);
+    } catch (cause) {
+      if (NOBODY.has(systemCode(cause) ?? '')) continue;
+      throw notRunning(dataRoot, role, 'does not answer', cause);
+    }
+    if (answer.ok) return answer.result;
+    const { code, message } = answer.error;
+    const known: ErrorCode = Object.hasOwn(errorCatalogue, code) ? (code as ErrorCode) : 'INTERNAL';
+    throw new HoldfastError(known, `${role}: ${message}`, { facts: { role, request } });
+  }
+  throw notRunning(dataRoot, role, 'is not running');
+}
+
+function notRunning(dataRoot: string, role: ControlRole, what: string, cause?: unknown): HoldfastError {
+  return new HoldfastError('ROLE_NOT_RUNNING', `the ${role} of data folder ${dataRoot} ${what}`, {
+    cause,
+    facts: { role, data: dataRoot },
+  });
+}
+
+function exchange(path: string, request: ControlRequest, timeoutMs: number): Promise<ControlAnswer> {
+  return new Promise((resolve, reject) => {
+    const lines = new LineReader(ANSWER_MAX_BYTES);
+    const socket = connect(path, () => socket.write(`${JSON.stringify({ id: 1, request })}\n`));
+    const timer = setTimeout(() => socket.destroy(new Error(`no answer for ${timeoutMs} ms`)), timeoutMs);
+    socket.on('data', (chunk: Buffer) => {
+      const complete = lines.push(chunk);
+      if (complete === undefined) socket.destroy(new Error('the answer is too long'));
+      const line = complete?.[0];
+      if (line === undefined) return;
+      try {
+        resolve(JSON.parse(line) as ControlAnswer);
+        socket.destroy();
+      } catch (error) {
+        socket.destroy(error as Error);
+      }
+    });
+    socket.on('error', reject);
+    socket.on('close', () => {
+      clearTimeout(timer);
+      reject(new Error('the connection was closed without an answer'));
+    });
+  });
+}

@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { chmod, mkdtemp, readdir, rename, rm, symlink } from 'node:fs/promises';
+import { connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { HoldfastError, isHoldfastError } from '../../src/core/errors.js';
+import { silentLogger } from '../../src/core/logger.js';
+import { askRole } from '../../src/app/control/control-client.js';
+import { CLIENTS_MAX, REQUEST_MAX_BYTES } from '../../src/app/control/control-protocol.js';
+import { listenForControl, type ControlServer } from '../../src/app/control/control-server.js';
+import { LineReader } from '../../src/app/control/line-reader.js';
+import { ensurePrivateFolder, socketPaths } from '../../src/app/control/socket-path.js';
+
+describe('steering between processes', () => {
+  let folder: string;
+  let server: ControlServer | undefined;
+  const sockets: Socket[] = [];
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'holdfast-control-'));
+  });
+  afterEach(async () => {
+    for (const socket of sockets.splice(0)) socket.destroy();
+    await server?.[Symbol.asyncDispose]();
+    server = undefined;
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function open(path: string): Promise<Socket> {
+    const socket = connect(path);
+    sockets.push(socket);
+    socket.on('error', () => {});
+    await new Promise((done) => socket.once('connect', done));
+    return socket;
+  }
+
+  it('answers by any spelling of the data folder, each role on its own', async () => {
+    server = await listenForControl(folder, 'recorder', { status: () => ({ state: 'fine' }) }, silentLogger);
+    assert.deepEqual(await askRole(folder, 'recorder', 'status'), { state: 'fine' });
+    await symlink(folder, `${folder}-link`);
+    try {
+      assert.deepEqual(await askRole(`${folder}-link/`, 'recorder', 'status'), { state: 'fine' });
+    } finally {
+      await rm(`${folder}-link`);
+    }
+    await assert.rejects(askRole(folder, 'sync', 'status'), (error) =>
+      isHoldfastError(error, 'ROLE_NOT_RUNNING'),
+    );
+  });
+
+  it('hands on the error of the role, and says which requests it knows', async () => {
+    const pause = (): never => {
+      throw new HoldfastError('DISK_FULL', 'no room');
+    };
+    server = await listenForControl(folder, 'sync', { pause }, silentLogger);
+    await assert.rejects(askRole(folder, 'sync', 'pause'), (error) => isHoldfastError(error, 'DISK_FULL'));
+    await assert.rejects(askRole(folder, 'sync', 'split'), /known: pause/);
+  });
+
+  it('replaces the socket of a killed process, never that of a living one', async () => {
+    const [path] = await socketPaths(folder, 'recorder');
+    await ensurePrivateFolder(dirname(path!));
+    const killed = createServer();
+    await new Promise<void>((done) => killed.listen(path, done));
+    // Closing removes the file a server listens on; a killed process cannot, so the name is taken first.
+    const stale = `${path}.stale`;
+    await rename(path!, stale);
+    await new Promise((done) => killed.close(done));
+    await rename(stale, path!);
+
+    server = await listenForControl(folder, 'recorder', { status: () => 1 }, silentLogger);
+    assert.equal(server.path, path);
+    const second = await listenForControl(folder, 'recorder', { status: () => 2 }, silentLogger);
+    try {
+      assert.notEqual(second.path, path);
+      assert.equal(await askRole(folder, 'recorder', 'status'), 1);
+    } finally {
+      await second[Symbol.asyncDispose]();
+    }
+  });
+
+  it('removes its socket when it ends', async () => {
+    const one = await listenForControl(folder, 'recorder', {}, silentLogger);
+    await one[Symbol.asyncDispose]();
+    assert.ok(!(await readdir(dirname(one.path!))).includes(basename(one.path!)));
+  });
+
+  it('cuts off a client that sends an endless line, and goes on', async () => {
+    server = await listenForControl(folder, 'recorder', { status: () => 1 }, silentLogger);
+    const socket = await open(server.path!);
+    const closed = new Promise((done) => socket.once('close', done));
+    socket.write('x'.repeat(REQUEST_MAX_BYTES + 2));
+    await closed;
+    assert.equal(await askRole(folder, 'recorder', 'status'), 1);
+  });
+
+  it('bounds the number of clients', async () => {
+    server = await listenForControl(folder, 'recorder', { status: () => 1 }, silentLogger);
+    for (let index = 0; index < CLIENTS_MAX; index++) await open(server.path!);
+    await assert.rejects(askRole(folder, 'recorder', 'status'), (error) =>
+      isHoldfastError(error, 'ROLE_NOT_RUNNING'),
+    );
+    const closed = new Promise((done) => sockets[0]!.once('close', done));
+    sockets[0]!.end('no JSON\n');
+    sockets[0]!.resume();
+    await closed;
+    assert.equal(await askRole(folder, 'recorder', 'status'), 1);
+  });
+
+  it('does not use a folder that others can enter', async () => {
+    const open = join(folder, 'open');
+    await ensurePrivateFolder(open);
+    await chmod(open, 0o755);
+    await assert.rejects(ensurePrivateFolder(open), /not a private folder/);
+    await symlink(folder, join(folder, 'link'));
+    await assert.rejects(ensurePrivateFolder(join(folder, 'link')), /not a private folder/);
+  });
+});
+
+describe('lines out of a byte stream', () => {
+  it('are the same however the bytes arrive', () => {
+    const bytes = Buffer.from('one\ntwö\n\nthree');
+    for (let cut = 0; cut <= bytes.length; cut++) {
+      const reader = new LineReader(5);
+      const lines = [...reader.push(bytes.subarray(0, cut))!, ...reader.push(bytes.subarray(cut))!];
+      assert.deepEqual(lines, ['one', 'twö', '']);
+    }
+  });
+});
