@@ -1,0 +1,27 @@
+import type { Clock } from '../core/clock.js';
+
+/** Wakes whoever waits; rung while nobody waits, the next wait returns at once. */
+export class Bell {
+  #rung = false;
+  #wake: (() => void) | undefined;
+
+  ring(): void {
+    this.#rung = true;
+    this.#wake?.();
+  }
+
+  /** Resolves when rung, after `ms`, or when the signal aborts (never rejects). One waiter at a time. */
+  async wait(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+    if (!this.#rung && !signal.aborted) {
+      const done = new AbortController();
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        signal.addEventListener('abort', () => resolve(), { once: true, signal: done.signal });
+        clock.sleep(ms, done.signal).then(resolve, () => undefined);
+      });
+      done.abort();
+      this.#wake = undefined;
+    }
+    this.#rung = false;
+  }
+}

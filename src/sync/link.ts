@@ -1,0 +1,153 @@
+import type { Clock } from '../core/clock.js';
+import { describeError } from '../core/errors.js';
+import type { RandomBytes } from '../core/identity.js';
+import type { Logger } from '../core/logger.js';
+import type { LinkState } from '../core/status.js';
+import { Bell } from './bell.js';
+import { backoffMs, initialLink, nextLink, type Backoff, type LinkEvent, type LinkView } from './link-state.js';
+
+export interface LinkPorts {
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly logger: Logger;
+  /** Asks the store who it is; a rejection is a failure of the link. */
+  readonly probe: (signal: AbortSignal) => Promise<void>;
+  readonly onChange: () => void;
+}
+
+/** Runs the link state machine: reports go in, `whenOnline` comes out, probing happens in between. */
+export class Link {
+  #view: LinkView = initialLink;
+  #since: bigint;
+  #lastAnswerAt: bigint;
+  #error: unknown;
+  readonly #waiting = new Set<() => void>();
+  readonly #bell = new Bell();
+  readonly #ports: LinkPorts;
+  readonly #backoff: Backoff;
+  readonly #idleProbeMs: number;
+
+  constructor(ports: LinkPorts, backoff: Backoff, idleProbeMs: number) {
+    this.#ports = ports;
+    this.#backoff = backoff;
+    this.#idleProbeMs = idleProbeMs;
+    this.#since = ports.clock.now();
+    this.#lastAnswerAt = ports.clock.monotonic();
+  }
+
+  get state(): LinkState {
+    if (this.#view.phase === 'online') return 'online';
+    return this.#error === undefined ? 'unknown' : 'offline';
+  }
+
+  /** Wall clock of the last change between online and not. */
+  get since(): bigint {
+    return this.#since;
+  }
+
+  /** Why it is offline. */
+  get error(): unknown {
+    return this.#error;
+  }
+
+  get nextRetryInMs(): number | undefined {
+    if (this.#view.phase !== 'waiting') return undefined;
+    return Math.max(0, Number(this.#view.retryAt - this.#ports.clock.monotonic()) / 1e6);
+  }
+
+  succeeded(): void {
+    this.#lastAnswerAt = this.#ports.clock.monotonic();
+    if (this.#view.phase !== 'online' || this.#view.failures > 0) this.#step({ kind: 'succeeded' });
+  }
+
+  failed(error: unknown): void {
+    const known = this.#error !== undefined && describeError(this.#error) === describeError(error);
+    this.#error = error;
+    this.#step({ kind: 'failed', at: this.#ports.clock.monotonic() });
+    if (!known) this.#ports.logger.warn('store offline', { error: describeError(error) });
+  }
+
+  /** Ends a backoff: somebody has reason to believe it works now. */
+  retryNow(): void {
+    if (this.#view.phase === 'waiting') this.#step({ kind: 'probe' });
+  }
+
+  /** Resolves while online; rejects with the signal's reason. */
+  async whenOnline(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    while (this.#view.phase !== 'online') {
+      await new Promise<void>((resolve, reject) => {
+        const done = (): void => {
+          this.#waiting.delete(done);
+          signal.removeEventListener('abort', onAbort);
+          resolve();
+        };
+        const onAbort = (): void => {
+          this.#waiting.delete(done);
+          reject(signal.reason as Error);
+        };
+        this.#waiting.add(done);
+        signal.addEventListener('abort', onAbort, { once: true });
+      });
+      signal.throwIfAborted();
+    }
+  }
+
+  /** Probes when there is reason to, until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const waitMs = this.#untilProbeMs();
+      if (waitMs > 0) {
+        await this.#bell.wait(this.#ports.clock, waitMs, signal);
+        continue;
+      }
+      this.#step({ kind: 'probe' });
+      await this.#probe(signal);
+    }
+  }
+
+  async #probe(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#ports.probe(signal);
+      this.#lastAnswerAt = this.#ports.clock.monotonic();
+      this.#step({ kind: 'probe-answered' });
+    } catch (error) {
+      if (!signal.aborted) this.failed(error);
+    }
+  }
+
+  #untilProbeMs(): number {
+    const now = this.#ports.clock.monotonic();
+    switch (this.#view.phase) {
+      case 'unknown':
+      case 'probing':
+        return 0;
+      case 'waiting':
+        return Number(this.#view.retryAt - now) / 1e6;
+      case 'online':
+        return this.#idleProbeMs - Number(now - this.#lastAnswerAt) / 1e6;
+    }
+  }
+
+  #step(event: LinkEvent): void {
+    const before = this.#view;
+    this.#view = nextLink(before, event, (failures) => backoffMs(this.#backoff, failures, this.#random01()));
+    const online = this.#view.phase === 'online';
+    if (online !== (before.phase === 'online')) {
+      this.#since = this.#ports.clock.now();
+      if (online) {
+        if (this.#error !== undefined) this.#ports.logger.info('store online');
+        this.#error = undefined;
+      }
+    }
+    if (online) for (const wake of [...this.#waiting]) wake();
+    if (this.#view !== before) {
+      this.#bell.ring();
+      this.#ports.onChange();
+    }
+  }
+
+  #random01(): number {
+    return Buffer.from(this.#ports.random(4)).readUInt32LE() / 2 ** 32;
+  }
+}

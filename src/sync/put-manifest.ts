@@ -1,0 +1,81 @@
+import { isHoldfastError } from '../core/errors.js';
+import { decodeManifest, type Manifest } from '../core/manifest.js';
+import type { Store } from '../core/store.js';
+import type { StoreCalls } from './store-calls.js';
+
+/** What to do about a manifest of other content that is already at the key. */
+export type ManifestVerdict = 'accept' | 'replace' | 'taken';
+
+export interface PutManifestPorts {
+  readonly store: Store;
+  readonly calls: StoreCalls;
+}
+
+// Larger than any manifest sync would write beside it; only bounds what is read into memory.
+const READ_MAX_BYTES = 64 * 1024 * 1024;
+const LOST_RACES_MAX = 3;
+
+/**
+ * Writes a manifest if the key is free. What is there already counts as done when its bytes are equal;
+ * otherwise `judge` decides (`undefined`: it does not parse). Resolves `taken` when it must stay.
+ */
+export async function putManifest(
+  { store, calls }: PutManifestPorts,
+  key: string,
+  data: Buffer,
+  judge: (existing: Manifest | undefined) => ManifestVerdict,
+  signal: AbortSignal,
+): Promise<'published' | 'taken'> {
+  const put = (ifAbsent: boolean): Promise<unknown> =>
+    calls.call(`put ${key}`, data.length, signal, (within) =>
+      store.put(key, data, { signal: within, ifAbsent }),
+    );
+  for (let race = 0; ; race++) {
+    const existing =
+      store.supports.conditionalPut && race === 0
+        ? undefined
+        : await readObject({ store, calls }, key, signal);
+    if (existing) {
+      if (existing.equals(data)) return 'published';
+      const verdict = judge(parse(existing, key));
+      if (verdict === 'taken') return 'taken';
+      if (verdict === 'replace') await put(false);
+      return 'published';
+    }
+    try {
+      await put(store.supports.conditionalPut);
+      return 'published';
+    } catch (error) {
+      const there = isHoldfastError(error, 'OBJECT_EXISTS') || isHoldfastError(error, 'OBJECT_CONFLICT');
+      if (!there || race >= LOST_RACES_MAX) throw error;
+    }
+  }
+}
+
+/** A small object's bytes, `undefined` where there is none. */
+export async function readObject(
+  { store, calls }: PutManifestPorts,
+  key: string,
+  signal: AbortSignal,
+): Promise<Buffer | undefined> {
+  try {
+    return await calls.call(`read ${key}`, 0, signal, async (within) => {
+      const pieces: Uint8Array[] = [];
+      for await (const piece of store.read(key, { start: 0, end: READ_MAX_BYTES }, { signal: within })) {
+        pieces.push(piece);
+      }
+      return Buffer.concat(pieces);
+    });
+  } catch (error) {
+    if (isHoldfastError(error, 'OBJECT_MISSING')) return undefined;
+    throw error;
+  }
+}
+
+function parse(data: Buffer, key: string): Manifest | undefined {
+  try {
+    return decodeManifest(data.toString('utf8'), key);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,93 @@
+import { join } from 'node:path';
+import type { DataFolder } from '../core/data-folder.js';
+import { makeDirectoryDurably, readFileIfPresent, writeFileDurably } from '../core/durable-files.js';
+import { describeError } from '../core/errors.js';
+import type { FileSystem } from '../core/file-system.js';
+import { receiptFileName, type SegmentReceipts, type StoreReceipt } from '../core/receipt-file.js';
+
+export interface ReceiptPorts {
+  readonly fs: FileSystem;
+  readonly folder: DataFolder;
+  readonly onTrouble: (message: string) => void;
+}
+
+interface NewReceipt {
+  readonly segment: string;
+  readonly robot: string;
+  readonly receipt: StoreReceipt;
+}
+
+/** The files in `receipts/`: what lets retention delete a local copy. Written here, never removed here. */
+export class Receipts {
+  readonly #ports: ReceiptPorts;
+  readonly #unwritten = new Map<string, NewReceipt>();
+
+  constructor(ports: ReceiptPorts) {
+    this.#ports = ports;
+  }
+
+  /** Receipts that wait for the disk. */
+  get unwritten(): number {
+    return this.#unwritten.size;
+  }
+
+  /** Base names that have a receipt file, of whatever store. */
+  async list(): Promise<Set<string>> {
+    const names = await this.#ports.fs.readdir(this.#ports.folder.receipts).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+        this.#ports.onTrouble(`receipts cannot be listed: ${describeError(error)}`);
+      }
+      return [] as string[];
+    });
+    return new Set(names.filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -5)));
+  }
+
+  /** What this store's receipt says; `undefined` where there is none, or an unreadable one. */
+  async read(name: string, storeId: string): Promise<StoreReceipt | undefined> {
+    return (await this.#readAll(name))?.stores.find((receipt) => receipt.storeId === storeId);
+  }
+
+  /** Durable when this resolves, or kept for {@link retry}; never rejects. */
+  async write(name: string, receipt: NewReceipt): Promise<void> {
+    this.#unwritten.set(name, receipt);
+    await this.#writeOne(name, receipt);
+  }
+
+  async retry(): Promise<void> {
+    for (const [name, receipt] of [...this.#unwritten]) {
+      if (!(await this.#writeOne(name, receipt))) return;
+    }
+  }
+
+  async #writeOne(name: string, { segment, robot, receipt }: NewReceipt): Promise<boolean> {
+    const { fs, folder } = this.#ports;
+    try {
+      const others = (await this.#readAll(name))?.stores.filter((other) => other.storeId !== receipt.storeId);
+      const content: SegmentReceipts = { version: 1, segment, robot, stores: [...(others ?? []), receipt] };
+      await makeDirectoryDurably(fs, folder.receipts);
+      await writeFileDurably(fs, this.#path(name), `${JSON.stringify(content, null, 1)}\n`);
+    } catch (error) {
+      this.#ports.onTrouble(
+        `receipt of ${name} cannot be written, the local copy stays meanwhile: ${describeError(error)}`,
+      );
+      return false;
+    }
+    if (this.#unwritten.get(name)?.receipt === receipt) this.#unwritten.delete(name);
+    return true;
+  }
+
+  async #readAll(name: string): Promise<SegmentReceipts | undefined> {
+    try {
+      const bytes = await readFileIfPresent(this.#ports.fs, this.#path(name));
+      const json = JSON.parse(bytes?.toString('utf8') ?? 'null') as SegmentReceipts | null;
+      return json !== null && Array.isArray(json.stores) ? json : undefined;
+    } catch {
+      // Damaged: as if there were none. The store is asked, and the file written anew.
+      return undefined;
+    }
+  }
+
+  #path(name: string): string {
+    return join(this.#ports.folder.receipts, receiptFileName(`${name}.mcap`));
+  }
+}

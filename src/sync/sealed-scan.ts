@@ -1,0 +1,166 @@
+import { join } from 'node:path';
+import { NS_PER_MS, NS_PER_S, type Clock } from '../core/clock.js';
+import type { DataFolder } from '../core/data-folder.js';
+import { describeError, isHoldfastError, systemCode } from '../core/errors.js';
+import type { FileSystem } from '../core/file-system.js';
+import type { Manifest } from '../core/manifest.js';
+import type { ProgressRecord } from './progress-record.js';
+import type { Receipts } from './receipts.js';
+import type { SegmentEntry, SegmentTable } from './segment-table.js';
+import { parseSealedManifest } from './upload-segment.js';
+
+export interface ScanPorts {
+  readonly fs: FileSystem;
+  readonly clock: Clock;
+  readonly folder: DataFolder;
+  readonly table: SegmentTable;
+  readonly receipts: Receipts;
+  readonly retryParked: boolean;
+  readonly onTrouble: (message: string) => void;
+  /** Keys this data folder uploads to; tells which unfinished uploads may be its own. */
+  readonly onKey: (key: string) => void;
+  /** The store holds it, but the local receipt is not there. */
+  readonly onReceiptMissing: (name: string, record: VerifiedRecord) => void;
+  readonly onVanished: (entry: SegmentEntry) => void;
+}
+
+export type VerifiedRecord = Extract<ProgressRecord, { state: 'verified' }>;
+
+const READ_AT_ONCE = 32;
+/** A file system may give two changes within its time step one modification time. */
+const SETTLED_NS = 2n * NS_PER_S;
+/** Modification times of network folders lie; look through the names at least this often. */
+const FULL_LOOK_NS = 30n * NS_PER_S;
+
+/**
+ * Watches `sealed/` by polling (change notification fails on network disks and under load): the names are
+ * listed only when the directory changed, and only manifests not seen before are read.
+ */
+export class SealedScan {
+  readonly #ports: ScanPorts;
+  #storeId: string | undefined;
+  #records = new Map<string, ProgressRecord>();
+  #receipts = new Set<string>();
+  #first = true;
+  #seenMtime: bigint | undefined;
+  #lookedAt = 0n;
+
+  constructor(ports: ScanPorts) {
+    this.#ports = ports;
+  }
+
+  /** Begins anew towards this store, with what is remembered about it. */
+  async reset(storeId: string | undefined, records: Map<string, ProgressRecord>): Promise<void> {
+    this.#storeId = storeId;
+    this.#records = records;
+    this.#receipts = await this.#ports.receipts.list();
+    this.#ports.table.clear();
+    this.#first = true;
+    this.#seenMtime = undefined;
+  }
+
+  /** Brings the table in step with the folder. False when it could not be looked through whole. */
+  async poll(signal: AbortSignal, force: boolean): Promise<boolean> {
+    const { fs, clock, folder } = this.#ports;
+    const mtime = await this.#mtime();
+    const now = clock.monotonic();
+    if (!force && mtime !== undefined && mtime === this.#seenMtime && now - this.#lookedAt < FULL_LOOK_NS) {
+      return true;
+    }
+    let names: string[];
+    try {
+      names = await fs.readdir(folder.sealed);
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') {
+        this.#ports.onTrouble(`sealed segments cannot be listed: ${describeError(error)}`);
+        return false;
+      }
+      names = [];
+    }
+    const whole = await this.#compare(names, signal);
+    if (!whole) return false;
+    const settled = mtime !== undefined && clock.now() - mtime > SETTLED_NS;
+    this.#seenMtime = settled ? mtime : undefined;
+    this.#lookedAt = now;
+    this.#first = false;
+    this.#records.clear();
+    this.#receipts.clear();
+    return true;
+  }
+
+  async #mtime(): Promise<bigint | undefined> {
+    try {
+      return (await this.#ports.fs.stat(this.#ports.folder.sealed, { bigint: true })).mtimeMs * NS_PER_MS;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #compare(names: readonly string[], signal: AbortSignal): Promise<boolean> {
+    const { table } = this.#ports;
+    const files = new Set(names);
+    const complete = (name: string): boolean => files.has(`${name}.json`) && files.has(`${name}.mcap`);
+    for (const entry of [...table.values()]) if (!complete(entry.name)) this.#ports.onVanished(entry);
+    const added = names
+      .filter((file) => file.endsWith('.json'))
+      .map((file) => file.slice(0, -'.json'.length))
+      .filter((name) => complete(name) && !table.get(name))
+      .sort();
+    let whole = true;
+    for (let at = 0; at < added.length && !signal.aborted; at += READ_AT_ONCE) {
+      const found = await Promise.all(added.slice(at, at + READ_AT_ONCE).map((name) => this.#look(name)));
+      for (const entry of found) {
+        if (entry === 'unreadable') whole = false;
+        else if (entry) table.add(entry);
+      }
+    }
+    return whole && !signal.aborted;
+  }
+
+  async #look(name: string): Promise<SegmentEntry | 'unreadable' | undefined> {
+    const record = this.#records.get(name);
+    if (record?.state === 'verified') return this.#verified(name, record);
+    if (record?.state === 'parked' && !this.#ports.retryParked) {
+      const { robot, bytes, code, message } = record;
+      return { ...this.#blank(name, robot, bytes), state: 'parked', record, alarm: { code, message } };
+    }
+    try {
+      const path = join(this.#ports.folder.sealed, `${name}.json`);
+      return await this.#fromManifest(name, parseSealedManifest(await this.#ports.fs.readFile(path), name));
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return undefined;
+      if (isHoldfastError(error, 'MANIFEST_INVALID')) {
+        const alarm = { code: error.code, message: error.message };
+        return { ...this.#blank(name, '', 0), state: 'parked', alarm };
+      }
+      this.#ports.onTrouble(`manifest ${name}.json cannot be read: ${describeError(error)}`);
+      return 'unreadable';
+    }
+  }
+
+  #verified(name: string, record: VerifiedRecord): SegmentEntry {
+    this.#ports.onKey(record.key);
+    if (this.#first && !this.#receipts.has(name)) this.#ports.onReceiptMissing(name, record);
+    return { ...this.#blank(name, '', record.bytes), state: 'verified', record };
+  }
+
+  async #fromManifest(name: string, manifest: Manifest): Promise<SegmentEntry> {
+    this.#ports.onKey(manifest.key);
+    const record = this.#records.get(name);
+    const entry: SegmentEntry = {
+      ...this.#blank(name, manifest.robot, manifest.file.bytes),
+      priority: manifest.segment.priority ?? 'normal',
+      ...(manifest.firstLogTime === undefined ? {} : { firstLogTime: manifest.firstLogTime }),
+      ...(record && record.state !== 'parked' ? { record } : {}),
+    };
+    if (!this.#storeId || !this.#receipts.has(name)) return entry;
+    const receipt = await this.#ports.receipts.read(name, this.#storeId);
+    if (receipt?.sha256 === manifest.file.sha256) entry.state = 'verified';
+    return entry;
+  }
+
+  #blank(name: string, robot: string, bytes: number): SegmentEntry {
+    const fresh = !this.#first;
+    return { name, robot, bytes, priority: 'normal', fresh, state: 'pending', turns: 0 };
+  }
+}

@@ -1,0 +1,162 @@
+import type { Priority } from '../core/message.js';
+import type { ProgressRecord } from './progress-record.js';
+import type { SyncOptions } from './sync-options.js';
+
+export type SegmentState = 'pending' | 'active' | 'verified' | 'parked';
+
+/** What sync keeps in memory of one sealed segment: small, for there may be tens of thousands. */
+export interface SegmentEntry {
+  /** The sealed file's name without `.mcap`. Sorts by age. */
+  readonly name: string;
+  readonly robot: string;
+  readonly bytes: number;
+  readonly priority: Priority;
+  /** Decimal nanoseconds since the Unix epoch. */
+  readonly firstLogTime?: string;
+  /** Appeared while this process was watching: nothing of it can be in the store yet. */
+  readonly fresh: boolean;
+  state: SegmentState;
+  record?: ProgressRecord;
+  /** Turns that ended without success; spaces the next ones. */
+  turns: number;
+  alarm?: { readonly code: string; readonly message: string };
+}
+
+interface Total {
+  segments: number;
+  bytes: number;
+}
+
+const RANK: Readonly<Record<Priority, number>> = { high: 0, normal: 1, low: 2 };
+const byName = (a: SegmentEntry, b: SegmentEntry): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+
+/** Negative: `a` goes first. */
+const orders: Readonly<Record<SyncOptions['order'], (a: SegmentEntry, b: SegmentEntry) => number>> = {
+  'oldest-first': byName,
+  'newest-first': (a, b) => byName(b, a),
+  priority: (a, b) => RANK[a.priority] - RANK[b.priority] || byName(a, b),
+};
+
+/** All sealed segments by state, and the queue of those that wait. */
+export class SegmentTable {
+  readonly totals: Readonly<Record<SegmentState, Total>> = {
+    pending: { segments: 0, bytes: 0 },
+    active: { segments: 0, bytes: 0 },
+    verified: { segments: 0, bytes: 0 },
+    parked: { segments: 0, bytes: 0 },
+  };
+  readonly #entries = new Map<string, SegmentEntry>();
+  readonly #compare: (a: SegmentEntry, b: SegmentEntry) => number;
+  readonly #first = new Set<string>();
+  /** The next one to go is the last. */
+  #ready: SegmentEntry[] = [];
+  #sorted = true;
+  readonly #delayed = new Map<SegmentEntry, bigint>();
+
+  constructor(order: SyncOptions['order']) {
+    const compare = orders[order];
+    this.#compare = (a, b) =>
+      Number(this.#first.has(b.name)) - Number(this.#first.has(a.name)) || compare(a, b);
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Segments that are neither verified nor parked. */
+  get unfinished(): number {
+    return this.totals.pending.segments + this.totals.active.segments;
+  }
+
+  get(name: string): SegmentEntry | undefined {
+    return this.#entries.get(name);
+  }
+
+  values(): IterableIterator<SegmentEntry> {
+    return this.#entries.values();
+  }
+
+  add(entry: SegmentEntry): void {
+    this.#entries.set(entry.name, entry);
+    this.#count(entry, 1);
+    if (entry.state === 'pending') this.#enqueue(entry);
+  }
+
+  remove(entry: SegmentEntry): void {
+    if (!this.#entries.delete(entry.name)) return;
+    this.#count(entry, -1);
+    this.#first.delete(entry.name);
+    this.#delayed.delete(entry);
+    if (entry.state === 'pending') this.#ready = this.#ready.filter((other) => other !== entry);
+  }
+
+  /** With `dueAt` (monotonic nanoseconds) a pending segment waits until then. */
+  move(entry: SegmentEntry, state: SegmentState, dueAt?: bigint): void {
+    if (!this.#entries.has(entry.name)) return;
+    this.#count(entry, -1);
+    entry.state = state;
+    this.#count(entry, 1);
+    if (state !== 'pending') return;
+    if (dueAt === undefined) this.#enqueue(entry);
+    else this.#delayed.set(entry, dueAt);
+  }
+
+  /** Lets these go before all others, in their usual order among themselves. */
+  putFirst(names: Iterable<string>): void {
+    for (const name of names) {
+      if (this.#entries.get(name)?.state === 'pending') this.#first.add(name);
+    }
+    this.#sorted = false;
+  }
+
+  /** Takes the next segment that is due out of the queue; it becomes active. */
+  takeNext(now: bigint): SegmentEntry | undefined {
+    for (const [entry, dueAt] of this.#delayed) if (dueAt <= now) this.#release(entry);
+    if (!this.#sorted) {
+      this.#ready.sort((a, b) => this.#compare(b, a));
+      this.#sorted = true;
+    }
+    const entry = this.#ready.pop();
+    if (!entry) return undefined;
+    this.#first.delete(entry.name);
+    this.move(entry, 'active');
+    return entry;
+  }
+
+  /** When the first of the waiting ones is due. */
+  get nextDueAt(): bigint | undefined {
+    let first: bigint | undefined;
+    for (const dueAt of this.#delayed.values()) if (first === undefined || dueAt < first) first = dueAt;
+    return first;
+  }
+
+  /** Ends all waiting. */
+  releaseDelayed(): void {
+    for (const entry of this.#delayed.keys()) this.#release(entry);
+  }
+
+  clear(): void {
+    for (const entry of this.#entries.values()) this.#count(entry, -1);
+    this.#entries.clear();
+    this.#delayed.clear();
+    this.#first.clear();
+    this.#ready = [];
+  }
+
+  #release(entry: SegmentEntry): void {
+    this.#delayed.delete(entry);
+    this.#enqueue(entry);
+  }
+
+  #enqueue(entry: SegmentEntry): void {
+    const next = this.#ready.at(-1);
+    if (next && this.#compare(entry, next) > 0) this.#sorted = false;
+    this.#ready.push(entry);
+  }
+
+  #count(entry: SegmentEntry, sign: 1 | -1): void {
+    const total = this.totals[entry.state];
+    total.segments += sign;
+    total.bytes += sign * entry.bytes;
+  }
+}

@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import { isHoldfastError } from '../core/errors.js';
+import type { Receipt, Store, Upload } from '../core/store.js';
+import type { BandwidthLimit } from './bandwidth-limit.js';
+import { Budget } from './budget.js';
+import { fitsPlan, partRange, type PartPlan } from './part-plan.js';
+import type { SegmentFile } from './segment-file.js';
+import { StoreTrouble, type StoreCalls } from './store-calls.js';
+
+export interface SendPorts {
+  readonly store: Store;
+  readonly calls: StoreCalls;
+  readonly bandwidth: BandwidthLimit;
+  /** Bytes of part buffers over all uploads. */
+  readonly memory: Budget;
+  readonly partsPerUpload: number;
+  readonly attempts: number;
+}
+
+export interface SendHooks {
+  /** Before a part is sent for the first time by this process. */
+  readonly onBegin: (partNumber: number) => void;
+  readonly onSent: (bytes: number) => void;
+  /** The store had this part already. */
+  readonly onPresent: (bytes: number) => void;
+  /** These bytes go over the link once more. */
+  readonly onResend: (bytes: number) => void;
+  /** Every part is read; what is left waits for the store only. */
+  readonly onAllRead: () => void;
+}
+
+/** One upload: what is to be sent, and what is known of it. */
+export interface PartsToSend {
+  readonly upload: Upload;
+  readonly plan: PartPlan;
+  readonly file: SegmentFile;
+  /** The parts the store lists. */
+  readonly have: readonly Receipt[];
+  /** Parts up to this number were begun before. */
+  readonly begun: number;
+}
+
+/**
+ * Sends what the store lacks of an upload, reading the file once, the next part while earlier ones are on
+ * their way, and returns the receipts of all parts. A part that failed is tried again from memory, after
+ * asking whether it arrived. Throws the first failure once nothing is in flight any more: a part that
+ * still makes it then need not be sent again.
+ */
+export async function sendParts(
+  ports: SendPorts,
+  todo: PartsToSend,
+  hooks: SendHooks,
+  signal: AbortSignal,
+): Promise<Receipt[]> {
+  const { plan, file } = todo;
+  const receipts: Receipt[] = [];
+  const listed = new Map(todo.have.map((part) => [part.partNumber, part]));
+  const slots = new Budget(ports.partsPerUpload);
+  const sending = new Set<Promise<void>>();
+  let failure: { readonly error: unknown } | undefined;
+  const send = async (partNumber: number, data: Buffer): Promise<void> => {
+    try {
+      receipts[partNumber - 1] = await sendPart(ports, todo.upload, partNumber, data, hooks, signal);
+      hooks.onSent(data.length);
+    } catch (error) {
+      failure ??= { error };
+    }
+  };
+  try {
+    for (let partNumber = 1; partNumber <= plan.count && !failure; partNumber++) {
+      const release = await ports.memory.take(plan.partBytes, signal);
+      let kept = false;
+      try {
+        const data = Buffer.allocUnsafeSlow(partRange(plan, partNumber).bytes);
+        await file.read(data);
+        const part = listed.get(partNumber);
+        if (part && fitsPlan(plan, part) && holds(part, data)) {
+          receipts[partNumber - 1] = part;
+          hooks.onPresent(data.length);
+          continue;
+        }
+        if (partNumber <= todo.begun) hooks.onResend(data.length);
+        const freeSlot = await slots.take(1, signal);
+        kept = true;
+        const turn = send(partNumber, data).finally(() => {
+          sending.delete(turn);
+          freeSlot();
+          release();
+        });
+        sending.add(turn);
+      } finally {
+        if (!kept) release();
+      }
+    }
+    if (!failure) {
+      hooks.onAllRead();
+      file.finish();
+    }
+  } catch (error) {
+    failure ??= { error };
+  }
+  await Promise.all(sending);
+  if (failure) throw failure.error;
+  return receipts;
+}
+
+async function sendPart(
+  ports: SendPorts,
+  upload: Upload,
+  partNumber: number,
+  data: Buffer,
+  hooks: SendHooks,
+  signal: AbortSignal,
+): Promise<Receipt> {
+  hooks.onBegin(partNumber);
+  for (let attempt = 1; ; attempt++) {
+    await ports.bandwidth.take(data.length, signal);
+    try {
+      return await ports.calls.call(`send part ${partNumber} of ${upload.key}`, data.length, signal, (within) =>
+        ports.store.uploadPart(upload, partNumber, data, { signal: within }),
+      );
+    } catch (error) {
+      if (!(error instanceof StoreTrouble) || attempt >= ports.attempts) throw error;
+    }
+    const arrived = await findPart(ports, upload, partNumber, data, signal);
+    if (arrived) return arrived;
+    hooks.onResend(data.length);
+  }
+}
+
+// The answer may have been lost on the way back: asking costs less than sending a part twice.
+async function findPart(
+  ports: SendPorts,
+  upload: Upload,
+  partNumber: number,
+  data: Buffer,
+  signal: AbortSignal,
+): Promise<Receipt | undefined> {
+  try {
+    const listed = await ports.calls.call(`list parts of ${upload.key}`, 0, signal, (within) =>
+      ports.store.listParts(upload, { signal: within }),
+    );
+    return listed.find((part) => part.partNumber === partNumber && holds(part, data));
+  } catch (error) {
+    if (error instanceof StoreTrouble) return undefined;
+    if (isHoldfastError(error, 'UPLOAD_UNKNOWN') || signal.aborted) throw error;
+    return undefined;
+  }
+}
+
+/** Whether the store's part provably has these bytes: by CRC-32, else by an ETag that is the MD5. */
+export function holds(part: Receipt, data: Buffer): boolean {
+  if (part.bytes !== data.length) return false;
+  if (part.crc32 !== undefined) return part.crc32 === crc32(data);
+  const etag = part.etag.replace(/^"|"$/g, '').toLowerCase();
+  return etag === createHash('md5').update(data).digest('hex');
+}

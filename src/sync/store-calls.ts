@@ -1,0 +1,111 @@
+import type { Clock } from '../core/clock.js';
+import type { ErrorCode } from '../core/error-catalogue.js';
+import { HoldfastError, isHoldfastError } from '../core/errors.js';
+import type { Link } from './link.js';
+
+/** Codes that are an answer about one object: the store works. */
+const ANSWERS: ReadonlySet<ErrorCode> = new Set([
+  'OBJECT_EXISTS',
+  'OBJECT_MISSING',
+  'OBJECT_CONFLICT',
+  'OBJECT_CORRUPT',
+  'UPLOAD_UNKNOWN',
+  'STORE_REJECTED',
+]);
+
+// The slowest link that is still taken for alive; with it, a part on a bad radio link may take minutes.
+const SLOWEST_BYTES_PER_MS = 16;
+
+/** A store call failed for a reason that concerns the store as a whole, not this object; try again later. */
+export class StoreTrouble extends Error {
+  override readonly name = 'StoreTrouble';
+  constructor(cause: unknown) {
+    super('the store cannot be used now', { cause });
+  }
+}
+
+export interface StoreCallCounters {
+  /** Calls that failed for a reason of the store or the link. */
+  errors: number;
+}
+
+/** Every call to the store goes through here: it waits for the link, is bounded in time, and reports. */
+export class StoreCalls {
+  readonly counters: StoreCallCounters = { errors: 0 };
+  readonly #clock: Clock;
+  readonly #timeoutMs: number;
+  readonly #onError: (what: string, error: unknown) => void;
+  #link: Link | undefined;
+
+  constructor(clock: Clock, timeoutMs: number, onError: (what: string, error: unknown) => void) {
+    this.#clock = clock;
+    this.#timeoutMs = timeoutMs;
+    this.#onError = onError;
+  }
+
+  attach(link: Link): void {
+    this.#link = link;
+  }
+
+  /**
+   * Runs one call when the link is online. Throws the store's answer about the object (a HoldfastError) as
+   * it is, everything else as {@link StoreTrouble}, after reporting it to the link; rejects with the
+   * signal's reason.
+   */
+  async call<T>(
+    what: string,
+    bytes: number,
+    signal: AbortSignal,
+    run: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    await this.#link?.whenOnline(signal);
+    try {
+      const result = await this.within(what, bytes, signal, run);
+      this.#link?.succeeded();
+      return result;
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      if (isHoldfastError(error) && ANSWERS.has(error.code)) {
+        this.#link?.succeeded();
+        throw error;
+      }
+      this.counters.errors++;
+      this.#onError(what, error);
+      this.#link?.failed(error);
+      throw new StoreTrouble(error);
+    }
+  }
+
+  /** Only the bound in time: `STORE_OFFLINE` when there is no answer, even from a call that ignores its signal. */
+  async within<T>(
+    what: string,
+    bytes: number,
+    signal: AbortSignal,
+    run: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    signal.throwIfAborted();
+    const timeoutMs = this.#timeoutMs + bytes / SLOWEST_BYTES_PER_MS;
+    const call = new AbortController();
+    const timer = new AbortController();
+    const onAbort = (): void => call.abort(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      return await new Promise<T>((resolve, reject) => {
+        call.signal.addEventListener('abort', () => reject(call.signal.reason as Error), { once: true });
+        this.#clock.sleep(timeoutMs, timer.signal).then(
+          () =>
+            call.abort(
+              new HoldfastError('STORE_OFFLINE', `${what}: no answer from the store in ${timeoutMs} ms`, {
+                facts: { what, timeoutMs },
+              }),
+            ),
+          () => undefined,
+        );
+        run(call.signal).then(resolve, reject);
+      });
+    } finally {
+      timer.abort();
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+}

@@ -1,0 +1,152 @@
+import { HoldfastError } from '../core/errors.js';
+
+/** How sync behaves. Every field has a default ({@link syncOptionTable}); all are validated together. */
+export interface SyncOptions {
+  /** Which pending segment goes first. Default `oldest-first`. */
+  readonly order: 'oldest-first' | 'newest-first' | 'priority';
+  /** Size of one part, bytes. Larger files and stricter stores raise it. Default 8 MiB. */
+  readonly partBytes: number;
+  /** Parts held in memory, over all uploads. Default 3. */
+  readonly partsInFlight: number;
+  /**
+   * Parts of one upload sent at the same time; what a kill makes one upload send again. Default 1.
+   * Ignored where the store takes parts in order.
+   */
+  readonly partsPerUpload: number;
+  /** Multipart uploads sending at the same time. Default 3. */
+  readonly uploadsInFlight: number;
+  /** Segments in any stage between read and receipt at the same time. Default 12. */
+  readonly segmentsInFlight: number;
+  /** Bytes per second sent to the store, averaged over a part; 0: unlimited. Default 0. */
+  readonly bandwidthBytesPerS: number;
+  /** Between two looks into the data folder, ms. Default 500. */
+  readonly pollIntervalMs: number;
+  /** Between two rounds of deferred local writes, tombstones and sweeps, ms. Default 5,000. */
+  readonly housekeepingIntervalMs: number;
+  /** First wait after a failure, ms; doubled each time. Default 2,000. */
+  readonly backoffFirstMs: number;
+  /** Longest wait, ms. Default 120,000. */
+  readonly backoffMaxMs: number;
+  /** Random share taken off each wait, 0 to 1. Default 0.25. */
+  readonly backoffJitter: number;
+  /** An idle link is probed after this, ms. Default 60,000. */
+  readonly idleProbeMs: number;
+  /** A store call without an answer for this long failed, ms, plus 1 s per 16 KiB sent. Default 300,000. */
+  readonly callTimeoutMs: number;
+  /** Failures after which a segment lets the others go first. Default 5. */
+  readonly attemptsPerTurn: number;
+  /** Unfinished uploads of this data folder's robots that nobody knows are aborted at this age, ms. Default 24 h. */
+  readonly staleUploadAgeMs: number;
+  /** Create the store's id object on first use; false: wait until somebody did. Default true. */
+  readonly createStoreId: boolean;
+  /** Accept a store with another id than the one known under its URI. Default false. */
+  readonly acceptNewStore: boolean;
+  /** Try parked segments once more at the start. Default false. */
+  readonly retryParked: boolean;
+}
+
+interface NumberRule {
+  readonly default: number;
+  readonly unit: string;
+  readonly min: number;
+  readonly max: number;
+  readonly integer: boolean;
+  readonly description: string;
+}
+interface ChoiceRule<T> {
+  readonly default: T;
+  readonly allowed: readonly T[];
+  readonly description: string;
+}
+// Tuples keep unions whole: the rule of a boolean allows both values.
+type Rule<T> = [T] extends [number] ? NumberRule : ChoiceRule<T>;
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const DAY_MS = 86_400_000;
+
+const count = (standard: number, min: number, max: number, unit: string, description: string): NumberRule => ({
+  default: standard,
+  unit,
+  min,
+  max,
+  integer: true,
+  description,
+});
+const flag = (standard: boolean, description: string): ChoiceRule<boolean> => ({
+  default: standard,
+  allowed: [true, false],
+  description,
+});
+
+/** Default, unit and limits of every option: the one place parameters, flags and docs/sync.md come from. */
+export const syncOptionTable: { readonly [K in keyof SyncOptions]: Rule<SyncOptions[K]> } = {
+  order: {
+    default: 'oldest-first',
+    allowed: ['oldest-first', 'newest-first', 'priority'],
+    description: 'Which pending segment goes first.',
+  },
+  partBytes: count(8 * MIB, 4 * KIB, 512 * MIB, 'bytes', 'Size of one part.'),
+  partsInFlight: count(3, 1, 64, 'parts', 'Parts held in memory, over all uploads.'),
+  partsPerUpload: count(1, 1, 64, 'parts', 'Parts of one upload sent at the same time.'),
+  uploadsInFlight: count(3, 1, 64, 'uploads', 'Multipart uploads sending at the same time.'),
+  segmentsInFlight: count(12, 1, 256, 'segments', 'Segments between read and receipt at the same time.'),
+  bandwidthBytesPerS: count(0, 0, 1e12, 'bytes/s', 'Limit of the sending rate, averaged over a part; 0: none.'),
+  pollIntervalMs: count(500, 5, 3_600_000, 'ms', 'Between two looks into the data folder.'),
+  housekeepingIntervalMs: count(5_000, 5, 3_600_000, 'ms', 'Between two rounds of deferred work.'),
+  backoffFirstMs: count(2_000, 1, 3_600_000, 'ms', 'First wait after a failure; doubled each time.'),
+  backoffMaxMs: count(120_000, 1, DAY_MS, 'ms', 'Longest wait after failures.'),
+  backoffJitter: {
+    default: 0.25,
+    unit: 'share',
+    min: 0,
+    max: 1,
+    integer: false,
+    description: 'Random share taken off each wait.',
+  },
+  idleProbeMs: count(60_000, 10, DAY_MS, 'ms', 'An idle link is probed after this.'),
+  callTimeoutMs: count(300_000, 10, DAY_MS, 'ms', 'A store call fails after this, plus 1 s per 16 KiB sent.'),
+  attemptsPerTurn: count(5, 1, 1_000, 'failures', 'After this many a segment lets the others go first.'),
+  staleUploadAgeMs: count(DAY_MS, 1, 365 * DAY_MS, 'ms', 'Age at which forgotten uploads are aborted.'),
+  createStoreId: flag(true, "Create the store's id object on first use."),
+  acceptNewStore: flag(false, 'Accept a store with another id than the one known under its URI.'),
+  retryParked: flag(false, 'Try parked segments once more at the start.'),
+};
+
+/** All defaults, as options. */
+export const syncDefaults: SyncOptions = Object.freeze(
+  Object.fromEntries(Object.entries(syncOptionTable).map(([name, rule]) => [name, rule.default])),
+) as unknown as SyncOptions;
+
+/** Fills in defaults and checks. Throws `CONFIG_INVALID` naming every option that is wrong. */
+export function parseSyncOptions(given: Partial<SyncOptions> = {}): SyncOptions {
+  const faults: string[] = [];
+  const parsed: Record<string, unknown> = { ...syncDefaults };
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined) continue;
+    const rule = (syncOptionTable as Readonly<Record<string, NumberRule | ChoiceRule<unknown>>>)[name];
+    const fault = rule ? faultOf(rule, value) : 'no such option';
+    if (fault) faults.push(`sync.${name}: ${String(JSON.stringify(value)).slice(0, 60)}, ${fault}`);
+    parsed[name] = value;
+  }
+  if (faults.length > 0) {
+    throw new HoldfastError('CONFIG_INVALID', `invalid sync options: ${faults.join('; ')}`, {
+      facts: { faults },
+    });
+  }
+  return Object.freeze(parsed) as unknown as SyncOptions;
+}
+
+function faultOf(rule: NumberRule | ChoiceRule<unknown>, value: unknown): string | undefined {
+  if ('allowed' in rule) {
+    if (rule.allowed.includes(value)) return undefined;
+    return `allowed: ${rule.allowed.map((choice) => JSON.stringify(choice)).join(', ')}`;
+  }
+  const fits =
+    typeof value === 'number' &&
+    value >= rule.min &&
+    value <= rule.max &&
+    (!rule.integer || Number.isSafeInteger(value));
+  if (fits) return undefined;
+  return `allowed: ${rule.integer ? 'a whole number' : 'a number'} of ${rule.unit} from ${rule.min} to ${rule.max}`;
+}

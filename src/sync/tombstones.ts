@@ -1,0 +1,157 @@
+import { join } from 'node:path';
+import type { DataFolder } from '../core/data-folder.js';
+import { readFileIfPresent, syncDirectory } from '../core/durable-files.js';
+import { describeError, HoldfastError, isHoldfastError } from '../core/errors.js';
+import type { FileSystem } from '../core/file-system.js';
+import type { Logger } from '../core/logger.js';
+import { decodeManifest, encodeManifest, manifestKey, type Manifest } from '../core/manifest.js';
+import { putManifest, readObject, type PutManifestPorts } from './put-manifest.js';
+import { StoreTrouble } from './store-calls.js';
+import { keyWithSuffix } from './upload-state.js';
+
+export interface TombstonePorts extends PutManifestPorts {
+  readonly fs: FileSystem;
+  readonly folder: DataFolder;
+  readonly logger: Logger;
+  readonly checkIdentity: () => Promise<void>;
+  /** The segment is still here and still on its way: its upload decides. */
+  readonly isUploading: (name: string) => boolean;
+  readonly onTrouble: (message: string) => void;
+}
+
+const SUFFIX_MAX = 8;
+
+/** Tells the store which segments were evicted before they could be uploaded, then drops the local note. */
+export class Tombstones {
+  readonly #ports: TombstonePorts;
+  readonly #refused = new Map<string, { readonly code: string; readonly message: string }>();
+  #waiting = 0;
+
+  constructor(ports: TombstonePorts) {
+    this.#ports = ports;
+  }
+
+  /** Tombstones seen in the last round that the store does not know yet and may still be told. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Tombstones that can never be told, with the reason. */
+  get refused(): ReadonlyMap<string, { readonly code: string; readonly message: string }> {
+    return this.#refused;
+  }
+
+  /** Looks what is there, without telling anybody. */
+  async count(): Promise<number> {
+    this.#waiting = (await this.#names()).length;
+    return this.#waiting;
+  }
+
+  /** One round over all. Rejects only with the signal's reason; the rest waits for the next round. */
+  async deliver(signal: AbortSignal): Promise<void> {
+    const names = await this.#names();
+    this.#waiting = names.length;
+    for (const name of names) {
+      if (this.#ports.isUploading(name)) continue;
+      try {
+        await this.#deliverOne(name, signal);
+        this.#waiting--;
+      } catch (error) {
+        if (signal.aborted) throw signal.reason;
+        if (error instanceof StoreTrouble) return;
+        this.#note(name, error);
+      }
+    }
+  }
+
+  #note(name: string, error: unknown): void {
+    const message = `tombstone ${name} cannot be told to the store: ${describeError(error)}`;
+    this.#ports.onTrouble(message);
+    const forGood = isHoldfastError(error, 'MANIFEST_INVALID') || isHoldfastError(error, 'STORE_REJECTED');
+    if (!forGood) return;
+    this.#refused.set(name, { code: error.code, message });
+    this.#waiting--;
+  }
+
+  async #names(): Promise<string[]> {
+    const files = await this.#ports.fs.readdir(this.#ports.folder.tombstones).catch(() => [] as string[]);
+    return files
+      .filter((file) => file.endsWith('.json'))
+      .map((file) => file.slice(0, -'.json'.length))
+      .filter((name) => !this.#refused.has(name))
+      .sort();
+  }
+
+  async #deliverOne(name: string, signal: AbortSignal): Promise<void> {
+    const { fs, folder, calls, logger } = this.#ports;
+    const path = join(folder.tombstones, `${name}.json`);
+    const bytes = await readFileIfPresent(fs, path);
+    if (!bytes) return;
+    const tombstone = decodeManifest(bytes.toString('utf8'), `tombstones/${name}.json`);
+    for (let suffix = 0; ; suffix++) {
+      if (await this.#tell(tombstone, keyWithSuffix(tombstone.key, suffix), signal)) break;
+      if (suffix < SUFFIX_MAX) continue;
+      throw new HoldfastError('OBJECT_EXISTS', `${tombstone.key} and all keys after it are taken`, {
+        facts: { key: tombstone.key },
+      });
+    }
+    await calls.call('check the store id', 0, signal, () => this.#ports.checkIdentity());
+    await fs.unlink(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+    await syncDirectory(fs, folder.tombstones);
+    logger.info('tombstone told to the store', { segment: name });
+  }
+
+  /** False when the manifest key belongs to another segment. */
+  async #tell(tombstone: Manifest, key: string, signal: AbortSignal): Promise<boolean> {
+    const manifest = (await this.#isStored(tombstone, key, signal)) ? revived(tombstone) : tombstone;
+    const data = Buffer.from(encodeManifest(manifest.key === key ? manifest : { ...manifest, key }));
+    const isOurs = (other: Manifest | undefined): boolean =>
+      other?.segment.id === tombstone.segment.id && other.robot === tombstone.robot;
+    const at = manifestKey(key);
+    const outcome = await putManifest(
+      this.#ports,
+      at,
+      data,
+      (existing) => {
+        if (!existing) return 'replace';
+        if (!isOurs(existing)) return 'taken';
+        // The segment's own manifest says more than a tombstone; a tombstone less than the manifest.
+        return existing.evicted && !manifest.evicted ? 'replace' : 'accept';
+      },
+      signal,
+    );
+    if (outcome === 'taken') return false;
+    const stored = await readObject(this.#ports, at, signal);
+    if (stored && isOurs(decodeManifest(stored.toString('utf8'), at))) return true;
+    throw new HoldfastError('OBJECT_CORRUPT', `${at} does not hold the tombstone that was written`, {
+      facts: { key: at },
+    });
+  }
+
+  // Evicted between the last part and the manifest: the store has it all, so nothing was lost.
+  async #isStored(tombstone: Manifest, key: string, signal: AbortSignal): Promise<boolean> {
+    const { store, calls } = this.#ports;
+    const found = await calls.call(`look for ${key}`, 0, signal, (within) =>
+      store.head(key, { signal: within }),
+    );
+    const { bytes, sha256, crc32 } = tombstone.file;
+    if (found?.bytes !== bytes) return false;
+    try {
+      await calls.call(`verify ${key}`, bytes, signal, (within) =>
+        store.verify(key, { bytes, sha256, crc32 }, { signal: within }),
+      );
+      return true;
+    } catch (error) {
+      if (isHoldfastError(error, 'OBJECT_CORRUPT') || isHoldfastError(error, 'OBJECT_MISSING')) return false;
+      throw error;
+    }
+  }
+}
+
+/** The segment's own manifest, as it was before the eviction. */
+function revived(tombstone: Manifest): Manifest {
+  const { evicted: _evicted, ...manifest } = tombstone;
+  return manifest;
+}

@@ -1,0 +1,189 @@
+import type { Receipt, Verification } from '../core/store.js';
+
+/**
+ * One segment's way into the store, as a pure state machine; `upload-segment.ts` does what the phase says
+ * and reports one event. Object first, verified, then the manifest, then the local receipt: whatever
+ * happens between two steps, repeating the earlier one changes nothing.
+ *
+ *     looking ─> comparing                       (is it there already?)
+ *     sending                                    (whole, in one call)
+ *     creating ─> uploading ─> completing        (in parts; resuming ─> uploading after a restart)
+ *     ─> verifying ─> publishing ─> confirming ─> recording ─> done
+ */
+export interface UploadState {
+  readonly phase: UploadPhase;
+  /** 0: the key the manifest names. n: `<segment>~n.mcap`, because other bytes were published there. */
+  readonly suffix: number;
+  /** The object at the key is known to be wrong and unpublished. */
+  readonly overwrite: boolean;
+  /** One call holds the whole file. */
+  readonly single: boolean;
+  readonly upload?: OpenUpload;
+  readonly parts?: readonly Receipt[];
+  readonly verification?: Verification;
+  /** Times the object had to be begun anew in this turn. */
+  readonly restarts: number;
+  /** Times the store was found to hold other bytes than were sent. */
+  readonly corruptions: number;
+  readonly parked?: { readonly code: string; readonly message: string };
+}
+
+export interface OpenUpload {
+  readonly uploadId: string;
+  readonly partBytes: number;
+}
+
+/** Events each phase may report; the table below is complete for exactly these. */
+interface PhaseEvents {
+  looking: 'absent' | 'present';
+  comparing: 'same' | 'absent' | 'differs-bare' | 'differs-published';
+  sending: 'sent' | 'unsure' | 'exists' | 'conflict';
+  creating: 'created';
+  resuming: 'listed' | 'upload-unknown';
+  uploading: 'parts-sent' | 'interrupted' | 'upload-unknown';
+  completing: 'completed' | 'exists' | 'conflict' | 'upload-unknown' | 'parts-refused';
+  verifying: 'verified' | 'missing' | 'corrupt';
+  publishing: 'published' | 'taken';
+  confirming: 'confirmed' | 'unconfirmed';
+  recording: 'recorded';
+}
+
+export type ActivePhase = keyof PhaseEvents;
+export type UploadPhase = ActivePhase | 'done' | 'parked' | 'gone';
+export type UploadEventKind = PhaseEvents[ActivePhase];
+
+/** What an effect learned besides the event itself. */
+export interface UploadFacts {
+  readonly upload?: OpenUpload;
+  readonly parts?: readonly Receipt[];
+  readonly verification?: Verification;
+}
+
+export interface UploadEvent<P extends ActivePhase = ActivePhase> extends UploadFacts {
+  readonly kind: PhaseEvents[P];
+}
+
+type Step = (state: UploadState, facts: UploadFacts) => UploadState;
+
+export function initialUpload(start: {
+  readonly single: boolean;
+  /** Nothing of it can be in the store yet. */
+  readonly fresh: boolean;
+  readonly suffix?: number;
+  readonly upload?: OpenUpload;
+}): UploadState {
+  const state: UploadState = {
+    phase: 'looking',
+    suffix: start.suffix ?? 0,
+    overwrite: false,
+    single: start.single,
+    restarts: 0,
+    corruptions: 0,
+    ...(start.upload ? { upload: start.upload } : {}),
+  };
+  return start.fresh || start.upload ? begin(state) : state;
+}
+
+const to =
+  (phase: UploadPhase): Step =>
+  (state) => ({ ...state, phase });
+
+/** Without its upload: it is used up, unknown to the store, or belongs to another key. */
+function forgetUpload(state: UploadState): UploadState {
+  const { upload: _upload, parts: _parts, ...rest } = state;
+  return rest;
+}
+
+/** The first step of bringing the bytes there, from what is known. */
+function begin(state: UploadState): UploadState {
+  if (state.upload) return { ...state, phase: 'resuming' };
+  return { ...state, phase: state.single ? 'sending' : 'creating' };
+}
+
+const again: Step = (state) => ({ ...forgetUpload(state), phase: 'looking', restarts: state.restarts + 1 });
+const published: Step = (state) => ({ ...forgetUpload(state), phase: 'publishing' });
+const otherKey: Step = (state) => ({
+  ...forgetUpload(state),
+  phase: 'looking',
+  suffix: state.suffix + 1,
+  overwrite: false,
+});
+function replace(state: UploadState): UploadState {
+  return begin({ ...state, overwrite: true, restarts: state.restarts + 1 });
+}
+
+type Row<P extends ActivePhase> = { readonly [E in PhaseEvents[P]]: Step };
+
+/** Exported for the test that walks it. */
+export const uploadTable: { readonly [P in ActivePhase]: Row<P> } = {
+  looking: { absent: begin, present: to('comparing') },
+  comparing: {
+    same: published,
+    absent: begin,
+    'differs-bare': replace,
+    'differs-published': otherKey,
+  },
+  sending: {
+    sent: to('verifying'),
+    // It may have arrived although the answer did not: ask before sending it again.
+    unsure: to('looking'),
+    exists: to('comparing'),
+    conflict: again,
+  },
+  creating: { created: (state, facts) => ({ ...state, ...facts, phase: 'uploading' }) },
+  resuming: {
+    listed: (state, facts) => ({ ...state, ...facts, phase: 'uploading' }),
+    'upload-unknown': again,
+  },
+  uploading: {
+    'parts-sent': (state, facts) => ({ ...state, ...facts, phase: 'completing' }),
+    interrupted: to('resuming'),
+    'upload-unknown': again,
+  },
+  completing: {
+    completed: (state) => ({ ...forgetUpload(state), phase: 'verifying' }),
+    exists: to('comparing'),
+    conflict: again,
+    // Completed by a call whose answer was lost, or aborted by somebody: the object tells.
+    'upload-unknown': again,
+    'parts-refused': (state) => ({ ...state, phase: 'resuming', restarts: state.restarts + 1 }),
+  },
+  verifying: {
+    verified: (state, facts) => ({ ...state, ...facts, phase: 'publishing' }),
+    missing: again,
+    corrupt: (state) => replace({ ...state, corruptions: state.corruptions + 1 }),
+  },
+  publishing: { published: to('confirming'), taken: otherKey },
+  confirming: { confirmed: to('recording'), unconfirmed: again },
+  recording: { recorded: to('done') },
+};
+
+export function isActive(phase: UploadPhase): phase is ActivePhase {
+  return phase in uploadTable;
+}
+
+/** The state after an event of the state's own phase. */
+export function nextUpload<P extends ActivePhase>(
+  state: UploadState & { readonly phase: P },
+  event: UploadEvent<P>,
+): UploadState {
+  const { kind, ...facts } = event;
+  const row: Row<P> = uploadTable[state.phase];
+  const step: Step = row[kind];
+  return step(state, facts);
+}
+
+/** From any phase: refused for good. */
+export function park(state: UploadState, code: string, message: string): UploadState {
+  return { ...state, phase: 'parked', parked: { code, message } };
+}
+
+/** From any phase: the local file is no longer there. */
+export function vanish(state: UploadState): UploadState {
+  return { ...state, phase: 'gone' };
+}
+
+/** `a/b.mcap` with suffix 2 is `a/b~2.mcap`. */
+export function keyWithSuffix(key: string, suffix: number): string {
+  return suffix === 0 ? key : key.replace(/(\.mcap)?$/, (end) => `~${suffix}${end}`);
+}
