@@ -151,7 +151,7 @@ export function sourceContract(name: string, factory: SourceFactory): void {
     it('may be unsubscribed from inside a message', async () => {
       const { source } = await take(factory.healthy());
       const probe = new Probe(source, {
-        onEvent: (event, self) => void (event.kind === 'message' && setImmediate(() => self.unsubscribe())),
+        onEvent: (event, self) => void (event.kind === 'message' && self.unsubscribe()),
       });
       await eventually(() => probe.messages.length >= 1 || probe.ended, 'a message');
       await idle();
@@ -189,34 +189,36 @@ export function sourceContract(name: string, factory: SourceFactory): void {
       assertIncreasing(messages);
     });
 
-    it('makes a gap of what it cannot read, and goes on', async function () {
-      if (factory.damaged === undefined) return this.skip();
-      const { source } = await take(factory.damaged());
-      const probe = new Probe(source);
-      const gaps = () => probe.events.flatMap((event) => (event.kind === 'gap' ? [event.gap] : []));
-      await eventually(() => probe.ended || (gaps().length > 0 && probe.messages.length > 0), 'a gap');
-      if (!source.supports.finite) probe.abort();
-      await probe.end();
-      assert.ok(probe.messages.length > 0, 'the good messages are there');
-      assert.ok(gaps().length > 0, 'a gap says what is not');
-      for (const gap of gaps()) {
-        assert.ok(gapReasons.includes(gap.reason));
-        assert.equal(typeof gap.robot, 'string');
-        if (gap.topic !== undefined && gap.robot !== '') assert.equal(gap.robot, firstSegment(gap.topic));
-        if (gap.firstTime !== undefined && gap.lastTime !== undefined) {
-          assert.ok(gap.firstTime <= gap.lastTime);
-        }
-      }
-    });
+    const { damaged, hopeless } = factory;
 
-    it('errors with a documented code when it can never work', async function () {
-      if (factory.hopeless === undefined) return this.skip();
-      const { source, code } = await take(factory.hopeless());
-      const probe = new Probe(source);
-      await eventually(() => probe.ended, 'the error');
-      assert.ok(isHoldfastError(probe.error, code), `expected ${code}, got ${String(probe.error)}`);
-      assert.ok(code in errorCatalogue);
-    });
+    if (damaged !== undefined)
+      it('makes a gap of what it cannot read, and goes on', async () => {
+        const { source } = await take(damaged());
+        const probe = new Probe(source);
+        const gaps = () => probe.events.flatMap((event) => (event.kind === 'gap' ? [event.gap] : []));
+        await eventually(() => probe.ended || (gaps().length > 0 && probe.messages.length > 0), 'a gap');
+        if (!source.supports.finite) probe.abort();
+        await probe.end();
+        assert.ok(probe.messages.length > 0, 'the good messages are there');
+        assert.ok(gaps().length > 0, 'a gap says what is not');
+        for (const gap of gaps()) {
+          assert.ok(gapReasons.includes(gap.reason));
+          assert.equal(typeof gap.robot, 'string');
+          if (gap.topic !== undefined && gap.robot !== '') assert.equal(gap.robot, firstSegment(gap.topic));
+          if (gap.firstTime !== undefined && gap.lastTime !== undefined) {
+            assert.ok(gap.firstTime <= gap.lastTime);
+          }
+        }
+      });
+
+    if (hopeless !== undefined)
+      it('errors with a documented code when it can never work', async () => {
+        const { source, code } = await take(hopeless());
+        const probe = new Probe(source);
+        await eventually(() => probe.ended, 'the error');
+        assert.ok(isHoldfastError(probe.error, code), `expected ${code}, got ${String(probe.error)}`);
+        assert.ok(code in errorCatalogue);
+      });
 
     it('names itself without credentials', async () => {
       const { source } = await take(factory.healthy());

@@ -43,7 +43,8 @@ export class Probe {
   completed = false;
   error: unknown = undefined;
   readonly #abort = new AbortController();
-  readonly #subscription: Subscription;
+  #subscription: Subscription | undefined;
+  #unsubscribed = false;
 
   constructor(source: Source, options: ProbeOptions = {}) {
     const { onEvent, ...context } = options;
@@ -68,6 +69,8 @@ export class Probe {
         this.completed = true;
       },
     });
+    // A source may emit before subscribe returns.
+    if (this.#unsubscribed) this.#subscription.unsubscribe();
   }
 
   get messages(): Message[] {
@@ -87,7 +90,8 @@ export class Probe {
   }
 
   unsubscribe(): void {
-    this.#subscription.unsubscribe();
+    this.#unsubscribed = true;
+    this.#subscription?.unsubscribe();
   }
 
   /** Waits for the end; an error of the source is thrown. */

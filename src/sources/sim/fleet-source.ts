@@ -1,0 +1,5 @@
+import type { Source } from '../../core/source.js';
+import type { SourceUri } from '../source-uri.js';
+export function createFleetSource(_uri: SourceUri): Source {
+  throw new Error('soon');
+}

@@ -1,0 +1,113 @@
+import type { MessageDefinition } from '@foxglove/message-definition';
+import { parse, stringify } from '@foxglove/rosmsg';
+import { ros2jazzy } from '@foxglove/rosmsg-msgs-common';
+import type { Schema } from '../../core/message.js';
+
+/** What one robot of the fleet tells the others about itself. */
+const FLEET_STATE = `# State of one robot, as it tells it to the fleet.
+std_msgs/Header header      # stamp: when the state was true; frame_id: frame of the pose
+string robot                # name of the robot
+uint8 MODE_DRIVING = 0
+uint8 MODE_STOPPED = 1      # waiting at a station
+uint8 MODE_BLOCKED = 2      # another robot is in the way
+uint8 mode
+geometry_msgs/Pose pose     # [m]
+geometry_msgs/Twist twist   # in the robot's own frame [m/s, rad/s]
+uint32 lap                  # laps completed
+uint32 waypoint             # index of the waypoint it drives to
+float32 battery             # charge, 0 to 1
+`;
+
+const FLEET_PEERS = `# What one robot knows about the others, from what reached it by radio.
+std_msgs/Header header
+holdfast/FleetState[] peers # last state received of each
+float32[] age               # of each state when this was sent [s]
+uint32 lost                 # radio messages that did not arrive since the start
+`;
+
+const definitions = new Map<string, MessageDefinition>(
+  Object.entries(ros2jazzy as Readonly<Record<string, MessageDefinition>>),
+);
+const ownTexts = new Map([
+  ['holdfast/FleetState', FLEET_STATE],
+  ['holdfast/FleetPeers', FLEET_PEERS],
+]);
+for (const [name, text] of ownTexts) {
+  const definition = parse(text, { ros2: true, skipTypeFixup: true })[0];
+  if (definition !== undefined) definitions.set(name, { ...definition, name });
+}
+
+/** RIHS01 hashes as ROS 2 Jazzy computes them; rosbag2 writes them as `topic_type_hash`. */
+const typeHashes: Readonly<Record<string, string>> = {
+  'diagnostic_msgs/DiagnosticArray': '5a8a36efb05fb25070fa0fb3810290c0e6cd4862b54a8fb975a1ee8dc55a333e',
+  'geometry_msgs/Twist': '9c45bf16fe0983d80e3cfe750d6835843d265a9a6c46bd2e609fcddde6fb8d2a',
+  'nav_msgs/Odometry': '3cc97dc7fb7502f8714462c526d369e35b603cfc34d946e3f2eda2766dfec6e0',
+  'sensor_msgs/BatteryState': '4bee5dfce981c98faa6828b868307a0a73f992ed0789f374ee96c8f840e69741',
+  'sensor_msgs/CompressedImage': '15640771531571185e2efc8a100baf923961a4d15d5569652e6cb6691e8e371a',
+  'sensor_msgs/Imu': '7d9a00ff131080897a5ec7e26e315954b8eae3353c3f995c55faf71574000b5b',
+  'sensor_msgs/LaserScan': '64c191398013af96509d518dac71d5164f9382553fce5c1f8cca5be7924bd828',
+  'sensor_msgs/NavSatFix': '62223ab3fe210a15976021da7afddc9e200dc9ec75231c1b6a557fc598a65404',
+  'sensor_msgs/PointCloud2': '9198cabf7da3796ae6fe19c4cb3bdd3525492988c70522628af5daa124bae2b5',
+  'std_msgs/String': 'df668c740482bbd48fb39d76a70dfd4bd59db1288021743503259e948f6b1a18',
+  'tf2_msgs/TFMessage': 'e369d0f05a23ae52508854b66f6aa0437f3449d652e8cbf22d5abe85d020f087',
+};
+
+/** `RIHS01_...`, or empty where it is not known, as rosbag2 does. */
+export function typeHash(type: string): string {
+  const hash = typeHashes[type];
+  return hash === undefined ? '' : `RIHS01_${hash}`;
+}
+
+/**
+ * The schema of `pkg/Type` as rosbag2 writes it: the root's definition, then each dependency once, depth
+ * first with the dependencies of one message in alphabetical order, each after a line of 80 `=` and a line
+ * `MSG: pkg/Type`.
+ */
+export function ros2Schema(type: string): Schema {
+  const [pkg, name] = type.split('/');
+  const parts = [type, ...dependencies(type)].map((part, index) => {
+    const text = `${definitionText(part).trim()}\n`;
+    return index === 0 ? text : `${'='.repeat(80)}\nMSG: ${part}\n${text}`;
+  });
+  return Object.freeze({
+    name: `${pkg}/msg/${name}`,
+    encoding: 'ros2msg',
+    data: new TextEncoder().encode(parts.join('\n')),
+  });
+}
+
+function definitionText(type: string): string {
+  const own = ownTexts.get(type);
+  if (own !== undefined) return own;
+  const definition = definitionOf(type);
+  const definitions = definition.definitions.map((field) => ({
+    ...field,
+    type: builtIns[field.type] ?? field.type,
+  }));
+  return stringify([{ ...definition, definitions }]);
+}
+
+function definitionOf(type: string): MessageDefinition {
+  const definition = definitions.get(type);
+  if (definition === undefined) throw new RangeError(`no definition of ${type}`);
+  return definition;
+}
+
+// The common definitions call the two built-in types `time` and `duration`; on disk they are messages.
+const builtIns: Readonly<Record<string, string>> = {
+  time: 'builtin_interfaces/Time',
+  duration: 'builtin_interfaces/Duration',
+};
+
+function dependencies(type: string, seen = new Set([type])): string[] {
+  const direct = definitionOf(type)
+    .definitions.filter((field) => field.isConstant !== true)
+    .flatMap((field) => builtIns[field.type] ?? (field.isComplex === true ? [field.type] : []));
+  const found: string[] = [];
+  for (const name of [...new Set(direct)].sort()) {
+    if (seen.has(name)) continue;
+    seen.add(name);
+    found.push(name, ...dependencies(name, seen));
+  }
+  return found;
+}

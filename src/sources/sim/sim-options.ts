@@ -1,0 +1,112 @@
+import { parseSourceUri, type SourceUri } from '../source-uri.js';
+import {
+  choiceOption,
+  durationMsOption,
+  integerOption,
+  invalidOptions,
+  numberOption,
+  readUriOptions,
+  speedOption,
+  subsetOption,
+  type UriOption,
+} from '../uri-options.js';
+import { CAMERA_MAX_KB, CAMERA_MIN_KB } from './camera.js';
+import { Fleet } from './fleet.js';
+import { Flood, FLOOD_MIN_BYTES } from './flood.js';
+import type { Generator } from './generator.js';
+import { topicKinds } from './robot-topics.js';
+
+/** What a `sim:` URI asks for. docs/simulator.md lists the options. */
+export interface SimPlan {
+  /** Simulated time after which it ends, milliseconds; undefined: for ever. */
+  readonly durationMs: number | undefined;
+  /** Simulated seconds per second; Infinity: as fast as the messages are taken. */
+  readonly speed: number;
+  /** @param startNs time of the first step unless the URI gives one, nanoseconds since the Unix epoch. */
+  readonly generator: (startNs: bigint) => Generator;
+}
+
+const startOption: UriOption<bigint | undefined> = {
+  default: undefined,
+  allowed: 'a time such as 2026-11-21T08:00:00Z',
+  read: (text) => {
+    const ms = /^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/.test(text) ? Date.parse(text) : NaN;
+    return Number.isNaN(ms) ? undefined : BigInt(ms) * 1_000_000n;
+  },
+};
+
+const common = {
+  shape: choiceOption('fleet', 'fleet', 'flood'),
+  robots: integerOption(3, 1, 200),
+  seed: integerOption(1, 0, 0xffff_ffff),
+  duration: durationMsOption(undefined),
+  start: startOption,
+};
+
+/** Options of a simulated fleet, also those of the fleet process. */
+export const fleetOptionTable = {
+  ...common,
+  rate: speedOption(1),
+  scale: numberOption(1, 0.01, 100),
+  imu_hz: numberOption(200, 0.1, 10_000),
+  camera_kb: integerOption(90, CAMERA_MIN_KB, CAMERA_MAX_KB),
+  topics: subsetOption(topicKinds),
+};
+
+const MAX_RATE_PER_S = 10_000_000;
+
+const ratePerSOption: UriOption<number> = {
+  default: 1_000,
+  allowed: `messages per second, from 0.1 to ${MAX_RATE_PER_S}, or max`,
+  read: (text) => (text === 'max' ? Infinity : numberOption(1, 0.1, MAX_RATE_PER_S).read(text)),
+};
+
+const floodOptionTable = {
+  ...common,
+  robots: integerOption(1, 1, 200),
+  channels: integerOption(1, 1, 100_000),
+  size: integerOption(1_000, FLOOD_MIN_BYTES, 256 * 1024 * 1024),
+  rate: ratePerSOption,
+  entropy: numberOption(1, 0, 1),
+};
+
+/**
+ * Reads `sim:?robots=3&seed=1&duration=10s&rate=max` and `sim:?shape=flood&size=1000&rate=60000&channels=8`.
+ *
+ * @throws HoldfastError CONFIG_INVALID with all faults.
+ */
+export function readSimUri(uri: SourceUri): SimPlan {
+  if (uri.path !== '') {
+    throw invalidOptions(uri, [
+      `"${uri.path}": sim: takes options only, such as sim:?robots=3; a fleet process is sim://host:port`,
+    ]);
+  }
+  return uri.query.get('shape') === 'flood' ? floodPlan(uri) : fleetPlan(uri);
+}
+
+function fleetPlan(uri: SourceUri): SimPlan {
+  const options = readUriOptions(uri, fleetOptionTable);
+  const { robots, seed, scale, imu_hz: imuHz, camera_kb: cameraKb, topics } = options;
+  return {
+    durationMs: options.duration,
+    speed: options.rate,
+    generator: (startNs) =>
+      new Fleet({ robots, seed, scale, imuHz, cameraKb, topics, startNs: options.start ?? startNs }),
+  };
+}
+
+function floodPlan(uri: SourceUri): SimPlan {
+  const options = readUriOptions(uri, floodOptionTable);
+  const { robots, seed, channels, size: sizeBytes, rate: ratePerS, entropy } = options;
+  return {
+    durationMs: options.duration,
+    speed: ratePerS === Infinity ? Infinity : 1,
+    generator: (startNs) =>
+      new Flood({ robots, seed, channels, sizeBytes, ratePerS, entropy, startNs: options.start ?? startNs }),
+  };
+}
+
+/** The same from text, for programs that take the options without the scheme: `robots=3&seed=1`. */
+export function readSimOptions(query: string): SimPlan {
+  return readSimUri(parseSourceUri(`sim:?${query}`));
+}
