@@ -1,0 +1,58 @@
+import { crc32 } from 'node:zlib';
+import type { Decompressors } from './decompress.js';
+import type { McapLimits } from './readable.js';
+import { RecordError, type ChunkHeader } from './records.js';
+
+/** Why a chunk cannot be read, before its records are looked at; undefined: nothing speaks against it. */
+export function chunkObstacle(
+  header: ChunkHeader,
+  recordsBytes: number,
+  decompressors: Decompressors,
+  { maxChunkBytes }: McapLimits,
+): string | undefined {
+  if (header.compression !== '' && !decompressors.has(header.compression)) {
+    return `a chunk of unknown compression "${header.compression}"`;
+  }
+  const bytes = Math.max(recordsBytes, Number(header.uncompressedBytes));
+  if (bytes > maxChunkBytes) return `a chunk of ${bytes} bytes, allowed: ${maxChunkBytes}`;
+  return undefined;
+}
+
+/**
+ * A chunk's records, decompressed and compared with the chunk's CRC where it has one. Throws RecordError
+ * with the reason.
+ */
+export function decodeChunk(
+  header: ChunkHeader,
+  records: Uint8Array,
+  decompressors: Decompressors,
+): Uint8Array {
+  const decoded = decompress(header, records, decompressors);
+  if (header.crc !== 0) {
+    const crc = crc32(decoded);
+    if (crc !== header.crc) {
+      throw new RecordError(`a chunk whose CRC is ${hex(crc)}, expected ${hex(header.crc)}`);
+    }
+  }
+  return decoded;
+}
+
+function decompress(header: ChunkHeader, records: Uint8Array, decompressors: Decompressors): Uint8Array {
+  if (header.compression === '') return records;
+  const size = Number(header.uncompressedBytes);
+  const run = decompressors.get(header.compression);
+  if (run === undefined) throw new RecordError(`a chunk of unknown compression "${header.compression}"`);
+  let decoded: Uint8Array;
+  try {
+    decoded = run(records, size);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new RecordError(`a chunk that does not decompress (${header.compression}: ${why})`);
+  }
+  if (decoded.byteLength !== size) {
+    throw new RecordError(`a chunk that decompresses to ${decoded.byteLength} bytes, expected ${size}`);
+  }
+  return decoded;
+}
+
+const hex = (value: number): string => `0x${value.toString(16).padStart(8, '0')}`;
