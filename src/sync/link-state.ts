@@ -69,11 +69,7 @@ const table: Readonly<Record<LinkPhase, Row>> = {
   waiting: { probe: probing, 'probe-answered': reachable, succeeded: probing, failed: stay },
 };
 
-export function nextLink(
-  view: LinkView,
-  event: LinkEvent,
-  delayMs: (failures: number) => number,
-): LinkView {
+export function nextLink(view: LinkView, event: LinkEvent, delayMs: (failures: number) => number): LinkView {
   const step = table[view.phase][event.kind] as Step<typeof event.kind>;
   return step(view, event as never, delayMs);
 }

@@ -4,7 +4,14 @@ import type { RandomBytes } from '../core/identity.js';
 import type { Logger } from '../core/logger.js';
 import type { LinkState } from '../core/status.js';
 import { Bell } from './bell.js';
-import { backoffMs, initialLink, nextLink, type Backoff, type LinkEvent, type LinkView } from './link-state.js';
+import {
+  backoffMs,
+  initialLink,
+  nextLink,
+  type Backoff,
+  type LinkEvent,
+  type LinkView,
+} from './link-state.js';
 
 export interface LinkPorts {
   readonly clock: Clock;

@@ -50,7 +50,13 @@ const fields: { readonly [S in ProgressRecord['state']]: Readonly<Record<string,
     partBytes: 'number',
     started: 'number',
   },
-  verified: { key: 'string', bytes: 'number', sha256: 'string', verification: 'string', verifiedAt: 'string' },
+  verified: {
+    key: 'string',
+    bytes: 'number',
+    sha256: 'string',
+    verification: 'string',
+    verifiedAt: 'string',
+  },
   parked: { robot: 'string', bytes: 'number', code: 'string', message: 'string' },
 };
 

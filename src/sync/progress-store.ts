@@ -170,7 +170,10 @@ async function moveAside(ports: ProgressPorts, error: unknown): Promise<boolean>
     await syncDirectory(fs, folder.quarantine);
     await syncDirectory(fs, folder.root);
   } catch (cause) {
-    logger.warn('upload progress cannot be opened', { error: describeError(error), disk: describeError(cause) });
+    logger.warn('upload progress cannot be opened', {
+      error: describeError(error),
+      disk: describeError(cause),
+    });
     return false;
   }
   logger.warn('upload progress was damaged; rebuilt from receipts and the store', {

@@ -20,7 +20,7 @@ export interface ScanPorts {
   /** Keys this data folder uploads to; tells which unfinished uploads may be its own. */
   readonly onKey: (key: string) => void;
   /** The store holds it, but the local receipt is not there. */
-  readonly onReceiptMissing: (name: string, record: VerifiedRecord) => void;
+  readonly onReceiptMissing: (name: string, record: VerifiedRecord) => Promise<void>;
   readonly onVanished: (entry: SegmentEntry) => void;
 }
 
@@ -138,9 +138,9 @@ export class SealedScan {
     }
   }
 
-  #verified(name: string, record: VerifiedRecord): SegmentEntry {
+  async #verified(name: string, record: VerifiedRecord): Promise<SegmentEntry> {
     this.#ports.onKey(record.key);
-    if (this.#first && !this.#receipts.has(name)) this.#ports.onReceiptMissing(name, record);
+    if (this.#first && !this.#receipts.has(name)) await this.#ports.onReceiptMissing(name, record);
     return { ...this.#blank(name, '', record.bytes), state: 'verified', record };
   }
 

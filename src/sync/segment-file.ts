@@ -45,7 +45,7 @@ export class SegmentFile implements AsyncDisposable {
 
   /** Fills `target` with the next bytes. Throws `SEGMENT_CORRUPT` where the file ends or cannot be read. */
   async read(target: Buffer): Promise<void> {
-    for (let filled = 0; filled < target.length; ) {
+    for (let filled = 0; filled < target.length;) {
       const at = this.#offset + filled;
       const { bytesRead } = await this.#readAt(target, filled, at);
       if (bytesRead === 0) throw corrupt(this.#file, 'bytes', at, this.#file.bytes);

@@ -117,8 +117,11 @@ async function sendPart(
   for (let attempt = 1; ; attempt++) {
     await ports.bandwidth.take(data.length, signal);
     try {
-      return await ports.calls.call(`send part ${partNumber} of ${upload.key}`, data.length, signal, (within) =>
-        ports.store.uploadPart(upload, partNumber, data, { signal: within }),
+      return await ports.calls.call(
+        `send part ${partNumber} of ${upload.key}`,
+        data.length,
+        signal,
+        (within) => ports.store.uploadPart(upload, partNumber, data, { signal: within }),
       );
     } catch (error) {
       if (!(error instanceof StoreTrouble) || attempt >= ports.attempts) throw error;

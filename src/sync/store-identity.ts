@@ -88,9 +88,13 @@ export class StoreIdentity {
       );
     }
     if (!this.#create) {
-      throw new HoldfastError('STORE_OFFLINE', `store ${store.uri} has no id object and none may be created`, {
-        facts: { uri: store.uri },
-      });
+      throw new HoldfastError(
+        'STORE_OFFLINE',
+        `store ${store.uri} has no id object and none may be created`,
+        {
+          facts: { uri: store.uri },
+        },
+      );
     }
     const id = randomHex(random, 16);
     await this.#adopt(await within((signal) => store.createId(id, { signal })));

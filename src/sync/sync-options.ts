@@ -65,7 +65,13 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 const DAY_MS = 86_400_000;
 
-const count = (standard: number, min: number, max: number, unit: string, description: string): NumberRule => ({
+const count = (
+  standard: number,
+  min: number,
+  max: number,
+  unit: string,
+  description: string,
+): NumberRule => ({
   default: standard,
   unit,
   min,
@@ -91,7 +97,13 @@ export const syncOptionTable: { readonly [K in keyof SyncOptions]: Rule<SyncOpti
   partsPerUpload: count(1, 1, 64, 'parts', 'Parts of one upload sent at the same time.'),
   uploadsInFlight: count(3, 1, 64, 'uploads', 'Multipart uploads sending at the same time.'),
   segmentsInFlight: count(12, 1, 256, 'segments', 'Segments between read and receipt at the same time.'),
-  bandwidthBytesPerS: count(0, 0, 1e12, 'bytes/s', 'Limit of the sending rate, averaged over a part; 0: none.'),
+  bandwidthBytesPerS: count(
+    0,
+    0,
+    1e12,
+    'bytes/s',
+    'Limit of the sending rate, averaged over a part; 0: none.',
+  ),
   pollIntervalMs: count(500, 5, 3_600_000, 'ms', 'Between two looks into the data folder.'),
   housekeepingIntervalMs: count(5_000, 5, 3_600_000, 'ms', 'Between two rounds of deferred work.'),
   backoffFirstMs: count(2_000, 1, 3_600_000, 'ms', 'First wait after a failure; doubled each time.'),

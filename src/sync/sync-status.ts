@@ -1,0 +1,153 @@
+import { describeError, isHoldfastError } from '../core/errors.js';
+import type { SyncStatus } from '../core/status.js';
+import type { Link } from './link.js';
+import type { SegmentEntry, SegmentTable } from './segment-table.js';
+import type { StoreCallCounters } from './store-calls.js';
+import type { SyncCounters } from './sync-counters.js';
+import type { Tombstones } from './tombstones.js';
+
+/** A segment on its way. */
+export interface ActiveUpload {
+  readonly entry: SegmentEntry;
+  readonly startedAt: bigint;
+  sentBytes: number;
+}
+
+/** How a drain ended, and what this process did. */
+export interface SyncSummary {
+  /** Everything sealed is verified or parked, every tombstone is told. False: stopped before that. */
+  readonly complete: boolean;
+  readonly segments: { readonly verified: number; readonly parked: number; readonly pending: number };
+  readonly bytes: { readonly verified: number; readonly parked: number; readonly pending: number };
+  /** By this process. */
+  readonly verifiedNow: { readonly segments: number; readonly bytes: number };
+  readonly tombstonesWaiting: number;
+  readonly sentBytes: number;
+  readonly resentBytes: number;
+  readonly resumedUploads: number;
+  readonly retries: number;
+  readonly uploadErrors: number;
+  /** Receipts and progress records the disk did not take. */
+  readonly unwrittenFiles: number;
+  readonly alarms: SyncStatus['alarms'];
+  readonly lastError?: string;
+}
+
+interface Parts {
+  readonly calls: StoreCallCounters;
+  readonly counters: SyncCounters;
+  readonly table: SegmentTable;
+  readonly tombstones: Tombstones;
+  readonly link: Link;
+}
+
+interface StatusParts extends Parts {
+  readonly version: string;
+  readonly pid: number;
+  readonly dataFolder: string;
+  readonly storeUri: string;
+  readonly storeId: string | undefined;
+  readonly startedAt: bigint;
+  readonly now: bigint;
+  readonly active: ReadonlyMap<string, ActiveUpload>;
+}
+
+const ALARMS_MAX = 100;
+
+export function composeStatus(parts: StatusParts): SyncStatus {
+  const { table, counters, link } = parts;
+  const { pending, active, verified, parked } = table.totals;
+  const pendingBytes = pending.bytes + active.bytes;
+  const rate = counters.bytesPerS();
+  const current = currentUpload(parts.active);
+  const oldest = oldestUnsynced(table);
+  return {
+    role: 'sync',
+    version: parts.version,
+    pid: parts.pid,
+    dataFolder: parts.dataFolder,
+    store: parts.storeUri,
+    ...(parts.storeId === undefined ? {} : { storeId: parts.storeId }),
+    startedAt: String(parts.startedAt),
+    isSyncing: parts.active.size > 0,
+    link: link.state,
+    linkSince: String(link.since),
+    ...(counters.lastSyncAt === undefined ? {} : { lastSyncAt: String(counters.lastSyncAt) }),
+    uploadErrors: parts.calls.errors,
+    ...lastErrorOf(parts),
+    ...(link.nextRetryInMs === undefined ? {} : { nextRetryInMs: Math.round(link.nextRetryInMs) }),
+    segments: {
+      pending: pending.segments + active.segments,
+      verified: verified.segments,
+      parked: parked.segments,
+    },
+    bytes: { pending: pendingBytes, verified: verified.bytes, resent: counters.resentBytes },
+    resumedUploads: counters.resumedUploads,
+    ...(current ? { current } : {}),
+    ...(oldest === undefined ? {} : { oldestUnsyncedAt: oldest }),
+    transferBytesPerS: rate,
+    ...(rate > 0 && pendingBytes > 0 ? { etaMs: Math.round((pendingBytes / rate) * 1000) } : {}),
+    alarms: alarmsOf(parts),
+  };
+}
+
+export function summarize(parts: Parts & { complete: boolean; unwritten: number }): SyncSummary {
+  const { table, counters, calls } = parts;
+  const { pending, active, verified, parked } = table.totals;
+  return {
+    complete: parts.complete,
+    segments: {
+      verified: verified.segments,
+      parked: parked.segments,
+      pending: pending.segments + active.segments,
+    },
+    bytes: { verified: verified.bytes, parked: parked.bytes, pending: pending.bytes + active.bytes },
+    verifiedNow: { segments: counters.verifiedSegments, bytes: counters.verifiedBytes },
+    tombstonesWaiting: parts.tombstones.waiting,
+    sentBytes: counters.sentBytes,
+    resentBytes: counters.resentBytes,
+    resumedUploads: counters.resumedUploads,
+    retries: counters.retries,
+    uploadErrors: calls.errors,
+    unwrittenFiles: parts.unwritten,
+    alarms: alarmsOf(parts),
+    ...lastErrorOf(parts),
+  };
+}
+
+// While offline the reason for that matters more than what happened before or since.
+function lastErrorOf({ link, counters }: Parts): { lastError?: string } {
+  const lastError = link.state === 'offline' ? describeError(link.error) : counters.lastError;
+  return lastError === undefined ? {} : { lastError };
+}
+
+function currentUpload(active: ReadonlyMap<string, ActiveUpload>): SyncStatus['current'] {
+  let first: ActiveUpload | undefined;
+  for (const upload of active.values()) if (!first || upload.startedAt < first.startedAt) first = upload;
+  if (!first) return undefined;
+  const { entry, sentBytes } = first;
+  const progress = entry.bytes === 0 ? 1 : Math.min(1, sentBytes / entry.bytes);
+  return { segment: entry.name, robot: entry.robot, bytes: entry.bytes, progress };
+}
+
+function oldestUnsynced(table: SegmentTable): string | undefined {
+  let oldest: bigint | undefined;
+  for (const entry of table.values()) {
+    if (entry.state === 'verified' || entry.state === 'parked' || entry.firstLogTime === undefined) continue;
+    const time = BigInt(entry.firstLogTime);
+    if (oldest === undefined || time < oldest) oldest = time;
+  }
+  return oldest === undefined ? undefined : String(oldest);
+}
+
+function alarmsOf({ table, tombstones, link }: Parts): SyncStatus['alarms'] {
+  const alarms: SyncStatus['alarms'][number][] = [];
+  const add = (segment: string, robot: string, alarm: { code: string; message: string }): void => {
+    if (alarms.length < ALARMS_MAX) alarms.push({ segment, robot, code: alarm.code, message: alarm.message });
+  };
+  // Concerns the whole store; it waits for somebody to do something.
+  if (isHoldfastError(link.error) && !link.error.retryable) add('', '', link.error);
+  for (const { name, robot, alarm } of table.values()) if (alarm) add(name, robot, alarm);
+  for (const [name, alarm] of tombstones.refused) add(name, '', alarm);
+  return alarms;
+}

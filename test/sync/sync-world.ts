@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import * as fs from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import type { Clock } from '../../src/core/clock.js';
+import { dataFolder, type DataFolder } from '../../src/core/data-folder.js';
+import { silentLogger } from '../../src/core/logger.js';
+import { encodeManifest, manifestKey, type Manifest } from '../../src/core/manifest.js';
+import type { Priority } from '../../src/core/message.js';
+import type { SegmentReceipts } from '../../src/core/receipt-file.js';
+import { newSegmentId } from '../../src/core/segment-id.js';
+import type { Store } from '../../src/core/store.js';
+import type { SyncOptions } from '../../src/sync/sync-options.js';
+import { SyncEngine, type SyncPorts } from '../../src/sync/sync-engine.js';
+import type { MemoryStoreContent } from '../support/memory-store.js';
+
+/** Real time; sync's waits are set to milliseconds in tests. */
+export const realClock: Clock = {
+  now: () => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6)),
+  monotonic: () => process.hrtime.bigint(),
+  sleep: (ms, signal) =>
+    new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason as Error);
+      const onAbort = (): void => {
+        clearTimeout(timer);
+        reject(signal?.reason as Error);
+      };
+      const timer = setTimeout(() => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      }, ms);
+      signal?.addEventListener('abort', onAbort, { once: true });
+    }),
+};
+
+export const KIB = 1024;
+
+/** Small parts and short waits. */
+export const quick: Partial<SyncOptions> = {
+  partBytes: 4 * KIB,
+  pollIntervalMs: 5,
+  housekeepingIntervalMs: 5,
+  backoffFirstMs: 1,
+  backoffMaxMs: 4,
+};
+
+export interface Sealed {
+  readonly name: string;
+  readonly manifest: Manifest;
+  readonly data: Buffer;
+}
+
+/** A data folder in a temporary place, and sealed segments in it. */
+export class SyncWorld implements AsyncDisposable {
+  readonly folder: DataFolder;
+  readonly sealed: Sealed[] = [];
+  #number = 0;
+
+  private constructor(root: string) {
+    this.folder = dataFolder(root);
+  }
+
+  static async create(): Promise<SyncWorld> {
+    const world = new SyncWorld(await fs.mkdtemp(join(tmpdir(), 'holdfast-sync-')));
+    await fs.mkdir(world.folder.sealed, { recursive: true });
+    return world;
+  }
+
+  async seal(
+    bytes: number,
+    more: { robot?: string; priority?: Priority; data?: Buffer } = {},
+  ): Promise<Sealed> {
+    const data = more.data ?? randomBytes(bytes);
+    const robot = more.robot ?? 'r1';
+    const number = ++this.#number;
+    const id = newSegmentId(number, randomBytes);
+    const name = `${id}.${robot}`;
+    const manifest = manifestOf(id, number, robot, name, data, more.priority);
+    await fs.writeFile(join(this.folder.sealed, `${name}.mcap`), data);
+    await fs.writeFile(join(this.folder.sealed, `${name}.json.tmp`), encodeManifest(manifest));
+    await fs.rename(join(this.folder.sealed, `${name}.json.tmp`), join(this.folder.sealed, `${name}.json`));
+    const sealed = { name, manifest, data };
+    this.sealed.push(sealed);
+    return sealed;
+  }
+
+  /** Deletes a segment as retention does, leaving a tombstone. */
+  async evict(sealed: Sealed): Promise<void> {
+    await fs.mkdir(this.folder.tombstones, { recursive: true });
+    const evicted = { at: '5', reason: 'quota' };
+    await fs.writeFile(
+      join(this.folder.tombstones, `${sealed.name}.json`),
+      encodeManifest({ ...sealed.manifest, evicted }),
+    );
+    await fs.rm(join(this.folder.sealed, `${sealed.name}.mcap`));
+    await fs.rm(join(this.folder.sealed, `${sealed.name}.json`));
+  }
+
+  ports(store: Store, more: Partial<SyncPorts> = {}): SyncPorts {
+    return {
+      dataFolder: this.folder.root,
+      store,
+      fs,
+      clock: realClock,
+      random: randomBytes,
+      logger: silentLogger,
+      version: '0.0.0-test',
+      pid: process.pid,
+      ...more,
+      options: { ...quick, ...more.options },
+    };
+  }
+
+  open(store: Store, more: Partial<SyncPorts> = {}): Promise<SyncEngine> {
+    return SyncEngine.open(this.ports(store, more));
+  }
+
+  /** Opens, drains, closes. */
+  async drain(
+    store: Store,
+    more: Partial<SyncPorts> = {},
+    timeoutMs = 10_000,
+  ): ReturnType<SyncEngine['drain']> {
+    const engine = await this.open(store, more);
+    try {
+      return await engine.drain(AbortSignal.timeout(timeoutMs));
+    } finally {
+      await engine.close();
+    }
+  }
+
+  async receipt(sealed: Sealed): Promise<SegmentReceipts> {
+    const text = await fs.readFile(join(this.folder.receipts, `${sealed.name}.json`), 'utf8');
+    return JSON.parse(text) as SegmentReceipts;
+  }
+
+  /** Every sealed segment is in the store once, byte for byte, with its manifest and a local receipt. */
+  async assertStoredOnce(content: MemoryStoreContent, except: readonly Sealed[] = []): Promise<void> {
+    const expected = new Map<string, string>();
+    for (const sealed of this.sealed) {
+      if (except.includes(sealed)) continue;
+      expected.set(sealed.manifest.key, sha256(sealed.data));
+      expected.set(manifestKey(sealed.manifest.key), sha256(Buffer.from(encodeManifest(sealed.manifest))));
+      const receipt = await this.receipt(sealed);
+      assert.deepEqual(
+        receipt.stores.map((store) => [store.storeId, store.key, store.sha256]),
+        [[content.id, sealed.manifest.key, sealed.manifest.file.sha256]],
+      );
+    }
+    const found = new Map([...content.objects].map(([key, data]) => [key, sha256(data)]));
+    assert.deepEqual([...found].sort(), [...expected].sort());
+    assert.equal(content.uploads.size, 0, 'no unfinished upload is left behind');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await fs.rm(this.folder.root, { recursive: true, force: true });
+  }
+}
+
+export function sha256(data: Buffer): string {
+  return createHash('sha256').update(data).digest('hex');
+}
+
+function manifestOf(
+  id: string,
+  number: number,
+  robot: string,
+  name: string,
+  data: Buffer,
+  priority: Priority | undefined,
+): Manifest {
+  return {
+    format: 'holdfast-manifest',
+    version: 1,
+    segment: { id, number, ...(priority ? { priority } : {}) },
+    robot,
+    file: {
+      name: `${name}.mcap`,
+      bytes: data.length,
+      sha256: sha256(data),
+      crc32: crc32(data),
+      compression: 'none',
+    },
+    key: `robot=${robot}/date=2026-11-21/hour=08/${name}.mcap`,
+    messages: 1,
+    payloadBytes: data.length,
+    firstLogTime: String(1_000_000_000n * BigInt(number)),
+    lastLogTime: String(1_000_000_000n * BigInt(number)),
+    channels: [],
+    gaps: [],
+    identity: { dataFolderId: '', machineId: '', bootId: '', sessionId: '', hostname: 'test' },
+    clockSteps: [],
+    uncleanEnd: false,
+    sealedAt: '0',
+    software: { name: 'holdfast', version: '0.0.0-test', node: process.version },
+  };
+}
