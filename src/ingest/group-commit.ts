@@ -52,8 +52,6 @@ class GroupCommitter {
   private busy = false;
   private ended = false;
   private stopped = false;
-  /** Monotonic time since which the buffer has held something; undefined: it is empty. */
-  private oldestAt: bigint | undefined;
 
   constructor(
     private readonly options: GroupCommitOptions,
@@ -64,8 +62,8 @@ class GroupCommitter {
     const { buffer, drops, limits, clock } = this.options;
     if (event.kind === 'message') buffer.push(event);
     else drops.add(event.gap);
-    if (this.oldestAt === undefined) {
-      this.oldestAt = clock.monotonic();
+    if (this.options.buffer.oldestAt === undefined) {
+      this.options.buffer.oldestAt = clock.monotonic();
       this.timer ??= setTimeout(() => this.onAge(), limits.maxAgeMs);
     }
     if (!this.busy && (buffer.bytes >= limits.maxBytes || buffer.messages >= limits.maxCount)) this.start();
@@ -106,20 +104,23 @@ class GroupCommitter {
     if (this.ended) {
       if (this.options.buffer.messages === 0 && !this.options.drops.pending) this.listener.drained();
       else this.start();
-    } else if (this.oldestAt !== undefined) {
+    } else if (this.options.buffer.oldestAt !== undefined) {
       this.timer ??= setTimeout(() => this.onAge(), this.ageLeftMs());
     }
   }
 
   private isDue(): boolean {
     const { buffer, limits } = this.options;
-    if (this.oldestAt === undefined) return false;
+    if (this.options.buffer.oldestAt === undefined) return false;
     return buffer.bytes >= limits.maxBytes || buffer.messages >= limits.maxCount || this.ageLeftMs() <= 0;
   }
 
   private ageLeftMs(): number {
-    if (this.oldestAt === undefined) return this.options.limits.maxAgeMs;
-    return this.options.limits.maxAgeMs - Number(this.options.clock.monotonic() - this.oldestAt) / 1e6;
+    if (this.options.buffer.oldestAt === undefined) return this.options.limits.maxAgeMs;
+    return (
+      this.options.limits.maxAgeMs -
+      Number(this.options.clock.monotonic() - this.options.buffer.oldestAt) / 1e6
+    );
   }
 
   private takeBatch(): Batch | undefined {
@@ -134,12 +135,12 @@ class GroupCommitter {
     }
     const gaps = drops.take();
     if (messages.length === 0 && gaps.length === 0) {
-      this.oldestAt = undefined;
+      this.options.buffer.oldestAt = undefined;
       return undefined;
     }
-    const oldestAt = this.oldestAt ?? clock.monotonic();
+    const oldestAt = this.options.buffer.oldestAt ?? clock.monotonic();
     // What stays behind may be as old as what was taken; claiming so keeps the loss window honest.
-    if (buffer.messages === 0) this.oldestAt = undefined;
+    if (buffer.messages === 0) this.options.buffer.oldestAt = undefined;
     return { messages, gaps, bytes, oldestAt };
   }
 }

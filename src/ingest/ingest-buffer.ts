@@ -24,6 +24,8 @@ const takeOrder: readonly Priority[] = ['high', 'normal', 'low'];
 export class IngestBuffer {
   bytes = 0;
   messages = 0;
+  /** Monotonic time since which something has been waiting here; kept by the group commit. */
+  oldestAt: bigint | undefined;
   /** Given to drops instead of the policy's reason while commits fail, so that a gap names the cause. */
   stalledBy: GapReason | undefined;
 

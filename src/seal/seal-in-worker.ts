@@ -49,10 +49,19 @@ export class SealWorker implements AsyncDisposable {
   }
 
   private start(): Worker {
-    // The extension follows this file's: .js when built, .ts under a loader.
-    const url = new URL(`./seal-worker${extname(import.meta.url)}`, import.meta.url);
-    const worker = new Worker(url, { resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB } });
+    const resourceLimits = { maxOldGenerationSizeMb: WORKER_HEAP_MB };
+    const extension = extname(import.meta.url);
+    const url = new URL(`./seal-worker${extension}`, import.meta.url);
+    // Run from its sources (development, tests), the worker needs the TypeScript loader of its own.
+    const worker =
+      extension === '.ts'
+        ? new Worker(loadTypeScript(url), { eval: true, resourceLimits })
+        : new Worker(url, { resourceLimits });
     worker.unref();
     return worker;
   }
+}
+
+function loadTypeScript(url: URL): string {
+  return `import('tsx/esm/api').then(({ register }) => { register(); return import(${JSON.stringify(url.href)}); })`;
 }

@@ -1,0 +1,30 @@
+import { merge, type Observable } from 'rxjs';
+import type { Clock } from '../core/clock.js';
+import type { Batch, BatchLimits } from '../ingest/batch.js';
+import type { DropLedger } from '../ingest/drop-ledger.js';
+import { groupCommit } from '../ingest/group-commit.js';
+import type { IngestBuffer } from '../ingest/ingest-buffer.js';
+import type { RecordedSource } from './recorder-source.js';
+
+export interface PipelineParts {
+  readonly sources: readonly RecordedSource[];
+  readonly buffer: IngestBuffer;
+  readonly drops: DropLedger;
+  readonly limits: BatchLimits;
+  readonly clock: Clock;
+  /** Makes a batch durable. */
+  readonly commit: (batch: Batch) => Promise<void>;
+}
+
+/**
+ * Subscribe, filter, queue, batch, commit. Sources are filtered and numbered one by one, merged, queued in
+ * the bounded buffer, and committed in groups; what is behind the commit (seal, schedule, upload, verify,
+ * retain) pulls from disk at its own pace. Emits every committed batch; completes when every source has
+ * and the last batch is committed.
+ */
+export function recordingPipeline(parts: PipelineParts): Observable<Batch> {
+  const { sources, buffer, drops, limits, clock, commit } = parts;
+  return merge(...sources.map((source) => source.events())).pipe(
+    groupCommit({ buffer, drops, limits, clock, commit }),
+  );
+}

@@ -1,0 +1,81 @@
+import type { RecorderStatus } from '../core/status.js';
+import type { Batch } from '../ingest/batch.js';
+import type { RecorderParts } from './recorder-parts.js';
+import { version } from './system/version.js';
+
+export type RecorderState = 'recovering' | 'recording' | 'paused' | 'draining' | 'stopped';
+
+export interface StatusInput extends RecorderParts {
+  readonly state: RecorderState;
+  readonly startedAt: bigint;
+  /** The batch being committed, if any. */
+  readonly inFlight: Batch | undefined;
+}
+
+/** The recorder's state as plain JSON. */
+export function buildRecorderStatus(input: StatusInput): RecorderStatus {
+  const { wal, buffer, drops, meters, sealer, storage, options, stalledReason } = input;
+  const open = wal.open;
+  return {
+    role: 'recorder',
+    version,
+    pid: process.pid,
+    state: stalledReason !== undefined && input.state === 'recording' ? 'stalled' : input.state,
+    ...(stalledReason === undefined ? {} : { stalledReason }),
+    sessionId: input.identity.sessionId,
+    dataFolder: input.folder.root,
+    startedAt: String(input.startedAt),
+    sources: input.sources.map(({ uri, state, detail }) => ({
+      uri,
+      state,
+      ...(detail === undefined ? {} : { detail }),
+    })),
+    totals: {
+      ...meters.sums(),
+      durable: wal.durable,
+      durableBytes: wal.durableBytes,
+      droppedByReason: drops.droppedByReason(),
+    },
+    rates: { messagesPerS: meters.messagesPerS, bytesPerS: meters.bytesPerS },
+    lossWindow: lossWindow(input),
+    commits: {
+      count: wal.stats.count,
+      p50Ms: wal.stats.quantile(0.5),
+      p99Ms: wal.stats.quantile(0.99),
+      failed: wal.stats.failed,
+    },
+    queue: { bytes: buffer.bytes, maxBytes: options.queue.totalMaxBytes, messages: buffer.messages },
+    wal: {
+      ...(open ? { openSegment: open.id } : {}),
+      openBytes: open?.bytes ?? 0,
+      segmentMaxBytes: options.segment.maxBytes,
+      segmentAgeMs: open?.ageMs ?? 0,
+      waiting: sealer.waiting,
+    },
+    sealed: {
+      segments: storage.segments,
+      bytes: storage.bytes,
+      ...(sealer.lastSealedAt === undefined ? {} : { lastSealedAt: String(sealer.lastSealedAt) }),
+    },
+    disk: {
+      freeBytes: storage.freeBytes,
+      totalBytes: storage.totalBytes,
+      evictedSegments: storage.evictedSegments,
+    },
+    robots: meters.robots(),
+  };
+}
+
+/** Received and not yet durable: queued, being committed, or handed to the operating system only. */
+function lossWindow({ wal, buffer, inFlight, ports }: StatusInput): RecorderStatus['lossWindow'] {
+  const pending = inFlight && !wal.unsynced.includes(inFlight) ? [inFlight, ...wal.unsynced] : wal.unsynced;
+  let oldest = buffer.oldestAt;
+  for (const { oldestAt } of pending) if (oldest === undefined || oldestAt < oldest) oldest = oldestAt;
+  const ms = oldest === undefined ? 0 : Number(ports.clock.monotonic() - oldest) / 1e6;
+  return {
+    ms,
+    messages: buffer.messages + pending.reduce((sum, batch) => sum + batch.messages.length, 0),
+    bytes: buffer.bytes + pending.reduce((sum, batch) => sum + batch.bytes, 0),
+    maxMs: Math.max(wal.maxLossWindowMs, ms),
+  };
+}
