@@ -29,7 +29,8 @@ export const ENOUGH = 40;
 
 /** What every source adapter must do; run it once per adapter. */
 export function sourceContract(name: string, factory: SourceFactory): void {
-  describe(`${name} keeps the source contract`, () => {
+  describe(`${name} keeps the source contract`, function () {
+    this.timeout(30_000);
     const close: (() => Promise<void>)[] = [];
     const take = async <T extends SourceFixture>(made: Promise<T>): Promise<T> => {
       const fixture = await made;

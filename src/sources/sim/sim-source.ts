@@ -2,10 +2,11 @@ import type { Channel } from '../../core/message.js';
 import type { Source, SourceContext } from '../../core/source.js';
 import { runSource, settledBefore, type SourceRun } from '../source-runner.js';
 import type { SourceUri } from '../source-uri.js';
-import type { Generator, SimChannel, SimMessage } from './generator.js';
+import type { Generator, SimMessage } from './generator.js';
 import { createFleetSource } from './fleet-source.js';
 import { Pacer } from './pacer.js';
 import { readSimUri, type SimPlan } from './sim-options.js';
+import { toChannel } from './to-channel.js';
 
 /**
  * Makes the source of a `sim:` URI: a simulation inside this process (`sim:?robots=3`), or the client of a
@@ -73,11 +74,4 @@ function deliverer(
     }
     return true;
   };
-}
-
-/** The recorder's channel, or undefined where it is not wanted. */
-export function toChannel(channel: SimChannel, context: SourceContext): Channel | undefined {
-  const { topic, encoding, schema, metadata, latched } = channel;
-  if (!context.wanted(topic, schema.name)) return undefined;
-  return Object.freeze({ robot: context.robotOf(topic), topic, encoding, schema, metadata, latched });
 }

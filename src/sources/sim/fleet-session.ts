@@ -1,0 +1,198 @@
+import { connect } from 'node:net';
+import { describeError } from '../../core/errors.js';
+import { channelKey, type Channel } from '../../core/message.js';
+import type { SourceContext, SourceEvent } from '../../core/source.js';
+import { deferred } from '../deferred.js';
+import {
+  decodeChannelList,
+  decodeJson,
+  decodeMessage,
+  encodeAck,
+  encodeChannels,
+  encodeHello,
+  Frame,
+  FrameReader,
+  type EndFrame,
+  type FrameParts,
+  type NumberingFrame,
+  type WelcomeFrame,
+} from './fleet-protocol.js';
+import { toChannel } from './to-channel.js';
+
+/** How long the fleet may take to close a connection that has ended. */
+const CLOSE_TIMEOUT_MS = 2_000;
+
+export interface FleetAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What outlives one connection. */
+export interface FleetMemory {
+  fleetId?: string;
+  /** The same channel is the same object at every connection. */
+  readonly channels: Map<string, Channel>;
+}
+
+export type SessionEnd =
+  { readonly kind: 'ended' } | { readonly kind: 'lost'; readonly reason: string; readonly wasOpen: boolean };
+
+/** One connection to a fleet process, from the hello to its end. Never rejects. */
+export async function runFleetSession(
+  address: FleetAddress,
+  context: SourceContext,
+  memory: FleetMemory,
+  emit: (event: SourceEvent) => void,
+  signal: AbortSignal,
+): Promise<SessionEnd> {
+  const socket = connect({ ...address, noDelay: true, keepAlive: true, signal });
+  const reader = new FrameReader();
+  const session = new FleetSession(context, memory, emit, (bytes) => void socket.write(bytes));
+  const done = deferred<SessionEnd>();
+  const lost = (reason: string): void => done.resolve({ kind: 'lost', reason, wasOpen: session.isOpen });
+  socket.on('connect', () => socket.write(encodeHello('listener')));
+  socket.on('data', (chunk) => {
+    try {
+      session.receive(reader.push(chunk));
+    } catch (error) {
+      lost(`not understood, is this a fleet? ${describeError(error)}`);
+    }
+    if (session.isEnded) done.resolve({ kind: 'ended' });
+    if (session.refusal !== undefined) lost(session.refusal);
+  });
+  socket.on('error', (error) => lost(error.message));
+  socket.on('close', () => lost('connection closed'));
+  try {
+    return await done.promise;
+  } finally {
+    // What was confirmed must still go out; a destroyed socket would drop it.
+    if (session.isEnded) socket.end().setTimeout(CLOSE_TIMEOUT_MS, () => socket.destroy());
+    else socket.destroy();
+  }
+}
+
+class FleetSession {
+  isOpen = false;
+  isEnded = false;
+  refusal: string | undefined;
+  readonly #context: SourceContext;
+  readonly #memory: FleetMemory;
+  readonly #emit: (event: SourceEvent) => void;
+  readonly #write: (bytes: Uint8Array) => void;
+  #channels: readonly (Channel | undefined)[] = [];
+  /** Next number expected and stamp of the last message, per channel. */
+  readonly #expected: number[] = [];
+  readonly #lastStamp: bigint[] = [];
+  #arrived = 0;
+
+  constructor(
+    context: SourceContext,
+    memory: FleetMemory,
+    emit: (event: SourceEvent) => void,
+    write: (bytes: Uint8Array) => void,
+  ) {
+    this.#context = context;
+    this.#memory = memory;
+    this.#emit = emit;
+    this.#write = write;
+  }
+
+  receive(frames: readonly FrameParts[]): void {
+    // Confirmed before they are passed on: what this process then loses by dying counts as lost in the
+    // kill, and nothing can be durable that the fleet believes undelivered.
+    const arrived = frames.reduce((count, { kind }) => count + (kind === Frame.MESSAGE ? 1 : 0), 0);
+    if (arrived > 0) this.#write(encodeAck((this.#arrived += arrived)));
+    for (const { kind, body } of frames) this.#take(kind, body);
+  }
+
+  #take(kind: number, body: Uint8Array): void {
+    switch (kind) {
+      case Frame.MESSAGE:
+        return this.#message(body);
+      case Frame.WELCOME:
+        return this.#welcome(decodeJson<WelcomeFrame>(body));
+      case Frame.CHANNELS:
+        return this.#announce(body);
+      case Frame.NUMBERING:
+        for (const numbering of decodeJson<readonly NumberingFrame[]>(body)) this.#numbering(numbering);
+        return;
+      case Frame.END:
+        for (const last of decodeJson<readonly EndFrame[]>(body)) this.#end(last);
+        this.isEnded = true;
+        return;
+      case Frame.REFUSED:
+        this.refusal = `refused: ${decodeJson<{ reason: string }>(body).reason}`;
+        return;
+      default:
+        throw new RangeError(`frame of kind ${kind}`);
+    }
+  }
+
+  #welcome({ fleetId }: WelcomeFrame): void {
+    const { fleetId: before } = this.#memory;
+    if (before !== undefined && before !== fleetId) {
+      this.#context.logger.warn('another fleet answers: its numbering starts anew', { before, fleetId });
+    }
+    this.#memory.fleetId = fleetId;
+  }
+
+  #announce(body: Uint8Array): void {
+    this.#channels = decodeChannelList(body).map((described) => {
+      const channel = toChannel(described, this.#context);
+      if (channel === undefined) return undefined;
+      const key = channelKey(channel);
+      const known = this.#memory.channels.get(key) ?? channel;
+      this.#memory.channels.set(key, known);
+      return known;
+    });
+    this.isOpen = true;
+    this.#emit({ kind: 'state', state: 'open' });
+    const wanted = this.#channels.flatMap((channel, i) => (channel === undefined ? [] : [i]));
+    for (const i of wanted) this.#emit({ kind: 'channel', channel: this.#channels[i]! });
+    this.#write(encodeChannels(wanted));
+  }
+
+  #numbering({ channel: index, delivered, next, deliveredAt, nextAt }: NumberingFrame): void {
+    const channel = this.#channels[index];
+    if (channel === undefined) return;
+    this.#expected[index] = next;
+    this.#lastStamp[index] = BigInt(nextAt);
+    this.#emit({
+      ...{ kind: 'numbering', channel, delivered, next, nextAt: BigInt(nextAt) },
+      ...(deliveredAt === '0' ? {} : { deliveredAt: BigInt(deliveredAt) }),
+    });
+  }
+
+  #message(body: Uint8Array): void {
+    const { channel: index, sequence, stamp, data } = decodeMessage(body);
+    const channel = this.#channels[index];
+    if (channel === undefined) return;
+    this.#skipped(channel, index, sequence, stamp);
+    this.#expected[index] = sequence + 1;
+    this.#lastStamp[index] = stamp;
+    const receivedAt = this.#context.clock.now();
+    this.#emit({ kind: 'message', channel, data, receivedAt, publishedAt: stamp, sourceSequence: sequence });
+  }
+
+  #end({ channel: index, last, lastAt }: EndFrame): void {
+    const channel = this.#channels[index];
+    if (channel !== undefined) this.#skipped(channel, index, last + 1, BigInt(lastAt));
+  }
+
+  /** The fleet could not send these because this process was too slow to take them. */
+  #skipped({ robot, topic }: Channel, index: number, upTo: number, stamp: bigint): void {
+    const expected = this.#expected[index];
+    if (expected === undefined || upTo <= expected) return;
+    const from = this.#lastStamp[index] ?? stamp;
+    this.#emit({
+      kind: 'gap',
+      gap: {
+        reason: 'source_lost',
+        ...{ robot, topic, count: upTo - expected },
+        ...{ firstTime: from < stamp ? from : stamp, lastTime: stamp },
+        ...{ firstSourceSequence: expected, lastSourceSequence: upTo - 1 },
+        detail: 'the fleet did not send them: its buffer for this listener was full',
+      },
+    });
+  }
+}
