@@ -124,7 +124,9 @@ async function sendPart(
         (within) => ports.store.uploadPart(upload, partNumber, data, { signal: within }),
       );
     } catch (error) {
-      if (!(error instanceof StoreTrouble) || attempt >= ports.attempts) throw error;
+      // Bytes changed on their way are sent again like bytes that did not arrive.
+      const isPassing = error instanceof StoreTrouble || isHoldfastError(error, 'OBJECT_CORRUPT');
+      if (!isPassing || attempt >= ports.attempts) throw error;
     }
     const arrived = await findPart(ports, upload, partNumber, data, signal);
     if (arrived) return arrived;

@@ -10,6 +10,7 @@ const ANSWERS: ReadonlySet<ErrorCode> = new Set([
   'OBJECT_CONFLICT',
   'OBJECT_CORRUPT',
   'UPLOAD_UNKNOWN',
+  'UPLOAD_MISMATCH',
   'STORE_REJECTED',
 ]);
 

@@ -80,6 +80,7 @@ export class SyncEngine implements AsyncDisposable {
   readonly #tombstones: Tombstones;
   readonly #openUploads: OpenUploads;
   readonly #bandwidth: BandwidthLimit;
+  readonly #partBytes: number;
   readonly #memory: Budget;
   readonly #segmentSlots: Budget;
   readonly #uploadSlots: Budget;
@@ -94,6 +95,8 @@ export class SyncEngine implements AsyncDisposable {
   #lock: RoleLock | undefined;
   #loops: Promise<void> | undefined;
   #fatal: unknown;
+  /** The store towards which the folder was looked through whole. */
+  #scannedWhole: string | undefined = NOT_SCANNED;
   /** What the table holds is towards this store. */
   #scannedStore: string | undefined = NOT_SCANNED;
   #mustReset = true;
@@ -177,7 +180,8 @@ export class SyncEngine implements AsyncDisposable {
       onTrouble,
     });
     this.#bandwidth = new BandwidthLimit(clock, this.#options.bandwidthBytesPerS);
-    this.#memory = new Budget(this.#options.partsInFlight * this.#options.partBytes);
+    this.#partBytes = Math.max(this.#options.partBytes, store.limits.minPartBytes);
+    this.#memory = new Budget(this.#options.partsInFlight * this.#partBytes);
     this.#segmentSlots = new Budget(this.#options.segmentsInFlight);
     this.#uploadSlots = new Budget(this.#options.uploadsInFlight);
   }
@@ -348,7 +352,8 @@ export class SyncEngine implements AsyncDisposable {
   }
 
   #isDone(): boolean {
-    return this.#isTableValid() && this.#table.unfinished === 0 && this.#tombstones.waiting === 0;
+    const isWhole = this.#isTableValid() && this.#scannedWhole === this.#scannedStore;
+    return isWhole && this.#table.unfinished === 0 && this.#tombstones.waiting === 0;
   }
 
   #isTableValid(): boolean {
@@ -388,7 +393,10 @@ export class SyncEngine implements AsyncDisposable {
     while (!signal.aborted) {
       this.#scansBegun++;
       const whole = await this.#scanOnce(signal, force);
-      if (whole) this.#scansDone = this.#scansBegun;
+      if (whole) {
+        this.#scansDone = this.#scansBegun;
+        this.#scannedWhole = this.#scannedStore;
+      }
       force = !whole;
       this.#workBell.ring();
       this.#changed();
@@ -401,6 +409,7 @@ export class SyncEngine implements AsyncDisposable {
     if (this.#mustReset) {
       this.#mustReset = false;
       this.#scannedStore = NOT_SCANNED;
+      this.#scannedWhole = NOT_SCANNED;
       const records = storeId === undefined ? new Map() : await this.#progress.load(storeId);
       await this.#scan.reset(storeId, records);
       this.#scannedStore = storeId;
@@ -419,7 +428,7 @@ export class SyncEngine implements AsyncDisposable {
 
   #forget(entry: SegmentEntry): void {
     this.#table.remove(entry);
-    if (entry.record) this.#remember(entry, undefined, false);
+    if (entry.record) void this.#remember(entry, undefined, false);
     this.#changed();
   }
 
@@ -439,7 +448,7 @@ export class SyncEngine implements AsyncDisposable {
       for (;;) {
         const freeSegment = await this.#segmentSlots.take(1, signal);
         const entry = await this.#nextEntry(signal);
-        const isLarge = entry.bytes > this.#options.partBytes;
+        const isLarge = entry.bytes > this.#partBytes;
         const freeUpload = isLarge ? await this.#uploadSlots.take(1, signal) : (): void => undefined;
         const turn = this.#turn(entry, freeUpload)
           .catch((error: unknown) => {
@@ -519,7 +528,7 @@ export class SyncEngine implements AsyncDisposable {
 
   #uploadPorts(): UploadPorts {
     const { fs, store, logger } = this.#ports;
-    const { partBytes, attemptsPerTurn, partsPerUpload } = this.#options;
+    const { attemptsPerTurn, partsPerUpload } = this.#options;
     return {
       fs,
       store,
@@ -528,7 +537,7 @@ export class SyncEngine implements AsyncDisposable {
       bandwidth: this.#bandwidth,
       memory: this.#memory,
       sealed: this.#folder.sealed,
-      partBytes,
+      partBytes: this.#partBytes,
       partsPerUpload: store.supports.parallelParts ? partsPerUpload : 1,
       attempts: attemptsPerTurn,
       checkIdentity: () => this.#identity.check(),
@@ -566,7 +575,7 @@ export class SyncEngine implements AsyncDisposable {
   /** Only a data folder without its records needs to search the store for uploads it may have begun. */
   async #findUpload(entry: SegmentEntry, manifest: Manifest): Promise<Upload | undefined> {
     if (!this.#progress.rebuilt || entry.fresh || entry.record) return undefined;
-    if (manifest.file.bytes <= this.#options.partBytes) return undefined;
+    if (manifest.file.bytes <= this.#partBytes) return undefined;
     this.#found ??= this.#openUploads.find(this.#lifetime.signal);
     try {
       return (await this.#found).get(manifest.key);

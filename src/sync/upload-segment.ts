@@ -432,7 +432,12 @@ function eventOf(phase: ActivePhase, error: unknown, restarts: number): UploadEv
   if (conditional && error.code === 'OBJECT_CONFLICT') return 'conflict';
   const inParts = phase === 'resuming' || phase === 'uploading' || phase === 'completing';
   if (inParts && error.code === 'UPLOAD_UNKNOWN') return 'upload-unknown';
-  if (phase === 'completing' && error.code === 'STORE_REJECTED' && restarts < 2) return 'parts-refused';
+  // The list may have been wrong once; a second time the upload itself is.
+  if (phase === 'completing' && error.code === 'UPLOAD_MISMATCH') {
+    return restarts < 2 ? 'parts-refused' : 'conflict';
+  }
+  if (phase === 'sending' && error.code === 'OBJECT_CORRUPT') return 'unsure';
+  if (phase === 'uploading' && error.code === 'OBJECT_CORRUPT') return 'interrupted';
   if (phase === 'verifying' && error.code === 'OBJECT_MISSING') return 'missing';
   if (phase === 'verifying' && error.code === 'OBJECT_CORRUPT') return 'corrupt';
   return undefined;

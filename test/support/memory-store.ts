@@ -171,7 +171,7 @@ export class MemoryStore implements Store {
       const pieces = parts.map((part) => {
         const data = open.parts.get(part.partNumber);
         if (data && receiptOf(part.partNumber, data).etag === part.etag) return data;
-        throw new HoldfastError('STORE_REJECTED', `part ${part.partNumber} of ${upload.key} is not there`);
+        throw new HoldfastError('UPLOAD_MISMATCH', `part ${part.partNumber} of ${upload.key} is not there`);
       });
       if (!options?.overwrite && this.content.objects.has(upload.key)) throw exists(upload.key);
       const data = Buffer.concat(pieces);

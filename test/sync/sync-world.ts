@@ -121,11 +121,11 @@ export class SyncWorld implements AsyncDisposable {
   async drain(
     store: Store,
     more: Partial<SyncPorts> = {},
-    timeoutMs = 10_000,
+    signal = AbortSignal.timeout(10_000),
   ): ReturnType<SyncEngine['drain']> {
     const engine = await this.open(store, more);
     try {
-      return await engine.drain(AbortSignal.timeout(timeoutMs));
+      return await engine.drain(signal);
     } finally {
       await engine.close();
     }
