@@ -10,8 +10,11 @@ export interface HoldfastErrorOptions {
   readonly retryable?: boolean;
 }
 
+const brand = Symbol.for('holdfast.error');
+
 /** The one error class. `code` is stable and listed in docs/errors.md. */
 export class HoldfastError extends Error {
+  readonly [brand] = true;
   override readonly name = 'HoldfastError';
   readonly code: ErrorCode;
   readonly facts: ErrorFacts;
@@ -22,6 +25,11 @@ export class HoldfastError extends Error {
     this.code = code;
     this.facts = options.facts ?? {};
     this.retryable = options.retryable ?? errorCatalogue[code].retryable;
+  }
+
+  /** By brand, not by prototype: a second copy of this module (required and imported) is the same class. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && brand in value;
   }
 }
 
