@@ -1,0 +1,85 @@
+import { describeError } from '../../../core/errors.js';
+import { parameterNamesFor } from '../../parameters/parameter-table.js';
+import { Recorder, type RecordSummary } from '../../recorder.js';
+import type { CommandDefinition, CommandResult, Invocation } from '../command-definition.js';
+import { exitCodes } from '../exit-code.js';
+import { humanBytes, humanCount, humanDuration } from '../human.js';
+import { recorderLine, reportLive } from '../live-report.js';
+import { prepareRecorder } from '../open-inputs.js';
+import { controlRole, onAbort } from '../role-control.js';
+
+export const recordCommand: CommandDefinition = {
+  name: 'record',
+  summary: 'record sources into a data folder, durably',
+  description:
+    'Records every wanted topic of all sources. A message counts as recorded only after the commit that ' +
+    'holds it was fsynced. Segments are sealed into standalone MCAP files in DATA/sealed, which sync moves ' +
+    'to a store. What an earlier run left behind is recovered first.\n\n' +
+    'Ends by itself when all sources are finite and done, and on SIGINT or SIGTERM: then everything taken ' +
+    'in is committed and sealed before it exits. A second signal ends it at once; nothing durable is lost.',
+  examples: [
+    [
+      'holdfast record --source mcap:my_bag --data rec',
+      'a rosbag2 folder or an MCAP file, as fast as it goes',
+    ],
+    ['holdfast record --source foxglove:ws://robot7:8765 --robot robot7', 'a live robot, until Ctrl-C'],
+    ["holdfast record --source a=mcap:bag_a --source '@namespace=mcap:fleet_bag'", 'one robot, and a fleet'],
+    [
+      "holdfast record --source 'sim:?robots=3&duration=60s' --rule '/camera/ priority=low queue=32MiB'",
+      'a simulated fleet, cameras give way first',
+    ],
+    [
+      "holdfast record --source foxglove:ws://localhost:8765 --exclude '/(debug|markers)'",
+      'without some topics',
+    ],
+    ['holdfast record --config /etc/holdfast.yaml --json', 'from a file, result for a machine'],
+  ],
+  parameters: parameterNamesFor('recorder'),
+  role: 'recorder',
+  async run(invocation) {
+    const { ports, logger } = invocation;
+    const { options, inputs } = await prepareRecorder(invocation.resolve('recorder'), ports);
+    const recorder = await Recorder.open(options, inputs, ports);
+    await using control = await controlRole('recorder', options.data, handlersOf(recorder), invocation);
+    onAbort(control.signal, () => {
+      logger.info('ending: what was taken in is committed and sealed', {
+        reason: describeError(control.signal.reason),
+      });
+      void recorder.close();
+    });
+    using _report = reportLive(invocation, () => recorderLine(recorder.status()));
+    logger.info('recording', { data: options.data, sources: inputs.map(({ source }) => source.uri) });
+    return report(await recorder.done, invocation);
+  },
+};
+
+function handlersOf(recorder: Recorder): Record<'status' | 'split' | 'pause' | 'resume', () => unknown> {
+  return {
+    status: () => recorder.status(),
+    split: () => recorder.split(),
+    pause: () => recorder.pause(),
+    resume: () => recorder.resume(),
+  };
+}
+
+async function report(summary: RecordSummary, invocation: Invocation): Promise<CommandResult> {
+  const failedSources = summary.failedSources.map(({ uri, error }) => ({ uri, error: describeError(error) }));
+  const ok = failedSources.length === 0 && summary.undurable === 0 && summary.waitingSegments === 0;
+  const rest = [
+    ...(summary.dropped > 0 ? [`${humanCount(summary.dropped)} dropped`] : []),
+    ...(summary.gaps > 0 ? [`${humanCount(summary.gaps)} gaps, each in the recording`] : []),
+    ...(summary.unreadableBytes > 0
+      ? [`${humanBytes(summary.unreadableBytes)} of the source unreadable`]
+      : []),
+    ...(summary.undurable > 0 ? [`${humanCount(summary.undurable)} NOT DURABLE`] : []),
+    ...(summary.waitingSegments > 0 ? [`${summary.waitingSegments} segments wait to be sealed`] : []),
+  ];
+  await invocation.say(
+    `recorded ${humanCount(summary.durable)} of ${humanCount(summary.received)} messages ` +
+      `(${humanBytes(summary.durableBytes)}) into ${summary.sealedSegments} sealed segments` +
+      `${rest.length > 0 ? `; ${rest.join('; ')}` : ''}; largest loss window ` +
+      humanDuration(summary.maxLossWindowMs),
+  );
+  for (const { uri, error } of failedSources) invocation.terminal.note(`holdfast: source ${uri}: ${error}\n`);
+  return { exitCode: ok ? exitCodes.ok : exitCodes.failed, json: { ok, ...summary, failedSources } };
+}

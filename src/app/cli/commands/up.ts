@@ -1,0 +1,132 @@
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { RecorderStatus, SyncStatus } from '../../../core/status.js';
+import { askRole } from '../../control/control-client.js';
+import type { ControlRole } from '../../control/control-protocol.js';
+import { configInvalid, type ConfigFault } from '../../parameters/fault.js';
+import type { Role } from '../../parameters/parameter.js';
+import { parameterNames, parameterNamesFor } from '../../parameters/parameter-table.js';
+import { compileSyncSettings } from '../../parameters/sync-settings.js';
+import { supervise, type SuperviseResult } from '../../supervise/supervise.js';
+import type { CommandDefinition, CommandResult, Invocation } from '../command-definition.js';
+import { recorderLine, reportLive, syncLine } from '../live-report.js';
+import { openConfiguredStore } from '../open-configured-store.js';
+import { prepareRecorder } from '../open-inputs.js';
+import { flagArguments } from '../parameter-flags.js';
+
+export const upCommand: CommandDefinition = {
+  name: 'up',
+  summary: 'record and sync, both supervised',
+  description:
+    'Runs record and sync as two processes on one data folder and starts either again, with growing ' +
+    'delays, when it dies; the other goes on meanwhile. Ends when all sources are finite and done and ' +
+    'everything is verified in the store, and on SIGINT or SIGTERM: the recorder drains and seals first, ' +
+    'then sync ends. A second signal ends everything at once.',
+  examples: [
+    ['holdfast up --source foxglove:ws://localhost:8765 --data rec --store s3://recordings', 'on a robot'],
+    [
+      'holdfast up --source mcap:my_bag --data rec --store dir:/mnt/nas',
+      'a recording into a store, then done',
+    ],
+    ['holdfast up --config /etc/holdfast.yaml', 'as a service'],
+  ],
+  parameters: parameterNames,
+  configure(command) {
+    command
+      .option('--drain', 'after the recorder ended, wait until all is verified (default: for finite sources)')
+      .option('--no-drain', 'end sync with the recorder; what is left is uploaded next time');
+  },
+  async run(invocation) {
+    const { data, isFinite } = await check(invocation);
+    const { options, logger, ports, terminal, stop } = invocation;
+    using _report = reportLive(invocation, () => describeBoth(data));
+    const result = await supervise({
+      data,
+      recorder: () => childCommand('record', 'recorder', invocation, []),
+      sync: (drain) => childCommand('sync', 'sync', invocation, drain ? ['--drain'] : []),
+      drain: (options['drain'] as boolean | undefined) ?? isFinite,
+      signal: stop.signal,
+      clock: ports.clock,
+      logger,
+      onLog: (text) => terminal.note(text),
+    });
+    return report(result, invocation);
+  },
+};
+
+/** Everything that could make a child refuse to start is said here, for both together. */
+async function check(invocation: Invocation): Promise<{ data: string; isFinite: boolean }> {
+  const faults: ConfigFault[] = [];
+  const collect = (error: unknown): undefined => {
+    const found = (error as { facts?: { faults?: ConfigFault[] } }).facts?.faults;
+    if (!found || typeof found[0] !== 'object') throw error;
+    const isNew = (fault: ConfigFault): boolean =>
+      !faults.some(({ where, path }) => where === fault.where && path === fault.path);
+    faults.push(...found.filter(isNew));
+    return undefined;
+  };
+  let isFinite = false;
+  try {
+    const { inputs } = await prepareRecorder(invocation.resolve('recorder'), invocation.ports);
+    isFinite = inputs.every(({ source }) => source.supports.finite);
+  } catch (error) {
+    collect(error);
+  }
+  const resolved = invocation.resolve('sync');
+  try {
+    const { storeUri } = compileSyncSettings(resolved);
+    await (await openConfiguredStore(storeUri, resolved, invocation.ports))[Symbol.asyncDispose]();
+  } catch (error) {
+    collect(error);
+  }
+  if (faults.length > 0) throw configInvalid(faults);
+  const { data } = invocation.resolve('recorder').values;
+  if (data !== resolved.values.data) {
+    const allowed = `allowed: the same data folder for both (recorder: ${data})`;
+    throw configInvalid([
+      { where: resolved.origin.data, path: 'data', value: resolved.values.data, allowed },
+    ]);
+  }
+  return { data, isFinite };
+}
+
+/** The same program with the part of our flags that concerns the role. */
+function childCommand(
+  command: string,
+  role: Role,
+  { flags, configPath }: Invocation,
+  more: readonly string[],
+): string[] {
+  const main = fileURLToPath(new URL(`../../main${extname(import.meta.url)}`, import.meta.url));
+  return [
+    ...process.execArgv,
+    main,
+    command,
+    '--json',
+    ...(configPath === undefined ? [] : [`--config=${configPath}`]),
+    ...flagArguments(flags, parameterNamesFor(role)),
+    ...more,
+  ];
+}
+
+async function describeBoth(data: string): Promise<string> {
+  const ask = <T>(role: ControlRole): Promise<T | undefined> =>
+    askRole(data, role, 'status', { timeoutMs: 1_000 }).then(
+      (status) => status as T,
+      () => undefined, // shown as such
+    );
+  const [recorder, sync] = await Promise.all([ask<RecorderStatus>('recorder'), ask<SyncStatus>('sync')]);
+  return `${recorder ? recorderLine(recorder) : 'recorder not running'} || ${sync ? syncLine(sync) : 'sync not running'}`;
+}
+
+async function report({ recorder, sync }: SuperviseResult, invocation: Invocation): Promise<CommandResult> {
+  const exitCode = recorder.exitCode !== 0 ? recorder.exitCode : sync.exitCode;
+  const durable = recorder.result?.['durable'];
+  const verified = (sync.result?.['segments'] as { verified?: number } | undefined)?.verified;
+  await invocation.say(
+    `recorder ended with ${recorder.exitCode} (${String(durable ?? 'no')} messages durable, ` +
+      `${recorder.restarts} restarts), sync with ${sync.exitCode} (${String(verified ?? 'no')} segments ` +
+      `verified, ${sync.restarts} restarts)`,
+  );
+  return { exitCode, json: { ok: exitCode === 0, recorder, sync } };
+}

@@ -1,0 +1,103 @@
+import type { RecorderStatus, SyncStatus } from '../../core/status.js';
+import { humanBytes, humanCount, humanDuration, printable, renderTable } from './human.js';
+
+const NS_PER_MS = 1_000_000n;
+
+/** Robots shown before the rest is summed up. */
+const ROBOTS_MAX = 12;
+
+function since(timeNs: string, nowMs: number): string {
+  return humanDuration(Math.max(0, nowMs - Number(BigInt(timeNs) / NS_PER_MS)));
+}
+
+const label = (text: string): string => `  ${text.padEnd(12)}`;
+
+/** The recorder in a few lines for a person. */
+export function describeRecorder(status: RecorderStatus, nowMs: number): string[] {
+  const { totals, rates, lossWindow, commits, queue, wal, sealed, disk } = status;
+  const state = status.stalledReason ? `${status.state}: ${status.stalledReason}` : status.state;
+  const reasons = Object.entries(totals.droppedByReason)
+    .map(([reason, count]) => `${reason} ${humanCount(count)}`)
+    .join(', ');
+  return [
+    `recorder   ${state}, pid ${status.pid}, for ${since(status.startedAt, nowMs)}`,
+    ...status.sources.map(
+      ({ uri, state: at, detail }) =>
+        `${label('source')}${printable(uri)} ${at}${detail ? ` (${printable(detail)})` : ''}`,
+    ),
+    `${label('rate')}${humanCount(rates.messagesPerS)} msg/s, ${humanBytes(rates.bytesPerS)}/s`,
+    `${label('received')}${humanCount(totals.received)} messages, ${humanBytes(totals.receivedBytes)}`,
+    `${label('durable')}${humanCount(totals.durable)} messages, ${humanBytes(totals.durableBytes)}`,
+    `${label('dropped')}${humanCount(totals.dropped)}${reasons === '' ? '' : ` (${reasons})`}`,
+    `${label('loss window')}${humanDuration(lossWindow.ms)}, ${humanCount(lossWindow.messages)} messages, ` +
+      `${humanBytes(lossWindow.bytes)}; largest ${humanDuration(lossWindow.maxMs)}`,
+    `${label('commits')}${humanCount(commits.count)}, p50 ${commits.p50Ms.toFixed(1)} ms, p99 ` +
+      `${commits.p99Ms.toFixed(1)} ms${commits.failed > 0 ? `, ${commits.failed} failed` : ''}`,
+    `${label('queue')}${humanBytes(queue.bytes)} of ${humanBytes(queue.maxBytes)}`,
+    `${label('segment')}${humanBytes(wal.openBytes)} of ${humanBytes(wal.segmentMaxBytes)}, ` +
+      `${wal.waiting} waiting to be sealed`,
+    `${label('sealed')}${sealed.segments} segments, ${humanBytes(sealed.bytes)}`,
+    `${label('disk')}${humanBytes(disk.freeBytes)} of ${humanBytes(disk.totalBytes)} free` +
+      (disk.evictedSegments > 0 ? `, ${disk.evictedSegments} segments evicted` : ''),
+    ...describeRobots(status),
+  ];
+}
+
+function describeRobots({ robots }: RecorderStatus): string[] {
+  if (robots.length === 0) return [];
+  const rows = robots
+    .slice(0, ROBOTS_MAX)
+    .map((one) => [
+      `  ${one.robot}`,
+      humanCount(one.channels),
+      humanCount(one.received),
+      humanCount(one.durable),
+      humanCount(one.dropped),
+      humanCount(one.messagesPerS),
+      `${humanBytes(one.bytesPerS)}/s`,
+    ]);
+  const right = true;
+  const table = renderTable(
+    [
+      { head: '  robot' },
+      { head: 'channels', right },
+      { head: 'received', right },
+      { head: 'durable', right },
+      { head: 'dropped', right },
+      { head: 'msg/s', right },
+      { head: 'rate', right },
+    ],
+    rows,
+  );
+  const rest = robots.length - rows.length;
+  return rest > 0 ? [...table, `  and ${rest} more`] : table;
+}
+
+/** Sync in a few lines for a person. */
+export function describeSync(status: SyncStatus, nowMs: number): string[] {
+  const { segments, bytes, current } = status;
+  const retry =
+    status.nextRetryInMs === undefined ? '' : `, next try in ${humanDuration(status.nextRetryInMs)}`;
+  return [
+    `sync       ${status.link} for ${since(status.linkSince, nowMs)}${retry}, pid ${status.pid}`,
+    `${label('store')}${printable(status.store)}`,
+    `${label('verified')}${segments.verified} segments, ${humanBytes(bytes.verified)}`,
+    `${label('pending')}${segments.pending} segments, ${humanBytes(bytes.pending)}` +
+      (status.oldestUnsyncedAt === undefined ? '' : `, oldest ${since(status.oldestUnsyncedAt, nowMs)} old`),
+    `${label('sending')}${humanBytes(status.transferBytesPerS)}/s` +
+      (current === undefined
+        ? ''
+        : `, ${printable(current.robot)} ${printable(current.segment)} ${Math.floor(current.progress * 100)} %`) +
+      (status.etaMs === undefined ? '' : `, about ${humanDuration(status.etaMs)} left`),
+    ...(status.resumedUploads > 0 || bytes.resent > 0
+      ? [`${label('resumed')}${status.resumedUploads} uploads, ${humanBytes(bytes.resent)} sent again`]
+      : []),
+    ...(status.lastError === undefined
+      ? []
+      : [`${label('errors')}${status.uploadErrors}, last: ${printable(status.lastError)}`]),
+    ...status.alarms.map(
+      ({ robot, segment, code, message }) =>
+        `${label('PARKED')}${printable(robot)} ${printable(segment)}: ${code} ${printable(message)}`,
+    ),
+  ];
+}

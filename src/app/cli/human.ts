@@ -1,0 +1,61 @@
+/** Numbers and tables for people. Machines read `--json`. */
+
+/** `1.5 GB`, decimal as disks and links are sold. */
+export function humanBytes(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let value = bytes;
+  let unit = 0;
+  while (Math.abs(value) >= 999.5 && unit < units.length - 1) {
+    value /= 1_000;
+    unit++;
+  }
+  return `${unit === 0 || value >= 99.5 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** `12,345`. */
+export function humanCount(count: number): string {
+  return Math.round(count).toLocaleString('en');
+}
+
+/** `850 ms`, `12.3 s`, `4 min 10 s`, `3 h 5 min`, `2 d 3 h`. */
+export function humanDuration(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 59_950) return `${(ms / 1_000).toFixed(1)} s`;
+  const s = Math.round(ms / 1_000);
+  if (s < 3_600) return joined(Math.floor(s / 60), 'min', s % 60, 's');
+  const min = Math.round(s / 60);
+  if (min < 48 * 60) return joined(Math.floor(min / 60), 'h', min % 60, 'min');
+  const h = Math.round(min / 60);
+  return joined(Math.floor(h / 24), 'd', h % 24, 'h');
+}
+
+function joined(large: number, largeUnit: string, small: number, smallUnit: string): string {
+  return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${small} ${smallUnit}`;
+}
+
+/** A column: how its head reads and whether its cells are numbers. */
+export interface Column {
+  readonly head: string;
+  readonly right?: boolean;
+}
+
+/** A plain table, one line per row, columns as wide as their widest cell. */
+export function renderTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
+  const widths = columns.map(({ head }, index) =>
+    Math.max(head.length, ...rows.map((row) => printable(row[index] ?? '').length)),
+  );
+  const line = (cells: readonly string[]): string =>
+    columns
+      .map(({ right }, index) => {
+        const cell = printable(cells[index] ?? '');
+        return right ? cell.padStart(widths[index]!) : cell.padEnd(widths[index]!);
+      })
+      .join('  ')
+      .trimEnd();
+  return [line(columns.map(({ head }) => head)), ...rows.map(line)];
+}
+
+/** Names come from outside: nothing in them may move the cursor or break a line. */
+export function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}

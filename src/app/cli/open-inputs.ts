@@ -1,0 +1,42 @@
+import { describeError, isHoldfastError } from '../../core/errors.js';
+import { openSource } from '../../sources/open-source.js';
+import type { ConfigFault } from '../parameters/fault.js';
+import type { RecorderOptions, SourceOptions } from '../parameters/recorder-options.js';
+import { compileRecorderOptions } from '../parameters/compile-recorder.js';
+import type { Resolved } from '../parameters/resolve.js';
+import type { RecorderInput } from '../recorder-parts.js';
+import type { SystemPorts } from '../system/ports.js';
+
+export interface RecorderSetup {
+  readonly options: RecorderOptions;
+  readonly inputs: readonly RecorderInput[];
+}
+
+/**
+ * The recorder's options and its sources, none of them started. What is wrong with a URI is reported
+ * together with everything else: throws `CONFIG_INVALID`.
+ */
+export async function prepareRecorder(resolved: Resolved, ports: SystemPorts): Promise<RecorderSetup> {
+  const faults: ConfigFault[] = [...resolved.faults];
+  const where = resolved.origin.sources;
+  const { length } = resolved.values.sources;
+  if (length === 0 && !faults.some(({ path }) => path === 'sources')) {
+    const allowed = 'allowed: at least one source: --source sim:, mcap:PATH or foxglove:ws://host:port';
+    faults.push({ where, path: 'sources', value: undefined, allowed });
+  }
+  const inputs: RecorderInput[] = [];
+  for (const { uri } of resolved.values.sources) {
+    try {
+      inputs.push({ source: await openSource(uri, ports), robot: '', robotFromNamespace: false });
+    } catch (error) {
+      if (!isHoldfastError(error)) throw error;
+      faults.push({ where, path: 'sources', value: uri, allowed: describeError(error) });
+    }
+  }
+  const options = compileRecorderOptions({ ...resolved, faults }, ports);
+  return { options, inputs: inputs.map((input, index) => assigned(input, options.sources[index]!)) };
+}
+
+function assigned(input: RecorderInput, { robot, robotFromNamespace }: SourceOptions): RecorderInput {
+  return { ...input, robot, robotFromNamespace };
+}

@@ -1,0 +1,59 @@
+import { Option, type Command } from 'commander';
+import { flagName, type Parameter } from '../parameters/parameter.js';
+import { parameterNamed, type ParameterName } from '../parameters/parameter-table.js';
+import type { RawFlags } from '../parameters/resolve.js';
+
+const groups: readonly (readonly [pattern: RegExp, title: string])[] = [
+  [/^(data|sources|robot|topics|types|rules|max_channels|store)/, 'Options:'],
+  [/^(queue|batch|durability)/, 'Buffering and durability:'],
+  [/^(segment|seal|latched)/, 'Segments:'],
+  [/^(retention|ballast)/, 'Disk space:'],
+  [/^s3\./, 'S3:'],
+  [/^(upload|link|poll|housekeeping)/, 'Uploads and link:'],
+  [/^log/, 'General:'],
+];
+
+/** Adds the flags of parameters to a command. Values are not parsed here: all faults come together later. */
+export function addParameterFlags(command: Command, names: readonly ParameterName[]): void {
+  for (const name of names) {
+    for (const option of optionsOf(name, parameterNamed(name))) command.addOption(option);
+  }
+}
+
+/** What was given of them. */
+export function parameterFlags(command: Command, names: readonly ParameterName[]): RawFlags {
+  const given: Partial<Record<ParameterName, unknown>> = {};
+  for (const name of names) {
+    const attribute = new Option(`--${flagName(name, parameterNamed(name))}`).attributeName();
+    const value: unknown = command.getOptionValue(attribute);
+    if (value !== undefined) given[name] = value;
+  }
+  return given;
+}
+
+/** The same flags as arguments of another process. */
+export function flagArguments(flags: RawFlags, names: readonly ParameterName[]): string[] {
+  return names.flatMap((name) => {
+    const value = flags[name];
+    const flag = flagName(name, parameterNamed(name));
+    if (value === undefined) return [];
+    if (value === true) return [`--${flag}`];
+    if (value === false) return [`--no-${flag}`];
+    return (Array.isArray(value) ? value : [value]).map((one) => `--${flag}=${String(one)}`);
+  });
+}
+
+function optionsOf(name: ParameterName, parameter: Parameter): Option[] {
+  const flag = flagName(name, parameter);
+  const group = groups.find(([pattern]) => pattern.test(name))?.[1] ?? 'Options:';
+  if (parameter.toggle) {
+    const positive = new Option(`--${flag}`, parameter.description);
+    const negative = new Option(`--no-${flag}`, parameter.description);
+    (parameter.default === true ? positive : negative).hideHelp();
+    return [positive.helpGroup(group), negative.helpGroup(group)];
+  }
+  const form = parameter.list ? `<${parameter.placeholder}...>` : `<${parameter.placeholder}>`;
+  const standard = String(parameter.default ?? '');
+  const hint = standard === '' ? '' : ` (default: ${standard})`;
+  return [new Option(`--${flag} ${form}`, parameter.description + hint).helpGroup(group)];
+}

@@ -1,0 +1,76 @@
+import { Format, Presets, type Options, type Params } from 'cli-progress';
+import { humanBytes } from './human.js';
+import type { Terminal } from './terminal.js';
+
+const DRAW_INTERVAL_MS = 100;
+const PLAIN_INTERVAL_MS = 5_000;
+
+export interface ProgressOptions {
+  readonly label: string;
+  /** `bytes` are shown as sizes. Default: `count`. */
+  readonly unit?: 'bytes' | 'count';
+  readonly nowMs: () => number;
+}
+
+/** Long work with a known end: a bar on a terminal, a plain line now and then elsewhere. */
+export class Progress implements Disposable {
+  #drawnAt = -Infinity;
+  readonly #startedAt: number;
+
+  constructor(
+    private readonly terminal: Terminal,
+    private readonly options: ProgressOptions,
+  ) {
+    this.#startedAt = options.nowMs();
+  }
+
+  /** Cheap enough to be called for every object; draws as often as is useful. */
+  update(done: number, total: number): void {
+    const now = this.options.nowMs();
+    const interval = this.terminal.isLive ? DRAW_INTERVAL_MS : PLAIN_INTERVAL_MS;
+    if (now - this.#drawnAt < interval) return;
+    // Work that is over within a moment needs no plain line at all.
+    const first = this.#drawnAt === -Infinity;
+    this.#drawnAt = now;
+    if (this.terminal.isLive) this.terminal.live(this.#bar(done, total));
+    else if (!first) this.terminal.note(`${this.#plain(done, total)}\n`);
+  }
+
+  [Symbol.dispose](): void {
+    this.terminal.live('');
+  }
+
+  #amount(value: number): string {
+    return this.options.unit === 'bytes' ? humanBytes(value) : value.toLocaleString('en');
+  }
+
+  #plain(done: number, total: number): string {
+    const percent = total > 0 ? ` (${Math.floor((100 * done) / total)} %)` : '';
+    return `${this.options.label}: ${this.#amount(done)} of ${this.#amount(total)}${percent}`;
+  }
+
+  #bar(done: number, total: number): string {
+    const options: Options = {
+      ...Presets.shades_classic,
+      format: `${this.options.label} {bar} {percentage} % | ${this.#amount(done)} of ${this.#amount(total)} | {eta_formatted}`,
+      barsize: 24,
+      barCompleteString: '\u2588'.repeat(24),
+      barIncompleteString: '\u2591'.repeat(24),
+      formatBar: Format.BarFormat,
+      formatTime: Format.TimeFormat,
+      formatValue: Format.ValueFormat,
+    };
+    const progress = total > 0 ? Math.min(1, done / total) : 1;
+    const elapsedS = (this.options.nowMs() - this.#startedAt) / 1_000;
+    const params = {
+      progress,
+      eta: progress > 0 ? Math.round((elapsedS * (1 - progress)) / progress) : 0,
+      startTime: this.#startedAt,
+      stopTime: 0,
+      total,
+      value: done,
+      maxWidth: 0,
+    } as unknown as Params;
+    return Format.Formatter(options, params, {});
+  }
+}

@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+import { explain, runCli } from './cli/run-cli.js';
+import { StopSignals } from './cli/stop-signals.js';
+import { Terminal } from './cli/terminal.js';
+
+const terminal = new Terminal(process);
+const stop = new StopSignals(process, () => terminal.live(''));
+
+function die(error: unknown): void {
+  terminal.note(`holdfast: unexpected: ${explain(error)}\n`);
+  process.exit(1);
+}
+process.on('uncaughtException', die);
+process.on('unhandledRejection', die);
+
+const exitCode = await runCli(process.argv.slice(2), { terminal, stop });
+await terminal.flush();
+// Whatever a library still holds open must not keep a finished command alive.
+process.exit(exitCode);
