@@ -1,0 +1,48 @@
+import { HoldfastError } from '../core/errors.js';
+import type { FileSystem } from '../core/file-system.js';
+import type { Source } from '../core/source.js';
+import { parseSourceUri, type SourceUri } from './source-uri.js';
+
+/** What adapters need of the outside world before they are opened. */
+export interface SourceDependencies {
+  readonly fs: FileSystem;
+}
+
+type Load = (uri: SourceUri, dependencies: SourceDependencies) => Promise<Source>;
+
+// Each adapter is loaded when it is first asked for: a recorder of one kind of source does not pay start-up
+// time and memory for the others.
+const adapters: Readonly<Record<string, { readonly form: string; readonly load: Load }>> = {
+  sim: {
+    form: 'sim:?robots=3 or sim://host:port',
+    load: async (uri) => (await import('./sim/sim-source.js')).createSimSource(uri),
+  },
+  mcap: {
+    form: 'mcap:PATH',
+    load: async (uri, { fs }) => (await import('./mcap/mcap-source.js')).createMcapSource(uri, { fs }),
+  },
+  foxglove: {
+    form: 'foxglove:ws://host:port',
+    load: async (uri) => (await import('./foxglove/foxglove-source.js')).createFoxgloveSource(uri),
+  },
+};
+
+/**
+ * Makes the source of a URI; nothing is connected or read yet.
+ *
+ * @throws HoldfastError SOURCE_UNKNOWN for a URI nobody understands, CONFIG_INVALID with all faults of its
+ * options.
+ */
+export async function openSource(uri: string, dependencies: SourceDependencies): Promise<Source> {
+  const parsed = parseSourceUri(uri);
+  const adapter = Object.hasOwn(adapters, parsed.scheme) ? adapters[parsed.scheme] : undefined;
+  if (adapter === undefined) {
+    const forms = Object.values(adapters).map(({ form }) => form);
+    throw new HoldfastError(
+      'SOURCE_UNKNOWN',
+      `source ${parsed.text}: no adapter for "${parsed.scheme}:"; allowed are ${forms.join(', ')}`,
+      { facts: { uri: parsed.text, allowed: forms } },
+    );
+  }
+  return adapter.load(parsed, dependencies);
+}
