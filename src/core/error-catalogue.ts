@@ -102,6 +102,11 @@ export const errorCatalogue = {
     meaning: 'A channel has no schema, so its payload can be recorded but not decoded.',
     remedy: 'Provide the definition at the source.',
   },
+  OUTPUT_UNUSABLE: {
+    retryable: false,
+    meaning: 'What should be written exists already, cannot be written, or exceeds what its format can hold.',
+    remedy: 'Choose another path, or narrow the selection.',
+  },
   STORE_UNKNOWN: {
     retryable: false,
     meaning: 'No store understands this URI.',

@@ -1,0 +1,130 @@
+import { BlockCache } from '../../core/mcap/block-cache.js';
+import type { TimeRange } from '../../core/mcap/block-reader.js';
+import type { McapMessage } from '../../core/mcap/block.js';
+import { CarriedFilter } from '../../core/mcap/carried.js';
+import type { McapChannel } from '../../core/mcap/definitions.js';
+import { MinHeap } from '../../core/mcap/min-heap.js';
+import { openOrSalvage, type McapReader } from '../../core/mcap/open-mcap.js';
+import { describeDamage, lacksMessages } from '../../core/mcap/scan-report.js';
+import { describeError, isHoldfastError } from '../../core/errors.js';
+import { matches, wantsChannel, type MessageFilter } from './message-filter.js';
+import type { Problem, Segment } from './segments.js';
+
+/** One message of several segments. */
+export interface MergedMessage {
+  readonly message: McapMessage;
+  readonly segment: Segment;
+  /** Of the manifest, or of the `holdfast` metadata; absent for recordings of others. */
+  readonly robot: string | undefined;
+}
+
+export interface MergeOptions {
+  readonly filter: MessageFilter;
+  /** Called for what could not be read; the rest is read. */
+  readonly onProblem: (problem: Problem) => void;
+  /** Called when a segment is opened, before its first message. */
+  readonly onOpen?: (reader: McapReader, segment: Segment) => Promise<void> | void;
+  /** Log times wanted of a channel; default: those of the filter. */
+  readonly timesOf?: (channel: McapChannel) => TimeRange;
+  /** Decoded bytes kept for all segments together. */
+  readonly cache?: BlockCache;
+  readonly signal?: AbortSignal;
+}
+
+interface Lane {
+  readonly segment: Segment;
+  readonly index: number;
+  /** Of the next message, or a lower bound of it. */
+  time: bigint;
+  reader?: McapReader;
+  robot: string | undefined;
+  messages?: AsyncGenerator<McapMessage, void, void>;
+  next: McapMessage | undefined;
+}
+
+/**
+ * The wanted messages of all segments in log-time order, each latched message once. A segment is opened only
+ * when its first log time is reached, and left when it is read; decoded chunks share one bounded cache.
+ */
+export async function* mergeMessages(
+  segments: readonly Segment[],
+  options: MergeOptions,
+): AsyncGenerator<MergedMessage, void, void> {
+  const { filter, signal } = options;
+  const carried = new CarriedFilter();
+  const heap = new MinHeap<Lane>((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : a.index - b.index));
+  segments.forEach((segment, index) => {
+    const { firstLogTime: first, lastLogTime: last, robot } = segment;
+    if (filter.from !== undefined && last !== undefined && last < filter.from) return;
+    if (filter.to !== undefined && first !== undefined && first > filter.to) return;
+    if (robot !== undefined && !matches(filter.robots, robot)) return;
+    heap.push({ segment, index, time: first ?? 0n, robot, next: undefined });
+  });
+  const cache = options.cache ?? new BlockCache();
+  try {
+    for (let lane = heap.peek(); lane !== undefined; lane = heap.peek()) {
+      signal?.throwIfAborted();
+      const { next } = lane;
+      lane.next = undefined;
+      if (next !== undefined && carried.accept(next, lane.robot)) {
+        yield { message: next, segment: lane.segment, robot: lane.robot };
+      }
+      if (await advance(lane, cache, options)) heap.settleTop();
+      else heap.pop();
+    }
+  } finally {
+    for (let lane = heap.pop(); lane !== undefined; lane = heap.pop()) await lane.messages?.return();
+  }
+}
+
+/** One step: open, then message by message. False: nothing more comes from here. */
+async function advance(lane: Lane, cache: BlockCache, options: MergeOptions): Promise<boolean> {
+  const { segment } = lane;
+  try {
+    if (lane.reader === undefined) {
+      lane.reader = await open(lane, options);
+      if (lane.reader.firstLogTime === undefined) return false;
+      if (lane.time < lane.reader.firstLogTime) lane.time = lane.reader.firstLogTime;
+      return true;
+    }
+    lane.messages ??= lane.reader.messages({
+      cache,
+      select: (channel) => {
+        if (!wantsChannel(options.filter, channel, lane.robot)) return undefined;
+        return options.timesOf?.(channel) ?? timesOf(options.filter);
+      },
+      onUnreadable: ({ from, to, reason }) =>
+        options.onProblem({
+          where: segment.name,
+          reason: `bytes ${from} to ${to} are unreadable: ${reason}`,
+        }),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
+    const step = await lane.messages.next();
+    if (step.done === true) return false;
+    lane.next = step.value;
+    lane.time = step.value.logTime;
+    return true;
+  } catch (error) {
+    if (!isHoldfastError(error) || error.retryable) throw error;
+    options.onProblem({ where: segment.name, reason: describeError(error) });
+    return false;
+  }
+}
+
+function timesOf({ from, to }: MessageFilter): TimeRange {
+  return { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
+}
+
+async function open(lane: Lane, options: MergeOptions): Promise<McapReader> {
+  const { segment, robot } = lane;
+  const reader = await openOrSalvage(segment.readable(), segment.name, undefined, options.signal);
+  if (reader.salvage !== undefined && lacksMessages(reader.salvage)) {
+    options.onProblem({ where: segment.name, reason: describeDamage(segment.name, reader.salvage) });
+  }
+  if (robot === undefined) {
+    for (const { metadata } of await reader.metadata('holdfast')) lane.robot ??= metadata['robot'];
+  }
+  await options.onOpen?.(reader, segment);
+  return reader;
+}

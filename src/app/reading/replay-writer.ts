@@ -1,0 +1,196 @@
+import { McapWriter, type IWritable } from '@mcap/core';
+import { HoldfastError } from '../../core/errors.js';
+import type { FileHandle } from '../../core/file-system.js';
+import type { GapJson } from '../../core/gap.js';
+import type { McapMessage } from '../../core/mcap/block.js';
+import { originalMetadata } from '../../core/mcap/carried.js';
+import type { McapChannel } from '../../core/mcap/definitions.js';
+import { serializedMetadata, type BagContent, type BagTopic } from './rosbag2-metadata.js';
+
+const CHUNK_BYTES = 1024 * 1024;
+/** Channel and schema ids are 16 bits wide, 0 means none. */
+const MAX_IDS = 65_535;
+
+interface OutChannel {
+  readonly id: number;
+  readonly channel: McapChannel;
+  messages: number;
+}
+
+/** Writes merged messages as one MCAP of profile `ros2`, zstd-compressed, as rosbag2 does. */
+export class ReplayWriter {
+  readonly #writer: McapWriter;
+  readonly #out: FileWritable;
+  readonly #channels = new Map<string, OutChannel>();
+  readonly #byChannel = new Map<string, WeakMap<McapChannel, OutChannel>>();
+  readonly #schemas = new Map<string, number>();
+  readonly #gaps = new Set<string>();
+  #messages = 0;
+  #first: bigint | undefined;
+  #last: bigint | undefined;
+
+  constructor(handle: FileHandle, compress: (data: Uint8Array) => Uint8Array) {
+    this.#out = new FileWritable(handle);
+    this.#writer = new McapWriter({
+      writable: this.#out,
+      chunkSize: CHUNK_BYTES,
+      compressChunk: (data) => ({ compression: 'zstd', compressedData: compress(data) }),
+    });
+  }
+
+  async start(version: string): Promise<void> {
+    await this.#writer.start({ profile: 'ros2', library: `holdfast ${version}` });
+  }
+
+  /** A gap of one of the segments; the same gap is written once. */
+  async addGap(json: string): Promise<void> {
+    let id: string;
+    try {
+      ({ id } = JSON.parse(json) as GapJson);
+    } catch {
+      id = json;
+    }
+    if (this.#gaps.has(id)) return;
+    this.#gaps.add(id);
+    await this.#writer.addMetadata({ name: 'holdfast_gap', metadata: new Map([['json', json]]) });
+  }
+
+  /** @param logTime replaces the message's own */
+  async add(message: McapMessage, robot: string | undefined, logTime: bigint): Promise<void> {
+    const channel = await this.#channelOf(message.channel, robot ?? '');
+    channel.messages++;
+    this.#messages++;
+    if (this.#first === undefined || logTime < this.#first) this.#first = logTime;
+    if (this.#last === undefined || logTime > this.#last) this.#last = logTime;
+    await this.#writer.addMessage({
+      channelId: channel.id,
+      sequence: message.sequence,
+      logTime,
+      publishTime: message.publishTime,
+      data: message.data,
+    });
+  }
+
+  /** Ends the MCAP and makes it durable. */
+  async finish(): Promise<BagContent & { readonly bytes: number; readonly gaps: number }> {
+    const content = this.#content();
+    await this.#writer.addMetadata({
+      name: 'rosbag2',
+      metadata: new Map([['serialized_metadata', serializedMetadata(content)]]),
+    });
+    await this.#writer.end();
+    await this.#out.finish();
+    return { ...content, bytes: Number(this.#out.position()), gaps: this.#gaps.size };
+  }
+
+  #content(): BagContent {
+    // One line per topic and type: several robots may share a topic, and a bag lists it once.
+    const topics = new Map<string, BagTopic>();
+    for (const { channel, messages } of this.#channels.values()) {
+      const { topic, encoding, schema, metadata } = channel;
+      const key = JSON.stringify([topic, schema.name, encoding]);
+      topics.set(key, {
+        topic,
+        type: schema.name,
+        encoding,
+        offeredQos: topics.get(key)?.offeredQos ?? metadata['offered_qos_profiles'],
+        typeHash: topics.get(key)?.typeHash ?? metadata['topic_type_hash'],
+        messages: messages + (topics.get(key)?.messages ?? 0),
+      });
+    }
+    return {
+      topics: [...topics.values()],
+      messages: this.#messages,
+      ...(this.#first === undefined || this.#last === undefined
+        ? {}
+        : { firstLogTime: this.#first, lastLogTime: this.#last }),
+    };
+  }
+
+  async #channelOf(channel: McapChannel, robot: string): Promise<OutChannel> {
+    let ofRobot = this.#byChannel.get(robot);
+    if (ofRobot === undefined) this.#byChannel.set(robot, (ofRobot = new WeakMap()));
+    let out = ofRobot.get(channel);
+    if (out !== undefined) return out;
+    const { topic, encoding, schema } = channel;
+    const key = JSON.stringify([robot, topic, encoding, schema.name, schema.encoding]);
+    out = this.#channels.get(key);
+    if (out === undefined) {
+      out = { id: await this.#register(channel, robot), channel, messages: 0 };
+      this.#channels.set(key, out);
+    }
+    ofRobot.set(channel, out);
+    return out;
+  }
+
+  async #register(channel: McapChannel, robot: string): Promise<number> {
+    if (this.#channels.size >= MAX_IDS) throw tooMany('channels');
+    const metadata = new Map(Object.entries(originalMetadata(channel)));
+    // Two robots may use one topic name; without this nobody could tell their messages apart.
+    const shared = [...this.#channels.values()].some((other) => other.channel.topic === channel.topic);
+    if (shared && robot !== '') metadata.set('holdfast_robot', robot);
+    return this.#writer.registerChannel({
+      schemaId: await this.#schemaId(channel),
+      topic: channel.topic,
+      messageEncoding: channel.encoding,
+      metadata,
+    });
+  }
+
+  async #schemaId({ schema }: McapChannel): Promise<number> {
+    if (schema.name === '' && schema.data.byteLength === 0) return 0;
+    const key = JSON.stringify([schema.name, schema.encoding, Buffer.from(schema.data).toString('base64')]);
+    let id = this.#schemas.get(key);
+    if (id === undefined) {
+      if (this.#schemas.size >= MAX_IDS) throw tooMany('schemas');
+      id = await this.#writer.registerSchema({
+        name: schema.name,
+        encoding: schema.encoding,
+        data: schema.data,
+      });
+      this.#schemas.set(key, id);
+    }
+    return id;
+  }
+}
+
+function tooMany(what: string): HoldfastError {
+  return new HoldfastError('OUTPUT_UNUSABLE', `more than ${MAX_IDS} ${what}, the most one MCAP can have`, {
+    facts: { allowed: MAX_IDS },
+  });
+}
+
+/** Collects small writes; an MCAP writer makes many. */
+class FileWritable implements IWritable {
+  #position = 0n;
+  #pending: Uint8Array[] = [];
+  #pendingBytes = 0;
+
+  constructor(readonly handle: FileHandle) {}
+
+  position(): bigint {
+    return this.#position;
+  }
+
+  async write(buffer: Uint8Array): Promise<void> {
+    // A copy: the writer uses its buffer again.
+    this.#pending.push(Uint8Array.from(buffer));
+    this.#pendingBytes += buffer.byteLength;
+    this.#position += BigInt(buffer.byteLength);
+    if (this.#pendingBytes >= CHUNK_BYTES) await this.#flush();
+  }
+
+  async finish(): Promise<void> {
+    await this.#flush();
+    await this.handle.sync();
+  }
+
+  async #flush(): Promise<void> {
+    const bytes = Buffer.concat(this.#pending);
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    for (let at = 0; at < bytes.byteLength;) {
+      at += (await this.handle.write(bytes, at, bytes.byteLength - at)).bytesWritten;
+    }
+  }
+}
