@@ -82,14 +82,19 @@ async function sealOnce(
   const objects = await openObjects(fs, request, id, survey);
   try {
     if (objects.some((object) => object.writer)) {
-      const intact = await fill(fs, request, survey, objects);
-      if (!intact && !verify) return undefined;
+      const intact = await fill(fs, request, id, survey, objects);
+      if (!intact && !verify) {
+        // The second pass writes under other names.
+        for (const object of objects) await object.discard();
+        return undefined;
+      }
     }
     const manifests: Manifest[] = [];
     for (const object of objects) manifests.push(await finishObject(fs, request, id, survey, object));
     return { manifests, report: survey.report, ...(damaged ? { salvagedAs: id } : {}) };
   } finally {
-    for (const object of objects) await object.close();
+    // An unfinished file would keep the very space that a full disk lacks.
+    for (const object of objects) await object.discard();
   }
 }
 
@@ -110,6 +115,8 @@ interface OpenObject {
   lastSequence: number;
   lastLogTime: bigint | undefined;
   close(): Promise<void>;
+  /** Closes, and removes the temporary file where it has not become the object. */
+  discard(): Promise<void>;
 }
 
 async function openObjects(
@@ -123,9 +130,14 @@ async function openObjects(
   for (const objectSurvey of survey.objects.values()) {
     const fileName = sealedFileName(id, objectSurvey.name);
     const existing = await readManifest(fs, join(request.sealedFolder, manifestName(fileName)));
-    const handle = existing ? undefined : await fs.open(join(request.sealedFolder, `${fileName}.tmp`), 'w');
+    const temporary = join(request.sealedFolder, `${fileName}.tmp`);
+    const handle = existing ? undefined : await fs.open(temporary, 'w');
     const writer = handle && new ObjectWriter(handle, { ...request, compressChunk });
     let open = handle !== undefined;
+    const close = async (): Promise<void> => {
+      if (open) await handle?.close();
+      open = false;
+    };
     objects.push({
       survey: objectSurvey,
       fileName,
@@ -135,9 +147,10 @@ async function openObjects(
       firstSequence: 0,
       lastSequence: 0,
       lastLogTime: undefined,
-      close: async () => {
-        if (open) await handle?.close();
-        open = false;
+      close,
+      discard: async () => {
+        await close();
+        if (handle) await fs.rm(temporary, { force: true }).catch(() => undefined);
       },
     });
   }
@@ -150,21 +163,29 @@ function manifestName(fileName: string): string {
 
 async function readManifest(fs: FileSystem, path: string): Promise<Manifest | undefined> {
   const bytes = await readFileIfPresent(fs, path);
-  return bytes && decodeManifest(bytes.toString('utf8'), path);
+  if (!bytes) return undefined;
+  try {
+    return decodeManifest(bytes.toString('utf8'), path);
+  } catch (error) {
+    // Damaged after it was written; the segment is still here, so both are made again.
+    if (isHoldfastError(error, 'MANIFEST_INVALID')) return undefined;
+    throw error;
+  }
 }
 
 async function fill(
   fs: FileSystem,
   request: SealRequest,
+  id: SegmentId,
   survey: SegmentSurvey,
   objects: readonly OpenObject[],
 ): Promise<boolean> {
   let intact = true;
-  const byName = new Map(objects.map((object) => [object.survey.name.suffix, object]));
   const identity = survey.meta?.identity ?? request.identity;
   for (const { writer } of objects) {
     await writer?.start({
-      segment: request.id,
+      segment: id,
+      ...(id === request.id ? {} : { salvaged_from: request.id }),
       data_folder_id: identity.dataFolderId,
       machine_id: identity.machineId,
       boot_id: identity.bootId,
@@ -177,10 +198,10 @@ async function fill(
   for await (const entry of reader.entries()) {
     switch (entry.kind) {
       case 'channel': {
-        const { id, channel } = entry;
-        const found = [...byName.values()].filter((object) => belongs(object.survey, channel, request));
-        channels.set(id, { channel, object: found[0] });
-        found[0]?.writer?.addChannel(id, channel);
+        const { channel } = entry;
+        const found = objects.find((object) => belongs(object.survey, channel, request));
+        channels.set(entry.id, { channel, object: found });
+        found?.writer?.addChannel(entry.id, channel);
         break;
       }
       case 'carried':
@@ -190,9 +211,7 @@ async function fill(
         intact = (await addBatch(entry.batch, request, channels, false)) && intact;
         break;
       case 'gap':
-        [...byName.values()]
-          .find((object) => object.survey.name.robot === entry.gap.robot)
-          ?.gaps.push(entry.gap);
+        objects.find((object) => object.survey.name.robot === entry.gap.robot)?.gaps.push(entry.gap);
         break;
       case 'meta':
       case 'clock':
@@ -246,6 +265,7 @@ async function addBatch(
       await object.writer?.add(record);
       if (object.firstSequence === 0) object.firstSequence = sequence;
       object.lastSequence = sequence;
+      if (object.lastLogTime === undefined || logTime > object.lastLogTime) object.lastLogTime = logTime;
     }
   }
   return intact;
@@ -261,7 +281,7 @@ async function finishObject(
   if (object.existing || !object.writer) return object.existing as Manifest;
   const { writer, fileName } = object;
   const { robot } = object.survey.name;
-  const gaps = [...object.gaps, ...stateGaps(request.id, robot, survey.report, object.survey.firstLogTime)];
+  const gaps = [...object.gaps, ...stateGaps(request.id, robot, survey.report, object.lastLogTime)];
   for (const gap of gaps) await writer.addGap(gap);
   const content = await writer.finish();
   await object.close();

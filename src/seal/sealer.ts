@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Clock } from '../core/clock.js';
 import type { DataFolder } from '../core/data-folder.js';
 import { moveToTrash, syncDirectory, writeFileDurably } from '../core/durable-files.js';
-import { describeError } from '../core/errors.js';
+import { describeError, isHoldfastError } from '../core/errors.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { Identity } from '../core/identity.js';
 import type { Logger } from '../core/logger.js';
@@ -36,6 +36,8 @@ export interface SealerPorts {
   readonly identity: Identity;
   readonly seal: (request: SealRequest) => Promise<SealResult>;
   readonly onSealed: (manifests: readonly Manifest[], result: SealResult) => void;
+  /** A seal found no room on the disk. */
+  readonly onDiskFull?: () => void;
 }
 
 /** With this many segments in line the codec becomes cheaper, with twice as many there is none. */
@@ -126,6 +128,7 @@ export class Sealer {
       attempt: count,
       error: this.lastError,
     });
+    if (isHoldfastError(error, 'DISK_FULL')) this.ports.onDiskFull?.();
     this.line.push(segment);
     this.active = undefined;
     // Others go first; only when all fail is there a pause.

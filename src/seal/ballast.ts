@@ -1,0 +1,144 @@
+import { join } from 'node:path';
+import type { DataFolder } from '../core/data-folder.js';
+import { describeError, systemCode } from '../core/errors.js';
+import type { FileSystem } from '../core/file-system.js';
+import type { RandomBytes } from '../core/identity.js';
+import type { Logger } from '../core/logger.js';
+
+/** The ballast's name inside the data folder. */
+export const BALLAST_FILE = 'ballast';
+/** Written in one step: little enough not to be felt beside the WAL's own writes. */
+const STEP_BYTES = 4 * 1024 * 1024;
+const BLOCK_BYTES = 256 * 1024;
+
+export interface BallastPorts {
+  readonly fs: FileSystem;
+  readonly random: RandomBytes;
+  readonly logger: Logger;
+}
+
+/**
+ * Gives up a ballast file without owning it: for a start on a disk so full that not even the role lock can be
+ * taken. Returns whether there was one.
+ */
+export async function releaseBallast(fs: FileSystem, folder: DataFolder): Promise<boolean> {
+  try {
+    await fs.unlink(join(folder.root, BALLAST_FILE));
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/**
+ * A file of real bytes that keeps space on the disk for the moment when it is full: then it goes, and open
+ * segments can be closed and sealed, manifests, receipts and sync's state written. Grows in small steps and
+ * only into room the caller grants; never waited for by recording.
+ */
+export class Ballast {
+  /** Bytes it holds now. */
+  bytes = 0;
+  /** Bytes that were given up for a full disk and not taken back yet. */
+  owedBytes = 0;
+  private serial: Promise<unknown> = Promise.resolve();
+  private readonly path: string;
+  // Not zeros: a compressing file system would keep no space for them.
+  private readonly block: Buffer;
+
+  private constructor(
+    folder: DataFolder,
+    private readonly targetBytes: number,
+    private readonly ports: BallastPorts,
+  ) {
+    this.path = join(folder.root, BALLAST_FILE);
+    this.block = Buffer.from(ports.random(Math.min(BLOCK_BYTES, targetBytes)));
+  }
+
+  /** Takes up what an earlier process left, cut to the size wanted now. Fails only in reserving less. */
+  static async open(folder: DataFolder, targetBytes: number, ports: BallastPorts): Promise<Ballast> {
+    const ballast = new Ballast(folder, targetBytes, ports);
+    await ballast.adopt();
+    return ballast;
+  }
+
+  /** Grows by at most one step into `roomBytes` of free space. */
+  grow(roomBytes: number): Promise<void> {
+    return this.exclusively(async () => {
+      const step = Math.min(STEP_BYTES, this.targetBytes - this.bytes);
+      if (step <= 0 || roomBytes < step) return;
+      const grown = await this.write(step);
+      this.bytes += grown;
+      this.owedBytes = Math.max(0, this.owedBytes - grown);
+    });
+  }
+
+  /**
+   * Gives the space back. With `owed` (the disk is full) it counts as missing until it has grown again;
+   * without, it only makes way (a quota).
+   */
+  release(owed: boolean): Promise<void> {
+    return this.exclusively(async () => {
+      if (this.bytes === 0) return;
+      try {
+        await this.ports.fs.unlink(this.path);
+      } catch (error) {
+        if (systemCode(error) !== 'ENOENT') {
+          this.ports.logger.warn('the ballast cannot be released', { error: describeError(error) });
+          return;
+        }
+      }
+      this.ports.logger.warn('the ballast was released', { bytes: this.bytes, diskFull: owed });
+      if (owed) this.owedBytes += this.bytes;
+      this.bytes = 0;
+    });
+  }
+
+  private async adopt(): Promise<void> {
+    const { fs, logger } = this.ports;
+    try {
+      const { size, blocks } = await fs.stat(this.path);
+      // A power cut may leave a size without the blocks: such a file keeps no space.
+      const real = Math.min(size, blocks * 512);
+      if (this.targetBytes === 0 || real < size) await fs.unlink(this.path);
+      else {
+        if (size > this.targetBytes) await fs.truncate(this.path, this.targetBytes);
+        this.bytes = Math.min(size, this.targetBytes);
+      }
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') {
+        logger.warn('the ballast cannot be used', { error: describeError(error) });
+      }
+    }
+  }
+
+  /** Bytes that were written before the disk refused. */
+  private async write(bytes: number): Promise<number> {
+    const { fs, logger } = this.ports;
+    let written = 0;
+    try {
+      const handle = await fs.open(this.path, 'a');
+      try {
+        while (written < bytes) {
+          const { bytesWritten } = await handle.write(
+            this.block,
+            0,
+            Math.min(this.block.length, bytes - written),
+          );
+          written += bytesWritten;
+        }
+      } finally {
+        await handle.close();
+      }
+    } catch (error) {
+      logger.debug('the ballast cannot grow', { error: describeError(error) });
+    }
+    return written;
+  }
+
+  private exclusively(work: () => Promise<void>): Promise<void> {
+    const result = this.serial.then(work);
+    this.serial = result.catch(() => undefined);
+    return result;
+  }
+}

@@ -1,0 +1,308 @@
+import { join } from 'node:path';
+import type { Clock } from '../core/clock.js';
+import type { DataFolder } from '../core/data-folder.js';
+import { describeError } from '../core/errors.js';
+import type { FileSystem } from '../core/file-system.js';
+import type { RandomBytes } from '../core/identity.js';
+import type { Logger } from '../core/logger.js';
+import type { Manifest } from '../core/manifest.js';
+import type { SegmentId } from '../core/segment-id.js';
+import { Ballast } from './ballast.js';
+import {
+  ballastRoom,
+  freeFloor,
+  shortageOf,
+  type Shortage,
+  type SpaceLimits,
+  type SpaceUse,
+  type WhenFull,
+} from './retention-plan.js';
+import { RetentionRecords } from './retention-records.js';
+import { EvictionRounds } from './retention-rounds.js';
+import { bytesBesideSealed } from './retention-usage.js';
+import { SealedIndex } from './sealed-index.js';
+
+export interface RetentionOptions {
+  /** The floor of free disk space is the smaller of `minFreeBytes` and `minFreePercent` of the disk. */
+  readonly minFreeBytes: number;
+  readonly minFreePercent: number;
+  /** Quota of the data folder in bytes; 0: none. */
+  readonly maxBytes: number;
+  readonly whenFull: WhenFull;
+  /** 0: no ballast. */
+  readonly ballastBytes: number;
+  /** Of one WAL segment: what is freed beyond a limit. */
+  readonly segmentMaxBytes: number;
+}
+
+export interface RetentionPorts {
+  readonly fs: FileSystem;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly logger: Logger;
+}
+
+export interface RetentionState {
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+  /** A limit is reached and nothing more may go. */
+  readonly full: boolean;
+  /** Commits may go on: not full, or a policy that records down to the last byte. */
+  readonly admits: boolean;
+  /** For a person, while `full` or not admitting. */
+  readonly detail: string;
+  /** Evicted since the start of this process. */
+  readonly evictedSegments: number;
+  /** Of these, the ones no store had. */
+  readonly droppedSegments: number;
+  readonly droppedMessages: number;
+}
+
+/** Rounds of one tick: bounds it where the disk gives nothing back. */
+const MAX_ROUNDS = 256;
+/** Manifests read per tick when nothing presses. */
+const READ_PER_TICK = 500;
+const S = 1_000_000_000n;
+/** After a full disk the ballast is not taken back sooner: what it was released for must be written first. */
+const BALLAST_REST_NS = 30n * S;
+/** Below this the ballast goes without waiting for an error, for the others on this disk: sync, above all. */
+const LOW_WATER_BYTES = 8 * 1024 * 1024;
+const LOW_WATER_PART = 64;
+/** A disk with fewer free inodes is as full as one without bytes. */
+const MIN_INODES = 16;
+const PRUNE_AFTER_EVICTIONS = 256;
+
+/**
+ * Keeps the disk within its limits, whether sync runs or not: evicts sealed segments when free space falls
+ * below the floor or the data folder passes its quota, verified ones first, others only by policy; reserves
+ * and releases the ballast; and says when recording must wait. {@link tick} never rejects.
+ */
+export class Retention {
+  private readonly limits: SpaceLimits;
+  private readonly rounds: EvictionRounds;
+  private readonly records: RetentionRecords;
+  private current: RetentionState;
+  private ticking: Promise<RetentionState> | undefined;
+  private hitFull = false;
+  private hitFullAt: bigint | undefined;
+  private pressed = false;
+  private prunedAtEvictions = -PRUNE_AFTER_EVICTIONS;
+  private lastTrouble: string | undefined;
+  private readonly waiting = new Set<() => void>();
+
+  private constructor(
+    private readonly folder: DataFolder,
+    private readonly options: RetentionOptions,
+    private readonly ports: RetentionPorts,
+    /** What lies in `sealed/`, for the status. */
+    readonly index: SealedIndex,
+    private readonly ballast: Ballast,
+  ) {
+    this.limits = { ...options, slackBytes: options.segmentMaxBytes };
+    this.rounds = new EvictionRounds({ ...ports, folder }, index, options.whenFull);
+    this.records = new RetentionRecords({ ...ports, folder }, (name) => index.has(name));
+    this.current = {
+      freeBytes: 0,
+      totalBytes: 0,
+      full: false,
+      admits: true,
+      detail: '',
+      evictedSegments: 0,
+      droppedSegments: 0,
+      droppedMessages: 0,
+    };
+  }
+
+  /** Before anything is sealed: removes what interrupted seals left, lists what there is. */
+  static async open(
+    folder: DataFolder,
+    options: RetentionOptions,
+    ports: RetentionPorts,
+  ): Promise<Retention> {
+    const { fs, logger } = ports;
+    for (const file of await fs.readdir(folder.sealed)) {
+      if (!file.endsWith('.tmp')) continue;
+      await fs.rm(join(folder.sealed, file), { force: true }).catch((error: unknown) => {
+        logger.warn('an unfinished file cannot be removed', { file, error: describeError(error) });
+      });
+    }
+    const index = await SealedIndex.open({ fs, folder, logger });
+    const ballast = await Ballast.open(folder, options.ballastBytes, ports);
+    return new Retention(folder, options, ports, index, ballast);
+  }
+
+  get state(): RetentionState {
+    return this.current;
+  }
+
+  /** Bytes the ballast holds now. */
+  get ballastBytes(): number {
+    return this.ballast.bytes;
+  }
+
+  /** A segment was sealed: call it after its WAL folder is gone. */
+  add(manifests: readonly Manifest[]): void {
+    for (const manifest of manifests) this.index.add(manifest);
+  }
+
+  /**
+   * A write found the disk full. Releases the ballast and holds further commits until the next tick has seen
+   * to it; call {@link tick} right after.
+   */
+  onDiskFull(): void {
+    this.hitFull = true;
+    this.hitFullAt = this.ports.clock.monotonic();
+    this.current = { ...this.current, admits: false, detail: 'the disk is full' };
+    void this.ballast.release(true);
+  }
+
+  /**
+   * Resolves when commits may go on: at once, except while full. The signal ends the waiting too: what was
+   * taken in before the end may use the space below the floor.
+   */
+  async room(signal?: AbortSignal): Promise<void> {
+    while (!this.current.admits && !signal?.aborted) {
+      await new Promise<void>((resolve) => {
+        const done = (): void => {
+          this.waiting.delete(done);
+          signal?.removeEventListener('abort', done);
+          resolve();
+        };
+        this.waiting.add(done);
+        signal?.addEventListener('abort', done, { once: true });
+      });
+    }
+  }
+
+  /**
+   * Looks at the disk and does what is due. `context`: segments that still have a WAL folder; their objects
+   * may be sealed again and are left alone. Never two at once: a call during one joins it.
+   */
+  tick(context: ReadonlySet<SegmentId>): Promise<RetentionState> {
+    this.ticking ??= this.tickOnce(context).finally(() => (this.ticking = undefined));
+    return this.ticking;
+  }
+
+  /** Resolves when nothing is in work any more. The ballast stays for the next start. */
+  async close(): Promise<void> {
+    await this.ticking;
+    await this.ballast.grow(0);
+  }
+
+  private async tickOnce(context: ReadonlySet<SegmentId>): Promise<RetentionState> {
+    this.pressed ||= this.hitFull;
+    this.hitFull = false;
+    try {
+      await this.rounds.finishInterrupted();
+      const { use, shortage } = await this.makeRoom(context);
+      await this.tendBallast(use, shortage);
+      this.settle(use, shortage);
+      await this.index.readMore(READ_PER_TICK);
+      await this.prune();
+      this.trouble(undefined);
+    } catch (error) {
+      this.trouble(describeError(error));
+      // Retention's own trouble must not stop recording: the WAL finds out by itself what the disk takes.
+      this.admit(!this.hitFull);
+    }
+    return this.current;
+  }
+
+  /** Evicts until nothing is short any more, or nothing more may go. */
+  private async makeRoom(
+    context: ReadonlySet<SegmentId>,
+  ): Promise<{ use: SpaceUse; shortage: Shortage | undefined }> {
+    for (let round = 0; ; round++) {
+      const use = await this.look();
+      const shortage = shortageOf(this.limits, use, this.pressed);
+      this.pressed = shortage !== undefined;
+      if (!shortage || round >= MAX_ROUNDS) return { use, shortage };
+      const plan = await this.rounds.plan(context, shortage.bytes);
+      // The ballast counts in the quota; it goes before data that is nowhere else.
+      if (shortage.reason === 'quota' && plan.verified.length === 0 && this.ballast.bytes > 0) {
+        await this.ballast.release(false);
+        continue;
+      }
+      if (plan.verified.length + plan.unverified.length === 0) return { use, shortage };
+      await this.rounds.evict(plan, shortage);
+    }
+  }
+
+  private async look(): Promise<SpaceUse> {
+    const { fs } = this.ports;
+    const disk = await fs.statfs(this.folder.root);
+    const noInodes = disk.files > 0 && disk.ffree < MIN_INODES;
+    const quota = this.options.maxBytes > 0;
+    // The quota must know everything; without one the manifests are read at leisure.
+    while (quota && !this.index.complete) await this.index.readMore(READ_PER_TICK);
+    return {
+      freeBytes: noInodes ? 0 : disk.bavail * disk.bsize,
+      totalBytes: disk.blocks * disk.bsize,
+      usedBytes: quota
+        ? this.index.bytes + (await bytesBesideSealed(fs, this.folder)) + this.ballast.bytes
+        : 0,
+      owedBytes: this.ballast.owedBytes,
+    };
+  }
+
+  private async tendBallast(use: SpaceUse, shortage: Shortage | undefined): Promise<void> {
+    const now = this.ports.clock.monotonic();
+    const lowWater = Math.min(LOW_WATER_BYTES, use.totalBytes / LOW_WATER_PART);
+    if (use.freeBytes < lowWater && this.ballast.bytes > 0) {
+      this.hitFullAt = now;
+      await this.ballast.release(true);
+      return;
+    }
+    const rested = this.hitFullAt === undefined || now - this.hitFullAt >= BALLAST_REST_NS;
+    if (!shortage && rested) await this.ballast.grow(ballastRoom(this.limits, use));
+  }
+
+  private settle(use: SpaceUse, shortage: Shortage | undefined): void {
+    const { freeBytes, totalBytes } = use;
+    const { segments, droppedSegments, droppedMessages } = this.rounds.counts;
+    const full = shortage !== undefined;
+    const wasFull = this.current.full;
+    this.current = {
+      freeBytes,
+      totalBytes,
+      full,
+      admits: this.current.admits,
+      detail: shortage ? describeShortage(shortage, use, freeFloor(this.limits, totalBytes)) : '',
+      evictedSegments: segments,
+      droppedSegments,
+      droppedMessages,
+    };
+    const { logger } = this.ports;
+    if (full && !wasFull)
+      logger.error('space is short and nothing may be evicted', { detail: this.current.detail });
+    if (!full && wasFull) logger.info('there is room on the disk again', { freeBytes });
+    // Full again while this tick was at work: the next one sees to it.
+    this.admit(!this.hitFull && (!full || this.options.whenFull !== 'stop'));
+  }
+
+  private admit(admits: boolean): void {
+    this.current = { ...this.current, admits };
+    if (admits) for (const done of [...this.waiting]) done();
+  }
+
+  private async prune(): Promise<void> {
+    const { segments } = this.rounds.counts;
+    if (segments - this.prunedAtEvictions < PRUNE_AFTER_EVICTIONS || !this.index.complete) return;
+    await this.records.prune();
+    this.prunedAtEvictions = segments;
+  }
+
+  private trouble(message: string | undefined): void {
+    if (message !== undefined && message !== this.lastTrouble) {
+      this.ports.logger.warn('retention has trouble, it is tried again', { error: message });
+    }
+    this.lastTrouble = message;
+  }
+}
+
+function describeShortage({ bytes, reason }: Shortage, use: SpaceUse, floorBytes: number): string {
+  if (reason === 'quota')
+    return `the data folder holds ${use.usedBytes} bytes, ${bytes} too many for its quota`;
+  const owed = use.owedBytes > 0 ? ` and ${use.owedBytes} of the ballast` : '';
+  return `${use.freeBytes} bytes of disk space are free, to be kept: ${floorBytes}${owed}; ${bytes} are missing`;
+}
