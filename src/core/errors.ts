@@ -58,7 +58,8 @@ export function describeError(error: unknown): string {
     parts.push(at.message || at.name);
     at = at.cause;
   }
-  return parts.filter((part, index) => parts.indexOf(part) === index).join(': ');
+  // Many messages repeat that of their cause; said once is enough.
+  return parts.filter((part, index) => !parts.slice(0, index).some((one) => one.includes(part))).join(': ');
 }
 
 /** For the end of an exhaustive switch. */

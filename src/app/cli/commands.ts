@@ -1,9 +1,14 @@
 import type { CommandDefinition } from './command-definition.js';
+import { catCommand } from './commands/cat.js';
+import { demoCommand } from './commands/demo.js';
+import { lsCommand } from './commands/ls.js';
 import { recordCommand } from './commands/record.js';
 import { recoverCommand } from './commands/recover.js';
+import { replayCommand } from './commands/replay.js';
 import { statusCommand } from './commands/status.js';
 import { syncCommand } from './commands/sync.js';
 import { upCommand } from './commands/up.js';
+import { verifyCommand } from './commands/verify.js';
 
 /** Every command, in the order of the help. */
 export const commands: readonly CommandDefinition[] = [
@@ -11,5 +16,10 @@ export const commands: readonly CommandDefinition[] = [
   syncCommand,
   upCommand,
   statusCommand,
+  lsCommand,
+  verifyCommand,
   recoverCommand,
+  catCommand,
+  replayCommand,
+  demoCommand,
 ];

@@ -1,6 +1,9 @@
-import { Format, Presets, type Options, type Params } from 'cli-progress';
+import progress, { type Options, type Params } from 'cli-progress';
 import { humanBytes } from './human.js';
 import type { Terminal } from './terminal.js';
+
+// A CommonJS module: its parts come with the default export.
+const { Format, Presets } = progress;
 
 const DRAW_INTERVAL_MS = 100;
 const PLAIN_INTERVAL_MS = 5_000;
@@ -60,11 +63,11 @@ export class Progress implements Disposable {
       formatTime: Format.TimeFormat,
       formatValue: Format.ValueFormat,
     };
-    const progress = total > 0 ? Math.min(1, done / total) : 1;
+    const share = total > 0 ? Math.min(1, done / total) : 1;
     const elapsedS = (this.options.nowMs() - this.#startedAt) / 1_000;
     const params = {
-      progress,
-      eta: progress > 0 ? Math.round((elapsedS * (1 - progress)) / progress) : 0,
+      progress: share,
+      eta: share > 0 ? Math.round((elapsedS * (1 - share)) / share) : 0,
       startTime: this.#startedAt,
       stopTime: 0,
       total,

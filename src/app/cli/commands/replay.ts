@@ -1,0 +1,57 @@
+import { configInvalid } from '../../parameters/fault.js';
+import { replay } from '../../reading/replay.js';
+import { version } from '../../system/version.js';
+import type { CommandDefinition } from '../command-definition.js';
+import { exitCodes } from '../exit-code.js';
+import { humanBytes, humanCount } from '../human.js';
+import { addMessageFilter, messageFilter, openReading, readingParameters } from '../reading-arguments.js';
+
+export const replayCommand: CommandDefinition = {
+  name: 'replay',
+  summary: 'merge segments back into one MCAP or a rosbag2 folder',
+  description:
+    'Merges segments of a data folder or objects of a store by log time into one recording: an MCAP file ' +
+    'for Foxglove, or a folder that ros2 bag play takes. Latched messages appear once. The output is whole ' +
+    'or absent; it is never overwritten. What cannot be read is said, and the rest goes on (exit code 3).',
+  examples: [
+    ['holdfast replay rec --output drive.mcap', 'all of a data folder as one file'],
+    [
+      'holdfast replay s3://recordings/fleet-a --only-robot robot_1 --format rosbag2 --output robot_1',
+      'one robot out of a store, for ros2 bag play',
+    ],
+  ],
+  parameters: readingParameters,
+  configure(command) {
+    addMessageFilter(command);
+    command
+      .requiredOption('-o, --output <path>', 'file (mcap) or folder (rosbag2) to make; it must not exist')
+      .option('--format <mcap|rosbag2>', 'default: mcap where the output ends in .mcap, else rosbag2');
+  },
+  async run(invocation) {
+    const { terminal, stop, options, ports } = invocation;
+    const output = String(options['output']);
+    const format = options['format'] ?? (output.endsWith('.mcap') ? 'mcap' : 'rosbag2');
+    if (format !== 'mcap' && format !== 'rosbag2') {
+      const allowed = 'allowed: mcap, rosbag2';
+      throw configInvalid([{ where: '--format', path: 'format', value: format, allowed }]);
+    }
+    const filter = messageFilter(invocation);
+    await using reading = await openReading(invocation);
+    const { problems, ...report } = await replay(await reading.segments(), {
+      output,
+      format,
+      filter,
+      version,
+      fs: ports.fs,
+      onProblem: reading.onProblem,
+      onProgress: ({ messages }) => terminal.live(`replaying: ${humanCount(messages)} messages`),
+      signal: stop.signal,
+    }).finally(() => terminal.live(''));
+    const ok = problems.length === 0;
+    await invocation.say(
+      `${humanCount(report.messages)} messages of ${report.topics} topics in ${report.output} ` +
+        `(${humanBytes(report.bytes)})${ok ? '' : `; ${problems.length} problems`}`,
+    );
+    return { exitCode: ok ? exitCodes.ok : exitCodes.findings, json: { ok, ...report, problems } };
+  },
+};

@@ -1,0 +1,103 @@
+import type { Command } from 'commander';
+import type { Store } from '../../core/store.js';
+import { configInvalid, type ConfigFault } from '../parameters/fault.js';
+import { parameterNames, type ParameterName } from '../parameters/parameter-table.js';
+import { FilePool } from '../reading/file-readable.js';
+import { locate, type Located } from '../reading/locate.js';
+import type { MessageFilter } from '../reading/message-filter.js';
+import { listSegments, type Problem, type Segment } from '../reading/segments.js';
+import type { Invocation } from './command-definition.js';
+import { printable } from './human.js';
+import { openConfiguredStore } from './open-configured-store.js';
+import { parseTime, TIME_FORM } from './parse-time.js';
+
+/** What commands that read recordings take from the parameter table. */
+export const readingParameters: readonly ParameterName[] = parameterNames.filter((name) =>
+  /^(data$|store\.uri$|s3\.|log)/.test(name),
+);
+
+export const FROM_HELP =
+  'data folder, store (dir:PATH, s3://bucket/prefix), MCAP file or folder of them (default: --data)';
+
+/** The flags that choose messages. */
+export function addMessageFilter(command: Command): void {
+  command
+    .argument('[from]', FROM_HELP)
+    .option('--topic <name...>', 'only these topics; * stands for any text')
+    .option('--type <name...>', 'only these types, such as sensor_msgs/msg/Imu')
+    .option('--only-robot <name...>', 'only these robots')
+    .option('--after <time>', `only messages logged at or after this (${TIME_FORM})`)
+    .option('--before <time>', 'only messages logged at or before this');
+}
+
+/** What was chosen. Throws `CONFIG_INVALID` with all faults. */
+export function messageFilter({ options }: Invocation): MessageFilter {
+  const faults: ConfigFault[] = [];
+  const names = (option: string): readonly string[] | undefined =>
+    options[option] as readonly string[] | undefined;
+  const time = (option: 'after' | 'before'): bigint | undefined => {
+    const text = options[option] as string | undefined;
+    const value = text === undefined ? undefined : parseTime(text);
+    if (text !== undefined && value === undefined) {
+      faults.push({ where: `--${option}`, path: option, value: text, allowed: `allowed: ${TIME_FORM}` });
+    }
+    return value;
+  };
+  const [topics, types, robots] = [names('topic'), names('type'), names('onlyRobot')];
+  const [from, to] = [time('after'), time('before')];
+  if (faults.length > 0) throw configInvalid(faults);
+  return {
+    ...(topics && { topics }),
+    ...(types && { types }),
+    ...(robots && { robots }),
+    ...(from !== undefined && { from }),
+    ...(to !== undefined && { to }),
+  };
+}
+
+/** A recording opened for reading, wherever it lies. */
+export interface Reading extends AsyncDisposable {
+  readonly from: string;
+  readonly located: Located;
+  readonly files: FilePool;
+  /** With `--store` beside a data folder: where evicted segments can be read. */
+  readonly store: Store | undefined;
+  /** Says a problem on standard error at once. */
+  readonly onProblem: (problem: Problem) => void;
+  segments(): Promise<Segment[]>;
+}
+
+/**
+ * Opens what the first argument names; without one the data folder, or with `storeAlone` the store where
+ * `--store` names one.
+ */
+export async function openReading(
+  invocation: Invocation,
+  { storeAlone = false }: { readonly storeAlone?: boolean } = {},
+): Promise<Reading> {
+  const { ports, terminal, stop } = invocation;
+  const resolved = invocation.resolve('sync');
+  if (resolved.faults.length > 0) throw configInvalid(resolved.faults);
+  const uri = resolved.values['store.uri'];
+  const from = invocation.args[0] ?? (storeAlone && uri !== '' ? uri : resolved.values.data);
+  const files = new FilePool(ports.fs);
+  const openStore = (uri: string): Promise<Store> => openConfiguredStore(uri, resolved, ports);
+  const located = await locate(from, { fs: ports.fs, logger: ports.logger, openStore });
+  const store = !storeAlone && located.kind === 'data' && uri !== '' ? await openStore(uri) : undefined;
+  const onProblem = ({ where, reason }: Problem): void =>
+    terminal.note(`holdfast: ${printable(where)}: ${printable(reason)}\n`);
+  return {
+    from,
+    located,
+    files,
+    store,
+    onProblem,
+    segments: () =>
+      listSegments(located, { files, onProblem, signal: stop.signal, ...(store ? { store } : {}) }),
+    async [Symbol.asyncDispose]() {
+      await files[Symbol.asyncDispose]();
+      await store?.[Symbol.asyncDispose]();
+      if (located.kind === 'store') await located.store[Symbol.asyncDispose]();
+    },
+  };
+}
