@@ -76,22 +76,26 @@ export async function* readBlocks(
     if (options.onUnreadable === undefined) throw new RecordError(`at byte ${ref.at}: ${reason}`);
     options.onUnreadable({ from: ref.at, to: ref.at + ref.length, reason });
   };
+  const loadOrReport = async (ref: BlockRef): Promise<Block | undefined> => {
+    try {
+      return await load(ref);
+    } catch (error) {
+      if (!(error instanceof RecordError)) throw error;
+      damaged(ref, error.message);
+      return undefined;
+    }
+  };
   try {
     for (let cursor = heap.peek(); cursor !== undefined; cursor = heap.peek()) {
       options.signal?.throwIfAborted();
       if (!cursor.loaded) {
         cursor.loaded = true;
-        try {
-          const block = await load(cursor.ref);
-          if (block.problem !== undefined) damaged(cursor.ref, block.problem);
-          if (block.undefinedMessages > 0) {
-            damaged(cursor.ref, `${block.undefinedMessages} messages of channels that are not defined`);
-          }
-          cursor.order = orderOf(block, selected);
-        } catch (error) {
-          if (!(error instanceof RecordError) || options.onUnreadable === undefined) throw error;
-          damaged(cursor.ref, error.message);
+        const block = await loadOrReport(cursor.ref);
+        if (block?.problem !== undefined) damaged(cursor.ref, block.problem);
+        if (block !== undefined && block.undefinedMessages > 0) {
+          damaged(cursor.ref, `${block.undefinedMessages} messages of channels that are not defined`);
         }
+        if (block !== undefined) cursor.order = orderOf(block, selected);
       } else {
         const block = cache.get(cursor.ref) ?? (await load(cursor.ref));
         yield messageAt(block, cursor.order[cursor.position++]!);
@@ -137,7 +141,7 @@ export async function loadBlock(
   }
   const obstacle = chunkObstacle(header, contentBytes, decompressors, limits);
   if (obstacle !== undefined) throw new RecordError(obstacle);
-  const records = decodeChunk(header, content.subarray(header.prefixBytes), decompressors);
+  const records = await decodeChunk(header, content.subarray(header.prefixBytes), decompressors);
   const times = header.crc === 0 ? { times: { from: header.startTime, to: header.endTime } } : {};
   return parseBlock(records, ref.lookup, times);
 }

@@ -19,15 +19,15 @@ export function chunkObstacle(
 }
 
 /**
- * A chunk's records, decompressed and compared with the chunk's CRC where it has one. Throws RecordError
- * with the reason.
+ * A chunk's records, decompressed and compared with the chunk's CRC where it has one. Rejects with
+ * RecordError, the reason.
  */
-export function decodeChunk(
+export async function decodeChunk(
   header: ChunkHeader,
   records: Uint8Array,
   decompressors: Decompressors,
-): Uint8Array {
-  const decoded = decompress(header, records, decompressors);
+): Promise<Uint8Array> {
+  const decoded = await decompress(header, records, decompressors);
   if (header.crc !== 0) {
     const crc = crc32(decoded);
     if (crc !== header.crc) {
@@ -37,14 +37,18 @@ export function decodeChunk(
   return decoded;
 }
 
-function decompress(header: ChunkHeader, records: Uint8Array, decompressors: Decompressors): Uint8Array {
+async function decompress(
+  header: ChunkHeader,
+  records: Uint8Array,
+  decompressors: Decompressors,
+): Promise<Uint8Array> {
   if (header.compression === '') return records;
   const size = Number(header.uncompressedBytes);
   const run = decompressors.get(header.compression);
   if (run === undefined) throw new RecordError(`a chunk of unknown compression "${header.compression}"`);
   let decoded: Uint8Array;
   try {
-    decoded = run(records, size);
+    decoded = await run(records, size);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new RecordError(`a chunk that does not decompress (${header.compression}: ${why})`);

@@ -1,28 +1,58 @@
+import { createRequire } from 'node:module';
 import { HoldfastError } from '../errors.js';
 
-/** Turns the compressed records of a chunk into `size` bytes; throws where they are not that. */
-export type Decompress = (data: Uint8Array, size: number) => Uint8Array;
+/** Turns the compressed records of a chunk into `size` bytes; rejects where they are not that. */
+export type Decompress = (data: Uint8Array, size: number) => Promise<Uint8Array>;
 
 /** By the chunk's `compression`; the empty string is not in here. */
 export type Decompressors = ReadonlyMap<string, Decompress>;
 
 let loading: Promise<Decompressors> | undefined;
 
-/** The decompressors of MCAP's two compressions. WebAssembly is loaded once, at the first call. */
+/** The decompressors of MCAP's two compressions. WebAssembly is loaded once, when it is first needed. */
 export function loadDecompressors(): Promise<Decompressors> {
   return (loading ??= load());
 }
 
 async function load(): Promise<Decompressors> {
-  const [zstd, { default: lz4 }] = await Promise.all([
-    import('@foxglove/wasm-zstd'),
-    import('@foxglove/wasm-lz4'),
-  ]);
-  await Promise.all([zstd.isLoaded, lz4.isLoaded]);
+  const zstd = await import('@foxglove/wasm-zstd');
+  await zstd.isLoaded;
   return new Map<string, Decompress>([
-    ['zstd', (data, size) => (size === 0 ? new Uint8Array(0) : zstd.decompress(checkZstd(data, size), size))],
-    ['lz4', (data, size) => (size === 0 ? new Uint8Array(0) : lz4(data, size))],
+    [
+      'zstd',
+      async (data, size) => (size === 0 ? new Uint8Array(0) : zstd.decompress(checkZstd(data, size), size)),
+    ],
+    ['lz4', async (data, size) => (size === 0 ? new Uint8Array(0) : decompressLz4(data, size))],
   ]);
+}
+
+type Lz4 = ((data: Uint8Array, size: number) => Uint8Array) & { readonly isLoaded: Promise<unknown> };
+
+const require = createRequire(import.meta.url);
+let lz4Module: Lz4 | undefined;
+
+/**
+ * The library keeps one decompression context for ever, and never resets it: after one damaged frame it
+ * refuses every good one. So a failure costs a new instance.
+ */
+async function decompressLz4(data: Uint8Array, size: number): Promise<Uint8Array> {
+  const lz4 = (lz4Module ??= require('@foxglove/wasm-lz4') as Lz4);
+  await lz4.isLoaded;
+  try {
+    const decoded = lz4(data, size);
+    if (decoded.byteLength !== size) forgetLz4();
+    return decoded;
+  } catch (error) {
+    forgetLz4();
+    throw error;
+  }
+}
+
+function forgetLz4(): void {
+  lz4Module = undefined;
+  for (const name of Object.keys(require.cache)) {
+    if (name.includes('@foxglove/wasm-lz4/')) delete require.cache[name];
+  }
 }
 
 const ZSTD_MAGIC = 0xfd2fb528;

@@ -237,7 +237,8 @@ export class McapScan {
         continue;
       }
       try {
-        const records = decodeChunk(header, await this.#bytes(recordsAt, length), this.#decompressors);
+        const bytes = await this.#bytes(recordsAt, length);
+        const records = await decodeChunk(header, bytes, this.#decompressors);
         return await this.#wholeChunk(at, recordsAt, recordsAt + length, header, records);
       } catch (error) {
         if (!(error instanceof RecordError)) throw error;

@@ -1,0 +1,201 @@
+import { join } from 'node:path';
+import type { DataFolder } from '../../core/data-folder.js';
+import { describeError, isHoldfastError, systemCode } from '../../core/errors.js';
+import type { Manifest } from '../../core/manifest.js';
+import { openOrSalvage } from '../../core/mcap/open-mcap.js';
+import type { SegmentReceipts } from '../../core/receipt-file.js';
+import { isSegmentId } from '../../core/segment-id.js';
+import type { Store } from '../../core/store.js';
+import type { FilePool } from './file-readable.js';
+import type { Located } from './locate.js';
+import { namesIn, readManifestFile, readManifestObject, storeEntries, type Problem } from './segments.js';
+
+/**
+ * - `open`: being recorded (the newest of the WAL); `waiting`: to be sealed.
+ * - `sealed`: on this disk only; `uploaded`: a receipt proves a store holds it too, or it lies in a store.
+ * - `evicted`: deleted by policy before it was uploaded, a tombstone is left; `quarantined`: damaged.
+ * - `unfinished`: an MCAP without a manifest, its seal or upload was interrupted.
+ * - `file`: a recording that is not Holdfast's.
+ */
+export type SegmentState =
+  'open' | 'waiting' | 'sealed' | 'uploaded' | 'evicted' | 'quarantined' | 'unfinished' | 'file';
+
+/** One line of `ls`. */
+export interface SegmentRow {
+  readonly segment: string;
+  /** Absent for what holds all robots (`open`, `waiting`, `quarantined`). */
+  readonly robot?: string;
+  readonly priority?: string;
+  readonly state: SegmentState;
+  /** Path or key. */
+  readonly where: string;
+  /** Log times, decimal nanoseconds since the Unix epoch. */
+  readonly firstLogTime?: string;
+  readonly lastLogTime?: string;
+  readonly messages?: number;
+  readonly channels?: number;
+  /** On disk, or of the object. */
+  readonly bytes: number;
+  readonly gaps?: number;
+  readonly uncleanEnd?: boolean;
+  /** Stores that hold it, by URI. */
+  readonly stores?: readonly string[];
+}
+
+export interface ListOptions {
+  readonly files: FilePool;
+  readonly onProblem: (problem: Problem) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** What there is, one row per sealed segment and robot, in order of age. Memory for a store: one row at a time. */
+export async function* listRows(
+  located: Located,
+  options: ListOptions,
+): AsyncGenerator<SegmentRow, void, void> {
+  if (located.kind === 'data') yield* folderRows(located.folder, options);
+  else if (located.kind === 'store') yield* storeRows(located.store, options);
+  else yield* fileRows(located.files, options);
+}
+
+async function* folderRows(folder: DataFolder, options: ListOptions): AsyncGenerator<SegmentRow, void, void> {
+  const { files } = options;
+  for (const name of await namesIn(files, folder.quarantine)) {
+    const where = join(folder.quarantine, name);
+    yield { segment: name, state: 'quarantined', where, bytes: await folderBytes(files, where) };
+  }
+  for (const name of await namesIn(files, folder.tombstones)) {
+    if (!name.endsWith('.json')) continue;
+    const where = join(folder.tombstones, name);
+    const manifest = await manifestAt(where, options);
+    if (manifest !== undefined) yield { ...describe(manifest, where, 'evicted'), bytes: 0 };
+  }
+  const sealed = await namesIn(files, folder.sealed);
+  for (const name of sealed) {
+    if (!name.endsWith('.mcap')) continue;
+    const where = join(folder.sealed, name);
+    const bytes = await bytesOf(files, where);
+    if (bytes === undefined) continue;
+    const hasManifest = sealed.includes(name.replace(/\.mcap$/, '.json'));
+    const manifest = hasManifest ? await manifestAt(where.replace(/\.mcap$/, '.json'), options) : undefined;
+    if (manifest === undefined) {
+      yield { segment: name.split('.')[0] ?? name, state: 'unfinished', where, bytes };
+      continue;
+    }
+    const stores = await receiptsOf(files, join(folder.receipts, name.replace(/\.mcap$/, '.json')));
+    const state = stores.length > 0 ? 'uploaded' : 'sealed';
+    yield { ...describe(manifest, where, state), bytes, ...(stores.length > 0 ? { stores } : {}) };
+  }
+  const wal = (await namesIn(files, folder.wal)).filter(isSegmentId);
+  for (const [index, name] of wal.entries()) {
+    const where = join(folder.wal, name);
+    const state = index === wal.length - 1 ? 'open' : 'waiting';
+    yield { segment: name, state, where, bytes: await folderBytes(files, where) };
+  }
+}
+
+async function* storeRows(store: Store, options: ListOptions): AsyncGenerator<SegmentRow, void, void> {
+  const { signal, onProblem } = options;
+  for await (const { object, manifest: info } of storeEntries(store, signal)) {
+    let manifest: Manifest | undefined;
+    try {
+      manifest = info === undefined ? undefined : await readManifestObject(store, info, signal);
+    } catch (error) {
+      if (!isHoldfastError(error, 'MANIFEST_INVALID')) throw error;
+      onProblem({ where: info?.key ?? '', reason: describeError(error) });
+    }
+    if (manifest !== undefined && object !== undefined) {
+      yield { ...describe(manifest, object.key, 'uploaded'), bytes: object.bytes };
+    } else if (manifest?.evicted !== undefined) {
+      yield { ...describe(manifest, info!.key, 'evicted'), bytes: 0 };
+    } else if (manifest !== undefined) {
+      onProblem({ where: info!.key, reason: 'its segment is missing' });
+    } else if (object !== undefined) {
+      const segment = object.key
+        .split('/')
+        .at(-1)!
+        .replace(/\.mcap$/, '');
+      yield { segment, state: 'unfinished', where: object.key, bytes: object.bytes };
+    }
+  }
+}
+
+async function* fileRows(
+  paths: readonly string[],
+  options: ListOptions,
+): AsyncGenerator<SegmentRow, void, void> {
+  const { files, onProblem, signal } = options;
+  for (const where of paths) {
+    try {
+      const bytes = (await files.fs.stat(where)).size;
+      const reader = await openOrSalvage(files.readable(where), where, undefined, signal);
+      yield {
+        segment: where.split('/').at(-1) ?? where,
+        state: 'file',
+        where,
+        bytes,
+        ...(reader.firstLogTime === undefined ? {} : { firstLogTime: String(reader.firstLogTime) }),
+        ...(reader.lastLogTime === undefined ? {} : { lastLogTime: String(reader.lastLogTime) }),
+        ...(reader.messageCount === undefined ? {} : { messages: reader.messageCount }),
+        channels: reader.channels.length,
+      };
+    } catch (error) {
+      onProblem({ where, reason: describeError(error) });
+    }
+  }
+}
+
+function describe(manifest: Manifest, where: string, state: SegmentState): Omit<SegmentRow, 'bytes'> {
+  const { segment, firstLogTime, lastLogTime, channels } = manifest;
+  return {
+    segment: segment.id,
+    robot: manifest.robot,
+    ...(segment.priority === undefined ? {} : { priority: segment.priority }),
+    state,
+    where,
+    ...(firstLogTime === undefined ? {} : { firstLogTime }),
+    ...(lastLogTime === undefined ? {} : { lastLogTime }),
+    messages: manifest.messages,
+    channels: channels.filter(({ count }) => count > 0).length,
+    gaps: manifest.gaps.length,
+    ...(manifest.uncleanEnd ? { uncleanEnd: true } : {}),
+  };
+}
+
+async function manifestAt(path: string, { files, onProblem }: ListOptions): Promise<Manifest | undefined> {
+  try {
+    return await readManifestFile(files, path);
+  } catch (error) {
+    if (!isHoldfastError(error, 'MANIFEST_INVALID')) throw error;
+    onProblem({ where: path, reason: describeError(error) });
+    return undefined;
+  }
+}
+
+async function receiptsOf(files: FilePool, path: string): Promise<string[]> {
+  try {
+    const receipts = JSON.parse(await files.fs.readFile(path, 'utf8')) as SegmentReceipts;
+    return receipts.stores.map(({ uri }) => uri);
+  } catch {
+    // Missing, or damaged: then sync writes it anew once it has looked into the store.
+    return [];
+  }
+}
+
+/** Sizes only: reading the LOCK file of a LevelDB could drop its owner's lock. */
+async function folderBytes(files: FilePool, folder: string): Promise<number> {
+  let bytes = 0;
+  for (const name of await namesIn(files, folder).catch(() => [])) {
+    bytes += (await bytesOf(files, join(folder, name))) ?? 0;
+  }
+  return bytes;
+}
+
+async function bytesOf(files: FilePool, path: string): Promise<number | undefined> {
+  try {
+    return (await files.fs.stat(path)).size;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
