@@ -1,5 +1,6 @@
 import type { Gap, GapReason } from '../core/gap.js';
 import type { Channel, Message } from '../core/message.js';
+import { mergeGaps } from './merge-gaps.js';
 import { randomHex, type RandomBytes } from '../core/identity.js';
 
 interface OpenGap {
@@ -14,6 +15,9 @@ interface OpenGap {
   oldestFirst: boolean;
 }
 
+/** Up to here every gap keeps its own record. */
+const MERGE_ABOVE_GAPS = 4096;
+
 /**
  * Counts what was dropped until the next commit takes it along: one open gap per channel and reason, so
  * a flood costs one record per commit and not one per message.
@@ -21,6 +25,7 @@ interface OpenGap {
 export class DropLedger {
   private readonly open = new Map<Channel, Map<string, OpenGap>>();
   private readonly ready: Gap[] = [];
+  private readonly readyByKey = new Map<string, number>();
   private readonly totals = new Map<GapReason, number>();
 
   constructor(private readonly random: RandomBytes) {}
@@ -54,14 +59,24 @@ export class DropLedger {
     }
   }
 
-  /** Takes in a gap that is not a drop of ours: a source's, or one found at recovery. */
+  /**
+   * Takes in a gap that is not a drop of ours: a source's, or one found at recovery. While nothing can be
+   * committed, gaps of the same kind become one.
+   */
   add(gap: Omit<Gap, 'id'> & { readonly id?: string }): void {
-    this.ready.push({ ...gap, id: gap.id ?? randomHex(this.random, 16) });
+    const added = { ...gap, id: gap.id ?? randomHex(this.random, 16) };
+    const key = JSON.stringify([gap.reason, gap.robot, gap.topic]);
+    const at = this.ready.length < MERGE_ABOVE_GAPS ? undefined : this.readyByKey.get(key);
+    if (at === undefined) {
+      this.readyByKey.set(key, this.ready.length);
+      this.ready.push(added);
+    } else this.ready[at] = mergeGaps(this.ready[at] as Gap, added);
   }
 
   /** Everything gathered so far, to be written with the next commit. */
   take(): Gap[] {
     const gaps = this.ready.splice(0);
+    this.readyByKey.clear();
     for (const reasons of this.open.values()) {
       for (const gap of reasons.values()) gaps.push(this.close(gap));
     }

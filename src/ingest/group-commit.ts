@@ -17,8 +17,8 @@ export interface GroupCommitOptions {
 
 /**
  * Adaptive group commit: while one commit is in flight the next batch fills in the bounded buffer, so the
- * batch size follows the speed of the disk. Emits every committed batch. On completion of the input the
- * rest is committed first. RxJS has no backpressure: this operator is where Observables end, and the
+ * batch size follows the speed of the disk. Emits every committed batch. Where the input completes or fails,
+ * the rest is committed first. RxJS has no backpressure: this operator is where Observables end, and the
  * buffer's policies are what happens when the disk is slower than the input.
  */
 export function groupCommit(options: GroupCommitOptions): OperatorFunction<Message | SourceGap, Batch> {
@@ -31,7 +31,7 @@ export function groupCommit(options: GroupCommitOptions): OperatorFunction<Messa
       });
       const subscription = input.subscribe({
         next: (event) => committer.push(event),
-        error: (error) => subscriber.error(error),
+        error: (error: unknown) => committer.end({ error }),
         complete: () => committer.end(),
       });
       return () => {
@@ -51,6 +51,7 @@ class GroupCommitter {
   private timer: NodeJS.Timeout | undefined;
   private busy = false;
   private ended = false;
+  private inputFailure: { readonly error: unknown } | undefined;
   private stopped = false;
 
   constructor(
@@ -69,8 +70,10 @@ class GroupCommitter {
     if (!this.busy && (buffer.bytes >= limits.maxBytes || buffer.messages >= limits.maxCount)) this.start();
   }
 
-  end(): void {
+  /** No more input, because of a failure where one is given. */
+  end(failure?: { readonly error: unknown }): void {
     this.ended = true;
+    this.inputFailure = failure;
     if (!this.busy) this.start();
   }
 
@@ -102,8 +105,9 @@ class GroupCommitter {
     this.busy = false;
     if (this.stopped) return;
     if (this.ended) {
-      if (this.options.buffer.messages === 0 && !this.options.drops.pending) this.listener.drained();
-      else this.start();
+      if (this.options.buffer.messages > 0 || this.options.drops.pending) this.start();
+      else if (this.inputFailure) this.listener.failed(this.inputFailure.error);
+      else this.listener.drained();
     } else if (this.options.buffer.oldestAt !== undefined) {
       this.timer ??= setTimeout(() => this.onAge(), this.ageLeftMs());
     }

@@ -140,7 +140,7 @@ export class IngestBuffer {
    */
   private dropLowest(newcomer: ChannelQueue): boolean {
     for (const priority of dropOrder) {
-      const queue = this.victims.pick(priority, this.byKey.values());
+      const queue = this.victims.pick(priority, this.byKey.values(), newcomer);
       if (queue) {
         this.dropOldest(queue, 'memory_limit');
         return true;

@@ -13,9 +13,17 @@ interface Victim {
 export class VictimChoice {
   private readonly chosen = new Map<Priority, Victim>();
 
-  /** The queue of this class that should lose its oldest message; undefined where all are empty. */
-  pick(priority: Priority, queues: Iterable<ChannelQueue>): ChannelQueue | undefined {
+  /**
+   * The queue of this class that should lose its oldest message; undefined where all are empty. The
+   * newcomer itself is it, once it has more than the one chosen before: who floods is who comes most.
+   */
+  pick(priority: Priority, queues: Iterable<ChannelQueue>, newcomer: ChannelQueue): ChannelQueue | undefined {
     const current = this.chosen.get(priority);
+    const mayLose = newcomer.rule.priority === priority && newcomer.rule.policy !== 'block';
+    if (current && mayLose && newcomer.bytes > current.queue.bytes) {
+      this.chosen.set(priority, { queue: newcomer, bytesWhenChosen: newcomer.bytes });
+      return newcomer;
+    }
     if (current && current.queue.length > 0 && current.queue.bytes * 2 >= current.bytesWhenChosen) {
       return current.queue;
     }

@@ -83,19 +83,21 @@ async function sealOnce(
   try {
     if (objects.some((object) => object.writer)) {
       const intact = await fill(fs, request, id, survey, objects);
-      if (!intact && !verify) {
-        // The second pass writes under other names.
-        for (const object of objects) await object.discard();
-        return undefined;
-      }
+      // The second pass writes under other names.
+      if (!intact && !verify) return await abandon(objects);
     }
     const manifests: Manifest[] = [];
     for (const object of objects) manifests.push(await finishObject(fs, request, id, survey, object));
     return { manifests, report: survey.report, ...(damaged ? { salvagedAs: id } : {}) };
-  } finally {
-    // An unfinished file would keep the very space that a full disk lacks.
-    for (const object of objects) await object.discard();
+  } catch (error) {
+    // Whatever failed may fail for want of the space these take.
+    await abandon(objects);
+    throw error;
   }
+}
+
+async function abandon(objects: readonly OpenObject[]): Promise<undefined> {
+  for (const object of objects) await object.discard().catch(() => undefined);
 }
 
 /** A damaged segment always salvages to the same new id, so that doing it twice gives one result. */

@@ -57,6 +57,8 @@ export class Sealer {
   private active: WaitingSegment | undefined;
   private pace: 'normal' | 'fast' | 'uncompressed' = 'normal';
   private readonly stopping = new AbortController();
+  /** Ends the pause after a failure. */
+  private pause = new AbortController();
   sealedObjects = 0;
   sealedBytes = 0;
   lastSealedAt: bigint | undefined;
@@ -81,6 +83,7 @@ export class Sealer {
 
   enqueue(segment: WaitingSegment): void {
     this.line.push(segment);
+    this.pause.abort();
     if (!this.stopping.signal.aborted) this.working ??= this.work();
   }
 
@@ -90,6 +93,7 @@ export class Sealer {
    */
   async drain(): Promise<void> {
     this.failures.clear();
+    this.pause.abort();
     while (this.working && !this.allFailed()) await Promise.race([this.working, this.ports.clock.sleep(20)]);
   }
 
@@ -134,7 +138,9 @@ export class Sealer {
     // Others go first; only when all fail is there a pause.
     if (!this.allFailed()) return;
     const pauseMs = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** Math.min(count - 1, 10));
-    await this.ports.clock.sleep(pauseMs, this.stopping.signal).catch(() => undefined);
+    this.pause = new AbortController();
+    const woken = AbortSignal.any([this.stopping.signal, this.pause.signal]);
+    await this.ports.clock.sleep(pauseMs, woken).catch(() => undefined);
   }
 
   private async sealOne(segment: WaitingSegment): Promise<void> {
@@ -154,18 +160,29 @@ export class Sealer {
       sealedAt: ports.clock.now(),
       identity: ports.identity,
     });
-    if (result.salvagedAs) await this.quarantine(segment, result);
+    // A commit of which nothing could be read may have been a whole one: kept, with a report.
+    const unread = result.manifests.length === 0 && result.report.tornBytes > 0;
+    if (result.salvagedAs || unread) await this.quarantine(segment, result);
     else await this.discard(segment);
     this.sealedObjects += result.manifests.length;
     this.sealedBytes += result.manifests.reduce((sum, { file }) => sum + file.bytes, 0);
     this.lastSealedAt = ports.clock.now();
-    ports.onSealed(result.manifests, result);
+    try {
+      ports.onSealed(result.manifests, result);
+    } catch (error) {
+      ports.logger.error('a listener failed on a sealed segment', { error: describeError(error) });
+    }
   }
 
   /** Only now: every object and manifest is durable. */
   private async discard(segment: WaitingSegment): Promise<void> {
-    const trashed = await moveToTrash(this.ports.fs, segment.directory, this.folder.trash);
-    if (trashed) await this.ports.fs.rm(trashed, { recursive: true, force: true });
+    const { fs, logger } = this.ports;
+    const trashed = await moveToTrash(fs, segment.directory, this.folder.trash);
+    if (!trashed) return;
+    await fs.rm(trashed, { recursive: true, force: true }).catch((error: unknown) => {
+      // It is no longer a segment; recovery empties the trash.
+      logger.warn('cannot empty the trash', { path: trashed, error: describeError(error) });
+    });
   }
 
   private async quarantine(segment: WaitingSegment, result: SealResult): Promise<void> {
@@ -174,14 +191,25 @@ export class Sealer {
     const report = { quarantinedAt: String(clock.now()), salvagedAs: result.salvagedAs, ...result.report };
     await writeFileDurably(fs, `${target}.json`, `${JSON.stringify(report, null, 1)}\n`);
     await fs.rename(segment.directory, target);
-    await syncDirectory(fs, this.folder.quarantine);
-    await syncDirectory(fs, this.folder.wal);
     logger.error('a damaged segment was quarantined, its readable records are sealed', {
       segment: segment.id,
       salvagedAs: result.salvagedAs,
       faults: result.report.faults.length,
       missingRecords: result.report.missingRecords,
+      tornBytes: result.report.tornBytes,
     });
+    await this.syncFolders();
+  }
+
+  // After the rename there is nothing left to seal: a failure here must not bring the segment back in line.
+  private async syncFolders(): Promise<void> {
+    const { fs, logger } = this.ports;
+    try {
+      await syncDirectory(fs, this.folder.quarantine);
+      await syncDirectory(fs, this.folder.wal);
+    } catch (error) {
+      logger.warn('a quarantined segment may reappear after a power cut', { error: describeError(error) });
+    }
   }
 
   private codec(): { compression: Compression; level: number } {

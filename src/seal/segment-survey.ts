@@ -47,21 +47,29 @@ export async function surveySegment(
     return object;
   };
   const channels = new Map<number, SegmentChannel>();
-  const payloadFaults: SegmentFault[] = [];
+  const faults: SegmentFault[] = [];
+  const unknown = new Map<number, number>();
   for await (const entry of reader.entries()) {
     if (entry.kind === 'meta') meta = entry.meta;
     else if (entry.kind === 'channel') channels.set(entry.id, entry.channel);
     else if (entry.kind === 'clock') clockSteps.push(entry.step);
     else if (entry.kind === 'gap') objectFor(entry.gap.robot);
-    else if (entry.kind === 'batch') {
+    else if (entry.kind === 'carried') {
+      if (verifyPayloads) faults.push(...damagedPayloads(entry.batch, 'carried message'));
+    } else if (entry.kind === 'batch') {
       const { columns, firstSequence } = entry.batch;
-      if (verifyPayloads) payloadFaults.push(...damagedPayloads(entry.batch));
+      if (verifyPayloads) {
+        faults.push(...damagedPayloads(entry.batch, 'sequence', cutAtSequence));
+      }
       for (let i = 0; i < columns.channelIds.length && firstSequence + i < cutAtSequence; i++) {
         const id = columns.channelIds[i] as number;
         let object = byChannel.get(id);
         if (!object) {
           const channel = channels.get(id);
-          if (!channel) continue;
+          if (!channel) {
+            unknown.set(id, (unknown.get(id) ?? 0) + 1);
+            continue;
+          }
           byChannel.set(id, (object = objectFor(channel.robot, channel)));
         }
         object.records++;
@@ -70,25 +78,38 @@ export async function surveySegment(
       }
     }
   }
-  const report = reader.report();
+  for (const [id, count] of unknown) {
+    faults.push({ where: `channel ${id}`, what: `was not read, ${count} records of it are left out` });
+  }
+  return { report: withFaults(reader.report(), faults, unknown), meta, objects, clockSteps };
+}
+
+function withFaults(
+  report: SegmentReport,
+  faults: readonly SegmentFault[],
+  unknown: ReadonlyMap<number, number>,
+): SegmentReport {
+  if (faults.length === 0) return report;
+  const left = [...unknown.values()].reduce((sum, count) => sum + count, 0);
   return {
-    report:
-      payloadFaults.length === 0
-        ? report
-        : { ...report, state: 'corrupt', faults: [...report.faults, ...payloadFaults] },
-    meta,
-    objects,
-    clockSteps,
+    ...report,
+    state: 'corrupt',
+    faults: [...report.faults, ...faults],
+    missingRecords: report.missingRecords + left,
   };
 }
 
-function damagedPayloads({ columns, payload, firstSequence }: ReadBatch): SegmentFault[] {
+function damagedPayloads(
+  { columns, payload, firstSequence }: ReadBatch,
+  what: string,
+  cutAtSequence = Infinity,
+): SegmentFault[] {
   const faults: SegmentFault[] = [];
   let offset = 0;
-  for (let i = 0; i < columns.lengths.length; i++) {
+  for (let i = 0; i < columns.lengths.length && firstSequence + i < cutAtSequence; i++) {
     const end = offset + (columns.lengths[i] as number);
     if (!payloadIntact(columns, i, payload.subarray(offset, end))) {
-      faults.push({ where: `sequence ${firstSequence + i}`, what: 'the payload fails its CRC' });
+      faults.push({ where: `${what} ${firstSequence + i}`, what: 'the payload fails its CRC' });
     }
     offset = end;
   }

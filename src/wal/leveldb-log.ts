@@ -39,8 +39,17 @@ interface Physical {
   readonly end: number;
 }
 
-/** Yields every logical record of a log file in order, and every stretch between that is none. */
-export async function* readLog(file: FileHandle, size: number): AsyncGenerator<LogEntry> {
+/**
+ * Yields every logical record of a log file in order, and every stretch between that is none.
+ *
+ * @param isOwn decides whether a record found by searching behind damage belongs to this log: the bytes of
+ *   another log may lie inside a payload, or in blocks the file system handed out a second time.
+ */
+export async function* readLog(
+  file: FileHandle,
+  size: number,
+  isOwn: (data: Buffer) => boolean,
+): AsyncGenerator<LogEntry> {
   const blocks = new BlockWindow(file, size);
   let offset = 0;
   while (offset < size) {
@@ -52,7 +61,7 @@ export async function* readLog(file: FileHandle, size: number): AsyncGenerator<L
       offset = end;
       continue;
     }
-    const next = await findNextStart(blocks, start);
+    const next = await findNextStart(blocks, end, isOwn);
     const fault = { offset: start, bytes: (next ?? size) - start, what };
     if (next === undefined) {
       yield { kind: 'torn', fault };
@@ -68,6 +77,7 @@ function skipPadding(offset: number): number {
   return left < HEADER_BYTES ? offset + left : offset;
 }
 
+/** Without data, `end` is where reading failed: at or behind the start. */
 type Logical = { data: Buffer; end: number; what: '' } | { data: undefined; end: number; what: string };
 
 async function readLogical(blocks: BlockWindow, start: number): Promise<Logical> {
@@ -75,7 +85,7 @@ async function readLogical(blocks: BlockWindow, start: number): Promise<Logical>
   for (let at = start; ;) {
     const record = await blocks.physicalAt(at);
     if (typeof record === 'string') return { data: undefined, end: at, what: record };
-    const starts = record.type === RecordType.full || record.type === RecordType.first;
+    const starts = isStart(record);
     if (starts !== (pieces.length === 0)) {
       return {
         data: undefined,
@@ -85,29 +95,38 @@ async function readLogical(blocks: BlockWindow, start: number): Promise<Logical>
     }
     pieces.push(record.data);
     at = skipPadding(record.end);
-    if (record.type === RecordType.full) return { data: Buffer.from(record.data), end: at, what: '' };
+    if (record.type === RecordType.full) return { data: record.data, end: at, what: '' };
     if (record.type === RecordType.last) return { data: Buffer.concat(pieces), end: at, what: '' };
   }
 }
 
-/** The offset of the first valid start of a logical record behind `from`, or undefined. */
-async function findNextStart(blocks: BlockWindow, from: number): Promise<number | undefined> {
-  const isStart = (record: Physical | string): boolean =>
-    typeof record !== 'string' && (record.type === RecordType.full || record.type === RecordType.first);
-  // Inside the damaged block any byte may be a start; a false one would need to pass a CRC-32C.
-  const blockEnd = from - (from % LOG_BLOCK_BYTES) + LOG_BLOCK_BYTES;
-  for (let at = from + 1; at < Math.min(blockEnd, blocks.size); at++) {
-    if (isStart(await blocks.physicalAt(at))) return at;
-  }
-  for (let block = blockEnd; block < blocks.size; block += LOG_BLOCK_BYTES) {
-    for (let at = block; at < Math.min(block + LOG_BLOCK_BYTES, blocks.size);) {
-      const record = await blocks.physicalAt(at);
-      if (isStart(record)) return at;
-      if (typeof record === 'string') break;
-      at = record.end;
+/**
+ * The offset of the first whole record of this log at or behind `from`, or undefined. Follows the records
+ * where they are intact; where one is not, any byte up to the end of its block may begin the next.
+ */
+async function findNextStart(
+  blocks: BlockWindow,
+  from: number,
+  isOwn: (data: Buffer) => boolean,
+): Promise<number | undefined> {
+  let searching = false;
+  for (let at = from; at < blocks.size;) {
+    if (at % LOG_BLOCK_BYTES === 0) searching = false;
+    const record = await blocks.physicalAt(at);
+    if (typeof record !== 'string' && isStart(record)) {
+      const { data } = await readLogical(blocks, at);
+      if (data && isOwn(data)) return at;
     }
+    if (searching || typeof record === 'string') {
+      searching = true;
+      at = await blocks.nextCandidate(at + 1);
+    } else at = skipPadding(record.end);
   }
   return undefined;
+}
+
+function isStart({ type }: Physical): boolean {
+  return type === RecordType.full || type === RecordType.first;
 }
 
 /** Reads the file a megabyte at a time and parses physical records out of it. */
@@ -121,12 +140,11 @@ class BlockWindow {
     readonly size: number,
   ) {}
 
-  /** The record at an offset, or why there is none. The data is valid until the window moves: see `copy`. */
+  /** The record at an offset, or why there is none. Its data is a copy. */
   async physicalAt(offset: number): Promise<Physical | string> {
-    const blockStart = offset - (offset % LOG_BLOCK_BYTES);
-    const inBlock = Math.min(LOG_BLOCK_BYTES, this.size - blockStart) - (offset - blockStart);
+    const inBlock = this.leftInBlock(offset);
     if (inBlock < HEADER_BYTES) return 'record header cut short';
-    await this.load(blockStart);
+    await this.load(offset);
     const at = offset - this.from;
     const length = this.window.readUInt16LE(at + 4);
     const type = this.window.readUInt8(at + 6);
@@ -138,7 +156,28 @@ class BlockWindow {
     return { type, data: Buffer.from(checked.subarray(1)), end: offset + HEADER_BYTES + length };
   }
 
-  private async load(blockStart: number): Promise<void> {
+  /** The first offset from `offset` on that could begin a record, at most the start of the next block. */
+  async nextCandidate(offset: number): Promise<number> {
+    if (offset >= this.size || offset % LOG_BLOCK_BYTES === 0) return offset;
+    await this.load(offset);
+    const left = this.leftInBlock(offset);
+    for (let i = 0; i + HEADER_BYTES <= left; i++) {
+      const at = offset - this.from + i;
+      const type = this.window[at + 6] as number;
+      if (type !== RecordType.full && type !== RecordType.first) continue;
+      if (HEADER_BYTES + this.window.readUInt16LE(at + 4) <= left - i) return offset + i;
+    }
+    return offset + left;
+  }
+
+  /** Bytes from an offset to the end of its block or of the file. */
+  private leftInBlock(offset: number): number {
+    const within = offset % LOG_BLOCK_BYTES;
+    return Math.min(LOG_BLOCK_BYTES, this.size - (offset - within)) - within;
+  }
+
+  private async load(offset: number): Promise<void> {
+    const blockStart = offset - (offset % LOG_BLOCK_BYTES);
     if (this.length > 0 && blockStart >= this.from && blockStart < this.from + this.length) return;
     this.from = blockStart;
     this.length = 0;

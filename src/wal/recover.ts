@@ -1,13 +1,13 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { DataFolder } from '../core/data-folder.js';
-import { makeDirectoryDurably, moveToTrash } from '../core/durable-files.js';
+import { makeDirectoryDurably, moveToTrash, syncDirectory } from '../core/durable-files.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { Logger } from '../core/logger.js';
 import { numberingKey } from '../core/message.js';
 import { isSegmentId, segmentNumber, type SegmentId } from '../core/segment-id.js';
 import type { SegmentChannel } from './segment-format.js';
 import { SegmentReader, type SegmentReport } from './segment-reader.js';
-import { emptyHead, readHead, type WalHead } from './wal-head.js';
+import { emptyHead, readHead, writeHead, type WalHead } from './wal-head.js';
 
 /** A segment an earlier process left behind, to be sealed. */
 export interface LeftSegment {
@@ -35,37 +35,60 @@ interface Scan {
 }
 
 /**
- * Makes the WAL consistent at start. Changes nothing but: creates missing folders, empties the trash,
- * trashes segments in which nothing was ever committed. Everything else is left for sealing, which repeats
- * safely. Idempotent, and safe to be killed anywhere.
+ * Makes the WAL consistent at start. Changes nothing but: creates missing folders, empties the trash, removes
+ * unfinished files, trashes segments in which nothing was ever written, and brings `head.json` up to date,
+ * so that segments may be sealed and go. Everything else is left for sealing, which repeats safely.
+ * Idempotent, and safe to be killed anywhere.
  */
 export async function recoverWal(fs: FileSystem, folder: DataFolder, logger: Logger): Promise<RecoveredWal> {
-  const { wal, sealed, receipts, tombstones, quarantine, trash, lock } = folder;
-  for (const path of [wal, sealed, receipts, tombstones, quarantine, trash, lock]) {
-    await makeDirectoryDurably(fs, path);
-  }
-  for (const name of await fs.readdir(trash))
-    await fs.rm(join(trash, name), { recursive: true, force: true });
-
+  await prepareFolders(fs, folder);
   const scans: Scan[] = [];
-  for (const name of (await fs.readdir(wal)).sort()) {
+  let empty = 0;
+  for (const name of (await fs.readdir(folder.wal)).sort()) {
     if (!isSegmentId(name)) {
       logger.warn('ignoring a folder in wal/ that is no segment', { name });
       continue;
     }
-    const scan = await scanSegment(fs, name, join(wal, name));
+    const scan = await scanSegment(fs, name, join(folder.wal, name));
     if (scan.report.state === 'empty') {
-      const trashed = await moveToTrash(fs, scan.directory, trash);
+      const trashed = await moveToTrash(fs, scan.directory, folder.trash);
       if (trashed) await fs.rm(trashed, { recursive: true, force: true });
+      empty++;
     } else scans.push(scan);
   }
   const stored = await readHead(fs, folder.root);
   if (!stored && scans.length > 0) logger.warn('no readable head.json, going by the segments');
+  const ended = stored ? stored.closed === true : empty === 0;
+  const head = advanceHead(
+    stored ?? emptyHead,
+    scans,
+    await fs.readdir(folder.sealed),
+    await fs.readdir(folder.quarantine),
+  );
+  await writeHead(fs, folder.root, head);
   return {
-    head: advanceHead(stored ?? emptyHead, scans, await fs.readdir(sealed), await fs.readdir(quarantine)),
-    segments: scans.map((scan, index) => toLeft(scan, scans[index + 1])),
-    unclean: scans.some((scan) => scan.report.state !== 'clean'),
+    head,
+    segments: scans.map((scan, index) => toLeft(scan, scans.slice(index + 1), head)),
+    unclean: !ended || scans.some((scan) => scan.report.state !== 'clean'),
   };
+}
+
+async function prepareFolders(fs: FileSystem, folder: DataFolder): Promise<void> {
+  const { root, wal, sealed, receipts, tombstones, quarantine, trash, lock } = folder;
+  for (const path of [wal, sealed, receipts, tombstones, quarantine, trash, lock]) {
+    await makeDirectoryDurably(fs, path);
+  }
+  // An earlier process may have been killed between making these and making them durable.
+  await syncDirectory(fs, root);
+  await syncDirectory(fs, dirname(root)).catch(() => undefined);
+  for (const name of await fs.readdir(trash))
+    await fs.rm(join(trash, name), { recursive: true, force: true });
+  // Only the recorder writes here, and none is running: these are left over from a seal cut short.
+  for (const path of [sealed, quarantine]) {
+    for (const name of await fs.readdir(path)) {
+      if (name.endsWith('.tmp')) await fs.rm(join(path, name), { force: true });
+    }
+  }
 }
 
 async function scanSegment(fs: FileSystem, id: SegmentId, directory: string): Promise<Scan> {
@@ -82,8 +105,7 @@ async function scanSegment(fs: FileSystem, id: SegmentId, directory: string): Pr
     } else if (entry.kind === 'gap') {
       const { robot, topic, settledThrough } = entry.gap;
       if (topic !== undefined && settledThrough !== undefined) {
-        const key = numberingKey(robot, topic);
-        sourceSequences.set(key, Math.max(settledThrough, sourceSequences.get(key) ?? 0));
+        raise(sourceSequences, numberingKey(robot, topic), settledThrough);
       }
     }
   }
@@ -103,28 +125,41 @@ function noteSourceSequences(
   }
   for (const [id, sequence] of last) {
     const channel = channels.get(id);
-    if (channel) into.set(numberingKey(channel.robot, channel.topic), sequence);
+    if (channel) raise(into, numberingKey(channel.robot, channel.topic), sequence);
   }
 }
 
 function advanceHead(head: WalHead, scans: readonly Scan[], sealed: string[], quarantine: string[]): WalHead {
-  const ids = [...sealed, ...quarantine].map((name) => name.slice(0, 45)).filter(isSegmentId);
-  const numbers = [...ids, ...scans.map((scan) => scan.id)].map(segmentNumber);
+  const ids = new Set(scans.map((scan) => scan.id));
+  const gone = [...sealed, ...quarantine].map((name) => name.slice(0, 45)).filter(isSegmentId);
+  const numbers = [...ids, ...gone].map(segmentNumber);
   const sequences = scans.map((scan) => scan.report.lastSequence + 1);
-  const sourceSequences = { ...head.sourceSequences };
-  for (const scan of scans) Object.assign(sourceSequences, Object.fromEntries(scan.sourceSequences));
+  const sourceSequences = new Map(Object.entries(head.sourceSequences));
+  for (const scan of scans) {
+    for (const [key, sequence] of scan.sourceSequences) raise(sourceSequences, key, sequence);
+  }
   return {
     version: 1,
     nextNumber: numbers.reduce((next, number) => Math.max(next, number + 1), head.nextNumber),
     nextSequence: sequences.reduce((next, sequence) => Math.max(next, sequence), head.nextSequence),
-    sourceSequences,
+    sourceSequences: Object.fromEntries(sourceSequences),
+    // Where the batch never came to be written again, what the failed segment has of it is all there is.
+    cuts: Object.fromEntries(
+      Object.entries(head.cuts ?? {}).filter(([id, cut]) => ids.has(id) && cut < head.nextSequence),
+    ),
+    closed: false,
   };
+}
+
+// A segment that waited longer than a later one must not take numbers back.
+function raise(numbers: Map<string, number>, key: string, sequence: number): void {
+  numbers.set(key, Math.max(sequence, numbers.get(key) ?? 0));
 }
 
 // After a failed write the batch was written again into the next segment, under the same sequences; what
 // the failed segment may hold of it was never acknowledged.
-function toLeft(scan: Scan, next: Scan | undefined): LeftSegment {
-  const { id, directory, report } = scan;
-  const overlaps = next?.firstSequence !== undefined && next.firstSequence <= report.lastSequence;
-  return { id, directory, report, ...(overlaps ? { cutAtSequence: next.firstSequence as number } : {}) };
+function toLeft({ id, directory, report }: Scan, later: readonly Scan[], head: WalHead): LeftSegment {
+  const next = later.find(({ firstSequence }) => firstSequence !== undefined)?.firstSequence ?? Infinity;
+  const cut = Math.min(next, head.cuts?.[id] ?? Infinity);
+  return { id, directory, report, ...(cut <= report.lastSequence ? { cutAtSequence: cut } : {}) };
 }

@@ -2,16 +2,19 @@ import { Packr } from 'msgpackr';
 import { HoldfastError } from '../core/errors.js';
 import type { Gap } from '../core/gap.js';
 import type { Identity } from '../core/identity.js';
-import type { Channel, Priority } from '../core/message.js';
-import type { SegmentId } from '../core/segment-id.js';
+import type { Channel, Priority, Schema } from '../core/message.js';
+import { segmentNumber, type SegmentId } from '../core/segment-id.js';
 import type { BatchLink } from './batch-codec.js';
 
 /*
  * The entries of one WAL segment, as keys of its LevelDB. They are read in the order they were written.
+ * docs/wal-format.md tells it whole.
  *
+ *   w                       first in every write: the segment's stamp
  *   m                       SegmentMeta, in the first write
- *   t                       a batch of carried messages, in the first write
+ *   d + schema id (u32 BE)  a schema, in the write of the first channel that refers to it
  *   c + channel id (u32 BE) a channel, in the write of the first batch that refers to it
+ *   t                       a batch of carried messages, in the first write
  *   b + sequence (u64 BE)   a batch, by its first record's sequence
  *   g + gap id              a gap, in the write of the batch that found it
  *   k + time (u64 BE)       a clock step
@@ -33,11 +36,19 @@ export interface SegmentMeta {
   /** Decimal nanoseconds since the Unix epoch. */
   readonly startedAt: string;
   readonly softwareVersion: string;
+  /** What an acknowledgement meant in this segment: see `Durability`. */
+  readonly durability: 'commit' | 'interval' | 'os';
 }
 
 export interface SegmentChannel extends Channel {
   readonly priority: Priority;
 }
+
+/** A channel as it is stored: thousands share a handful of schemas, so their text lies beside. */
+export type ChannelEntry = Omit<SegmentChannel, 'schema'> & {
+  readonly schemaId: number;
+  readonly schema: Omit<Schema, 'data'>;
+};
 
 export interface SegmentEnd {
   /** Sequence of the last record, or the one before the first where there is none. */
@@ -75,7 +86,9 @@ export function unpack<T>(value: Buffer, entry: string): T {
 }
 
 const LETTER = {
+  stamp: 'w',
   meta: 'm',
+  schema: 'd',
   carried: 't',
   channel: 'c',
   batch: 'b',
@@ -90,13 +103,22 @@ const KIND = Object.fromEntries(Object.entries(LETTER).map(([kind, letter]) => [
   EntryKind
 >;
 
-export function plainKey(kind: 'meta' | 'carried' | 'sync' | 'end'): Buffer {
+/**
+ * The 16 random bytes of a segment's id. Every write carries them, so that no bytes of another segment (a
+ * recording of a recording, a disk block used a second time after a power cut) are taken for its own.
+ */
+export function segmentStamp(id: SegmentId): Buffer {
+  segmentNumber(id);
+  return Buffer.from(id.slice(-32), 'hex');
+}
+
+export function plainKey(kind: 'stamp' | 'meta' | 'carried' | 'sync' | 'end'): Buffer {
   return Buffer.from(LETTER[kind], 'latin1');
 }
 
-export function channelEntryKey(channelId: number): Buffer {
-  const key = Buffer.alloc(5, LETTER.channel, 'latin1');
-  key.writeUInt32BE(channelId, 1);
+export function definitionKey(kind: 'schema' | 'channel', id: number): Buffer {
+  const key = Buffer.alloc(5, LETTER[kind], 'latin1');
+  key.writeUInt32BE(id, 1);
   return key;
 }
 

@@ -1,28 +1,27 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { describeError } from '../core/errors.js';
-import type { FileHandle, FileSystem } from '../core/file-system.js';
+import type { FileSystem } from '../core/file-system.js';
 import type { Gap } from '../core/gap.js';
-import {
-  BATCH_PREFIX_BYTES,
-  chainStart,
-  decodeColumns,
-  decodePrefix,
-  type BatchColumns,
-  type BatchLink,
-} from './batch-codec.js';
+import type { Schema } from '../core/message.js';
+import { isSegmentId } from '../core/segment-id.js';
+import { BATCH_PREFIX_BYTES, decodeColumns, decodePrefix, type BatchColumns } from './batch-codec.js';
+import { BlobReader } from './blob-reader.js';
 import { readLog } from './leveldb-log.js';
 import {
   BLOB_FILE,
   entryKind,
   parseBatchValue,
+  segmentStamp,
   unpack,
+  type ChannelEntry,
   type ClockStep,
   type SegmentChannel,
   type SegmentEnd,
   type SegmentMeta,
 } from './segment-format.js';
-import { parseLevelWrite, type LevelPut } from './write-batch.js';
+import { SegmentTally } from './segment-tally.js';
+import { parseLevelWrite, type LevelPut, type LevelWrite } from './write-batch.js';
 
 /** A batch read back, its head verified; payloads are verified one by one with {@link payloadIntact}. */
 export interface ReadBatch {
@@ -48,8 +47,8 @@ export interface SegmentFault {
 }
 
 /**
- * `empty`: nothing was ever committed. `clean`: ended by the recorder. `unclean`: cut off, at most one
- * append torn. `corrupt`: committed bytes are damaged; everything readable is still yielded.
+ * `empty`: nothing was ever written. `clean`: ended by the recorder. `unclean`: cut off, at most one append
+ * torn. `corrupt`: committed bytes are damaged; everything readable is still yielded.
  */
 export type SegmentState = 'empty' | 'clean' | 'unclean' | 'corrupt';
 
@@ -68,23 +67,22 @@ export interface SegmentReport {
 
 /**
  * Reads one WAL segment from its files alone, strictly, without LevelDB and without writing: every log
- * record's CRC-32C, every batch's CRC, and the chain from batch to batch. Iterate {@link entries} to the
- * end, then ask for {@link report}.
+ * record's CRC-32C, every write's stamp, every batch's CRC, and the chain from batch to batch. Iterate
+ * {@link entries} to the end, then ask for {@link report}.
  */
 export class SegmentReader {
   private readonly faults: SegmentFault[] = [];
-  private records = 0;
-  private firstSequence = 0;
-  private lastSequence = 0;
+  private readonly tally = new SegmentTally((where, what) => this.fault(where, what));
   private tornBytes = 0;
-  private missingRecords = 0;
-  private expectedSequence: number | undefined;
-  private link: BatchLink = chainStart;
-  private expectedWrite: bigint | undefined;
+  /** LevelDB numbers its operations from 1 on. */
+  private expectedWrite = 1n;
+  private meta: SegmentMeta | undefined;
   private end: SegmentEnd | undefined;
   private anything = false;
-  private blob: FileHandle | undefined;
-  private scratch = Buffer.alloc(0);
+  private blob: BlobReader | undefined;
+  private readonly schemas = new Map<number, Schema>();
+  /** By the directory's name; where that is no segment id, by the first write. */
+  private stamp: Buffer | undefined;
 
   /**
    * @param payloads false: the blob's payload bytes are not read and every batch's `payload` is empty; enough
@@ -94,16 +92,20 @@ export class SegmentReader {
     private readonly fs: FileSystem,
     private readonly directory: string,
     private readonly payloads = true,
-  ) {}
+  ) {
+    const name = basename(directory);
+    if (isSegmentId(name)) this.stamp = segmentStamp(name);
+  }
 
   report(): SegmentReport {
+    const { records, firstSequence, lastSequence, missingRecords } = this.tally;
     return {
       state: this.state(),
       faults: this.faults,
-      records: this.records,
-      firstSequence: this.firstSequence,
-      lastSequence: this.lastSequence,
-      missingRecords: this.missingRecords,
+      records,
+      firstSequence,
+      lastSequence,
+      missingRecords,
       tornBytes: this.tornBytes,
     };
   }
@@ -114,27 +116,29 @@ export class SegmentReader {
     if (logs.length > 1 || names.some((name) => /\.(ldb|sst)$/.test(name))) {
       this.fault('directory', `holds LevelDB files Holdfast never makes: ${names.join(', ').slice(0, 200)}`);
     }
+    this.blob = await BlobReader.open(this.fs, this.directory, names.includes(BLOB_FILE));
     try {
-      if (names.includes(BLOB_FILE)) this.blob = await this.fs.open(join(this.directory, BLOB_FILE), 'r');
       for (const name of logs) yield* this.logEntries(name);
+      if (this.end) this.tally.end(this.end);
+      else await this.checkBlobEnd(logs.length > 0);
     } finally {
-      await this.blob?.close();
+      await this.blob.close();
       this.blob = undefined;
     }
-    if (this.end) this.checkEnd(this.end);
   }
 
   private state(): SegmentState {
     if (this.faults.length > 0) return 'corrupt';
     if (this.end) return 'clean';
-    return this.anything ? 'unclean' : 'empty';
+    // Torn bytes alone may be a damaged only commit as well as an unfinished first one: never just dropped.
+    return this.anything || this.tornBytes > 0 ? 'unclean' : 'empty';
   }
 
   private async *logEntries(name: string): AsyncGenerator<SegmentEntry> {
     const file = await this.fs.open(join(this.directory, name), 'r');
     try {
       const { size } = await file.stat();
-      for await (const entry of readLog(file, size)) {
+      for await (const entry of readLog(file, size, (data) => this.isOwn(data))) {
         const where = `${name} at ${entry.kind === 'record' ? entry.offset : entry.fault.offset}`;
         if (entry.kind === 'record') yield* this.writeEntries(entry.data, where);
         else if (entry.kind === 'fault') this.fault(where, `${entry.fault.bytes} bytes: ${entry.fault.what}`);
@@ -147,23 +151,23 @@ export class SegmentReader {
   }
 
   private async *writeEntries(data: Buffer, where: string): AsyncGenerator<SegmentEntry> {
-    let puts: readonly LevelPut[];
+    let write: LevelWrite;
     try {
-      const write = parseLevelWrite(data);
-      if (this.expectedWrite !== undefined && write.sequence !== this.expectedWrite) {
-        this.fault(
-          where,
-          `LevelDB writes are missing before ${write.sequence}, expected ${this.expectedWrite}`,
-        );
-      }
-      this.expectedWrite = write.sequence + BigInt(write.puts.length);
-      puts = write.puts;
+      write = parseLevelWrite(data);
+      this.checkWrite(write);
     } catch (error) {
       this.fault(where, describeError(error));
       return;
     }
+    if (write.sequence !== this.expectedWrite) {
+      this.fault(
+        where,
+        `LevelDB writes are missing before ${write.sequence}, expected ${this.expectedWrite}`,
+      );
+    }
+    this.expectedWrite = write.sequence + BigInt(write.puts.length);
     this.anything = true;
-    for (const put of puts) {
+    for (const put of write.puts) {
       try {
         const entry = await this.parse(put);
         if (entry) yield entry;
@@ -173,16 +177,40 @@ export class SegmentReader {
     }
   }
 
+  private isOwn(data: Buffer): boolean {
+    try {
+      this.checkWrite(parseLevelWrite(data));
+      return true;
+    } catch {
+      // Whatever it is, it is not a write of this segment.
+      return false;
+    }
+  }
+
+  /** Refuses what another segment wrote, and what was read before. */
+  private checkWrite({ sequence, puts }: LevelWrite): void {
+    const [first] = puts;
+    if (!first || entryKind(first.key) !== 'stamp') throw new Error('a write without its stamp');
+    this.stamp ??= first.value;
+    if (!first.value.equals(this.stamp)) throw new Error('a write of another segment');
+    if (sequence < this.expectedWrite) {
+      throw new Error(`LevelDB write ${sequence} once more, expected ${this.expectedWrite}`);
+    }
+  }
+
   private async parse({ key, value }: LevelPut): Promise<SegmentEntry | undefined> {
     const kind = entryKind(key);
     switch (kind) {
       case 'meta': {
-        const meta = unpack<SegmentMeta>(value, kind);
-        this.expectedSequence ??= meta.firstSequence;
+        const meta = (this.meta = unpack<SegmentMeta>(value, kind));
+        this.tally.begin(meta.firstSequence);
         return { kind, meta };
       }
+      case 'schema':
+        this.schemas.set(key.readUInt32BE(1), unpack<Schema>(value, kind));
+        return undefined;
       case 'channel':
-        return { kind, id: key.readUInt32BE(1), channel: unpack<SegmentChannel>(value, kind) };
+        return { kind, id: key.readUInt32BE(1), channel: this.channelOf(unpack<ChannelEntry>(value, kind)) };
       case 'gap':
         return { kind, gap: unpackGap(value) };
       case 'clock':
@@ -193,6 +221,7 @@ export class SegmentReader {
       case 'carried':
       case 'batch':
         return { kind, batch: await this.readBatch(value, kind === 'carried') };
+      case 'stamp':
       case 'sync':
         return undefined;
       case undefined:
@@ -201,76 +230,47 @@ export class SegmentReader {
     }
   }
 
+  private channelOf({ schemaId, schema, ...rest }: ChannelEntry): SegmentChannel {
+    const stored = this.schemas.get(schemaId);
+    if (stored) return { ...rest, schema: stored };
+    // Its messages are worth keeping under their topic and type even where the definition is lost.
+    this.fault(`channel ${rest.topic}`, `its schema ${schema.name} was not read`);
+    return { ...rest, schema: { ...schema, data: new Uint8Array(0) } };
+  }
+
   private async readBatch(value: Buffer, carried: boolean): Promise<ReadBatch> {
     const placed = parseBatchValue(value);
-    const whole =
-      'inline' in placed
-        ? placed.inline
-        : await this.readBlob(placed.reference.offset, placed.reference.bytes);
+    const inline = 'inline' in placed;
+    const whole = inline
+      ? placed.inline
+      : await (this.blob as BlobReader).read(placed.reference, this.payloads);
     const prefix = decodePrefix(whole);
-    if ('reference' in placed && placed.reference.crc !== prefix.crc) {
+    if (!inline && placed.reference.crc !== prefix.crc) {
       throw new Error(`blob at ${placed.reference.offset} holds another batch than its reference says`);
     }
     const columns = decodeColumns(whole, prefix);
-    if (!carried) this.account(prefix.firstSequence, prefix.count);
-    this.checkChain(prefix.previous, prefix.firstSequence);
-    this.link = { firstSequence: prefix.firstSequence, crc: prefix.crc };
     const start = BATCH_PREFIX_BYTES + prefix.headerBytes;
+    if ((inline ? whole.length : placed.reference.bytes) !== start + prefix.payloadBytes) {
+      throw new Error(`batch ${prefix.firstSequence} is not as long as its lengths say`);
+    }
+    this.tally.add(prefix, carried);
     const payload = this.payloads ? whole.subarray(start, start + prefix.payloadBytes) : whole.subarray(0, 0);
     return { firstSequence: prefix.firstSequence, columns, payload };
   }
 
-  private account(firstSequence: number, count: number): void {
-    if (this.expectedSequence !== undefined && firstSequence !== this.expectedSequence) {
-      this.missingRecords += Math.max(0, firstSequence - this.expectedSequence);
-      this.fault(`sequence ${this.expectedSequence}`, `the next record read has sequence ${firstSequence}`);
-    }
-    if (this.records === 0) this.firstSequence = firstSequence;
-    this.lastSequence = firstSequence + count - 1;
-    this.expectedSequence = this.lastSequence + 1;
-    this.records += count;
-  }
-
-  private checkChain(previous: BatchLink, firstSequence: number): void {
-    if (previous.crc !== this.link.crc || previous.firstSequence !== this.link.firstSequence) {
-      this.fault(`batch ${firstSequence}`, `the batch before it (${previous.firstSequence}) was not read`);
-    }
-  }
-
-  private checkEnd(end: SegmentEnd): void {
-    if (end.records !== this.records) {
-      if (this.expectedSequence !== undefined) {
-        this.missingRecords += Math.max(0, end.lastSequence + 1 - this.expectedSequence);
-      }
-      this.fault('end mark', `counts ${end.records} records, read: ${this.records}`);
-    } else if (end.link.crc !== this.link.crc) {
-      this.fault('end mark', 'belongs to another last batch');
-    }
-  }
-
-  /** Reads a batch's bytes; without payloads only its head. */
-  private async readBlob(offset: number, bytes: number): Promise<Buffer> {
-    if (!this.blob) throw new Error('the blob file is missing');
-    let wanted = bytes;
-    if (!this.payloads) {
-      const prefix = decodePrefix(await this.readExactly(offset, Math.min(bytes, BATCH_PREFIX_BYTES)));
-      wanted = Math.min(bytes, BATCH_PREFIX_BYTES + prefix.headerBytes);
-    }
-    return this.readExactly(offset, wanted);
-  }
-
-  private async readExactly(offset: number, bytes: number): Promise<Buffer> {
-    const { size } = await (this.blob as FileHandle).stat();
-    // Checked before allocating: a damaged length must not ask for gigabytes.
-    if (offset + bytes > size) throw new Error(`blob ends at ${size}, before ${offset + bytes}`);
-    if (this.scratch.length < bytes) this.scratch = Buffer.allocUnsafeSlow(bytes);
-    const target = this.scratch.subarray(0, bytes);
-    for (let at = 0; at < bytes;) {
-      const { bytesRead } = await (this.blob as FileHandle).read(target, at, bytes - at, offset + at);
-      if (bytesRead === 0) throw new Error(`blob ends at ${offset + at}`);
-      at += bytesRead;
-    }
-    return target;
+  /**
+   * One commit may have reached the blob and not the log. More than one means that the log lost its end, or
+   * all of it; unless nothing was synced commit by commit, when a power cut may leave just that.
+   */
+  private async checkBlobEnd(hasLog: boolean): Promise<void> {
+    const blob = this.blob as BlobReader;
+    if (!hasLog && blob.unreferencedBytes > 0) this.fault('directory', 'has a blob and no log');
+    if (this.meta && this.meta.durability !== 'commit') return;
+    const batches = (await blob.unreferencedBatches()).filter(({ carried }) => !carried);
+    if (batches.length <= 1) return;
+    const records = batches.reduce((sum, { count }) => sum + count, 0);
+    this.tally.missingRecords += records;
+    this.fault('blob', `holds ${batches.length} batches (${records} records) the log says nothing of`);
   }
 
   private fault(where: string, what: string): void {

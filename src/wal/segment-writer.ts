@@ -4,19 +4,22 @@ import { makeDirectoryDurably, syncDirectory, syncFile } from '../core/durable-f
 import { HoldfastError } from '../core/errors.js';
 import type { FileHandle, FileSystem } from '../core/file-system.js';
 import type { Gap } from '../core/gap.js';
+import type { Schema } from '../core/message.js';
+import type { SegmentId } from '../core/segment-id.js';
 import { chainStart, type BatchLink, type EncodedBatch } from './batch-codec.js';
 import {
   BLOB_FILE,
   batchKey,
   blobValue,
-  channelEntryKey,
   clockKey,
+  definitionKey,
   gapKey,
   inlineValue,
   pack,
   plainKey,
+  segmentStamp,
+  type ChannelEntry,
   type ClockStep,
-  type SegmentChannel,
   type SegmentEnd,
   type SegmentMeta,
 } from './segment-format.js';
@@ -29,19 +32,23 @@ export const INLINE_MAX_BYTES = 64 * 1024;
 /** Inline bytes one segment may hold, since LevelDB keeps them in memory; then every batch goes to the blob. */
 const INLINE_TOTAL_BYTES = 8 * 1024 * 1024;
 /**
- * LevelDB starts a new log (and leaves the old one unsynced) when its memory passes this. A segment stays
- * far below: {@link INLINE_TOTAL_BYTES}, the metadata, and at most {@link LEVEL_MAX_BYTES} in all.
+ * LevelDB starts a new log (and rewrites the old one into a table) when its memory passes this: never, here.
+ * It is a limit and not an allocation; a gigabyte is the most LevelDB accepts. A segment stays far below by
+ * {@link CONTENT_MAX_BYTES} and {@link DEFINITIONS_MAX_BYTES}, even where one commit passes them at once.
  */
-const WRITE_BUFFER_BYTES = 64 * 1024 * 1024;
-/** The segment reports itself full here, whatever its payload. */
-const LEVEL_MAX_BYTES = 24 * 1024 * 1024;
+const WRITE_BUFFER_BYTES = 1024 * 1024 * 1024;
+/** Batches and gaps in LevelDB's memory, after which the segment reports itself full. */
+const CONTENT_MAX_BYTES = 24 * 1024 * 1024;
+/** The same for channels and schemas, which every segment must hold whatever they weigh. */
+const DEFINITIONS_MAX_BYTES = 256 * 1024 * 1024;
 
 type Level = ClassicLevel<Buffer, Buffer>;
 type Put = { type: 'put'; key: Buffer; value: Buffer };
 
 /** What one commit writes beside its batch, all in the same atomic LevelDB write. */
 export interface CommitExtras {
-  readonly channels: readonly { readonly id: number; readonly channel: SegmentChannel }[];
+  readonly schemas: readonly { readonly id: number; readonly schema: Schema }[];
+  readonly channels: readonly { readonly id: number; readonly channel: ChannelEntry }[];
   readonly gaps: readonly Gap[];
   readonly clockSteps: readonly ClockStep[];
   /** Only with the first commit of a segment. */
@@ -55,9 +62,14 @@ export interface CommitExtras {
  * written; the caller closes it and goes on in another segment.
  */
 export class SegmentWriter {
+  /** Everything on disk. */
   bytes = 0;
+  /** Without what every segment begins with (identity, channels, carried messages): what makes it roll. */
+  contentBytes = 0;
   records = 0;
-  private levelBytes = 0;
+  private readonly stamp: Put;
+  private contentInLevel = 0;
+  private definitionBytes = 0;
   private inlineBytes = 0;
   private blobBytes = 0;
   private blobDirty = false;
@@ -67,15 +79,18 @@ export class SegmentWriter {
 
   private constructor(
     readonly directory: string,
+    id: SegmentId,
     private readonly level: Level,
     private readonly blob: FileHandle,
-  ) {}
+  ) {
+    this.stamp = { type: 'put', key: plainKey('stamp'), value: segmentStamp(id) };
+  }
 
   /**
    * Creates the directory and makes every entry in it durable before the first acknowledgement can depend
    * on it. Throws `DISK_FULL` or `WAL_WRITE_FAILED`.
    */
-  static async create(fs: FileSystem, directory: string): Promise<SegmentWriter> {
+  static async create(fs: FileSystem, directory: string, id: SegmentId): Promise<SegmentWriter> {
     await makeDirectoryDurably(fs, dirname(directory));
     const level: Level = new ClassicLevel(directory, {
       keyEncoding: 'buffer',
@@ -96,7 +111,7 @@ export class SegmentWriter {
       }
       await syncDirectory(fs, directory);
       await syncDirectory(fs, dirname(directory));
-      return new SegmentWriter(directory, level, blob);
+      return new SegmentWriter(directory, id, level, blob);
     } catch (error) {
       await blob?.close().catch(() => undefined);
       await level.close().catch(() => undefined);
@@ -111,7 +126,7 @@ export class SegmentWriter {
 
   /** No further batch should go here, whatever the configured segment size. */
   get full(): boolean {
-    return this.levelBytes >= LEVEL_MAX_BYTES;
+    return this.contentInLevel >= CONTENT_MAX_BYTES || this.definitionBytes >= DEFINITIONS_MAX_BYTES;
   }
 
   /**
@@ -121,12 +136,10 @@ export class SegmentWriter {
   async append(batch: EncodedBatch | undefined, extras: CommitExtras, sync: boolean): Promise<void> {
     this.assertUsable();
     try {
+      const definitions = definitionPuts(extras);
+      if (extras.carried) definitions.push(await this.place(plainKey('carried'), extras.carried));
+      const blobBefore = this.blobBytes;
       const puts: Put[] = [];
-      if (extras.meta) puts.push({ type: 'put', key: plainKey('meta'), value: pack(extras.meta) });
-      for (const { id, channel } of extras.channels) {
-        puts.push({ type: 'put', key: channelEntryKey(id), value: pack(channel) });
-      }
-      if (extras.carried) puts.push(await this.place(plainKey('carried'), extras.carried));
       if (batch) puts.push(await this.place(batchKey(batch.link.firstSequence), batch));
       for (const gap of extras.gaps) puts.push({ type: 'put', key: gapKey(gap), value: pack(gap) });
       for (const step of extras.clockSteps) {
@@ -134,7 +147,10 @@ export class SegmentWriter {
       }
       // Blob before reference, or a crash leaves a reference to bytes that never reached the disk.
       if (sync) await this.syncBlob();
-      await this.put(puts, sync);
+      await this.put([...definitions, ...puts], sync);
+      this.definitionBytes += sizeOf(definitions);
+      this.contentInLevel += sizeOf(puts);
+      this.contentBytes += sizeOf(puts) + this.blobBytes - blobBefore;
       if (batch) this.records += batch.count;
     } catch (error) {
       throw this.fail(error);
@@ -159,7 +175,7 @@ export class SegmentWriter {
   async close(lastSequence: number): Promise<boolean> {
     if (this.closed) return false;
     let marked = false;
-    if (this.failed === undefined && this.levelBytes > 0) {
+    if (this.failed === undefined && this.bytes > 0) {
       const end: SegmentEnd = { lastSequence, records: this.records, link: this.link };
       try {
         await this.syncBlob();
@@ -189,11 +205,9 @@ export class SegmentWriter {
   }
 
   private async put(puts: Put[], sync: boolean): Promise<void> {
-    await this.level.batch(puts, { sync });
-    for (const { key, value } of puts) {
-      this.levelBytes += key.length + value.length;
-      this.bytes += key.length + value.length;
-    }
+    const stamped = [this.stamp, ...puts];
+    await this.level.batch(stamped, { sync });
+    this.bytes += sizeOf(stamped);
   }
 
   private async place(key: Buffer, batch: EncodedBatch): Promise<Put> {
@@ -225,6 +239,22 @@ export class SegmentWriter {
     await this.blob.datasync();
     this.blobDirty = false;
   }
+}
+
+function definitionPuts(extras: CommitExtras): Put[] {
+  const puts: Put[] = [];
+  if (extras.meta) puts.push({ type: 'put', key: plainKey('meta'), value: pack(extras.meta) });
+  for (const { id, schema } of extras.schemas) {
+    puts.push({ type: 'put', key: definitionKey('schema', id), value: pack(schema) });
+  }
+  for (const { id, channel } of extras.channels) {
+    puts.push({ type: 'put', key: definitionKey('channel', id), value: pack(channel) });
+  }
+  return puts;
+}
+
+function sizeOf(puts: readonly Put[]): number {
+  return puts.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
 }
 
 /** What is left of a vector after a short write. */

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { readFileIfPresent, writeFileDurably } from '../core/durable-files.js';
 import type { FileSystem } from '../core/file-system.js';
+import type { SegmentId } from '../core/segment-id.js';
 
 /**
  * `head.json`: what must outlive the WAL segments themselves, written before a sealed segment's directory
@@ -14,6 +15,13 @@ export interface WalHead {
   readonly nextSequence: number;
   /** `numberingKey` -> source number up to which everything is durable or accounted for by a gap. */
   readonly sourceSequences: Readonly<Record<string, number>>;
+  /**
+   * Segments given up after a failed write -> the sequence from which on their records, if any got there,
+   * were written again into a later segment. Holds once `nextSequence` has passed it.
+   */
+  readonly cuts?: Readonly<Record<SegmentId, number>>;
+  /** The recorder that wrote it ended properly; false or absent while one runs, and after a kill. */
+  readonly closed?: boolean;
 }
 
 export const emptyHead: WalHead = { version: 1, nextNumber: 1, nextSequence: 1, sourceSequences: {} };

@@ -1,0 +1,107 @@
+import { describeError } from '../core/errors.js';
+import type { Logger } from '../core/logger.js';
+import { numberingKey, type Channel } from '../core/message.js';
+import type { Batch } from '../ingest/batch.js';
+
+/**
+ * When a commit is durable. `commit`: every commit is fsynced (loss window: one batch age plus one fsync).
+ * `interval`: handed to the operating system at once, fsynced every `intervalMs`. `os`: fsynced when a
+ * segment rolls; until then the operating system decides. A kill -9 loses nothing handed over; a power cut
+ * loses what was not fsynced. Sources are acknowledged only after the fsync in all three.
+ */
+export type Durability = 'commit' | 'interval' | 'os';
+
+/** A batch the operating system has and the disk may not; its payloads are no longer in memory. */
+export interface UnsyncedBatch {
+  readonly messages: { readonly length: number };
+  readonly bytes: number;
+  /** Monotonic nanoseconds. */
+  readonly oldestAt: bigint;
+}
+
+interface Receipt extends UnsyncedBatch {
+  readonly acks: readonly (() => void)[];
+  readonly settled: readonly (readonly [robot: string, topic: string, sourceSequence: number])[];
+}
+
+/** What became durable: counts, acknowledges, and keeps the source numbers that are settled. */
+export class DurableLedger {
+  /** Messages and payload bytes made durable since this process started. */
+  messages = 0;
+  bytes = 0;
+  /** Largest time from receipt to durability seen, in milliseconds. */
+  maxLossWindowMs = 0;
+  private pending: Receipt[] = [];
+  private readonly numbers: Map<string, number>;
+
+  constructor(
+    numbers: Readonly<Record<string, number>>,
+    private readonly logger: Logger,
+  ) {
+    this.numbers = new Map(Object.entries(numbers));
+  }
+
+  get unsynced(): readonly UnsyncedBatch[] {
+    return this.pending;
+  }
+
+  settledThrough(robot: string, topic: string): number | undefined {
+    return this.numbers.get(numberingKey(robot, topic));
+  }
+
+  /** `numberingKey` -> source number, for the head. */
+  settledNumbers(): Record<string, number> {
+    return Object.fromEntries(this.numbers);
+  }
+
+  written(batch: Batch): void {
+    this.pending.push(receiptOf(batch));
+  }
+
+  /** An fsync covered everything written so far. */
+  synced(monotonicNs: bigint): void {
+    for (const receipt of this.pending.splice(0)) this.settle(receipt, monotonicNs);
+  }
+
+  /** An fsync failed: what it should have covered may survive or not, and is never acknowledged. */
+  abandon(): void {
+    const lost = this.pending.splice(0);
+    if (lost.length === 0) return;
+    const messages = lost.reduce((sum, receipt) => sum + receipt.messages.length, 0);
+    this.logger.error('messages handed to the disk may be lost, their fsync failed', { messages });
+  }
+
+  private settle(receipt: Receipt, now: bigint): void {
+    this.messages += receipt.messages.length;
+    this.bytes += receipt.bytes;
+    if (receipt.messages.length > 0) {
+      this.maxLossWindowMs = Math.max(this.maxLossWindowMs, Number(now - receipt.oldestAt) / 1e6);
+    }
+    for (const [robot, topic, number] of receipt.settled) {
+      const key = numberingKey(robot, topic);
+      this.numbers.set(key, Math.max(number, this.numbers.get(key) ?? 0));
+    }
+    for (const ack of receipt.acks) {
+      try {
+        ack();
+      } catch (error) {
+        // The messages are durable: a source's fault must not look like a failed commit and write them twice.
+        this.logger.error('a source failed while being acknowledged', { error: describeError(error) });
+      }
+    }
+  }
+}
+
+function receiptOf({ messages, gaps, bytes, oldestAt }: Batch): Receipt {
+  const acks: (() => void)[] = [];
+  const last = new Map<Channel, number>();
+  for (const { channel, sourceSequence, ack } of messages) {
+    if (sourceSequence !== undefined) last.set(channel, sourceSequence);
+    if (ack) acks.push(ack);
+  }
+  const settled = [...last].map(([{ robot, topic }, number]) => [robot, topic, number] as const);
+  for (const { robot, topic, settledThrough } of gaps) {
+    if (topic !== undefined && settledThrough !== undefined) settled.push([robot, topic, settledThrough]);
+  }
+  return { messages: { length: messages.length }, bytes, oldestAt, acks, settled };
+}

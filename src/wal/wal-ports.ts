@@ -1,0 +1,41 @@
+import type { Clock } from '../core/clock.js';
+import type { FileSystem } from '../core/file-system.js';
+import type { GapReason } from '../core/gap.js';
+import type { RandomBytes } from '../core/identity.js';
+import type { Logger } from '../core/logger.js';
+import type { Channel, Priority } from '../core/message.js';
+import type { SegmentId } from '../core/segment-id.js';
+import type { Durability } from './durability.js';
+
+export interface WalOptions {
+  readonly durability: Durability;
+  /** Milliseconds between fsyncs in mode `interval`. */
+  readonly intervalMs: number;
+  /** A segment rolls when its bytes on disk pass this. */
+  readonly segmentMaxBytes: number;
+  /** A segment with content rolls at this age. */
+  readonly segmentMaxAgeMs: number;
+  readonly latchedMaxBytes: number;
+  readonly softwareVersion: string;
+}
+
+export interface WalPorts {
+  readonly fs: FileSystem;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly logger: Logger;
+  readonly priorityOf: (channel: Channel) => Priority;
+  /** A segment was closed and waits to be sealed. */
+  readonly onClosed: (segment: ClosedSegment) => void;
+  /** Called whenever commits begin to fail (with why) and when they work again (undefined). */
+  readonly onStall: (reason: GapReason | undefined, detail: string) => void;
+}
+
+/** A segment of this process that takes no more records. */
+export interface ClosedSegment {
+  readonly id: SegmentId;
+  readonly directory: string;
+  /** Records from here on were never acknowledged and stand in a later segment. */
+  readonly cutAtSequence: number;
+  readonly bytes: number;
+}
