@@ -34,10 +34,22 @@ export interface Shortage {
 /** Slack takes at most this part of the disk, or of the quota. */
 const DISK_PART = 16;
 const QUOTA_PART = 8;
+const LOW_WATER_BYTES = 8 * 1024 * 1024;
+const LOW_WATER_PART = 64;
 
 /** Bytes of disk space that recording must leave free. */
 export function freeFloor({ minFreeBytes, minFreePercent }: SpaceLimits, totalBytes: number): number {
   return Math.min(minFreeBytes, Math.floor((totalBytes * minFreePercent) / 100));
+}
+
+/** Below this a disk is as good as full: the ballast goes without waiting for an error. */
+export function lowWater(totalBytes: number): number {
+  return Math.min(LOW_WATER_BYTES, Math.floor(totalBytes / LOW_WATER_PART));
+}
+
+/** What must stay free beside the ballast, or it would go again at once. */
+function ballastFloor(limits: SpaceLimits, totalBytes: number): number {
+  return Math.max(freeFloor(limits, totalBytes), 2 * lowWater(totalBytes));
 }
 
 function diskSlack({ slackBytes }: SpaceLimits, totalBytes: number): number {
@@ -51,7 +63,8 @@ function diskSlack({ slackBytes }: SpaceLimits, totalBytes: number): number {
 export function shortageOf(limits: SpaceLimits, use: SpaceUse, pressed: boolean): Shortage | undefined {
   const { freeBytes, totalBytes, usedBytes, owedBytes } = use;
   const floor = freeFloor(limits, totalBytes);
-  const wanted = floor + owedBytes + diskSlack(limits, totalBytes);
+  const kept = owedBytes > 0 ? ballastFloor(limits, totalBytes) + owedBytes : floor;
+  const wanted = kept + diskSlack(limits, totalBytes);
   const disk = pressed || freeBytes < floor ? wanted - freeBytes : 0;
   const step = Math.min(limits.slackBytes, Math.floor(limits.maxBytes / QUOTA_PART));
   const over = usedBytes - (limits.maxBytes - step);
@@ -64,7 +77,7 @@ export function shortageOf(limits: SpaceLimits, use: SpaceUse, pressed: boolean)
 /** Bytes the ballast may take without ever being the reason why something must go. */
 export function ballastRoom(limits: SpaceLimits, use: SpaceUse): number {
   const { freeBytes, totalBytes, usedBytes } = use;
-  const disk = freeBytes - freeFloor(limits, totalBytes) - diskSlack(limits, totalBytes);
+  const disk = freeBytes - ballastFloor(limits, totalBytes) - diskSlack(limits, totalBytes);
   if (limits.maxBytes === 0) return Math.max(0, disk);
   const quota = limits.maxBytes - usedBytes - 2 * limits.slackBytes;
   return Math.max(0, Math.min(disk, quota));

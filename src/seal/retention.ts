@@ -11,6 +11,7 @@ import { Ballast } from './ballast.js';
 import {
   ballastRoom,
   freeFloor,
+  lowWater,
   shortageOf,
   type Shortage,
   type SpaceLimits,
@@ -65,9 +66,6 @@ const READ_PER_TICK = 500;
 const S = 1_000_000_000n;
 /** After a full disk the ballast is not taken back sooner: what it was released for must be written first. */
 const BALLAST_REST_NS = 30n * S;
-/** Below this the ballast goes without waiting for an error, for the others on this disk: sync, above all. */
-const LOW_WATER_BYTES = 8 * 1024 * 1024;
-const LOW_WATER_PART = 64;
 /** A disk with fewer free inodes is as full as one without bytes. */
 const MIN_INODES = 16;
 const PRUNE_AFTER_EVICTIONS = 256;
@@ -247,8 +245,8 @@ export class Retention {
 
   private async tendBallast(use: SpaceUse, shortage: Shortage | undefined): Promise<void> {
     const now = this.ports.clock.monotonic();
-    const lowWater = Math.min(LOW_WATER_BYTES, use.totalBytes / LOW_WATER_PART);
-    if (use.freeBytes < lowWater && this.ballast.bytes > 0) {
+    // Not for recording: sync and the sealer, who share this disk, are about to need it.
+    if (use.freeBytes < lowWater(use.totalBytes) && this.ballast.bytes > 0) {
       this.hitFullAt = now;
       await this.ballast.release(true);
       return;

@@ -1,0 +1,295 @@
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs/promises';
+import { join } from 'node:path';
+import { decodeManifest, type Manifest } from '../../src/core/manifest.js';
+import { Retention, type RetentionOptions } from '../../src/seal/retention.js';
+import { EVICTED_FILE, RetentionRecords } from '../../src/seal/retention-records.js';
+import { defaults, idOf, nameOf, TestDisk } from './retention-support.js';
+
+const none: ReadonlySet<string> = new Set();
+const enospc = (): never => {
+  throw Object.assign(new Error('no space left'), { code: 'ENOSPC' });
+};
+
+describe('retention', () => {
+  let disk: TestDisk;
+  beforeEach(async () => (disk = await TestDisk.create(1_000_000)));
+  afterEach(() => disk.remove());
+
+  const open = (options: Partial<RetentionOptions> = {}): Promise<Retention> =>
+    Retention.open(disk.folder, { ...defaults, ...options }, disk.ports());
+  const sealMany = async (count: number): Promise<Manifest[]> => {
+    const manifests: Manifest[] = [];
+    for (let number = 1; number <= count; number++) manifests.push(await disk.seal(number));
+    return manifests;
+  };
+  const numbers = async (): Promise<number[]> =>
+    (await disk.sealed()).filter((file) => file.endsWith('.mcap')).map((file) => Number(file.slice(0, 12)));
+
+  it('evicts nothing while there is room', async () => {
+    const manifests = await sealMany(3);
+    for (const manifest of manifests) await disk.verify(manifest);
+    const retention = await open({ minFreeBytes: 100_000 });
+    const state = await retention.tick(none);
+    assert.deepEqual(await numbers(), [1, 2, 3]);
+    assert.deepEqual([state.full, state.admits, state.evictedSegments], [false, true, 0]);
+    assert.equal(retention.index.segments, 3);
+    const onDisk = await Promise.all(
+      (await disk.sealed()).map(async (file) => (await fs.stat(join(disk.folder.sealed, file))).size),
+    );
+    assert.equal(
+      retention.index.bytes,
+      onDisk.reduce((sum, bytes) => sum + bytes, 0),
+    );
+  });
+
+  it('evicts verified segments oldest first, without a tombstone, until the floor is kept', async () => {
+    const manifests = await sealMany(8);
+    for (const manifest of manifests.slice(2)) await disk.verify(manifest);
+    const retention = await open({ minFreeBytes: 400_000 });
+    const state = await retention.tick(none);
+    assert.deepEqual(await numbers(), [1, 2, 6, 7, 8]);
+    assert.deepEqual((await disk.sealed()).length, 10);
+    assert.deepEqual(await disk.tombstones(), []);
+    assert.deepEqual([state.full, state.evictedSegments, state.droppedSegments], [false, 3, 0]);
+    assert.ok((await disk.free()) >= 400_000);
+    assert.equal((await fs.readdir(disk.folder.receipts)).length, 6, 'receipts stay as the local record');
+  });
+
+  it('does not take a receipt about other bytes, or a damaged one, for a verification', async () => {
+    const [first, second] = (await sealMany(8)) as [Manifest, Manifest];
+    await disk.verify(first, '0'.repeat(64));
+    await fs.writeFile(join(disk.folder.receipts, `${nameOf(second)}.json`), '{');
+    const retention = await open({ minFreeBytes: 400_000 });
+    assert.equal((await retention.tick(none)).full, true);
+    assert.equal((await numbers()).length, 8);
+  });
+
+  it('stops when nothing verified is left under stop, and goes on by itself when there is room', async () => {
+    const manifests = await sealMany(8);
+    const retention = await open({ minFreeBytes: 400_000 });
+    const full = await retention.tick(none);
+    assert.deepEqual([full.full, full.admits], [true, false]);
+    assert.match(full.detail, /bytes of disk space are free, to be kept: 400000/);
+    let resumed = false;
+    const waiting = retention.room().then(() => (resumed = true));
+    await retention.tick(none);
+    assert.equal(resumed, false);
+    for (const manifest of manifests.slice(0, 4)) await disk.verify(manifest);
+    assert.equal((await retention.tick(none)).admits, true);
+    await waiting;
+    assert.deepEqual(await numbers(), [4, 5, 6, 7, 8]);
+  });
+
+  it('lets the end of a recording use the space below the floor', async () => {
+    await sealMany(8);
+    const retention = await open({ minFreeBytes: 400_000 });
+    await retention.tick(none);
+    const end = new AbortController();
+    const waiting = retention.room(end.signal);
+    end.abort();
+    await waiting;
+  });
+
+  it('evicts the oldest under drop-oldest, each with a tombstone that counts it', async () => {
+    await sealMany(8);
+    const retention = await open({ minFreeBytes: 400_000, whenFull: 'drop-oldest' });
+    const state = await retention.tick(none);
+    assert.deepEqual(await numbers(), [4, 5, 6, 7, 8]);
+    assert.deepEqual([state.full, state.droppedSegments, state.droppedMessages], [false, 3, 60]);
+    const names = await disk.tombstones();
+    assert.deepEqual(
+      names.map((name) => Number(name.slice(0, 12))),
+      [1, 2, 3],
+    );
+    const text = await fs.readFile(join(disk.folder.tombstones, names[1] as string), 'utf8');
+    const tombstone = decodeManifest(text, 'tombstone');
+    assert.match(tombstone.evicted?.reason ?? '', /^drop-oldest: free disk space is short$/);
+    assert.equal(tombstone.messages, 20);
+    assert.deepEqual(
+      tombstone.gaps.map(({ reason, count, robot }) => ({ reason, count, robot })),
+      [{ reason: 'evicted', count: 20, robot: 'r1' }],
+    );
+  });
+
+  it('evicts the lowest class first under drop-lowest', async () => {
+    for (let number = 1; number <= 8; number++) {
+      await disk.seal(number, number % 2 === 0 ? { priority: 'low' } : { priority: 'high' });
+    }
+    const retention = await open({ minFreeBytes: 400_000, whenFull: 'drop-lowest' });
+    await retention.tick(none);
+    assert.deepEqual(await numbers(), [1, 3, 5, 7, 8]);
+  });
+
+  it('leaves segments alone that still have their WAL folder, or were salvaged from one', async () => {
+    await sealMany(6);
+    await disk.seal(7, { salvagedFrom: idOf(99) });
+    const retention = await open({ minFreeBytes: 1_000_000, minFreePercent: 90, whenFull: 'drop-oldest' });
+    await retention.tick(new Set([idOf(2), idOf(99)]));
+    assert.deepEqual(await numbers(), [2, 7]);
+  });
+
+  it('keeps the data folder within its quota, whatever the disk has free', async () => {
+    disk.capacity = 1e9;
+    await sealMany(8);
+    await fs.writeFile(join(disk.folder.wal, 'open'), Buffer.alloc(150_000));
+    const retention = await open({ maxBytes: 600_000, whenFull: 'drop-oldest', segmentMaxBytes: 100_000 });
+    const state = await retention.tick(none);
+    const used = 1e9 - (await disk.free());
+    assert.ok(used <= 600_000, `${used} bytes`);
+    assert.ok(state.droppedSegments <= 6, `${state.droppedSegments} segments evicted`);
+    assert.equal(state.full, false);
+  });
+
+  it('gives up the ballast for the quota before data that is nowhere else', async () => {
+    disk.capacity = 1e12;
+    const retention = await open({
+      maxBytes: 6_000_000,
+      ballastBytes: 4 * 1024 * 1024,
+      segmentMaxBytes: 100,
+    });
+    await retention.tick(none);
+    assert.equal(retention.ballastBytes, 4 * 1024 * 1024);
+    retention.add([await disk.seal(1, { bytes: 2_000_000 })]);
+    const state = await retention.tick(none);
+    assert.deepEqual([state.full, retention.ballastBytes], [false, 0]);
+    assert.deepEqual(await numbers(), [1]);
+  });
+
+  it('takes in segments sealed meanwhile, in the order of their age', async () => {
+    const retention = await open({ minFreeBytes: 400_000, whenFull: 'drop-oldest' });
+    await retention.tick(none);
+    const manifests: Manifest[] = [];
+    for (const number of [3, 4, 5, 6, 7, 8, 1, 2]) manifests.push(await disk.seal(number));
+    retention.add(manifests);
+    retention.add(manifests);
+    assert.equal(retention.index.segments, 8);
+    await retention.tick(none);
+    assert.deepEqual(await numbers(), [4, 5, 6, 7, 8]);
+    assert.equal(retention.index.segments, 5);
+  });
+
+  it('holds commits from the moment a write found the disk full until it has seen to it', async () => {
+    await sealMany(8);
+    const retention = await open({ whenFull: 'drop-oldest', segmentMaxBytes: 50_000 });
+    await retention.tick(none);
+    assert.equal(retention.state.admits, true);
+    disk.others = await disk.free();
+    retention.onDiskFull();
+    assert.equal(retention.state.admits, false);
+    const state = await retention.tick(none);
+    assert.deepEqual([state.full, state.admits, state.droppedSegments], [false, true, 1]);
+  });
+
+  it('after a full disk, makes room for the ballast again before recording goes on', async () => {
+    disk.capacity = 100_000_000;
+    const ballastBytes = 4 * 1024 * 1024;
+    const retention = await open({ ballastBytes, segmentMaxBytes: 1000 });
+    await retention.tick(none);
+    assert.equal(retention.ballastBytes, ballastBytes);
+    disk.others = await disk.free();
+    retention.onDiskFull();
+    const full = await retention.tick(none);
+    assert.deepEqual([full.full, full.admits, retention.ballastBytes], [true, false, 0]);
+    disk.clock.advance(3600);
+    disk.others -= 2_000_000;
+    assert.equal((await retention.tick(none)).admits, false, 'it would be released again at once');
+    disk.others -= 2_000_000;
+    assert.equal((await retention.tick(none)).admits, true);
+    await retention.tick(none);
+    assert.equal(retention.ballastBytes, ballastBytes);
+  });
+
+  it('leaves what cannot be evicted and goes on with the next', async () => {
+    await sealMany(8);
+    disk.before = (operation, path) => {
+      if (operation === 'rename' && path.includes(idOf(1)))
+        throw Object.assign(new Error('x'), { code: 'EPERM' });
+    };
+    const retention = await open({ minFreeBytes: 400_000, whenFull: 'drop-oldest' });
+    const state = await retention.tick(none);
+    assert.equal(state.full, false);
+    assert.deepEqual(await numbers(), [1, 5, 6, 7, 8]);
+  });
+
+  it('never rejects and never holds recording up when it cannot look at the disk', async () => {
+    const retention = await open({ minFreeBytes: 400_000 });
+    disk.before = (operation) => {
+      if (operation === 'statfs') throw Object.assign(new Error('x'), { code: 'EIO' });
+    };
+    retention.onDiskFull();
+    assert.equal((await retention.tick(none)).admits, true);
+  });
+
+  it('makes room on a disk without a byte for the tombstone', async () => {
+    await sealMany(8);
+    disk.others = await disk.free();
+    disk.before = (operation, path) => {
+      if (operation === 'open' && path.endsWith('.json.tmp') && full) enospc();
+      if (operation === 'rm' && path.endsWith('.mcap')) full = false;
+    };
+    let full = true;
+    const retention = await open({ minFreeBytes: 50_000, whenFull: 'drop-oldest' });
+    const state = await retention.tick(none);
+    assert.deepEqual([state.full, state.droppedSegments], [false, 1]);
+    assert.equal((await disk.tombstones()).length, 1);
+  });
+
+  it('finishes later what the disk let it only begin', async () => {
+    await sealMany(8);
+    disk.before = (operation, path) => {
+      if (operation === 'open' && path.includes('tombstones')) enospc();
+    };
+    const retention = await open({ minFreeBytes: 400_000, whenFull: 'drop-oldest' });
+    assert.equal((await retention.tick(none)).droppedSegments, 0);
+    assert.equal(retention.index.segments, 5);
+    disk.before = () => undefined;
+    assert.equal((await retention.tick(none)).droppedSegments, 3);
+    assert.equal((await disk.tombstones()).length, 3);
+    assert.deepEqual((await disk.sealed()).length, 10);
+  });
+
+  it('removes what interrupted seals left behind', async () => {
+    await fs.writeFile(join(disk.folder.sealed, `${idOf(1)}.r1.mcap.tmp`), 'x');
+    await open();
+    assert.deepEqual(await disk.sealed(), []);
+  });
+
+  it('keeps the newest receipts of evicted segments, and those of present ones', async () => {
+    const manifests = await sealMany(5);
+    for (const manifest of manifests) await disk.verify(manifest);
+    for (const { file } of manifests.slice(1, 4)) await fs.rm(join(disk.folder.sealed, file.name));
+    const here = new Set([manifests[0], manifests[4]].map((manifest) => nameOf(manifest as Manifest)));
+    const records = new RetentionRecords({ ...disk.ports(), folder: disk.folder }, (name) => here.has(name), {
+      receipts: 2,
+      tombstones: 10,
+    });
+    await records.prune();
+    const left = (await fs.readdir(disk.folder.receipts)).sort().map((name) => Number(name.slice(0, 12)));
+    assert.deepEqual(left, [1, 3, 4, 5]);
+  });
+
+  it('counts the oldest tombstones together when sync fetches none, each once, also over a crash', async () => {
+    await sealMany(8);
+    const retention = await open({ minFreeBytes: 1_000_000, minFreePercent: 90, whenFull: 'drop-oldest' });
+    await retention.tick(none);
+    assert.equal((await disk.tombstones()).length, 8);
+    const records = new RetentionRecords({ ...disk.ports(), folder: disk.folder }, () => false, {
+      receipts: 2,
+      tombstones: 3,
+    });
+    let removals = 0;
+    disk.before = (operation) => {
+      if (operation === 'rm' && ++removals > 2) throw new Error('crash');
+    };
+    await assert.rejects(records.prune(), /crash/);
+    disk.before = () => undefined;
+    for (let i = 0; i < 3; i++) await records.prune();
+    assert.deepEqual(
+      (await disk.tombstones()).map((name) => Number(name.slice(0, 12))),
+      [6, 7, 8],
+    );
+    const totals = JSON.parse(await fs.readFile(join(disk.folder.root, EVICTED_FILE), 'utf8'));
+    assert.deepEqual(totals.robots, { r1: { segments: 5, messages: 150, bytes: 500_000 } });
+  });
+});
