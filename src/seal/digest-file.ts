@@ -24,8 +24,9 @@ export class DigestFile {
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    if (this.staged + bytes.byteLength > STAGING_BYTES) await this.flush();
-    if (bytes.byteLength > STAGING_BYTES / 2) {
+    const isLarge = bytes.byteLength > STAGING_BYTES / 2;
+    if (isLarge || this.staged + bytes.byteLength > STAGING_BYTES) await this.flush();
+    if (isLarge) {
       await this.writeOut(bytes);
       return;
     }
