@@ -15,6 +15,8 @@ export class ChannelQueue {
   bytes = 0;
   /** Turns in the owner's line that belong to messages dropped since; reused or skipped. */
   staleTurns = 0;
+  /** Where the owner's choice of victims has filed this queue. */
+  level = 0;
   /** Payload bytes and messages this channel was ever handed, and lost to its policy. */
   received = 0;
   receivedBytes = 0;

@@ -78,6 +78,7 @@ export class IngestBuffer {
     queue.receivedBytes += size;
     if (queue.rule.policy !== 'block' && !this.makeRoom(queue, message, size)) return;
     queue.push(message);
+    this.victims.update(queue);
     this.bytes += size;
     this.messages++;
     if (queue.staleTurns > 0) queue.staleTurns--;
@@ -103,6 +104,7 @@ export class IngestBuffer {
 
   private removeOldest(queue: ChannelQueue): Message {
     const message = queue.shift();
+    this.victims.update(queue);
     this.bytes -= message.data.byteLength;
     this.messages--;
     return message;
@@ -135,12 +137,12 @@ export class IngestBuffer {
   }
 
   /**
-   * Takes one message from the fullest channel of the lowest class that is not above the newcomer's: the
-   * one that floods pays, not its neighbours. False: nobody can give way.
+   * Takes one message from the fullest channel (within a factor of two) of the lowest class that is not above
+   * the newcomer's: the one that floods pays, not its neighbours. False: nobody can give way.
    */
   private dropLowest(newcomer: ChannelQueue): boolean {
     for (const priority of dropOrder) {
-      const queue = this.victims.pick(priority, this.byKey.values(), newcomer);
+      const queue = this.victims.pick(priority, newcomer);
       if (queue) {
         this.dropOldest(queue, 'memory_limit');
         return true;

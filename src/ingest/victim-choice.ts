@@ -1,40 +1,55 @@
 import type { Priority } from '../core/message.js';
 import type { ChannelQueue } from './channel-queue.js';
 
-interface Victim {
-  queue: ChannelQueue;
-  bytesWhenChosen: number;
-}
+/** Powers of two of bytes a queue can hold: up to 2^52, and one level for queues of empty messages. */
+const LEVELS = 54;
 
 /**
- * Remembers the fullest queue of a class, so that a flood of drops does not search thousands of channels
- * for each: a choice holds until the queue has lost half of what it held.
+ * Finds the fullest queue of a class, within a factor of two, without searching thousands of channels for
+ * each message of a flood: queues are kept by the power of two of what they hold.
  */
 export class VictimChoice {
-  private readonly chosen = new Map<Priority, Victim>();
+  private readonly levels: Record<Priority, Set<ChannelQueue>[]> = {
+    high: emptyLevels(),
+    normal: emptyLevels(),
+    low: emptyLevels(),
+  };
+
+  /** To be called whenever a queue has become fuller or emptier. */
+  update(queue: ChannelQueue): void {
+    // A source that waits was promised that nothing of its own is dropped.
+    if (queue.rule.policy === 'block') return;
+    const level = levelOf(queue);
+    if (level === queue.level) return;
+    const levels = this.levels[queue.rule.priority];
+    if (queue.level > 0) levels[queue.level]?.delete(queue);
+    if (level > 0) levels[level]?.add(queue);
+    queue.level = level;
+  }
 
   /**
-   * The queue of this class that should lose its oldest message; undefined where all are empty. The
-   * newcomer itself is it, once it has more than the one chosen before: who floods is who comes most.
+   * The queue of this class that should lose its oldest message; undefined where all are empty. Among
+   * equals it is the newcomer's own: who floods is who comes most.
    */
-  pick(priority: Priority, queues: Iterable<ChannelQueue>, newcomer: ChannelQueue): ChannelQueue | undefined {
-    const current = this.chosen.get(priority);
-    const mayLose = newcomer.rule.priority === priority && newcomer.rule.policy !== 'block';
-    if (current && mayLose && newcomer.bytes > current.queue.bytes) {
-      this.chosen.set(priority, { queue: newcomer, bytesWhenChosen: newcomer.bytes });
-      return newcomer;
+  pick(priority: Priority, newcomer: ChannelQueue): ChannelQueue | undefined {
+    const levels = this.levels[priority];
+    for (let level = LEVELS - 1; level > 0; level--) {
+      const queues = levels[level] as Set<ChannelQueue>;
+      if (queues.size === 0) continue;
+      if (queues.has(newcomer)) return newcomer;
+      for (const queue of queues) return queue;
     }
-    if (current && current.queue.length > 0 && current.queue.bytes * 2 >= current.bytesWhenChosen) {
-      return current.queue;
-    }
-    let fullest: ChannelQueue | undefined;
-    for (const queue of queues) {
-      // A source that waits was promised that nothing of its own is dropped.
-      if (queue.rule.priority !== priority || queue.rule.policy === 'block' || queue.length === 0) continue;
-      if (!fullest || queue.bytes > fullest.bytes) fullest = queue;
-    }
-    if (fullest) this.chosen.set(priority, { queue: fullest, bytesWhenChosen: fullest.bytes });
-    else this.chosen.delete(priority);
-    return fullest;
+    return undefined;
   }
+}
+
+function emptyLevels(): Set<ChannelQueue>[] {
+  return Array.from({ length: LEVELS }, () => new Set<ChannelQueue>());
+}
+
+/** 0: empty; else 1 + floor(log2(bytes)). */
+function levelOf({ length, bytes }: ChannelQueue): number {
+  if (length === 0) return 0;
+  if (bytes < 2 ** 31) return 32 - Math.clz32(bytes | 1);
+  return Math.min(LEVELS - 1, 1 + Math.floor(Math.log2(bytes)));
 }

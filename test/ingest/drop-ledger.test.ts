@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { DropLedger } from '../../src/ingest/drop-ledger.js';
+import { makeChannel, makeMessage, seededRandom } from './ingest-support.js';
+
+describe('Drop ledger', () => {
+  it('counts a flood of drops in one gap per channel and reason', () => {
+    const drops = new DropLedger(seededRandom());
+    const [a, b] = [makeChannel('/a'), makeChannel('/b')];
+    const first = makeMessage(a, 10);
+    drops.drop(first, 'memory_limit', false);
+    for (let i = 0; i < 1000; i++) drops.drop(makeMessage(a, 10), 'memory_limit', false);
+    const last = makeMessage(a, 10);
+    drops.drop(last, 'memory_limit', false);
+    drops.drop(makeMessage(a, 10), 'disk_full', false);
+    drops.drop(makeMessage(b, 7), 'memory_limit', false);
+    assert.ok(drops.pending);
+    const gaps = drops.take();
+    assert.ok(!drops.pending);
+    assert.deepEqual(
+      gaps.map(({ topic, reason, count, bytes }) => [topic, reason, count, bytes]),
+      [
+        ['/a', 'memory_limit', 1002, 10_020],
+        ['/a', 'disk_full', 1, 10],
+        ['/b', 'memory_limit', 1, 7],
+      ],
+    );
+    assert.deepEqual([gaps[0]?.firstTime, gaps[0]?.lastTime], [first.receivedAt, last.receivedAt]);
+    assert.equal(new Set(gaps.map(({ id }) => id)).size, 3);
+    assert.deepEqual(drops.droppedByReason(), { memory_limit: 1003, disk_full: 1 });
+  });
+
+  it('does not mix drops of the oldest with drops that leave older ones waiting', () => {
+    const drops = new DropLedger(seededRandom());
+    const channel = makeChannel('/a');
+    drops.drop(makeMessage(channel, 1, 5), 'memory_limit', true);
+    drops.drop(makeMessage(channel, 1, 9), 'memory_limit', false);
+    assert.deepEqual(
+      drops.take().map(({ settledThrough, lastSourceSequence }) => [settledThrough, lastSourceSequence]),
+      [
+        [5, 5],
+        [undefined, 9],
+      ],
+    );
+  });
+
+  it('keeps the times of messages that arrive out of order', () => {
+    const drops = new DropLedger(seededRandom());
+    const channel = makeChannel('/a');
+    for (const receivedAt of [30n, 10n, 20n]) {
+      drops.drop({ ...makeMessage(channel, 1), receivedAt }, 'paused', false);
+    }
+    const [gap] = drops.take();
+    assert.deepEqual([gap?.firstTime, gap?.lastTime], [10n, 30n]);
+  });
+
+  it('keeps the id of a gap that has one, so that telling it twice counts once', () => {
+    const drops = new DropLedger(seededRandom());
+    drops.add({ id: 'known', reason: 'source_lost', robot: 'crab', count: 2 });
+    drops.add({ reason: 'source_lost', robot: 'crab', count: 2 });
+    const [known, made] = drops.take();
+    assert.equal(known?.id, 'known');
+    assert.match(made!.id, /^[0-9a-f]{32}$/);
+  });
+
+  it('stays bounded while nothing can be committed and a source reports gap after gap', () => {
+    const drops = new DropLedger(seededRandom());
+    for (let i = 0; i < 20_000; i++) {
+      drops.add({
+        reason: 'source_lost',
+        robot: 'crab',
+        topic: `/t${i % 10}`,
+        count: 2,
+        lastTime: BigInt(i),
+        settledThrough: i,
+      });
+    }
+    drops.add({ reason: 'source_lost', robot: 'crab', topic: '/t0' });
+    const gaps = drops.take();
+    assert.ok(gaps.length < 5000, `${gaps.length} gaps`);
+    const counted = gaps.filter(({ topic }) => topic === '/t1').reduce((sum, { count }) => sum + count!, 0);
+    assert.equal(counted, 4000);
+    assert.equal(
+      Math.max(...gaps.filter(({ topic }) => topic === '/t1').map((gap) => gap.settledThrough!)),
+      19_991,
+    );
+    assert.equal(gaps.filter(({ topic, count }) => topic === '/t0' && count === undefined).length, 1);
+    assert.ok(!gaps.some((gap) => 'bytes' in gap || 'firstTime' in gap));
+  });
+});

@@ -1,0 +1,245 @@
+import assert from 'node:assert/strict';
+import { Subject } from 'rxjs';
+import type { Message } from '../../src/core/message.js';
+import type { SourceGap } from '../../src/core/source.js';
+import type { Batch, BatchLimits } from '../../src/ingest/batch.js';
+import { groupCommit } from '../../src/ingest/group-commit.js';
+import { drain, makeBuffer, makeChannel, makeMessage } from './ingest-support.js';
+
+/** Timers under control: the operator's ages are real time nowhere. */
+class FakeTime {
+  now = 0;
+  private timers = new Map<number, { at: number; run: () => void }>();
+  private next = 1;
+  private readonly real = { setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout };
+
+  install(): void {
+    globalThis.setTimeout = ((run: () => void, ms: number) => {
+      this.timers.set(this.next, { at: this.now + ms, run });
+      return this.next++;
+    }) as unknown as typeof setTimeout;
+    globalThis.clearTimeout = ((id: number) => this.timers.delete(id)) as unknown as typeof clearTimeout;
+  }
+
+  restore(): void {
+    Object.assign(globalThis, this.real);
+  }
+
+  get pending(): number {
+    return this.timers.size;
+  }
+
+  async advance(ms: number): Promise<void> {
+    this.now += ms;
+    for (const [id, { at, run }] of [...this.timers]) {
+      if (at > this.now || !this.timers.delete(id)) continue;
+      run();
+    }
+    await settled();
+  }
+}
+
+const settled = async (): Promise<void> => {
+  for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+describe('Group commit', () => {
+  const time = new FakeTime();
+  const channel = makeChannel('/a');
+  let input: Subject<Message | SourceGap>;
+  let commits: { batch: Batch; done: () => void; fail: (error: unknown) => void }[];
+  let seen: string[];
+
+  beforeEach(() => {
+    time.now = 0;
+    time.install();
+  });
+  afterEach(() => time.restore());
+
+  function start(limits: Partial<BatchLimits> = {}, bufferSetup: Parameters<typeof makeBuffer>[0] = {}) {
+    input = new Subject();
+    commits = [];
+    seen = [];
+    const made = makeBuffer({ limits: { totalMaxBytes: 1e6 }, queueMaxBytes: 1e6, ...bufferSetup });
+    const subscription = input
+      .pipe(
+        groupCommit({
+          ...made,
+          limits: { maxBytes: 1000, maxCount: 10, maxAgeMs: 50, ...limits },
+          clock: {
+            now: () => BigInt(time.now) * 1_000_000n,
+            monotonic: () => BigInt(time.now) * 1_000_000n,
+            sleep: () => Promise.reject(new Error('not used')),
+          },
+          commit: (batch) => new Promise((done, fail) => commits.push({ batch, done, fail })),
+        }),
+      )
+      .subscribe({
+        next: (batch) => seen.push(`committed ${batch.messages.length}`),
+        error: (error: Error) => seen.push(`error ${error.message}`),
+        complete: () => seen.push('complete'),
+      });
+    return { ...made, subscription };
+  }
+
+  const push = (count: number, size = 10): void => {
+    for (let i = 0; i < count; i++) input.next(makeMessage(channel, size));
+  };
+  const sizes = (): number[] => commits.map(({ batch }) => batch.messages.length);
+
+  it('closes a batch on its count', async () => {
+    start();
+    push(9);
+    await settled();
+    assert.deepEqual(sizes(), []);
+    push(1);
+    await settled();
+    assert.deepEqual(sizes(), [10]);
+  });
+
+  it('closes a batch on its bytes', async () => {
+    start();
+    push(1, 999);
+    assert.deepEqual(sizes(), []);
+    push(1, 1);
+    assert.deepEqual(sizes(), [2]);
+    assert.equal(commits[0]?.batch.bytes, 1000);
+  });
+
+  it('closes a batch on the age of its first message', async () => {
+    start();
+    push(1);
+    await time.advance(30);
+    push(1);
+    await time.advance(19);
+    assert.deepEqual(sizes(), []);
+    await time.advance(1);
+    assert.deepEqual(sizes(), [2]);
+    assert.equal(commits[0]?.batch.oldestAt, 0n);
+  });
+
+  it('fills the next batch while a commit is in flight, and starts it at once when due', async () => {
+    start();
+    push(10);
+    push(25);
+    await settled();
+    assert.deepEqual(sizes(), [10], 'one commit at a time');
+    commits[0]!.done();
+    await settled();
+    assert.deepEqual(sizes(), [10, 10]);
+    commits[1]!.done();
+    await settled();
+    assert.deepEqual(sizes(), [10, 10, 10]);
+    commits[2]!.done();
+    await settled();
+    assert.deepEqual(sizes(), [10, 10, 10], 'five left are not due yet');
+    await time.advance(50);
+    assert.deepEqual(sizes(), [10, 10, 10, 5]);
+  });
+
+  it('lets what waited out its age during a commit go next', async () => {
+    start();
+    push(10);
+    push(1);
+    await time.advance(200);
+    assert.deepEqual(sizes(), [10]);
+    commits[0]!.done();
+    await settled();
+    assert.deepEqual(sizes(), [10, 1]);
+  });
+
+  it('never claims messages left behind to be younger than they are', async () => {
+    start();
+    await time.advance(7);
+    push(12);
+    assert.equal(commits[0]?.batch.oldestAt, 7_000_000n);
+    await time.advance(20);
+    commits[0]!.done();
+    await settled();
+    await time.advance(30);
+    assert.equal(commits[1]?.batch.oldestAt, 7_000_000n);
+    assert.deepEqual(sizes(), [10, 2]);
+  });
+
+  it('completes only after the last commit', async () => {
+    start();
+    push(13);
+    input.complete();
+    await settled();
+    assert.deepEqual(seen, []);
+    commits[0]!.done();
+    await settled();
+    assert.deepEqual(seen, ['committed 10']);
+    assert.deepEqual(sizes(), [10, 3]);
+    commits[1]!.done();
+    await settled();
+    assert.deepEqual(seen, ['committed 10', 'committed 3', 'complete']);
+    assert.equal(time.pending, 0);
+  });
+
+  it('completes at once where nothing ever came', async () => {
+    start();
+    input.complete();
+    await settled();
+    assert.deepEqual(seen, ['complete']);
+  });
+
+  it('commits what it has before it passes an error of the input on', async () => {
+    start();
+    push(3);
+    input.error(new Error('source broke'));
+    await settled();
+    assert.deepEqual(sizes(), [3]);
+    assert.deepEqual(seen, []);
+    commits[0]!.done();
+    await settled();
+    assert.deepEqual(seen, ['committed 3', 'error source broke']);
+  });
+
+  it('ends with the error of a commit', async () => {
+    start();
+    push(10);
+    commits[0]!.fail(new Error('disk gone'));
+    await settled();
+    assert.deepEqual(seen, ['error disk gone']);
+    push(10);
+    await settled();
+    assert.equal(commits.length, 1);
+  });
+
+  it('commits gaps without messages', async () => {
+    start();
+    input.next({ kind: 'gap', gap: { reason: 'source_lost', robot: 'crab', count: 4 } });
+    await time.advance(50);
+    assert.deepEqual(commits[0]?.batch.messages, []);
+    assert.equal(commits[0]?.batch.gaps[0]?.count, 4);
+    commits[0]!.done();
+    input.complete();
+    await settled();
+    assert.deepEqual(seen, ['committed 0', 'complete']);
+  });
+
+  it('takes the drops along with the next commit', async () => {
+    const { drops } = start({}, { queueMaxBytes: 25 });
+    push(5);
+    await time.advance(50);
+    assert.equal(commits[0]?.batch.messages.length, 2);
+    assert.deepEqual(
+      commits[0]?.batch.gaps.map(({ reason, count }) => [reason, count]),
+      [['queue_full_drop_oldest', 3]],
+    );
+    assert.ok(!drops.pending);
+  });
+
+  it('stops when nobody listens any more, and leaves no timer', async () => {
+    const { subscription, buffer } = start();
+    push(15);
+    subscription.unsubscribe();
+    commits[0]!.done();
+    await settled();
+    assert.equal(commits.length, 1);
+    assert.equal(time.pending, 0);
+    assert.equal(input.observed, false);
+    assert.equal(drain(buffer).length, 5);
+  });
+});
