@@ -55,5 +55,4 @@ describe('an S3 store', () => {
       conditionalComplete: 'refused',
     }),
   );
-  storeContract('S3 with composite checksums', contract, harnessOn({ checksums: 'composite' }));
 });

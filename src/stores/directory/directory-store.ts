@@ -240,7 +240,7 @@ export class DirectoryStore implements Store {
   async #translate(error: unknown, action: string, signal?: AbortSignal): Promise<unknown> {
     if (signal?.aborted && error === signal.reason) return error;
     // What was there a moment ago is gone: rather the disk than the file.
-    if (hasCode(error, 'ENOENT')) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) {
       const better = await this.#folder.requirePresent().catch((absence: unknown) => absence);
       if (better !== undefined) return directoryError(better, action, this.#folder.root);
     }

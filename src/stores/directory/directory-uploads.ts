@@ -172,7 +172,7 @@ export class DirectoryUploads {
     try {
       return await this.#folder.fs.readdir(this.#folder.at(...segments));
     } catch (error) {
-      if (!hasCode(error, 'ENOENT')) throw error;
+      if (!hasCode(error, 'ENOENT', 'ENOTDIR')) throw error;
       await this.#folder.requirePresent();
       return [];
     }

@@ -31,7 +31,11 @@ export interface S3Options {
   readonly conditional: boolean;
   /** Milliseconds until a connection must stand. Default 10,000, limits 100 to 300,000. */
   readonly connectTimeoutMs: number;
-  /** Milliseconds without one byte moving until a call fails. Default 30,000, limits 100 to 3,600,000. */
+  /**
+   * Milliseconds without one byte moving until a call fails. Bytes count as moved once the kernel took
+   * them, so it must be longer than its send buffer (up to 4 MB) takes to drain over the slowest link.
+   * Default 60,000, limits 100 to 3,600,000.
+   */
   readonly timeoutMs: number;
   /** Connections at most; calls beyond it wait for one. Default 16, limits 1 to 256. */
   readonly maxSockets: number;
@@ -118,7 +122,7 @@ export function parseS3Options(
     checksum,
     conditional: flag('conditional', true),
     connectTimeoutMs: count('connect_timeout_ms', 10_000, 100, 300_000),
-    timeoutMs: count('timeout_ms', 30_000, 100, 3_600_000),
+    timeoutMs: count('timeout_ms', 60_000, 100, 3_600_000),
     maxSockets: count('max_sockets', 16, 1, 256),
     ...(caFile === undefined ? {} : { caFile }),
   };

@@ -65,6 +65,7 @@ export class FaultyS3 {
   readonly #sockets = new Set<Socket>();
   #offline: 'no' | 'reset' | 'hang' = 'no';
   #freeAt = 0;
+  #port = 0;
 
   constructor(options: FaultyS3Options) {
     this.faults = new FaultScript(options.seed);
@@ -97,10 +98,12 @@ export class FaultyS3 {
       this.#server.once('error', reject);
       this.#server.listen(port, '127.0.0.1', resolve);
     });
+    this.#port = (this.#server.address() as AddressInfo).port;
   }
 
+  /** Stays what it was after {@link stop}. */
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#port;
   }
 
   get endpoint(): string {
