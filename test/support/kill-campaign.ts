@@ -69,6 +69,7 @@ class Campaign {
   private recorder: ChildProcess | undefined;
   private sync: ChildProcess | undefined;
   private recorderOutput = Promise.resolve();
+  private recorderReady = false;
   private errors = '';
 
   constructor(private readonly folder: string) {}
@@ -114,6 +115,7 @@ class Campaign {
     const script = fileURLToPath(new URL(`./ack-recorder${extname(import.meta.url)}`, import.meta.url));
     const args = [this.data, String(CHANNELS), String(this.highest + 1), String(RATE_PER_S)];
     const child = this.spawn(script, args);
+    this.recorderReady = false;
     let rest = '';
     child.stdout?.on('data', (data: Buffer) => {
       const lines = (rest + data.toString('utf8')).split('\n');
@@ -127,6 +129,7 @@ class Campaign {
 
   private heard(line: string): void {
     const [word, channel, ...numbers] = line.split(' ');
+    if (word === 'ready') this.recorderReady = true;
     if (word !== 'ack') return;
     for (const number of numbers) {
       this.acknowledged.add(`${channel}:${number}`);
@@ -174,6 +177,7 @@ class Campaign {
   /** One last life for each, ended as it should be. */
   private async finish(): Promise<void> {
     const recorder = (this.recorder ??= this.startRecorder());
+    while (!this.recorderReady && recorder.exitCode === null) await systemClock.sleep(20);
     await systemClock.sleep(1_500);
     recorder.kill('SIGTERM');
     await this.ended(recorder, 'recorder');
