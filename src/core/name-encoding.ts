@@ -20,7 +20,7 @@ export function encodeName(name: string): string {
 
 function percentEncode(name: string): string {
   let encoded = '';
-  for (const byte of Buffer.from(escapeLoneSurrogates(name), 'utf8')) {
+  for (const byte of toBytes(name)) {
     const char = String.fromCharCode(byte);
     const plain = /[A-Za-z0-9_-]/.test(char) || (char === '.' && encoded !== '');
     encoded += plain ? char : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
@@ -28,7 +28,14 @@ function percentEncode(name: string): string {
   return encoded;
 }
 
-// UTF-8 folds every lone surrogate into U+FFFD, which would not be injective.
-function escapeLoneSurrogates(name: string): string {
-  return name.replace(/\p{Surrogate}/gu, (unit) => `\u{10FFFF}${unit.charCodeAt(0).toString(16)}`);
+// UTF-8, but a lone surrogate gets the three bytes UTF-8 would give it if it allowed it (WTF-8): Buffer folds
+// every one of them into U+FFFD, and two names would become one.
+function toBytes(name: string): Buffer {
+  if (!/\p{Surrogate}/u.test(name)) return Buffer.from(name, 'utf8');
+  const pieces = [...name].map((char) => {
+    const unit = char.charCodeAt(0);
+    if (char.length > 1 || unit < 0xd800 || unit > 0xdfff) return Buffer.from(char, 'utf8');
+    return Buffer.of(0xe0 | (unit >> 12), 0x80 | ((unit >> 6) & 0x3f), 0x80 | (unit & 0x3f));
+  });
+  return Buffer.concat(pieces);
 }
