@@ -64,7 +64,7 @@ describe('a damaged MCAP', function () {
     it(`${name}: reading in log-time order keeps to the same`, async () => {
       const good = await testMcap(options);
       const known = new Set((await scanned(good)).keys);
-      for (let at = 0; at < good.byteLength; at += 2 * step) {
+      for (let at = 0; at < good.byteLength; at += 5 * step) {
         const bad = Uint8Array.from(good);
         bad[at]! ^= 0xff;
         const reader = await openOrSalvage(bytesReadable(bad), 'test.mcap');
@@ -82,7 +82,7 @@ describe('a damaged MCAP', function () {
       const good = await testMcap(options);
       const { keys: all, report: whole } = await scanned(good);
       let before = 0;
-      for (let size = 8; size < good.byteLength; size += step) {
+      for (let size = 8; size < good.byteLength; size += 2 * step) {
         const where = `cut at ${size}`;
         const { keys, report } = await scanned(good.subarray(0, size));
         assertAccounted(report, size, where);
