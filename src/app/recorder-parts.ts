@@ -5,6 +5,7 @@ import type { Source } from '../core/source.js';
 import type { ChannelRule } from '../ingest/channel-queue.js';
 import { DropLedger } from '../ingest/drop-ledger.js';
 import { IngestBuffer } from '../ingest/ingest-buffer.js';
+import { Retention } from '../seal/retention.js';
 import { SealWorker } from '../seal/seal-in-worker.js';
 import { Sealer } from '../seal/sealer.js';
 import type { RecoveredWal } from '../wal/recover.js';
@@ -15,7 +16,6 @@ import type { RecorderOptions } from './parameters/recorder-options.js';
 import { BufferFlow } from './recorder-flow.js';
 import { RecorderMeters } from './recorder-meters.js';
 import { RecordedSource, robotRule, topicFilter } from './recorder-source.js';
-import { Storage } from './recorder-storage.js';
 import type { SystemPorts } from './system/ports.js';
 import { version } from './system/version.js';
 
@@ -45,7 +45,7 @@ export interface RecorderParts extends Ground {
   readonly wal: Wal;
   readonly sealer: Sealer;
   readonly worker: SealWorker;
-  readonly storage: Storage;
+  readonly retention: Retention;
   readonly sources: readonly RecordedSource[];
   readonly meters: RecorderMeters;
   readonly clockWatch: ClockWatch;
@@ -67,7 +67,11 @@ export async function assembleRecorder(ground: Ground): Promise<RecorderParts> {
     drops,
   );
   const worker = new SealWorker();
-  const storage = await Storage.open(folder, options, ports);
+  const retention = await Retention.open(
+    folder,
+    { ...options.retention, ballastBytes: options.ballastBytes, segmentMaxBytes: options.segment.maxBytes },
+    ports,
+  );
   const sealer = new Sealer(
     folder,
     {
@@ -82,7 +86,7 @@ export async function assembleRecorder(ground: Ground): Promise<RecorderParts> {
       logger,
       identity,
       seal: (request) => worker.seal(request),
-      onSealed: (manifests) => storage.sealed(manifests),
+      onSealed: (manifests) => retention.add(manifests),
     },
   );
   const wal = new Wal(
@@ -109,7 +113,10 @@ export async function assembleRecorder(ground: Ground): Promise<RecorderParts> {
         buffer.stalledBy = reason;
         if (reason === undefined) logger.info('commits work again');
         else logger.error('a commit failed, a new segment is tried', { reason, detail });
-        if (reason === 'disk_full') storage.onDiskFull();
+        if (reason === 'disk_full') {
+          retention.onDiskFull();
+          void retention.tick(sealer.unfinished());
+        }
       },
     },
   );
@@ -164,7 +171,7 @@ export async function assembleRecorder(ground: Ground): Promise<RecorderParts> {
     wal,
     sealer,
     worker,
-    storage,
+    retention,
     sources,
     meters: new RecorderMeters(buffer),
     clockWatch: new ClockWatch(clock),

@@ -14,7 +14,8 @@ export interface StatusInput extends RecorderParts {
 
 /** The recorder's state as plain JSON. */
 export function buildRecorderStatus(input: StatusInput): RecorderStatus {
-  const { wal, buffer, drops, meters, sealer, storage, options, stalledReason } = input;
+  const { wal, buffer, drops, meters, sealer, retention, options, stalledReason } = input;
+  const disk = retention.state;
   const open = wal.open;
   return {
     role: 'recorder',
@@ -53,14 +54,14 @@ export function buildRecorderStatus(input: StatusInput): RecorderStatus {
       waiting: sealer.waiting,
     },
     sealed: {
-      segments: storage.segments,
-      bytes: storage.bytes,
+      segments: retention.index.segments,
+      bytes: retention.index.bytes,
       ...(sealer.lastSealedAt === undefined ? {} : { lastSealedAt: String(sealer.lastSealedAt) }),
     },
     disk: {
-      freeBytes: storage.freeBytes,
-      totalBytes: storage.totalBytes,
-      evictedSegments: storage.evictedSegments,
+      freeBytes: disk.freeBytes,
+      totalBytes: disk.totalBytes,
+      evictedSegments: disk.evictedSegments,
     },
     robots: meters.robots(),
   };

@@ -1,11 +1,12 @@
 import type { Subscription } from 'rxjs';
-import { dataFolder } from '../core/data-folder.js';
+import { dataFolder, type DataFolder } from '../core/data-folder.js';
 import { makeDirectoryDurably } from '../core/durable-files.js';
-import { HoldfastError, describeError } from '../core/errors.js';
+import { HoldfastError, describeError, isHoldfastError } from '../core/errors.js';
 import type { RecorderStatus } from '../core/status.js';
 import type { Batch } from '../ingest/batch.js';
+import { releaseBallast } from '../seal/ballast.js';
 import { recoverWal } from '../wal/recover.js';
-import { acquireRoleLock } from '../wal/role-lock.js';
+import { acquireRoleLock, type RoleLock } from '../wal/role-lock.js';
 import type { RecorderOptions } from './parameters/recorder-options.js';
 import { recordingPipeline } from './pipeline.js';
 import { assembleRecorder, type RecorderInput, type RecorderParts } from './recorder-parts.js';
@@ -71,7 +72,7 @@ export class Recorder implements AsyncDisposable {
     } catch (cause) {
       throw new HoldfastError('DATA_FOLDER_UNUSABLE', `cannot use ${options.data} as data folder`, { cause });
     }
-    const lock = await acquireRoleLock(ports.fs, folder, 'recorder');
+    const lock = await takeRole(folder, ports);
     try {
       const identity = await readIdentity(folder.root, ports);
       const recovered = await recoverWal(ports.fs, folder, ports.logger);
@@ -159,9 +160,10 @@ export class Recorder implements AsyncDisposable {
 
   /** Resolves when all sources have completed and the last batch is committed. */
   private record(): Promise<void> {
-    const { sources, buffer, drops, options, ports, wal, flow, meters } = this.parts;
+    const { sources, buffer, drops, options, ports, wal, flow, meters, retention } = this.parts;
     const commit = async (batch: Batch): Promise<void> => {
       this.inFlight = batch;
+      if (!retention.state.admits) await this.waitForRoom();
       await wal.commit(batch, this.giveUp.signal);
       this.inFlight = undefined;
     };
@@ -185,8 +187,18 @@ export class Recorder implements AsyncDisposable {
     });
   }
 
+  /** Space is short and nothing may go: commits wait, and what the queues cannot hold is a gap that says why. */
+  private async waitForRoom(): Promise<void> {
+    const { retention, buffer } = this.parts;
+    buffer.stalledBy = 'disk_full';
+    this.parts.stalledReason = `disk_full: ${retention.state.detail}`;
+    await retention.room(this.stop.signal);
+    buffer.stalledBy = undefined;
+    this.parts.stalledReason = undefined;
+  }
+
   private async tick(): Promise<void> {
-    const { wal, ports, meters, clockWatch, storage, sealer } = this.parts;
+    const { wal, ports, meters, clockWatch, retention, sealer } = this.parts;
     try {
       meters.tick(ports.clock.monotonic());
       const step = clockWatch.check();
@@ -195,7 +207,7 @@ export class Recorder implements AsyncDisposable {
         ports.logger.warn('the wall clock jumped', { stepNs: step.stepNs });
       }
       if (this.state !== 'draining') await wal.rollIfOld();
-      await storage.tick(sealer.unfinished());
+      await retention.tick(sealer.unfinished());
     } catch (error) {
       ports.logger.warn('periodic work failed, it is tried again', { error });
     }
@@ -222,19 +234,30 @@ export class Recorder implements AsyncDisposable {
   }
 
   private async release(): Promise<void> {
-    const { sealer, worker, storage, lock, ports } = this.parts;
+    const { sealer, worker, retention, lock, ports } = this.parts;
     this.state = 'stopped';
     clearInterval(this.ticker);
     this.subscription?.unsubscribe();
     for (const close of [
       () => sealer.close(),
       () => worker[Symbol.asyncDispose](),
-      () => storage.close(),
+      () => retention.close(),
       () => lock.close(),
     ]) {
       await close().catch((error: unknown) => {
         ports.logger.warn('closing a part failed', { error: describeError(error) });
       });
     }
+  }
+}
+
+/** Takes the recorder's role; on a disk too full even for that, the ballast is given up first. */
+async function takeRole(folder: DataFolder, ports: SystemPorts): Promise<RoleLock> {
+  try {
+    return await acquireRoleLock(ports.fs, folder, 'recorder');
+  } catch (error) {
+    if (isHoldfastError(error, 'DATA_FOLDER_BUSY') || !(await releaseBallast(ports.fs, folder))) throw error;
+    ports.logger.warn('the disk is full: the ballast was given up to start', { error: describeError(error) });
+    return acquireRoleLock(ports.fs, folder, 'recorder');
   }
 }
