@@ -15,7 +15,7 @@ export interface SuperviseOptions {
   readonly sync: (drain: boolean) => readonly string[];
   /** End only when everything sealed is verified in the store. */
   readonly drain: boolean;
-  /** First abort: end both, the recorder first. */
+  /** Ends both, the recorder first; while sync drains, it ends the draining. */
   readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -42,9 +42,14 @@ export async function supervise(options: SuperviseOptions): Promise<SuperviseRes
   const recorder = new SupervisedChild({ ...shared, name: 'recorder', command: options.recorder });
   const sync = new SupervisedChild({ ...shared, name: 'sync', command: () => options.sync(drain) });
 
-  const stopRecorder = (): void => recorder.stop('SIGTERM');
-  if (signal.aborted) stopRecorder();
-  else signal.addEventListener('abort', stopRecorder, { once: true });
+  let isDraining = false;
+  const onSignal = (): void => {
+    recorder.stop('SIGTERM');
+    // Whoever interrupts a drain has waited long enough: what is left is uploaded next time.
+    if (isDraining) sync.stop('SIGTERM');
+  };
+  if (signal.aborted) onSignal();
+  else signal.addEventListener('abort', onSignal, { once: true });
   try {
     const first = await Promise.race([
       recorder.ended,
@@ -52,15 +57,16 @@ export async function supervise(options: SuperviseOptions): Promise<SuperviseRes
     ]);
     const recorderEnd = first.exitCode === 0 ? await recorder.ended : undefined;
     if (recorderEnd?.exitCode === 0 && options.drain) {
+      isDraining = true;
       drain = true;
       await askToDrain(options, sync);
     } else {
-      stopRecorder();
+      recorder.stop('SIGTERM');
       sync.stop('SIGTERM');
     }
     return { recorder: recorderEnd ?? (await recorder.ended), sync: await sync.ended };
   } finally {
-    signal.removeEventListener('abort', stopRecorder);
+    signal.removeEventListener('abort', onSignal);
   }
 }
 
