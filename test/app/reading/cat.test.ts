@@ -16,7 +16,7 @@ import type { DataFolder } from '../../../src/core/data-folder.js';
 import type { McapChannel } from '../../../src/core/mcap/definitions.js';
 import { bytesReadable } from '../../../src/core/mcap/readable.js';
 import { recording } from '../../support/recordings.js';
-import { testMcap } from '../../support/test-mcap.js';
+import { cdrString, testMcap } from '../../support/test-mcap.js';
 import { CHAT_MESSAGES, sealedFolder, segmentIdOf } from './sealed-fixture.js';
 import { listSegments, type Problem, type Segment } from '../../../src/app/reading/segments.js';
 
@@ -63,7 +63,8 @@ const value = fc.record({
   unsigned: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
   small: fc.float(),
   wide: fc.double(),
-  text: fc.string({ unit: 'grapheme' }).filter((text) => !text.includes('\0')),
+  // ASCII: the writer used here counts characters where CDR counts bytes.
+  text: fc.string({ unit: 'grapheme-ascii' }),
   blob: fc.uint8Array({ maxLength: 20 }),
   four: fc.uint8Array({ minLength: 4, maxLength: 4 }),
   shorts: fc.array(fc.integer({ min: -32768, max: 32767 }), { maxLength: 15 }),
@@ -104,10 +105,20 @@ describe('decoding', () => {
           bigs: message.bigs.map(String),
           inner: expectedInner(message.inner),
           inners: message.inners.map(expectedInner),
+          stamp: { ...message.stamp },
         });
       }),
       { numRuns: 150 },
     );
+  });
+
+  it('gives text beyond ASCII', () => {
+    const decoded = new MessageDecoder().decode(
+      channelOf('cdr', 'ros2msg', 'string data'),
+      cdrString('grüße €'),
+    );
+    assert.ok(decoded.ok);
+    assert.deepEqual(decoded.value, { data: 'grüße €' });
   });
 
   it('survives any change of the payload, and allocates no more than the payload could hold', () => {
@@ -166,10 +177,9 @@ describe('decoding', () => {
     assert.match(reasonOf(channelOf('json', '', ''), Buffer.from('{')), /JSON/);
     assert.match(reasonOf(channelOf('cdr', 'ros2msg', 'wstring x')), /wstring/);
     assert.match(reasonOf(channel, Uint8Array.of(0, 2, 0, 0)), /encapsulation 0x0002/);
-    assert.match(
-      reasonOf(channelOf('cdr', 'ros2msg', `B b\n${'='.repeat(80)}\nMSG: t/B\nB b`)),
-      /nested deeper/,
-    );
+    const itself = { name: 'b', type: 'B', isComplex: true };
+    const endless = new CdrBounds([{ definitions: [itself] }, { name: 'B', definitions: [itself] }]);
+    assert.throws(() => endless.check(Uint8Array.of(0, 1, 0, 0)), /nested deeper/);
   });
 
   it('walks exactly what was written', () => {
