@@ -21,6 +21,7 @@ interface NewReceipt {
 export class Receipts {
   readonly #ports: ReceiptPorts;
   readonly #unwritten = new Map<string, NewReceipt>();
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(ports: ReceiptPorts) {
     this.#ports = ports;
@@ -59,7 +60,16 @@ export class Receipts {
     }
   }
 
-  async #writeOne(name: string, { segment, robot, receipt }: NewReceipt): Promise<boolean> {
+  // One at a time: two writers of one file would share its temporary name.
+  #writeOne(name: string, receipt: NewReceipt): Promise<boolean> {
+    const turn = this.#turn.then(() =>
+      this.#unwritten.get(name) === receipt ? this.#writeNow(name, receipt) : true,
+    );
+    this.#turn = turn;
+    return turn;
+  }
+
+  async #writeNow(name: string, { segment, robot, receipt }: NewReceipt): Promise<boolean> {
     const { fs, folder } = this.#ports;
     try {
       const others = (await this.#readAll(name))?.stores.filter((other) => other.storeId !== receipt.storeId);

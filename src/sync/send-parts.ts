@@ -80,9 +80,10 @@ export async function sendParts(
           hooks.onPresent(data.length);
           continue;
         }
-        if (partNumber <= todo.begun) hooks.onResend(data.length);
         const freeSlot = await slots.take(1, signal);
+        if (failure) break;
         kept = true;
+        if (partNumber <= todo.begun) hooks.onResend(data.length);
         const turn = send(partNumber, data).finally(() => {
           sending.delete(turn);
           freeSlot();

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import type { Clock } from '../../src/core/clock.js';
+import { BandwidthLimit } from '../../src/sync/bandwidth-limit.js';
+
+/** Time passes only by sleeping. */
+function sleepingClock(): Clock & { elapsedMs: () => number } {
+  let now = 0n;
+  return {
+    now: () => now,
+    monotonic: () => now,
+    sleep: async (ms) => {
+      now += BigInt(Math.ceil(ms * 1e6));
+    },
+    elapsedMs: () => Number(now) / 1e6,
+  };
+}
+
+const never = new AbortController().signal;
+
+describe('bandwidth limit', () => {
+  it('keeps the average whatever the sizes, and wastes at most what one call may owe', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 1, max: 3_000_000 }), { minLength: 1, maxLength: 40 }),
+        fc.integer({ min: 1000, max: 10_000_000 }),
+        async (sizes, bytesPerS) => {
+          const clock = sleepingClock();
+          const limit = new BandwidthLimit(clock, bytesPerS);
+          for (const bytes of sizes) await limit.take(bytes, never);
+          const total = sizes.reduce((sum, bytes) => sum + bytes, 0);
+          const seconds = clock.elapsedMs() / 1000 + 0.25;
+          const owed = sizes.at(-1) ?? 0;
+          assert.ok(total - owed <= seconds * bytesPerS * 1.001 + 1, 'never faster');
+          assert.ok(seconds <= total / bytesPerS + 0.25 + sizes.length * 0.002, 'never much slower');
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it('does not wait without a limit', async () => {
+    const clock = sleepingClock();
+    await new BandwidthLimit(clock, 0).take(1e12, never);
+    assert.equal(clock.elapsedMs(), 0);
+  });
+
+  it('stops waiting when told to', async () => {
+    const stop = new AbortController();
+    const limit = new BandwidthLimit(sleepingClock(), 10);
+    await limit.take(1000, stop.signal);
+    stop.abort(new Error('enough'));
+    await assert.rejects(limit.take(1, stop.signal), /enough/);
+  });
+});

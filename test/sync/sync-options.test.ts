@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { isHoldfastError } from '../../src/core/errors.js';
+import { parseSyncOptions, syncDefaults, syncOptionTable } from '../../src/sync/sync-options.js';
+
+describe('sync options', () => {
+  it('have defaults their own rules allow', () => {
+    assert.deepEqual(parseSyncOptions(syncDefaults), syncDefaults);
+    assert.deepEqual(Object.keys(syncDefaults).sort(), Object.keys(syncOptionTable).sort());
+  });
+
+  it('are refused all together, each with its value and what is allowed', () => {
+    const wrong = { partBytes: 1.5, order: 'random', backoffJitter: 2, nonsense: 1 } as object;
+    assert.throws(
+      () => parseSyncOptions(wrong),
+      (error) => {
+        assert.ok(isHoldfastError(error, 'CONFIG_INVALID'));
+        for (const words of [
+          'partBytes: 1.5',
+          '"random"',
+          '"oldest-first"',
+          'backoffJitter: 2',
+          'nonsense',
+        ]) {
+          assert.ok(error.message.includes(words), words);
+        }
+        return true;
+      },
+    );
+  });
+});
