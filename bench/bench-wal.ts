@@ -44,7 +44,7 @@ export async function benchWal({ rounds, folder, scale, say }: BenchContext): Pr
     }
     const middle = Object.fromEntries(names.map((name) => [name, medianCase(runs[name] as WalCase[])]));
     results[String(size)] = middle as Record<string, WalCase>;
-    table(size, middle as Record<string, WalCase>).forEach(say);
+    table(size, middle as Record<string, WalCase>).forEach((line) => say(line));
     const own = middle['holdfast'] as WalCase;
     const ratio = own.mbPerS / (middle['append'] as WalCase).mbPerS;
     if (target !== undefined && ratio < target)
