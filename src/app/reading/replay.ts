@@ -36,8 +36,9 @@ export interface ReplayReport {
   readonly topics: number;
   readonly bytes: number;
   readonly gaps: number;
-  readonly firstLogTime?: bigint;
-  readonly lastLogTime?: bigint;
+  /** Decimal nanoseconds since the Unix epoch; absent where there are no messages. */
+  readonly firstLogTime?: string;
+  readonly lastLogTime?: string;
   readonly problems: readonly Problem[];
 }
 
@@ -69,8 +70,15 @@ export async function replay(segments: readonly Segment[], options: ReplayOption
     await refuseExisting(fs, output);
     await fs.rename(temporary, output);
     await syncDirectory(fs, dirname(output));
-    const { topics, ...rest } = content;
-    return { output, ...rest, topics: topics.length, problems };
+    const { topics, firstLogTime, lastLogTime, ...counts } = content;
+    return {
+      output,
+      ...counts,
+      topics: topics.length,
+      ...(firstLogTime === undefined ? {} : { firstLogTime: String(firstLogTime) }),
+      ...(lastLogTime === undefined ? {} : { lastLogTime: String(lastLogTime) }),
+      problems,
+    };
   } catch (cause) {
     await fs.rm(temporary, { recursive: true, force: true }).catch(() => undefined);
     throw asOutputError(cause, output);

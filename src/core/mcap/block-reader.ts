@@ -85,6 +85,8 @@ export async function* readBlocks(
       return undefined;
     }
   };
+  // Messages mostly come from one block for a while: it is not asked for again each time.
+  let held: { readonly cursor: Cursor; readonly block: Block } | undefined;
   try {
     for (let cursor = heap.peek(); cursor !== undefined; cursor = heap.peek()) {
       options.signal?.throwIfAborted();
@@ -97,14 +99,15 @@ export async function* readBlocks(
         }
         if (block !== undefined) cursor.order = orderOf(block, selected);
       } else {
-        const block = cache.get(cursor.ref) ?? (await load(cursor.ref));
-        yield messageAt(block, cursor.order[cursor.position++]!);
+        if (held?.cursor !== cursor) held = { cursor, block: await load(cursor.ref) };
+        yield messageAt(held.block, cursor.order[cursor.position++]!);
       }
       if (cursor.position >= cursor.order.length) {
         heap.pop();
         cache.delete(cursor.ref);
       } else {
-        cursor.time = logTimeAt(await load(cursor.ref), cursor.order[cursor.position]!);
+        if (held?.cursor !== cursor) held = { cursor, block: await load(cursor.ref) };
+        cursor.time = logTimeAt(held.block, cursor.order[cursor.position]!);
         heap.settleTop();
       }
     }
