@@ -25,7 +25,7 @@ const SUFFIX_MAX = 8;
 export class Tombstones {
   readonly #ports: TombstonePorts;
   readonly #refused = new Map<string, { readonly code: string; readonly message: string }>();
-  #waiting = 0;
+  #waiting = new Set<string>();
 
   constructor(ports: TombstonePorts) {
     this.#ports = ports;
@@ -33,7 +33,7 @@ export class Tombstones {
 
   /** Tombstones seen in the last round that the store does not know yet and may still be told. */
   get waiting(): number {
-    return this.#waiting;
+    return this.#waiting.size;
   }
 
   /** Tombstones that can never be told, with the reason. */
@@ -43,19 +43,19 @@ export class Tombstones {
 
   /** Looks what is there, without telling anybody. */
   async count(): Promise<number> {
-    this.#waiting = (await this.#names()).length;
-    return this.#waiting;
+    this.#waiting = new Set(await this.#names());
+    return this.#waiting.size;
   }
 
   /** One round over all. Rejects only with the signal's reason; the rest waits for the next round. */
   async deliver(signal: AbortSignal): Promise<void> {
     const names = await this.#names();
-    this.#waiting = names.length;
+    this.#waiting = new Set(names);
     for (const name of names) {
       if (this.#ports.isUploading(name)) continue;
       try {
         await this.#deliverOne(name, signal);
-        this.#waiting--;
+        this.#waiting.delete(name);
       } catch (error) {
         if (signal.aborted) throw signal.reason;
         if (error instanceof StoreTrouble) return;
@@ -70,7 +70,7 @@ export class Tombstones {
     const forGood = isHoldfastError(error, 'MANIFEST_INVALID') || isHoldfastError(error, 'STORE_REJECTED');
     if (!forGood) return;
     this.#refused.set(name, { code: error.code, message });
-    this.#waiting--;
+    this.#waiting.delete(name);
   }
 
   async #names(): Promise<string[]> {

@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import * as fs from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { dataFolder, type DataFolder } from '../../src/core/data-folder.js';
+import { isHoldfastError } from '../../src/core/errors.js';
+import { acquireRoleLock } from '../../src/wal/role-lock.js';
+
+/** Tries to take the role in another process; what it printed. */
+function tryElsewhere(folder: DataFolder, role: string): string {
+  const script = `
+    const { acquireRoleLock } = await import(${JSON.stringify(new URL('../../src/wal/role-lock.ts', import.meta.url).href)});
+    const { dataFolder } = await import(${JSON.stringify(new URL('../../src/core/data-folder.ts', import.meta.url).href)});
+    const fs = await import('node:fs/promises');
+    await acquireRoleLock(fs, dataFolder(${JSON.stringify(folder.root)}), ${JSON.stringify(role)})
+      .then(() => console.log('taken'), (error) => console.log(error.code));
+  `;
+  const child = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script]);
+  return `${child.stdout.toString()}${child.stderr.toString()}`.trim();
+}
+
+describe('role lock', () => {
+  let folder: DataFolder;
+  beforeEach(async () => {
+    folder = dataFolder(await fs.mkdtemp(join(tmpdir(), 'holdfast-lock-')));
+  });
+  afterEach(() => fs.rm(folder.root, { recursive: true, force: true }));
+
+  it('keeps a second holder out, in this process and in another one, until it is closed', async function () {
+    this.timeout(20_000);
+    const lock = await acquireRoleLock(fs, folder, 'sync');
+    const busy = (error: unknown): boolean =>
+      isHoldfastError(error, 'DATA_FOLDER_BUSY') && error.message.includes(folder.root);
+    await assert.rejects(acquireRoleLock(fs, folder, 'sync'), busy);
+    assert.equal(tryElsewhere(folder, 'sync'), 'DATA_FOLDER_BUSY', 'also after the refusal in this process');
+    await lock.close();
+    await lock.close();
+    assert.equal(tryElsewhere(folder, 'sync'), 'taken');
+  });
+
+  it('is one lock per role', async () => {
+    const recorder = await acquireRoleLock(fs, folder, 'recorder');
+    const sync = await acquireRoleLock(fs, folder, 'sync');
+    await Promise.all([recorder.close(), sync.close()]);
+  });
+
+  it('says that the folder is unusable where no lock can be made', async () => {
+    await fs.writeFile(folder.lock, '');
+    await assert.rejects(acquireRoleLock(fs, folder, 'sync'), (error) =>
+      isHoldfastError(error, 'DATA_FOLDER_UNUSABLE'),
+    );
+  });
+});
