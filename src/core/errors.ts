@@ -14,7 +14,10 @@ const brand = Symbol.for('holdfast.error');
 
 /** The one error class. `code` is stable and listed in docs/errors.md. */
 export class HoldfastError extends Error {
-  readonly [brand] = true;
+  get [brand](): true {
+    return true;
+  }
+
   override readonly name = 'HoldfastError';
   readonly code: ErrorCode;
   readonly facts: ErrorFacts;

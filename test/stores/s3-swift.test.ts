@@ -3,7 +3,7 @@ import { useAwsCredentials } from '../support/aws-environment.js';
 import { storePorts } from '../support/store-ports.js';
 import { startSwift, type Swift } from '../support/swift.js';
 import { openStore } from '../../src/stores/open-store.js';
-import { storeContract } from './store-contract.js';
+import { assertCode, bytesOf, digestOf, storeContract } from './store-contract.js';
 
 describe('an S3 store on OpenStack Swift', () => {
   let swift: Swift;
@@ -22,6 +22,29 @@ describe('an S3 store on OpenStack Swift', () => {
     restore = useAwsCredentials(swift);
   });
   after(() => restore());
+
+  it('calls an object whose part was replaced after its completion corrupt', async () => {
+    await swift.createBucket('broken');
+    await using store = await openStore(`s3://broken?endpoint=${swift.endpoint}`, {}, storePorts);
+    const upload = await store.createUpload('k');
+    await store.completeUpload(upload, [await store.uploadPart(upload, 1, bytesOf(5000))]);
+    await store.verify('k', digestOf(bytesOf(5000)));
+    await store.uploadPart(upload, 1, bytesOf(5000, 9));
+    await assertCode(store.verify('k', digestOf(bytesOf(5000))), 'OBJECT_CORRUPT');
+  });
+
+  it('knows a missing bucket and wrong credentials apart', async () => {
+    await using nowhere = await openStore(`s3://nowhere?endpoint=${swift.endpoint}`, {}, storePorts);
+    await assertCode(nowhere.readId(), 'STORE_NOT_FOUND');
+    await assertCode(nowhere.createUpload('k'), 'STORE_NOT_FOUND');
+    const undo = useAwsCredentials({ ...swift, secretAccessKey: 'wrong' });
+    try {
+      await using denied = await openStore(`s3://nowhere?endpoint=${swift.endpoint}`, {}, storePorts);
+      await assertCode(denied.readId(), 'STORE_ACCESS_DENIED');
+    } finally {
+      undo();
+    }
+  });
 
   storeContract('S3 on Swift', { partBytes: 4096, manyParts: 11, remembersCompleted: true }, async () => {
     const bucket = `b-${randomBytes(6).toString('hex')}`;

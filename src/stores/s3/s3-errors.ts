@@ -27,6 +27,8 @@ const byName: Readonly<Record<string, Translation>> = {
   BadDigest: { code: 'OBJECT_CORRUPT' },
   InvalidDigest: { code: 'OBJECT_CORRUPT' },
   XAmzContentSHA256Mismatch: { code: 'OBJECT_CORRUPT' },
+  // Swift: a part of the object was replaced after its completion.
+  BrokenMPU: { code: 'OBJECT_CORRUPT' },
   IncompleteBody: { code: 'STORE_OFFLINE' },
   RequestTimeout: { code: 'STORE_BUSY' },
   SlowDown: { code: 'STORE_BUSY' },

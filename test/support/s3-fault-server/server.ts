@@ -218,6 +218,8 @@ export class FaultyS3 {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // Taken now: a request whose body is left unread lets go of it.
+    const { socket } = request;
     response.on('error', () => undefined);
     request.on('error', () => undefined);
     if (this.#offline !== 'no') return;
@@ -238,10 +240,10 @@ export class FaultyS3 {
     try {
       const answer = await this.#answer(request, target, rule, record);
       if (this.#offline !== 'no') return;
-      await this.#send(request, response, answer, rule, record);
+      await this.#send(request, socket, response, answer, rule, record);
     } catch (error) {
-      if (!(error instanceof BodyStopped)) request.socket.destroy();
-      else request.socket.resetAndDestroy();
+      if (!(error instanceof BodyStopped)) socket.destroy();
+      else socket.resetAndDestroy();
     }
   }
 
@@ -288,6 +290,7 @@ export class FaultyS3 {
 
   async #send(
     request: IncomingMessage,
+    socket: Socket,
     response: ServerResponse,
     answer: Answer,
     rule: FaultRule | undefined,
@@ -295,7 +298,7 @@ export class FaultyS3 {
   ): Promise<void> {
     const fault = rule?.fault;
     if (fault === 'timeout-before-commit' || fault === 'timeout-after-commit') return;
-    if (fault === 'reset-after-commit') return void request.socket.resetAndDestroy();
+    if (fault === 'reset-after-commit') return void socket.resetAndDestroy();
     if (fault === 'slow-response') {
       await new Promise((resolve) => setTimeout(resolve, rule?.delayMs ?? 100));
     }
@@ -310,8 +313,8 @@ export class FaultyS3 {
       ...answer.headers,
     };
     if (fault === 'reset-mid-response' && (answer.body === undefined || isHead)) {
-      request.socket.write('HTTP/1.1 200 OK\r\nContent-Le');
-      return void setImmediate(() => request.socket.resetAndDestroy());
+      socket.write('HTTP/1.1 200 OK\r\nContent-Le');
+      return void setImmediate(() => socket.resetAndDestroy());
     }
     response.writeHead(answer.status, headers);
     if (isHead || answer.body === undefined) return void response.end();
@@ -327,7 +330,7 @@ export class FaultyS3 {
       if (rest.length < chunk.length) {
         // Let the half leave first: a reset discards what waits in the socket.
         await new Promise((resolve) => setTimeout(resolve, 20));
-        return void request.socket.resetAndDestroy();
+        return void socket.resetAndDestroy();
       }
     }
     response.end();
