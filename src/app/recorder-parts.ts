@@ -131,6 +131,7 @@ export async function assembleRecorder(ground: Ground): Promise<RecorderParts> {
     const { source } = input;
     return new RecordedSource({
       source,
+      robot: input.robot,
       context: {
         clock,
         logger,

@@ -9,6 +9,8 @@ import type { TopicFilter } from './parameters/recorder-options.js';
 
 export interface RecordedSourceParts {
   readonly source: Source;
+  /** Of topics that belong to no robot by name. */
+  readonly robot: string;
   readonly context: SourceContext;
   readonly buffer: IngestBuffer;
   readonly logger: Logger;
@@ -70,7 +72,7 @@ export class RecordedSource {
         return;
       case 'gap':
         this.unreadableBytes += event.gap.reason === 'source_unreadable' ? (event.gap.bytes ?? 0) : 0;
-        emit(event);
+        this.robotsOf(event).forEach(emit);
         return;
       case 'numbering': {
         if (!this.isWanted(event.channel)) return;
@@ -115,6 +117,20 @@ export class RecordedSource {
     }
     if (this.parts.paused()) this.parts.onPausedDrop(message);
     else emit(message);
+  }
+
+  /**
+   * A gap that concerns no one robot is told to every robot of the source; the bytes count once.
+   */
+  private robotsOf(event: SourceGap): SourceGap[] {
+    if (event.gap.robot !== '') return [event];
+    const robots = new Set([...this.verdicts].filter(([, wanted]) => wanted).map(([{ robot }]) => robot));
+    if (robots.size === 0) robots.add(this.parts.robot);
+    const { bytes: _, ...rest } = event.gap;
+    return [...robots].map((robot, index) => ({
+      kind: 'gap',
+      gap: { ...(index === 0 ? event.gap : rest), robot },
+    }));
   }
 
   private isWanted(channel: Channel): boolean {

@@ -1,6 +1,7 @@
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { packageRoot } from '../../src/app/system/version.js';
 
-/** Path of a real recording under test/fixtures/recordings. */
+/** Path of a real recording under test/fixtures/recordings, from the sources and from dist/ alike. */
 export function recording(name: 'two_robots' | 'two_robots_split_zstd' | 'killed'): string {
-  return fileURLToPath(new URL(`../fixtures/recordings/${name}`, import.meta.url));
+  return join(packageRoot, 'test', 'fixtures', 'recordings', name);
 }
