@@ -4,7 +4,9 @@ import { isHoldfastError } from '../../src/core/errors.js';
 import { openSource } from '../../src/sources/open-source.js';
 import { parseSourceUri } from '../../src/sources/source-uri.js';
 
-describe('A source URI', () => {
+describe('A source URI', function () {
+  this.timeout(30_000);
+
   it('is split into scheme, path and query, the path taken literally', () => {
     const parts = (uri: string): unknown => {
       const { scheme, path, query } = parseSourceUri(uri);

@@ -4,7 +4,7 @@ import { isHoldfastError } from '../../src/core/errors.js';
 import { gapReasons } from '../../src/core/gap.js';
 import { channelKey, type Message } from '../../src/core/message.js';
 import type { Source } from '../../src/core/source.js';
-import { Probe, eventually, firstSegment, idle, openHandles } from './source-probe.js';
+import { Probe, eventually, firstSegment, idle, openHandles, systemClock } from './source-probe.js';
 
 /** One source to be tested, and what it needs around it. */
 export interface SourceFixture {
@@ -136,10 +136,15 @@ export function sourceContract(name: string, factory: SourceFactory): void {
 
     it('releases everything when unsubscribed', async () => {
       const { source } = await take(factory.healthy());
-      await (await read((await take(factory.healthy())).source)).end();
+      await read((await take(factory.healthy())).source);
       await idle();
       const before = openHandles();
-      const probe = new Probe(source);
+      let asked = 0;
+      const clock = { ...systemClock, monotonic: () => (asked++, systemClock.monotonic()) };
+      const probe = new Probe(source, {
+        clock,
+        flow: { whenReady: () => void asked++ },
+      });
       await eventually(() => probe.messages.length >= 3 || probe.ended, 'the first messages');
       probe.unsubscribe();
       const count = probe.events.length;
@@ -147,6 +152,9 @@ export function sourceContract(name: string, factory: SourceFactory): void {
       await eventually(isFree, `handles to be released: ${before.join()} before`);
       await idle();
       assert.equal(probe.events.length, count, 'events after unsubscribing');
+      const asks = asked;
+      await idle();
+      assert.equal(asked, asks, 'it still works for nobody');
     });
 
     it('may be unsubscribed from inside a message', async () => {

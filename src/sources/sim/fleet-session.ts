@@ -163,34 +163,32 @@ class FleetSession {
     });
   }
 
+  // A number skipped between two messages needs no word: the numbers themselves say it.
   #message(body: Uint8Array): void {
     const { channel: index, sequence, stamp, data } = decodeMessage(body);
     const channel = this.#channels[index];
     if (channel === undefined) return;
-    this.#skipped(channel, index, sequence, stamp);
     this.#expected[index] = sequence + 1;
     this.#lastStamp[index] = stamp;
     const receivedAt = this.#context.clock.now();
     this.#emit({ kind: 'message', channel, data, receivedAt, publishedAt: stamp, sourceSequence: sequence });
   }
 
+  /** What the fleet could not send at the very end shows in no later number. */
   #end({ channel: index, last, lastAt }: EndFrame): void {
     const channel = this.#channels[index];
-    if (channel !== undefined) this.#skipped(channel, index, last + 1, BigInt(lastAt));
-  }
-
-  /** The fleet could not send these because this process was too slow to take them. */
-  #skipped({ robot, topic }: Channel, index: number, upTo: number, stamp: bigint): void {
     const expected = this.#expected[index];
-    if (expected === undefined || upTo <= expected) return;
+    if (channel === undefined || expected === undefined || last < expected) return;
+    const { robot, topic } = channel;
+    const stamp = BigInt(lastAt);
     const from = this.#lastStamp[index] ?? stamp;
     this.#emit({
       kind: 'gap',
       gap: {
         reason: 'source_lost',
-        ...{ robot, topic, count: upTo - expected },
+        ...{ robot, topic, count: last - expected + 1 },
         ...{ firstTime: from < stamp ? from : stamp, lastTime: stamp },
-        ...{ firstSourceSequence: expected, lastSourceSequence: upTo - 1 },
+        ...{ firstSourceSequence: expected, lastSourceSequence: last, settledThrough: last },
         detail: 'the fleet did not send them: its buffer for this listener was full',
       },
     });

@@ -86,7 +86,9 @@ function bitsOf(data: Uint8Array) {
   };
 }
 
-describe('The camera', () => {
+describe('The camera', function () {
+  this.timeout(30_000);
+
   it('makes baseline JPEG that decodes whole, sky above and floor below', () => {
     for (const sizeKb of [16, 90, 150]) {
       const { width, height, means } = readJpeg(new Camera(sizeKb).render(5, 4, 2.6, [], 99));

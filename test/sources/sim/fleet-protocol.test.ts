@@ -16,7 +16,9 @@ import { ros2Schema } from '../../../src/sources/sim/schemas.js';
 
 const onlyBody = (bytes: Uint8Array): Uint8Array => new FrameReader().push(bytes)[0]!.body;
 
-describe('The fleet protocol', () => {
+describe('The fleet protocol', function () {
+  this.timeout(30_000);
+
   it('gives the frames back however the stream is cut', () => {
     const frame = fc.record({
       kind: fc.integer({ min: 0, max: 255 }),

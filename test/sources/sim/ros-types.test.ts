@@ -28,7 +28,9 @@ function decode<T>(generator: Generator, messages: readonly SimMessage[], topic:
   return new MessageReader(definitionsOf(generator, channel)).readMessage<T>(message.data);
 }
 
-describe('The messages of the simulated fleet', () => {
+describe('The messages of the simulated fleet', function () {
+  this.timeout(30_000);
+
   it('decode by their own schema and come out the same when another writer writes them', () => {
     for (const generator of [
       fleet(),

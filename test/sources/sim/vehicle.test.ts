@@ -10,7 +10,9 @@ import { castRay, collides } from '../../../src/sources/sim/world.js';
 
 const DT_S = 0.005;
 
-describe('The vehicles', () => {
+describe('The vehicles', function () {
+  this.timeout(30_000);
+
   it('drive several laps, stop at stations and keep every limit', () => {
     const vehicles = [0, 1, 2].map((i) => new Vehicle(9, i, 3));
     const stops = vehicles.map(() => 0);
