@@ -58,14 +58,15 @@ function diskSlack({ slackBytes }: SpaceLimits, totalBytes: number): number {
 
 /**
  * The bytes that must be freed now. Nothing until a limit is reached; from then on (`pressed`: it was reached
- * before and is not mended, or a write hit the end of the disk) until there is slack beyond it.
+ * before and is not mended, or a write hit the end of the disk; or ballast is owed) until there is slack
+ * beyond it.
  */
 export function shortageOf(limits: SpaceLimits, use: SpaceUse, pressed: boolean): Shortage | undefined {
   const { freeBytes, totalBytes, usedBytes, owedBytes } = use;
   const floor = freeFloor(limits, totalBytes);
   const kept = owedBytes > 0 ? ballastFloor(limits, totalBytes) + owedBytes : floor;
   const wanted = kept + diskSlack(limits, totalBytes);
-  const disk = pressed || freeBytes < floor ? wanted - freeBytes : 0;
+  const disk = pressed || owedBytes > 0 || freeBytes < floor ? wanted - freeBytes : 0;
   const step = Math.min(limits.slackBytes, Math.floor(limits.maxBytes / QUOTA_PART));
   const over = usedBytes - (limits.maxBytes - step);
   const quota = limits.maxBytes > 0 && (over > 0 || pressed) ? over + step : 0;

@@ -193,7 +193,7 @@ export class Retention {
     try {
       await this.rounds.finishInterrupted();
       const { use, shortage } = await this.makeRoom(context);
-      await this.tendBallast(use, shortage);
+      if (!shortage) await this.growBallast(use);
       this.settle(use, shortage);
       await this.index.readMore(READ_PER_TICK);
       await this.prune();
@@ -212,6 +212,12 @@ export class Retention {
   ): Promise<{ use: SpaceUse; shortage: Shortage | undefined }> {
     for (let round = 0; ; round++) {
       const use = await this.look();
+      // Before anything fails: sync and the sealer, who share this disk, are about to need the space.
+      if (use.freeBytes < lowWater(use.totalBytes) && this.ballast.bytes > 0 && round === 0) {
+        this.hitFullAt = this.ports.clock.monotonic();
+        await this.ballast.release(true);
+        continue;
+      }
       const shortage = shortageOf(this.limits, use, this.pressed);
       this.pressed = shortage !== undefined;
       if (!shortage || round >= MAX_ROUNDS) return { use, shortage };
@@ -243,16 +249,10 @@ export class Retention {
     };
   }
 
-  private async tendBallast(use: SpaceUse, shortage: Shortage | undefined): Promise<void> {
-    const now = this.ports.clock.monotonic();
-    // Not for recording: sync and the sealer, who share this disk, are about to need it.
-    if (use.freeBytes < lowWater(use.totalBytes) && this.ballast.bytes > 0) {
-      this.hitFullAt = now;
-      await this.ballast.release(true);
-      return;
-    }
-    const rested = this.hitFullAt === undefined || now - this.hitFullAt >= BALLAST_REST_NS;
-    if (!shortage && rested) await this.ballast.grow(ballastRoom(this.limits, use));
+  private async growBallast(use: SpaceUse): Promise<void> {
+    const rested =
+      this.hitFullAt === undefined || this.ports.clock.monotonic() - this.hitFullAt >= BALLAST_REST_NS;
+    if (rested) await this.ballast.grow(ballastRoom(this.limits, use));
   }
 
   private settle(use: SpaceUse, shortage: Shortage | undefined): void {

@@ -76,7 +76,10 @@ async function sealOnce(
   verify: boolean,
 ): Promise<SealResult | undefined> {
   const { directory, splitByPriority, cutAtSequence = Infinity } = request;
-  const survey = await surveySegment(fs, directory, splitByPriority, cutAtSequence, verify);
+  const survey = continued(
+    await surveySegment(fs, directory, splitByPriority, cutAtSequence, verify),
+    cutAtSequence,
+  );
   const damaged = survey.report.state === 'corrupt';
   const id = damaged ? salvageId(request.id) : request.id;
   const objects = await openObjects(fs, request, id, survey);
@@ -94,6 +97,17 @@ async function sealOnce(
     await abandon(objects);
     throw error;
   }
+}
+
+/**
+ * A segment given up after a failed write has no end mark and yet ends properly: every record before the cut
+ * is here, the others stand in the next one. Only a kill is an unclean end.
+ */
+function continued(survey: SegmentSurvey, cutAtSequence: number): SegmentSurvey {
+  const { report, meta } = survey;
+  const next = report.records > 0 ? report.lastSequence + 1 : (meta?.firstSequence ?? 0);
+  if (report.state !== 'unclean' || next < cutAtSequence) return survey;
+  return { ...survey, report: { ...report, state: 'clean' } };
 }
 
 async function abandon(objects: readonly OpenObject[]): Promise<undefined> {
@@ -184,9 +198,10 @@ async function fill(
 ): Promise<boolean> {
   let intact = true;
   const identity = survey.meta?.identity ?? request.identity;
-  for (const { writer } of objects) {
+  for (const { writer, survey: own } of objects) {
     await writer?.start({
       segment: id,
+      robot: own.name.robot,
       ...(id === request.id ? {} : { salvaged_from: request.id }),
       data_folder_id: identity.dataFolderId,
       machine_id: identity.machineId,

@@ -1,5 +1,5 @@
 import type { DataFolder } from '../core/data-folder.js';
-import { HoldfastError, describeError, systemCode } from '../core/errors.js';
+import { HoldfastError, describeError } from '../core/errors.js';
 import type { GapReason } from '../core/gap.js';
 import type { Identity } from '../core/identity.js';
 import type { Channel } from '../core/message.js';
@@ -10,9 +10,9 @@ import { planCommit } from './commit-plan.js';
 import { CommitStats } from './commit-stats.js';
 import { DurableLedger, type UnsyncedBatch } from './durability.js';
 import { LatchedSet } from './latched-set.js';
-import { probeDisk } from './probe-disk.js';
 import { SegmentSupply, type OpenSegment } from './open-segment.js';
 import type { ClockStep } from './segment-format.js';
+import { writeFailureCode } from './write-failure.js';
 import { writeHead, type WalHead } from './wal-head.js';
 import type { ClosedSegment, WalOptions, WalPorts } from './wal-ports.js';
 
@@ -279,7 +279,7 @@ export class Wal {
   }
 
   private async stallReason(error: unknown): Promise<GapReason> {
-    const code = systemCode(error) ?? (await probeDisk(this.ports.fs, this.folder.trash));
+    const code = await writeFailureCode(this.ports.fs, this.folder.trash, error);
     return code === 'ENOSPC' || code === 'EDQUOT' ? 'disk_full' : 'commit_failed';
   }
 

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs/promises';
+import { join } from 'node:path';
+import { FilePool } from '../../src/app/reading/file-readable.js';
+import { verify } from '../../src/app/reading/verify.js';
+import type { DataFolder } from '../../src/core/data-folder.js';
+import { openMcap } from '../../src/core/mcap/open-mcap.js';
+import { decodeManifest, type Manifest } from '../../src/core/manifest.js';
+
+/** What became of every message that was sent. */
+export interface Account {
+  /** Numbers in sealed segments (and in copies made by {@link uploadAll}), each how often. */
+  readonly stored: ReadonlyMap<number, number>;
+  /** Messages in segments evicted before an upload, by their tombstones. */
+  readonly evicted: number;
+  /** By reason, each gap once; without evictions. */
+  readonly gaps: Readonly<Record<string, number>>;
+}
+
+export async function account(folder: DataFolder, store?: string): Promise<Account> {
+  const stored = new Map<number, number>();
+  const gaps = new Map<string, { reason: string; count: number }>();
+  let evicted = 0;
+  const takeGaps = (manifest: Manifest): void => {
+    for (const { id, reason, count } of manifest.gaps) {
+      if (reason !== 'evicted') gaps.set(id, { reason, count: count ?? NaN });
+    }
+  };
+  const seen = new Set<string>();
+  await using files = new FilePool(fs);
+  for (const place of store === undefined ? [folder.sealed] : [folder.sealed, store]) {
+    for (const name of (await fs.readdir(place)).sort()) {
+      if (!name.endsWith('.json') || seen.has(name)) continue;
+      seen.add(name);
+      const manifest = decodeManifest(await fs.readFile(join(place, name), 'utf8'), name);
+      takeGaps(manifest);
+      const path = join(place, manifest.file.name);
+      const reader = await openMcap(files.readable(path), path);
+      for await (const { data } of reader.messages()) {
+        const number = Buffer.from(data).readDoubleLE();
+        stored.set(number, (stored.get(number) ?? 0) + 1);
+      }
+    }
+  }
+  for (const name of await fs.readdir(folder.tombstones)) {
+    const tombstone = decodeManifest(await fs.readFile(join(folder.tombstones, name), 'utf8'), name);
+    takeGaps(tombstone);
+    evicted += tombstone.messages;
+  }
+  const sums: Record<string, number> = {};
+  for (const { reason, count } of gaps.values()) sums[reason] = (sums[reason] ?? 0) + count;
+  return { stored, evicted, gaps: sums };
+}
+
+/** Nothing durable lost, nothing twice, every message accounted for, every file whole. */
+export async function assertAllAccounted(
+  rig: { readonly folder: DataFolder; readonly sent: number; readonly acknowledged: ReadonlySet<number> },
+  store?: string,
+): Promise<Account> {
+  assert.deepEqual(await fs.readdir(rig.folder.wal), [], 'segments wait to be sealed');
+  const result = await account(rig.folder, store);
+  const { stored, evicted, gaps } = result;
+  const twice = [...stored].filter(([, times]) => times > 1).map(([number]) => number);
+  assert.deepEqual(twice, [], 'stored twice');
+  const lost = [...rig.acknowledged].filter((number) => !stored.has(number));
+  assert.equal(lost.length, evicted, 'acknowledged, and neither stored nor evicted by a tombstone');
+  const dropped = Object.values(gaps).reduce((sum, count) => sum + count, 0);
+  assert.equal(stored.size + evicted + dropped, rig.sent, `of ${rig.sent} sent: ${JSON.stringify(gaps)}`);
+  await using files = new FilePool(fs);
+  const report = await verify({ kind: 'data', folder: rig.folder }, { files });
+  assert.deepEqual(report.findings, []);
+  return result;
+}
+
+/** Plays sync: copies every sealed segment away and leaves its receipt. Returns how many. */
+export async function uploadAll(folder: DataFolder, store: string): Promise<number> {
+  let count = 0;
+  for (const name of await fs.readdir(folder.sealed)) {
+    if (!name.endsWith('.json')) continue;
+    const manifest = decodeManifest(await fs.readFile(join(folder.sealed, name), 'utf8'), name);
+    const { file, key, segment, robot } = manifest;
+    await fs.copyFile(join(folder.sealed, file.name), join(store, file.name));
+    await fs.copyFile(join(folder.sealed, name), join(store, name));
+    const receipt = {
+      storeId: 's',
+      uri: 'dir:x',
+      key,
+      sha256: file.sha256,
+      verification: 'read-back',
+      verifiedAt: '1',
+    };
+    try {
+      await fs.writeFile(
+        join(folder.receipts, name),
+        JSON.stringify({ version: 1, segment: segment.id, robot, stores: [receipt] }),
+      );
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+      // Sync writes it once the disk has room.
+      await fs.rm(join(folder.receipts, name), { force: true });
+      continue;
+    }
+    count++;
+  }
+  return count;
+}

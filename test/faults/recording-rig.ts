@@ -1,0 +1,234 @@
+import { randomBytes } from 'node:crypto';
+import * as realFs from 'node:fs/promises';
+import { Subject, type Subscription } from 'rxjs';
+import { systemClock } from '../../src/app/system/system-clock.js';
+import { dataFolder, type DataFolder } from '../../src/core/data-folder.js';
+import { systemCode } from '../../src/core/errors.js';
+import type { FileSystem } from '../../src/core/file-system.js';
+import { silentLogger, type Logger } from '../../src/core/logger.js';
+import type { Channel, Message, Priority } from '../../src/core/message.js';
+import type { SourceGap } from '../../src/core/source.js';
+import { DropLedger } from '../../src/ingest/drop-ledger.js';
+import { groupCommit } from '../../src/ingest/group-commit.js';
+import { IngestBuffer } from '../../src/ingest/ingest-buffer.js';
+import { makeRoomForStart } from '../../src/seal/retention-start.js';
+import { Retention, type RetentionOptions } from '../../src/seal/retention.js';
+import { sealSegment } from '../../src/seal/seal-segment.js';
+import { Sealer } from '../../src/seal/sealer.js';
+import { recoverWal } from '../../src/wal/recover.js';
+import { Wal } from '../../src/wal/wal.js';
+
+const KIB = 1024;
+const TICK_MS = 20;
+const priorities: readonly Priority[] = ['high', 'normal', 'low'];
+
+export interface RigOptions extends Partial<RetentionOptions> {
+  readonly fs?: FileSystem;
+  readonly logger?: Logger;
+}
+
+/**
+ * Everything between a source and the sealed files, as the recorder wires it: buffer, group commit, WAL,
+ * sealer, retention. Small limits, so that a disk of a few megabytes is soon full.
+ */
+export class RecordingRig {
+  readonly folder: DataFolder;
+  readonly acknowledged = new Set<number>();
+  readonly stalls: string[] = [];
+  sent = 0;
+  private readonly input = new Subject<Message | SourceGap>();
+  private readonly drops = new DropLedger(randomBytes);
+  private readonly buffer: IngestBuffer;
+  private readonly channels: readonly Channel[];
+  private readonly giveUp = new AbortController();
+  private subscription: Subscription | undefined;
+  private ended: Promise<void> | undefined;
+  private ticker: NodeJS.Timeout | undefined;
+  private walStall: 'disk_full' | 'commit_failed' | undefined;
+  wal!: Wal;
+  sealer!: Sealer;
+  retention!: Retention;
+
+  private constructor(root: string) {
+    this.folder = dataFolder(root);
+    this.channels = priorities.map((priority) => ({
+      robot: 'r1',
+      topic: `/${priority}`,
+      encoding: 'cdr',
+      schema: { name: 'test_msgs/msg/Number', encoding: 'ros2msg', data: Buffer.from('uint8[] data') },
+      metadata: {},
+      latched: false,
+    }));
+    this.buffer = new IngestBuffer(
+      { totalMaxBytes: 256 * KIB, maxChannels: 10 },
+      ({ topic }) => ({
+        priority: topic.slice(1) as Priority,
+        policy: 'drop-oldest',
+        queueMaxBytes: 128 * KIB,
+      }),
+      this.drops,
+    );
+  }
+
+  static async open(root: string, options: RigOptions = {}): Promise<RecordingRig> {
+    const rig = new RecordingRig(root);
+    await rig.start(options);
+    return rig;
+  }
+
+  private async start({ fs = realFs, logger = silentLogger, ...given }: RigOptions): Promise<void> {
+    const { folder, buffer, drops } = this;
+    const clock = systemClock;
+    const identity = { dataFolderId: 'f', machineId: '', bootId: '', sessionId: '', hostname: '' };
+    const retentionOptions: RetentionOptions = {
+      minFreeBytes: 0,
+      minFreePercent: 50,
+      maxBytes: 0,
+      whenFull: 'stop',
+      ballastBytes: 0,
+      segmentMaxBytes: 512 * KIB,
+      ...given,
+    };
+    const ports = { fs, clock, random: randomBytes, logger };
+    const recovered = await recoverWal(fs, folder, logger).catch(async (error: unknown) => {
+      if (systemCode(error) !== 'ENOSPC' || !(await makeRoomForStart(folder, retentionOptions, ports)))
+        throw error;
+      return recoverWal(fs, folder, logger);
+    });
+    const retention = await Retention.open(folder, retentionOptions, ports);
+    this.retention = retention;
+    const diskFull = (): void => {
+      retention.onDiskFull();
+      this.showStall();
+      void this.tick();
+    };
+    this.sealer = new Sealer(
+      folder,
+      {
+        compression: 'none',
+        level: 1,
+        chunkBytes: 64 * KIB,
+        splitByPriority: true,
+        softwareVersion: '0',
+        nodeVersion: 'v20',
+      },
+      {
+        fs,
+        clock,
+        logger,
+        identity,
+        seal: (request) => sealSegment(fs, request),
+        onSealed: (manifests) => retention.add(manifests),
+        onDiskFull: diskFull,
+      },
+    );
+    this.wal = new Wal(
+      folder,
+      recovered.head,
+      identity,
+      {
+        durability: 'commit',
+        intervalMs: 1000,
+        segmentMaxBytes: retentionOptions.segmentMaxBytes,
+        segmentMaxAgeMs: 60_000,
+        latchedMaxBytes: KIB,
+        softwareVersion: '0',
+      },
+      {
+        fs,
+        clock,
+        random: randomBytes,
+        logger,
+        priorityOf: (channel) => channel.topic.slice(1) as Priority,
+        onClosed: (segment) => this.sealer.enqueue({ ...segment, recovered: false }),
+        onStall: (reason) => {
+          this.walStall = reason as 'disk_full' | 'commit_failed' | undefined;
+          if (reason) this.stalls.push(reason);
+          if (reason === 'disk_full') diskFull();
+          this.showStall();
+        },
+      },
+    );
+    for (const { id, directory, cutAtSequence } of recovered.segments) {
+      this.sealer.enqueue({
+        id,
+        directory,
+        recovered: true,
+        ...(cutAtSequence === undefined ? {} : { cutAtSequence }),
+      });
+    }
+    this.ended = new Promise((resolve, reject) => {
+      this.subscription = this.input
+        .pipe(
+          groupCommit({
+            buffer,
+            drops,
+            clock,
+            limits: { maxBytes: 128 * KIB, maxCount: 1000, maxAgeMs: 2 },
+            commit: async (batch) => {
+              await retention.room(this.giveUp.signal);
+              await this.wal.commit(batch, this.giveUp.signal);
+            },
+          }),
+        )
+        .subscribe({ error: reject, complete: resolve });
+    });
+    this.ended.catch(() => undefined);
+    await this.tick();
+    this.ticker = setInterval(() => void this.tick(), TICK_MS);
+  }
+
+  /** One message; a third of them in each priority class. Its number is in its first bytes. */
+  send(bytes: number): void {
+    const number = this.sent++;
+    const data = Buffer.alloc(Math.max(8, bytes), number & 0xff);
+    data.writeDoubleLE(number);
+    const now = systemClock.now();
+    this.input.next({
+      kind: 'message',
+      channel: this.channels[number % this.channels.length] as Channel,
+      data,
+      receivedAt: now,
+      publishedAt: now,
+      sourceSequence: Math.floor(number / this.channels.length) + 1,
+      ack: () => this.acknowledged.add(number),
+    });
+  }
+
+  /** Sends until `done`; lets everything else work after every message. */
+  async sendUntil(done: () => boolean, bytes = 16 * KIB, patienceMs = 30_000): Promise<void> {
+    for (const end = Date.now() + patienceMs; !done();) {
+      if (Date.now() > end)
+        throw new Error(`nothing happened in ${patienceMs} ms; stalls: ${this.stalls.join(' ')}`);
+      this.send(bytes);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+
+  /** Ends as the recorder does: commits what was taken in, ends the segment, seals. */
+  async close(): Promise<void> {
+    this.input.complete();
+    const patience = setTimeout(() => this.giveUp.abort(), 1000);
+    await this.ended?.catch(() => undefined);
+    clearTimeout(patience);
+    await this.wal.close();
+    await this.sealer.drain();
+    await this.sealer.close();
+    clearInterval(this.ticker);
+    this.subscription?.unsubscribe();
+    await this.retention.close();
+  }
+
+  // Retention first, and never behind the WAL, which waits while the disk is full.
+  private async tick(): Promise<void> {
+    const { retention, sealer, wal } = this;
+    if (!sealer || !wal) return;
+    await retention.tick(sealer.unfinished());
+    this.showStall();
+    void wal.rollIfOld();
+  }
+
+  private showStall(): void {
+    this.buffer.stalledBy = this.walStall ?? (this.retention.state.admits ? undefined : 'disk_full');
+  }
+}
