@@ -166,14 +166,7 @@ describe('supervised processes', () => {
     const sync = await script('sync', untilTold);
     const stop = new AbortController();
     const done = supervise(options({ recorder: () => recorder, sync: () => sync, signal: stop.signal }));
-    for (let running = false; !running;) {
-      running = await Promise.all([startsOf('recorder'), startsOf('sync')]).then(
-        () => true,
-        () => false,
-      );
-      await systemClock.sleep(20);
-    }
-    await systemClock.sleep(200);
+    await Promise.all([ready('recorder'), ready('sync')]);
     stop.abort();
     const { recorder: first, sync: second } = await done;
     assert.deepEqual([first.result, second.result], [{ told: true }, { told: true }]);

@@ -1,8 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { join } from 'node:path';
-import { packageRoot } from '../../src/app/system/version.js';
-// The build is a script of the checkout, not part of the compiled program.
-const buildScript = join(packageRoot, 'bin', 'build.mjs');
+import { fileURLToPath } from 'node:url';
+
+const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+const main = fileURLToPath(new URL(`../../src/app/main.${extension}`, import.meta.url));
+
+/** How the tests themselves run decides: compiled, or their sources through a loader. */
+const loader = extension === 'ts' ? ['--import', import.meta.resolve('tsx')] : ['--enable-source-maps'];
 
 export interface CliRun {
   readonly exitCode: number | null;
@@ -27,12 +30,9 @@ export interface CliProcess {
   waitFor(pattern: RegExp): Promise<void>;
 }
 
-/** Starts the built command line, building it first where a source changed. */
-export async function spawnCli(args: readonly string[], options: CliOptions = {}): Promise<CliProcess> {
-  const { build } = (await import(buildScript)) as { build: () => boolean };
-  build();
-  const main = join(packageRoot, 'dist', 'src', 'app', 'main.js');
-  const child = spawn(process.execPath, [main, ...args], {
+/** Starts the command line as a process of its own. */
+export function spawnCli(args: readonly string[], options: CliOptions = {}): CliProcess {
+  const child = spawn(process.execPath, [...loader, main, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...options.env },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
@@ -77,9 +77,9 @@ export async function spawnCli(args: readonly string[], options: CliOptions = {}
   };
 }
 
-/** Runs the built command line to its end. */
-export async function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliRun> {
-  return (await spawnCli(args, options)).ended;
+/** Runs the command line to its end. */
+export function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliRun> {
+  return spawnCli(args, options).ended;
 }
 
 function lastLine(stdout: string): Record<string, unknown> | undefined {

@@ -2,10 +2,10 @@ import type { Command } from 'commander';
 import type { Store } from '../../core/store.js';
 import { configInvalid, type ConfigFault } from '../parameters/fault.js';
 import { parameterNames, type ParameterName } from '../parameters/parameter-table.js';
-import { FilePool } from '../reading/file-readable.js';
-import { locate, type Located } from '../reading/locate.js';
+import type { FilePool } from '../reading/file-readable.js';
+import type { Located } from '../reading/locate.js';
 import type { MessageFilter } from '../reading/message-filter.js';
-import { listSegments, type Problem, type Segment } from '../reading/segments.js';
+import type { Problem, Segment } from '../reading/segments.js';
 import type { Invocation } from './command-definition.js';
 import { printable } from './human.js';
 import { openConfiguredStore } from './open-configured-store.js';
@@ -76,6 +76,10 @@ export async function openReading(
   { storeAlone = false }: { readonly storeAlone?: boolean } = {},
 ): Promise<Reading> {
   const { ports, terminal, stop } = invocation;
+  // Loaded on use: `holdfast status` needs none of it.
+  const { FilePool } = await import('../reading/file-readable.js');
+  const { locate } = await import('../reading/locate.js');
+  const { listSegments } = await import('../reading/segments.js');
   const resolved = invocation.resolve('sync');
   if (resolved.faults.length > 0) throw configInvalid(resolved.faults);
   const uri = resolved.values['store.uri'];

@@ -1,3 +1,4 @@
+import { renderCliDoc } from './render-cli-doc.js';
 import { renderConfig } from './render-config.js';
 import { renderErrorsDoc } from './render-errors-doc.js';
 import { renderParametersDoc } from './render-parameters-doc.js';
@@ -6,6 +7,7 @@ import { renderParametersDoc } from './render-parameters-doc.js';
 export function generatedFiles(): ReadonlyMap<string, string> {
   return new Map([
     ['config/holdfast.yaml', renderConfig()],
+    ['docs/cli.md', renderCliDoc()],
     ['docs/parameters.md', renderParametersDoc()],
     ['docs/errors.md', renderErrorsDoc()],
   ]);

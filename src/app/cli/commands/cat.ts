@@ -1,5 +1,4 @@
 import { configInvalid } from '../../parameters/fault.js';
-import { catMessages } from '../../reading/cat.js';
 import type { CommandDefinition } from '../command-definition.js';
 import { exitCodes } from '../exit-code.js';
 import { addMessageFilter, messageFilter, openReading, readingParameters } from '../reading-arguments.js';
@@ -26,6 +25,7 @@ export const catCommand: CommandDefinition = {
     const filter = messageFilter(invocation);
     const limit = limitOf(invocation.options['limit']);
     await using reading = await openReading(invocation);
+    const { catMessages } = await import('../../reading/cat.js');
     const signal = AbortSignal.any([stop.signal, terminal.closed]);
     try {
       const { problems, ...report } = await catMessages(await reading.segments(), {

@@ -1,6 +1,5 @@
 import { demoReport } from '../../demo/demo-report.js';
 import { DEMO_MAX_MS, DEMO_MIN_MS } from '../../demo/demo-plan.js';
-import { runDemo } from '../../demo/run-demo.js';
 import { configInvalid } from '../../parameters/fault.js';
 import { parseDurationMs } from '../../parameters/units.js';
 import type { CommandDefinition } from '../command-definition.js';
@@ -50,6 +49,7 @@ export const demoCommand: CommandDefinition = {
       ...(Number.isInteger(seed) && seed >= 0 ? [] : [fault('seed', 'a whole number from 0')]),
     ];
     if (faults.length > 0 || durationMs === undefined) throw configInvalid(faults);
+    const { runDemo } = await import('../../demo/run-demo.js');
     const result = await runDemo(
       {
         durationMs,

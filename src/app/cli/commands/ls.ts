@@ -1,5 +1,5 @@
 import { formatTime } from '../../../core/clock.js';
-import { listRows, type SegmentRow } from '../../reading/list-segments.js';
+import type { SegmentRow } from '../../reading/list-segments.js';
 import type { Problem } from '../../reading/segments.js';
 import type { CommandDefinition } from '../command-definition.js';
 import { exitCodes } from '../exit-code.js';
@@ -46,6 +46,7 @@ export const lsCommand: CommandDefinition = {
     };
     const segments: SegmentRow[] = [];
     const { files, located } = reading;
+    const { listRows } = await import('../../reading/list-segments.js');
     for await (const row of listRows(located, { files, onProblem, signal: invocation.stop.signal })) {
       segments.push(row);
     }

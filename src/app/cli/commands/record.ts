@@ -1,6 +1,6 @@
 import { describeError } from '../../../core/errors.js';
 import { parameterNamesFor } from '../../parameters/parameter-table.js';
-import { Recorder, type RecordSummary } from '../../recorder.js';
+import type { Recorder, RecordSummary } from '../../recorder.js';
 import type { CommandDefinition, CommandResult, Invocation } from '../command-definition.js';
 import { exitCodes } from '../exit-code.js';
 import { humanBytes, humanCount, humanDuration } from '../human.js';
@@ -39,6 +39,7 @@ export const recordCommand: CommandDefinition = {
   async run(invocation) {
     const { ports, logger } = invocation;
     const { options, inputs } = await prepareRecorder(invocation.resolve('recorder'), ports);
+    const { Recorder } = await import('../../recorder.js');
     const recorder = await Recorder.open(options, inputs, ports);
     await using control = await controlRole('recorder', options.data, handlersOf(recorder), invocation);
     onAbort(control.signal, () => {

@@ -1,7 +1,6 @@
 import { hostname } from 'node:os';
 import { compileRecorderOptions } from '../../parameters/compile-recorder.js';
 import { parameterNamesFor } from '../../parameters/parameter-table.js';
-import { Recorder } from '../../recorder.js';
 import type { CommandDefinition } from '../command-definition.js';
 import { exitCodes } from '../exit-code.js';
 import { recorderLine, reportLive } from '../live-report.js';
@@ -18,6 +17,7 @@ export const recoverCommand: CommandDefinition = {
   role: 'recorder',
   async run(invocation) {
     const options = compileRecorderOptions(invocation.resolve('recorder'), { hostname: hostname() });
+    const { Recorder } = await import('../../recorder.js');
     const recorder = await Recorder.open({ ...options, sources: [] }, [], invocation.ports);
     using _report = reportLive(invocation, () => recorderLine(recorder.status()));
     const { sealedSegments, waitingSegments, gaps } = await recorder.done;

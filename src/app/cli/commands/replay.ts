@@ -1,5 +1,4 @@
 import { configInvalid } from '../../parameters/fault.js';
-import { replay } from '../../reading/replay.js';
 import { version } from '../../system/version.js';
 import type { CommandDefinition } from '../command-definition.js';
 import { exitCodes } from '../exit-code.js';
@@ -37,6 +36,7 @@ export const replayCommand: CommandDefinition = {
     }
     const filter = messageFilter(invocation);
     await using reading = await openReading(invocation);
+    const { replay } = await import('../../reading/replay.js');
     const { problems, ...report } = await replay(await reading.segments(), {
       output,
       format,

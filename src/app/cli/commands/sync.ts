@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import type { SyncStatus } from '../../../core/status.js';
-import { SyncEngine } from '../../../sync/sync-engine.js';
 import { parameterNamesFor } from '../../parameters/parameter-table.js';
 import { compileSyncSettings } from '../../parameters/sync-settings.js';
 import { version } from '../../system/version.js';
@@ -37,6 +36,7 @@ export const syncCommand: CommandDefinition = {
     const settings = compileSyncSettings(resolved);
     const { fs, clock, random, logger } = invocation.ports;
     await using store = await openConfiguredStore(settings.storeUri, resolved, invocation.ports);
+    const { SyncEngine } = await import('../../../sync/sync-engine.js');
     await using engine = await SyncEngine.open({
       dataFolder: settings.data,
       store,

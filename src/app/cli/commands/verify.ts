@@ -1,4 +1,3 @@
-import { verify } from '../../reading/verify.js';
 import type { CommandDefinition } from '../command-definition.js';
 import { exitCodes } from '../exit-code.js';
 import { humanBytes, humanCount, printable } from '../human.js';
@@ -25,6 +24,7 @@ export const verifyCommand: CommandDefinition = {
     const { terminal, stop } = invocation;
     await using reading = await openReading(invocation, { storeAlone: true });
     using progress = new Progress(terminal, { label: 'verifying', nowMs: Date.now });
+    const { verify } = await import('../../reading/verify.js');
     const report = await verify(reading.located, {
       files: reading.files,
       signal: stop.signal,

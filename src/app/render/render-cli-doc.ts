@@ -1,0 +1,78 @@
+import type { Command, Option } from 'commander';
+import { commands } from '../cli/commands.js';
+import type { CommandDefinition } from '../cli/command-definition.js';
+import { exitCodeMeanings } from '../cli/exit-code.js';
+import { flagName } from '../parameters/parameter.js';
+import { parameterNamed, parameterNames } from '../parameters/parameter-table.js';
+import { buildProgram } from '../cli/program.js';
+import { codeCell, GENERATED_NOTE, textCell } from './markdown.js';
+
+const intro = `# Command line
+
+${GENERATED_NOTE}
+
+In a checkout \`npm run --silent holdfast -- <command>\` runs it, building first where a source changed; after
+an install it is \`npx holdfast <command>\`. \`holdfast <command> --help\` says all of this too.
+
+Results go to standard output, logs and progress to standard error. Every command takes \`--json\`: then the
+last line of standard output is one JSON object with the result (\`ok\`, and \`error\` with \`code\`, \`message\` and
+\`facts\` where it failed). Times in it are decimal nanoseconds since the Unix epoch, as strings.
+`;
+
+const control = `## Steering a running process
+
+Recorder and sync each listen on a Unix domain socket in \`holdfast-<uid>/\` of the temporary folder (mode 0700;
+named after a hash of the data folder's real path, so it works when the data disk is full or read-only). One
+JSON object per line each way:
+
+\`\`\`
+-> {"id":1,"request":"status"}
+<- {"id":1,"ok":true,"result":{...}}
+\`\`\`
+
+Requests: \`status\` and \`stop\` (both), \`split\`, \`pause\`, \`resume\` (recorder), \`sync_now\`, \`drain\` (sync).
+Messages that arrive while the recorder is paused are counted as a gap.
+`;
+
+/** The content of docs/cli.md. */
+export function renderCliDoc(): string {
+  const program = buildProgram(async () => {});
+  const sections = commands.map((definition) => {
+    const command = program.commands.find((one) => one.name() === definition.name)!;
+    return commandSection(definition, command);
+  });
+  return [intro, exitCodesSection(), ...sections, control].join('\n');
+}
+
+function exitCodesSection(): string {
+  const rows = exitCodeMeanings.map(([code, meaning]) => `| ${code} | ${textCell(meaning)} |`);
+  return `## Exit codes\n\n| code | meaning |\n| --- | --- |\n${rows.join('\n')}\n`;
+}
+
+function commandSection(definition: CommandDefinition, command: Command): string {
+  const { name, summary, description, examples } = definition;
+  const own = command.options.filter((option) => !isParameter(option) && !option.hidden);
+  const rows = own.map((option) => `| ${codeCell(option.flags)} | ${textCell(describe(option))} |`);
+  const lines = examples.map(([line, about]) => `# ${about}\n${line}`);
+  const parameters = definition.parameters.length;
+  const [usage] = [command.usage()];
+  return [
+    `## ${name}: ${textCell(summary)}`,
+    `\`holdfast ${name} ${usage}\``,
+    textCell(description),
+    `\`\`\`sh\n${lines.join('\n\n')}\n\`\`\``,
+    `| option | meaning |\n| --- | --- |\n${rows.join('\n')}`,
+    `${parameters === parameterNames.length ? 'All' : `${parameters}`} [parameters](parameters.md) as flags: ` +
+      `${definition.parameters.map((one) => `\`--${flagName(one, parameterNamed(one))}\``).join(', ')}.\n`,
+  ].join('\n\n');
+}
+
+function isParameter(option: Option): boolean {
+  const flags = parameterNames.map((name) => flagName(name, parameterNamed(name)));
+  return flags.some((flag) => option.long === `--${flag}` || option.long === `--no-${flag}`);
+}
+
+function describe(option: Option): string {
+  const value: unknown = option.defaultValue;
+  return value === undefined ? option.description : `${option.description} (default: ${String(value)})`;
+}
