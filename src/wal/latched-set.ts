@@ -36,8 +36,29 @@ export class LatchedSet {
       };
       this.kept.set(key, kept);
     }
+    if (!kept.merge || !this.merge(kept.merge, message)) this.append(kept, message);
+  }
+
+  /** Everything to be carried, in no particular order of channels. */
+  messages(): Message[] {
+    return [...this.kept.values()].flatMap(({ messages, merge }) => {
+      const merged = merge?.message();
+      return merged ? [...messages, merged] : messages;
+    });
+  }
+
+  /** False: it cannot be decoded. */
+  private merge(merge: TfStaticMerge, message: Message): boolean {
+    const others = this.bytes - merge.bytes;
+    const result = merge.add(message, this.maxBytes - others);
+    this.bytes = others + merge.bytes;
+    if (result === 'full') this.overflowed++;
+    return result !== 'undecodable';
+  }
+
+  private append(kept: Kept, message: Message): void {
     const before = sizeOf(kept.messages);
-    const next = kept.merge?.add(message) ?? appendDistinct(kept.messages, message, kept.depth);
+    const next = appendDistinct(kept.messages, message, kept.depth);
     const after = sizeOf(next);
     if (this.bytes - before + after > this.maxBytes) {
       this.overflowed++;
@@ -45,11 +66,6 @@ export class LatchedSet {
     }
     kept.messages = next;
     this.bytes += after - before;
-  }
-
-  /** Everything to be carried, in no particular order of channels. */
-  messages(): Message[] {
-    return [...this.kept.values()].flatMap((kept) => kept.messages);
   }
 }
 

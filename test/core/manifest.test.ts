@@ -12,6 +12,13 @@ import {
 } from '../../src/core/manifest.js';
 import { isSegmentId, newSegmentId, segmentNumber } from '../../src/core/segment-id.js';
 
+/** A manifest one may spoil. */
+interface Loose {
+  [field: string]: unknown;
+  segment: Record<string, unknown>;
+  file: Record<string, unknown>;
+}
+
 const example: Manifest = {
   format: 'holdfast-manifest',
   version: 1,
@@ -67,7 +74,7 @@ describe('Manifest', () => {
   });
 
   it('names the field that is wrong, its value and what is allowed', () => {
-    const cases: [string, (manifest: Record<string, any>) => void][] = [
+    const cases: [string, (manifest: Loose) => void][] = [
       ['format', (m) => (m['format'] = 'other')],
       ['version', (m) => (m['version'] = 2)],
       ['segment.id', (m) => delete m['segment'].id],
@@ -83,7 +90,7 @@ describe('Manifest', () => {
       ['uncleanEnd', (m) => delete m['uncleanEnd']],
     ];
     for (const [path, spoil] of cases) {
-      const manifest = JSON.parse(encodeManifest(example)) as Record<string, unknown>;
+      const manifest = JSON.parse(encodeManifest(example)) as Loose;
       spoil(manifest);
       assert.throws(
         () => decodeManifest(JSON.stringify(manifest), 'the name'),
