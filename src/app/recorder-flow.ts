@@ -10,7 +10,7 @@ export class BufferFlow implements FlowControl {
 
   constructor(
     private readonly buffer: IngestBuffer,
-    private readonly highBytes: number,
+    readonly highBytes: number,
     private readonly highMessages: number,
   ) {}
 

@@ -172,7 +172,8 @@ export class Recorder implements AsyncDisposable {
         sources,
         buffer,
         drops,
-        limits: options.batch,
+        // A source that waits at the high mark waits for a commit: that must not wait for more.
+        limits: { ...options.batch, maxBytes: Math.min(options.batch.maxBytes, flow.highBytes) },
         clock: ports.clock,
         commit,
       }).subscribe({
