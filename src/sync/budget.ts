@@ -6,32 +6,34 @@ interface Waiter {
 /** A bounded amount of something (bytes, slots), given out first come first served. */
 export class Budget {
   readonly capacity: number;
-  #free: number;
+  #limit: number;
+  #used = 0;
   readonly #waiting: Waiter[] = [];
 
   constructor(capacity: number) {
     this.capacity = capacity;
-    this.#free = capacity;
+    this.#limit = capacity;
   }
 
-  get free(): number {
-    return this.#free;
+  /** Gives out less for now (at most the capacity). What is out already stays out. */
+  limit(amount: number): void {
+    this.#limit = Math.min(amount, this.capacity);
+    this.#serve();
   }
 
   /**
-   * Takes `amount` (at most the whole capacity is ever asked for) and returns the function that gives it
-   * back, which may be called more than once. Rejects with the signal's reason.
+   * Takes `amount` (where it exceeds the limit: as soon as nothing else is out) and returns the function
+   * that gives it back, which may be called more than once. Rejects with the signal's reason.
    */
   async take(amount: number, signal: AbortSignal): Promise<() => void> {
-    const share = Math.min(amount, this.capacity);
     signal.throwIfAborted();
-    if (this.#waiting.length > 0 || share > this.#free) await this.#queue(share, signal);
-    else this.#free -= share;
+    if (this.#waiting.length > 0 || !this.#fits(amount)) await this.#queue(amount, signal);
+    else this.#used += amount;
     let given = false;
     return () => {
       if (given) return;
       given = true;
-      this.#free += share;
+      this.#used -= amount;
       this.#serve();
     };
   }
@@ -55,10 +57,14 @@ export class Budget {
     });
   }
 
+  #fits(amount: number): boolean {
+    return this.#used === 0 || this.#used + amount <= this.#limit;
+  }
+
   #serve(): void {
-    for (let next = this.#waiting[0]; next && next.amount <= this.#free; next = this.#waiting[0]) {
+    for (let next = this.#waiting[0]; next && this.#fits(next.amount); next = this.#waiting[0]) {
       this.#waiting.shift();
-      this.#free -= next.amount;
+      this.#used += next.amount;
       next.grant();
     }
   }

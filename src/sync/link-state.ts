@@ -1,3 +1,5 @@
+import type { RandomBytes } from '../core/identity.js';
+
 /**
  * The link to the store as a pure state machine. Times are monotonic nanoseconds.
  *
@@ -37,6 +39,11 @@ export interface Backoff {
 export function backoffMs(backoff: Backoff, failures: number, random01: number): number {
   const full = Math.min(backoff.maxMs, backoff.firstMs * 2 ** Math.min(failures - 1, 40));
   return full * (1 - backoff.jitter * random01);
+}
+
+/** A number from 0 to 1 out of injected randomness. */
+export function random01(random: RandomBytes): number {
+  return Buffer.from(random(4)).readUInt32LE() / 2 ** 32;
 }
 
 export const initialLink: LinkView = { phase: 'unknown', failures: 0, retryAt: 0n };

@@ -8,6 +8,7 @@ import {
   backoffMs,
   initialLink,
   nextLink,
+  random01,
   type Backoff,
   type LinkEvent,
   type LinkView,
@@ -138,7 +139,9 @@ export class Link {
 
   #step(event: LinkEvent): void {
     const before = this.#view;
-    this.#view = nextLink(before, event, (failures) => backoffMs(this.#backoff, failures, this.#random01()));
+    this.#view = nextLink(before, event, (failures) =>
+      backoffMs(this.#backoff, failures, random01(this.#ports.random)),
+    );
     const online = this.#view.phase === 'online';
     if (online !== (before.phase === 'online')) {
       this.#since = this.#ports.clock.now();
@@ -152,9 +155,5 @@ export class Link {
       this.#bell.ring();
       this.#ports.onChange();
     }
-  }
-
-  #random01(): number {
-    return Buffer.from(this.#ports.random(4)).readUInt32LE() / 2 ** 32;
   }
 }

@@ -25,29 +25,35 @@ const QUARANTINE_PREFIX = 'sync-';
  * stop uploading: changes that cannot be written wait in memory and go in when the database opens again.
  */
 export class ProgressStore {
-  /** The database was missing, damaged or unreadable at the start: what it does not know may still be so. */
-  readonly rebuilt: boolean;
+  #rebuilt = true;
   readonly #ports: ProgressPorts;
   #database: ProgressDatabase | undefined;
   readonly #unwritten = new Map<string, string | undefined>();
   #queue: Promise<void> = Promise.resolve();
   #closed = false;
 
-  private constructor(ports: ProgressPorts, database: ProgressDatabase | undefined, rebuilt: boolean) {
+  constructor(ports: ProgressPorts) {
     this.#ports = ports;
-    this.#database = database;
-    this.rebuilt = rebuilt;
   }
 
-  static async open(ports: ProgressPorts): Promise<ProgressStore> {
+  /** The database was missing, damaged or unreadable at the start: what it does not know may still be so. */
+  get rebuilt(): boolean {
+    return this.#rebuilt;
+  }
+
+  /** Never rejects: without a database, changes wait in memory. */
+  async open(): Promise<void> {
+    const ports = this.#ports;
     const existed = await exists(ports.fs, join(ports.folder.sync, 'CURRENT'));
     try {
-      return new ProgressStore(ports, await openAndRead(ports), !existed);
+      this.#database = await openAndRead(ports);
+      this.#rebuilt = !existed;
     } catch (error) {
       const moved = await moveAside(ports, error);
-      const database = moved ? await openAndRead(ports).catch(() => undefined) : undefined;
-      if (!database) ports.onTrouble(`upload progress is kept in memory only: ${describeError(error)}`);
-      return new ProgressStore(ports, database, true);
+      this.#database = moved ? await openAndRead(ports).catch(() => undefined) : undefined;
+      if (!this.#database) {
+        ports.onTrouble(`upload progress is kept in memory only: ${describeError(error)}`);
+      }
     }
   }
 

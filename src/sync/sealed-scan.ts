@@ -7,7 +7,7 @@ import type { Manifest } from '../core/manifest.js';
 import type { ProgressRecord } from './progress-record.js';
 import type { Receipts } from './receipts.js';
 import type { SegmentEntry, SegmentTable } from './segment-table.js';
-import { parseSealedManifest } from './upload-segment.js';
+import { parseSealedManifest } from './sealed-manifest.js';
 
 export interface ScanPorts {
   readonly fs: FileSystem;

@@ -6,6 +6,7 @@ import type { BandwidthLimit } from './bandwidth-limit.js';
 import { Budget } from './budget.js';
 import { fitsPlan, partRange, type PartPlan } from './part-plan.js';
 import type { SegmentFile } from './segment-file.js';
+import type { SendWindow } from './send-window.js';
 import { StoreTrouble, type StoreCalls } from './store-calls.js';
 
 export interface SendPorts {
@@ -14,6 +15,8 @@ export interface SendPorts {
   readonly bandwidth: BandwidthLimit;
   /** Bytes of part buffers over all uploads. */
   readonly memory: Budget;
+  /** Bytes on their way over all uploads. */
+  readonly window: SendWindow;
   readonly partsPerUpload: number;
   readonly attempts: number;
 }

@@ -15,7 +15,7 @@ export interface IdentityPorts {
   /** Bounds one question in time. */
   readonly within: <T>(ask: (signal: AbortSignal) => Promise<T>) => Promise<T>;
   /** The store is (or became) this one; called before anything is sent to it. */
-  readonly onKnown: (storeId: string) => Promise<void>;
+  readonly onKnown: (storeId: string) => void;
 }
 
 /** Which store this is. An unmounted disk is an empty folder; it must never be taken for a new store. */
@@ -44,7 +44,7 @@ export class StoreIdentity {
     const known = await readKnownStore(this.#ports.fs, this.#ports.folder, this.#ports.store.uri);
     if (known === undefined) return;
     this.#known = known;
-    await this.#ports.onKnown(known);
+    this.#ports.onKnown(known);
   }
 
   /**
@@ -109,7 +109,7 @@ export class StoreIdentity {
     if (!isNew) return;
     this.#known = storeId;
     this.#ports.logger.info('store known', { uri: this.#ports.store.uri, storeId });
-    await this.#ports.onKnown(storeId);
+    this.#ports.onKnown(storeId);
   }
 
   async #record(storeId: string): Promise<boolean> {

@@ -2,7 +2,7 @@ import { describeError, isHoldfastError } from '../core/errors.js';
 import type { SyncStatus } from '../core/status.js';
 import type { Link } from './link.js';
 import type { SegmentEntry, SegmentTable } from './segment-table.js';
-import type { StoreCallCounters } from './store-calls.js';
+import type { StoreCalls } from './store-calls.js';
 import type { SyncCounters } from './sync-counters.js';
 import type { Tombstones } from './tombstones.js';
 
@@ -34,7 +34,7 @@ export interface SyncSummary {
 }
 
 interface Parts {
-  readonly calls: StoreCallCounters;
+  readonly calls: StoreCalls;
   readonly counters: SyncCounters;
   readonly table: SegmentTable;
   readonly tombstones: Tombstones;
@@ -48,7 +48,6 @@ interface StatusParts extends Parts {
   readonly storeUri: string;
   readonly storeId: string | undefined;
   readonly startedAt: bigint;
-  readonly now: bigint;
   readonly active: ReadonlyMap<string, ActiveUpload>;
 }
 
@@ -73,7 +72,7 @@ export function composeStatus(parts: StatusParts): SyncStatus {
     link: link.state,
     linkSince: String(link.since),
     ...(counters.lastSyncAt === undefined ? {} : { lastSyncAt: String(counters.lastSyncAt) }),
-    uploadErrors: parts.calls.errors,
+    uploadErrors: parts.calls.counters.errors,
     ...lastErrorOf(parts),
     ...(link.nextRetryInMs === undefined ? {} : { nextRetryInMs: Math.round(link.nextRetryInMs) }),
     segments: {
@@ -108,7 +107,7 @@ export function summarize(parts: Parts & { complete: boolean; unwritten: number 
     resentBytes: counters.resentBytes,
     resumedUploads: counters.resumedUploads,
     retries: counters.retries,
-    uploadErrors: calls.errors,
+    uploadErrors: calls.counters.errors,
     unwrittenFiles: parts.unwritten,
     alarms: alarmsOf(parts),
     ...lastErrorOf(parts),

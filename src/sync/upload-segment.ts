@@ -1,5 +1,5 @@
 import { describeError, HoldfastError, isHoldfastError } from '../core/errors.js';
-import { decodeManifest, encodeManifest, manifestKey, type Manifest } from '../core/manifest.js';
+import { encodeManifest, manifestKey, type Manifest } from '../core/manifest.js';
 import type { Logger } from '../core/logger.js';
 import type { ObjectDigest, Receipt, Upload, Verification } from '../core/store.js';
 import type { FileSystem } from '../core/file-system.js';
@@ -9,6 +9,7 @@ import { putManifest } from './put-manifest.js';
 import { SegmentFile, SegmentVanished } from './segment-file.js';
 import { sendParts, type SendPorts } from './send-parts.js';
 import { StoreTrouble } from './store-calls.js';
+import { eventOf, overLimit, PARKING } from './upload-errors.js';
 import {
   initialUpload,
   isActive,
@@ -68,10 +69,6 @@ export type UploadOutcome =
   | { readonly kind: 'parked'; readonly code: string; readonly message: string }
   /** Not now; the others go first. */
   | { readonly kind: 'deferred'; readonly error: unknown };
-
-const RESTARTS_MAX = 6;
-const CORRUPTIONS_MAX = 3;
-const SUFFIX_MAX = 8;
 
 type Effects = { readonly [P in ActivePhase]: (state: UploadState) => Promise<UploadEvent<P>> };
 
@@ -254,11 +251,13 @@ export class SegmentUpload {
       this.#begun = 1;
       await this.#hooks.remember({ state: 'sending', suffix: state.suffix }, false);
       await this.#ports.bandwidth.take(bytes, this.#signal);
-      await this.#call(
-        'send',
-        state,
-        (signal, key) => this.#ports.store.put(key, data, { signal, ifAbsent: !state.overwrite }),
-        bytes,
+      await this.#ports.window.send(bytes, this.#signal, () =>
+        this.#call(
+          'send',
+          state,
+          (signal, key) => this.#ports.store.put(key, data, { signal, ifAbsent: !state.overwrite }),
+          bytes,
+        ),
       );
       this.#hooks.onSent(bytes);
       this.#hooks.onProgress(bytes);
@@ -415,64 +414,4 @@ export class SegmentUpload {
       logger.warn('upload not aborted; the sweep will', { key: upload.key, error: describeError(error) });
     }
   }
-}
-
-/** The store, or the file, says no for good. */
-const PARKING: ReadonlySet<string> = new Set(['STORE_REJECTED', 'SEGMENT_CORRUPT', 'MANIFEST_INVALID']);
-
-/** What an error means to the phase it happened in; `undefined`: nothing, the phase is tried again. */
-function eventOf(phase: ActivePhase, error: unknown, restarts: number): UploadEventKind | undefined {
-  if (error instanceof StoreTrouble) {
-    if (phase === 'sending') return 'unsure';
-    return phase === 'uploading' ? 'interrupted' : undefined;
-  }
-  if (!isHoldfastError(error)) return undefined;
-  const conditional = phase === 'sending' || phase === 'completing';
-  if (conditional && error.code === 'OBJECT_EXISTS') return 'exists';
-  if (conditional && error.code === 'OBJECT_CONFLICT') return 'conflict';
-  const inParts = phase === 'resuming' || phase === 'uploading' || phase === 'completing';
-  if (inParts && error.code === 'UPLOAD_UNKNOWN') return 'upload-unknown';
-  // The list may have been wrong once; a second time the upload itself is.
-  if (phase === 'completing' && error.code === 'UPLOAD_MISMATCH') {
-    return restarts < 2 ? 'parts-refused' : 'conflict';
-  }
-  if (phase === 'sending' && error.code === 'OBJECT_CORRUPT') return 'unsure';
-  if (phase === 'uploading' && error.code === 'OBJECT_CORRUPT') return 'interrupted';
-  if (phase === 'verifying' && error.code === 'OBJECT_MISSING') return 'missing';
-  if (phase === 'verifying' && error.code === 'OBJECT_CORRUPT') return 'corrupt';
-  return undefined;
-}
-
-function overLimit(state: UploadState, key: string): HoldfastError | undefined {
-  if (!isActive(state.phase)) return undefined;
-  if (state.corruptions >= CORRUPTIONS_MAX) {
-    return new HoldfastError(
-      'OBJECT_CORRUPT',
-      `${key} was sent ${state.corruptions} times and the store holds other bytes each time`,
-      { retryable: false, facts: { key, times: state.corruptions } },
-    );
-  }
-  if (state.suffix > SUFFIX_MAX) {
-    return new HoldfastError('OBJECT_EXISTS', `${key} and all keys before it hold other bytes`, {
-      facts: { key },
-    });
-  }
-  if (state.restarts <= RESTARTS_MAX) return undefined;
-  return new HoldfastError('OBJECT_CONFLICT', `${key} had to be begun anew ${state.restarts} times`, {
-    facts: { key, restarts: state.restarts },
-  });
-}
-
-/** Reads what `sealed/<name>.json` says. Throws {@link SegmentVanished} or `MANIFEST_INVALID`. */
-export function parseSealedManifest(bytes: Buffer, name: string): Manifest {
-  const manifest = decodeManifest(bytes.toString('utf8'), `${name}.json`);
-  if (manifest.file.name !== `${name}.mcap` || !manifest.key.endsWith('.mcap')) {
-    throw new HoldfastError(
-      'MANIFEST_INVALID',
-      `manifest ${name}.json names file ${manifest.file.name} and key ${manifest.key}; ` +
-        `allowed: file ${name}.mcap and a key ending in .mcap`,
-      { facts: { name, file: manifest.file.name, key: manifest.key } },
-    );
-  }
-  return manifest;
 }

@@ -38,7 +38,7 @@ function randomFaults(random: () => number, content: MemoryStoreContent, share: 
 }
 
 describe('sync under random faults, kills and deletions', () => {
-  const seeds = Number(process.env['HOLDFAST_SYNC_SEEDS'] ?? 25);
+  const seeds = Number(process.env['HOLDFAST_SYNC_SEEDS'] ?? 15);
   for (let seed = 1; seed <= seeds; seed++) {
     it(`seed ${seed}: once the faults stop, everything is in the store exactly once`, async () => {
       const random = randomFrom(seed);

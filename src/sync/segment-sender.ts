@@ -1,0 +1,289 @@
+import { setMaxListeners } from 'node:events';
+import { join } from 'node:path';
+import { describeError, isHoldfastError, systemCode } from '../core/errors.js';
+import type { Manifest } from '../core/manifest.js';
+import type { Upload, Verification } from '../core/store.js';
+import { BandwidthLimit } from './bandwidth-limit.js';
+import { Bell } from './bell.js';
+import { Budget } from './budget.js';
+import { backoffMs, random01 } from './link-state.js';
+import type { ProgressRecord } from './progress-record.js';
+import { writeReceipt } from './receipt-writer.js';
+import type { VerifiedRecord } from './sealed-scan.js';
+import type { SegmentEntry } from './segment-table.js';
+import { SendWindow } from './send-window.js';
+import type { SyncParts } from './sync-parts.js';
+import type { ActiveUpload } from './sync-status.js';
+import { parseSealedManifest } from './sealed-manifest.js';
+import { SegmentUpload, type UploadHooks, type UploadOutcome, type UploadPorts } from './upload-segment.js';
+
+const IDLE_WAIT_MS = 3_600_000;
+
+interface Turn extends ActiveUpload {
+  readonly abort: AbortController;
+}
+
+/** Takes segments out of the table one by one and brings each as far as it gets. */
+export class SegmentSender {
+  /** Segments on their way, by name. */
+  readonly active = new Map<string, Turn>();
+  readonly #parts: SyncParts;
+  readonly #onSettled: () => void;
+  readonly #partBytes: number;
+  readonly #bandwidth: BandwidthLimit;
+  readonly #memory: Budget;
+  readonly #window: SendWindow;
+  readonly #segmentSlots: Budget;
+  readonly #uploadSlots: Budget;
+  readonly #bell = new Bell();
+  #found: Promise<Map<string, Upload>> | undefined;
+
+  /** `onSettled`: a segment was verified, parked or is gone. */
+  constructor(parts: SyncParts, onSettled: () => void) {
+    const { clock, options, store } = parts;
+    this.#parts = parts;
+    this.#onSettled = onSettled;
+    this.#partBytes = Math.max(options.partBytes, store.limits.minPartBytes);
+    this.#bandwidth = new BandwidthLimit(clock, options.bandwidthBytesPerS);
+    this.#memory = new Budget(options.partsInFlight * this.#partBytes);
+    this.#window = new SendWindow(clock, this.#partBytes, this.#memory.capacity);
+    this.#segmentSlots = new Budget(options.segmentsInFlight);
+    this.#uploadSlots = new Budget(options.uploadsInFlight);
+  }
+
+  /** There may be something to send. */
+  wake(): void {
+    this.#bell.ring();
+  }
+
+  /** The segment's files are gone: whatever is under way for it ends. False when nothing is. */
+  abandon(name: string): boolean {
+    const turn = this.active.get(name);
+    turn?.abort.abort(new Error(`${name} was evicted`));
+    return turn !== undefined;
+  }
+
+  /** Works until the engine stops; rejects then, or when something is broken. */
+  async run(): Promise<void> {
+    const { lifetime } = this.#parts;
+    const running = new Set<Promise<void>>();
+    const broken = new AbortController();
+    try {
+      for (;;) {
+        const freeSegment = await this.#segmentSlots.take(1, lifetime);
+        broken.signal.throwIfAborted();
+        const entry = await this.#nextEntry();
+        const freeUpload = await this.#uploadSlot(entry);
+        const turn = this.#turn(entry, freeUpload)
+          .catch((error: unknown) => broken.abort(error))
+          .finally(() => {
+            running.delete(turn);
+            freeUpload();
+            freeSegment();
+          });
+        running.add(turn);
+      }
+    } finally {
+      await Promise.all(running);
+    }
+  }
+
+  async #uploadSlot(entry: SegmentEntry): Promise<() => void> {
+    if (entry.bytes <= this.#partBytes) return () => undefined;
+    this.#limitUploads();
+    return this.#uploadSlots.take(1, this.#parts.lifetime);
+  }
+
+  // On a slow link one after the other: the oldest is there sooner, and less is lost when it drops.
+  #limitUploads(): void {
+    this.#uploadSlots.limit(Math.max(1, Math.floor(this.#window.bytes / this.#partBytes)));
+  }
+
+  async #nextEntry(): Promise<SegmentEntry> {
+    const { clock, lifetime, link, table, isTableValid } = this.#parts;
+    for (;;) {
+      await link.whenOnline(lifetime);
+      const entry = isTableValid() ? table.takeNext(clock.monotonic()) : undefined;
+      if (entry) return entry;
+      const dueAt = table.nextDueAt;
+      const waitMs = dueAt === undefined ? IDLE_WAIT_MS : Number(dueAt - clock.monotonic()) / 1e6;
+      await this.#bell.wait(clock, Math.max(1, waitMs), lifetime);
+      lifetime.throwIfAborted();
+    }
+  }
+
+  async #turn(entry: SegmentEntry, onAllRead: () => void): Promise<void> {
+    const { clock, lifetime, changed } = this.#parts;
+    const abort = new AbortController();
+    setMaxListeners(0, abort.signal);
+    const onStop = (): void => abort.abort(lifetime.reason);
+    lifetime.addEventListener('abort', onStop, { once: true });
+    const turn: Turn = { abort, entry, sentBytes: 0, startedAt: clock.monotonic() };
+    this.active.set(entry.name, turn);
+    changed();
+    let outcome: UploadOutcome;
+    try {
+      outcome = await this.#upload(entry, turn, onAllRead);
+    } catch (error) {
+      if (lifetime.aborted) throw error;
+      outcome = outcomeOf(error);
+    } finally {
+      this.active.delete(entry.name);
+      lifetime.removeEventListener('abort', onStop);
+    }
+    await this.#settle(entry, outcome);
+    this.#bell.ring();
+    changed();
+  }
+
+  async #upload(entry: SegmentEntry, turn: Turn, onAllRead: () => void): Promise<UploadOutcome> {
+    const { fs, folder } = this.#parts;
+    const manifestBytes = await fs.readFile(join(folder.sealed, `${entry.name}.json`));
+    const manifest = parseSealedManifest(manifestBytes, entry.name);
+    const found = await this.#findUpload(entry, manifest);
+    const job = {
+      name: entry.name,
+      manifest,
+      manifestBytes,
+      fresh: entry.fresh && entry.turns === 0,
+      ...(entry.record ? { record: entry.record } : {}),
+      ...(found ? { found } : {}),
+    };
+    const hooks = this.#hooks(turn, manifest, onAllRead);
+    return new SegmentUpload(this.#uploadPorts(), job, hooks, turn.abort.signal).run();
+  }
+
+  #uploadPorts(): UploadPorts {
+    const { fs, store, logger, calls, options, folder, identity, lifetime } = this.#parts;
+    return {
+      fs,
+      store,
+      logger,
+      calls,
+      lifetime,
+      bandwidth: this.#bandwidth,
+      memory: this.#memory,
+      window: this.#window,
+      sealed: folder.sealed,
+      partBytes: this.#partBytes,
+      partsPerUpload: store.supports.parallelParts ? options.partsPerUpload : 1,
+      attempts: options.attemptsPerTurn,
+      checkIdentity: () => identity.check(),
+    };
+  }
+
+  #hooks(turn: Turn, manifest: Manifest, onAllRead: () => void): UploadHooks {
+    const { counters, logger, changed } = this.#parts;
+    const { entry } = turn;
+    return {
+      onProgress: (bytes) => {
+        turn.sentBytes = bytes;
+        changed();
+      },
+      onSent: (bytes) => {
+        counters.sent(bytes);
+        this.#limitUploads();
+      },
+      onResend: (bytes) => (counters.resentBytes += bytes),
+      onResumed: () => counters.resumedUploads++,
+      onRetry: (error) => {
+        counters.retries++;
+        counters.noteError(`${entry.name}: ${describeError(error)}`);
+        changed();
+      },
+      onCollision: (key, newKey) => {
+        const message = `${key} holds other bytes and a manifest; the segment goes to ${newKey}`;
+        entry.alarm = { code: 'OBJECT_EXISTS', message };
+        logger.error('object key is taken', { segment: entry.name, key, newKey });
+        counters.noteError(message);
+      },
+      onAllRead,
+      remember: (record, sync) => this.#remember(entry, record, sync),
+      recorded: (key, verification) => this.#recordVerified(entry, manifest, key, verification),
+    };
+  }
+
+  /** Only a data folder without its records needs to search the store for uploads it may have begun. */
+  async #findUpload(entry: SegmentEntry, manifest: Manifest): Promise<Upload | undefined> {
+    const { progress, openUploads, lifetime } = this.#parts;
+    if (!progress.rebuilt || entry.fresh || entry.record) return undefined;
+    if (manifest.file.bytes <= this.#partBytes) return undefined;
+    this.#found ??= openUploads.find(lifetime);
+    try {
+      return (await this.#found).get(manifest.key);
+    } catch (error) {
+      this.#found = undefined;
+      throw error;
+    }
+  }
+
+  #remember(entry: SegmentEntry, record: ProgressRecord, sync: boolean): Promise<void> {
+    entry.record = record;
+    const { identity, progress } = this.#parts;
+    const { storeId } = identity;
+    return storeId === undefined ? Promise.resolve() : progress.write(storeId, entry.name, record, sync);
+  }
+
+  async #recordVerified(
+    entry: SegmentEntry,
+    manifest: Manifest,
+    key: string,
+    verification: Verification,
+  ): Promise<void> {
+    const { sha256, bytes } = manifest.file;
+    const verifiedAt = String(this.#parts.clock.now());
+    const record: VerifiedRecord = { state: 'verified', key, bytes, sha256, verification, verifiedAt };
+    await writeReceipt(this.#parts, entry.name, manifest, record);
+    await this.#remember(entry, record, false);
+  }
+
+  async #settle(entry: SegmentEntry, outcome: UploadOutcome): Promise<void> {
+    const { table, counters, clock, random, options, logger, progress, identity } = this.#parts;
+    switch (outcome.kind) {
+      case 'verified':
+        counters.verifiedSegments++;
+        counters.verifiedBytes += entry.bytes;
+        counters.lastSyncAt = clock.now();
+        table.move(entry, 'verified');
+        break;
+      case 'parked': {
+        const { code, message } = outcome;
+        const { robot, bytes } = entry;
+        entry.alarm = { code, message };
+        logger.error('segment parked', { segment: entry.name, code, message });
+        counters.noteError(message);
+        table.move(entry, 'parked');
+        await this.#remember(entry, { state: 'parked', robot, bytes, code, message }, true);
+        break;
+      }
+      case 'gone':
+        table.remove(entry);
+        if (identity.storeId !== undefined && entry.record) {
+          await progress.write(identity.storeId, entry.name, undefined, false);
+        }
+        break;
+      case 'deferred': {
+        entry.turns++;
+        const backoff = { firstMs: options.backoffFirstMs, maxMs: options.backoffMaxMs };
+        const waitMs = backoffMs(
+          { ...backoff, jitter: options.backoffJitter },
+          entry.turns,
+          random01(random),
+        );
+        counters.noteError(outcome.error);
+        table.move(entry, 'pending', clock.monotonic() + BigInt(Math.round(waitMs * 1e6)));
+        return;
+      }
+    }
+    this.#onSettled();
+  }
+}
+
+/** What an error outside the store means for the segment. */
+function outcomeOf(error: unknown): UploadOutcome {
+  if (systemCode(error) === 'ENOENT') return { kind: 'gone' };
+  if (isHoldfastError(error, 'MANIFEST_INVALID')) {
+    return { kind: 'parked', code: error.code, message: error.message };
+  }
+  return { kind: 'deferred', error };
+}
