@@ -98,8 +98,9 @@ class FleetSession {
   }
 
   receive(frames: readonly FrameParts[]): void {
-    // Confirmed before they are passed on: what this process then loses by dying counts as lost in the
-    // kill, and nothing can be durable that the fleet believes undelivered.
+    // Confirmed before they are passed on: what this process then loses by dying counts as delivered, and
+    // so as lost in the kill. Only a confirmation cut off by the very end of a connection can be missing,
+    // so a durable number may be a little higher than the one the fleet believes delivered.
     const arrived = frames.reduce((count, { kind }) => count + (kind === Frame.MESSAGE ? 1 : 0), 0);
     if (arrived > 0) this.#write(encodeAck((this.#arrived += arrived)));
     for (const { kind, body } of frames) this.#take(kind, body);

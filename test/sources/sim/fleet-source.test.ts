@@ -98,8 +98,10 @@ describe('The fleet process', function () {
       assert.ok(numbering, `no numbering of ${topic}`);
       const got = before.get(topic)?.got ?? [];
       const { got: gotAfter, skipped } = after.get(topic) ?? { got: [], skipped: 0 };
-      assert.ok(numbering.delivered >= (got.at(-1) ?? 0), 'delivered covers what was received');
       assert.ok(numbering.next > numbering.delivered);
+      assert.ok(numbering.next > (got.at(-1) ?? 0), 'what was received lies before what comes next');
+      // The last confirmations may be cut off by the end of the connection, no more than that.
+      if (got.length > 50) assert.ok(numbering.delivered > got.at(-1)! - 50, topic);
       assert.equal(skipped, 0);
       assert.equal(gotAfter[0] ?? channel.produced + 1, numbering.next, topic);
       assert.equal(gotAfter.at(-1) ?? numbering.next - 1, channel.produced, topic);
