@@ -131,14 +131,18 @@ function isStart({ type }: Physical): boolean {
 
 /** Reads the file a megabyte at a time and parses physical records out of it. */
 class BlockWindow {
-  private readonly window = Buffer.allocUnsafe(READ_BLOCKS * LOG_BLOCK_BYTES);
+  private readonly window: Buffer;
   private from = 0;
   private length = 0;
 
   constructor(
     private readonly file: FileHandle,
     readonly size: number,
-  ) {}
+  ) {
+    this.window = Buffer.allocUnsafe(
+      Math.min(READ_BLOCKS, Math.ceil(size / LOG_BLOCK_BYTES)) * LOG_BLOCK_BYTES,
+    );
+  }
 
   /** The record at an offset, or why there is none. Its data is a copy. */
   async physicalAt(offset: number): Promise<Physical | string> {

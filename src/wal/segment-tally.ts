@@ -21,7 +21,11 @@ export class SegmentTally {
   }
 
   add({ firstSequence, count, previous, crc }: BatchPrefix, carried: boolean): void {
-    if (!carried) this.count(firstSequence, count);
+    if (!carried) {
+      // Where even the segment's identity is lost, the chain still tells of the batch before.
+      if (previous.firstSequence > 0) this.begin(previous.firstSequence);
+      this.count(firstSequence, count);
+    }
     if (previous.crc !== this.link.crc || previous.firstSequence !== this.link.firstSequence) {
       this.fault(`batch ${firstSequence}`, `the batch before it (${previous.firstSequence}) was not read`);
     }
@@ -30,9 +34,7 @@ export class SegmentTally {
 
   end(end: SegmentEnd): void {
     if (end.records !== this.records) {
-      if (this.expectedSequence !== undefined) {
-        this.missingRecords += Math.max(0, end.lastSequence + 1 - this.expectedSequence);
-      }
+      this.missingRecords = Math.max(this.missingRecords, end.records - this.records);
       this.fault('end mark', `counts ${end.records} records, read: ${this.records}`);
     } else if (end.link.crc !== this.link.crc) {
       this.fault('end mark', 'belongs to another last batch');

@@ -82,15 +82,22 @@ export class SegmentWriter {
     id: SegmentId,
     private readonly level: Level,
     private readonly blob: FileHandle,
+    private readonly inlineMaxBytes: number,
   ) {
     this.stamp = { type: 'put', key: plainKey('stamp'), value: segmentStamp(id) };
   }
 
   /**
    * Creates the directory and makes every entry in it durable before the first acknowledgement can depend
-   * on it. Throws `DISK_FULL` or `WAL_WRITE_FAILED`.
+   * on it. Batches above `inlineMaxBytes` (default: the measured {@link INLINE_MAX_BYTES}) go to the blob.
+   * Throws what the disk says.
    */
-  static async create(fs: FileSystem, directory: string, id: SegmentId): Promise<SegmentWriter> {
+  static async create(
+    fs: FileSystem,
+    directory: string,
+    id: SegmentId,
+    inlineMaxBytes = INLINE_MAX_BYTES,
+  ): Promise<SegmentWriter> {
     await makeDirectoryDurably(fs, dirname(directory));
     const level: Level = new ClassicLevel(directory, {
       keyEncoding: 'buffer',
@@ -111,7 +118,7 @@ export class SegmentWriter {
       }
       await syncDirectory(fs, directory);
       await syncDirectory(fs, dirname(directory));
-      return new SegmentWriter(directory, id, level, blob);
+      return new SegmentWriter(directory, id, level, blob, inlineMaxBytes);
     } catch (error) {
       await blob?.close().catch(() => undefined);
       await level.close().catch(() => undefined);
@@ -212,7 +219,7 @@ export class SegmentWriter {
 
   private async place(key: Buffer, batch: EncodedBatch): Promise<Put> {
     this.link = batch.link;
-    const inline = batch.bytes <= INLINE_MAX_BYTES && this.inlineBytes + batch.bytes <= INLINE_TOTAL_BYTES;
+    const inline = batch.bytes <= this.inlineMaxBytes && this.inlineBytes + batch.bytes <= INLINE_TOTAL_BYTES;
     if (inline) {
       this.inlineBytes += batch.bytes;
       return { type: 'put', key, value: inlineValue(batch.head, batch.payloads) };

@@ -24,6 +24,7 @@ describe('Golden WAL segment', () => {
           receivedAt: one.receivedAt,
           publishedAt: one.publishedAt,
           sourceSequence: one.sourceSequence ?? -1,
+          intact: true,
         })),
       );
       assert.deepEqual(

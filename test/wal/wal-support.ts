@@ -10,7 +10,12 @@ import { silentLogger, type Logger } from '../../src/core/logger.js';
 import type { Channel, Message } from '../../src/core/message.js';
 import type { Batch } from '../../src/ingest/batch.js';
 import { recoverWal, type RecoveredWal } from '../../src/wal/recover.js';
-import { SegmentReader, type SegmentEntry, type SegmentReport } from '../../src/wal/segment-reader.js';
+import {
+  SegmentReader,
+  payloadIntact,
+  type SegmentEntry,
+  type SegmentReport,
+} from '../../src/wal/segment-reader.js';
 import type { WalHead } from '../../src/wal/wal-head.js';
 import type { ClosedSegment, WalOptions } from '../../src/wal/wal-ports.js';
 import { Wal } from '../../src/wal/wal.js';
@@ -182,6 +187,8 @@ export interface ReadRecord {
   readonly publishedAt: bigint;
   readonly sourceSequence: number;
   readonly publisher: string | null;
+  /** False: the payload fails its CRC, and sealing would leave it out. */
+  readonly intact: boolean;
 }
 
 /** Reads a whole segment, copying what the reader would reuse. */
@@ -202,11 +209,13 @@ export async function readSegment(directory: string, fs: FileSystem = realFs): P
       for (let i = 0; i < columns.lengths.length; i++) {
         const end = at + (columns.lengths[i] as number);
         const of = channels.get(columns.channelIds[i] as number);
+        const data = Buffer.from(bytes.subarray(at, end));
         (entry.kind === 'carried' ? carried : records).push({
           sequence: firstSequence + i,
           topic: of?.topic ?? '(unknown)',
           robot: of?.robot ?? '(unknown)',
-          data: Buffer.from(bytes.subarray(at, end)),
+          data,
+          intact: payloadIntact(columns, i, data),
           receivedAt: columns.receivedAt[i] as bigint,
           publishedAt: columns.publishedAt[i] as bigint,
           sourceSequence: columns.sourceSequences?.[i] ?? -1,

@@ -73,6 +73,7 @@ describe('WAL', () => {
       publishedAt: m.publishedAt,
       sourceSequence: m.sourceSequence,
       publisher: m.publisher ?? null,
+      intact: true,
     }));
     assert.deepEqual(records, expected);
   });

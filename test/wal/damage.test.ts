@@ -1,0 +1,276 @@
+import assert from 'node:assert/strict';
+import * as realFs from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { surveySegment } from '../../src/seal/segment-survey.js';
+import { LOG_BLOCK_BYTES } from '../../src/wal/leveldb-log.js';
+import { damages, directoryInMemory } from './memory-fs.js';
+import { logName, smallSegment, type SmallSegment, type SmallSegmentOptions } from './small-segment.js';
+import { countingRandom, readSegment, type ReadRecord } from './wal-support.js';
+
+/** What reading a damaged segment comes to. */
+interface Outcome {
+  readonly state: string;
+  readonly missing: number;
+  readonly faults: number;
+  readonly missingRecords: number;
+}
+
+describe('A damaged WAL segment', () => {
+  let root: string;
+  before(async () => {
+    root = await realFs.mkdtemp(join(tmpdir(), 'holdfast-damage-'));
+  });
+  after(async () => {
+    await realFs.rm(root, { recursive: true, force: true });
+  });
+
+  let made = 0;
+  const make = (options: SmallSegmentOptions): Promise<SmallSegment> =>
+    smallSegment(join(root, String(made++)), options);
+
+  /**
+   * The promise: every message given back is byte-identical, none appears that was not written, and where
+   * one is missing the report says so.
+   */
+  async function check(
+    segment: SmallSegment,
+    files: ReadonlyMap<string, Buffer>,
+    what: string,
+  ): Promise<Outcome> {
+    const directory = join(root, segment.name);
+    const fs = directoryInMemory(files);
+    const { records, gaps, report } = await readSegment(directory, fs);
+    const known = new Map(segment.messages.map((one) => [one.sourceSequence!, one]));
+    const got = new Set<number>();
+    for (const record of records) {
+      if (!record.intact || record.topic === '(unknown)') continue;
+      assertSame(record, known, what);
+      assert.ok(!got.has(record.sequence), `${what}: record ${record.sequence} twice`);
+      got.add(record.sequence);
+    }
+    for (const gap of gaps) assert.deepEqual(gap, segment.gaps[0], what);
+    const missing = segment.messages.length - got.size;
+    const incomplete = missing > 0 || gaps.length < segment.gaps.length;
+    // The reader leaves payloads to whoever uses them; the survey before sealing checks them.
+    const { state, faults, missingRecords } =
+      incomplete || report.state === 'corrupt'
+        ? (await surveySegment(fs, directory, false, Infinity, true)).report
+        : report;
+    if (incomplete) {
+      assert.ok(state === 'corrupt' || state === 'unclean', `${what}: ${missing} missing, but ${state}`);
+    }
+    assert.equal(state === 'corrupt', faults.length > 0, what);
+    return { state, missing, faults: faults.length, missingRecords };
+  }
+
+  function assertSame(
+    record: ReadRecord,
+    known: ReadonlyMap<number, SmallSegment['messages'][number]>,
+    what: string,
+  ): void {
+    const sent = known.get(record.sequence);
+    assert.ok(sent, `${what}: record ${record.sequence} was never written`);
+    assert.ok(
+      record.data.equals(Buffer.from(sent.data)),
+      `${what}: record ${record.sequence} has other bytes`,
+    );
+    const { channel } = sent;
+    assert.ok(
+      record.topic === channel.topic &&
+        record.robot === channel.robot &&
+        record.receivedAt === sent.receivedAt &&
+        record.publishedAt === sent.publishedAt &&
+        record.sourceSequence === sent.sourceSequence,
+      `${what}: record ${record.sequence} is described otherwise`,
+    );
+  }
+
+  async function checkEveryOffset(segment: SmallSegment, files: readonly string[]): Promise<Outcome[]> {
+    const outcomes: Outcome[] = [];
+    for (const name of files) {
+      const bytes = segment.files.get(name)!;
+      for (const [kind, damage] of Object.entries(damages)) {
+        for (let offset = 0; offset < bytes.length; offset++) {
+          const damaged = new Map(segment.files).set(name, damage(bytes, offset));
+          outcomes.push(await check(segment, damaged, `${kind} at ${offset} of ${name}`));
+        }
+      }
+    }
+    return outcomes;
+  }
+
+  const shape = { batches: [[20, 0, 33], [10, 64], [100], [5, 5]], inlineMaxBytes: 1e6 };
+
+  it('reads whole where nothing is damaged', async () => {
+    for (const inlineMaxBytes of [0, 1e6]) {
+      for (const ended of [true, false]) {
+        const segment = await make({ ...shape, inlineMaxBytes, ended });
+        const outcome = await check(segment, segment.files, 'undamaged');
+        assert.deepEqual(outcome, {
+          state: ended ? 'clean' : 'unclean',
+          missing: 0,
+          faults: 0,
+          missingRecords: 0,
+        });
+      }
+    }
+  });
+
+  it('with inline batches never lies about any byte of its log', async function () {
+    this.timeout(120_000);
+    const segment = await make({ ...shape, ended: true });
+    const outcomes = await checkEveryOffset(segment, [logName(segment)]);
+    // One damaged byte costs the commit it lies in; or, in the first, the channels and with them all.
+    assert.ok(outcomes.every(({ missing }) => missing <= 3 || missing === segment.messages.length));
+    assert.ok(outcomes.some(({ state }) => state === 'corrupt'));
+    for (const { state, missing, missingRecords } of outcomes) {
+      if (state === 'corrupt' && missing > 0) assert.ok(missingRecords >= missing, 'the report counts them');
+    }
+  });
+
+  it('with its batches in the blob never lies about any byte of log or blob', async function () {
+    this.timeout(120_000);
+    const segment = await make({ ...shape, inlineMaxBytes: 0, ended: true });
+    const outcomes = await checkEveryOffset(segment, [logName(segment), 'blob']);
+    assert.ok(
+      outcomes.some(({ state, missing }) => state === 'corrupt' && missing === 1),
+      'one payload damaged',
+    );
+  });
+
+  it('that was cut off by a kill never lies about any byte of log or blob', async function () {
+    this.timeout(120_000);
+    const segment = await make({ batches: [[9], [8, 7]], inlineMaxBytes: 0, ended: false });
+    await checkEveryOffset(segment, [logName(segment), 'blob']);
+    const single = await make({ batches: [[9, 3]], inlineMaxBytes: 1e6, ended: false });
+    const outcomes = await checkEveryOffset(single, [logName(single)]);
+    // The only commit may be a torn one as well: it is kept for a person to see, never dropped as empty.
+    assert.ok(outcomes.every(({ state, missing }) => missing === 0 || state !== 'empty'));
+  });
+
+  it('does not depend on any other file of its folder', async () => {
+    const segment = await make({ ...shape, ended: true });
+    for (const name of segment.files.keys()) {
+      if (name === logName(segment) || name === 'blob') continue;
+      const without = new Map(segment.files);
+      without.delete(name);
+      for (const files of [without, new Map(segment.files).set(name, Buffer.from('nonsense'))]) {
+        assert.equal((await check(segment, files, name)).state, 'clean');
+      }
+    }
+  });
+
+  it('over many blocks loses no more than the damaged commit, and is not taken for cut off', async function () {
+    this.timeout(120_000);
+    const batches = [
+      [100],
+      [40_000],
+      [30_000, 10_000],
+      [50],
+      [60_000],
+      ...Array.from({ length: 60 }, () => [900]),
+    ];
+    const segment = await make({ batches, inlineMaxBytes: 1e6, ended: true });
+    const log = segment.files.get(logName(segment))!;
+    assert.ok(log.length > 6 * LOG_BLOCK_BYTES);
+    const random = countingRandom(7);
+    const offsets = Array.from({ length: 250 }, () => Buffer.from(random(4)).readUInt32LE() % log.length);
+    for (let block = LOG_BLOCK_BYTES; block < log.length; block += LOG_BLOCK_BYTES) {
+      for (let near = -8; near < 8; near++) offsets.push(block + near);
+    }
+    for (const offset of offsets) {
+      const damaged = new Map(segment.files).set(logName(segment), damages['a flipped bit']!(log, offset));
+      const { state, missing } = await check(segment, damaged, `a flipped bit at ${offset}`);
+      // Behind the first commit, which holds the channels.
+      if (offset > 1500) assert.ok(missing <= 2, `a flipped bit at ${offset} cost ${missing} messages`);
+      if (missing > 0) assert.equal(state, 'corrupt', `a flipped bit at ${offset}`);
+    }
+    for (const kind of ['a missing byte', 'an added byte']) {
+      for (const offset of offsets.slice(0, 60)) {
+        const damaged = new Map(segment.files).set(logName(segment), damages[kind]!(log, offset));
+        await check(segment, damaged, `${kind} at ${offset}`);
+      }
+    }
+  });
+
+  it('does not take the log of another segment inside a payload for its own', async function () {
+    this.timeout(60_000);
+    const other = await make({
+      batches: [[11, 12], [13], [14, 15]],
+      inlineMaxBytes: 1e6,
+      ended: true,
+      seed: 5,
+    });
+    const inside = other.files.get(logName(other))!;
+    const batches = [[20], [30, inside.length], [5]];
+    const segment = await make({
+      batches: [...batches.slice(0, 1), [30]],
+      inlineMaxBytes: 1e6,
+      ended: false,
+    });
+    const nested = await make({
+      batches: [[20], [30, inside.length]],
+      lastPayload: inside,
+      inlineMaxBytes: 1e6,
+      ended: false,
+    });
+    assert.ok(segment.messages.length < nested.messages.length);
+    await checkEveryOffset(nested, [logName(nested)]);
+    // Stale bytes of another segment in the disk blocks behind the end, as a power cut may leave them.
+    const log = segment.files.get(logName(segment))!;
+    for (const tail of [inside, Buffer.concat([Buffer.alloc(100), inside]), inside.subarray(0, 700)]) {
+      const stale = new Map(segment.files).set(logName(segment), Buffer.concat([log, tail]));
+      await check(segment, stale, 'stale blocks behind the end');
+    }
+  });
+
+  it('whose log lost its end or all of it is not sealed as if that were all', async () => {
+    const segment = await make({ batches: [[9], [8], [7], [6]], inlineMaxBytes: 0, ended: false });
+    const name = logName(segment);
+    for (const log of [Buffer.alloc(0), segment.files.get(name)!.subarray(0, 900)]) {
+      const outcome = await check(segment, new Map(segment.files).set(name, log), 'a truncated log');
+      assert.equal(outcome.state, 'corrupt');
+      assert.ok(outcome.missingRecords >= 3);
+    }
+    const without = new Map(segment.files);
+    without.delete(name);
+    assert.equal((await check(segment, without, 'no log')).state, 'corrupt');
+  });
+
+  it('keeps the topic and bytes of messages whose schema was lost', async () => {
+    const segment = await make({ ...shape, ended: true });
+    const name = logName(segment);
+    const damaged = Buffer.from(segment.files.get(name)!);
+    const at = damaged.indexOf('uint8[] data\n');
+    // A valid write whose schema entry has another key: what a lost entry looks like to the channel.
+    const key = damaged.lastIndexOf('d', damaged.lastIndexOf(Buffer.from([0, 0, 0, 1]), at));
+    damaged[key + 4] = 9;
+    rewriteRecordCrc(damaged);
+    const { records, report } = await readSegment(
+      join(root, segment.name),
+      directoryInMemory(new Map(segment.files).set(name, damaged)),
+    );
+    assert.equal(records.length, segment.messages.length);
+    assert.equal(report.state, 'corrupt');
+    assert.match(report.faults[0]!.what, /schema p\/msg\/T was not read/);
+  });
+});
+
+/** Masked CRC-32C of the first physical record, as LevelDB writes it. */
+function rewriteRecordCrc(log: Buffer): void {
+  const length = log.readUInt16LE(4);
+  const value = crc32c(log.subarray(6, 7 + length));
+  log.writeUInt32LE((((value >>> 15) | (value << 17)) + 0xa282ead8) >>> 0, 0);
+  assert.notEqual(crc32(log), 0);
+}
+
+function crc32c(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
+  }
+  return (crc ^ 0xffffffff) >>> 0;
+}

@@ -1,0 +1,112 @@
+import * as realFs from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { Gap } from '../../src/core/gap.js';
+import type { Message } from '../../src/core/message.js';
+import { newSegmentId } from '../../src/core/segment-id.js';
+import { encodeMessages } from '../../src/wal/batch-encoder.js';
+import { SEGMENT_FORMAT_VERSION } from '../../src/wal/segment-format.js';
+import { SegmentWriter } from '../../src/wal/segment-writer.js';
+import { channel, countingRandom, identity, message, payload } from './wal-support.js';
+
+export interface SmallSegment {
+  readonly name: string;
+  readonly files: ReadonlyMap<string, Buffer>;
+  readonly messages: readonly Message[];
+  readonly gaps: readonly Gap[];
+}
+
+export interface SmallSegmentOptions {
+  /** Batches of payloads of these sizes. */
+  readonly batches: readonly (readonly number[])[];
+  readonly inlineMaxBytes: number;
+  readonly ended: boolean;
+  /** Messages of another recording as the payload of the last one. */
+  readonly lastPayload?: Uint8Array;
+  readonly seed?: number;
+}
+
+/** Writes a segment of chosen shape: carried message first, a gap with the second batch. */
+export async function smallSegment(root: string, options: SmallSegmentOptions): Promise<SmallSegment> {
+  const id = newSegmentId(3, countingRandom(options.seed ?? 99));
+  const directory = join(root, id);
+  const writer = await SegmentWriter.create(realFs, directory, id, options.inlineMaxBytes);
+  const schema = { name: 'p/msg/T', encoding: 'ros2msg', data: Buffer.from('uint8[] data\n') };
+  const channels = [channel('/a', { schema }), channel('/b', { schema, robot: 'squid' })];
+  const latched = channel('/l', { schema, latched: true });
+  const all = [...channels, latched];
+  const idOf = (one: Message): number => all.indexOf(one.channel) + 1;
+  const gaps: Gap[] = [{ id: 'gap', reason: 'paused', robot: 'crab', topic: '/a', count: 3, firstTime: 5n }];
+  const messages: Message[] = [];
+  let sequence = 50;
+  for (const [index, sizes] of options.batches.entries()) {
+    const isLast = index === options.batches.length - 1;
+    const sent = sizes.map((size, i) =>
+      message(
+        channels[(index + i) % 2]!,
+        isLast && i === sizes.length - 1 && options.lastPayload
+          ? options.lastPayload
+          : payload(size, sequence + i),
+        { sourceSequence: sequence + i, receivedAt: BigInt(1e18) + BigInt(sequence + i) },
+      ),
+    );
+    const carried =
+      index === 0
+        ? encodeMessages(
+            [message(latched, 'latched', { receivedAt: 7n })],
+            idOf,
+            sequence,
+            writer.lastLink,
+            true,
+          )
+        : undefined;
+    const encoded = encodeMessages(sent, idOf, sequence, carried?.link ?? writer.lastLink);
+    await writer.append(
+      encoded,
+      {
+        schemas: index === 0 ? [{ id: 1, schema }] : [],
+        channels:
+          index === 0
+            ? all.map(({ schema: { name, encoding }, ...rest }, i) => ({
+                id: i + 1,
+                channel: { ...rest, priority: 'normal' as const, schemaId: 1, schema: { name, encoding } },
+              }))
+            : [],
+        gaps: index === 1 ? gaps : [],
+        clockSteps: [],
+        ...(carried ? { carried } : {}),
+        ...(index === 0
+          ? {
+              meta: {
+                version: SEGMENT_FORMAT_VERSION,
+                id,
+                number: 3,
+                firstSequence: sequence,
+                identity,
+                startedAt: '1',
+                softwareVersion: '0',
+                durability: 'commit' as const,
+              },
+            }
+          : {}),
+      },
+      true,
+    );
+    messages.push(...sent);
+    sequence += sent.length;
+  }
+  const files = new Map<string, Buffer>();
+  const readFiles = async (): Promise<void> => {
+    for (const name of await realFs.readdir(directory)) {
+      if (name !== 'LOCK') files.set(name, await realFs.readFile(join(directory, name)));
+    }
+  };
+  // Before closing there is no end mark: what a kill leaves.
+  if (!options.ended) await readFiles();
+  await writer.close(sequence - 1);
+  if (options.ended) await readFiles();
+  return { name: basename(directory), files, messages, gaps: options.batches.length > 1 ? gaps : [] };
+}
+
+export function logName(segment: SmallSegment): string {
+  return [...segment.files.keys()].find((name) => name.endsWith('.log')) as string;
+}
