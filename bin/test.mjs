@@ -20,7 +20,8 @@ const order = ['core', 'ingest', 'wal', 'seal', 'sources', 'stores', 'sync', 'ap
 const programs = JSON.parse(readFileSync(join(root, 'test', 'support', 'programs.json'), 'utf8'));
 
 function isOnPath(program) {
-  return (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+  return folders.some((folder) => existsSync(join(folder, program)));
 }
 
 /** Debian packages of programs that are missing. Tests that go without say so themselves. */

@@ -65,8 +65,8 @@ export const recorderParameters = {
     flag: 'rule',
     description:
       'Priority, queue policy and queue size by topic, in order; for each setting the first matching rule ' +
-      'that states it wins. Without a rule: priority normal, policy block where the source can wait, else ' +
-      'drop-oldest.',
+      'that states it wins. Without one: priority normal, drop-oldest. A source that can wait (mcap:, sim:) ' +
+      'always blocks instead of dropping; for one that cannot, block means drop-oldest.',
   }),
   max_channels: count(
     {
@@ -140,7 +140,7 @@ export const recorderParameters = {
     default: 64 * MIB,
     min: 64 * KIB,
     max: GIB,
-    description: 'A segment is rolled and sealed at this size (before compression). Held in memory once.',
+    description: 'A segment is rolled and sealed at this size (before compression).',
   }),
   'segment.max_age_ms': duration({
     role,
