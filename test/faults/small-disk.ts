@@ -14,6 +14,10 @@ export interface SmallDisk {
   fill(leaveBytes?: number): Promise<void>;
   /** Gives that space back. */
   unfill(): Promise<void>;
+  /** Only of ext4: what the kernel does after an I/O error; files that are open cannot be written either. */
+  failReadOnly(): Promise<void>;
+  /** Unmounts and mounts again, as a restart of the machine would. Nothing may be open. */
+  remount(): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -26,11 +30,13 @@ export async function mountTmpfs(bytes: number): Promise<SmallDisk | undefined> 
 export async function mountExt4(bytes: number): Promise<SmallDisk | undefined> {
   return mountAt('a full ext4', async (path) => {
     const image = `${path}.img`;
-    const handle = await fs.open(image, 'w');
-    await handle.truncate(bytes);
-    await handle.close();
-    // -m 0: no blocks kept for root, who runs this.
-    await run('mkfs.ext4', ['-q', '-F', '-m', '0', image]);
+    if ((await fs.stat(image).catch(() => undefined)) === undefined) {
+      const handle = await fs.open(image, 'w');
+      await handle.truncate(bytes);
+      await handle.close();
+      // -m 0: no blocks kept for root, who runs this.
+      await run('mkfs.ext4', ['-q', '-F', '-m', '0', image]);
+    }
     await run('mount', ['-o', 'loop', image, path]);
   });
 }
@@ -63,6 +69,11 @@ async function mountAt(
       }
     },
     unfill: () => fs.rm(filler, { force: true }),
+    failReadOnly: async () => void (await run('mount', ['-o', 'remount,abort', path])),
+    async remount() {
+      await run('umount', [path]);
+      await mount(path);
+    },
     async remove() {
       await run('umount', [path]).catch(() => run('umount', ['-l', path]));
       await away();
@@ -70,12 +81,23 @@ async function mountAt(
   };
 }
 
-/** Makes a folder read-only under whoever uses it, by a mount over it; returns how to take that back. */
-export async function coverReadOnly(path: string): Promise<() => Promise<void>> {
-  await run('mount', ['--bind', path, path]);
+/**
+ * Makes a folder read-only for everything that is opened from now on, by a mount over it; returns how to take
+ * that back. Undefined, and one line saying so, where this machine allows no mounts.
+ */
+export async function coverReadOnly(path: string): Promise<(() => Promise<void>) | undefined> {
+  try {
+    await run('mount', ['--bind', path, path]);
+  } catch (error) {
+    console.log(
+      `      not run: a read-only folder needs the right to mount (${String(error).split('\n')[0]})`,
+    );
+    return undefined;
+  }
   await run('mount', ['-o', 'remount,bind,ro', path]);
   return async () => {
-    await run('umount', [path]);
+    // Lazily: somebody may be reading there at this moment.
+    await run('umount', ['-l', path]);
   };
 }
 
