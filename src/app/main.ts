@@ -3,6 +3,9 @@ import { explain, runCli } from './cli/run-cli.js';
 import { StopSignals } from './cli/stop-signals.js';
 import { Terminal } from './cli/terminal.js';
 
+// Node 20 is supported on purpose; the SDK's reminder would be the first thing every sync to S3 says.
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+
 const terminal = new Terminal(process);
 const stop = new StopSignals(process, () => terminal.live(''));
 

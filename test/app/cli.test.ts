@@ -120,6 +120,30 @@ describe('the command line', function () {
     assert.deepEqual(await readdir(folder), ['my.yaml']);
   });
 
+  it('checks up for both processes at once, the URIs too, and never repeats a secret', async () => {
+    const uris = ['--source', 'sim:?robots=x', '--store', 's3://user:hunter2@bucket'];
+    const run = await runCli(['up', ...uris, '--part-bytes', '1', '--data', data, '--json']);
+    assert.equal(run.exitCode, 2);
+    const { facts } = run.json!['error'] as { facts: { faults: { path: string }[] } };
+    assert.deepEqual(
+      facts.faults.map(({ path }) => path),
+      ['upload.part_bytes', 'sources', 'store.uri'],
+    );
+    assert.ok(!`${run.stdout}${run.stderr}`.includes('hunter2'));
+  });
+
+  it('ends at once on a second signal, and loses nothing that was durable', async () => {
+    const { child, ended } = start('record', '--source', endless, '--data', data);
+    const { totals } = await until('recorder', recording);
+    child.kill('SIGINT');
+    child.kill('SIGTERM');
+    const run = await ended;
+    assert.ok(run.exitCode === 0 || run.exitCode === 130 || run.exitCode === 143, String(run.exitCode));
+    assert.equal((await runCli(['recover', '--data', data])).exitCode, 0);
+    const verify = await runCli(['verify', data, '--json']);
+    assert.ok((verify.json!['totals'] as { messages: number }).messages >= totals.durable);
+  });
+
   it('names an unknown command or flag, with exit code 2', async () => {
     for (const args of [['recrod'], ['record', '--sorce', 'sim:'], ['replay', data]]) {
       const run = await runCli([...args, '--json']);

@@ -95,9 +95,10 @@ export function describeSync(status: SyncStatus, nowMs: number): string[] {
     ...(status.lastError === undefined
       ? []
       : [`${label('errors')}${status.uploadErrors}, last: ${printable(status.lastError)}`]),
-    ...status.alarms.map(
-      ({ robot, segment, code, message }) =>
-        `${label('PARKED')}${printable(robot)} ${printable(segment)}: ${code} ${printable(message)}`,
+    ...status.alarms.map(({ robot, segment, code, message }) =>
+      segment === ''
+        ? `${label('ALARM')}${code}: ${printable(message)}`
+        : `${label('PARKED')}${printable(robot)} ${printable(segment)}: ${code}: ${printable(message)}`,
     ),
   ];
 }

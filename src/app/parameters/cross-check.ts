@@ -1,4 +1,4 @@
-import { configInvalid, type ConfigFault } from './fault.js';
+import { configInvalid, NOT_SET, type ConfigFault } from './fault.js';
 import type { ParameterName } from './parameter-table.js';
 import type { Resolved } from './resolve.js';
 
@@ -17,6 +17,11 @@ export class CrossCheck {
       value,
       allowed: `allowed: ${allowed}`,
     });
+  }
+
+  missing(name: ParameterName, allowed: string): void {
+    if (this.faults.some(({ path }) => path === name)) return;
+    this.faults.push({ where: NOT_SET, path: name, value: undefined, allowed: `allowed: ${allowed}` });
   }
 
   /** `name`'s value, which must not exceed `limit`'s. */

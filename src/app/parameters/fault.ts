@@ -1,5 +1,8 @@
 import { HoldfastError } from '../../core/errors.js';
 
+/** The place of what was needed and nobody said. */
+export const NOT_SET = 'not set';
+
 /** One thing wrong with the configuration. */
 export interface ConfigFault {
   /** Where it was said: `holdfast.yaml:12`, `--segment-max-bytes`, `default`. */

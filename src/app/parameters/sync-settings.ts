@@ -19,7 +19,7 @@ export function compileSyncSettings(resolved: Resolved): SyncSettings {
   const { values } = resolved;
   const check = new CrossCheck(resolved);
   if (values['store.uri'] === '') {
-    check.fault('store.uri', '', 'a store: --store dir:PATH or --store s3://bucket/prefix');
+    check.missing('store.uri', 'a store: --store dir:PATH or --store s3://bucket/prefix');
   }
   const settings: SyncSettings = {
     data: values.data,

@@ -5,7 +5,7 @@ import type { CommandDefinition, CommandResult, Invocation } from '../command-de
 import { exitCodes } from '../exit-code.js';
 import { humanBytes, humanCount, humanDuration } from '../human.js';
 import { recorderLine, reportLive } from '../live-report.js';
-import { prepareRecorder } from '../open-inputs.js';
+import { prepareRecorder } from '../prepare-recorder.js';
 import { controlRole, onAbort } from '../role-control.js';
 
 export const recordCommand: CommandDefinition = {
@@ -81,6 +81,5 @@ async function report(summary: RecordSummary, invocation: Invocation): Promise<C
       `${rest.length > 0 ? `; ${rest.join('; ')}` : ''}; largest loss window ` +
       humanDuration(summary.maxLossWindowMs),
   );
-  for (const { uri, error } of failedSources) invocation.terminal.note(`holdfast: source ${uri}: ${error}\n`);
   return { exitCode: ok ? exitCodes.ok : exitCodes.failed, json: { ok, ...summary, failedSources } };
 }

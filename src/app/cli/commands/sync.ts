@@ -1,13 +1,12 @@
 import { once } from 'node:events';
 import type { SyncStatus } from '../../../core/status.js';
 import { parameterNamesFor } from '../../parameters/parameter-table.js';
-import { compileSyncSettings } from '../../parameters/sync-settings.js';
 import { version } from '../../system/version.js';
 import type { CommandDefinition, CommandResult, Invocation } from '../command-definition.js';
 import { exitCodes } from '../exit-code.js';
 import { humanBytes } from '../human.js';
 import { reportLive, syncLine } from '../live-report.js';
-import { openConfiguredStore } from '../open-configured-store.js';
+import { prepareSync } from '../prepare-sync.js';
 import { controlRole } from '../role-control.js';
 
 export const syncCommand: CommandDefinition = {
@@ -32,10 +31,9 @@ export const syncCommand: CommandDefinition = {
     command.option('--drain', 'end once everything sealed is verified in the store (or parked)');
   },
   async run(invocation) {
-    const resolved = invocation.resolve('sync');
-    const settings = compileSyncSettings(resolved);
     const { fs, clock, random, logger } = invocation.ports;
-    await using store = await openConfiguredStore(settings.storeUri, resolved, invocation.ports);
+    const { settings, store: opened } = await prepareSync(invocation.resolve('sync'), invocation.ports);
+    await using store = opened;
     const { SyncEngine } = await import('../../../sync/sync-engine.js');
     await using engine = await SyncEngine.open({
       dataFolder: settings.data,
@@ -83,7 +81,8 @@ async function report(
       (isCut ? '; ended before everything was verified' : ''),
   );
   for (const { robot, segment, code, message } of alarms) {
-    invocation.terminal.note(`holdfast: parked: ${robot} ${segment}: ${code}: ${message}\n`);
+    const what = segment === '' ? 'store' : `parked: ${robot} ${segment}`;
+    invocation.terminal.note(`holdfast: ${what}: ${code}: ${message}\n`);
   }
   const ok = segments.parked === 0 && !isCut;
   const cutCode = invocation.stop.exitCode ?? exitCodes.findings;

@@ -1,17 +1,17 @@
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isHoldfastError } from '../../../core/errors.js';
 import type { RecorderStatus, SyncStatus } from '../../../core/status.js';
 import { askRole } from '../../control/control-client.js';
 import type { ControlRole } from '../../control/control-protocol.js';
 import { configInvalid, type ConfigFault } from '../../parameters/fault.js';
 import type { Role } from '../../parameters/parameter.js';
 import { parameterNames, parameterNamesFor } from '../../parameters/parameter-table.js';
-import { compileSyncSettings } from '../../parameters/sync-settings.js';
 import { supervise, type SuperviseResult } from '../../supervise/supervise.js';
 import type { CommandDefinition, CommandResult, Invocation } from '../command-definition.js';
 import { recorderLine, reportLive, syncLine } from '../live-report.js';
-import { openConfiguredStore } from '../open-configured-store.js';
-import { prepareRecorder } from '../open-inputs.js';
+import { prepareRecorder } from '../prepare-recorder.js';
+import { prepareSync } from '../prepare-sync.js';
 import { flagArguments } from '../parameter-flags.js';
 
 export const upCommand: CommandDefinition = {
@@ -57,13 +57,12 @@ export const upCommand: CommandDefinition = {
 /** Everything that could make a child refuse to start is said here, for both together. */
 async function check(invocation: Invocation): Promise<{ data: string; isFinite: boolean }> {
   const faults: ConfigFault[] = [];
-  const collect = (error: unknown): undefined => {
-    const found = (error as { facts?: { faults?: ConfigFault[] } }).facts?.faults;
-    if (!found || typeof found[0] !== 'object') throw error;
+  const collect = (error: unknown): void => {
+    if (!isHoldfastError(error, 'CONFIG_INVALID')) throw error;
+    const found = error.facts['faults'] as readonly ConfigFault[];
     const isNew = (fault: ConfigFault): boolean =>
       !faults.some(({ where, path }) => where === fault.where && path === fault.path);
     faults.push(...found.filter(isNew));
-    return undefined;
   };
   let isFinite = false;
   try {
@@ -74,8 +73,8 @@ async function check(invocation: Invocation): Promise<{ data: string; isFinite: 
   }
   const resolved = invocation.resolve('sync');
   try {
-    const { storeUri } = compileSyncSettings(resolved);
-    await (await openConfiguredStore(storeUri, resolved, invocation.ports))[Symbol.asyncDispose]();
+    const { store } = await prepareSync(resolved, invocation.ports);
+    await store[Symbol.asyncDispose]();
   } catch (error) {
     collect(error);
   }

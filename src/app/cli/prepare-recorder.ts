@@ -1,6 +1,6 @@
 import { describeError, isHoldfastError } from '../../core/errors.js';
 import { openSource } from '../../sources/open-source.js';
-import type { ConfigFault } from '../parameters/fault.js';
+import { NOT_SET, type ConfigFault } from '../parameters/fault.js';
 import type { RecorderOptions, SourceOptions } from '../parameters/recorder-options.js';
 import { compileRecorderOptions } from '../parameters/compile-recorder.js';
 import type { Resolved } from '../parameters/resolve.js';
@@ -18,11 +18,10 @@ export interface RecorderSetup {
  */
 export async function prepareRecorder(resolved: Resolved, ports: SystemPorts): Promise<RecorderSetup> {
   const faults: ConfigFault[] = [...resolved.faults];
-  const where = resolved.origin.sources;
   const { length } = resolved.values.sources;
   if (length === 0 && !faults.some(({ path }) => path === 'sources')) {
     const allowed = 'allowed: at least one source: --source sim:, mcap:PATH or foxglove:ws://host:port';
-    faults.push({ where, path: 'sources', value: undefined, allowed });
+    faults.push({ where: NOT_SET, path: 'sources', value: undefined, allowed });
   }
   const inputs: RecorderInput[] = [];
   for (const { uri } of resolved.values.sources) {
@@ -30,7 +29,12 @@ export async function prepareRecorder(resolved: Resolved, ports: SystemPorts): P
       inputs.push({ source: await openSource(uri, ports), robot: '', robotFromNamespace: false });
     } catch (error) {
       if (!isHoldfastError(error)) throw error;
-      faults.push({ where, path: 'sources', value: uri, allowed: describeError(error) });
+      faults.push({
+        where: resolved.origin.sources,
+        path: 'sources',
+        value: uri,
+        allowed: describeError(error),
+      });
     }
   }
   const options = compileRecorderOptions({ ...resolved, faults }, ports);
