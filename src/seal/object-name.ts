@@ -7,7 +7,7 @@ import { NS_PER_MS } from '../core/clock.js';
 export interface ObjectName {
   readonly robot: string;
   readonly priority: Priority | undefined;
-  /** `<encoded robot>` or `<encoded robot>.<class>`: unique within a segment. */
+  /** `<encoded robot>` or `<encoded robot>~<class>`: unique within a segment, as no encoded name ends so. */
   readonly suffix: string;
 }
 
@@ -15,7 +15,7 @@ export function objectName(robot: string, priority: Priority | undefined): Objec
   const encoded = encodeName(robot);
   // Normal is the class of everything not named otherwise: it keeps the plain name.
   const classed = priority === undefined || priority === 'normal' ? undefined : priority;
-  return { robot, priority: classed, suffix: classed ? `${encoded}.${classed}` : encoded };
+  return { robot, priority: classed, suffix: classed ? `${encoded}~${classed}` : encoded };
 }
 
 /** File name inside `sealed/`. */

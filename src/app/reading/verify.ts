@@ -91,10 +91,13 @@ class Verification {
       const path = join(folder.sealed, name);
       if (name.endsWith('.mcap')) {
         const manifest = await this.#localManifest(folder, name, unsealed);
+        if (manifest === 'evicted') continue;
         await this.#object(path, files.readable(path), manifest === 'damaged' ? undefined : manifest);
         if (manifest !== undefined && manifest !== 'damaged') await this.#receipt(folder, name, manifest);
       } else if (name.endsWith('.json')) {
         if (!names.includes(name.replace(/\.json$/, '.mcap'))) await this.#lonelyManifest(path);
+      } else if (name.endsWith('.evicted')) {
+        await this.#unfinishedEviction(path);
       } else {
         const what = name.endsWith('.tmp') ? 'left over from an unfinished write' : 'a file nobody knows';
         this.#findings.add('warning', path, 'sealed/', 'segments and manifests', what);
@@ -117,11 +120,12 @@ class Verification {
     folder: DataFolder,
     name: string,
     unsealed: ReadonlySet<string>,
-  ): Promise<Manifest | 'damaged' | undefined> {
+  ): Promise<Manifest | 'damaged' | 'evicted' | undefined> {
     const path = join(folder.sealed, name.replace(/\.mcap$/, '.json'));
     try {
       const manifest = await readManifestFile(this.options.files, path);
       if (manifest === undefined) {
+        if (await this.#isBeingEvicted(join(folder.sealed, name))) return 'evicted';
         // The manifest comes last: while the WAL still has the segment, it will be sealed again.
         const severity = unsealed.has(name.split('.')[0] ?? '') ? 'warning' : 'error';
         this.#findings.add(severity, path, 'manifest', 'present', 'none');
@@ -135,6 +139,26 @@ class Verification {
       this.#findings.add('error', path, 'manifest', 'valid', describeError(error));
       return 'damaged';
     }
+  }
+
+  /** Eviction renames the manifest, then removes the MCAP (retention, in seal/). */
+  async #isBeingEvicted(path: string): Promise<boolean> {
+    const { fs } = this.options.files;
+    const there = async (file: string): Promise<boolean> =>
+      (await fs.stat(file).catch(() => undefined)) !== undefined;
+    return (await there(path.replace(/\.mcap$/, '.evicted'))) || !(await there(path));
+  }
+
+  async #unfinishedEviction(path: string): Promise<void> {
+    // Gone again beside a running recorder.
+    if ((await this.options.files.fs.stat(path).catch(() => undefined)) === undefined) return;
+    this.#findings.add(
+      'warning',
+      path,
+      'eviction',
+      'finished',
+      'begun: the recorder finishes it at its next start',
+    );
   }
 
   async #lonelyManifest(path: string): Promise<void> {
