@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs/promises';
+import { join } from 'node:path';
+import { runCli, spawnCli } from '../support/cli.js';
+import { mountTmpfs, type SmallDisk } from './small-disk.js';
+
+const MIB = 1024 * 1024;
+const small = [
+  '--segment-max-bytes',
+  '1MiB',
+  '--retention-min-free-percent',
+  '20',
+  '--ballast',
+  '0',
+  '--compression',
+  'none',
+];
+
+describe('holdfast record on a disk that becomes full', function () {
+  this.timeout(120_000);
+  let disk: SmallDisk;
+  let data: string;
+
+  beforeEach(async function () {
+    const mounted = await mountTmpfs(16 * MIB);
+    if (!mounted) this.skip();
+    disk = mounted;
+    data = join(disk.path, 'data');
+  });
+  afterEach(() => disk?.remove());
+
+  const record = (whenFull: string): string[] => [
+    'record',
+    ...['--data', data, '--source', 'sim:?robots=1&duration=30s&rate=max', '--retention-when-full', whenFull],
+    ...small,
+    '--json',
+  ];
+
+  it('evicts the oldest under drop-oldest, ends well, and everything that is left verifies', async () => {
+    const run = await runCli(record('drop-oldest'));
+    assert.equal(run.exitCode, 0, run.stderr);
+    assert.equal(run.json?.['dropped'], 0);
+    assert.equal(run.json?.['durable'], run.json?.['received']);
+    assert.ok((await fs.readdir(join(data, 'tombstones'))).length > 0);
+    const verified = await runCli(['verify', '--data', data, '--json']);
+    assert.equal(verified.exitCode, 0, verified.stdout);
+  });
+
+  it('waits under stop without losing anything of a source that can wait, and goes on when space comes free', async () => {
+    await disk.fill(8 * MIB);
+    const recorder = spawnCli(record('stop'));
+    await recorder.waitFor(/space is short and nothing may be evicted/);
+    await disk.unfill();
+    await recorder.waitFor(/there is room on the disk again/);
+    recorder.child.kill('SIGTERM');
+    const run = await recorder.ended;
+    assert.equal(run.json?.['dropped'], 0);
+    assert.equal(run.json?.['durable'], run.json?.['received']);
+    const verified = await runCli(['verify', '--data', data, '--json']);
+    assert.equal(verified.exitCode, 0, verified.stdout);
+  });
+});
