@@ -77,7 +77,7 @@ export class RecordedSource {
       case 'numbering': {
         if (!this.isWanted(event.channel)) return;
         const queue = this.parts.buffer.queueOf(event.channel);
-        const received = queue && queue.lastSourceSequence > 0 ? queue.lastSourceSequence : undefined;
+        const received = queue && queue.lastSourceSequence >= 0 ? queue.lastSourceSequence : undefined;
         const settled = this.parts.settledThrough(event.channel) ?? 0;
         numberingGaps(event, { received, settled, afterKill: this.parts.afterKill }).forEach(emit);
         // From here on a jump is measured against this connection's own numbers.

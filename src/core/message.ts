@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** How a queue behaves when a message does not fit. `block` needs a source that can wait. */
 export type QueuePolicy = 'drop-oldest' | 'drop-newest' | 'block';
 
@@ -54,8 +56,22 @@ export function numberingKey(robot: string, topic: string): string {
   return JSON.stringify([robot, topic]);
 }
 
-/** The identity of a channel; equal keys are one channel of the recording. */
+const schemaDigests = new WeakMap<Schema, string>();
+
+function schemaDigest(schema: Schema): string {
+  let digest = schemaDigests.get(schema);
+  if (digest === undefined) {
+    digest = createHash('sha256').update(schema.data).digest('base64').slice(0, 16);
+    schemaDigests.set(schema, digest);
+  }
+  return digest;
+}
+
+/**
+ * The identity of a channel; equal keys are one channel of the recording. A topic whose definition changed is
+ * another channel: its payloads must never be decoded by the old one.
+ */
 export function channelKey(channel: Channel): string {
   const { robot, topic, encoding, schema } = channel;
-  return JSON.stringify([robot, topic, encoding, schema.name, schema.encoding]);
+  return JSON.stringify([robot, topic, encoding, schema.name, schema.encoding, schemaDigest(schema)]);
 }

@@ -21,8 +21,8 @@ export class ChannelQueue {
   received = 0;
   receivedBytes = 0;
   dropped = 0;
-  /** Source number of the last message received; 0: none yet. */
-  lastSourceSequence = 0;
+  /** Source number of the last message received (or known to precede it); -1: nothing is known. */
+  lastSourceSequence = -1;
 
   private items: (Message | undefined)[] = [];
   private head = 0;

@@ -49,7 +49,7 @@ export function jumpGap(
   current: number,
   receivedAt: bigint,
 ): SourceGap | undefined {
-  if (previous === 0 || current <= previous + 1) return undefined;
+  if (previous < 0 || current <= previous + 1) return undefined;
   return {
     kind: 'gap',
     gap: {

@@ -82,8 +82,9 @@ async function sealOnce(
   );
   const damaged = survey.report.state === 'corrupt';
   const id = damaged ? salvageId(request.id) : request.id;
-  const objects = await openObjects(fs, request, id, survey);
+  const objects: OpenObject[] = [];
   try {
+    await openObjects(fs, request, id, survey, objects);
     if (objects.some((object) => object.writer)) {
       const intact = await fill(fs, request, id, survey, objects);
       // The second pass writes under other names.
@@ -135,14 +136,15 @@ interface OpenObject {
   discard(): Promise<void>;
 }
 
+/** Adds to `objects` as it goes, so that the caller can close them if a later one cannot be opened. */
 async function openObjects(
   fs: FileSystem,
   request: SealRequest,
   id: SegmentId,
   survey: SegmentSurvey,
-): Promise<OpenObject[]> {
+  objects: OpenObject[],
+): Promise<void> {
   const compressChunk = await chunkCompressor(request.compression, request.level);
-  const objects: OpenObject[] = [];
   for (const objectSurvey of survey.objects.values()) {
     const fileName = sealedFileName(id, objectSurvey.name);
     const existing = await readManifest(fs, join(request.sealedFolder, manifestName(fileName)));
@@ -170,7 +172,6 @@ async function openObjects(
       },
     });
   }
-  return objects;
 }
 
 function manifestName(fileName: string): string {

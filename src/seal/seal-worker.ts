@@ -1,7 +1,12 @@
 import * as fs from 'node:fs/promises';
 import { parentPort } from 'node:worker_threads';
 import { describeError, isHoldfastError, systemCode } from '../core/errors.js';
-import { sealSegment, type SealRequest, type SealResult } from './seal-segment.js';
+import { useNativeCrc } from './native-crc.js';
+import type { SealRequest, SealResult } from './seal-segment.js';
+
+// Before the writer is loaded, which keeps the functions it finds.
+useNativeCrc();
+const { sealSegment } = await import('./seal-segment.js');
 
 /** An error as it crosses back from the worker. */
 export interface SealFailure {

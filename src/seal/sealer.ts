@@ -40,7 +40,10 @@ export interface SealerPorts {
   readonly onDiskFull?: () => void;
 }
 
-/** With this many segments in line the codec becomes cheaper, with twice as many there is none. */
+/**
+ * With this many segments in line zstd goes to its fastest level. Leaving compression out would be slower: the
+ * bytes that compression saves need not be summed, hashed and written.
+ */
 const BEHIND_AT = 3;
 const FAST_ZSTD_LEVEL = -1;
 const RETRY_BASE_MS = 1000;
@@ -55,7 +58,7 @@ export class Sealer {
   private readonly failures = new Map<SegmentId, number>();
   private working: Promise<void> | undefined;
   private active: WaitingSegment | undefined;
-  private pace: 'normal' | 'fast' | 'uncompressed' = 'normal';
+  private pace: 'normal' | 'fast' = 'normal';
   private readonly stopping = new AbortController();
   /** Ends the pause after a failure. */
   private pause = new AbortController();
@@ -215,12 +218,11 @@ export class Sealer {
   private codec(): { compression: Compression; level: number } {
     const { compression, level } = this.options;
     const behind = this.waiting;
-    const pace = behind >= 2 * BEHIND_AT ? 'uncompressed' : behind >= BEHIND_AT ? 'fast' : 'normal';
+    const pace = behind >= BEHIND_AT ? 'fast' : 'normal';
     if (pace !== this.pace) {
       this.pace = pace;
       this.ports.logger.warn('sealing changes its pace', { pace, waitingSegments: behind });
     }
-    if (pace === 'uncompressed') return { compression: 'none', level };
     if (pace === 'fast' && compression === 'zstd')
       return { compression, level: Math.min(level, FAST_ZSTD_LEVEL) };
     return { compression, level };

@@ -72,7 +72,7 @@ describe('Numbering', () => {
   });
 
   it('notices a jump between two numbers of one connection', () => {
-    assert.equal(jumpGap(channel, 0, 500, 1n), undefined);
+    assert.equal(jumpGap(channel, -1, 500, 1n), undefined);
     assert.equal(jumpGap(channel, 5, 6, 1n), undefined);
     assert.equal(jumpGap(channel, 5, 5, 1n), undefined);
     const gap = jumpGap(channel, 5, 9, 7n)?.gap;
