@@ -1,0 +1,286 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import * as realFs from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { dataFolder, type DataFolder } from '../../src/core/data-folder.js';
+import type { FileHandle, FileSystem } from '../../src/core/file-system.js';
+import { silentLogger } from '../../src/core/logger.js';
+import { decodeManifest, type Manifest } from '../../src/core/manifest.js';
+import { openMcap } from '../../src/core/mcap/open-mcap.js';
+import { bytesReadable } from '../../src/core/mcap/readable.js';
+import { sealSegment } from '../../src/seal/seal-segment.js';
+import { Sealer } from '../../src/seal/sealer.js';
+import { recoverWal } from '../../src/wal/recover.js';
+import type { Durability } from '../../src/wal/durability.js';
+import { DiskModel, type CutChoice, type Survival } from '../support/crash-shim/disk-model.js';
+import { readTrace, shimLibrary, type TraceEvent } from '../support/crash-shim/trace.js';
+import { crashMessage, crashNumber } from './crash-message.js';
+import { TestClock, countingRandom, identity } from './wal-support.js';
+
+/** One run of the driver process under the shim. */
+export interface DriverRun {
+  readonly seed: number;
+  readonly firstNumber: number;
+  readonly commits: number;
+  readonly durability: Durability;
+  readonly ending: 'kill' | 'close';
+}
+
+/** Runs drivers one after the other on one folder; their file-system calls, in order. */
+export async function traceDrivers(parent: string, runs: readonly DriverRun[]): Promise<TraceEvent[]> {
+  const root = join(parent, 'data');
+  const [trace, marks] = [join(parent, 'trace'), join(parent, 'marks')];
+  const self = fileURLToPath(import.meta.url);
+  const driver = self.replace('crash-states', 'crash-driver');
+  const loader = extname(self) === '.ts' ? ['--import', 'tsx'] : [];
+  for (const { seed, firstNumber, commits, durability, ending } of runs) {
+    const args = [root, marks, seed, firstNumber, commits, durability, ending].map(String);
+    const child = spawn(process.execPath, [...loader, driver, ...args], {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: {
+        ...process.env,
+        LD_PRELOAD: shimLibrary(),
+        CRASH_ROOT: root,
+        CRASH_TRACE: trace,
+        CRASH_MARKS: marks,
+        UV_USE_IO_URING: '0',
+      },
+    });
+    const signal = await new Promise((resolve) => child.on('exit', (code, by) => resolve(by ?? code)));
+    assert.equal(signal, ending === 'kill' ? 'SIGKILL' : 0, 'the driver ended as it should');
+  }
+  return readTrace(trace, root);
+}
+
+export interface Restored {
+  /** Message number -> how often it stands in sealed objects. */
+  readonly found: ReadonlyMap<number, number>;
+  readonly manifests: readonly Manifest[];
+  /** Segments of which nothing or not everything could be read. */
+  readonly quarantined: readonly { readonly state: string; readonly salvagedAs?: string }[];
+}
+
+/** Recovers and seals a data folder in this process, as the recorder does at its start, and reads it all. */
+export async function restore(root: string, fs: FileSystem): Promise<Restored> {
+  const folder = dataFolder(root);
+  await sealEverything(folder, fs);
+  return readSealed(folder);
+}
+
+async function sealEverything(folder: DataFolder, fs: FileSystem): Promise<void> {
+  const { segments, head } = await recoverWal(fs, folder, silentLogger);
+  const errors: unknown[] = [];
+  const sealer = new Sealer(
+    folder,
+    {
+      compression: 'none',
+      level: 1,
+      chunkBytes: 64 * 1024,
+      splitByPriority: false,
+      softwareVersion: '0',
+      nodeVersion: '0',
+    },
+    {
+      fs,
+      clock: new TestClock(),
+      logger: { ...silentLogger, error: (event, fields) => errors.push([event, fields]) },
+      identity,
+      seal: (request) => sealSegment(fs, request),
+      onSealed: () => undefined,
+    },
+  );
+  for (const { id, directory, cutAtSequence } of segments) {
+    sealer.enqueue({
+      id,
+      directory,
+      recovered: true,
+      ...(cutAtSequence === undefined ? {} : { cutAtSequence }),
+    });
+  }
+  await sealer.drain();
+  await sealer.close();
+  if (sealer.waiting > 0) throw new Error(`sealing failed: ${sealer.lastError}`, { cause: errors });
+  assert.ok(head.nextSequence >= 1);
+}
+
+async function readSealed(folder: DataFolder): Promise<Restored> {
+  assert.deepEqual(await realFs.readdir(folder.wal), [], 'nothing waits in the WAL');
+  assert.deepEqual(await realFs.readdir(folder.trash), [], 'the trash is empty');
+  const found = new Map<number, number>();
+  const manifests: Manifest[] = [];
+  const names = await realFs.readdir(folder.sealed);
+  for (const name of names) {
+    assert.match(name, /\.(mcap|json)$/);
+    if (!name.endsWith('.mcap')) continue;
+    const path = join(folder.sealed, name);
+    const text = await realFs.readFile(path.replace(/\.mcap$/, '.json'), 'utf8');
+    const manifest = decodeManifest(text, name);
+    const bytes = await realFs.readFile(path);
+    assert.equal(createHash('sha256').update(bytes).digest('hex'), manifest.file.sha256, name);
+    manifests.push(manifest);
+    const reader = await openMcap(bytesReadable(bytes), name);
+    let count = 0;
+    for await (const { channel, data, logTime, publishTime } of reader.messages()) {
+      const number = crashNumber(data);
+      const sent = crashMessage(number);
+      assert.ok(Buffer.from(sent.data).equals(data), `message ${number} has other bytes`);
+      assert.equal(channel.topic, sent.channel.topic);
+      assert.equal(manifest.robot, sent.channel.robot);
+      if (channel.carried) continue;
+      count++;
+      assert.deepEqual([logTime, publishTime], [sent.receivedAt, sent.publishedAt]);
+      found.set(number, (found.get(number) ?? 0) + 1);
+    }
+    assert.equal(count, manifest.messages, name);
+  }
+  assert.equal(names.length, 2 * manifests.length, 'no manifest without its object');
+  checkSequences(manifests);
+  const quarantined: { state: string; salvagedAs?: string }[] = [];
+  for (const name of await realFs.readdir(folder.quarantine)) {
+    if (name.endsWith('.json')) {
+      quarantined.push(JSON.parse(await realFs.readFile(join(folder.quarantine, name), 'utf8')) as never);
+    }
+  }
+  return { found, manifests, quarantined };
+}
+
+/** A sequence names one record for ever: no two segments may have given out the same. */
+function checkSequences(manifests: readonly Manifest[]): void {
+  const bySegment = new Map<string, { first: number; last: number }>();
+  for (const { segment, firstSequence, lastSequence } of manifests) {
+    if (firstSequence === undefined || lastSequence === undefined) continue;
+    const range = bySegment.get(segment.id);
+    bySegment.set(segment.id, {
+      first: Math.min(range?.first ?? Infinity, firstSequence),
+      last: Math.max(range?.last ?? 0, lastSequence),
+    });
+  }
+  const ranges = [...bySegment.values()].sort((a, b) => a.first - b.first);
+  ranges.forEach(({ first }, i) => assert.ok(i === 0 || first > ranges[i - 1]!.last, 'sequences overlap'));
+}
+
+/** Everything that changes, with fsyncs that do nothing: the crash states are in the trace, not in here. */
+export function quickFs(before: (method: string) => void = () => undefined): FileSystem {
+  const open = async (...args: Parameters<FileSystem['open']>): Promise<FileHandle> => {
+    if (args[1] !== 'r') before('open');
+    const handle = await realFs.open(...args);
+    const skip = (method: string) => (): Promise<void> => {
+      try {
+        before(method);
+        return Promise.resolve();
+      } catch (error) {
+        return Promise.reject(error as Error);
+      }
+    };
+    handle.sync = skip('sync');
+    handle.datasync = skip('datasync');
+    return handle;
+  };
+  const counted = Object.fromEntries(
+    (['mkdir', 'rename', 'rm', 'unlink', 'rmdir'] as const).map((method) => [
+      method,
+      async (...args: unknown[]) => {
+        before(method);
+        return (realFs[method] as (...rest: unknown[]) => Promise<unknown>)(...args);
+      },
+    ]),
+  );
+  return { ...realFs, ...counted, open } as unknown as FileSystem;
+}
+
+export interface CampaignOptions {
+  readonly events: readonly TraceEvent[];
+  readonly durability: Durability;
+  /** Cuts to try, spread evenly over the trace; each with one random choice of what survives. */
+  readonly states: number;
+  readonly seed: number;
+  /** Every n-th state: recovery itself is interrupted and repeated. */
+  readonly interruptEvery: number;
+  readonly scratch: string;
+}
+
+export interface CampaignResult {
+  readonly states: number;
+  readonly interrupted: number;
+  /** States in which at least one commit was torn or missing. */
+  readonly unclean: number;
+  readonly salvaged: number;
+}
+
+const survivals: readonly Survival[] = ['none', 'all', 'prefix', 'subset', 'zeros'];
+
+/**
+ * Cuts the power at moments all over the trace, restores what may be left, and compares it with what was
+ * acknowledged before the cut.
+ */
+export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
+  const { events, states, seed, interruptEvery, durability, scratch } = options;
+  const bytes = countingRandom(seed);
+  const random = (): number => Buffer.from(bytes(6)).readUIntLE(0, 6) / 2 ** 48;
+  const result = { states: 0, interrupted: 0, unclean: 0, salvaged: 0 };
+  const disk = new DiskModel();
+  const acknowledged = new Set<number>();
+  const cuts = new Set(
+    Array.from({ length: states }, (_, i) => Math.floor(((i + random()) * events.length) / states)),
+  );
+  for (const [index, event] of events.entries()) {
+    disk.apply(event);
+    if (event.op === 'mark') for (const line of event.text.trim().split('\n')) acknowledged.add(Number(line));
+    if (!cuts.has(index)) continue;
+    const names = survivals[Math.floor(random() * 4)] as CutChoice['names'];
+    const choice: CutChoice = { names, bytes: survivals[Math.floor(random() * 5)]!, random };
+    const what = `cut behind event ${index} of seed ${seed}, entries ${names}, bytes ${choice.bytes}`;
+    const root = join(scratch, `state-${index}`);
+    disk.materialize(root, choice);
+    try {
+      const interrupts = interruptEvery > 0 && result.states % interruptEvery === 0;
+      if (interrupts) result.interrupted += await interruptOften(root, random);
+      const restored = await restore(root, quickFs());
+      checkRestored(restored, acknowledged, durability);
+      assert.deepEqual(await restore(root, quickFs()), restored, 'a second recovery changes nothing');
+      result.states++;
+      if (restored.manifests.some(({ uncleanEnd }) => uncleanEnd)) result.unclean++;
+      if (restored.quarantined.some(({ salvagedAs }) => salvagedAs)) result.salvaged++;
+    } catch (error) {
+      throw new Error(`${what}: ${(error as Error).message}`, { cause: error });
+    }
+    await realFs.rm(root, { recursive: true, force: true });
+  }
+  return result;
+}
+
+function checkRestored(restored: Restored, acknowledged: ReadonlySet<number>, durability: Durability): void {
+  const { found, quarantined, manifests } = restored;
+  for (const number of acknowledged) {
+    assert.equal(found.get(number) ?? 0, 1, `acknowledged message ${number}`);
+  }
+  for (const [number, times] of found) assert.equal(times, 1, `message ${number}`);
+  if (durability === 'commit') {
+    const corrupt = quarantined.filter(({ state }) => state === 'corrupt');
+    assert.deepEqual(corrupt, [], 'a power cut is no damage');
+  }
+  for (const { uncleanEnd, gaps } of manifests) {
+    const told = gaps.some(({ reason }) => reason === 'unclean_end' || reason === 'corrupt');
+    assert.equal(told, uncleanEnd);
+  }
+}
+
+/** Lets recovery fail at several of its steps, each time starting over. */
+async function interruptOften(root: string, random: () => number): Promise<number> {
+  let interrupted = 0;
+  for (let turn = 0; turn < 3; turn++) {
+    let left = Math.floor(random() * 40);
+    const fs = quickFs(() => {
+      if (left-- <= 0) throw Object.assign(new Error('killed'), { code: 'EIO' });
+    });
+    try {
+      await restore(root, fs);
+    } catch {
+      // Wherever it stopped, the next one must find its way.
+      interrupted++;
+    }
+  }
+  return interrupted;
+}
