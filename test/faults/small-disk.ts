@@ -86,18 +86,24 @@ async function mountAt(
  * that back. Undefined, and one line saying so, where this machine allows no mounts.
  */
 export async function coverReadOnly(path: string): Promise<(() => Promise<void>) | undefined> {
+  // Made aside, where nobody writes: a mount in use cannot become read-only.
+  const side = await fs.mkdtemp(join(tmpdir(), 'holdfast-side-'));
   try {
-    await run('mount', ['--bind', path, path]);
+    await run('mount', ['--bind', path, side]);
   } catch (error) {
+    await fs.rmdir(side);
     console.log(
       `      not run: a read-only folder needs the right to mount (${String(error).split('\n')[0]})`,
     );
     return undefined;
   }
-  await run('mount', ['-o', 'remount,bind,ro', path]);
+  await run('mount', ['-o', 'remount,bind,ro', side]);
+  await run('mount', ['--bind', side, path]);
   return async () => {
     // Lazily: somebody may be reading there at this moment.
     await run('umount', ['-l', path]);
+    await run('umount', ['-l', side]);
+    await fs.rmdir(side);
   };
 }
 
