@@ -86,19 +86,20 @@ describe('identity', () => {
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
-  it('never shows the raw machine id', async () => {
-    const raw = '0123456789abcdef0123456789abcdef';
-    const faked = {
-      ...fs,
-      readFile: ((path: string, ...rest: []) =>
-        path === '/etc/machine-id'
-          ? Promise.resolve(`${raw}\n`)
-          : fs.readFile(path, ...rest)) as typeof fs.readFile,
+  it('tells machines apart, and never shows the raw machine id', async () => {
+    const identityOf = (raw: string): ReturnType<typeof readIdentity> => {
+      const readFile = ((path: string, ...rest: []) =>
+        path === '/etc/machine-id' ? Promise.resolve(`${raw}\n`) : fs.readFile(path, ...rest)) as never;
+      return readIdentity(folder, { fs: { ...fs, readFile }, random, hostname: 'crawler' });
     };
-    const identity = await readIdentity(folder, { fs: faked, random, hostname: 'crawler' });
-    assert.match(identity.machineId, /^[0-9a-f]{32}$/);
-    assert.notEqual(identity.machineId, raw);
-    assert.equal(identity.sessionId, 'ab'.repeat(16));
+    const raw = '0123456789abcdef0123456789abcdef';
+    const one = await identityOf(raw);
+    const other = await identityOf(raw.replace('0', 'f'));
+    assert.match(one.machineId, /^[0-9a-f]{32}$/);
+    assert.notEqual(one.machineId, raw);
+    assert.notEqual(one.machineId, other.machineId);
+    assert.equal(one.machineId, (await identityOf(raw)).machineId);
+    assert.equal(one.sessionId, 'ab'.repeat(16));
   });
 
   it('keeps the id of a data folder, and makes a new one where a crash cut it short', async () => {
