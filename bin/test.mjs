@@ -28,7 +28,7 @@ function isOnPath(program) {
 function installPrograms() {
   const missing = Object.entries(programs).filter(([program]) => !isOnPath(program));
   if (missing.length === 0) return;
-  const packages = [...new Set(missing.map(([, name]) => name))];
+  const packages = [...new Set(missing.flatMap(([, names]) => names.split(' ')))];
   const prefix = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
   const run = (...args) => {
     const [command, ...rest] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...args];
