@@ -7,6 +7,7 @@ import { Subject } from 'rxjs';
 import { dataFolder } from '../src/core/data-folder.js';
 import { silentLogger } from '../src/core/logger.js';
 import type { Channel, Message } from '../src/core/message.js';
+import { BufferFlow } from '../src/app/recorder-flow.js';
 import { systemClock } from '../src/app/system/system-clock.js';
 import { DropLedger } from '../src/ingest/drop-ledger.js';
 import { groupCommit } from '../src/ingest/group-commit.js';
@@ -90,6 +91,7 @@ const holdfast: Variant = async (folder, size, count) => {
     () => ({ priority: 'normal', policy: 'block', queueMaxBytes: 16 * 1024 * 1024 }),
     drops,
   );
+  const flow = new BufferFlow(buffer, Math.max(2 * BATCH_MAX_BYTES, 2 * size), 2 * BATCH_MAX_COUNT);
   const pool = payloads(size);
   const input = new Subject<Message>();
   const result = await timed(async (commitMs) => {
@@ -108,15 +110,11 @@ const holdfast: Variant = async (folder, size, count) => {
             },
           }),
         )
-        .subscribe({ error: reject, complete: resolve });
+        .subscribe({ next: () => flow.update(), error: reject, complete: resolve });
     });
-    const high = Math.max(2 * BATCH_MAX_BYTES, 2 * size);
     for (let i = 0; i < count;) {
-      if (buffer.bytes >= high || buffer.messages >= 2 * BATCH_MAX_COUNT) {
-        await new Promise((resolve) => setImmediate(resolve));
-        continue;
-      }
-      for (let burst = 0; burst < 256 && i < count && buffer.bytes < high; burst++, i++) {
+      await flow.whenReady();
+      for (let burst = 0; burst < 256 && i < count && !flow.whenReady(); burst++, i++) {
         const now = systemClock.now();
         input.next({
           kind: 'message',

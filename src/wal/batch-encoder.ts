@@ -4,10 +4,37 @@ import { encodeBatch, type BatchColumns, type BatchLink, type EncodedBatch } fro
 
 /** Payloads up to this many bytes are copied together: one large write beats thousands of small vectors. */
 const COPY_BELOW_BYTES = 16 * 1024;
+/** A larger run of small payloads gets memory of its own, which is given back. */
+const SLAB_MAX_BYTES = 16 * 1024 * 1024;
+const SLAB_STEP_BYTES = 1024 * 1024;
+
+/**
+ * Memory for the small payloads of one batch after the other, instead of fresh pages for each. What was
+ * encoded with it is valid until the next encoding.
+ */
+export class Slab {
+  private memory = Buffer.alloc(0);
+  private used = 0;
+
+  reset(): void {
+    this.used = 0;
+  }
+
+  take(bytes: number): Buffer {
+    if (this.used + bytes > this.memory.length) {
+      if (this.used > 0 || bytes > SLAB_MAX_BYTES) return Buffer.allocUnsafe(bytes);
+      this.memory = Buffer.allocUnsafeSlow(Math.ceil(bytes / SLAB_STEP_BYTES) * SLAB_STEP_BYTES);
+    }
+    const slice = this.memory.subarray(this.used, this.used + bytes);
+    this.used += bytes;
+    return slice;
+  }
+}
 
 /**
  * Turns messages into one encoded batch. `channelIdOf` gives the id of a message's channel within the
- * segment. Times before 1970 are clamped to 0, since MCAP's are unsigned.
+ * segment. Times before 1970 are clamped to 0, since MCAP's are unsigned. With a `slab` the result is valid
+ * until the slab is used again.
  */
 export function encodeMessages(
   messages: readonly Message[],
@@ -15,6 +42,7 @@ export function encodeMessages(
   firstSequence: number,
   previous: BatchLink,
   carried = false,
+  slab = new Slab(),
 ): EncodedBatch {
   const count = messages.length;
   const columns = {
@@ -43,7 +71,7 @@ export function encodeMessages(
       columns.publishers[i] = message.publisher;
     }
   }
-  const { pieces, bytes } = gather(messages, columns);
+  const { pieces, bytes } = gather(messages, columns, slab);
   return encodeBatch(columns, pieces, bytes, firstSequence, previous, carried);
 }
 
@@ -51,9 +79,11 @@ export function encodeMessages(
 function gather(
   messages: readonly Message[],
   columns: BatchColumns,
+  slab: Slab,
 ): { pieces: Uint8Array[]; bytes: number } {
   const pieces: Uint8Array[] = [];
   let bytes = 0;
+  slab.reset();
   for (let i = 0; i < messages.length;) {
     const length = columns.lengths[i] as number;
     if (length >= COPY_BELOW_BYTES) {
@@ -67,12 +97,12 @@ function gather(
     while (end < messages.length && (columns.lengths[end] as number) < COPY_BELOW_BYTES) {
       run += columns.lengths[end++] as number;
     }
-    const slab = Buffer.allocUnsafe(run);
+    const piece = slab.take(run);
     for (let at = 0; i < end; i++) {
-      slab.set((messages[i] as Message).data, at);
+      piece.set((messages[i] as Message).data, at);
       at += columns.lengths[i] as number;
     }
-    pieces.push(slab);
+    pieces.push(piece);
     bytes += run;
   }
   return { pieces, bytes };

@@ -2,7 +2,7 @@ import type { Identity } from '../core/identity.js';
 import type { Channel, Message, Priority } from '../core/message.js';
 import type { Batch } from '../ingest/batch.js';
 import type { EncodedBatch } from './batch-codec.js';
-import { encodeMessages } from './batch-encoder.js';
+import { encodeMessages, type Slab } from './batch-encoder.js';
 import type { ChannelRegistry } from './channel-registry.js';
 import type { LatchedSet } from './latched-set.js';
 import type { OpenSegment } from './open-segment.js';
@@ -20,6 +20,8 @@ interface CommitContext {
   /** Nanoseconds since the Unix epoch. */
   readonly startedAt: bigint;
   readonly priorityOf: (channel: Channel) => Priority;
+  /** For the batch's small payloads; the plan is valid until the next one is made. */
+  readonly slab: Slab;
 }
 
 interface CommitPlan {
@@ -60,7 +62,9 @@ export function planCommit(current: OpenSegment, batch: Batch, context: CommitCo
     ({ link } = carried);
   }
   const encoded =
-    batch.messages.length > 0 ? encodeMessages(batch.messages, idOf, nextSequence, link) : undefined;
+    batch.messages.length > 0
+      ? encodeMessages(batch.messages, idOf, nextSequence, link, false, context.slab)
+      : undefined;
   return {
     encoded,
     extras: {

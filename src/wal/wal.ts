@@ -5,6 +5,7 @@ import type { Identity } from '../core/identity.js';
 import type { Channel } from '../core/message.js';
 import type { SegmentId } from '../core/segment-id.js';
 import type { Batch } from '../ingest/batch.js';
+import { Slab } from './batch-encoder.js';
 import { ChannelRegistry } from './channel-registry.js';
 import { planCommit } from './commit-plan.js';
 import { CommitStats } from './commit-stats.js';
@@ -31,6 +32,7 @@ export class Wal {
   private current: OpenSegment | undefined;
   private readonly supply: SegmentSupply;
   private readonly registry = new ChannelRegistry();
+  private readonly slab = new Slab();
   private readonly ledger: DurableLedger;
   private serial: Promise<unknown> = Promise.resolve();
   private nextSequence: number;
@@ -171,6 +173,7 @@ export class Wal {
       nextSequence: this.nextSequence,
       startedAt: clock.now(),
       priorityOf: this.ports.priorityOf,
+      slab: this.slab,
     });
     const sync = this.options.durability === 'commit';
     await current.writer.append(encoded, extras, sync);
