@@ -2,21 +2,24 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { dataFolder, type DataFolder } from '../../src/core/data-folder.js';
 import { isHoldfastError } from '../../src/core/errors.js';
 import { acquireRoleLock } from '../../src/wal/role-lock.js';
 
 /** Tries to take the role in another process; what it printed. */
 function tryElsewhere(folder: DataFolder, role: string): string {
+  // As this file runs: the built modules, or the sources under the loader.
+  const url = (name: string): string =>
+    JSON.stringify(new URL(`../../src/${name}${extname(import.meta.url)}`, import.meta.url).href);
   const script = `
-    const { acquireRoleLock } = await import(${JSON.stringify(new URL('../../src/wal/role-lock.ts', import.meta.url).href)});
-    const { dataFolder } = await import(${JSON.stringify(new URL('../../src/core/data-folder.ts', import.meta.url).href)});
+    const { acquireRoleLock } = await import(${url('wal/role-lock')});
+    const { dataFolder } = await import(${url('core/data-folder')});
     const fs = await import('node:fs/promises');
     await acquireRoleLock(fs, dataFolder(${JSON.stringify(folder.root)}), ${JSON.stringify(role)})
       .then(() => console.log('taken'), (error) => console.log(error.code));
   `;
-  const child = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script]);
+  const child = spawnSync(process.execPath, [...process.execArgv, '--input-type=module', '-e', script]);
   return `${child.stdout.toString()}${child.stderr.toString()}`.trim();
 }
 
