@@ -5,7 +5,7 @@ import type { Source } from '../core/source.js';
 import type { ChannelRule } from '../ingest/channel-queue.js';
 import { DropLedger } from '../ingest/drop-ledger.js';
 import { IngestBuffer } from '../ingest/ingest-buffer.js';
-import { Retention } from '../seal/retention.js';
+import { Retention, type RetentionOptions } from '../seal/retention.js';
 import { SealWorker } from '../seal/seal-in-worker.js';
 import { Sealer } from '../seal/sealer.js';
 import type { RecoveredWal } from '../wal/recover.js';
@@ -54,6 +54,15 @@ export interface RecorderParts extends Ground {
   stalledReason: string | undefined;
 }
 
+/** What retention goes by. */
+export function retentionOptions(options: RecorderOptions): RetentionOptions {
+  return {
+    ...options.retention,
+    ballastBytes: options.ballastBytes,
+    segmentMaxBytes: options.segment.maxBytes,
+  };
+}
+
 /** Wires the layers of one recorder; nothing runs yet. */
 export async function assembleRecorder(ground: Ground): Promise<RecorderParts> {
   const { options, ports, folder, identity, recovered } = ground;
@@ -67,11 +76,7 @@ export async function assembleRecorder(ground: Ground): Promise<RecorderParts> {
     drops,
   );
   const worker = new SealWorker();
-  const retention = await Retention.open(
-    folder,
-    { ...options.retention, ballastBytes: options.ballastBytes, segmentMaxBytes: options.segment.maxBytes },
-    ports,
-  );
+  const retention = await Retention.open(folder, retentionOptions(options), ports);
   const sealer = new Sealer(
     folder,
     {
@@ -87,8 +92,13 @@ export async function assembleRecorder(ground: Ground): Promise<RecorderParts> {
       identity,
       seal: (request) => worker.seal(request),
       onSealed: (manifests) => retention.add(manifests),
+      onDiskFull: () => onDiskFull(),
     },
   );
+  const onDiskFull = (): void => {
+    retention.onDiskFull();
+    void retention.tick(sealer.unfinished());
+  };
   const wal = new Wal(
     folder,
     recovered.head,
@@ -113,10 +123,7 @@ export async function assembleRecorder(ground: Ground): Promise<RecorderParts> {
         buffer.stalledBy = reason;
         if (reason === undefined) logger.info('commits work again');
         else logger.error('a commit failed, a new segment is tried', { reason, detail });
-        if (reason === 'disk_full') {
-          retention.onDiskFull();
-          void retention.tick(sealer.unfinished());
-        }
+        if (reason === 'disk_full') onDiskFull();
       },
     },
   );

@@ -1,15 +1,21 @@
 import type { Subscription } from 'rxjs';
 import { dataFolder, type DataFolder } from '../core/data-folder.js';
 import { makeDirectoryDurably } from '../core/durable-files.js';
-import { HoldfastError, describeError, isHoldfastError } from '../core/errors.js';
+import { HoldfastError, describeError, isHoldfastError, systemCode } from '../core/errors.js';
 import type { RecorderStatus } from '../core/status.js';
 import type { Batch } from '../ingest/batch.js';
 import { releaseBallast } from '../seal/ballast.js';
-import { recoverWal } from '../wal/recover.js';
+import { makeRoomForStart } from '../seal/retention-start.js';
+import { recoverWal, type RecoveredWal } from '../wal/recover.js';
 import { acquireRoleLock, type RoleLock } from '../wal/role-lock.js';
 import type { RecorderOptions } from './parameters/recorder-options.js';
 import { recordingPipeline } from './pipeline.js';
-import { assembleRecorder, type RecorderInput, type RecorderParts } from './recorder-parts.js';
+import {
+  assembleRecorder,
+  retentionOptions,
+  type RecorderInput,
+  type RecorderParts,
+} from './recorder-parts.js';
 import { buildRecorderStatus, type RecorderState } from './recorder-status.js';
 import { readIdentity } from './system/host-identity.js';
 import type { SystemPorts } from './system/ports.js';
@@ -48,6 +54,7 @@ export class Recorder implements AsyncDisposable {
   private gaps = 0;
   private inFlight: Batch | undefined;
   private ticker: NodeJS.Timeout | undefined;
+  private rolling: Promise<void> | undefined;
   private subscription: Subscription | undefined;
 
   private constructor(private readonly parts: RecorderParts) {
@@ -75,7 +82,7 @@ export class Recorder implements AsyncDisposable {
     const lock = await takeRole(folder, ports);
     try {
       const identity = await readIdentity(folder.root, ports);
-      const recovered = await recoverWal(ports.fs, folder, ports.logger);
+      const recovered = await recoverWithRoom(folder, options, ports);
       if (recovered.segments.length > 0) {
         ports.logger.info('segments of an earlier run will be sealed', {
           segments: recovered.segments.length,
@@ -199,7 +206,7 @@ export class Recorder implements AsyncDisposable {
   }
 
   private async tick(): Promise<void> {
-    const { wal, ports, meters, clockWatch, retention, sealer } = this.parts;
+    const { ports, meters, clockWatch, retention, sealer, wal } = this.parts;
     try {
       meters.tick(ports.clock.monotonic());
       const step = clockWatch.check();
@@ -207,11 +214,21 @@ export class Recorder implements AsyncDisposable {
         wal.noteClockStep(step);
         ports.logger.warn('the wall clock jumped', { stepNs: step.stepNs });
       }
-      if (this.state !== 'draining') await wal.rollIfOld();
       await retention.tick(sealer.unfinished());
-    } catch (error) {
+      // Not awaited: a roll waits behind a commit, which may be waiting for the room retention makes.
+      if (this.state !== 'draining') this.rolling ??= this.rollIfOld(); catch (error) {
       ports.logger.warn('periodic work failed, it is tried again', { error });
     }
+  }
+
+  private async rollIfOld(): Promise<void> {
+    const { wal, ports } = this.parts;
+    try {
+      await wal.rollIfOld();
+    } catch (error) {
+      ports.logger.warn('a segment could not be rolled, it is tried again', { error });
+    }
+    this.rolling = undefined;
   }
 
   private summary(): RecordSummary {
@@ -260,5 +277,25 @@ async function takeRole(folder: DataFolder, ports: SystemPorts): Promise<RoleLoc
     if (isHoldfastError(error, 'DATA_FOLDER_BUSY') || !(await releaseBallast(ports.fs, folder))) throw error;
     ports.logger.warn('the disk is full: the ballast was given up to start', { error: describeError(error) });
     return acquireRoleLock(ports.fs, folder, 'recorder');
+  }
+}
+
+/** Recovery writes a little; on a full disk room is made for it once. */
+async function recoverWithRoom(
+  folder: DataFolder,
+  options: RecorderOptions,
+  ports: SystemPorts,
+): Promise<RecoveredWal> {
+  try {
+    return await recoverWal(ports.fs, folder, ports.logger);
+  } catch (cause) {
+    const code = systemCode(cause);
+    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw cause;
+    if (!(await makeRoomForStart(folder, retentionOptions(options), ports))) {
+      throw new HoldfastError('DISK_FULL', `the disk of ${folder.root} is full and nothing may be evicted`, {
+        cause,
+      });
+    }
+    return recoverWal(ports.fs, folder, ports.logger);
   }
 }
