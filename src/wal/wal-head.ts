@@ -1,11 +1,13 @@
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { readFileIfPresent, writeFileDurably } from '../core/durable-files.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { SegmentId } from '../core/segment-id.js';
 
 /**
  * `head.json`: what must outlive the WAL segments themselves, written before a sealed segment's directory
- * goes. Numbers only ever grow, so an old head together with the segments still there is never wrong.
+ * goes. Numbers only ever grow, so an old head together with the segments still there is never wrong. In the
+ * file it stands beside the CRC-32 of its own JSON.
  */
 export interface WalHead {
   readonly version: 1;
@@ -32,18 +34,20 @@ const HEAD_FILE = 'head.json';
 export async function readHead(fs: FileSystem, root: string): Promise<WalHead | undefined> {
   const bytes = await readFileIfPresent(fs, join(root, HEAD_FILE));
   if (!bytes) return undefined;
-  let head: Partial<WalHead>;
+  let file: { head?: Partial<WalHead>; crc32?: unknown } | null;
   try {
-    head = JSON.parse(bytes.toString('utf8')) as Partial<WalHead>;
+    file = JSON.parse(bytes.toString('utf8')) as typeof file;
   } catch {
     // A damaged head is the same as none: the caller warns and goes by what the folder holds.
     return undefined;
   }
-  const whole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
-  if (head.version !== 1 || !whole(head.nextNumber) || !whole(head.nextSequence)) return undefined;
+  const head = file?.head;
+  // A changed digit is still JSON, and a source number that is too high would hide a loss.
+  if (!head || file?.crc32 !== crc32(JSON.stringify(head)) || head.version !== 1) return undefined;
   return { ...emptyHead, ...head };
 }
 
 export async function writeHead(fs: FileSystem, root: string, head: WalHead): Promise<void> {
-  await writeFileDurably(fs, join(root, HEAD_FILE), `${JSON.stringify(head)}\n`);
+  const file = { crc32: crc32(JSON.stringify(head)), head };
+  await writeFileDurably(fs, join(root, HEAD_FILE), `${JSON.stringify(file)}\n`);
 }

@@ -31,7 +31,9 @@ describe('Crash states below LevelDB', function () {
       ]);
       const result = await runCampaign({ events, durability, states, seed: 5, interruptEvery: 6, scratch });
       assert.ok(result.states > states / 2, `${result.states} states`);
-      assert.ok(result.unclean + result.salvaged > 0 && result.interrupted > 0, JSON.stringify(result));
+      assert.ok(result.interrupted > 0, JSON.stringify(result));
+      // Which cuts leave a torn commit depends on timing; in mode commit some always do.
+      if (durability === 'commit') assert.ok(result.unclean > 0, JSON.stringify(result));
     });
   }
 });

@@ -209,6 +209,7 @@ export interface CampaignResult {
   readonly salvaged: number;
 }
 
+const nameSurvivals: readonly CutChoice['names'][] = ['none', 'all', 'prefix', 'subset', 'subset'];
 const survivals: readonly Survival[] = ['none', 'all', 'prefix', 'subset', 'zeros'];
 
 /**
@@ -222,14 +223,12 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
   const result = { states: 0, interrupted: 0, unclean: 0, salvaged: 0 };
   const disk = new DiskModel();
   const acknowledged = new Set<number>();
-  const cuts = new Set(
-    Array.from({ length: states }, (_, i) => Math.floor(((i + random()) * events.length) / states)),
-  );
+  const cuts = chooseCuts(events, states, random);
   for (const [index, event] of events.entries()) {
     disk.apply(event);
     if (event.op === 'mark') for (const line of event.text.trim().split('\n')) acknowledged.add(Number(line));
     if (!cuts.has(index)) continue;
-    const names = survivals[Math.floor(random() * 4)] as CutChoice['names'];
+    const names = nameSurvivals[Math.floor(random() * 5)]!;
     const choice: CutChoice = { names, bytes: survivals[Math.floor(random() * 5)]!, random };
     const what = `cut behind event ${index} of seed ${seed}, entries ${names}, bytes ${choice.bytes}`;
     const root = join(scratch, `state-${index}`);
@@ -249,6 +248,16 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
     await realFs.rm(root, { recursive: true, force: true });
   }
   return result;
+}
+
+/** Moments spread over the trace; most of them just before an fsync, when the most is at stake. */
+function chooseCuts(events: readonly TraceEvent[], states: number, random: () => number): Set<number> {
+  const all = events.map((_, index) => index);
+  const ripe = all.filter((index) => events[index + 1]?.op === 'sync' && events[index]?.op !== 'sync');
+  const pick = (from: readonly number[], count: number): number[] =>
+    Array.from({ length: count }, (_, i) => from[Math.floor(((i + random()) * from.length) / count)]!);
+  const atRipe = Math.floor(states * 0.7);
+  return new Set([...pick(ripe, atRipe), ...pick(all, states - atRipe)]);
 }
 
 function checkRestored(restored: Restored, acknowledged: ReadonlySet<number>, durability: Durability): void {

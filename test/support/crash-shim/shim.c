@@ -291,6 +291,16 @@ int link(const char *from, const char *to) {
   return named(LINK, syscall(SYS_link, from, to), from, to);
 }
 
+/* A process that kills itself must not die between a call and its record. */
+int kill(pid_t pid, int signal) {
+  if (pid == getpid()) pthread_mutex_lock(&lock);
+  int result = (int)syscall(SYS_kill, pid, signal);
+  int saved = errno;
+  if (pid == getpid()) pthread_mutex_unlock(&lock);
+  errno = saved;
+  return result;
+}
+
 int close(int fd) {
   if (fd >= 0 && fd < MAX_FDS) table[fd].kind = NONE;
   return (int)syscall(SYS_close, fd);
