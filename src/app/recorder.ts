@@ -206,7 +206,7 @@ export class Recorder implements AsyncDisposable {
   }
 
   private async tick(): Promise<void> {
-    const { ports, meters, clockWatch, retention, sealer, wal } = this.parts;
+    const { ports, meters, clockWatch, retention, sealer } = this.parts;
     try {
       meters.tick(ports.clock.monotonic());
       const step = clockWatch.check();
@@ -216,7 +216,8 @@ export class Recorder implements AsyncDisposable {
       }
       await retention.tick(sealer.unfinished());
       // Not awaited: a roll waits behind a commit, which may be waiting for the room retention makes.
-      if (this.state !== 'draining') this.rolling ??= this.rollIfOld(); catch (error) {
+      if (this.state !== 'draining') this.rolling ??= this.rollIfOld();
+    } catch (error) {
       ports.logger.warn('periodic work failed, it is tried again', { error });
     }
   }
