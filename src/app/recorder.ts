@@ -206,7 +206,7 @@ export class Recorder implements AsyncDisposable {
   }
 
   private async tick(): Promise<void> {
-    const { ports, meters, clockWatch, retention, sealer } = this.parts;
+    const { wal, ports, meters, clockWatch, retention, sealer } = this.parts;
     try {
       meters.tick(ports.clock.monotonic());
       const step = clockWatch.check();
