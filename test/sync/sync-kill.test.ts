@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { encodeManifest, manifestKey } from '../../src/core/manifest.js';
 import type { SyncSummary } from '../../src/sync/sync-status.js';
@@ -11,11 +11,11 @@ import { awsEnvironment } from '../support/aws-environment.js';
 import { startFaultyS3, type FaultyS3 } from '../support/s3-fault-server/server.js';
 import { KIB, realClock, sha256, SyncWorld } from './sync-world.js';
 
-const script = fileURLToPath(new URL('./sync-child.ts', import.meta.url));
+const script = fileURLToPath(new URL(`./sync-child${extname(import.meta.url)}`, import.meta.url));
 const MIB = 1024 * KIB;
 
 function startSync(args: readonly string[], env: Record<string, string> = {}): ChildProcess {
-  return spawn(process.execPath, ['--import', 'tsx', script, ...args], {
+  return spawn(process.execPath, [...process.execArgv, script, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, ...env },
   });
