@@ -7,6 +7,7 @@ import { BandwidthLimit } from './bandwidth-limit.js';
 import { Bell } from './bell.js';
 import { Budget } from './budget.js';
 import { backoffMs, random01 } from './link-state.js';
+import { PartBuffers } from './part-buffers.js';
 import type { ProgressRecord } from './progress-record.js';
 import { writeReceipt } from './receipt-writer.js';
 import type { VerifiedRecord } from './sealed-scan.js';
@@ -31,7 +32,7 @@ export class SegmentSender {
   readonly #onSettled: () => void;
   readonly #partBytes: number;
   readonly #bandwidth: BandwidthLimit;
-  readonly #memory: Budget;
+  readonly #buffers: PartBuffers;
   readonly #window: SendWindow;
   readonly #segmentSlots: Budget;
   readonly #uploadSlots: Budget;
@@ -45,8 +46,10 @@ export class SegmentSender {
     this.#onSettled = onSettled;
     this.#partBytes = Math.max(options.partBytes, store.limits.minPartBytes);
     this.#bandwidth = new BandwidthLimit(clock, options.bandwidthBytesPerS);
-    this.#memory = new Budget(options.partsInFlight * this.#partBytes);
-    this.#window = new SendWindow(clock, this.#partBytes, this.#memory.capacity);
+    this.#buffers = new PartBuffers(options.partsInFlight, this.#partBytes);
+    // One less than memory holds: the next part is read meanwhile.
+    const onTheirWay = Math.max(1, options.partsInFlight - 1);
+    this.#window = new SendWindow(clock, this.#partBytes, onTheirWay * this.#partBytes);
     this.#segmentSlots = new Budget(options.segmentsInFlight);
     this.#uploadSlots = new Budget(options.uploadsInFlight);
   }
@@ -145,7 +148,7 @@ export class SegmentSender {
       name: entry.name,
       manifest,
       manifestBytes,
-      fresh: entry.fresh && entry.turns === 0,
+      fresh: this.#isFresh(entry),
       ...(entry.record ? { record: entry.record } : {}),
       ...(found ? { found } : {}),
     };
@@ -162,7 +165,7 @@ export class SegmentSender {
       calls,
       lifetime,
       bandwidth: this.#bandwidth,
-      memory: this.#memory,
+      buffers: this.#buffers,
       window: this.#window,
       sealed: folder.sealed,
       partBytes: this.#partBytes,
@@ -201,6 +204,14 @@ export class SegmentSender {
       remember: (record, sync) => this.#remember(entry, record, sync),
       recorded: (key, verification) => this.#recordVerified(entry, manifest, key, verification),
     };
+  }
+
+  /**
+   * Whether nothing of it can be in the store: it was sealed a moment ago, or intact records do not know it.
+   * Should power loss have taken the record with it, the store's own condition still holds.
+   */
+  #isFresh(entry: SegmentEntry): boolean {
+    return entry.turns === 0 && !entry.record && (entry.fresh || !this.#parts.progress.rebuilt);
   }
 
   /** Only a data folder without its records needs to search the store for uploads it may have begun. */

@@ -5,6 +5,7 @@ import type { Receipt, Store, Upload } from '../core/store.js';
 import type { BandwidthLimit } from './bandwidth-limit.js';
 import { Budget } from './budget.js';
 import { fitsPlan, partRange, type PartPlan } from './part-plan.js';
+import type { LentBuffer, PartBuffers } from './part-buffers.js';
 import type { SegmentFile } from './segment-file.js';
 import type { SendWindow } from './send-window.js';
 import { StoreTrouble, type StoreCalls } from './store-calls.js';
@@ -13,8 +14,7 @@ export interface SendPorts {
   readonly store: Store;
   readonly calls: StoreCalls;
   readonly bandwidth: BandwidthLimit;
-  /** Bytes of part buffers over all uploads. */
-  readonly memory: Budget;
+  readonly buffers: PartBuffers;
   /** Bytes on their way over all uploads. */
   readonly window: SendWindow;
   readonly partsPerUpload: number;
@@ -62,20 +62,24 @@ export async function sendParts(
   const slots = new Budget(ports.partsPerUpload);
   const sending = new Set<Promise<void>>();
   let failure: { readonly error: unknown } | undefined;
-  const send = async (partNumber: number, data: Buffer): Promise<void> => {
+  const send = async (partNumber: number, buffer: LentBuffer): Promise<void> => {
+    const { data } = buffer;
     try {
-      receipts[partNumber - 1] = await sendPart(ports, todo.upload, partNumber, data, hooks, signal);
+      const { receipt, clean } = await sendPart(ports, todo.upload, partNumber, data, hooks, signal);
+      receipts[partNumber - 1] = receipt;
       hooks.onSent(data.length);
+      buffer.release(clean);
     } catch (error) {
       failure ??= { error };
+      buffer.release(false);
     }
   };
   try {
     for (let partNumber = 1; partNumber <= plan.count && !failure; partNumber++) {
-      const release = await ports.memory.take(plan.partBytes, signal);
-      let kept = false;
+      const buffer = await ports.buffers.take(partRange(plan, partNumber).bytes, signal);
+      const { data } = buffer;
+      let isSending = false;
       try {
-        const data = Buffer.allocUnsafeSlow(partRange(plan, partNumber).bytes);
         await file.read(data);
         const part = listed.get(partNumber);
         if (part && fitsPlan(plan, part) && holds(part, data)) {
@@ -85,16 +89,15 @@ export async function sendParts(
         }
         const freeSlot = await slots.take(1, signal);
         if (failure) break;
-        kept = true;
+        isSending = true;
         if (partNumber <= todo.begun) hooks.onResend(data.length);
-        const turn = send(partNumber, data).finally(() => {
+        const turn = send(partNumber, buffer).finally(() => {
           sending.delete(turn);
           freeSlot();
-          release();
         });
         sending.add(turn);
       } finally {
-        if (!kept) release();
+        if (!isSending) buffer.release(true);
       }
     }
     if (!failure) {
@@ -109,6 +112,12 @@ export async function sendParts(
   return receipts;
 }
 
+interface SentPart {
+  readonly receipt: Receipt;
+  /** No call that failed may still hold the bytes. */
+  readonly clean: boolean;
+}
+
 async function sendPart(
   ports: SendPorts,
   upload: Upload,
@@ -116,24 +125,24 @@ async function sendPart(
   data: Buffer,
   hooks: SendHooks,
   signal: AbortSignal,
-): Promise<Receipt> {
+): Promise<SentPart> {
   hooks.onBegin(partNumber);
   for (let attempt = 1; ; attempt++) {
     await ports.bandwidth.take(data.length, signal);
     try {
-      return await ports.calls.call(
-        `send part ${partNumber} of ${upload.key}`,
-        data.length,
-        signal,
-        (within) => ports.store.uploadPart(upload, partNumber, data, { signal: within }),
+      const receipt = await ports.window.send(data.length, signal, () =>
+        ports.calls.call(`send part ${partNumber} of ${upload.key}`, data.length, signal, (within) =>
+          ports.store.uploadPart(upload, partNumber, data, { signal: within }),
+        ),
       );
+      return { receipt, clean: attempt === 1 };
     } catch (error) {
       // Bytes changed on their way are sent again like bytes that did not arrive.
       const isPassing = error instanceof StoreTrouble || isHoldfastError(error, 'OBJECT_CORRUPT');
       if (!isPassing || attempt >= ports.attempts) throw error;
     }
     const arrived = await findPart(ports, upload, partNumber, data, signal);
-    if (arrived) return arrived;
+    if (arrived) return { receipt: arrived, clean: false };
     hooks.onResend(data.length);
   }
 }

@@ -6,14 +6,14 @@ export interface SyncOptions {
   readonly order: 'oldest-first' | 'newest-first' | 'priority';
   /** Size of one part, bytes. Larger files and stricter stores raise it. Default 8 MiB. */
   readonly partBytes: number;
-  /** Parts held in memory, over all uploads. Default 3. */
+  /** Parts held in memory, over all uploads: one being read, the others on their way. Default 3. */
   readonly partsInFlight: number;
   /**
    * Parts of one upload sent at the same time; what a kill makes one upload send again. Default 1.
    * Ignored where the store takes parts in order.
    */
   readonly partsPerUpload: number;
-  /** Multipart uploads sending at the same time. Default 3. */
+  /** Multipart uploads sending at the same time; on a slow link one after the other. Default 2. */
   readonly uploadsInFlight: number;
   /** Segments in any stage between read and receipt at the same time. Default 12. */
   readonly segmentsInFlight: number;
@@ -93,9 +93,15 @@ export const syncOptionTable: { readonly [K in keyof SyncOptions]: Rule<SyncOpti
     description: 'Which pending segment goes first.',
   },
   partBytes: count(8 * MIB, 4 * KIB, 512 * MIB, 'bytes', 'Size of one part.'),
-  partsInFlight: count(3, 1, 64, 'parts', 'Parts held in memory, over all uploads.'),
+  partsInFlight: count(
+    3,
+    1,
+    64,
+    'parts',
+    'Parts held in memory over all uploads: one being read, the others on their way.',
+  ),
   partsPerUpload: count(1, 1, 64, 'parts', 'Parts of one upload sent at the same time.'),
-  uploadsInFlight: count(3, 1, 64, 'uploads', 'Multipart uploads sending at the same time.'),
+  uploadsInFlight: count(2, 1, 64, 'uploads', 'Multipart uploads sending at the same time.'),
   segmentsInFlight: count(12, 1, 256, 'segments', 'Segments between read and receipt at the same time.'),
   bandwidthBytesPerS: count(
     0,

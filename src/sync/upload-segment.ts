@@ -236,9 +236,9 @@ export class SegmentUpload {
 
   async #sendWhole(state: UploadState): Promise<UploadEvent<'sending'>> {
     const { bytes } = this.#digest;
-    const release = await this.#ports.memory.take(bytes, this.#signal);
+    const buffer = await this.#ports.buffers.take(bytes, this.#signal);
+    const { data } = buffer;
     try {
-      const data = Buffer.allocUnsafeSlow(bytes);
       const file = await SegmentFile.open(this.#ports.fs, this.#ports.sealed, this.#job.manifest.file);
       try {
         await file.read(data);
@@ -259,11 +259,12 @@ export class SegmentUpload {
           bytes,
         ),
       );
+      buffer.release(true);
       this.#hooks.onSent(bytes);
       this.#hooks.onProgress(bytes);
       return { kind: 'sent' };
     } finally {
-      release();
+      buffer.release(false);
     }
   }
 
@@ -343,16 +344,14 @@ export class SegmentUpload {
     return Buffer.from(encodeManifest({ ...this.#job.manifest, key: this.#key(state) }));
   }
 
-  /** The last look before the local copy may go: the right store has both objects at their full size. */
+  /** The last look before the local copy may go: it is the right store, and it has the manifest whole. */
   async #confirm(state: UploadState): Promise<UploadEvent<'confirming'>> {
     await this.#identify();
-    const head = (of: (key: string) => string): Promise<number | undefined> =>
-      this.#call('confirm', state, async (signal, key) => {
-        return (await this.#ports.store.head(of(key), { signal }))?.bytes;
-      });
-    const [object, manifest] = await Promise.all([head((key) => key), head(manifestKey)]);
-    const whole = object === this.#digest.bytes && manifest === this.#manifestBytes(state).length;
-    return { kind: whole ? 'confirmed' : 'unconfirmed' };
+    const manifest = await this.#call('confirm', state, (signal, key) =>
+      this.#ports.store.head(manifestKey(key), { signal }),
+    );
+    const isWhole = manifest?.bytes === this.#manifestBytes(state).length;
+    return { kind: isWhole ? 'confirmed' : 'unconfirmed' };
   }
 
   #remember(state: UploadState, upload: OpenUpload, sync: boolean): Promise<void> {

@@ -102,6 +102,15 @@ describe('sync and a store in trouble', () => {
     assert.equal(summary.resentBytes, 0);
   });
 
+  it('looks before it sends a whole segment again whose answer was lost', async () => {
+    const sealed = await world.seal(2 * KIB);
+    const store = new MemoryStore({ faults: first(1, 'put', 'after', 'STORE_OFFLINE') });
+    const summary = await world.drain(store);
+    const puts = store.calls.filter(({ method, key }) => method === 'put' && key === sealed.manifest.key);
+    assert.equal(puts.length, 1);
+    assert.equal(summary.resentBytes, 0);
+  });
+
   it('counts what it has to send again', async () => {
     await world.seal(10 * KIB);
     const store = new MemoryStore({ faults: first(1, 'uploadPart', 'before', 'STORE_BUSY') });
@@ -146,6 +155,8 @@ describe('sync and a store in trouble', () => {
     store.faults = undefined;
     const summary = await world.drain(store);
     await world.assertStoredOnce(store.content);
+    const completions = store.calls.filter(({ method }) => method === 'completeUpload');
+    assert.equal(completions.length, 1, 'seen before completion, not by the verification after it');
     assert.equal(summary.resumedUploads, 1);
     assert.ok(summary.resentBytes >= 4 * KIB);
   });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { isHoldfastError } from '../../src/core/errors.js';
 import { parseSyncOptions, syncDefaults, syncOptionTable } from '../../src/sync/sync-options.js';
 
@@ -26,5 +27,15 @@ describe('sync options', () => {
         return true;
       },
     );
+  });
+
+  it('are all in docs/sync.md, with unit and default', async () => {
+    const docs = await readFile(new URL('../../docs/sync.md', import.meta.url), 'utf8');
+    const rows = docs.split('\n').map((row) => row.split('|').map((cell) => cell.trim()));
+    for (const [name, rule] of Object.entries(syncOptionTable)) {
+      const row = rows.find((cells) => cells[1] === `\`${name}\``);
+      const unit = 'unit' in rule ? rule.unit : '';
+      assert.deepEqual(row?.slice(2, 4), [unit, `\`${String(rule.default)}\``], name);
+    }
   });
 });
