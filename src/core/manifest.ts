@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { HoldfastError } from './errors.js';
 import { gapFromJson, gapToJson, type Gap, type GapJson } from './gap.js';
 import type { Identity } from './identity.js';
@@ -74,8 +75,14 @@ export interface Manifest {
   readonly evicted?: { readonly at: string; readonly reason: string };
 }
 
+/** The text of a manifest: its fields, and last the CRC-32 of their JSON without white space. */
 export function encodeManifest(manifest: Manifest): string {
-  return `${JSON.stringify(manifest, null, 1)}\n`;
+  const { manifestCrc32: _earlier, ...fields } = manifest as Manifest & { manifestCrc32?: number };
+  return `${JSON.stringify({ ...fields, manifestCrc32: crcOf(fields) }, null, 1)}\n`;
+}
+
+function crcOf(fields: object): number {
+  return crc32(JSON.stringify(fields));
 }
 
 export function manifestGaps(manifest: Manifest): Gap[] {
@@ -116,11 +123,13 @@ const checks: readonly Check[] = [
   ['gaps', Array.isArray, 'a list'],
   ['identity', isObject, 'an object'],
   ['uncleanEnd', (v) => typeof v === 'boolean', 'true or false'],
+  ['manifestCrc32', isCount, 'the CRC-32 of the other fields'],
 ];
 
 /**
  * Parses a manifest. `name` (a path or key) appears in the error. Throws `MANIFEST_INVALID` naming the
- * first field that is wrong, its value and what is allowed.
+ * first field that is wrong, its value and what is allowed; or saying that the CRC of the whole does not fit:
+ * a changed digit of a key or a count is valid JSON too.
  */
 export function decodeManifest(text: string, name: string): Manifest {
   let json: unknown;
@@ -140,5 +149,14 @@ export function decodeManifest(text: string, name: string): Manifest {
       );
     }
   }
-  return json as Manifest;
+  const { manifestCrc32, ...manifest } = json as Manifest & { manifestCrc32: number };
+  const crc = crcOf(manifest);
+  if (crc !== manifestCrc32) {
+    throw new HoldfastError(
+      'MANIFEST_INVALID',
+      `manifest ${name}: its fields have CRC-32 ${crc}, it says ${manifestCrc32}: it was changed or damaged`,
+      { facts: { name, path: 'manifestCrc32', value: manifestCrc32 } },
+    );
+  }
+  return manifest;
 }

@@ -7,7 +7,7 @@ import type { FileSystem } from '../../src/core/file-system.js';
 import type { Gap, GapReason } from '../../src/core/gap.js';
 import type { Identity } from '../../src/core/identity.js';
 import { silentLogger, type Logger } from '../../src/core/logger.js';
-import type { Channel, Message } from '../../src/core/message.js';
+import type { Channel, Message, Priority } from '../../src/core/message.js';
 import type { Batch } from '../../src/ingest/batch.js';
 import { recoverWal, type RecoveredWal } from '../../src/wal/recover.js';
 import {
@@ -109,6 +109,7 @@ export interface WalSetup {
   readonly options?: Partial<WalOptions>;
   readonly logger?: Logger;
   readonly random?: (size: number) => Uint8Array;
+  readonly priorityOf?: (channel: Channel) => Priority;
 }
 
 export interface OpenedWal {
@@ -156,7 +157,7 @@ export function makeWal(
       clock,
       random: setup.random ?? countingRandom(++opened),
       logger: setup.logger ?? silentLogger,
-      priorityOf: () => 'normal',
+      priorityOf: setup.priorityOf ?? (() => 'normal'),
       onClosed: (segment) => closed.push(segment),
       onStall: (reason) => stalls.push(reason),
     },

@@ -6,7 +6,7 @@ import { FilePool } from '../../../src/app/reading/file-readable.js';
 import type { Finding } from '../../../src/app/reading/findings.js';
 import { verify, type VerifyProgress, type VerifyReport } from '../../../src/app/reading/verify.js';
 import type { DataFolder } from '../../../src/core/data-folder.js';
-import type { Manifest } from '../../../src/core/manifest.js';
+import { encodeManifest, type Manifest } from '../../../src/core/manifest.js';
 import { DirectoryStore } from '../../../src/stores/directory/directory-store.js';
 import { recording } from '../../support/recordings.js';
 import { storePorts } from '../../support/store-ports.js';
@@ -36,7 +36,7 @@ describe('verify', () => {
   const edit = async (name: string, change: (manifest: Manifest) => unknown): Promise<void> => {
     const path = sealed(name.replace(/\.mcap$/, '.json'));
     const manifest = JSON.parse(await fs.readFile(path, 'utf8')) as Manifest;
-    await fs.writeFile(path, JSON.stringify({ ...manifest, ...(change(manifest) as object) }));
+    await fs.writeFile(path, encodeManifest({ ...manifest, ...(change(manifest) as object) }));
   };
 
   it('finds nothing wrong with what the sealer wrote', async () => {
@@ -222,7 +222,7 @@ describe('verify', () => {
     it('counts a tombstone, and misses nothing because of it', async () => {
       const path = await pathOf(`${segmentIdOf(2)}.json`);
       const manifest = JSON.parse(await fs.readFile(path, 'utf8')) as Manifest;
-      await fs.writeFile(path, JSON.stringify({ ...manifest, evicted: { at: '1', reason: 'full' } }));
+      await fs.writeFile(path, encodeManifest({ ...manifest, evicted: { at: '1', reason: 'full' } }));
       await fs.rm(path.replace('.json', '.mcap'));
       const report = await check();
       assert.ok(report.ok);
