@@ -115,6 +115,8 @@ async function runLoad(load: Load, seconds: number, data: string): Promise<LoadR
     process.execPath,
     [
       ...process.execArgv,
+      // As the installed command starts.
+      '--max-semi-space-size=4',
       mainScript,
       'record',
       '--json',

@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=4
 import { explain, runCli } from './cli/run-cli.js';
 import { StopSignals } from './cli/stop-signals.js';
 import { Terminal } from './cli/terminal.js';

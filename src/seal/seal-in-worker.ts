@@ -6,6 +6,8 @@ import type { SealReply } from './seal-worker.js';
 
 /** The worker's JavaScript heap; sealing streams, so more would be a leak. */
 const WORKER_HEAP_MB = 192;
+/** V8's default lets 48 MB of dead chunks pile up before it looks. */
+const WORKER_YOUNG_MB = 4;
 
 /** Seals in one worker thread, one segment at a time; a dead worker is replaced at the next call. */
 export class SealWorker implements AsyncDisposable {
@@ -49,7 +51,10 @@ export class SealWorker implements AsyncDisposable {
   }
 
   private start(): Worker {
-    const resourceLimits = { maxOldGenerationSizeMb: WORKER_HEAP_MB };
+    const resourceLimits = {
+      maxOldGenerationSizeMb: WORKER_HEAP_MB,
+      maxYoungGenerationSizeMb: WORKER_YOUNG_MB,
+    };
     const extension = extname(import.meta.url);
     const url = new URL(`./seal-worker${extension}`, import.meta.url);
     // Run from its sources (development, tests), the worker needs the TypeScript loader of its own.
