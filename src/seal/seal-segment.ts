@@ -1,23 +1,18 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { readFileIfPresent, syncDirectory, writeFileDurably } from '../core/durable-files.js';
+import { syncDirectory, writeFileDurably } from '../core/durable-files.js';
 import { HoldfastError, isHoldfastError, systemCode } from '../core/errors.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { Gap } from '../core/gap.js';
 import type { Identity } from '../core/identity.js';
-import {
-  MANIFEST_VERSION,
-  decodeManifest,
-  encodeManifest,
-  gapsForManifest,
-  type Manifest,
-} from '../core/manifest.js';
+import { MANIFEST_VERSION, encodeManifest, gapsForManifest, type Manifest } from '../core/manifest.js';
 import { segmentNumber, type SegmentId } from '../core/segment-id.js';
 import type { SegmentChannel } from '../wal/segment-format.js';
 import { SegmentReader, payloadIntact, type ReadBatch, type SegmentReport } from '../wal/segment-reader.js';
-import { chunkCompressor, type Compression } from './compression.js';
-import { objectKey, sealedFileName } from './object-name.js';
-import { ObjectWriter, type ObjectContent } from './object-writer.js';
+import type { Compression } from './compression.js';
+import { objectKey } from './object-name.js';
+import type { ObjectContent } from './object-writer.js';
+import { abandonObjects, manifestName, openObjects, type OpenObject } from './open-object.js';
 import { payloadGap, stateGaps, salvageIdSource } from './seal-gaps.js';
 import { surveySegment, type ObjectSurvey, type SegmentSurvey } from './segment-survey.js';
 
@@ -88,14 +83,14 @@ async function sealOnce(
     if (objects.some((object) => object.writer)) {
       const intact = await fill(fs, request, id, survey, objects);
       // The second pass writes under other names.
-      if (!intact && !verify) return await abandon(objects);
+      if (!intact && !verify) return await abandonObjects(objects);
     }
     const manifests: Manifest[] = [];
     for (const object of objects) manifests.push(await finishObject(fs, request, id, survey, object));
     return { manifests, report: survey.report, ...(damaged ? { salvagedAs: id } : {}) };
   } catch (error) {
     // Whatever failed may fail for want of the space these take.
-    await abandon(objects);
+    await abandonObjects(objects);
     throw error;
   }
 }
@@ -111,83 +106,10 @@ function continued(survey: SegmentSurvey, cutAtSequence: number): SegmentSurvey 
   return { ...survey, report: { ...report, state: 'clean' } };
 }
 
-async function abandon(objects: readonly OpenObject[]): Promise<undefined> {
-  for (const object of objects) await object.discard().catch(() => undefined);
-}
-
 /** A damaged segment always salvages to the same new id, so that doing it twice gives one result. */
 export function salvageId(id: SegmentId): SegmentId {
   const digest = createHash('sha256').update(salvageIdSource(id)).digest('hex').slice(0, 32);
   return `${id.slice(0, 12)}-${digest}`;
-}
-
-interface OpenObject {
-  readonly survey: ObjectSurvey;
-  readonly fileName: string;
-  /** Already sealed by an earlier attempt. */
-  readonly existing: Manifest | undefined;
-  readonly writer: ObjectWriter | undefined;
-  readonly gaps: Gap[];
-  firstSequence: number;
-  lastSequence: number;
-  lastLogTime: bigint | undefined;
-  close(): Promise<void>;
-  /** Closes, and removes the temporary file where it has not become the object. */
-  discard(): Promise<void>;
-}
-
-/** Adds to `objects` as it goes, so that the caller can close them if a later one cannot be opened. */
-async function openObjects(
-  fs: FileSystem,
-  request: SealRequest,
-  id: SegmentId,
-  survey: SegmentSurvey,
-  objects: OpenObject[],
-): Promise<void> {
-  const compressChunk = await chunkCompressor(request.compression, request.level);
-  for (const objectSurvey of survey.objects.values()) {
-    const fileName = sealedFileName(id, objectSurvey.name);
-    const existing = await readManifest(fs, join(request.sealedFolder, manifestName(fileName)));
-    const temporary = join(request.sealedFolder, `${fileName}.tmp`);
-    const handle = existing ? undefined : await fs.open(temporary, 'w');
-    const writer = handle && new ObjectWriter(handle, { ...request, compressChunk });
-    let open = handle !== undefined;
-    const close = async (): Promise<void> => {
-      if (open) await handle?.close();
-      open = false;
-    };
-    objects.push({
-      survey: objectSurvey,
-      fileName,
-      existing,
-      writer,
-      gaps: [],
-      firstSequence: 0,
-      lastSequence: 0,
-      lastLogTime: undefined,
-      close,
-      discard: async () => {
-        await close();
-        if (handle) await fs.rm(temporary, { force: true }).catch(() => undefined);
-      },
-    });
-  }
-}
-
-function manifestName(fileName: string): string {
-  return fileName.replace(/\.mcap$/, '.json');
-}
-
-async function readManifest(fs: FileSystem, path: string): Promise<Manifest | undefined> {
-  const bytes = await readFileIfPresent(fs, path);
-  if (!bytes) return undefined;
-  try {
-    return decodeManifest(bytes.toString('utf8'), path);
-  } catch (error) {
-    // Damaged after it was written; the segment is still here, so both are made again.
-    if (isHoldfastError(error, 'MANIFEST_INVALID')) return undefined;
-    throw error;
-  }
 }
 
 async function fill(

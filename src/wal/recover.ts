@@ -1,11 +1,12 @@
 import { dirname, join } from 'node:path';
 import type { DataFolder } from '../core/data-folder.js';
-import { makeDirectoryDurably, moveToTrash, syncDirectory } from '../core/durable-files.js';
+import { makeDirectoryDurably, moveToTrash, syncDirectory, syncFile } from '../core/durable-files.js';
+import { describeError } from '../core/errors.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { Logger } from '../core/logger.js';
 import { numberingKey } from '../core/message.js';
 import { isSegmentId, segmentNumber, type SegmentId } from '../core/segment-id.js';
-import type { SegmentChannel } from './segment-format.js';
+import { BLOB_FILE, type SegmentChannel } from './segment-format.js';
 import { SegmentReader, type SegmentReport } from './segment-reader.js';
 import { emptyHead, readHead, writeHead, type WalHead } from './wal-head.js';
 
@@ -49,6 +50,7 @@ export async function recoverWal(fs: FileSystem, folder: DataFolder, logger: Log
       logger.warn('ignoring a folder in wal/ that is no segment', { name });
       continue;
     }
+    await syncSegment(fs, join(folder.wal, name), logger);
     const scan = await scanSegment(fs, name, join(folder.wal, name));
     if (scan.report.state === 'empty') {
       const trashed = await moveToTrash(fs, scan.directory, folder.trash);
@@ -83,11 +85,38 @@ async function prepareFolders(fs: FileSystem, folder: DataFolder): Promise<void>
   await syncDirectory(fs, dirname(root)).catch(() => undefined);
   for (const name of await fs.readdir(trash))
     await fs.rm(join(trash, name), { recursive: true, force: true });
-  // Only the recorder writes here, and none is running: these are left over from a seal cut short.
+  await removeUnfinished(fs, folder);
+}
+
+/** What a seal cut short has left. Only the recorder writes here, and none is running. */
+async function removeUnfinished(fs: FileSystem, { wal, sealed, quarantine }: DataFolder): Promise<void> {
+  const unsealed = new Set(await fs.readdir(wal));
   for (const path of [sealed, quarantine]) {
-    for (const name of await fs.readdir(path)) {
-      if (name.endsWith('.tmp')) await fs.rm(join(path, name), { force: true });
+    const names = new Set(await fs.readdir(path));
+    for (const name of names) {
+      // Without a manifest an object was never finished; while its segment is there, it is made again.
+      const lonely =
+        name.endsWith('.mcap') &&
+        !names.has(name.replace(/\.mcap$/, '.json')) &&
+        unsealed.has(name.slice(0, 45));
+      if (name.endsWith('.tmp') || (path === sealed && lonely))
+        await fs.rm(join(path, name), { force: true });
     }
+  }
+}
+
+/**
+ * A killed recorder may have left bytes in the page cache alone. Sealing must find the same ones after a
+ * power cut as before it, or a segment would be sealed twice with different content.
+ */
+async function syncSegment(fs: FileSystem, directory: string, logger: Logger): Promise<void> {
+  try {
+    for (const name of await fs.readdir(directory)) {
+      if (/\.log$/.test(name) || name === BLOB_FILE) await syncFile(fs, join(directory, name));
+    }
+    await syncDirectory(fs, directory);
+  } catch (error) {
+    logger.warn('cannot sync a segment an earlier run left', { directory, error: describeError(error) });
   }
 }
 

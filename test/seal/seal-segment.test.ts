@@ -233,6 +233,28 @@ describe('Sealing a segment', () => {
     assert.equal(object.identity['salvaged_from'], segment!.id);
   });
 
+  it('salvages nothing that was already sealed before the damage came', async () => {
+    const [segment] = await closedSegments(folder, twoRobots());
+    const whole = await seal(folder, segment!);
+    const ofCrab = whole.manifests.find(({ robot }) => robot === 'crab')!;
+    await realFs.rm(join(folder.sealed, ofCrab.file.name.replace(/\.mcap$/, '.json')));
+    const log = join(segment!.directory, '000003.log');
+    const bytes = await realFs.readFile(log);
+    bytes[bytes.indexOf('c2')]! ^= 1;
+    await realFs.writeFile(log, bytes);
+    await realFs.rm(join(folder.sealed, ofCrab.file.name));
+    const { manifests, salvagedAs } = await seal(folder, segment!, { verifyPayloads: true });
+    assert.deepEqual(manifests.map(({ robot, segment: { id } }) => [robot, id]).sort(), [
+      ['crab', salvagedAs],
+      ['squid', segment!.id],
+    ]);
+    assert.deepEqual(await everything(folder), [
+      '/crab/odom c1',
+      '/robot_description urdf',
+      '/squid/odom s1',
+    ]);
+  });
+
   it('does not seal a damaged carried message as if it were whole', async () => {
     const latched = channel('/map', { robot: 'crab', latched: true });
     const map = payload(70_000, 5);

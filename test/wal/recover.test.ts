@@ -233,6 +233,17 @@ describe('Recovery', () => {
     assert.deepEqual(await realFs.readdir(folder.wal), ['not a segment']);
   });
 
+  it('takes away an object without manifest only while its segment is there to make it again', async () => {
+    const { wal, closed } = await openWal(folder);
+    await wal.commit(batch([message(channel('/a'), 'x')]));
+    await wal.close();
+    const gone = `000000000099-${'a'.repeat(32)}.crab.mcap`;
+    for (const name of [gone, `${closed[0]!.id}.crab.mcap`])
+      await realFs.writeFile(join(folder.sealed, name), 'x');
+    await recover(folder);
+    assert.deepEqual(await realFs.readdir(folder.sealed), [gone]);
+  });
+
   it('reads the last message of an earlier run out of a segment that was cut off in a commit', async () => {
     const { wal } = await openWal(folder);
     await wal.commit(batch([message(channel('/a'), 'one')]));

@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import * as realFs from 'node:fs/promises';
+import { dataFolder, type DataFolder } from '../../src/core/data-folder.js';
+import type { FileSystem } from '../../src/core/file-system.js';
+import { silentLogger } from '../../src/core/logger.js';
+import { sealSegment } from '../../src/seal/seal-segment.js';
+import { Sealer, type WaitingSegment } from '../../src/seal/sealer.js';
+import { BLOB_FILE } from '../../src/wal/segment-format.js';
+import { crashMessage } from './crash-message.js';
+import { quickFs, restore } from './crash-states.js';
+import { systemError, watchedFs } from './faulty-fs.js';
+import {
+  TestClock,
+  batch,
+  countingRandom,
+  identity,
+  openWal,
+  temporaryFolder,
+  type OpenedWal,
+} from './wal-support.js';
+
+/**
+ * Random commits, rolls, kills, recoveries, failing writes and failing seals against the simplest model there
+ * is: the set of acknowledged messages.
+ */
+describe('WAL and sealing under random actions', function () {
+  this.timeout(60_000);
+  for (const seed of [1, 2, 3, 4, 5, 6]) {
+    it(`keep every acknowledged message exactly once (seed ${seed})`, async () => {
+      const run = new RandomRun(seed, await temporaryFolder());
+      try {
+        await run.start();
+        for (let step = 0; step < 60; step++) await run.step();
+        await run.finish();
+      } finally {
+        await run.remove();
+      }
+    });
+  }
+});
+
+class RandomRun {
+  private readonly bytes: (size: number) => Uint8Array;
+  private readonly acknowledged = new Set<number>();
+  private opened!: OpenedWal;
+  private waiting: WaitingSegment[] = [];
+  private next = 1;
+  private failBlobSync = false;
+  private readonly roots: string[] = [];
+
+  constructor(
+    seed: number,
+    private folder: DataFolder,
+  ) {
+    this.bytes = countingRandom(seed * 977);
+  }
+
+  private below(limit: number): number {
+    return Buffer.from(this.bytes(4)).readUInt32LE() % limit;
+  }
+
+  async start(): Promise<void> {
+    this.roots.push(this.folder.root);
+    const fs = watchedFs(({ method, path }) => {
+      if (!this.failBlobSync || method !== 'datasync' || !path.endsWith(BLOB_FILE)) return;
+      this.failBlobSync = false;
+      throw systemError('EIO');
+    });
+    this.opened = await openWal(this.folder, { fs, options: { segmentMaxBytes: 200_000 } });
+    this.waiting = this.opened.recovered.segments.map((segment) => ({ ...segment, recovered: true }));
+  }
+
+  async step(): Promise<void> {
+    const action = this.below(20);
+    if (action < 11) await this.append();
+    else if (action < 13) await this.opened.wal.roll();
+    else if (action < 14) this.failBlobSync = true;
+    else if (action < 18) await this.seal(this.below(3) === 0);
+    else await this.kill();
+    for (const segment of this.opened.closed.splice(0)) this.waiting.push({ ...segment, recovered: false });
+  }
+
+  async finish(): Promise<void> {
+    await this.opened.wal.close();
+    const { found, quarantined } = await restore(this.folder.root, quickFs());
+    assert.deepEqual(
+      [...found.keys()].sort((a, b) => a - b),
+      [...this.acknowledged].sort((a, b) => a - b),
+    );
+    assert.ok([...found.values()].every((times) => times === 1));
+    assert.deepEqual(quarantined, []);
+    assert.ok(this.acknowledged.size > 20);
+  }
+
+  async remove(): Promise<void> {
+    await this.opened.wal.close();
+    for (const root of this.roots) await realFs.rm(root, { recursive: true, force: true });
+  }
+
+  private async append(): Promise<void> {
+    const messages = Array.from({ length: 1 + this.below(4) }, () => {
+      const number = this.next++;
+      return { ...crashMessage(number), ack: () => void this.acknowledged.add(number) };
+    });
+    await this.opened.wal.commit(batch(messages));
+    assert.ok(messages.every(({ sourceSequence }) => this.acknowledged.has(sourceSequence!)));
+  }
+
+  /** Seals one of those that wait, in any order; failing, it stops somewhere and waits on. */
+  private async seal(failing: boolean): Promise<void> {
+    const [segment] = this.waiting.splice(this.below(Math.max(1, this.waiting.length)), 1);
+    if (!segment) return;
+    let left = failing ? this.below(25) : Infinity;
+    const fs: FileSystem = quickFs(() => {
+      if (left-- <= 0) throw systemError('ENOSPC');
+    });
+    const sealer = new Sealer(
+      this.folder,
+      {
+        compression: 'none',
+        level: 1,
+        chunkBytes: 65_536,
+        splitByPriority: false,
+        softwareVersion: '0',
+        nodeVersion: '0',
+      },
+      {
+        fs,
+        clock: new TestClock(),
+        logger: silentLogger,
+        identity,
+        seal: (request) => sealSegment(fs, request),
+        onSealed: () => undefined,
+      },
+    );
+    sealer.enqueue(segment);
+    await sealer.drain();
+    await sealer.close();
+    if (sealer.waiting > 0) this.waiting.push(segment);
+  }
+
+  /** What a kill leaves, in a folder of its own, since this process holds the old one open. */
+  private async kill(): Promise<void> {
+    const root = `${this.roots[0]}-${this.roots.length}`;
+    for (let tries = 0; ; tries++) {
+      try {
+        await realFs.cp(this.folder.root, root, { recursive: true });
+        break;
+      } catch (error) {
+        // The next segment was just being made in the background.
+        if (tries === 5) throw error;
+        await realFs.rm(root, { recursive: true, force: true });
+      }
+    }
+    await this.opened.wal.close();
+    await realFs.rm(this.folder.root, { recursive: true });
+    this.folder = dataFolder(root);
+    await this.start();
+  }
+}
