@@ -49,7 +49,7 @@ describe('A damaged sealed segment', () => {
 
   async function verifyWith(path: string, bytes: Buffer): Promise<VerifyReport> {
     await using files = new FilePool(withFile(path, bytes));
-    return verify({ kind: 'data', folder }, { files });
+    return await verify({ kind: 'data', folder }, { files });
   }
 
   it('is found whole where nothing is damaged', async () => {
