@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -83,7 +83,9 @@ export function shimLibrary(): string | undefined {
   const source = fileURLToPath(import.meta.url)
     .replace(/([/\\])dist[/\\]test[/\\]/, '$1test$1')
     .replace(/trace\.[jt]s$/, 'shim.c');
-  const target = join(mkdtempSync(join(tmpdir(), 'holdfast-shim-')), 'shim.so');
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-shim-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const target = join(folder, 'shim.so');
   for (const compiler of ['gcc', 'cc', 'clang']) {
     try {
       execFileSync(compiler, ['-O1', '-w', '-shared', '-fPIC', '-o', target, source, '-ldl', '-lpthread']);
