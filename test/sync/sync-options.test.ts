@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { packageRoot } from '../../src/app/system/version.js';
 import { isHoldfastError } from '../../src/core/errors.js';
 import { parseSyncOptions, syncDefaults, syncOptionTable } from '../../src/sync/sync-options.js';
 
@@ -30,7 +32,7 @@ describe('sync options', () => {
   });
 
   it('are all in docs/sync.md, with unit and default', async () => {
-    const docs = await readFile(new URL('../../docs/sync.md', import.meta.url), 'utf8');
+    const docs = await readFile(join(packageRoot, 'docs', 'sync.md'), 'utf8');
     const rows = docs.split('\n').map((row) => row.split('|').map((cell) => cell.trim()));
     for (const [name, rule] of Object.entries(syncOptionTable)) {
       const row = rows.find((cells) => cells[1] === `\`${name}\``);
