@@ -55,7 +55,9 @@ describe('holdfast record on a disk that becomes full', function () {
     recorder.child.kill('SIGTERM');
     const run = await recorder.ended;
     assert.equal(run.json?.['dropped'], 0);
-    assert.equal(run.json?.['durable'], run.json?.['received']);
+    // The source may have filled the disk again before the end: then what no room was left for is counted.
+    const { durable, undurable, received } = run.json as Record<string, number>;
+    assert.equal(durable! + undurable!, received);
     const verified = await runCli(['verify', '--data', data, '--json']);
     assert.equal(verified.exitCode, 0, verified.stdout);
   });
