@@ -1,4 +1,5 @@
 import type { GapReason } from './gap.js';
+import type { Priority } from './message.js';
 
 /**
  * What the recorder says about itself. Rates are over the last second; times are decimal nanoseconds since
@@ -70,6 +71,28 @@ export interface RobotStatus {
 }
 
 export type LinkState = 'unknown' | 'online' | 'offline';
+
+/** One channel as the recorder sees it now; rates are over the last second. */
+export interface TopicStats {
+  readonly robot: string;
+  readonly topic: string;
+  readonly type: string;
+  readonly encoding: string;
+  readonly latched: boolean;
+  readonly priority: Priority;
+  /** Since the start of the process. */
+  readonly received: number;
+  readonly receivedBytes: number;
+  readonly dropped: number;
+  readonly messagesPerS: number;
+  readonly bytesPerS: number;
+  /** Bytes waiting in this channel's queue. */
+  readonly queuedBytes: number;
+  /** Decimal nanoseconds since the Unix epoch; absent before the first message. */
+  readonly lastReceivedAt?: string;
+  /** False once the source said that nobody publishes it any more. */
+  readonly present: boolean;
+}
 
 /** What sync says about itself; mirrors `holdfast/msg/SyncStatus`. */
 export interface SyncStatus {
