@@ -177,6 +177,26 @@ export const errorCatalogue = {
     meaning: 'The store does not have the parts it was told to assemble (InvalidPart).',
     remedy: 'The parts are listed again, or the upload is aborted and starts over.',
   },
+  ROS_NOT_SOURCED: {
+    retryable: false,
+    meaning: 'ROS 2 is asked for, but the environment of this process does not hold it.',
+    remedy: 'Run `source /opt/ros/<distro>/setup.bash` (and your workspace) in the shell that starts it.',
+  },
+  ROS_NOT_BUILT: {
+    retryable: false,
+    meaning: 'The native part of rclnodejs is missing or does not load here.',
+    remedy: 'Run `npm rebuild rclnodejs --ignore-scripts=false` where ROS 2 is sourced.',
+  },
+  ROS_DISTRO_MISMATCH: {
+    retryable: false,
+    meaning: 'The native part of rclnodejs was built for another ROS distribution than the one sourced.',
+    remedy: 'Source the distribution it was built for, or build it again.',
+  },
+  ROS_UNUSABLE: {
+    retryable: true,
+    meaning: 'The ROS middleware refused to start a node.',
+    remedy: 'Check RMW_IMPLEMENTATION, ROS_DOMAIN_ID, the network settings and the number of processes.',
+  },
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type ErrorCode = keyof typeof errorCatalogue;

@@ -1,0 +1,190 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import type * as RclnodejsModule from 'rclnodejs';
+import { HoldfastError, describeError } from '../../core/errors.js';
+
+export type Rclnodejs = typeof RclnodejsModule;
+
+/** Variables as a sourced shell exports them; app/ passes those of the process. */
+export type RosEnvironment = Readonly<Record<string, string | undefined>>;
+
+/** The few native functions that the public interface of rclnodejs does not offer. */
+export interface RclNative {
+  /** The next message of a raw subscription in a Buffer of its own, or undefined when there is none. */
+  rclTakeRaw(subscriptionHandle: unknown): Buffer | undefined;
+}
+
+/** rclnodejs, loaded once per process. */
+export interface LoadedRos {
+  readonly rcl: Rclnodejs;
+  readonly native: RclNative;
+  /** `jazzy`, ... */
+  readonly distro: string;
+  /** Install prefixes, earlier ones overlay later ones. */
+  readonly prefixes: readonly string[];
+}
+
+const REBUILD = 'npm rebuild rclnodejs --ignore-scripts=false';
+const distroNumbers: Readonly<Record<string, number>> = {
+  humble: 2205,
+  iron: 2305,
+  jazzy: 2405,
+  kilted: 2505,
+  lyrical: 2605,
+  rolling: 5000,
+};
+
+const require = createRequire(import.meta.url);
+let loading: Promise<LoadedRos> | undefined;
+
+/**
+ * Loads rclnodejs, once. Imported where its addon cannot load, rclnodejs deletes its build and compiles for
+ * minutes; so the addon is loaded here first, and only then, when that worked, the package around it.
+ *
+ * @throws HoldfastError ROS_NOT_SOURCED, ROS_NOT_BUILT, ROS_DISTRO_MISMATCH: one line with what to run.
+ */
+export function loadRclnodejs(env: RosEnvironment): Promise<LoadedRos> {
+  loading ??= load(env).catch((error: unknown) => {
+    // The environment of a running process does not change, but another caller may pass another one.
+    loading = undefined;
+    throw error;
+  });
+  return loading;
+}
+
+async function load(env: RosEnvironment): Promise<LoadedRos> {
+  const { distro, prefixes } = sourcedRos(env);
+  const root = packageRoot();
+  const native = loadAddon(root, distro, env);
+  if (!existsSync(join(root, 'generated', 'generator.json'))) {
+    throw new HoldfastError(
+      'ROS_NOT_BUILT',
+      `rclnodejs has no generated messages in ${join(root, 'generated')}; run "${REBUILD}" where ROS ${distro} is sourced`,
+      { facts: { distro } },
+    );
+  }
+  const { default: rcl } = (await import('rclnodejs')) as unknown as { default: Rclnodejs };
+  // Its handler shuts every context down on SIGINT, under the feet of a recorder that still drains.
+  rcl.removeSignalHandlers();
+  return { rcl, native, distro, prefixes };
+}
+
+/** The distribution and prefixes of a sourced environment. */
+export function sourcedRos(env: RosEnvironment): { distro: string; prefixes: readonly string[] } {
+  const prefixes = (env.AMENT_PREFIX_PATH ?? '').split(':').filter((prefix) => prefix !== '');
+  const distro = env.ROS_DISTRO ?? '';
+  const missing = [
+    ...(distro === '' ? ['ROS_DISTRO'] : []),
+    ...(prefixes.length === 0 ? ['AMENT_PREFIX_PATH'] : []),
+  ];
+  if (missing.length > 0) {
+    throw new HoldfastError(
+      'ROS_NOT_SOURCED',
+      `ROS 2 is not sourced (${missing.join(' and ')} not set); run "source /opt/ros/<distro>/setup.bash" first`,
+      { facts: { missing } },
+    );
+  }
+  return { distro, prefixes };
+}
+
+function packageRoot(): string {
+  try {
+    return dirname(require.resolve('rclnodejs/package.json'));
+  } catch (cause) {
+    throw new HoldfastError('ROS_NOT_BUILT', 'the package rclnodejs is not installed; run "npm ci"', {
+      cause,
+    });
+  }
+}
+
+/**
+ * Loads the native part exactly where rclnodejs will look for it: the prebuilt of this distribution, system
+ * and processor, else its own build. Node keeps what was loaded by its path, so rclnodejs gets this one.
+ */
+function loadAddon(root: string, distro: string, env: RosEnvironment): RclNative {
+  if (env.RCLNODEJS_FORCE_BUILD === '1') {
+    throw new HoldfastError(
+      'ROS_NOT_BUILT',
+      'RCLNODEJS_FORCE_BUILD=1 makes rclnodejs compile itself at every start; unset it',
+    );
+  }
+  const prebuilt = prebuiltAddon(root, distro);
+  let refusal: unknown;
+  if (prebuilt !== undefined) {
+    try {
+      return require(prebuilt) as RclNative;
+    } catch (error) {
+      refusal = error;
+    }
+  }
+  const built = builtAddon(root);
+  if (built === undefined && refusal === undefined) {
+    throw new HoldfastError(
+      'ROS_NOT_BUILT',
+      `rclnodejs is not built for ROS ${distro}; run "${REBUILD}" where it is sourced`,
+      { facts: { distro } },
+    );
+  }
+  const builtFor = built === undefined ? undefined : distroOfBuild(root);
+  if (builtFor !== undefined && builtFor !== (distroNumbers[distro] ?? builtFor)) {
+    throw new HoldfastError(
+      'ROS_DISTRO_MISMATCH',
+      `rclnodejs is built for ROS ${nameOf(builtFor)}, but ROS ${distro} is sourced; source the former or run "${REBUILD}"`,
+      { facts: { builtFor: nameOf(builtFor), sourced: distro } },
+    );
+  }
+  try {
+    if (built !== undefined) return require(built) as RclNative;
+  } catch (error) {
+    refusal = error;
+  }
+  const isLibraryMissing = /cannot open shared object file/.test(describeError(refusal));
+  throw new HoldfastError(
+    isLibraryMissing ? 'ROS_NOT_SOURCED' : 'ROS_NOT_BUILT',
+    isLibraryMissing
+      ? `the libraries of ROS ${distro} are not found (LD_LIBRARY_PATH must be set before the process starts); run "source /opt/ros/${distro}/setup.bash" first`
+      : `the native part of rclnodejs does not load under Node ${process.version} with ROS ${distro}; run "${REBUILD}" where it is sourced`,
+    { cause: firstLine(refusal), facts: { distro } },
+  );
+}
+
+function prebuiltAddon(root: string, distro: string): string | undefined {
+  let codename: string | undefined;
+  try {
+    codename = /^VERSION_CODENAME=(.*)$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1]?.trim();
+  } catch {
+    return undefined;
+  }
+  if (process.platform !== 'linux' || codename === undefined || distro.includes('/')) return undefined;
+  const file = `${distro}-${codename}-${process.arch}-node-rclnodejs.node`;
+  const path = join(root, 'prebuilds', `linux-${process.arch}`, file);
+  return existsSync(path) ? path : undefined;
+}
+
+function builtAddon(root: string): string | undefined {
+  // The order in which the package `bindings` tries them.
+  return ['build/rclnodejs.node', 'build/Debug/rclnodejs.node', 'build/Release/rclnodejs.node']
+    .map((path) => join(root, path))
+    .find((path) => existsSync(path));
+}
+
+/** The distribution a local build was made for, which node-gyp's makefile beside it names. */
+function distroOfBuild(root: string): number | undefined {
+  try {
+    const makefile = readFileSync(join(root, 'build', 'rclnodejs.target.mk'), 'utf8');
+    const number = /-DROS_VERSION=(\d+)/.exec(makefile)?.[1];
+    return number === undefined ? undefined : Number(number);
+  } catch {
+    return undefined;
+  }
+}
+
+function nameOf(number: number): string {
+  return Object.entries(distroNumbers).find(([, value]) => value === number)?.[0] ?? String(number);
+}
+
+/** Node lists the whole require stack in the message. */
+function firstLine(error: unknown): Error {
+  return new Error(describeError(error).split('\n', 1)[0]);
+}
