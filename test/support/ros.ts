@@ -1,0 +1,279 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** A ROS 2 installation the tests run against. */
+export interface RosInstall {
+  /** `jazzy`, ... */
+  readonly distro: string;
+  /** The environment of a child in this domain: sourced, loopback only. */
+  environment(domainId: number): NodeJS.ProcessEnv;
+}
+
+export interface RosChild {
+  readonly child: ChildProcess;
+  /** Everything it wrote so far. */
+  output(): string;
+  /** Resolves once its output matches; rejects when it ends without, or after `timeoutMs` (default 30 s). */
+  waitFor(pattern: RegExp, timeoutMs?: number): Promise<void>;
+  /** Resolves with the exit code (null: a signal ended it). */
+  readonly ended: Promise<number | null>;
+  /** Sends the signal (default SIGINT) to its process group; SIGKILL after 5 s. Resolves when it has ended. */
+  stop(signal?: NodeJS.Signals): Promise<void>;
+}
+
+const extension = extname(import.meta.url);
+/** How the tests themselves run decides how a Node child does. */
+export const nodeLoader: readonly string[] =
+  extension === '.ts' ? ['--import', import.meta.resolve('tsx')] : ['--enable-source-maps'];
+
+let found: RosInstall | string | undefined;
+let native: string | true | undefined;
+const said = new Set<string>();
+const running = new Set<RosChild>();
+
+/**
+ * The ROS of this machine: the one sourced, else the newest under /opt/ros. A sentence where there is none.
+ */
+export function findRos(): RosInstall | string {
+  found ??= find();
+  return found;
+}
+
+function find(): RosInstall | string {
+  if (process.env.AMENT_PREFIX_PATH !== undefined && process.env.ROS_DISTRO !== undefined) {
+    return install(process.env.ROS_DISTRO, process.env);
+  }
+  const root = '/opt/ros';
+  const distros = existsSync(root) ? readdirSync(root).sort().reverse() : [];
+  const setup = distros.map((distro) => join(root, distro, 'setup.bash')).find((file) => existsSync(file));
+  if (setup === undefined) return 'no ROS 2 under /opt/ros, and AMENT_PREFIX_PATH is not set';
+  const text = execFileSync('bash', ['-c', 'source "$1" && env -0', 'bash', setup], { encoding: 'utf8' });
+  const environment = Object.fromEntries(
+    text
+      .split('\0')
+      .filter((line) => line.includes('='))
+      .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+  );
+  return install(environment.ROS_DISTRO ?? 'unknown', environment);
+}
+
+function install(distro: string, sourced: NodeJS.ProcessEnv): RosInstall {
+  return {
+    distro,
+    environment: (domainId) => ({
+      ...sourced,
+      ROS_DOMAIN_ID: String(domainId),
+      ROS_AUTOMATIC_DISCOVERY_RANGE: 'LOCALHOST',
+      PYTHONUNBUFFERED: '1',
+    }),
+  };
+}
+
+/**
+ * The ROS of this machine; without one (or, with `native`, without the built rclnodejs) skips the test, and
+ * says in one line per suite what was not run.
+ */
+export function requireRos(test: Mocha.Context, options: { native?: boolean } = {}): RosInstall {
+  const ros = findRos();
+  let reason = typeof ros === 'string' ? ros : undefined;
+  if (typeof ros !== 'string' && options.native === true) {
+    native ??= checkNative(ros);
+    if (native !== true) reason = native;
+  }
+  if (reason !== undefined || typeof ros === 'string') {
+    const title = test.test?.parent?.fullTitle() || test.test?.title || 'a test';
+    if (!said.has(title)) console.log(`not run: ${title}: ${reason}`);
+    said.add(title);
+    test.skip();
+  }
+  return ros as RosInstall;
+}
+
+/** True when rclnodejs loads in a child of the sourced environment. */
+function checkNative(ros: RosInstall): string | true {
+  const loader = fileURLToPath(new URL(`../../src/sources/ros/rclnodejs${extension}`, import.meta.url));
+  const program = `import(${JSON.stringify(loader)}).then((m) => m.loadRclnodejs(process.env)).then(() => process.exit(0), (e) => { console.error(e.message); process.exit(1); })`;
+  try {
+    execFileSync(process.execPath, [...nodeLoader, '-e', program], {
+      env: ros.environment(101),
+      stdio: ['ignore', 'ignore', 'pipe'],
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
+    return true;
+  } catch (error) {
+    const { stderr = '' } = error as { stderr?: string };
+    return stderr.trim().split('\n').at(-1) || 'rclnodejs does not load';
+  }
+}
+
+export interface RosChildOptions {
+  readonly domainId: number;
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** Starts a program in the sourced environment, in a process group of its own. */
+export function startRos(
+  ros: RosInstall,
+  command: string,
+  args: readonly string[],
+  options: RosChildOptions,
+): RosChild {
+  const child = spawn(command, [...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+    env: { ...ros.environment(options.domainId), ...options.env },
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  });
+  let text = '';
+  const watchers = new Set<() => void>();
+  const notify = (): void => [...watchers].forEach((watcher) => watcher());
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+      notify();
+    });
+  }
+  let isOver = false;
+  const ended = new Promise<number | null>((resolve) => {
+    const end = (code: number | null): void => {
+      isOver = true;
+      running.delete(self);
+      resolve(code);
+      notify();
+    };
+    child.on('error', (error) => {
+      text += String(error);
+      end(127);
+    });
+    child.on('close', end);
+  });
+  const self: RosChild = {
+    child,
+    ended,
+    output: () => text,
+    waitFor: (pattern, timeoutMs = 30_000) =>
+      new Promise((resolve, reject) => {
+        const finish = (error?: Error): void => {
+          clearTimeout(timer);
+          watchers.delete(look);
+          if (error === undefined) resolve();
+          else reject(error);
+        };
+        const look = (): void => {
+          if (pattern.test(text)) finish();
+          else if (isOver) finish(new Error(`${command} ended without ${String(pattern)}:\n${text}`));
+        };
+        const late = (): void => finish(new Error(`${command}: no ${String(pattern)} in time:\n${text}`));
+        const timer = setTimeout(late, timeoutMs);
+        watchers.add(look);
+        look();
+      }),
+    async stop(signal = 'SIGINT') {
+      signalGroup(child, signal);
+      const timer = setTimeout(() => signalGroup(child, 'SIGKILL'), 5_000);
+      await ended;
+      clearTimeout(timer);
+    },
+  };
+  running.add(self);
+  return self;
+}
+
+/** Runs a Python program with rclpy; `arguments` are its `sys.argv[1:]`. */
+export function startPython(
+  ros: RosInstall,
+  program: string,
+  args: readonly string[],
+  options: RosChildOptions,
+): RosChild {
+  return startRos(ros, 'python3', ['-c', program, ...args], options);
+}
+
+/** Runs `ros2 ...` to its end and gives its output; throws when it fails. */
+export async function ros2(
+  ros: RosInstall,
+  args: readonly string[],
+  options: RosChildOptions,
+): Promise<string> {
+  const child = startRos(ros, 'ros2', args, options);
+  const code = await child.ended;
+  if (code !== 0) throw new Error(`ros2 ${args.join(' ')} ended with ${code}:\n${child.output()}`);
+  return child.output();
+}
+
+/**
+ * Runs a file of claims (`*.live.ts`) in a mocha of its own: rclnodejs needs the sourced environment before
+ * Node starts, and ends the process where it fails. Fails with what failed there; returns what passed.
+ */
+export async function runLive(
+  test: Mocha.Context,
+  file: URL,
+  domainId: number,
+  env: NodeJS.ProcessEnv = {},
+): Promise<readonly string[]> {
+  const ros = requireRos(test, { native: true });
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-live-'));
+  try {
+    const report = join(folder, 'report.json');
+    const mocha = createRequire(import.meta.url).resolve('mocha/bin/mocha.js');
+    const only = process.env.HOLDFAST_LIVE_GREP;
+    const args = [
+      ...nodeLoader,
+      mocha,
+      '--no-config',
+      '--reporter',
+      'json',
+      '--reporter-option',
+      `output=${report}`,
+    ];
+    const child = startRos(
+      ros,
+      process.execPath,
+      [...args, ...(only === undefined ? [] : ['--grep', only]), fileURLToPath(file)],
+      { domainId, env },
+    );
+    const code = await child.ended;
+    if (!existsSync(report))
+      throw new Error(`${file.pathname} ended with ${code}:\n${child.output().slice(-4_000)}`);
+    const { passes, failures } = JSON.parse(readFileSync(report, 'utf8')) as MochaReport;
+    if (failures.length > 0 || passes.length === 0 || code !== 0) {
+      const lines = failures.map(({ fullTitle, err }) => `${fullTitle}: ${err.stack ?? err.message}`);
+      throw new Error(
+        `${failures.length} claims failed (exit ${code})\n${lines.join('\n')}\n${child.output().slice(-4_000)}`,
+      );
+    }
+    return passes.map(({ fullTitle, duration }) => `${fullTitle} (${duration ?? 0} ms)`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+interface MochaReport {
+  readonly passes: readonly { readonly fullTitle: string; readonly duration?: number }[];
+  readonly failures: readonly {
+    readonly fullTitle: string;
+    readonly err: { readonly message?: string; readonly stack?: string };
+  }[];
+}
+
+/** Ends every child still running; call it in `afterEach` or `after`. */
+export async function stopRosChildren(): Promise<void> {
+  await Promise.all([...running].map((child) => child.stop('SIGKILL')));
+}
+
+process.once('exit', () => running.forEach(({ child }) => signalGroup(child, 'SIGKILL')));
+
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // It has ended.
+  }
+}
