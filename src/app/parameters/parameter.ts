@@ -9,6 +9,9 @@ export type Role = 'recorder' | 'sync';
 /** A value as a configuration file or a flag spells it. */
 export type RawValue = string | number | boolean | readonly (string | number | boolean)[];
 
+/** How a parameter is typed where types are fixed, as in ROS; `texts` is a list. */
+export type ParameterKind = 'boolean' | 'integer' | 'real' | 'text' | 'texts';
+
 /** One row of the table; the name is its key there. */
 export interface Parameter<T = unknown> {
   readonly role: Role | 'both';
@@ -16,6 +19,9 @@ export interface Parameter<T = unknown> {
   readonly description: string;
   /** As written into config/ and the docs; parses to the default value. `undefined`: no default. */
   readonly default: RawValue | undefined;
+  readonly kind: ParameterKind;
+  /** Bounds of a number, inclusive, in `unit`. */
+  readonly range?: { readonly min: number; readonly max: number };
   readonly unit?: string;
   /** For a person: what `parse` accepts. */
   readonly allowed: string;
@@ -53,6 +59,8 @@ function ranged(
   const { min, max, default: fallback, ...rest } = row;
   return {
     ...rest,
+    kind: 'integer',
+    range: { min, max },
     default: write(fallback),
     unit,
     placeholder,
@@ -93,6 +101,8 @@ export function real(row: RangeRow, unit = ''): Parameter<number> {
   const { min, max, ...rest } = row;
   return {
     ...rest,
+    kind: 'real',
+    range: { min, max },
     unit,
     placeholder: 'n',
     allowed: `${min} to ${max}`,
@@ -106,6 +116,7 @@ export function real(row: RangeRow, unit = ''): Parameter<number> {
 export function toggle(row: Row & { readonly default: boolean }): Parameter<boolean> {
   return {
     ...row,
+    kind: 'boolean',
     toggle: true,
     placeholder: '',
     allowed: 'true or false',
@@ -120,6 +131,7 @@ export function choice<const T extends string>(
 ): Parameter<T> {
   return {
     ...row,
+    kind: 'text',
     placeholder: values.join('|'),
     allowed: values.join(', '),
     // YAML reads true and false as such where a choice is spelled that way.
@@ -135,6 +147,7 @@ export function text(
 ): Parameter<string> {
   return {
     ...row,
+    kind: 'text',
     allowed,
     // YAML reads a robot named 7 as a number; it is text all the same.
     parse(raw) {
@@ -152,6 +165,7 @@ function list<T>(
 ): Parameter<readonly T[]> {
   return {
     ...row,
+    kind: 'texts',
     default: [],
     list: true,
     placeholder,
