@@ -1,23 +1,28 @@
 import type { RobotStatus } from '../core/status.js';
 import type { Batch } from '../ingest/batch.js';
+import type { ChannelQueue } from '../ingest/channel-queue.js';
 import type { IngestBuffer } from '../ingest/ingest-buffer.js';
 
-interface Totals {
-  channels: number;
-  received: number;
-  receivedBytes: number;
-  dropped: number;
+interface Rates {
+  readonly messagesPerS: number;
+  readonly bytesPerS: number;
 }
 
-const empty = (): Totals => ({ channels: 0, received: 0, receivedBytes: 0, dropped: 0 });
+interface Counted {
+  received: number;
+  receivedBytes: number;
+  rates: Rates;
+}
+
+const none: Rates = Object.freeze({ messagesPerS: 0, bytesPerS: 0 });
 
 /** Counts per robot and rates, from the queues' own counters once a second: nothing is done per message. */
 export class RecorderMeters {
   messagesPerS = 0;
   bytesPerS = 0;
   private readonly durable = new Map<string, number>();
-  private previous = new Map<string, Totals>();
-  private rates = new Map<string, { messagesPerS: number; bytesPerS: number }>();
+  private readonly queues = new Map<ChannelQueue, Counted>();
+  private robotRates = new Map<string, Rates>();
   private previousAt: bigint | undefined;
 
   constructor(private readonly buffer: IngestBuffer) {}
@@ -38,57 +43,66 @@ export class RecorderMeters {
 
   /** Recomputes the rates over the time since the last call. */
   tick(nowNs: bigint): void {
-    const totals = this.totals();
     const seconds = this.previousAt === undefined ? 0 : Number(nowNs - this.previousAt) / 1e9;
-    this.messagesPerS = 0;
-    this.bytesPerS = 0;
-    for (const [robot, now] of totals) {
-      const before = this.previous.get(robot) ?? empty();
-      const rate = (a: number, b: number): number => (seconds > 0 ? (a - b) / seconds : 0);
-      const rates = {
-        messagesPerS: rate(now.received, before.received),
-        bytesPerS: rate(now.receivedBytes, before.receivedBytes),
-      };
-      this.rates.set(robot, rates);
-      this.messagesPerS += rates.messagesPerS;
-      this.bytesPerS += rates.bytesPerS;
-    }
-    this.previous = totals;
     this.previousAt = nowNs;
+    const robots = new Map<string, Rates>();
+    let all = none;
+    for (const queue of this.buffer.allQueues()) {
+      const rates = this.measure(queue, seconds);
+      const { robot } = queue.channel;
+      robots.set(robot, sumOf(robots.get(robot) ?? none, rates));
+      all = sumOf(all, rates);
+    }
+    this.robotRates = robots;
+    this.messagesPerS = all.messagesPerS;
+    this.bytesPerS = all.bytesPerS;
+  }
+
+  /** Of one channel, over the last second. */
+  rateOf(queue: ChannelQueue): Rates {
+    return this.queues.get(queue)?.rates ?? none;
   }
 
   sums(): { received: number; receivedBytes: number; dropped: number } {
     const sums = { received: 0, receivedBytes: 0, dropped: 0 };
-    for (const totals of this.totals().values()) {
-      sums.received += totals.received;
-      sums.receivedBytes += totals.receivedBytes;
-      sums.dropped += totals.dropped;
+    for (const { received, receivedBytes, dropped } of this.buffer.allQueues()) {
+      sums.received += received;
+      sums.receivedBytes += receivedBytes;
+      sums.dropped += dropped;
     }
     return sums;
   }
 
   robots(): RobotStatus[] {
-    return [...this.totals()].map(([robot, { channels, received, dropped }]) => ({
+    const totals = new Map<string, { channels: number; received: number; dropped: number }>();
+    for (const { channel, received, dropped } of this.buffer.allQueues()) {
+      let sum = totals.get(channel.robot);
+      if (!sum) totals.set(channel.robot, (sum = { channels: 0, received: 0, dropped: 0 }));
+      sum.channels++;
+      sum.received += received;
+      sum.dropped += dropped;
+    }
+    return [...totals].map(([robot, sum]) => ({
       robot,
-      channels,
-      received,
+      ...sum,
       durable: this.durable.get(robot) ?? 0,
-      dropped,
-      ...(this.rates.get(robot) ?? { messagesPerS: 0, bytesPerS: 0 }),
+      ...(this.robotRates.get(robot) ?? none),
     }));
   }
 
-  private totals(): Map<string, Totals> {
-    const totals = new Map<string, Totals>();
-    for (const queue of this.buffer.allQueues()) {
-      const { robot } = queue.channel;
-      let sum = totals.get(robot);
-      if (!sum) totals.set(robot, (sum = empty()));
-      sum.channels++;
-      sum.received += queue.received;
-      sum.receivedBytes += queue.receivedBytes;
-      sum.dropped += queue.dropped;
-    }
-    return totals;
+  private measure(queue: ChannelQueue, seconds: number): Rates {
+    const { received, receivedBytes } = queue;
+    const before = this.queues.get(queue);
+    const messages = received - (before?.received ?? 0);
+    const bytes = receivedBytes - (before?.receivedBytes ?? 0);
+    const rates =
+      seconds > 0 && messages > 0 ? { messagesPerS: messages / seconds, bytesPerS: bytes / seconds } : none;
+    if (before) Object.assign(before, { received, receivedBytes, rates });
+    else this.queues.set(queue, { received, receivedBytes, rates });
+    return rates;
   }
+}
+
+function sumOf(a: Rates, b: Rates): Rates {
+  return { messagesPerS: a.messagesPerS + b.messagesPerS, bytesPerS: a.bytesPerS + b.bytesPerS };
 }

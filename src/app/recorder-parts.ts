@@ -1,43 +1,41 @@
-import type { DataFolder } from '../core/data-folder.js';
-import type { Identity } from '../core/identity.js';
+import { Emitter } from '../core/emitter.js';
+import type { RecorderEvent } from '../core/events.js';
 import type { Channel } from '../core/message.js';
-import type { Source } from '../core/source.js';
 import type { ChannelRule } from '../ingest/channel-queue.js';
 import { DropLedger } from '../ingest/drop-ledger.js';
 import { IngestBuffer } from '../ingest/ingest-buffer.js';
-import { Retention, type RetentionOptions } from '../seal/retention.js';
+import { Retention } from '../seal/retention.js';
 import { SealWorker } from '../seal/seal-in-worker.js';
 import { Sealer } from '../seal/sealer.js';
-import type { RecoveredWal } from '../wal/recover.js';
-import type { RoleLock } from '../wal/role-lock.js';
 import { Wal } from '../wal/wal.js';
 import { ClockWatch } from './clock-watch.js';
 import type { RecorderOptions } from './parameters/recorder-options.js';
+import { RecorderCondition } from './recorder-condition.js';
 import { BufferFlow } from './recorder-flow.js';
+import { retentionOptions, type TakenFolder } from './recorder-folder.js';
 import { RecorderMeters } from './recorder-meters.js';
-import { RecordedSource, robotRule, topicFilter } from './recorder-source.js';
+import { MessageTap } from './recorder-tap.js';
 import type { SystemPorts } from './system/ports.js';
 import { version } from './system/version.js';
 
-/** A source together with how its topics map to robots. */
-export interface RecorderInput {
-  readonly source: Source;
-  readonly robot: string;
-  readonly robotFromNamespace: boolean;
+/** Who is told what a recorder does; outlives single recorders. */
+export interface RecorderVoice {
+  readonly events: Emitter<RecorderEvent>;
+  readonly tap: MessageTap;
+}
+
+export function recorderVoice({ logger }: Pick<SystemPorts, 'logger'>): RecorderVoice {
+  return { events: new Emitter('recorder events', logger), tap: new MessageTap(logger) };
 }
 
 /** What a recorder is assembled from. */
-interface Ground {
+interface Ground extends TakenFolder {
   readonly options: RecorderOptions;
-  readonly inputs: readonly RecorderInput[];
   readonly ports: SystemPorts;
-  readonly folder: DataFolder;
-  readonly lock: RoleLock;
-  readonly identity: Identity;
-  readonly recovered: RecoveredWal;
+  readonly voice: RecorderVoice;
 }
 
-/** Everything a recorder is made of. */
+/** Everything a recorder is made of but its sources, which come and go with each activation. */
 export interface RecorderParts extends Ground {
   readonly buffer: IngestBuffer;
   readonly drops: DropLedger;
@@ -46,27 +44,21 @@ export interface RecorderParts extends Ground {
   readonly sealer: Sealer;
   readonly worker: SealWorker;
   readonly retention: Retention;
-  readonly sources: readonly RecordedSource[];
   readonly meters: RecorderMeters;
   readonly clockWatch: ClockWatch;
-  readonly stopSources: AbortController;
-  paused: boolean;
-  stalledReason: string | undefined;
-}
-
-/** What retention goes by. */
-export function retentionOptions(options: RecorderOptions): RetentionOptions {
-  return {
-    ...options.retention,
-    ballastBytes: options.ballastBytes,
-    segmentMaxBytes: options.segment.maxBytes,
-  };
+  readonly condition: RecorderCondition;
+  /** Channels of sources that can wait: their queues block instead of dropping. */
+  readonly backpressured: WeakSet<Channel>;
 }
 
 /** Wires the layers of one recorder; nothing runs yet. */
 export async function assembleRecorder(ground: Ground): Promise<RecorderParts> {
-  const { options, ports, folder, identity, recovered } = ground;
+  const { options, ports, folder, identity, recovered, voice } = ground;
   const { fs, clock, random, logger } = ports;
+  const { events } = voice;
+  const condition = new RecorderCondition('recovering', (state, reason) =>
+    events.emit({ kind: 'state', state, ...(reason === undefined ? {} : { reason }) }),
+  );
   const backpressured = new WeakSet<Channel>();
   const ruleFor = (channel: Channel): ChannelRule => ruleOf(options, channel, backpressured.has(channel));
   const drops = new DropLedger(random);
@@ -76,7 +68,14 @@ export async function assembleRecorder(ground: Ground): Promise<RecorderParts> {
     drops,
   );
   const worker = new SealWorker();
-  const retention = await Retention.open(folder, retentionOptions(options), ports);
+  const retention = await Retention.open(folder, retentionOptions(options), {
+    ...ports,
+    onEvicted: (evicted, reason) => {
+      for (const { name, robot } of evicted) {
+        events.emit({ kind: 'segment-evicted', segment: name, robot, reason });
+      }
+    },
+  });
   const sealer = new Sealer(
     folder,
     {
@@ -91,7 +90,10 @@ export async function assembleRecorder(ground: Ground): Promise<RecorderParts> {
       logger,
       identity,
       seal: (request) => worker.seal(request),
-      onSealed: (manifests) => retention.add(manifests),
+      onSealed: (manifests) => {
+        retention.add(manifests);
+        for (const manifest of manifests) events.emit({ kind: 'segment-sealed', manifest });
+      },
       onDiskFull: () => onDiskFull(),
     },
   );
@@ -116,10 +118,13 @@ export async function assembleRecorder(ground: Ground): Promise<RecorderParts> {
       clock,
       random,
       logger,
-      priorityOf: (channel) => buffer.queueOf(channel)?.rule.priority ?? 'normal',
+      priorityOf: (channel) => buffer.knownQueue(channel)?.rule.priority ?? 'normal',
       onClosed: (segment) => sealer.enqueue({ ...segment, recovered: false }),
+      onGaps: (gaps) => {
+        for (const gap of gaps) events.emit({ kind: 'gap', gap });
+      },
       onStall: (reason, detail) => {
-        parts.stalledReason = reason === undefined ? undefined : `${reason}: ${detail}`;
+        condition.stalledReason = reason === undefined ? undefined : `${reason}: ${detail}`;
         buffer.stalledBy = reason;
         if (reason === undefined) logger.info('commits work again');
         else logger.error('a commit failed, a new segment is tried', { reason, detail });
@@ -127,67 +132,24 @@ export async function assembleRecorder(ground: Ground): Promise<RecorderParts> {
       },
     },
   );
-  const flow = new BufferFlow(
-    buffer,
-    Math.min(options.queue.totalMaxBytes, options.queue.maxBytes) / 2,
-    4 * options.batch.maxCount,
-  );
-  const stopSources = new AbortController();
-  const wanted = topicFilter(options.filter);
-  const sources = ground.inputs.map((input) => {
-    const { source } = input;
-    return new RecordedSource({
-      source,
-      robot: input.robot,
-      context: {
-        clock,
-        logger,
-        flow,
-        robotOf: robotRule(input.robot, input.robotFromNamespace),
-        wanted,
-        signal: stopSources.signal,
-      },
-      buffer,
-      logger,
-      wanted,
-      settledThrough: (channel) => wal.settledThrough(channel),
-      afterKill: recovered.unclean,
-      paused: () => parts.paused,
-      onPausedDrop: (message) => {
-        const queue = buffer.queueOf(message.channel);
-        if (queue) {
-          queue.received++;
-          queue.receivedBytes += message.data.byteLength;
-          queue.dropped++;
-        }
-        drops.drop(message, 'paused', queue === undefined || queue.length === 0);
-      },
-      onChannel: (channel) => {
-        if (source.supports.backpressure) backpressured.add(channel);
-      },
-      forget: (channel) => {
-        buffer.forget(channel);
-        wal.forget(channel);
-      },
-    });
-  });
-  const parts: RecorderParts = {
+  return {
     ...ground,
     buffer,
     drops,
-    flow,
+    flow: new BufferFlow(
+      buffer,
+      Math.min(options.queue.totalMaxBytes, options.queue.maxBytes) / 2,
+      4 * options.batch.maxCount,
+    ),
     wal,
     sealer,
     worker,
     retention,
-    sources,
     meters: new RecorderMeters(buffer),
     clockWatch: new ClockWatch(clock),
-    stopSources,
-    paused: false,
-    stalledReason: undefined,
+    condition,
+    backpressured,
   };
-  return parts;
 }
 
 /** The rules' settings for one channel; a source that waits never drops. */

@@ -1,12 +1,11 @@
 import type { RecorderStatus } from '../core/status.js';
 import type { Batch } from '../ingest/batch.js';
 import type { RecorderParts } from './recorder-parts.js';
+import type { RecordedSource } from './recorder-source.js';
 import { version } from './system/version.js';
 
-export type RecorderState = 'recovering' | 'recording' | 'paused' | 'draining' | 'stopped';
-
 export interface StatusInput extends RecorderParts {
-  readonly state: RecorderState;
+  readonly sources: readonly RecordedSource[];
   readonly startedAt: bigint;
   /** The batch being committed, if any. */
   readonly inFlight: Batch | undefined;
@@ -14,14 +13,15 @@ export interface StatusInput extends RecorderParts {
 
 /** The recorder's state as plain JSON. */
 export function buildRecorderStatus(input: StatusInput): RecorderStatus {
-  const { wal, buffer, drops, meters, sealer, retention, options, stalledReason } = input;
+  const { wal, buffer, drops, meters, sealer, retention, options, condition } = input;
+  const { state, stalledReason } = condition;
   const disk = retention.state;
   const open = wal.open;
   return {
     role: 'recorder',
     version,
     pid: process.pid,
-    state: stalledReason !== undefined && input.state === 'recording' ? 'stalled' : input.state,
+    state,
     ...(stalledReason === undefined ? {} : { stalledReason }),
     sessionId: input.identity.sessionId,
     dataFolder: input.folder.root,

@@ -1,110 +1,159 @@
-import type { Subscription } from 'rxjs';
-import { dataFolder, type DataFolder } from '../core/data-folder.js';
-import { makeDirectoryDurably } from '../core/durable-files.js';
-import { HoldfastError, describeError, isHoldfastError, systemCode } from '../core/errors.js';
-import type { RecorderStatus } from '../core/status.js';
-import type { Batch } from '../ingest/batch.js';
-import { releaseBallast } from '../seal/ballast.js';
-import { makeRoomForStart } from '../seal/retention-start.js';
-import { recoverWal, type RecoveredWal } from '../wal/recover.js';
-import { acquireRoleLock, type RoleLock } from '../wal/role-lock.js';
+import { describeError } from '../core/errors.js';
+import type { Listen, RecorderEvent, Unlisten } from '../core/events.js';
+import type { Message } from '../core/message.js';
+import type { RecorderStatus, TopicStats } from '../core/status.js';
 import type { RecorderOptions } from './parameters/recorder-options.js';
-import { recordingPipeline } from './pipeline.js';
-import {
-  assembleRecorder,
-  retentionOptions,
-  type RecorderInput,
-  type RecorderParts,
-} from './recorder-parts.js';
-import { buildRecorderStatus, type RecorderState } from './recorder-status.js';
-import { readIdentity } from './system/host-identity.js';
+import { takeDataFolder } from './recorder-folder.js';
+import { assembleRecorder, recorderVoice, type RecorderParts, type RecorderVoice } from './recorder-parts.js';
+import { RecorderRun, type RecorderInput } from './recorder-run.js';
+import { buildRecorderStatus } from './recorder-status.js';
+import { RunTotals, summarize, type RecordSummary } from './recorder-summary.js';
+import { topicStats } from './recorder-topics.js';
 import type { SystemPorts } from './system/ports.js';
 
-/** What a finished recording amounts to. */
-export interface RecordSummary {
-  readonly received: number;
-  readonly durable: number;
-  readonly durableBytes: number;
-  readonly dropped: number;
-  /** Received and neither durable nor dropped: 0 unless the disk refused to the end. */
-  readonly undurable: number;
-  readonly gaps: number;
-  readonly unreadableBytes: number;
-  readonly sealedSegments: number;
-  readonly waitingSegments: number;
-  readonly maxLossWindowMs: number;
-  readonly failedSources: readonly { readonly uri: string; readonly error: unknown }[];
-}
+export type { RecorderInput } from './recorder-run.js';
+export type { RecordSummary } from './recorder-summary.js';
 
 const TICK_MS = 1000;
-/** At the end, how long commits may fail before what is still in memory is given up. */
-const CLOSE_PATIENCE_MS = 10_000;
 
 /**
- * The recorder of one data folder: recovers what an earlier process left, records all sources, seals beside
- * it, and keeps the disk within its limits. {@link open} resolves once recording; {@link done} resolves when
- * every source has ended by itself and everything is committed and sealed, or after {@link close}.
+ * The recorder of one data folder: takes and recovers it, records sources between {@link start} and
+ * {@link stop} (more than once), seals beside it, and keeps the disk within its limits all the time, until
+ * {@link close} gives the folder back.
  */
 export class Recorder implements AsyncDisposable {
-  readonly done: Promise<RecordSummary>;
-  private state: RecorderState = 'recording';
   private readonly startedAt: bigint;
-  private readonly stop = new AbortController();
-  private readonly giveUp = new AbortController();
-  private gaps = 0;
-  private inFlight: Batch | undefined;
-  private ticker: NodeJS.Timeout | undefined;
+  private readonly ticker: NodeJS.Timeout;
+  private run: RecorderRun | undefined;
+  private readonly earlier = new RunTotals();
   private rolling: Promise<void> | undefined;
-  private subscription: Subscription | undefined;
+  private failure: unknown;
+  private stopping: Promise<void> | undefined;
+  private closing: Promise<RecordSummary> | undefined;
+  private readonly finished: Promise<RecordSummary>;
+  private finish: (summary: Promise<RecordSummary>) => void = () => undefined;
 
   private constructor(private readonly parts: RecorderParts) {
-    this.startedAt = parts.ports.clock.now();
-    this.done = this.run().finally(() => this.release());
+    const { ports, sealer, recovered, meters, voice, buffer } = parts;
+    this.startedAt = ports.clock.now();
+    this.finished = new Promise((resolve) => (this.finish = resolve));
     // Whoever awaits `done` sees its error; nobody awaiting must not end the process.
-    this.done.catch(() => undefined);
+    this.finished.catch(() => undefined);
+    voice.tap.attach(buffer);
+    meters.tick(ports.clock.monotonic());
+    this.ticker = setInterval(() => void this.tick(), TICK_MS);
+    if (recovered.segments.length > 0) {
+      ports.logger.info('segments of an earlier run will be sealed', {
+        segments: recovered.segments.length,
+        unclean: recovered.unclean,
+      });
+    }
+    for (const { id, directory, cutAtSequence } of recovered.segments) {
+      sealer.enqueue({
+        id,
+        directory,
+        recovered: true,
+        ...(cutAtSequence === undefined ? {} : { cutAtSequence }),
+      });
+    }
   }
 
   /**
-   * Takes the data folder, recovers, and starts recording.
-   * Throws `DATA_FOLDER_BUSY`, `DATA_FOLDER_UNUSABLE` or `DISK_FULL`.
+   * Takes the data folder and recovers it; nothing is recorded yet, but what an earlier process left is
+   * sealed from here on, so that sync can have it. Throws `DATA_FOLDER_BUSY`, `DATA_FOLDER_UNUSABLE` or
+   * `DISK_FULL`.
+   */
+  static async prepare(
+    options: RecorderOptions,
+    ports: SystemPorts,
+    voice: RecorderVoice = recorderVoice(ports),
+  ): Promise<Recorder> {
+    const taken = await takeDataFolder(options, ports);
+    try {
+      return new Recorder(await assembleRecorder({ ...taken, options, ports, voice }));
+    } catch (error) {
+      await taken.lock.close();
+      throw error;
+    }
+  }
+
+  /**
+   * {@link prepare}s and {@link start}s, and closes by itself once every source has ended.
+   * Throws what {@link prepare} throws.
    */
   static async open(
     options: RecorderOptions,
     inputs: readonly RecorderInput[],
     ports: SystemPorts,
   ): Promise<Recorder> {
-    const folder = dataFolder(options.data);
-    try {
-      await makeDirectoryDurably(ports.fs, folder.root);
-    } catch (cause) {
-      throw new HoldfastError('DATA_FOLDER_UNUSABLE', `cannot use ${options.data} as data folder`, { cause });
+    const recorder = await Recorder.prepare(options, ports);
+    await recorder.start(inputs);
+    const close = (): void => void recorder.close().catch(() => undefined);
+    recorder.ended.then(close, close);
+    return recorder;
+  }
+
+  /** Resolves, or rejects, with what {@link close} does, whoever calls it. */
+  get done(): Promise<RecordSummary> {
+    return this.finished;
+  }
+
+  /** Resolves when the sources of the last {@link start} have ended and all they gave is committed. */
+  get ended(): Promise<void> {
+    return this.run?.done ?? Promise.resolve();
+  }
+
+  get onEvent(): Listen<RecorderEvent> {
+    return this.parts.voice.events.listen;
+  }
+
+  /** Every message as it is queued; costs nothing while nobody listens. */
+  tap(listener: (message: Message) => void): Unlisten {
+    return this.parts.voice.tap.listen(listener);
+  }
+
+  /** Nothing is to be recorded for now: a process killed from here on has lost nothing. */
+  async rest(): Promise<void> {
+    const { wal, recovered, condition } = this.parts;
+    // After a kill the sources have yet to say what was lost in it.
+    if (!recovered.unclean || this.run) await wal.end();
+    condition.enter('inactive');
+  }
+
+  /** Opens the sources and records them. Not while an earlier {@link start} still records. */
+  async start(inputs: readonly RecorderInput[]): Promise<void> {
+    const { wal, recovered, condition, buffer, ports } = this.parts;
+    await wal.begin().catch((error: unknown) => {
+      // A full disk may be free again before the first message; the commit tries, and says, the same.
+      ports.logger.warn('head.json cannot be written, it is tried again', { error: describeError(error) });
+    });
+    if (this.run) {
+      this.earlier.add(this.run);
+      // What was missed meanwhile is counted from what is durable.
+      for (const queue of buffer.allQueues()) queue.lastSourceSequence = -1;
     }
-    const lock = await takeRole(folder, ports);
-    try {
-      const identity = await readIdentity(folder.root, ports);
-      const recovered = await recoverWithRoom(folder, options, ports);
-      if (recovered.segments.length > 0) {
-        ports.logger.info('segments of an earlier run will be sealed', {
-          segments: recovered.segments.length,
-          unclean: recovered.unclean,
-        });
-      }
-      return new Recorder(
-        await assembleRecorder({ options, inputs, ports, folder, lock, identity, recovered }),
-      );
-    } catch (error) {
-      await lock.close();
-      throw error;
-    }
+    condition.enter('recording');
+    this.run = new RecorderRun(this.parts, inputs, !this.run && recovered.unclean);
+  }
+
+  /** Ends the sources, commits and seals what was taken in; the data folder stays taken. Idempotent. */
+  stop(): Promise<void> {
+    this.stopping ??= this.stopNow().finally(() => (this.stopping = undefined));
+    return this.stopping;
   }
 
   status(): RecorderStatus {
+    const { run } = this;
     return buildRecorderStatus({
       ...this.parts,
-      state: this.state,
+      sources: run?.sources ?? [],
       startedAt: this.startedAt,
-      inFlight: this.inFlight,
+      inFlight: run?.inFlight,
     });
+  }
+
+  topics(): readonly TopicStats[] {
+    return topicStats(this.parts.buffer, this.parts.meters);
   }
 
   /** Ends the open segment and begins the next. */
@@ -114,99 +163,71 @@ export class Recorder implements AsyncDisposable {
 
   /** Refuses messages until {@link resume}; they are counted as gaps of reason `paused`. */
   pause(): void {
-    if (this.state === 'recording') this.state = 'paused';
-    this.parts.paused = true;
+    this.parts.condition.paused = true;
   }
 
   resume(): void {
-    this.parts.paused = false;
-    if (this.state === 'paused') this.state = 'recording';
+    this.parts.condition.paused = false;
   }
 
-  /** Ends the sources, commits and seals what was taken in, releases everything. Idempotent. */
-  async close(): Promise<RecordSummary> {
-    this.stop.abort();
-    this.parts.stopSources.abort();
-    return this.done;
+  /**
+   * {@link stop}s and gives the data folder back. Idempotent. Rejects where commits failed to the end and yet
+   * nothing is missing.
+   */
+  close(): Promise<RecordSummary> {
+    if (!this.closing) {
+      this.closing = this.closeNow();
+      this.finish(this.closing);
+    }
+    return this.closing;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
-  private async run(): Promise<RecordSummary> {
-    const { wal, sealer, ports, recovered } = this.parts;
-    for (const { id, directory, cutAtSequence } of recovered.segments) {
-      sealer.enqueue({
-        id,
-        directory,
-        recovered: true,
-        ...(cutAtSequence === undefined ? {} : { cutAtSequence }),
-      });
-    }
-    this.parts.meters.tick(ports.clock.monotonic());
-    this.ticker = setInterval(() => void this.tick(), TICK_MS);
-    this.stop.signal.addEventListener('abort', () => {
-      this.state = 'draining';
-      setTimeout(() => this.giveUp.abort(), CLOSE_PATIENCE_MS).unref();
-    });
-    let failure: unknown;
+  private async stopNow(): Promise<void> {
+    const { condition, sealer } = this.parts;
+    await this.endRun();
+    await this.rest();
+    condition.enter('draining');
+    await sealer.drain();
+    condition.enter('inactive');
+  }
+
+  private async endRun(): Promise<void> {
+    const { condition, ports } = this.parts;
+    const { run } = this;
+    condition.enter('draining');
+    run?.stop();
     try {
-      await this.record();
+      await run?.done;
     } catch (error) {
-      failure = error;
+      this.failure = error;
       ports.logger.error('commits failed to the end; what was in memory is lost', { error });
     }
-    this.state = 'draining';
-    await wal.close();
-    await sealer.drain();
-    const summary = this.summary();
-    if (failure !== undefined && summary.undurable === 0) throw failure;
-    return summary;
+    condition.paused = false;
   }
 
-  /** Resolves when all sources have completed and the last batch is committed. */
-  private record(): Promise<void> {
-    const { sources, buffer, drops, options, ports, wal, flow, meters, retention } = this.parts;
-    const commit = async (batch: Batch): Promise<void> => {
-      this.inFlight = batch;
-      if (!retention.state.admits) await this.waitForRoom();
-      await wal.commit(batch, this.giveUp.signal);
-      this.inFlight = undefined;
-    };
-    return new Promise((resolve, reject) => {
-      this.subscription = recordingPipeline({
-        sources,
-        buffer,
-        drops,
-        // A source that waits at the high mark waits for a commit: that must not wait for more.
-        limits: { ...options.batch, maxBytes: Math.min(options.batch.maxBytes, flow.highBytes) },
-        clock: ports.clock,
-        commit,
-      }).subscribe({
-        next: (batch) => {
-          this.gaps += batch.gaps.length;
-          meters.committed(batch);
-          flow.update();
-        },
-        error: reject,
-        complete: resolve,
-      });
-    });
-  }
-
-  /** Space is short and nothing may go: commits wait, and what the queues cannot hold is a gap that says why. */
-  private async waitForRoom(): Promise<void> {
-    const { retention, buffer } = this.parts;
-    buffer.stalledBy = 'disk_full';
-    this.parts.stalledReason = `disk_full: ${retention.state.detail}`;
-    await retention.room(this.stop.signal);
-    buffer.stalledBy = undefined;
-    this.parts.stalledReason = undefined;
+  private async closeNow(): Promise<RecordSummary> {
+    const { wal, sealer, condition } = this.parts;
+    try {
+      await this.stopping;
+      await this.endRun();
+      await wal.close();
+      await sealer.drain();
+      if (this.run) this.earlier.add(this.run);
+      const summary = summarize(this.parts, this.earlier);
+      if (this.failure !== undefined && summary.undurable === 0) throw this.failure;
+      return summary;
+    } finally {
+      await this.release();
+      condition.enter('stopped');
+    }
   }
 
   private async tick(): Promise<void> {
-    const { wal, ports, meters, clockWatch, retention, sealer } = this.parts;
+    const { wal, ports, meters, clockWatch, retention, sealer, condition } = this.parts;
     try {
       meters.tick(ports.clock.monotonic());
       const step = clockWatch.check();
@@ -216,7 +237,7 @@ export class Recorder implements AsyncDisposable {
       }
       await retention.tick(sealer.unfinished());
       // Not awaited: a roll waits behind a commit, which may be waiting for the room retention makes.
-      if (this.state !== 'draining') this.rolling ??= this.rollIfOld();
+      if (condition.state !== 'draining') this.rolling ??= this.rollIfOld();
     } catch (error) {
       ports.logger.warn('periodic work failed, it is tried again', { error });
     }
@@ -232,31 +253,10 @@ export class Recorder implements AsyncDisposable {
     this.rolling = undefined;
   }
 
-  private summary(): RecordSummary {
-    const { wal, sealer, sources } = this.parts;
-    const { received, dropped } = this.parts.meters.sums();
-    return {
-      received,
-      durable: wal.durable,
-      durableBytes: wal.durableBytes,
-      dropped,
-      undurable: Math.max(0, received - dropped - wal.durable),
-      gaps: this.gaps,
-      unreadableBytes: sources.reduce((sum, source) => sum + source.unreadableBytes, 0),
-      sealedSegments: sealer.sealedObjects,
-      waitingSegments: sealer.waiting,
-      maxLossWindowMs: wal.maxLossWindowMs,
-      failedSources: sources
-        .filter((source) => source.failure !== undefined)
-        .map((source) => ({ uri: source.uri, error: source.failure })),
-    };
-  }
-
   private async release(): Promise<void> {
-    const { sealer, worker, retention, lock, ports } = this.parts;
-    this.state = 'stopped';
+    const { sealer, worker, retention, lock, ports, voice } = this.parts;
     clearInterval(this.ticker);
-    this.subscription?.unsubscribe();
+    voice.tap.attach(undefined);
     for (const close of [
       () => sealer.close(),
       () => worker[Symbol.asyncDispose](),
@@ -267,36 +267,5 @@ export class Recorder implements AsyncDisposable {
         ports.logger.warn('closing a part failed', { error: describeError(error) });
       });
     }
-  }
-}
-
-/** Takes the recorder's role; on a disk too full even for that, the ballast is given up first. */
-async function takeRole(folder: DataFolder, ports: SystemPorts): Promise<RoleLock> {
-  try {
-    return await acquireRoleLock(ports.fs, folder, 'recorder');
-  } catch (error) {
-    if (isHoldfastError(error, 'DATA_FOLDER_BUSY') || !(await releaseBallast(ports.fs, folder))) throw error;
-    ports.logger.warn('the disk is full: the ballast was given up to start', { error: describeError(error) });
-    return acquireRoleLock(ports.fs, folder, 'recorder');
-  }
-}
-
-/** Recovery writes a little; on a full disk room is made for it once. */
-async function recoverWithRoom(
-  folder: DataFolder,
-  options: RecorderOptions,
-  ports: SystemPorts,
-): Promise<RecoveredWal> {
-  try {
-    return await recoverWal(ports.fs, folder, ports.logger);
-  } catch (cause) {
-    const code = systemCode(cause);
-    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw cause;
-    if (!(await makeRoomForStart(folder, retentionOptions(options), ports))) {
-      throw new HoldfastError('DISK_FULL', `the disk of ${folder.root} is full and nothing may be evicted`, {
-        cause,
-      });
-    }
-    return recoverWal(ports.fs, folder, ports.logger);
   }
 }

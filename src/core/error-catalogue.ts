@@ -32,6 +32,16 @@ export const errorCatalogue = {
     meaning: 'No process of this role (recorder or sync) listens on the data folder, or it does not answer.',
     remedy: 'Start it, or check that --data names the same folder and the same user runs both.',
   },
+  REQUEST_INVALID: {
+    retryable: false,
+    meaning: 'What a request was given with is not allowed; the message names the thing, its value and what is.',
+    remedy: 'Correct the request.',
+  },
+  STATE_REFUSED: {
+    retryable: true,
+    meaning: 'What was asked is not possible in the state the process is in; the message says why.',
+    remedy: 'Bring it into the state the message names, or wait for the transition under way.',
+  },
   REQUEST_UNSUPPORTED: {
     retryable: false,
     meaning: 'The process does not know this control request.',

@@ -9,8 +9,9 @@ export interface RecorderStatus {
   readonly role: 'recorder';
   readonly version: string;
   readonly pid: number;
-  readonly state: 'recovering' | 'recording' | 'paused' | 'draining' | 'stalled' | 'stopped';
-  /** Why it is stalled, in words (`disk full`, ...). */
+  /** `inactive`: it holds the data folder and records nothing; `stopped`: it does not even hold it. */
+  readonly state: 'recovering' | 'inactive' | 'recording' | 'paused' | 'draining' | 'stalled' | 'stopped';
+  /** Why it is stalled, or why it did not get further, in words (`disk full`, ...). */
   readonly stalledReason?: string;
   readonly sessionId: string;
   readonly dataFolder: string;

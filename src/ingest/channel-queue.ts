@@ -21,6 +21,10 @@ export class ChannelQueue {
   received = 0;
   receivedBytes = 0;
   dropped = 0;
+  /** `receivedAt` of the last message handed to it. */
+  lastReceivedAt: bigint | undefined;
+  /** Channel objects a source may still refer to; 0: it said that this channel is gone. */
+  references = 0;
   /** Source number of the last message received (or known to precede it); -1: nothing is known. */
   lastSourceSequence = -1;
 
@@ -30,6 +34,11 @@ export class ChannelQueue {
   constructor(channel: Channel, rule: ChannelRule) {
     this.channel = channel;
     this.rule = rule;
+  }
+
+  /** False once the source said that nobody publishes it any more. */
+  get present(): boolean {
+    return this.references > 0;
   }
 
   get length(): number {

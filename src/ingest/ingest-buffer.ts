@@ -29,6 +29,9 @@ export class IngestBuffer {
   /** Given to drops instead of the policy's reason while commits fail, so that a gap names the cause. */
   stalledBy: GapReason | undefined;
 
+  /** Called with every message as it is queued, while set. Must not throw. */
+  onQueued: ((message: Message) => void) | undefined;
+
   private readonly queues = new Map<Channel, ChannelQueue | null>();
   private readonly byKey = new Map<string, ChannelQueue>();
   private readonly victims = new VictimChoice();
@@ -55,11 +58,19 @@ export class IngestBuffer {
       this.byKey.set(key, queue);
     }
     this.queues.set(channel, queue ?? null);
+    if (queue) queue.references++;
     return queue;
+  }
+
+  /** The queue a channel had, even where its source no longer refers to it. */
+  knownQueue(channel: Channel): ChannelQueue | undefined {
+    return this.queues.get(channel) ?? this.byKey.get(channelKey(channel));
   }
 
   /** The source will not refer to this channel object again. */
   forget(channel: Channel): void {
+    const queue = this.queues.get(channel);
+    if (queue) queue.references--;
     this.queues.delete(channel);
   }
 
@@ -76,6 +87,7 @@ export class IngestBuffer {
     const size = message.data.byteLength;
     queue.received++;
     queue.receivedBytes += size;
+    queue.lastReceivedAt = message.receivedAt;
     if (queue.rule.policy !== 'block' && !this.makeRoom(queue, message, size)) return;
     queue.push(message);
     this.victims.update(queue);
@@ -83,6 +95,7 @@ export class IngestBuffer {
     this.messages++;
     if (queue.staleTurns > 0) queue.staleTurns--;
     else this.lines[queue.rule.priority].push(queue);
+    this.onQueued?.(message);
   }
 
   /** The next message by class and arrival, or undefined when none waits. */

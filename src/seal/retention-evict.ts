@@ -28,6 +28,8 @@ export interface EvictPorts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly folder: DataFolder;
+  /** Gone from this disk, and why. Must not throw. */
+  readonly onEvicted?: ((evicted: readonly Evicted[], reason: string) => void) | undefined;
 }
 
 /** One segment that is gone from this disk. */

@@ -16,6 +16,7 @@ export interface EvictionCounts {
 const BATCH = 64;
 /** Manifests read per step while space is short and they are not all known yet. */
 const READ_STEP = 2000;
+const INTERRUPTED = 'begun before a crash or a full disk';
 const S = 1_000_000_000n;
 /** A segment that could not be evicted is left alone for this long. */
 const BLOCKED_NS = 60n * S;
@@ -42,9 +43,9 @@ export class EvictionRounds {
   /** Finishes what a crash or a refusing disk left half done. */
   async finishInterrupted(): Promise<void> {
     if (!this.unfinished) return;
-    const { evicted, left } = await this.evictor.finishInterrupted('begun before a crash or a full disk');
+    const { evicted, left } = await this.evictor.finishInterrupted(INTERRUPTED);
     this.unfinished = left > 0;
-    this.note(evicted);
+    this.note(evicted, INTERRUPTED);
   }
 
   /** What would go for a shortage; segments of `context` never do. */
@@ -73,7 +74,8 @@ export class EvictionRounds {
     ];
     const limit = reason === 'quota' ? 'the data folder is over its quota' : 'free disk space is short';
     this.unfinished = true;
-    const outcome = await this.evictor.evict(choices, `${this.whenFull}: ${limit}`);
+    const why = `${this.whenFull}: ${limit}`;
+    const outcome = await this.evictor.evict(choices, why);
     this.unfinished = outcome.begun.length > outcome.evicted.length;
     for (const name of [...outcome.begun, ...outcome.vanished]) this.index.remove(name);
     for (const name of outcome.unconfirmed) {
@@ -81,7 +83,7 @@ export class EvictionRounds {
       if (object) object.receipt = false;
     }
     this.block(outcome.failed);
-    this.note(outcome.evicted);
+    this.note(outcome.evicted, why);
   }
 
   private block(failed: ReadonlyMap<string, unknown>): void {
@@ -114,7 +116,7 @@ export class EvictionRounds {
     this.receiptsSeen = { mtime, at };
   }
 
-  private note(evicted: readonly Evicted[]): void {
+  private note(evicted: readonly Evicted[], reason: string): void {
     if (evicted.length === 0) return;
     const dropped = evicted.filter(({ verified }) => !verified);
     this.counts = {
@@ -127,5 +129,6 @@ export class EvictionRounds {
       notUploaded: dropped.length,
       bytes: evicted.reduce((sum, { bytes }) => sum + bytes, 0),
     });
+    this.ports.onEvicted?.(evicted, reason);
   }
 }

@@ -8,6 +8,7 @@ import type { Logger } from '../core/logger.js';
 import type { Manifest } from '../core/manifest.js';
 import type { SegmentId } from '../core/segment-id.js';
 import { Ballast } from './ballast.js';
+import type { EvictPorts } from './retention-evict.js';
 import {
   ballastRoom,
   freeFloor,
@@ -41,6 +42,7 @@ export interface RetentionPorts {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly logger: Logger;
+  readonly onEvicted?: EvictPorts['onEvicted'];
 }
 
 export interface RetentionState {

@@ -22,6 +22,10 @@ const IDLE_WAIT_MS = 3_600_000;
 
 interface Turn extends ActiveUpload {
   readonly abort: AbortController;
+  /** An earlier process had begun to send it. */
+  continued: boolean;
+  resumed: boolean;
+  verified?: { readonly key: string; readonly messages: number };
 }
 
 /** Takes segments out of the table one by one and brings each as far as it gets. */
@@ -121,7 +125,14 @@ export class SegmentSender {
     setMaxListeners(0, abort.signal);
     const onStop = (): void => abort.abort(lifetime.reason);
     lifetime.addEventListener('abort', onStop, { once: true });
-    const turn: Turn = { abort, entry, sentBytes: 0, startedAt: clock.monotonic() };
+    const turn: Turn = {
+      abort,
+      entry,
+      sentBytes: 0,
+      startedAt: clock.monotonic(),
+      continued: false,
+      resumed: false,
+    };
     this.active.set(entry.name, turn);
     changed();
     let outcome: UploadOutcome;
@@ -134,7 +145,7 @@ export class SegmentSender {
       this.active.delete(entry.name);
       lifetime.removeEventListener('abort', onStop);
     }
-    await this.#settle(entry, outcome);
+    await this.#settle(turn, outcome);
     this.#bell.ring();
     changed();
   }
@@ -144,6 +155,8 @@ export class SegmentSender {
     const manifestBytes = await fs.readFile(join(folder.sealed, `${entry.name}.json`));
     const manifest = parseSealedManifest(manifestBytes, entry.name);
     const found = await this.#findUpload(entry, manifest);
+    turn.continued =
+      entry.begunAt === undefined && (found !== undefined || entry.record?.state === 'uploading');
     const job = {
       name: entry.name,
       manifest,
@@ -188,7 +201,10 @@ export class SegmentSender {
         this.#limitUploads();
       },
       onResend: (bytes) => (counters.resentBytes += bytes),
-      onResumed: () => counters.resumedUploads++,
+      onResumed: () => {
+        counters.resumedUploads++;
+        turn.resumed ||= turn.continued;
+      },
       onRetry: (error) => {
         counters.retries++;
         counters.noteError(`${entry.name}: ${describeError(error)}`);
@@ -201,8 +217,14 @@ export class SegmentSender {
         counters.noteError(message);
       },
       onAllRead,
-      remember: (record, sync) => this.#remember(entry, record, sync),
-      recorded: (key, verification) => this.#recordVerified(entry, manifest, key, verification),
+      remember: (record, sync) => {
+        entry.begunAt ??= this.#parts.clock.monotonic();
+        return this.#remember(entry, record, sync);
+      },
+      recorded: async (key, verification) => {
+        await this.#recordVerified(entry, manifest, key, verification);
+        turn.verified = { key, messages: manifest.messages };
+      },
     };
   }
 
@@ -248,14 +270,16 @@ export class SegmentSender {
     await this.#remember(entry, record, false);
   }
 
-  async #settle(entry: SegmentEntry, outcome: UploadOutcome): Promise<void> {
-    const { table, counters, clock, random, options, logger, progress, identity } = this.#parts;
+  async #settle(turn: Turn, outcome: UploadOutcome): Promise<void> {
+    const { entry } = turn;
+    const { table, counters, clock, random, options, logger, progress, identity, tell } = this.#parts;
     switch (outcome.kind) {
       case 'verified':
         counters.verifiedSegments++;
         counters.verifiedBytes += entry.bytes;
         counters.lastSyncAt = clock.now();
         table.move(entry, 'verified');
+        this.#tellSynced(turn);
         break;
       case 'parked': {
         const { code, message } = outcome;
@@ -265,6 +289,7 @@ export class SegmentSender {
         counters.noteError(message);
         table.move(entry, 'parked');
         await this.#remember(entry, { state: 'parked', robot, bytes, code, message }, true);
+        tell({ kind: 'segment-parked', segment: entry.name, robot, code, message });
         break;
       }
       case 'gone':
@@ -287,6 +312,14 @@ export class SegmentSender {
       }
     }
     this.#onSettled();
+  }
+
+  #tellSynced({ entry, verified, resumed, startedAt }: Turn): void {
+    if (!verified) return;
+    const { clock, tell } = this.#parts;
+    const { name: segment, robot, bytes, begunAt = startedAt } = entry;
+    const durationMs = Number(clock.monotonic() - begunAt) / 1e6;
+    tell({ kind: 'segment-synced', segment, robot, bytes, ...verified, durationMs, resumed });
   }
 }
 

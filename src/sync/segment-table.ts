@@ -19,6 +19,8 @@ export interface SegmentEntry {
   record?: ProgressRecord;
   /** Turns that ended without success; spaces the next ones. */
   turns: number;
+  /** When this process began to send it, monotonic nanoseconds. */
+  begunAt?: bigint;
   alarm?: { readonly code: string; readonly message: string };
 }
 

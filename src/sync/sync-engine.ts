@@ -2,11 +2,13 @@ import { setMaxListeners } from 'node:events';
 import type { Clock } from '../core/clock.js';
 import { dataFolder, type DataFolder } from '../core/data-folder.js';
 import { makeDirectoryDurably } from '../core/durable-files.js';
+import { Emitter } from '../core/emitter.js';
 import { describeError, HoldfastError, isHoldfastError } from '../core/errors.js';
+import type { Listen, SyncEvent } from '../core/events.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { RandomBytes } from '../core/identity.js';
 import type { Logger } from '../core/logger.js';
-import type { SyncStatus } from '../core/status.js';
+import type { LinkState, SyncStatus } from '../core/status.js';
 import type { Store } from '../core/store.js';
 import { acquireRoleLock, type RoleLock } from '../wal/role-lock.js';
 import { Bell } from './bell.js';
@@ -66,6 +68,9 @@ export class SyncEngine implements AsyncDisposable {
   readonly #housekeeping: Housekeeping;
   readonly #scanBell = new Bell();
   readonly #watchers = new Set<() => void>();
+  readonly #events: Emitter<SyncEvent>;
+  readonly #changes: Emitter<void>;
+  #toldLink: LinkState = 'unknown';
   #lock: RoleLock | undefined;
   #loops: Promise<void> | undefined;
   #fatal: unknown;
@@ -83,6 +88,9 @@ export class SyncEngine implements AsyncDisposable {
     this.#ports = ports;
     this.#lock = lock;
     this.#startedAt = ports.clock.now();
+    this.#events = new Emitter('sync events', ports.logger);
+    this.#changes = new Emitter('sync status changes', ports.logger);
+    if (ports.onStatusChange) this.#changes.listen(ports.onStatusChange);
     // As many listeners as there are calls in flight, which the options bound.
     setMaxListeners(0, this.#lifetime.signal);
     this.#parts = this.#assemble(options);
@@ -154,6 +162,16 @@ export class SyncEngine implements AsyncDisposable {
     this.#housekeeping.wake();
   }
 
+  /** What happens, as it happens. */
+  get onEvent(): Listen<SyncEvent> {
+    return this.#events.listen;
+  }
+
+  /** Called after something visible changed, at most once per turn of the event loop; read `status()` then. */
+  get onStatusChange(): Listen<void> {
+    return this.#changes.listen;
+  }
+
   /** Lets these segments (sealed names without `.mcap`) go before all others, where they still wait. */
   putFirst(names: Iterable<string>): void {
     this.#parts.table.putFirst(names);
@@ -211,7 +229,7 @@ export class SyncEngine implements AsyncDisposable {
       options,
     );
     const link = new Link(
-      { clock, random, logger, probe: () => identity.check(), onChange: changed },
+      { clock, random, logger, probe: () => identity.check(), onChange: () => this.#linkChanged() },
       { firstMs: options.backoffFirstMs, maxMs: options.backoffMaxMs, jitter: options.backoffJitter },
       options.idleProbeMs,
     );
@@ -236,6 +254,7 @@ export class SyncEngine implements AsyncDisposable {
       lifetime,
       changed,
       trouble,
+      tell: (event) => this.#events.emit(event),
       receipts: new Receipts({ fs, folder, onTrouble: trouble }),
       progress: new ProgressStore({
         fs,
@@ -342,12 +361,18 @@ export class SyncEngine implements AsyncDisposable {
     setImmediate(() => {
       this.#statusQueued = false;
       for (const look of [...this.#watchers]) look();
-      try {
-        this.#ports.onStatusChange?.();
-      } catch (error) {
-        this.#ports.logger.error('status listener failed', { error: describeError(error) });
-      }
+      this.#changes.emit();
     });
+  }
+
+  #linkChanged(): void {
+    const { link } = this.#parts;
+    if (link.state !== this.#toldLink) {
+      this.#toldLink = link.state;
+      const reason = link.state === 'offline' ? { reason: describeError(link.error) } : {};
+      this.#events.emit({ kind: 'link', link: link.state, since: String(link.since), ...reason });
+    }
+    this.#changed();
   }
 
   #trouble(message: string): void {

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.js';
 import type { DataFolder } from '../core/data-folder.js';
+import type { SyncEvent } from '../core/events.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { RandomBytes } from '../core/identity.js';
 import type { Logger } from '../core/logger.js';
@@ -39,6 +40,8 @@ export interface SyncParts {
   readonly isTableValid: () => boolean;
   /** Something visible changed. */
   readonly changed: () => void;
+  /** Something happened that others want to hear of. */
+  readonly tell: (event: SyncEvent) => void;
   /** Something local does not work; in words. */
   readonly trouble: (message: string) => void;
 }

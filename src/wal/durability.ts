@@ -1,4 +1,5 @@
 import { describeError } from '../core/errors.js';
+import type { Gap } from '../core/gap.js';
 import type { Logger } from '../core/logger.js';
 import { numberingKey, type Channel } from '../core/message.js';
 import type { Batch } from '../ingest/batch.js';
@@ -20,6 +21,7 @@ export interface UnsyncedBatch {
 }
 
 interface Receipt extends UnsyncedBatch {
+  readonly gaps: readonly Gap[];
   readonly acks: readonly (() => void)[];
   readonly settled: readonly (readonly [robot: string, topic: string, sourceSequence: number])[];
 }
@@ -37,6 +39,8 @@ export class DurableLedger {
   constructor(
     numbers: Readonly<Record<string, number>>,
     private readonly logger: Logger,
+    /** Gaps that are part of the recording from now on. Must not throw. */
+    private readonly onGaps?: (gaps: readonly Gap[]) => void,
   ) {
     this.numbers = new Map(Object.entries(numbers));
   }
@@ -81,6 +85,7 @@ export class DurableLedger {
       const key = numberingKey(robot, topic);
       this.numbers.set(key, Math.max(number, this.numbers.get(key) ?? 0));
     }
+    if (receipt.gaps.length > 0) this.onGaps?.(receipt.gaps);
     for (const ack of receipt.acks) {
       try {
         ack();
@@ -103,5 +108,5 @@ function receiptOf({ messages, gaps, bytes, oldestAt }: Batch): Receipt {
   for (const { robot, topic, settledThrough } of gaps) {
     if (topic !== undefined && settledThrough !== undefined) settled.push([robot, topic, settledThrough]);
   }
-  return { messages: { length: messages.length }, bytes, oldestAt, acks, settled };
+  return { messages: { length: messages.length }, bytes, oldestAt, gaps, acks, settled };
 }

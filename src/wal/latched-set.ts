@@ -39,6 +39,12 @@ export class LatchedSet {
     if (!kept.merge || !this.merge(kept.merge, message)) this.append(kept, message);
   }
 
+  /** Forgets all: nobody listens any more, so what is latched may change unseen. */
+  clear(): void {
+    this.kept.clear();
+    this.bytes = 0;
+  }
+
   /** Everything to be carried, in no particular order of channels. */
   messages(): Message[] {
     return [...this.kept.values()].flatMap(({ messages, merge }) => {

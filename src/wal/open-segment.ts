@@ -56,9 +56,14 @@ export class SegmentSupply {
     return segment;
   }
 
-  /** Closes the spare segment and takes it away. */
+  /** The same for good. */
   async close(): Promise<void> {
     this.closed = true;
+    await this.rest();
+  }
+
+  /** Takes the spare segment away; the next {@link take} makes one again. */
+  async rest(): Promise<void> {
     const spare = await this.spare;
     this.spare = undefined;
     if (spare) await this.discard(spare);

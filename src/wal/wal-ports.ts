@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.js';
 import type { FileSystem } from '../core/file-system.js';
-import type { GapReason } from '../core/gap.js';
+import type { Gap, GapReason } from '../core/gap.js';
 import type { RandomBytes } from '../core/identity.js';
 import type { Logger } from '../core/logger.js';
 import type { Channel, Priority } from '../core/message.js';
@@ -29,6 +29,8 @@ export interface WalPorts {
   readonly onClosed: (segment: ClosedSegment) => void;
   /** Called whenever commits begin to fail (with why) and when they work again (undefined). */
   readonly onStall: (reason: GapReason | undefined, detail: string) => void;
+  /** Gaps that became durable. Must not throw. */
+  readonly onGaps?: (gaps: readonly Gap[]) => void;
 }
 
 /** A segment of this process that takes no more records. */

@@ -42,6 +42,8 @@ export class Wal {
   private readonly cuts = new Map<SegmentId, number>();
   private syncTimer: NodeJS.Timeout | undefined;
   private stalled = false;
+  /** The head on disk says that everything was ended properly; to be taken back before the next commit. */
+  private ended = false;
   private closed = false;
 
   constructor(
@@ -53,7 +55,7 @@ export class Wal {
   ) {
     this.nextSequence = head.nextSequence;
     this.supply = new SegmentSupply(folder, ports, head.nextNumber);
-    this.ledger = new DurableLedger(head.sourceSequences, ports.logger);
+    this.ledger = new DurableLedger(head.sourceSequences, ports.logger, ports.onGaps);
     this.latched = new LatchedSet(options.latchedMaxBytes);
   }
 
@@ -119,18 +121,51 @@ export class Wal {
     else if (this.closedSegments.length > 0) await this.exclusively(() => this.handOverClosed());
   }
 
-  /** Ends everything: last sync, end mark, files closed. Idempotent. */
+  /**
+   * Ends everything for now: last sync, end mark, files closed. A process killed from here on was not
+   * recording. The next commit, or {@link begin} before it, goes on.
+   */
+  end(): Promise<void> {
+    return this.exclusively(() => this.endNow());
+  }
+
+  /** To be called before anything is received: a kill from here on may lose something. Throws what the disk says. */
+  begin(): Promise<void> {
+    return this.exclusively(() => this.beginNow());
+  }
+
+  /** {@link end} for good. Idempotent. */
   close(): Promise<void> {
     return this.exclusively(async () => {
       if (this.closed) return;
+      await this.endNow();
       this.closed = true;
-      clearTimeout(this.syncTimer);
-      const ended = await this.rollNow();
-      if (this.current) await this.supply.discard(this.current);
-      this.current = undefined;
       await this.supply.close();
-      await this.handOverClosed(ended);
     });
+  }
+
+  private async endNow(): Promise<void> {
+    if (this.closed) return;
+    clearTimeout(this.syncTimer);
+    this.syncTimer = undefined;
+    const marked = await this.rollNow();
+    if (this.current) await this.supply.discard(this.current);
+    this.current = undefined;
+    await this.supply.rest();
+    this.latched.clear();
+    this.ended = marked;
+    await this.handOverClosed();
+  }
+
+  private async beginNow(): Promise<void> {
+    if (!this.ended || this.closed) return;
+    this.ended = false;
+    try {
+      await writeHead(this.ports.fs, this.folder.root, this.head());
+    } catch (error) {
+      this.ended = true;
+      throw error;
+    }
   }
 
   private exclusively<T>(work: () => Promise<T>): Promise<T> {
@@ -143,6 +178,7 @@ export class Wal {
     for (;;) {
       if (this.closed) throw new HoldfastError('WAL_CLOSED', `the WAL in ${this.folder.root} is closed`);
       try {
+        await this.beginNow();
         this.current ??= await this.supply.take();
         await this.appendTo(this.current, batch);
         break;
@@ -260,17 +296,9 @@ export class Wal {
   }
 
   /** Sealing ends with removing the segment: what must outlive it has to be durable first. */
-  private async handOverClosed(closed = false): Promise<void> {
-    const head: WalHead = {
-      version: 1,
-      nextNumber: this.supply.nextNumber,
-      nextSequence: this.nextSequence,
-      sourceSequences: this.ledger.settledNumbers(),
-      cuts: Object.fromEntries([...this.cuts].slice(-MAX_CUTS)),
-      closed,
-    };
+  private async handOverClosed(): Promise<void> {
     try {
-      await writeHead(this.ports.fs, this.folder.root, head);
+      await writeHead(this.ports.fs, this.folder.root, this.head());
     } catch (error) {
       this.ports.logger.warn('cannot write head.json, closed segments wait to be sealed', {
         waiting: this.closedSegments.length,
@@ -279,6 +307,17 @@ export class Wal {
       return;
     }
     for (const segment of this.closedSegments.splice(0)) this.ports.onClosed(segment);
+  }
+
+  private head(): WalHead {
+    return {
+      version: 1,
+      nextNumber: this.supply.nextNumber,
+      nextSequence: this.nextSequence,
+      sourceSequences: this.ledger.settledNumbers(),
+      cuts: Object.fromEntries([...this.cuts].slice(-MAX_CUTS)),
+      closed: this.ended,
+    };
   }
 
   private async stallReason(error: unknown): Promise<GapReason> {

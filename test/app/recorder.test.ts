@@ -11,7 +11,7 @@ import type { Source, SourceContext, SourceEvent } from '../../src/core/source.j
 import { compileRecorderOptions } from '../../src/app/parameters/compile-recorder.js';
 import { resolve, type RawFlags } from '../../src/app/parameters/resolve.js';
 import { Recorder, type RecordSummary } from '../../src/app/recorder.js';
-import type { RecorderInput } from '../../src/app/recorder-parts.js';
+import type { RecorderInput } from '../../src/app/recorder-run.js';
 import { systemPorts, type SystemPorts } from '../../src/app/system/ports.js';
 
 const schema = { name: 'test_msgs/msg/Bytes', encoding: 'ros2msg', data: Buffer.from('uint8[] data') };

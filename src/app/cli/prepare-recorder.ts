@@ -4,7 +4,7 @@ import { NOT_SET, type ConfigFault } from '../parameters/fault.js';
 import type { RecorderOptions, SourceOptions } from '../parameters/recorder-options.js';
 import { compileRecorderOptions } from '../parameters/compile-recorder.js';
 import type { Resolved } from '../parameters/resolve.js';
-import type { RecorderInput } from '../recorder-parts.js';
+import type { RecorderInput } from '../recorder-run.js';
 import type { SystemPorts } from '../system/ports.js';
 
 export interface RecorderSetup {

@@ -1,0 +1,63 @@
+import type { RecorderStatus } from '../core/status.js';
+
+export type RecorderState = RecorderStatus['state'];
+
+/** What a recorder does on the whole; pauses and stalls are on top of `recording`. */
+type Activity = Exclude<RecorderState, 'paused' | 'stalled'>;
+
+/** What the recorder is doing and why not more. Tells every change of it once. */
+export class RecorderCondition {
+  private activity: Activity;
+  private isPaused = false;
+  private stall: string | undefined;
+  private told: string;
+
+  constructor(
+    activity: Activity,
+    private readonly tell: (state: RecorderState, reason: string | undefined) => void,
+  ) {
+    this.activity = activity;
+    this.told = this.fingerprint();
+  }
+
+  get state(): RecorderState {
+    if (this.activity !== 'recording') return this.activity;
+    if (this.isPaused) return 'paused';
+    return this.stall === undefined ? 'recording' : 'stalled';
+  }
+
+  get paused(): boolean {
+    return this.isPaused;
+  }
+
+  set paused(paused: boolean) {
+    this.isPaused = paused;
+    this.changed();
+  }
+
+  /** Why commits wait, or why the last transition failed, in words; undefined: neither. */
+  get stalledReason(): string | undefined {
+    return this.stall;
+  }
+
+  set stalledReason(reason: string | undefined) {
+    this.stall = reason;
+    this.changed();
+  }
+
+  enter(activity: Activity): void {
+    this.activity = activity;
+    this.changed();
+  }
+
+  private changed(): void {
+    const now = this.fingerprint();
+    if (now === this.told) return;
+    this.told = now;
+    this.tell(this.state, this.stall);
+  }
+
+  private fingerprint(): string {
+    return `${this.state} ${this.stall ?? ''}`;
+  }
+}

@@ -1,0 +1,139 @@
+import type { Subscription } from 'rxjs';
+import type { Message } from '../core/message.js';
+import type { Source } from '../core/source.js';
+import type { Batch } from '../ingest/batch.js';
+import { recordingPipeline } from './pipeline.js';
+import type { RecorderParts } from './recorder-parts.js';
+import { RecordedSource, robotRule, topicFilter } from './recorder-source.js';
+
+/** A source together with how its topics map to robots. */
+export interface RecorderInput {
+  readonly source: Source;
+  readonly robot: string;
+  readonly robotFromNamespace: boolean;
+}
+
+/** At the end, how long commits may fail before what is still in memory is given up. */
+const CLOSE_PATIENCE_MS = 10_000;
+
+/** One activation of a recorder: its sources, opened once, and everything they give until it is committed. */
+export class RecorderRun {
+  readonly sources: readonly RecordedSource[];
+  /**
+   * Resolves when all sources have completed (by themselves, or by {@link stop}) and the last batch is
+   * committed; rejects when commits failed to the end.
+   */
+  readonly done: Promise<void>;
+  /** The batch being committed, if any. */
+  inFlight: Batch | undefined;
+  gaps = 0;
+  private readonly stopSources = new AbortController();
+  private readonly giveUp = new AbortController();
+  private subscription: Subscription | undefined;
+
+  /** Opens the sources. `afterKill`: what they number and we lack was lost in a kill. */
+  constructor(
+    private readonly parts: RecorderParts,
+    inputs: readonly RecorderInput[],
+    afterKill: boolean,
+  ) {
+    const wanted = topicFilter(parts.options.filter);
+    this.sources = inputs.map((input) => this.recordedSource(input, wanted, afterKill));
+    this.done = this.record().finally(() => this.subscription?.unsubscribe());
+    // Whoever awaits `done` sees its error; nobody awaiting must not end the process.
+    this.done.catch(() => undefined);
+  }
+
+  /** Ends the sources; what they had taken in is committed. Idempotent. */
+  stop(): void {
+    if (this.stopSources.signal.aborted) return;
+    this.stopSources.abort();
+    setTimeout(() => this.giveUp.abort(), CLOSE_PATIENCE_MS).unref();
+  }
+
+  private record(): Promise<void> {
+    const { buffer, drops, options, ports, wal, flow, meters, retention } = this.parts;
+    const commit = async (batch: Batch): Promise<void> => {
+      this.inFlight = batch;
+      if (!retention.state.admits) await this.waitForRoom();
+      await wal.commit(batch, this.giveUp.signal);
+      this.inFlight = undefined;
+    };
+    return new Promise((resolve, reject) => {
+      this.subscription = recordingPipeline({
+        sources: this.sources,
+        buffer,
+        drops,
+        // A source that waits at the high mark waits for a commit: that must not wait for more.
+        limits: { ...options.batch, maxBytes: Math.min(options.batch.maxBytes, flow.highBytes) },
+        clock: ports.clock,
+        commit,
+      }).subscribe({
+        next: (batch) => {
+          this.gaps += batch.gaps.length;
+          meters.committed(batch);
+          flow.update();
+        },
+        error: reject,
+        complete: resolve,
+      });
+    });
+  }
+
+  /** Space is short and nothing may go: commits wait, and what the queues cannot hold is a gap that says why. */
+  private async waitForRoom(): Promise<void> {
+    const { retention, buffer, condition } = this.parts;
+    buffer.stalledBy = 'disk_full';
+    condition.stalledReason = `disk_full: ${retention.state.detail}`;
+    await retention.room(this.stopSources.signal);
+    buffer.stalledBy = undefined;
+    condition.stalledReason = undefined;
+  }
+
+  private recordedSource(
+    { source, robot, robotFromNamespace }: RecorderInput,
+    wanted: (topic: string, type: string) => boolean,
+    afterKill: boolean,
+  ): RecordedSource {
+    const { ports, flow, buffer, wal, condition, backpressured } = this.parts;
+    const { clock, logger } = ports;
+    return new RecordedSource({
+      source,
+      robot,
+      context: {
+        clock,
+        logger,
+        flow,
+        robotOf: robotRule(robot, robotFromNamespace),
+        wanted,
+        signal: this.stopSources.signal,
+      },
+      buffer,
+      logger,
+      wanted,
+      settledThrough: (channel) => wal.settledThrough(channel),
+      afterKill,
+      paused: () => condition.paused,
+      onPausedDrop: (message) => this.dropPaused(message),
+      onChannel: (channel) => {
+        if (source.supports.backpressure) backpressured.add(channel);
+      },
+      forget: (channel) => {
+        buffer.forget(channel);
+        wal.forget(channel);
+      },
+    });
+  }
+
+  private dropPaused(message: Message): void {
+    const { buffer, drops } = this.parts;
+    const queue = buffer.queueOf(message.channel);
+    if (queue) {
+      queue.received++;
+      queue.receivedBytes += message.data.byteLength;
+      queue.lastReceivedAt = message.receivedAt;
+      queue.dropped++;
+    }
+    drops.drop(message, 'paused', queue === undefined || queue.length === 0);
+  }
+}
