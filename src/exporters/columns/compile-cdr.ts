@@ -1,0 +1,474 @@
+import { isWide, type BatchBuilder, type BuilderSlots, type PlacedColumn } from './batch.js';
+import { columnsOf, unionName, type Column, type ColumnShape } from './column.js';
+import { minimumBytes, primitiveBytes, type Primitive, type StructNode, type TypeNode } from './type-tree.js';
+
+/**
+ * Decodes one CDR payload into row `builder.rows` and counts it. Throws an Error that says what does not fit;
+ * the row is then not counted. Nothing is allocated for what a length merely announces.
+ */
+export type CdrDecoder = (payload: Uint8Array) => void;
+
+/** Encapsulations whose layout is that of plain CDR: XCDR1 and XCDR2, big- and little-endian. */
+const PLAIN_CDR1 = new Set([0x00, 0x01]);
+const PLAIN_CDR2 = new Set([0x06, 0x07]);
+
+type Generated = (
+  S: BuilderSlots,
+  view: DataView,
+  bytes: Uint8Array,
+  p: number,
+  end: number,
+  r: number,
+  wide: number,
+) => number;
+
+/**
+ * Compiles a decoder for one version of a message type, writing into the columns of a table that may hold
+ * more (the union of several versions): what this version lacks becomes null or empty.
+ *
+ * @param at the struct column inside the builder's table that the message's fields belong to
+ */
+export function compileCdr(
+  type: StructNode,
+  builder: BatchBuilder,
+  at: PlacedColumn,
+  shape: ColumnShape,
+  renamed: ReadonlyMap<string, string> = new Map(),
+): CdrDecoder {
+  const variants = new Map<number, Generated>();
+  const own = columnsOf(type, shape);
+  const hasWide = holdsWide(type);
+  let wideBytes = 4;
+  let buffer: ArrayBufferLike | undefined;
+  let view: DataView = new DataView(new ArrayBuffer(0));
+  let bytes: Uint8Array = new Uint8Array(0);
+  return (payload) => {
+    if (payload.byteLength < 4) throw new Error(`a CDR payload of ${payload.byteLength} bytes`);
+    const kind = (payload[0]! << 8) | payload[1]!;
+    if (!PLAIN_CDR1.has(kind) && !PLAIN_CDR2.has(kind)) {
+      throw new Error(`CDR encapsulation 0x${kind.toString(16).padStart(4, '0')} is not decoded`);
+    }
+    let decode = variants.get(kind);
+    if (decode === undefined) {
+      const options = { littleEndian: (kind & 1) === 1, widest: PLAIN_CDR2.has(kind) ? 4 : 8 };
+      variants.set(kind, (decode = generate(type, own, at, { ...options, renamed })));
+    }
+    if (payload.buffer !== buffer) {
+      ({ buffer } = payload);
+      view = new DataView(buffer);
+      bytes = new Uint8Array(buffer);
+    }
+    builder.reserveRow();
+    const start = payload.byteOffset + 4;
+    const end = payload.byteOffset + payload.byteLength;
+    const row = builder.rows;
+    if (!hasWide) {
+      decode(builder.slots, view, bytes, start, end, row, 4);
+    } else {
+      wideBytes = decodeWide(decode, builder.slots, view, bytes, start, end, row, wideBytes);
+    }
+    builder.rows = row + 1;
+  };
+}
+
+/**
+ * How wide a wstring's characters are is not standardised: two bytes in some middlewares, four in others.
+ * The width with which the payload ends where it should is the right one. Returns it.
+ */
+function decodeWide(
+  decode: Generated,
+  slots: BuilderSlots,
+  view: DataView,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  row: number,
+  likely: number,
+): number {
+  const attempt = (width: number): number | undefined => {
+    try {
+      return end - decode(slots, view, bytes, start, end, row, width);
+    } catch {
+      return undefined;
+    }
+  };
+  const left = attempt(likely);
+  if (left === 0) return likely;
+  const other = 6 - likely;
+  const otherLeft = attempt(other);
+  if (otherLeft !== undefined && (left === undefined || otherLeft < left)) return other;
+  decode(slots, view, bytes, start, end, row, likely);
+  return likely;
+}
+
+function holdsWide(node: TypeNode): boolean {
+  if (node.kind === 'primitive') return node.type === 'wstring';
+  return node.kind === 'list' ? holdsWide(node.element) : node.fields.some((field) => holdsWide(field.node));
+}
+
+interface GenerateOptions {
+  readonly littleEndian: boolean;
+  /** Alignment of eight-byte values: 8 in XCDR1, 4 in XCDR2. */
+  readonly widest: number;
+  /** Message fields whose column has another name, because a system column has theirs. */
+  readonly renamed: ReadonlyMap<string, string>;
+}
+
+const getters: Partial<Record<Primitive, string>> = {
+  int16: 'getInt16',
+  uint16: 'getUint16',
+  int32: 'getInt32',
+  uint32: 'getUint32',
+  float32: 'getFloat32',
+  float64: 'getFloat64',
+};
+
+/** Fails with what was announced and what is left. */
+function over(wanted: number, left: number): never {
+  throw new Error(`${wanted} bytes where ${left} are left`);
+}
+
+function overCount(count: number, left: number): never {
+  throw new Error(`${count} elements where ${left} bytes are left`);
+}
+
+const utf16 = new TextDecoder('utf-16le');
+const BYTES_PER_UNIT = 2;
+
+/** A wstring as text; `width` bytes per character, of which two count. */
+function wideText(view: DataView, at: number, count: number, width: number, littleEndian: boolean): string {
+  const units = Buffer.alloc(count * BYTES_PER_UNIT);
+  for (let i = 0; i < count; i++) {
+    const unit =
+      width === 2 ? view.getUint16(at + 2 * i, littleEndian) : view.getUint32(at + 4 * i, littleEndian);
+    if (unit > 0xffff) throw new Error(`a wide character of 0x${unit.toString(16)}`);
+    units.writeUInt16LE(unit, 2 * i);
+  }
+  return utf16.decode(units);
+}
+
+/** Writes the JavaScript of a decoder. Only numbers and fixed words get into it, never a name of the schema. */
+class Writer {
+  readonly lines: string[] = [];
+  #names = 0;
+  /** What is known of `p - origin`: it is `rest` modulo `modulus`. */
+  #rest = 0;
+  #modulus: number;
+
+  constructor(readonly options: GenerateOptions) {
+    this.#modulus = 8;
+  }
+
+  name(): string {
+    return `t${this.#names++}`;
+  }
+
+  emit(line: string): void {
+    this.lines.push(line);
+  }
+
+  align(bytes: number): void {
+    const to = Math.min(bytes, this.options.widest);
+    if (to === 1) return;
+    if (this.#modulus >= to) {
+      const padding = (to - (this.#rest % to)) % to;
+      if (padding > 0) this.emit(`p += ${padding};`);
+      this.#rest = (this.#rest + padding) % this.#modulus;
+      return;
+    }
+    this.emit(`p += (o - p) & ${to - 1};`);
+    this.#modulus = to;
+    this.#rest = 0;
+  }
+
+  /** After `bytes` bytes whose number is known. */
+  moved(bytes: number): void {
+    this.#rest = (this.#rest + bytes) % this.#modulus;
+  }
+
+  /** After a number of bytes that is a multiple of `of`. */
+  movedMultiple(of: number): void {
+    while (this.#modulus > of) this.#modulus /= 2;
+    if (this.#modulus > 1) this.#rest %= this.#modulus;
+    else this.#rest = 0;
+  }
+
+  /** Nothing is known any more. */
+  lost(): void {
+    this.#modulus = 1;
+    this.#rest = 0;
+  }
+
+  check(bytes: number | string): void {
+    this.emit(`if (p + ${bytes} > end) over(${bytes}, end - p);`);
+  }
+}
+
+function generate(type: StructNode, own: Column, at: PlacedColumn, options: GenerateOptions): Generated {
+  const writer = new Writer(options);
+  writer.emit('const o = p;');
+  structCode(writer, type, own, at, 'r', options.renamed);
+  const body = `"use strict"; return function (S, view, bytes, p, end, r, wide) {\n${writer.lines.join('\n')}\nreturn p;\n};`;
+  const make = new Function('over', 'overCount', 'wideText', body) as (
+    ...helpers: readonly unknown[]
+  ) => Generated;
+  return make(over, overCount, wideText);
+}
+
+const NO_NAMES: ReadonlyMap<string, string> = new Map();
+
+/** @param index expression for the place of the value in its scope */
+function structCode(
+  w: Writer,
+  type: StructNode,
+  own: Column,
+  at: PlacedColumn,
+  index: string,
+  renamed: ReadonlyMap<string, string> = NO_NAMES,
+): void {
+  if (own.kind !== 'struct') throw new Error('a struct is no column');
+  const columns = new Map(at.children.map((child) => [child.name, child]));
+  const known = new Map(at.children.map((child) => [child.name, child.column]));
+  const used = new Set<string>();
+  if (type.fields.length === 0) {
+    // An empty message has one byte, as IDL knows no empty struct.
+    w.check(1);
+    w.emit('p += 1;');
+    w.moved(1);
+  }
+  type.fields.forEach((field, i) => {
+    const ownColumn = own.fields[i]!.column;
+    const name = unionName(known, renamed.get(field.name) ?? field.name, ownColumn);
+    const child = columns.get(name);
+    if (child === undefined) throw new Error(`no column ${name}`);
+    if (used.has(name)) throw new Error(`two fields would share column ${name}`);
+    used.add(name);
+    present(w, child, index);
+    valueCode(w, field.node, ownColumn, child, index);
+  });
+  for (const [name, child] of columns) if (!used.has(name)) absent(w, child, index);
+}
+
+function present(w: Writer, at: PlacedColumn, index: string): void {
+  if (at.column.optional) w.emit(`S.y${at.id}[${index}] = 1;`);
+}
+
+/** A value that this version does not have: null where that is allowed, and a place holder below. */
+function absent(w: Writer, at: PlacedColumn, index: string): void {
+  // System columns (never optional, no part of the message) are filled by others.
+  if (!at.column.optional && at.scope === 0 && isSystem(at)) return;
+  if (at.column.optional) w.emit(`S.y${at.id}[${index}] = 0;`);
+  placeHolder(w, at, index);
+}
+
+function placeHolder(w: Writer, at: PlacedColumn, index: string): void {
+  const { column, id } = at;
+  if (column.kind === 'list') {
+    w.emit(`S.o${id}[${index} + 1] = S.o${id}[${index}];`);
+  } else if (column.kind === 'struct') {
+    for (const child of at.children) {
+      if (child.column.optional) w.emit(`S.y${child.id}[${index}] = 0;`);
+      placeHolder(w, child, index);
+    }
+  } else if (column.constant !== undefined) {
+    return;
+  } else if (column.type === 'string' || column.type === 'bytes' || column.type === 'json') {
+    w.emit(`S.s${id}.empty(${index});`);
+  } else if (isWide(column.type)) {
+    w.emit(`S.v${id}[2 * (${index})] = 0; S.v${id}[2 * (${index}) + 1] = 0;`);
+  } else {
+    w.emit(`S.v${id}[${index}] = 0;`);
+  }
+}
+
+const systemNames = new Set(['log_time', 'publish_time', 'robot', 'topic', 'sequence', 'payload', 'problem']);
+const isSystem = (at: PlacedColumn): boolean => systemNames.has(at.name);
+
+function valueCode(w: Writer, node: TypeNode, own: Column, at: PlacedColumn, index: string): void {
+  if (node.kind === 'struct') {
+    structCode(w, node, own, at, index);
+  } else if (node.kind === 'primitive') {
+    primitiveCode(w, node.type, at, index);
+  } else if (own.kind === 'struct') {
+    // A fixed array, one column per element.
+    at.children.forEach((child, i) => {
+      if (i >= own.fields.length) return;
+      present(w, child, index);
+      valueCode(w, node.element, own.fields[i]!.column, child, index);
+    });
+  } else if (own.kind === 'leaf') {
+    bytesCode(w, node.length, at, index);
+  } else {
+    listCode(w, node, own.element, at, index);
+  }
+}
+
+function primitiveCode(w: Writer, type: Primitive, at: PlacedColumn, index: string): void {
+  const le = w.options.littleEndian;
+  const v = `S.v${at.id}`;
+  switch (type) {
+    case 'string': {
+      const n = lengthCode(w);
+      w.check(n);
+      w.emit(`S.s${at.id}.put(${index}, bytes, p, ${n} > 1 ? ${n} - 1 : 0); p += ${n};`);
+      w.lost();
+      return;
+    }
+    case 'wstring': {
+      const n = lengthCode(w);
+      w.check(`${n} * wide`);
+      w.emit(`S.s${at.id}.putText(${index}, wideText(view, p, ${n}, wide, ${le})); p += ${n} * wide;`);
+      w.movedMultiple(2);
+      return;
+    }
+    case 'time':
+    case 'duration': {
+      w.align(4);
+      w.check(8);
+      timeCode(w, v, index);
+      w.moved(8);
+      return;
+    }
+    case 'bool':
+    case 'int8':
+    case 'uint8':
+      w.check(1);
+      w.emit(`${v}[${index}] = bytes[p]${type === 'bool' ? ' === 0 ? 0 : 1' : ''}; p += 1;`);
+      w.moved(1);
+      return;
+    case 'int64':
+    case 'uint64': {
+      w.align(8);
+      w.check(8);
+      wordsCode(w, v, index);
+      w.moved(8);
+      return;
+    }
+    case 'int16':
+    case 'uint16':
+    case 'int32':
+    case 'uint32':
+    case 'float32':
+    case 'float64': {
+      const size = primitiveBytes[type];
+      w.align(size);
+      w.check(size);
+      w.emit(`${v}[${index}] = view.${getters[type]!}(p, ${le}); p += ${size};`);
+      w.moved(size);
+    }
+  }
+}
+
+/** The two words of a 64-bit integer, low one first. */
+function wordsCode(w: Writer, v: string, index: string): void {
+  const le = w.options.littleEndian;
+  const [low, high] = le ? ['p', 'p + 4'] : ['p + 4', 'p'];
+  w.emit(`${v}[2 * (${index})] = view.getInt32(${low}, ${le});`);
+  w.emit(`${v}[2 * (${index}) + 1] = view.getInt32(${high}, ${le}); p += 8;`);
+}
+
+/** Seconds and nanoseconds as one 64-bit count of nanoseconds, without BigInt: sec * 10^9 in 16-bit halves. */
+function timeCode(w: Writer, v: string, index: string): void {
+  const le = w.options.littleEndian;
+  const [sec, high, low] = [w.name(), w.name(), w.name()];
+  w.emit(`const ${sec} = view.getInt32(p, ${le}), ${high} = (${sec} >> 16) * 1e9;`);
+  w.emit(
+    `const ${low} = (${high} - Math.floor(${high} / 65536) * 65536) * 65536 + (${sec} & 0xffff) * 1e9 + view.getUint32(p + 4, ${le});`,
+  );
+  w.emit(`${v}[2 * (${index})] = ${low} % 4294967296 | 0;`);
+  w.emit(`${v}[2 * (${index}) + 1] = Math.floor(${high} / 65536) + Math.floor(${low} / 4294967296); p += 8;`);
+}
+
+/** Reads a length; returns the name of the variable that holds it. */
+function lengthCode(w: Writer): string {
+  const n = w.name();
+  w.align(4);
+  w.check(4);
+  w.emit(`const ${n} = view.getUint32(p, ${w.options.littleEndian}); p += 4;`);
+  w.moved(4);
+  return n;
+}
+
+function bytesCode(w: Writer, length: number | undefined, at: PlacedColumn, index: string): void {
+  const n = length === undefined ? lengthCode(w) : String(length);
+  w.check(n);
+  w.emit(`S.s${at.id}.put(${index}, bytes, p, ${n}); p += ${n};`);
+  if (length === undefined) w.lost();
+  else w.moved(length);
+}
+
+function listCode(
+  w: Writer,
+  node: Extract<TypeNode, { kind: 'list' }>,
+  own: Column,
+  at: PlacedColumn,
+  index: string,
+): void {
+  const child = at.children[0]!;
+  const n = node.length === undefined ? lengthCode(w) : String(node.length);
+  const base = w.name();
+  w.emit(`if (${n} * ${minimumBytes(node.element)} > end - p) overCount(${n}, end - p);`);
+  w.emit(`const ${base} = S.o${at.id}[${index}];`);
+  w.emit(`if (${base} + ${n} > S.c${child.scope}) S.grow(${child.scope}, ${base} + ${n});`);
+  const { element } = node;
+  const copied = element.kind === 'primitive' ? copyable(element.type) : undefined;
+  if (copied !== undefined && element.kind === 'primitive' && !child.column.optional) {
+    copyCode(w, element.type, child, n, base);
+  } else {
+    const k = w.name();
+    // Inside the loop nothing is known of the alignment but what holds for each turn: nothing.
+    w.emit(`for (let ${k} = ${base}; ${k} < ${base} + ${n}; ${k}++) {`);
+    w.lost();
+    present(w, child, k);
+    valueCode(w, element, own, child, k);
+    w.emit('}');
+    w.lost();
+  }
+  w.emit(`S.o${at.id}[${index} + 1] = ${base} + ${n};`);
+}
+
+function copyable(type: Primitive): number | undefined {
+  return type in getters || type === 'int8' || type === 'int64' || type === 'uint64'
+    ? primitiveBytes[type]
+    : undefined;
+}
+
+/** A run of numbers: as bytes where that is the machine's order too, else one by one. */
+function copyCode(w: Writer, type: Primitive, at: PlacedColumn, n: string, base: string): void {
+  const size = primitiveBytes[type];
+  const v = `S.v${at.id}`;
+  // No element, no padding.
+  w.emit(`if (${n} > 0) {`);
+  if (size > 1) w.emit(`p += (o - p) & ${Math.min(size, w.options.widest) - 1};`);
+  w.check(`${n} * ${size}`);
+  const k = w.name();
+  if (w.options.littleEndian || size === 1) {
+    w.emit(
+      `if (${n} > 16) new Uint8Array(${v}.buffer).set(bytes.subarray(p, p + ${n} * ${size}), ${base} * ${size});`,
+    );
+    w.emit('else');
+  }
+  w.emit(`for (let ${k} = 0; ${k} < ${n}; ${k}++) {`);
+  const le = w.options.littleEndian;
+  if (size === 1) {
+    w.emit(`${v}[${base} + ${k}] = bytes[p + ${k}];`);
+  } else if (size === 8 && type !== 'float64') {
+    const [low, high] = le ? [0, 4] : [4, 0];
+    w.emit(`${v}[2 * (${base} + ${k})] = view.getInt32(p + 8 * ${k} + ${low}, ${le});`);
+    w.emit(`${v}[2 * (${base} + ${k}) + 1] = view.getInt32(p + 8 * ${k} + ${high}, ${le});`);
+  } else {
+    w.emit(`${v}[${base} + ${k}] = view.${getters[type]!}(p + ${size} * ${k}, ${le});`);
+  }
+  w.emit('}');
+  w.emit(`p += ${n} * ${size};`);
+  w.emit('}');
+  w.lost();
+}
+
+/** Fills every column below `at` of row `row` with null or a place holder: for messages that cannot be decoded. */
+export function fillAbsent(slots: BuilderSlots, at: PlacedColumn, row: number): void {
+  const w = new Writer({ littleEndian: true, widest: 8, renamed: NO_NAMES });
+  for (const child of at.children) absent(w, child, 'r');
+  const fill = new Function('S', 'r', w.lines.join('\n')) as (slots: BuilderSlots, row: number) => void;
+  fill(slots, row);
+}
