@@ -1,4 +1,5 @@
 import type { CommandDefinition } from './command-definition.js';
+import { bagCommand } from './commands/bag.js';
 import { catCommand } from './commands/cat.js';
 import { demoCommand } from './commands/demo.js';
 import { lsCommand } from './commands/ls.js';
@@ -21,5 +22,6 @@ export const commands: readonly CommandDefinition[] = [
   recoverCommand,
   catCommand,
   replayCommand,
+  bagCommand,
   demoCommand,
 ];

@@ -5,7 +5,7 @@ import type { GapJson } from '../../core/gap.js';
 import type { McapMessage } from '../../core/mcap/block.js';
 import { originalMetadata } from '../../core/mcap/carried.js';
 import type { McapChannel } from '../../core/mcap/definitions.js';
-import { serializedMetadata, type BagContent, type BagTopic } from './rosbag2-metadata.js';
+import { serializedMetadata, type BagContent, type BagTopic } from '../../core/mcap/rosbag2-metadata.js';
 
 const CHUNK_BYTES = 1024 * 1024;
 /** Channel and schema ids are 16 bits wide, 0 means none. */

@@ -7,7 +7,7 @@ import { LatchedState } from './latched-state.js';
 import { mergeMessages } from './merged-messages.js';
 import type { MessageFilter } from './message-filter.js';
 import { ReplayWriter } from './replay-writer.js';
-import { bagMetadataYaml } from './rosbag2-metadata.js';
+import { bagMetadataYaml } from '../../core/mcap/rosbag2-metadata.js';
 import type { Problem, Segment } from './segments.js';
 
 export interface ReplayOptions {
@@ -64,7 +64,11 @@ export async function replay(segments: readonly Segment[], options: ReplayOption
     const file = format === 'rosbag2' ? join(temporary, name) : temporary;
     const { content, problems } = await writeMcap(segments, file, options);
     if (format === 'rosbag2') {
-      await writeFileDurably(fs, join(temporary, 'metadata.yaml'), bagMetadataYaml(content, [name]));
+      await writeFileDurably(
+        fs,
+        join(temporary, 'metadata.yaml'),
+        bagMetadataYaml(content, [{ path: name, ...content }]),
+      );
       await syncDirectory(fs, temporary);
     }
     await refuseExisting(fs, output);

@@ -1,0 +1,74 @@
+import { configInvalid } from '../../parameters/fault.js';
+import type { BagFiles, WrittenBag } from '../../reading/write-bags.js';
+import type { Problem } from '../../reading/segments.js';
+import type { CommandDefinition } from '../command-definition.js';
+import { exitCodes } from '../exit-code.js';
+import { humanCount } from '../human.js';
+import { FROM_HELP, openReading, readingParameters } from '../reading-arguments.js';
+
+const WAYS: readonly BagFiles[] = ['refer', 'link', 'copy'];
+
+export const bagCommand: CommandDefinition = {
+  name: 'bag',
+  summary: 'write metadata.yaml, so that folders of segments are rosbag2 bags',
+  description:
+    'Writes one metadata.yaml per robot (and priority class), so that ros2 bag info and play take all its ' +
+    'segments as one bag, in the order of time; the segments are not touched. It lies in DATA/bags/ROBOT for a ' +
+    'data folder, in robot=ROBOT of a folder store, in the folder itself where it holds the files of one robot, ' +
+    'else in OUTPUT/ROBOT. With --files link or copy the bag has files of its own, which stay when segments ' +
+    'are evicted and are named as ros2 bag reindex wants them. What ros2 bag cannot read is said (exit code 3).',
+  examples: [
+    ['holdfast bag rec', 'then: ros2 bag play rec/bags/robot_1'],
+    ['holdfast bag dir:/mnt/nas/recordings', 'then: ros2 bag info /mnt/nas/recordings/robot=robot_1'],
+    ['holdfast bag s3://recordings/fleet-a --only-robot robot_1 --files copy -o bags', 'downloads'],
+  ],
+  parameters: readingParameters,
+  configure(command) {
+    command
+      .argument('[from]', FROM_HELP)
+      .option('-o, --output <folder>', 'folder that gets one bag per robot')
+      .option('--files <refer|link|copy>', 'the files where they are, hard links, or copies', 'refer')
+      .option('--only-robot <name...>', 'only these robots; * stands for any text');
+  },
+  async run(invocation) {
+    const { options, ports, stop, terminal } = invocation;
+    const files = options['files'] as BagFiles;
+    if (!WAYS.includes(files)) {
+      const allowed = `allowed: ${WAYS.join(', ')}`;
+      throw configInvalid([{ where: '--files', path: 'files', value: files, allowed }]);
+    }
+    await using reading = await openReading(invocation, { storeAlone: true });
+    const { located } = reading;
+    const output = options['output'] as string | undefined;
+    const isRemote = located.kind === 'store' && !located.store.uri.startsWith('dir:');
+    if (isRemote && (files !== 'copy' || output === undefined)) {
+      const allowed = 'a bag of remote objects needs --files copy and --output';
+      throw configInvalid([{ where: '--files', path: 'files', value: files, allowed }]);
+    }
+    const problems: Problem[] = [];
+    const onProblem = (problem: Problem): void => {
+      problems.push(problem);
+      reading.onProblem(problem);
+    };
+    const { writeBags } = await import('../../reading/write-bags.js');
+    const robots = options['onlyRobot'] as readonly string[] | undefined;
+    const bags = await writeBags(await reading.segments(), located, {
+      files,
+      ...(output === undefined ? {} : { output }),
+      ...(robots === undefined ? {} : { robots }),
+      fs: ports.fs,
+      onProblem,
+      onProgress: (name) => terminal.live(name),
+      signal: stop.signal,
+    }).finally(() => terminal.live(''));
+    for (const bag of bags) await invocation.say(line(bag));
+    if (bags.length === 0) await invocation.say('nothing that could be a bag was found');
+    const ok = problems.length === 0;
+    return { exitCode: ok ? exitCodes.ok : exitCodes.findings, json: { ok, bags, problems } };
+  },
+};
+
+function line({ path, files, messages, carried }: WrittenBag): string {
+  const kept = carried > 0 ? `, ${humanCount(carried)} of them carried` : '';
+  return `${path}: ${humanCount(messages)} messages${kept} in ${humanCount(files)} files`;
+}
