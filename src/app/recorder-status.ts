@@ -44,6 +44,7 @@ export function buildRecorderStatus(input: StatusInput): RecorderStatus {
       p50Ms: wal.stats.quantile(0.5),
       p99Ms: wal.stats.quantile(0.99),
       failed: wal.stats.failed,
+      durations: wal.stats.histogram.toJson(),
     },
     queue: { bytes: buffer.bytes, maxBytes: options.queue.totalMaxBytes, messages: buffer.messages },
     wal: {

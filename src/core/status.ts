@@ -1,3 +1,4 @@
+import type { DurationHistogramJson } from './duration-histogram.js';
 import type { GapReason } from './gap.js';
 import type { Priority } from './message.js';
 
@@ -42,6 +43,8 @@ export interface RecorderStatus {
     readonly p50Ms: number;
     readonly p99Ms: number;
     readonly failed: number;
+    /** All since the start. */
+    readonly durations?: DurationHistogramJson;
   };
   readonly queue: { readonly bytes: number; readonly maxBytes: number; readonly messages: number };
   readonly wal: {
@@ -124,6 +127,16 @@ export interface SyncStatus {
   };
   /** Uploads continued from parts an earlier process had sent, since the start of this process. */
   readonly resumedUploads: number;
+  /** What this process did since its start; numbers only grow. */
+  readonly uploads?: {
+    readonly segments: number;
+    /** Of verified segments. */
+    readonly bytes: number;
+    readonly sentBytes: number;
+    readonly retries: number;
+    /** From the first byte sent to verified. */
+    readonly durations: DurationHistogramJson;
+  };
   readonly current?: {
     readonly segment: string;
     readonly robot: string;

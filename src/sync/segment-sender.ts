@@ -316,9 +316,10 @@ export class SegmentSender {
 
   #tellSynced({ entry, verified, resumed, startedAt }: Turn): void {
     if (!verified) return;
-    const { clock, tell } = this.#parts;
+    const { clock, tell, counters } = this.#parts;
     const { name: segment, robot, bytes, begunAt = startedAt } = entry;
     const durationMs = Number(clock.monotonic() - begunAt) / 1e6;
+    counters.durations.add(durationMs);
     tell({ kind: 'segment-synced', segment, robot, bytes, ...verified, durationMs, resumed });
   }
 }

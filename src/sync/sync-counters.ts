@@ -1,4 +1,5 @@
 import { NS_PER_MS, type Clock } from '../core/clock.js';
+import { DurationHistogram, uploadBoundsMs } from '../core/duration-histogram.js';
 import { describeError } from '../core/errors.js';
 
 const RATE_WINDOW_NS = 10_000n * NS_PER_MS;
@@ -12,6 +13,7 @@ export class SyncCounters {
   retries = 0;
   verifiedSegments = 0;
   verifiedBytes = 0;
+  readonly durations = new DurationHistogram(uploadBoundsMs);
   lastSyncAt: bigint | undefined;
   lastError: string | undefined;
   readonly #clock: Clock;

@@ -82,6 +82,13 @@ export function composeStatus(parts: StatusParts): SyncStatus {
     },
     bytes: { pending: pendingBytes, verified: verified.bytes, resent: counters.resentBytes },
     resumedUploads: counters.resumedUploads,
+    uploads: {
+      segments: counters.verifiedSegments,
+      bytes: counters.verifiedBytes,
+      sentBytes: counters.sentBytes,
+      retries: counters.retries,
+      durations: counters.durations.toJson(),
+    },
     ...(current ? { current } : {}),
     ...(oldest === undefined ? {} : { oldestUnsyncedAt: oldest }),
     transferBytesPerS: rate,

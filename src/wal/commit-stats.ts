@@ -1,12 +1,16 @@
+import { commitBoundsMs, DurationHistogram } from '../core/duration-histogram.js';
+
 /** The last commit durations, for percentiles: a ring, so that memory and cost stay fixed. */
 export class CommitStats {
   count = 0;
   failed = 0;
+  readonly histogram = new DurationHistogram(commitBoundsMs);
   private readonly ring = new Float64Array(RING_SIZE);
 
   add(durationMs: number): void {
     this.ring[this.count % RING_SIZE] = durationMs;
     this.count++;
+    this.histogram.add(durationMs);
   }
 
   /** The q-th quantile (0 to 1) of the last 1,024 commits in milliseconds; 0 where there was none. */
