@@ -136,7 +136,10 @@ export class Recorder implements AsyncDisposable {
     this.run = new RecorderRun(this.parts, inputs, !this.run && recovered.unclean);
   }
 
-  /** Ends the sources, commits and seals what was taken in; the data folder stays taken. Idempotent. */
+  /**
+   * Ends the sources, commits and seals what was taken in; the data folder stays taken. Idempotent. Rejects,
+   * with all that done, where commits failed to the end.
+   */
   stop(): Promise<void> {
     this.stopping ??= this.stopNow().finally(() => (this.stopping = undefined));
     return this.stopping;
@@ -193,6 +196,7 @@ export class Recorder implements AsyncDisposable {
     condition.enter('draining');
     await sealer.drain();
     condition.enter('inactive');
+    if (this.failure !== undefined) throw this.failure;
   }
 
   private async endRun(): Promise<void> {
@@ -212,7 +216,7 @@ export class Recorder implements AsyncDisposable {
   private async closeNow(): Promise<RecordSummary> {
     const { wal, sealer, condition } = this.parts;
     try {
-      await this.stopping;
+      await this.stopping?.catch(() => undefined);
       await this.endRun();
       await wal.close();
       await sealer.drain();

@@ -192,6 +192,12 @@ describe('the command line', function () {
     await askRole(data, 'recorder', 'resume');
     await until<RecorderStatus>('recorder', ({ state }) => state === 'recording');
     await askRole(data, 'recorder', 'stop');
+    await until<RecorderStatus>('recorder', ({ state }) => state === 'inactive');
+    await assert.rejects(askRole(data, 'recorder', 'stop'), { code: 'STATE_REFUSED' });
+    await askRole(data, 'recorder', 'start');
+    const again = await until<RecorderStatus>('recorder', ({ state }) => state === 'recording');
+    await until<RecorderStatus>('recorder', ({ totals }) => totals.durable > again.totals.durable);
+    await askRole(data, 'recorder', 'end');
     assert.equal((await ended).exitCode, 0);
   });
 

@@ -57,6 +57,33 @@ describe('steering between processes', () => {
     await assert.rejects(askRole(folder, 'sync', 'split'), /known: pause/);
   });
 
+  it('hands arguments on, checked and with their defaults, and names the one that is wrong', async () => {
+    const given: unknown[] = [];
+    const mark = (args: unknown): void => void given.push(args);
+    server = await listenForControl(folder, 'recorder', { mark_event: mark, pause: mark }, silentLogger);
+    const ask = (args: Record<string, unknown>): Promise<unknown> =>
+      askRole(folder, 'recorder', 'mark_event', { args });
+    await ask({ label: 'bump', after_s: 0 });
+    assert.deepEqual(given, [{ label: 'bump', before_s: 30, after_s: 0 }]);
+    for (const [args, words] of [
+      [{}, /label is undefined, allowed: a text of 1 to 200 characters/],
+      [{ label: ' ' }, /label is " "/],
+      [{ label: 'x'.repeat(201) }, /label is/],
+      [{ label: 'x', before_s: 3_601 }, /before_s is 3601, allowed: a number from 0 to 3600/],
+      [{ label: 'x', before_s: '1' }, /before_s is "1"/],
+      [{ label: 'x', colour: 1 }, /no argument "colour", allowed: label, before_s, after_s/],
+    ] as const) {
+      await assert.rejects(
+        ask(args),
+        (error) => isHoldfastError(error, 'REQUEST_INVALID') && words.test(error.message),
+      );
+    }
+    const paused = askRole(folder, 'recorder', 'pause', { args: { for_s: 1 } });
+    await assert.rejects(paused, /no argument "for_s", allowed: none/);
+    await askRole(folder, 'recorder', 'pause');
+    assert.equal(given.length, 2);
+  });
+
   it('replaces the socket of a killed process, never that of a living one', async () => {
     const [path] = await socketPaths(folder, 'recorder');
     await ensurePrivateFolder(dirname(path!));

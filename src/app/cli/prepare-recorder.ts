@@ -9,7 +9,10 @@ import type { SystemPorts } from '../system/ports.js';
 
 export interface RecorderSetup {
   readonly options: RecorderOptions;
+  /** Checked, not started. */
   readonly inputs: readonly RecorderInput[];
+  /** The same the first time, new ones of the same URIs ever after: a source is opened once. */
+  readonly openInputs: (options: RecorderOptions) => Promise<readonly RecorderInput[]>;
 }
 
 /**
@@ -38,9 +41,23 @@ export async function prepareRecorder(resolved: Resolved, ports: SystemPorts): P
     }
   }
   const options = compileRecorderOptions({ ...resolved, faults }, ports);
-  return { options, inputs: inputs.map((input, index) => assigned(input, options.sources[index]!)) };
+  const assigned = inputs.map((input, index) => ({ ...input, ...robotOf(options.sources[index]!) }));
+  let unopened: readonly RecorderInput[] | undefined = assigned;
+  return {
+    options,
+    inputs: assigned,
+    openInputs: async ({ sources }) => {
+      const first = unopened;
+      unopened = undefined;
+      return first ?? Promise.all(sources.map((source) => openInput(source, ports)));
+    },
+  };
 }
 
-function assigned(input: RecorderInput, { robot, robotFromNamespace }: SourceOptions): RecorderInput {
-  return { ...input, robot, robotFromNamespace };
+async function openInput(options: SourceOptions, ports: SystemPorts): Promise<RecorderInput> {
+  return { source: await openSource(options.uri, ports), ...robotOf(options) };
+}
+
+function robotOf({ robot, robotFromNamespace }: SourceOptions): Omit<RecorderInput, 'source'> {
+  return { robot, robotFromNamespace };
 }

@@ -2,12 +2,12 @@ import type { ControlHandlers, ControlRole } from '../control/control-protocol.j
 import { listenForControl, type ControlServer } from '../control/control-server.js';
 import type { Invocation } from './command-definition.js';
 
-/** A role's ear on its data folder, and the signal that ends the role: ours, or a `stop` from outside. */
+/** A role's ear on its data folder, and the signal that ends the role: ours, or an `end` from outside. */
 export interface RoleControl extends AsyncDisposable {
   readonly signal: AbortSignal;
 }
 
-/** Listens for requests on behalf of a role; `stop` is answered here. */
+/** Listens for requests on behalf of a role; `end` is answered here. */
 export async function controlRole(
   role: ControlRole,
   data: string,
@@ -18,7 +18,7 @@ export async function controlRole(
   const server: ControlServer = await listenForControl(
     data,
     role,
-    { ...handlers, stop: () => stopRequest.abort(new Error('ended by a control request')) },
+    { ...handlers, end: () => stopRequest.abort(new Error('ended by a control request')) },
     logger,
   );
   return {

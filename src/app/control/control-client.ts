@@ -19,18 +19,19 @@ const NOBODY = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTDIR', 'EACCES']);
  * Asks the process of a role on a data folder. Throws `ROLE_NOT_RUNNING` where none listens or none
  * answers in time, and the role's own error where it refused.
  *
- * @param options.timeoutMs - Longest wait for the answer. Default 5,000.
+ * @param options.timeoutMs - Longest wait for the answer. Default 5,000; `stop` may take longer.
+ * @param options.args - What the request takes, see `control-arguments.ts`.
  */
 export async function askRole(
   dataRoot: string,
   role: ControlRole,
   request: ControlRequest,
-  options: { readonly timeoutMs?: number } = {},
+  options: { readonly timeoutMs?: number; readonly args?: Readonly<Record<string, unknown>> } = {},
 ): Promise<unknown> {
   for (const path of await socketPaths(dataRoot, role)) {
     let answer: ControlAnswer;
     try {
-      answer = await exchange(path, request, options.timeoutMs ?? ANSWER_TIMEOUT_MS);
+      answer = await exchange(path, { request, args: options.args }, options.timeoutMs ?? ANSWER_TIMEOUT_MS);
     } catch (cause) {
       if (NOBODY.has(systemCode(cause) ?? '')) continue;
       throw notRunning(dataRoot, role, 'does not answer', cause);
@@ -50,10 +51,10 @@ function notRunning(dataRoot: string, role: ControlRole, what: string, cause?: u
   });
 }
 
-function exchange(path: string, request: ControlRequest, timeoutMs: number): Promise<ControlAnswer> {
+function exchange(path: string, request: object, timeoutMs: number): Promise<ControlAnswer> {
   return new Promise((resolve, reject) => {
     const lines = new LineReader(ANSWER_MAX_BYTES);
-    const socket = connect(path, () => socket.write(`${JSON.stringify({ id: 1, request })}\n`));
+    const socket = connect(path, () => socket.write(`${JSON.stringify({ id: 1, ...request })}\n`));
     const timer = setTimeout(() => socket.destroy(new Error(`no answer for ${timeoutMs} ms`)), timeoutMs);
     socket.on('data', (chunk: Buffer) => {
       const complete = lines.push(chunk);

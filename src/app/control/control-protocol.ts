@@ -1,11 +1,25 @@
+import type { ControlArguments } from './control-arguments.js';
+
 /**
  * Steering between processes of one machine: one JSON object per line each way over a Unix domain socket.
  *
- *     -> {"id":1,"request":"status"}
+ *     -> {"id":1,"request":"mark_event","args":{"label":"bump"}}
  *     <- {"id":1,"ok":true,"result":{...}}
  *     <- {"id":1,"ok":false,"error":{"code":"REQUEST_UNSUPPORTED","message":"..."}}
  */
-export const controlRequests = ['status', 'split', 'pause', 'resume', 'stop', 'sync_now', 'drain'] as const;
+export const controlRequests = [
+  'status',
+  'topics',
+  'start',
+  'stop',
+  'split',
+  'pause',
+  'resume',
+  'mark_event',
+  'sync_now',
+  'drain',
+  'end',
+] as const;
 
 export type ControlRequest = (typeof controlRequests)[number];
 
@@ -23,7 +37,9 @@ export type ControlAnswer =
     };
 
 /** What a role does on a request; a request without a handler is answered `REQUEST_UNSUPPORTED`. */
-export type ControlHandlers = Readonly<Partial<Record<ControlRequest, () => unknown>>>;
+export type ControlHandlers = {
+  readonly [R in ControlRequest]?: (args: ControlArguments<R>) => unknown;
+};
 
 /** Bounds of the server: nobody who connects can make the role hold more than this. */
 export const REQUEST_MAX_BYTES = 4 * 1024;

@@ -3,6 +3,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { describeError, isHoldfastError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
+import { parseArguments } from './control-arguments.js';
 import {
   CLIENT_IDLE_MS,
   CLIENTS_MAX,
@@ -120,25 +121,30 @@ function serveClient(socket: Socket, clients: Set<Socket>, handlers: ControlHand
 
 /** Never rejects. */
 async function answer(line: string, handlers: ControlHandlers): Promise<ControlAnswer> {
-  const { id, request } = parseRequest(line);
-  const handler = request === undefined ? undefined : handlers[request];
-  if (!handler) {
+  const { id, request, args } = parseRequest(line);
+  const handler = request && (handlers[request] as ((args: unknown) => unknown) | undefined);
+  if (!request || !handler) {
     const known = Object.keys(handlers).join(', ');
     const message = `${request ?? 'this'} is not a request here; known: ${known}`;
     return { id, ok: false, error: { code: 'REQUEST_UNSUPPORTED', message } };
   }
   try {
-    return { id, ok: true, result: (await handler()) ?? null };
+    return { id, ok: true, result: (await handler(parseArguments(request, args))) ?? null };
   } catch (error) {
     const code = isHoldfastError(error) ? error.code : 'INTERNAL';
     return { id, ok: false, error: { code, message: describeError(error) } };
   }
 }
 
-function parseRequest(line: string): { id: number; request: ControlRequest | undefined } {
+function parseRequest(line: string): {
+  id: number;
+  request: ControlRequest | undefined;
+  args?: unknown;
+} {
   try {
-    const { id, request } = JSON.parse(line) as { id?: unknown; request?: unknown };
+    const { id, request, args } = JSON.parse(line) as { id?: unknown; request?: unknown; args?: unknown };
     return {
+      args,
       id: typeof id === 'number' ? id : 0,
       request: controlRequests.find((known) => known === request),
     };

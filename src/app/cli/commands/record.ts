@@ -1,6 +1,8 @@
 import { describeError } from '../../../core/errors.js';
 import { parameterNamesFor } from '../../parameters/parameter-table.js';
-import type { Recorder, RecordSummary } from '../../recorder.js';
+import { recorderRequests } from '../../control/recorder-requests.js';
+import type { RecorderHost } from '../../recorder-host.js';
+import type { RecordSummary } from '../../recorder.js';
 import type { CommandDefinition, CommandResult, Invocation } from '../command-definition.js';
 import { exitCodes } from '../exit-code.js';
 import { humanBytes, humanCount, humanDuration } from '../human.js';
@@ -38,29 +40,33 @@ export const recordCommand: CommandDefinition = {
   role: 'recorder',
   async run(invocation) {
     const { ports, logger } = invocation;
-    const { options, inputs } = await prepareRecorder(invocation.resolve('recorder'), ports);
-    const { Recorder } = await import('../../recorder.js');
-    const recorder = await Recorder.open(options, inputs, ports);
-    await using control = await controlRole('recorder', options.data, handlersOf(recorder), invocation);
-    onAbort(control.signal, () => {
+    const { options, inputs, openInputs } = await prepareRecorder(invocation.resolve('recorder'), ports);
+    const { RecorderHost } = await import('../../recorder-host.js');
+    await using host = new RecorderHost({ options, ports, openInputs });
+    await host.configure();
+    await using control = await controlRole('recorder', options.data, recorderRequests(host), invocation);
+    using _report = reportLive(invocation, () => recorderLine(host.status()));
+    const over = isOver(host, control.signal);
+    await host.activate();
+    logger.info('recording', { data: options.data, sources: inputs.map(({ source }) => source.uri) });
+    await over;
+    if (control.signal.aborted) {
       logger.info('ending: what was taken in is committed and sealed', {
         reason: describeError(control.signal.reason),
       });
-      void recorder.close();
-    });
-    using _report = reportLive(invocation, () => recorderLine(recorder.status()));
-    logger.info('recording', { data: options.data, sources: inputs.map(({ source }) => source.uri) });
-    return report(await recorder.done, invocation);
+    }
+    await host.close();
+    // Once configured, a closed recorder has one.
+    return report(host.summary!, invocation);
   },
 };
 
-function handlersOf(recorder: Recorder): Record<'status' | 'split' | 'pause' | 'resume', () => unknown> {
-  return {
-    status: () => recorder.status(),
-    split: () => recorder.split(),
-    pause: () => recorder.pause(),
-    resume: () => recorder.resume(),
-  };
+/** Resolves when all sources have ended by themselves, or the signal is given. */
+function isOver(host: RecorderHost, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    host.onFinished(resolve);
+    onAbort(signal, resolve);
+  });
 }
 
 async function report(summary: RecordSummary, invocation: Invocation): Promise<CommandResult> {

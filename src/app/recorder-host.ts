@@ -1,0 +1,255 @@
+import { Emitter } from '../core/emitter.js';
+import { describeError, HoldfastError } from '../core/errors.js';
+import type { Listen, MarkedEvent, RecorderEvent, Unlisten } from '../core/events.js';
+import type { Message } from '../core/message.js';
+import type { RecorderStatus, TopicStats } from '../core/status.js';
+import type { RecorderOptions } from './parameters/recorder-options.js';
+import type { MarkEventRequest, RecorderControl, RecorderPhase } from './recorder-control.js';
+import { blankStatus } from './recorder-blank-status.js';
+import { recorderVoice, type RecorderVoice } from './recorder-parts.js';
+import { phaseStates, recorderSteps, refusal, type RecorderTransition } from './recorder-phase.js';
+import type { RecorderInput } from './recorder-run.js';
+import { Recorder, type RecordSummary } from './recorder.js';
+import type { SystemPorts } from './system/ports.js';
+
+export interface RecorderHostParts {
+  readonly options: RecorderOptions;
+  readonly ports: SystemPorts;
+  /** Makes the sources, anew for each activation: a source is opened once. */
+  readonly openInputs: (
+    options: RecorderOptions,
+  ) => readonly RecorderInput[] | Promise<readonly RecorderInput[]>;
+}
+
+/**
+ * A recorder that can be started and stopped for as long as its process lives. Refusals are thrown at once;
+ * what fails on the way leaves the phase before (of an end: the phase after), and status and events say why.
+ */
+export class RecorderHost implements RecorderControl, AsyncDisposable {
+  /** Called when every source of an activation has ended by itself and all it gave is committed. */
+  readonly onFinished: Listen<void>;
+  private current: RecorderPhase = 'unconfigured';
+  private recorder: Recorder | undefined;
+  /** What the last recorder said before it was given up. */
+  private last: { status: RecorderStatus; topics: readonly TopicStats[] };
+  private lastSummary: RecordSummary | undefined;
+  private failure: string | undefined;
+  private transition: Promise<void> = Promise.resolve();
+  private isActivationWaiting = false;
+  private told = '';
+  private readonly voice: RecorderVoice;
+  private readonly events: Emitter<RecorderEvent>;
+  private readonly finished: Emitter<void>;
+  private readonly options: RecorderOptions;
+
+  constructor(private readonly parts: RecorderHostParts) {
+    const { ports, options } = parts;
+    this.options = options;
+    this.voice = recorderVoice(ports);
+    this.events = new Emitter('recorder events', ports.logger);
+    this.finished = new Emitter('the end of a recording', ports.logger);
+    this.onFinished = this.finished.listen;
+    this.last = { status: blankStatus(options, ports.clock.now()), topics: [] };
+    this.told = this.stateText();
+    this.voice.events.listen((event) => {
+      if (event.kind === 'state') this.tellState();
+      else this.events.emit(event);
+    });
+  }
+
+  get phase(): RecorderPhase {
+    return this.current;
+  }
+
+  get onEvent(): Listen<RecorderEvent> {
+    return this.events.listen;
+  }
+
+  /** Of the last recorder that was cleaned up. */
+  get summary(): RecordSummary | undefined {
+    return this.lastSummary;
+  }
+
+  tap(listener: (message: Message) => void): Unlisten {
+    return this.voice.tap.listen(listener);
+  }
+
+  configure(): Promise<void> {
+    return this.step('configure', async () => {
+      const recorder = await Recorder.prepare(this.options, this.parts.ports, this.voice);
+      await recorder.rest();
+      this.recorder = recorder;
+    });
+  }
+
+  /** May follow {@link configure} at once: then it waits for it. */
+  activate(): Promise<void> {
+    if (this.current !== 'configuring') return this.step('activate', () => this.activateNow());
+    if (this.isActivationWaiting) {
+      throw new HoldfastError(
+        'STATE_REFUSED',
+        'the recorder is about to be activated already, as soon as it has taken its data folder',
+      );
+    }
+    this.isActivationWaiting = true;
+    return quiet(
+      this.transition
+        .finally(() => (this.isActivationWaiting = false))
+        .then(() => this.step('activate', () => this.activateNow())),
+    );
+  }
+
+  deactivate(): Promise<void> {
+    return this.step('deactivate', () => this.held('stop').stop());
+  }
+
+  cleanup(): Promise<void> {
+    return this.step('cleanup', async () => {
+      const recorder = this.held('give its data folder back');
+      try {
+        this.lastSummary = await recorder.close();
+      } finally {
+        this.last = { status: atRest(recorder.status()), topics: recorder.topics().map(absent) };
+        this.recorder = undefined;
+      }
+    });
+  }
+
+  pause(): void {
+    this.active('pause').pause();
+  }
+
+  resume(): void {
+    this.active('resume').resume();
+  }
+
+  split(): Promise<void> {
+    return this.active('split').split();
+  }
+
+  markEvent(_request: MarkEventRequest): Promise<MarkedEvent> {
+    throw new HoldfastError('REQUEST_UNSUPPORTED', 'events cannot be marked yet');
+  }
+
+  status(): RecorderStatus {
+    const status = this.recorder?.status() ?? this.last.status;
+    const state = phaseStates[this.current] ?? status.state;
+    return {
+      ...status,
+      state,
+      ...(this.failure === undefined ? {} : { stalledReason: this.failure }),
+    };
+  }
+
+  topics(): readonly TopicStats[] {
+    return this.recorder?.topics() ?? this.last.topics;
+  }
+
+  /**
+   * Ends it from whatever phase: waits for a transition under way, deactivates, cleans up. For the end of the
+   * process; never rejects for what was refused or failed before. Idempotent.
+   */
+  async close(): Promise<RecordSummary | undefined> {
+    while (this.current !== 'unconfigured') {
+      if (this.current === 'active') await this.deactivate().catch(logged(this.parts.ports, 'end'));
+      else if (this.current === 'inactive') await this.cleanup();
+      else await this.transition.catch(() => undefined);
+    }
+    return this.lastSummary;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  private async activateNow(): Promise<void> {
+    const inputs = await this.parts.openInputs(this.options);
+    const recorder = this.held('record');
+    await recorder.start(inputs);
+    const finish = (): void => {
+      if (this.current === 'active' && this.recorder === recorder) this.finished.emit();
+    };
+    // Not before the phase says so, where the sources have ended already.
+    void recorder.ended
+      .catch(() => undefined)
+      .then(() => this.transition.catch(() => undefined).then(finish));
+  }
+
+  private step(name: RecorderTransition, work: () => Promise<void>): Promise<void> {
+    const { from, during, after, failed } = recorderSteps[name];
+    if (this.current !== from) throw refusal(name === 'cleanup' ? 'clean up' : name, this.current, [from]);
+    this.failure = undefined;
+    this.enter(during);
+    this.transition = quiet(
+      work().then(
+        () => this.enter(after),
+        (error: unknown) => {
+          this.failure = `${name} failed: ${describeError(error)}`;
+          this.parts.ports.logger.error('the recorder could not change its state', {
+            transition: name,
+            error,
+          });
+          this.enter(failed);
+          throw error;
+        },
+      ),
+    );
+    return this.transition;
+  }
+
+  private enter(phase: RecorderPhase): void {
+    this.current = phase;
+    this.tellState();
+  }
+
+  private tellState(): void {
+    const text = this.stateText();
+    if (text === this.told) return;
+    this.told = text;
+    const { state, stalledReason } = this.status();
+    this.events.emit({
+      kind: 'state',
+      state,
+      ...(stalledReason === undefined ? {} : { reason: stalledReason }),
+    });
+  }
+
+  private stateText(): string {
+    const { state, stalledReason } = this.status();
+    return `${state} ${stalledReason ?? ''}`;
+  }
+
+  private active(what: string): Recorder {
+    if (this.current !== 'active') throw refusal(what, this.current, ['active']);
+    return this.held(what);
+  }
+
+  private held(what: string): Recorder {
+    if (!this.recorder) throw refusal(what, this.current, ['inactive', 'active']);
+    return this.recorder;
+  }
+}
+
+/** A promise somebody may ignore: its failure is told by an event and in the status. */
+function quiet(promise: Promise<void>): Promise<void> {
+  promise.catch(() => undefined);
+  return promise;
+}
+
+function logged({ logger }: SystemPorts, what: string): (error: unknown) => void {
+  return (error) => logger.error(`the recorder failed to ${what} cleanly`, { error });
+}
+
+function atRest(status: RecorderStatus): RecorderStatus {
+  const none = { messagesPerS: 0, bytesPerS: 0 };
+  return {
+    ...status,
+    rates: none,
+    robots: status.robots.map((robot) => ({ ...robot, ...none })),
+    lossWindow: { ...status.lossWindow, ms: 0, messages: 0, bytes: 0 },
+  };
+}
+
+function absent(topic: TopicStats): TopicStats {
+  return { ...topic, present: false, messagesPerS: 0, bytesPerS: 0 };
+}
