@@ -1,0 +1,117 @@
+import * as fs from 'node:fs/promises';
+import { join } from 'node:path';
+import { askRole } from '../../src/app/control/control-client.js';
+import { FilePool } from '../../src/app/reading/file-readable.js';
+import { mainScript } from '../../src/app/system/main-script.js';
+import { describeError } from '../../src/core/errors.js';
+import { openOrSalvage } from '../../src/core/mcap/open-mcap.js';
+import type { RecorderStatus } from '../../src/core/status.js';
+import { startProgram, type Program } from './program.js';
+
+export type RecorderName = 'holdfast' | 'rosbag2';
+
+/** One of the two recorders, recording `/bench/*` into `folder`. */
+export interface RecorderUnderTest {
+  readonly program: Program;
+  /** Ends it, so that its recording is whole. */
+  stop(): Promise<void>;
+  /** Its own account, where it gives one. */
+  status(): Promise<RecorderStatus | undefined>;
+  /** After an end of any kind: what can be had of the recording. */
+  recorded(): Promise<Recorded>;
+}
+
+export interface Recorded {
+  readonly messages: number;
+  /** Distinct (topic, number) pairs; equal to `messages` where none is there twice. */
+  readonly distinct: number;
+  readonly bytes: number;
+  readonly note?: string;
+}
+
+/** Sealing what is left may take its time. */
+const STOP_PATIENCE_MS = 300_000;
+/** More than this is counted by the index alone. */
+const READ_MAX_BYTES = 600e6;
+
+export function startRecorder(name: RecorderName, folder: string, env: NodeJS.ProcessEnv): RecorderUnderTest {
+  return name === 'holdfast' ? holdfast(folder, env) : rosbag2(folder, env);
+}
+
+function holdfast(folder: string, env: NodeJS.ProcessEnv): RecorderUnderTest {
+  const command = (...args: string[]): Program =>
+    startProgram(
+      process.execPath,
+      [...process.execArgv, '--max-semi-space-size=4', mainScript, ...args],
+      env,
+    );
+  const program = command(
+    ...['record', '--source', 'ros:', '--robot', 'bench', '--include', '^/bench/'],
+    ...['--data', folder, '--json', '--log-level', 'warn'],
+  );
+  return {
+    program,
+    stop: () => program.stop('SIGINT', STOP_PATIENCE_MS),
+    status: async () => {
+      try {
+        return (await askRole(folder, 'recorder', 'status')) as RecorderStatus;
+      } catch {
+        return undefined;
+      }
+    },
+    async recorded() {
+      await command('recover', '--data', folder).ended;
+      return count(await mcapFiles(join(folder, 'sealed')));
+    },
+  };
+}
+
+function rosbag2(folder: string, env: NodeJS.ProcessEnv): RecorderUnderTest {
+  const args = ['bag', 'record', '-s', 'mcap', '-o', folder, '-e', '/bench/.*'];
+  const program = startProgram('ros2', args, env);
+  return {
+    program,
+    stop: () => program.stop('SIGINT', STOP_PATIENCE_MS),
+    status: () => Promise.resolve(undefined),
+    recorded: async () => count(await mcapFiles(folder)),
+  };
+}
+
+async function mcapFiles(folder: string): Promise<string[]> {
+  const names = await fs.readdir(folder).catch(() => []);
+  return names.filter((name) => name.endsWith('.mcap')).map((name) => join(folder, name));
+}
+
+async function count(paths: readonly string[]): Promise<Recorded> {
+  await using pool = new FilePool(fs);
+  let [messages, distinct, bytes] = [0, 0, 0];
+  const notes: string[] = [];
+  const seen = new Map<number, Set<number>>();
+  for (const path of paths) {
+    const { size } = await fs.stat(path);
+    bytes += size;
+    try {
+      const reader = await openOrSalvage(pool.readable(path), path);
+      if (reader.salvage !== undefined) notes.push('without index');
+      if (size > READ_MAX_BYTES || size * paths.length > 4 * READ_MAX_BYTES) {
+        messages += reader.messageCount ?? 0;
+        distinct += reader.messageCount ?? 0;
+        continue;
+      }
+      for await (const { data } of reader.messages()) {
+        messages++;
+        const view = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+        const topic = view.readUInt32LE(24);
+        const numbers = seen.get(topic) ?? new Set();
+        seen.set(topic, numbers);
+        const before = numbers.size;
+        numbers.add(Number(view.readBigUInt64LE(16)));
+        if (numbers.size > before) distinct++;
+      }
+    } catch (error) {
+      notes.push(size === 0 ? 'empty file (0 bytes)' : describeError(error));
+    }
+  }
+  if (paths.length === 0) notes.push('no file');
+  return { messages, distinct, bytes, ...(notes.length > 0 ? { note: notes.join(', ') } : {}) };
+}
