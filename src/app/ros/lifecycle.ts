@@ -1,0 +1,134 @@
+import type { lifecycle, Node } from 'rclnodejs';
+import { describeError, HoldfastError } from '../../core/errors.js';
+import type { Logger } from '../../core/logger.js';
+import type { RosSession } from '../../sources/ros/ros-session.js';
+
+/** Transitions others may ask for: configure, cleanup, activate, deactivate, and shutdown from three states. */
+const publicIds = { 1: 'configure', 2: 'cleanup', 3: 'activate', 4: 'deactivate', 5: 'shutdown', 6: 'shutdown', 7: 'shutdown' } as const; // prettier-ignore
+
+export type LifecycleTransition = (typeof publicIds)[keyof typeof publicIds];
+
+/** How the state machine takes the end of a transition. */
+const ends = { success: 'transition_success', failure: 'transition_failure' } as const;
+
+/** The native functions behind rclnodejs' lifecycle node. */
+interface LifecycleNative {
+  triggerLifecycleTransitionByLabel(machine: unknown, label: string): { id: number; label: string };
+  getLifecycleTransitionByLabel(machine: unknown, label: string): { id?: number };
+}
+
+interface ChangeRequest {
+  readonly transition: { readonly id: number; readonly label: string };
+}
+
+interface MachineNode extends lifecycle.LifecycleNode {
+  readonly _stateMachineHandle: unknown;
+  init(communication: boolean): void;
+  _onChangeState(request: ChangeRequest, response: { send(message: { success: boolean }): void }): unknown;
+}
+
+/**
+ * The lifecycle services and state machine of a managed node. rclnodejs demands that a transition ends in the
+ * callback that begins it (one that gives a promise ends the process), though rcl does not: here the machine
+ * stays in `configuring`, `activating` and so on for as long as that takes, and the answer comes afterwards.
+ */
+export class Lifecycle {
+  readonly #node: MachineNode;
+  readonly #native: LifecycleNative;
+
+  /**
+   * Makes the session's node a managed one. `onRequest` does what a transition means; it is to call
+   * {@link perform}.
+   */
+  constructor(
+    private readonly session: RosSession,
+    private readonly logger: Logger,
+    onRequest: (transition: LifecycleTransition) => Promise<void>,
+  ) {
+    this.#native = session.ros.native as unknown as LifecycleNative;
+    // Whether a node is managed is a parameter, which is known only once it has its name: too late for the
+    // constructor of a lifecycle node, which adds nothing but this.
+    this.#node = session.change((node: Node) => {
+      const machine = Object.setPrototypeOf(
+        node,
+        session.rcl.lifecycle.LifecycleNode.prototype,
+      ) as MachineNode;
+      machine.init(true);
+      return machine;
+    });
+    this.#node._onChangeState = (request, response) => {
+      void this.#answer(request, onRequest).then((success) => {
+        if (!this.session.isClosed) response.send({ success });
+      });
+    };
+  }
+
+  get state(): string {
+    return (this.#node.currentState as unknown as { label: string }).label;
+  }
+
+  /**
+   * Begins a transition and ends it when `work` has. Throws `STATE_REFUSED` at once where the machine knows no
+   * such transition now, and whatever `work` throws at once; rejects with what it rejects with.
+   *
+   * @param failed - Where a failure of `work` leaves the machine: back where it was, or there all the same.
+   */
+  perform(
+    transition: LifecycleTransition,
+    work: () => Promise<void>,
+    failed: 'back' | 'there',
+  ): Promise<void> {
+    const from = this.state;
+    try {
+      this.#trigger(transition);
+    } catch (cause) {
+      throw new HoldfastError('STATE_REFUSED', `there is no transition ${transition} from ${from}`, {
+        cause,
+      });
+    }
+    let working: Promise<void>;
+    try {
+      working = work();
+    } catch (error) {
+      this.#trigger(ends.failure);
+      throw error;
+    }
+    return working.then(
+      () => this.#trigger(ends.success),
+      (error: unknown) => {
+        this.#trigger(failed === 'there' ? ends.success : ends.failure);
+        throw error;
+      },
+    );
+  }
+
+  /** Never rejects. */
+  async #answer(
+    { transition }: ChangeRequest,
+    onRequest: (transition: LifecycleTransition) => Promise<void>,
+  ): Promise<boolean> {
+    const wanted =
+      transition.label === '' ? publicIds[transition.id as keyof typeof publicIds] : transition.label;
+    try {
+      const known = Object.values(publicIds).find((one) => one === wanted);
+      if (known === undefined) {
+        const asked = transition.label === '' ? String(transition.id) : transition.label;
+        throw new HoldfastError('STATE_REFUSED', `there is no transition ${asked} to ask for`);
+      }
+      await onRequest(known);
+      return true;
+    } catch (error) {
+      this.logger.warn('a transition was refused or failed', {
+        transition: wanted ?? transition.id,
+        reason: describeError(error),
+      });
+      return false;
+    }
+  }
+
+  #trigger(label: string): void {
+    // The machine's memory goes with the node.
+    if (this.session.isClosed) return;
+    this.#native.triggerLifecycleTransitionByLabel(this.#node._stateMachineHandle, label);
+  }
+}

@@ -1,0 +1,169 @@
+import type { Context, Node, NodeOptions } from 'rclnodejs';
+import { describeError } from '../../core/errors.js';
+import { loadRclnodejs, type Rclnodejs } from '../../sources/ros/rclnodejs.js';
+import { RosSession } from '../../sources/ros/ros-session.js';
+import { exitCodeOf, exitCodes } from '../cli/exit-code.js';
+import { explain } from '../cli/run-cli.js';
+import { StopSignals } from '../cli/stop-signals.js';
+import { configInvalid } from '../parameters/fault.js';
+import type { ParameterName } from '../parameters/parameter-table.js';
+import type { RawValue, Role } from '../parameters/parameter.js';
+import { systemPorts, type SystemPorts } from '../system/ports.js';
+import { NodeLogger } from './node-logger.js';
+import { NodeServices } from './node-services.js';
+import { resolveOverrides, type NativeOverrides } from './overrides.js';
+import { ParameterSet, type ParameterSetOptions } from './parameter-set.js';
+import { serveParameters } from './parameter-services.js';
+import { parameterTypes } from './ros-value.js';
+import { startValues, type StartValues } from './start-values.js';
+
+/** How long the answers under way may hold up the end. */
+const SETTLE_MS = 2_000;
+
+/** A node that has joined its domain, before it does anything. */
+export interface RunningNode {
+  readonly session: RosSession;
+  readonly services: NodeServices;
+  readonly logger: NodeLogger;
+  readonly ports: SystemPorts;
+  /** `/robot_1/holdfast_recorder`. */
+  readonly fullName: string;
+  readonly start: StartValues;
+  /** Ends the node: a signal. */
+  readonly signal: AbortSignal;
+  /** Offers the parameters; `apply` is given what is not the node's own business. */
+  serveParameters(apply: ParameterSetOptions['apply']): void;
+}
+
+export interface NodeProgram {
+  readonly role: Role;
+  /** Defaults of the node where the table's do not fit, by its namespace (`/`, `/robot_1`). */
+  readonly defaults: (namespace: string) => Readonly<Partial<Record<ParameterName, RawValue>>>;
+  /** Whether a parameter can be set while the node runs. */
+  readonly isLive: (name: string) => boolean;
+  /** Works until the signal; gives the exit code. */
+  readonly run: (node: RunningNode) => Promise<number>;
+}
+
+/** The few native functions for what rclnodejs' own interface gets wrong. */
+interface ParameterNative {
+  getParameterOverrides(contextHandle: unknown): readonly NativeOverrides[] | undefined;
+}
+
+/** Runs a node to its end and ends the process; the counterpart of the command line's `main`. */
+export async function runNode(program: NodeProgram): Promise<never> {
+  // Node 20 is supported on purpose; the SDK's reminder would be the first thing every sync to S3 says.
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+  const logger = new NodeLogger(Date.now, (line) => process.stderr.write(line));
+  let session: RosSession | undefined;
+  // A node that dies without this haunts its peers for seconds.
+  const leave = (): void => {
+    try {
+      if (session && !session.isClosed) session.context.tryShutdown();
+    } catch {
+      // The process ends anyway.
+    }
+  };
+  const stop = new StopSignals(process, leave);
+  const die = (error: unknown): void => {
+    logger.error(`unexpected: ${explain(error)}`);
+    leave();
+    process.exit(exitCodes.failed);
+  };
+  process.on('uncaughtException', die);
+  process.on('unhandledRejection', die);
+  let exitCode: number;
+  try {
+    session = await join(program, logger);
+    exitCode = await runJoined(program, session, logger, stop.signal);
+  } catch (error) {
+    logger.error(explain(error));
+    exitCode = exitCodeOf(error);
+  }
+  logger.attach(undefined);
+  await session?.close();
+  // Threads of the middleware must not keep a finished node alive.
+  return process.exit(exitCode);
+}
+
+async function join(program: NodeProgram, logger: NodeLogger): Promise<RosSession> {
+  const ros = await loadRclnodejs(process.env);
+  const nodeName = `holdfast_${program.role}`;
+  const argv = process.argv.slice(2);
+  const session = await RosSession.open(ros, {
+    nodeName,
+    argv,
+    logger,
+    makeNode: (rcl, context) => makeNode(rcl, context, nodeName),
+  });
+  logger.attach(session.node.getLogger());
+  const extra = (ros.rcl as unknown as { removeROSArgs(argv: string[]): string[] }).removeROSArgs(argv);
+  if (extra.length > 0) {
+    logger.warn('arguments outside --ros-args mean nothing to this node', { arguments: extra.join(' ') });
+  }
+  return session;
+}
+
+/** Parameters are served here, not by rclnodejs; types are not described, as their hashes are in the graph. */
+function makeNode(rcl: Rclnodejs, context: Context, nodeName: string): Node {
+  const options = { startParameterServices: false } as NodeOptions;
+  return new rcl.Node(nodeName, '', context, options);
+}
+
+async function runJoined(
+  program: NodeProgram,
+  session: RosSession,
+  logger: NodeLogger,
+  signal: AbortSignal,
+): Promise<number> {
+  const { node, context, ros } = session;
+  const fullName = node.getFullyQualifiedName();
+  const native = ros.native as unknown as ParameterNative;
+  const handle = (context as unknown as { handle: unknown }).handle;
+  const overrides = resolveOverrides(native.getParameterOverrides(handle) ?? [], fullName);
+  const start = startValues(program.role, overrides, program.defaults(node.namespace()), program.isLive);
+  for (const sentence of start.unknown) logger.warn(`unknown parameter: ${sentence}`);
+  logger.format = start.initial.get('log.format') as 'text' | 'json';
+  if (start.given.has('log.level')) setLevel(logger, start.initial);
+  if (start.faults.length > 0) throw configInvalid(start.faults);
+  useSimTime(session, start.initial);
+  const services = new NodeServices(session, logger);
+  session.spin();
+  try {
+    return await program.run({
+      session,
+      services,
+      logger,
+      ports: systemPorts(logger),
+      fullName,
+      start,
+      signal,
+      serveParameters: (apply) => {
+        const set = new ParameterSet({
+          parameters: start.parameters,
+          initial: start.initial,
+          apply: (changes, all) => {
+            apply(changes, all);
+            if (changes.has('log.level')) setLevel(logger, all);
+            if (changes.has('use_sim_time')) useSimTime(session, all);
+          },
+        });
+        serveParameters(set, session, services, logger);
+      },
+    });
+  } finally {
+    await Promise.race([services.settled(), new Promise((done) => setTimeout(done, SETTLE_MS).unref())]);
+  }
+}
+
+function setLevel(logger: NodeLogger, values: ReadonlyMap<string, RawValue>): void {
+  logger.level = values.get('log.level') as 'debug' | 'info' | 'warn' | 'error';
+}
+
+/** rclnodejs declares this one by itself, and would read it from the arguments by the wrong rules. */
+function useSimTime({ rcl, node }: RosSession, values: ReadonlyMap<string, RawValue>): void {
+  const { successful, reason } = node.setParameter(
+    new rcl.Parameter('use_sim_time', parameterTypes.boolean as never, values.get('use_sim_time') === true),
+  );
+  if (!successful) throw new Error(`use_sim_time: ${describeError(reason)}`);
+}

@@ -1,0 +1,130 @@
+import { once } from 'node:events';
+import { describeError } from '../../core/errors.js';
+import { exitCodes } from '../cli/exit-code.js';
+import { prepareRecorder } from '../cli/prepare-recorder.js';
+import { listenForControl, type ControlServer } from '../control/control-server.js';
+import { recorderRequests } from '../control/recorder-requests.js';
+import type { RecorderOptions } from '../parameters/recorder-options.js';
+import type { RecorderControl } from '../recorder-control.js';
+import { RecorderHost } from '../recorder-host.js';
+import type { RecorderExpectations } from './diagnostics.js';
+import { Lifecycle, type LifecycleTransition } from './lifecycle.js';
+import { ManagedRecorder } from './managed-recorder.js';
+import type { RunningNode } from './node-process.js';
+import { RecorderTopics } from './recorder-topics.js';
+import { serveRecorder } from './recorder-services.js';
+import { resolvedValues } from './start-values.js';
+
+/** Runs the recorder as a node until the signal: then it drains, seals and leaves. */
+export async function runRecorderNode(node: RunningNode): Promise<number> {
+  const { start, ports, logger } = node;
+  const { options, openInputs } = await prepareRecorder(
+    resolvedValues('recorder', start.initial, start.given),
+    ports,
+  );
+  await using host = new RecorderHost({ options, ports, openInputs });
+  const managed = start.initial.get('managed') === true;
+  const recorder = managed ? manage(node, host) : host;
+  const end = new AbortController();
+  await using _ear = new Ear(node, recorder, host, options.data, () => end.abort());
+  node.serveParameters(() => undefined);
+  serveRecorder(node, recorder, options.data);
+  using topics = new RecorderTopics(node, recorder, () => expectationsOf(options));
+  // What has nothing more to record is sealed at once; whoever wants more starts it again.
+  host.onFinished(() => {
+    logger.info('every source has ended: what was taken in is sealed');
+    void recorder.deactivate().catch((error: unknown) => logger.error('could not seal', { error }));
+  });
+  const signal = AbortSignal.any([node.signal, end.signal]);
+  if (!managed || start.initial.get('autostart') === true) {
+    try {
+      await recorder.configure();
+      if (!signal.aborted) await recorder.activate();
+    } catch (error) {
+      // A plain node has nobody who could try again but the one who starts it.
+      if (!managed) throw error;
+      logger.error('could not start by itself, it waits to be configured', { error });
+    }
+  }
+  if (recorder.phase === 'active') {
+    logger.info('recording', { data: options.data, sources: options.sources.map(({ uri }) => uri) });
+  }
+  if (!signal.aborted) await once(signal, 'abort');
+  logger.info('ending: what was taken in is committed and sealed', { reason: describeError(signal.reason) });
+  const summary = await host.close();
+  topics.publishStatus();
+  const isWhole = summary === undefined || (summary.undurable === 0 && summary.waitingSegments === 0);
+  return isWhole ? exitCodes.ok : exitCodes.failed;
+}
+
+function manage(node: RunningNode, host: RecorderHost): ManagedRecorder {
+  const lifecycle: Lifecycle = new Lifecycle(node.session, node.logger, (transition) =>
+    byName[transition](recorder, lifecycle, host),
+  );
+  const recorder = new ManagedRecorder(host, lifecycle);
+  return recorder;
+}
+
+const byName: Readonly<
+  Record<
+    LifecycleTransition,
+    (recorder: ManagedRecorder, lifecycle: Lifecycle, host: RecorderHost) => Promise<void>
+  >
+> = {
+  configure: (recorder) => recorder.configure(),
+  activate: (recorder) => recorder.activate(),
+  deactivate: (recorder) => recorder.deactivate(),
+  cleanup: (recorder) => recorder.cleanup(),
+  // From whatever state: everything is sealed and given back.
+  shutdown: (_recorder, lifecycle, host) =>
+    lifecycle.perform('shutdown', () => host.close().then(() => undefined), 'there'),
+};
+
+function expectationsOf(options: RecorderOptions): RecorderExpectations {
+  const { batch, durability, retention } = options;
+  return {
+    robot: options.sources[0]?.robot ?? '',
+    lossWindowMs: batch.maxAgeMs + (durability.mode === 'interval' ? durability.intervalMs : 0),
+    minFreeBytes: retention.minFreeBytes,
+    minFreePercent: retention.minFreePercent,
+  };
+}
+
+/** Listens on the data folder's control socket for as long as the recorder holds the folder. */
+class Ear implements AsyncDisposable {
+  #server: Promise<ControlServer> | undefined;
+  readonly #unlisten: () => void;
+
+  constructor(
+    private readonly node: RunningNode,
+    private readonly recorder: RecorderControl,
+    host: RecorderHost,
+    private readonly data: string,
+    private readonly onEnd: () => void,
+  ) {
+    this.#unlisten = host.onEvent((event) => {
+      if (event.kind === 'state') this.#follow(host.phase !== 'unconfigured' && host.phase !== 'configuring');
+    });
+  }
+
+  #follow(holdsFolder: boolean): void {
+    if (holdsFolder === (this.#server !== undefined)) return;
+    if (holdsFolder) {
+      const handlers = { ...recorderRequests(this.recorder), end: this.onEnd };
+      this.#server = listenForControl(this.data, 'recorder', handlers, this.node.logger);
+    } else {
+      void this.#close();
+    }
+  }
+
+  async #close(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    await (await server)?.[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#unlisten();
+    await this.#close();
+  }
+}

@@ -1,0 +1,51 @@
+import { askRole } from '../control/control-client.js';
+import { parseArguments } from '../control/control-arguments.js';
+import type { RecorderControl } from '../recorder-control.js';
+import { markEventType, type MarkEventRequestFields } from './mark-event-type.js';
+import { reasonOf } from './node-services.js';
+import type { RunningNode } from './node-process.js';
+
+/** The recorder's services. Each answers when the work is done, or why it will not be. */
+export function serveRecorder(node: RunningNode, recorder: RecorderControl, dataRoot: string): void {
+  const { services, session } = node;
+  services.trigger('~/start', async () => {
+    if (recorder.phase === 'unconfigured') await recorder.configure();
+    await recorder.activate();
+    return 'recording';
+  });
+  services.trigger('~/stop', async () => {
+    await recorder.deactivate();
+    const { sealed } = recorder.status();
+    return `stopped: what was taken in is durable and sealed (${sealed.segments} segments on the robot)`;
+  });
+  services.trigger('~/pause', () => {
+    recorder.pause();
+    return 'paused: messages are counted as gaps until ~/resume';
+  });
+  services.trigger('~/resume', () => {
+    recorder.resume();
+    return 'recording';
+  });
+  services.trigger('~/split', async () => {
+    await recorder.split();
+    return 'the segment ended, the next one is open';
+  });
+  services.trigger('~/sync_now', async () => {
+    await askRole(dataRoot, 'sync', 'sync_now');
+    return 'sync is looking for sealed segments and trying the store now';
+  });
+  services.serve<MarkEventRequestFields>(
+    markEventType(session.rcl),
+    '~/mark_event',
+    async (request) => {
+      const { label, before_s, after_s } = parseArguments('mark_event', {
+        label: request.label,
+        before_s: request.seconds_before,
+        after_s: request.seconds_after,
+      });
+      const event = await recorder.markEvent({ label, beforeS: before_s, afterS: after_s });
+      return { id: event.id, success: true, message: `marked: ${event.label}` };
+    },
+    (error) => ({ id: '', success: false, message: reasonOf(error) }),
+  );
+}

@@ -1,0 +1,112 @@
+import { parameterNamesFor, parameterTable, type ParameterName } from '../parameters/parameter-table.js';
+import { isParameterName } from '../parameters/parameter-table.js';
+import { toggle, type Parameter, type RawValue, type Role } from '../parameters/parameter.js';
+import { resolve, type Resolved } from '../parameters/resolve.js';
+import { show, type ConfigFault } from '../parameters/fault.js';
+import { suggest } from '../parameters/suggest.js';
+import type { RosParameter } from './parameter-set.js';
+import { normalized } from './ros-value.js';
+
+/** Declared by every node of ROS, or read by the client library alone. */
+const FOREIGN = /^(start_type_description_service$|qos_overrides\.)/;
+
+/** Parameters that only the node has, and which the command line does without. */
+const nodeParameters = {
+  both: {
+    use_sim_time: toggle({
+      role: 'both',
+      default: false,
+      description: 'Goes by the topic /clock instead of the system clock.',
+    }),
+  },
+  recorder: {
+    managed: toggle({
+      role: 'recorder',
+      default: false,
+      description: 'Is a lifecycle node: configured, activated and so on from outside.',
+    }),
+    autostart: toggle({
+      role: 'recorder',
+      default: false,
+      description: 'Where managed: configures and activates itself at the start.',
+    }),
+  },
+  sync: {},
+} as const;
+
+/** What a node starts with. */
+export interface StartValues {
+  readonly parameters: ReadonlyMap<string, RosParameter>;
+  readonly initial: ReadonlyMap<string, RawValue>;
+  /** Names that were given, in the arguments or as a default of this node. */
+  readonly given: ReadonlySet<string>;
+  /** Values that are not allowed. */
+  readonly faults: readonly ConfigFault[];
+  /** One sentence for each name that means nothing here. */
+  readonly unknown: readonly string[];
+}
+
+/**
+ * Checks what the ROS arguments gave a node. `defaults` are the node's own where the table's do not fit a node.
+ * Parameters of the other role are known and not meant: one file may serve both nodes.
+ */
+export function startValues(
+  role: Role,
+  overrides: ReadonlyMap<string, unknown>,
+  defaults: Readonly<Partial<Record<ParameterName, RawValue>>>,
+  isLive: (name: string) => boolean,
+): StartValues {
+  const rows = new Map<string, Parameter>([
+    ...parameterNamesFor(role).map((name) => [name, parameterTable[name] as Parameter] as const),
+    ...Object.entries(nodeParameters.both),
+    ...Object.entries(nodeParameters[role]),
+  ]);
+  const initial = new Map<string, RawValue>();
+  const given = new Set<string>(Object.keys(defaults));
+  const faults: ConfigFault[] = [];
+  for (const [name, row] of rows) {
+    const standard = defaults[name as ParameterName] ?? row.default;
+    const fallback = standard === undefined ? undefined : normalized(row, standard);
+    if (fallback !== undefined) initial.set(name, fallback);
+    if (!overrides.has(name)) continue;
+    const raw = overrides.get(name);
+    const value = normalized(row, raw);
+    given.add(name);
+    if (value !== undefined) initial.set(name, value);
+    else faults.push({ where: ORIGIN, path: name, value: raw, allowed: `allowed: ${row.allowed}` });
+  }
+  const names = [...rows.keys()];
+  const unknown = [...overrides]
+    .filter(([name]) => !rows.has(name) && !isParameterName(name) && !FOREIGN.test(name))
+    .filter(([name]) => !isOfOtherRole(name))
+    .map(([name, raw]) => {
+      const meant = suggest(name, names);
+      return `${name} (${show(raw)}) is not a parameter of this node${meant === undefined ? '' : `; did you mean ${meant}?`}`;
+    });
+  return {
+    parameters: new Map([...rows].map(([name, row]) => [name, { row, live: isLive(name) }])),
+    initial,
+    given,
+    faults,
+    unknown,
+  };
+}
+
+const ORIGIN = 'ROS parameter';
+
+function isOfOtherRole(name: string): boolean {
+  return Object.hasOwn(nodeParameters.recorder, name);
+}
+
+/** The table's part of a node's values, as the rest of the product takes it. What was not given has its default. */
+export function resolvedValues(
+  role: Role,
+  values: ReadonlyMap<string, RawValue>,
+  given: ReadonlySet<string>,
+  faults: readonly ConfigFault[] = [],
+): Resolved {
+  const entries = [...values].flatMap(([name, raw]) =>
+    given.has(name) && isParameterName(name) ? [{ role, name, raw, where: ORIGIN }] : [],
+  );
+  return resolve(role, { entries, faults }, {});
+}
