@@ -1,11 +1,22 @@
 import { HoldfastError } from '../core/errors.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { Source } from '../core/source.js';
+import type { RosEnvironment } from './ros/rclnodejs.js';
+import type { RosSourceOptions } from './ros/ros-options.js';
+import type { RosSession } from './ros/ros-session.js';
 import { parseSourceUri, type SourceUri } from './source-uri.js';
 
 /** What adapters need of the outside world before they are opened. */
 export interface SourceDependencies {
   readonly fs: FileSystem;
+  /** Variables of the process: source `ros` needs those of a sourced shell. */
+  readonly env?: RosEnvironment;
+  readonly ros?: {
+    /** What a `ros:` URI does not state. */
+    readonly defaults?: RosSourceOptions;
+    /** The node of the process, to listen with instead of one more. */
+    readonly session?: RosSession;
+  };
 }
 
 type Load = (uri: SourceUri, dependencies: SourceDependencies) => Promise<Source>;
@@ -24,6 +35,14 @@ const adapters: Readonly<Record<string, { readonly form: string; readonly load: 
   foxglove: {
     form: 'foxglove:ws://host:port',
     load: async (uri) => (await import('./foxglove/foxglove-source.js')).createFoxgloveSource(uri),
+  },
+  ros: {
+    form: 'ros:?domain=3',
+    load: async (uri, { fs, env = {}, ros = {} }) => {
+      const { createRosSource } = await import('./ros/ros-source.js');
+      const { session, defaults } = ros;
+      return createRosSource(uri, { fs, env, ...(session === undefined ? {} : { session }) }, defaults);
+    },
   },
 };
 

@@ -1,9 +1,11 @@
 import { describeError, isHoldfastError } from '../../core/errors.js';
-import { openSource } from '../../sources/open-source.js';
+import { openSource, type SourceDependencies } from '../../sources/open-source.js';
+import type { RosSession } from '../../sources/ros/ros-session.js';
 import { NOT_SET, type ConfigFault } from '../parameters/fault.js';
 import type { RecorderOptions, SourceOptions } from '../parameters/recorder-options.js';
 import { compileRecorderOptions } from '../parameters/compile-recorder.js';
 import type { Resolved } from '../parameters/resolve.js';
+import { rosSourceOptions } from '../parameters/ros-parameters.js';
 import type { RecorderInput } from '../recorder-run.js';
 import type { SystemPorts } from '../system/ports.js';
 
@@ -17,19 +19,31 @@ export interface RecorderSetup {
 
 /**
  * The recorder's options and its sources, none of them started. What is wrong with a URI is reported
- * together with everything else: throws `CONFIG_INVALID`.
+ * together with everything else: throws `CONFIG_INVALID`. With a session, sources `ros:` listen with its node.
  */
-export async function prepareRecorder(resolved: Resolved, ports: SystemPorts): Promise<RecorderSetup> {
+export async function prepareRecorder(
+  resolved: Resolved,
+  ports: SystemPorts,
+  rosSession?: RosSession,
+): Promise<RecorderSetup> {
   const faults: ConfigFault[] = [...resolved.faults];
   const { length } = resolved.values.sources;
   if (length === 0 && !faults.some(({ path }) => path === 'sources')) {
-    const allowed = 'allowed: at least one source: --source sim:, mcap:PATH or foxglove:ws://host:port';
+    const allowed = 'allowed: at least one source: --source ros:, sim:, mcap:PATH or foxglove:ws://host:port';
     faults.push({ where: NOT_SET, path: 'sources', value: undefined, allowed });
   }
+  const dependencies: SourceDependencies = {
+    fs: ports.fs,
+    env: process.env,
+    ros: {
+      defaults: rosSourceOptions(resolved.values),
+      ...(rosSession === undefined ? {} : { session: rosSession }),
+    },
+  };
   const inputs: RecorderInput[] = [];
   for (const { uri } of resolved.values.sources) {
     try {
-      inputs.push({ source: await openSource(uri, ports), robot: '', robotFromNamespace: false });
+      inputs.push({ source: await openSource(uri, dependencies), robot: '', robotFromNamespace: false });
     } catch (error) {
       if (!isHoldfastError(error)) throw error;
       faults.push({
@@ -49,13 +63,13 @@ export async function prepareRecorder(resolved: Resolved, ports: SystemPorts): P
     openInputs: async ({ sources }) => {
       const first = unopened;
       unopened = undefined;
-      return first ?? Promise.all(sources.map((source) => openInput(source, ports)));
+      return first ?? Promise.all(sources.map((source) => openInput(source, dependencies)));
     },
   };
 }
 
-async function openInput(options: SourceOptions, ports: SystemPorts): Promise<RecorderInput> {
-  return { source: await openSource(options.uri, ports), ...robotOf(options) };
+async function openInput(options: SourceOptions, dependencies: SourceDependencies): Promise<RecorderInput> {
+  return { source: await openSource(options.uri, dependencies), ...robotOf(options) };
 }
 
 function robotOf({ robot, robotFromNamespace }: SourceOptions): Omit<RecorderInput, 'source'> {

@@ -1,4 +1,5 @@
 import { recorderParameters } from './recorder-parameters.js';
+import { rosParameters } from './ros-parameters.js';
 import { syncParameters } from './sync-parameters.js';
 import { choice, flagName, text, type Parameter, type Role } from './parameter.js';
 
@@ -29,7 +30,12 @@ const sharedParameters = {
  * Every parameter of the product. config/holdfast.yaml, the command line flags, docs/parameters.md and the
  * ROS parameter descriptors all come from here; a test keeps them in step.
  */
-export const parameterTable = { ...sharedParameters, ...recorderParameters, ...syncParameters } as const;
+export const parameterTable = {
+  ...sharedParameters,
+  ...recorderParameters,
+  ...rosParameters,
+  ...syncParameters,
+} as const;
 
 export type ParameterName = keyof typeof parameterTable;
 

@@ -1,0 +1,97 @@
+import { DURABILITY, HISTORY, LIVELINESS, RELIABILITY, type OfferedQos } from './endpoints.js';
+
+/** What a subscription asks for, in rmw's numbers. */
+export interface ReaderQos {
+  readonly history: number;
+  readonly depth: number;
+  readonly reliability: number;
+  readonly durability: number;
+  readonly liveliness: number;
+}
+
+/** An override in rosbag2's form; what it does not state is the default of rclcpp. */
+export type QosOverride = ReaderQos;
+
+export interface ReaderRequest {
+  readonly qos: ReaderQos;
+  /** One sentence per policy the publishers do not agree on. */
+  readonly mixed: readonly string[];
+  /** One sentence per publisher that an override shuts out. */
+  readonly incompatible: readonly string[];
+}
+
+/** 0: keep everything until it is taken. */
+export type ReaderDepth = number;
+
+/**
+ * What to ask for so that every publisher is heard: reliable and transient-local only where all offer it.
+ * The history is the reader's own affair and never decides compatibility.
+ */
+export function requestFor(
+  offers: readonly OfferedQos[],
+  depth: ReaderDepth,
+  override?: QosOverride,
+): ReaderRequest {
+  if (override !== undefined) return { qos: override, mixed: [], incompatible: shutOut(offers, override) };
+  const reliable = offers.filter((offer) => offer.reliability !== RELIABILITY.best_effort).length;
+  const latched = offers.filter((offer) => offer.durability === DURABILITY.transient_local).length;
+  const mixed: string[] = [];
+  if (reliable > 0 && reliable < offers.length) {
+    mixed.push(
+      `${reliable} of ${offers.length} publishers are reliable, the others best effort: asked for best effort`,
+    );
+  }
+  if (latched > 0 && latched < offers.length) {
+    mixed.push(
+      `${latched} of ${offers.length} publishers are transient-local, the others volatile: asked for volatile`,
+    );
+  }
+  return {
+    qos: {
+      history: depth === 0 ? HISTORY.keep_all : HISTORY.keep_last,
+      depth,
+      reliability: reliable === offers.length ? RELIABILITY.reliable : RELIABILITY.best_effort,
+      durability:
+        offers.length > 0 && latched === offers.length ? DURABILITY.transient_local : DURABILITY.volatile,
+      liveliness: LIVELINESS.system_default,
+    },
+    mixed,
+    incompatible: [],
+  };
+}
+
+function shutOut(offers: readonly OfferedQos[], wanted: QosOverride): string[] {
+  const reasons: string[] = [];
+  const count = (isOut: (offer: OfferedQos) => boolean): number => offers.filter(isOut).length;
+  const unreliable = count(
+    (offer) => wanted.reliability === RELIABILITY.reliable && offer.reliability === RELIABILITY.best_effort,
+  );
+  if (unreliable > 0) {
+    reasons.push(`${unreliable} of ${offers.length} publishers are best effort, the override wants reliable`);
+  }
+  const volatile = count(
+    (offer) =>
+      wanted.durability === DURABILITY.transient_local && offer.durability !== DURABILITY.transient_local,
+  );
+  if (volatile > 0) {
+    reasons.push(
+      `${volatile} of ${offers.length} publishers are volatile, the override wants transient local`,
+    );
+  }
+  return reasons;
+}
+
+export function sameReaderQos(a: ReaderQos, b: ReaderQos): boolean {
+  return (
+    a.history === b.history &&
+    a.depth === b.depth &&
+    a.reliability === b.reliability &&
+    a.durability === b.durability &&
+    a.liveliness === b.liveliness
+  );
+}
+
+/** Transient-local messages are carried into every segment. */
+export function isLatched(offers: readonly OfferedQos[]): boolean {
+  return offers.some((offer) => offer.durability === DURABILITY.transient_local);
+}

@@ -1,0 +1,68 @@
+import type { Publisher } from './endpoints.js';
+
+export interface TopicRules {
+  /** Include/exclude rules of the recorder on topic and type. */
+  readonly wanted: (topic: string, type: string) => boolean;
+  /** Only topics that one of these nodes publishes; empty: all. Matched against `/namespace/name`. */
+  readonly includeNodes: readonly RegExp[];
+  /** Not topics that only these nodes publish. */
+  readonly excludeNodes: readonly RegExp[];
+  readonly hidden: boolean;
+  readonly services: boolean;
+  readonly actions: boolean;
+  /** Also what only Holdfast's own nodes publish. */
+  readonly own: boolean;
+  /** Base names of Holdfast's own nodes. */
+  readonly ownNodes: ReadonlySet<string>;
+}
+
+/** Why a topic is not recorded. */
+export type NotRecorded =
+  'not wanted' | 'hidden' | 'service event' | 'action' | 'own' | 'node not included' | 'node excluded';
+
+/**
+ * Whether a topic with these publishers is recorded: undefined, or why not. A topic that others publish too
+ * is recorded although one of its publishers is excluded or Holdfast itself: a subscription hears all.
+ */
+export function whyNotRecorded(
+  rules: TopicRules,
+  topic: string,
+  type: string,
+  publishers: readonly Publisher[],
+): NotRecorded | undefined {
+  if (isServiceEvent(topic)) {
+    if (!rules.services && !rules.hidden) return 'service event';
+  } else if (isAction(topic)) {
+    if (!rules.actions && !rules.hidden) return 'action';
+  } else if (isHidden(topic) && !rules.hidden) return 'hidden';
+  if (!rules.wanted(topic, type)) return 'not wanted';
+  const names = publishers.map(fullName);
+  const others = rules.own ? publishers : publishers.filter(({ node }) => !rules.ownNodes.has(node));
+  if (others.length === 0) return 'own';
+  const { includeNodes, excludeNodes } = rules;
+  if (includeNodes.length > 0 && !names.some((name) => includeNodes.some((rule) => rule.test(name)))) {
+    return 'node not included';
+  }
+  if (others.every((publisher) => excludeNodes.some((rule) => rule.test(fullName(publisher))))) {
+    return 'node excluded';
+  }
+  return undefined;
+}
+
+/** `/robot_1/lidar`. */
+export function fullName({ node, namespace }: Publisher): string {
+  return namespace === '/' ? `/${node}` : `${namespace}/${node}`;
+}
+
+export function isServiceEvent(topic: string): boolean {
+  return topic.endsWith('/_service_event');
+}
+
+function isAction(topic: string): boolean {
+  return /\/_action\/(feedback|status)$/.test(topic);
+}
+
+/** As rclpy has it: any part of the name begins with an underscore. */
+function isHidden(topic: string): boolean {
+  return topic.includes('/_');
+}
