@@ -83,3 +83,22 @@ function(holdfast_install_wrapper name main destination description)
     FILE_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
   install(PROGRAMS "${folder}/${name}" DESTINATION ${destination})
 endfunction()
+
+# Runs tests that need neither ROS nor programs from a package manager, out of the copy.
+#   holdfast_add_tests(core FOLDERS core ingest)
+function(holdfast_add_tests name)
+  cmake_parse_arguments(ARG "" "" "FOLDERS" ${ARGN})
+  set(tree "${CMAKE_CURRENT_BINARY_DIR}/holdfast-node/node")
+  set(result "${AMENT_TEST_RESULTS_DIR}/${PROJECT_NAME}/${name}.xml")
+  set(specs "")
+  foreach(folder ${ARG_FOLDERS})
+    list(APPEND specs "dist/test/${folder}/**/*.test.js")
+  endforeach()
+  ament_add_test(${name}
+    COMMAND "${HOLDFAST_NODE_PATH}" --enable-source-maps node_modules/mocha/bin/mocha.js
+      --config .mocharc.json --reporter xunit --reporter-option "output=${result}" ${specs}
+    RESULT_FILE "${result}"
+    WORKING_DIRECTORY "${tree}"
+    TIMEOUT 1200
+  )
+endfunction()

@@ -2,6 +2,7 @@
 // distribution or Node.js must end in one line, not in a linker's message or in a compiler. Written for any
 // version of Node.js, however old.
 'use strict';
+/* eslint-disable @typescript-eslint/no-require-imports -- this file must run before any module does */
 var fs = require('fs');
 var path = require('path');
 

@@ -38,8 +38,8 @@ export function buildNative({ tree, environment, cache, jobs, env }) {
   generateMessages(rclnodejs, env);
   // The loader tries whatever fits ROS_DISTRO, then compiles: neither may happen at a start.
   rmSync(join(rclnodejs, 'prebuilds'), { recursive: true, force: true });
-  const { scripts: _, ...rest } = manifest;
-  writeFileSync(manifestPath, `${JSON.stringify(rest, undefined, 2)}\n`);
+  delete manifest.scripts;
+  writeFileSync(manifestPath, `${JSON.stringify(manifest, undefined, 2)}\n`);
   writeFileSync(
     join(tree, 'native-build.json'),
     `${JSON.stringify({ ...environment, rclnodejs: manifest.version, origin }, undefined, 2)}\n`,

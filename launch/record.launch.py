@@ -1,0 +1,171 @@
+"""
+Records one robot: the node holdfast_recorder, and holdfast_sync where there is a store.
+
+    ros2 launch holdfast record.launch.py data:=/data/holdfast store:=dir:/mnt/nas/recordings
+    ros2 launch holdfast record.launch.py topics:='/imu /odom' qos_profile_overrides_path:=qos.yaml
+
+An argument that is not given leaves the matter to the params file, and that to the nodes' defaults. Where an
+argument has the name of an option of `ros2 bag record` it means the same (docs/ros-package.md has the table).
+"""
+
+import re
+from typing import List
+from urllib.parse import quote
+
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+# Name, default, description, and the values allowed where they are few.
+FLAG = ['', 'true', 'false']
+ARGUMENTS = [
+    # What runs, and where.
+    ('namespace', '', 'Namespace of both nodes; empty: none', None),
+    ('record', 'true', 'Start the recorder', ['true', 'false']),
+    ('sync', 'auto', 'Start sync; auto: where a store is given', ['auto', 'true', 'false']),
+    ('params_file', '', 'Params file of both nodes (config/holdfast.yaml is one); empty: none', None),
+    ('data', '', 'Data folder, on a local disk; both nodes of a robot share it', None),
+    ('store', '', 'Where sync brings sealed segments: dir:PATH or s3://BUCKET/PREFIX', None),
+    ('robot', '', 'Name of the robot; empty: the last part of the namespace, or the host name', None),
+    ('robots', '', 'Several robots in one graph: auto, or namespaces such as /robot_1,/robot_2', None),
+    ('domains', '', 'ROS domains to record: 3,4 or robot_a:3,robot_b:4; empty: ROS_DOMAIN_ID', None),
+    # What is recorded. The names are those of ros2 bag record.
+    ('all', 'false', 'Every topic, whatever the next six say', ['true', 'false']),
+    ('topics', '', 'Only these topics, separated by spaces', None),
+    ('regex', '', 'Only topics that contain a match of this expression, besides those of "topics"', None),
+    ('topic_types', '', 'Only these types (sensor_msgs/msg/Imu), separated by spaces', None),
+    ('exclude_topics', '', 'Not these topics, separated by spaces', None),
+    ('exclude_regex', '', 'Not topics that contain a match of this expression', None),
+    ('exclude_topic_types', '', 'Not these types, separated by spaces', None),
+    ('include_hidden_topics', '', 'Also topics with a part that begins with an underscore', FLAG),
+    ('all_services', '', 'Also service events', FLAG),
+    ('all_actions', '', "Also actions' feedback and status", FLAG),
+    ('qos_profile_overrides_path', '', "YAML file of QoS by topic, in rosbag2's form", None),
+    ('polling_interval', '', 'How often the graph is looked at, milliseconds', None),
+    ('max_bag_size', '', 'Size at which a segment is sealed and the next begun, bytes', None),
+    ('max_bag_duration', '', 'Age at which a segment is sealed and the next begun, seconds', None),
+    ('max_cache_size', '', 'Bound on what waits for the disk, bytes', None),
+    ('use_sim_time', '', 'Go by /clock; nothing is recorded before its first message', FLAG),
+    # How the nodes run.
+    ('managed', '', 'The recorder is a lifecycle node', FLAG),
+    ('autostart', '', 'A managed recorder configures and activates itself', FLAG),
+    ('log_level', 'info', 'Least important level that is logged', ['debug', 'info', 'warn', 'error', 'fatal']),
+    ('respawn', 'true', 'Start a node again when it has ended unasked', ['true', 'false']),
+    ('respawn_delay', '2.0', 'Time before that, seconds', None),
+    ('shutdown_timeout', '60', 'Time to drain and seal after Ctrl-C before SIGTERM, seconds', None),
+]
+
+
+def generate_launch_description():
+    declared = [
+        DeclareLaunchArgument(name, default_value=default, description=f'{text}.', choices=choices)
+        for name, default, text, choices in ARGUMENTS
+    ]
+    return LaunchDescription([*declared, OpaqueFunction(function=start)])
+
+
+def start(context):
+    values = {name: context.launch_configurations[name] for name, *_ in ARGUMENTS}
+    with_sync = values['sync'] == 'true' or (values['sync'] == 'auto' and values['store'] != '')
+    nodes = []
+    if values['record'] == 'true':
+        nodes.append(node('recorder', values, recorder_parameters(values)))
+    if with_sync:
+        nodes.append(node('sync', values, text_parameters(values, data='data', store='store')))
+    if not nodes:
+        raise RuntimeError('record:=false and no sync: nothing is left to start (give store:=... or sync:=true)')
+    return nodes
+
+
+def node(role, values, parameters):
+    level = values['log_level']
+    return Node(
+        package='holdfast',
+        executable=role,
+        name=f'holdfast_{role}',
+        namespace=values['namespace'],
+        parameters=[*([values['params_file']] if values['params_file'] else []), *([parameters] if parameters else [])],
+        arguments=['--ros-args', '--log-level', level],
+        output='screen',
+        respawn=values['respawn'] == 'true',
+        respawn_delay=number('respawn_delay', values['respawn_delay']),
+        # A second signal means "at once", and launch sends one after 5 s unless told otherwise.
+        sigterm_timeout=values['shutdown_timeout'],
+        sigkill_timeout='10',
+    )
+
+
+def recorder_parameters(values):
+    parameters = text_parameters(values, data='data', robot='robot')
+    for name in ('use_sim_time', 'managed', 'autostart'):
+        if values[name] != '':
+            parameters[name] = values[name] == 'true'
+    for name, parameter, unit in (
+        ('max_bag_size', 'segment.max_bytes', 'B'),
+        ('max_cache_size', 'queue.total_max_bytes', 'B'),
+        ('max_bag_duration', 'segment.max_age_ms', 's'),
+    ):
+        if values[name] != '':
+            parameters[parameter] = text(values[name] + unit)
+    for parameter, expressions in filters(values).items():
+        if expressions:
+            parameters[parameter] = ParameterValue(expressions, value_type=List[str])
+    source = source_uri(values)
+    if source != '':
+        parameters['sources'] = ParameterValue([source], value_type=List[str])
+    return parameters
+
+
+def filters(values):
+    if values['all'] == 'true':
+        return {}
+    regex, exclude_regex = values['regex'], values['exclude_regex']
+    return {
+        'topics.include': [*exactly(absolute(values['topics'])), *([regex] if regex else [])],
+        'topics.exclude': [*exactly(absolute(values['exclude_topics'])), *([exclude_regex] if exclude_regex else [])],
+        'types.include': exactly(values['topic_types']),
+        'types.exclude': exactly(values['exclude_topic_types']),
+    }
+
+
+def absolute(topics):
+    return ' '.join(f'/{topic.lstrip("/")}' for topic in topics.split())
+
+
+def exactly(names):
+    """One expression for some full names, or none."""
+    escaped = [re.sub(r'([.*+?^${}()|\[\]\\])', r'\\\1', name) for name in names.split()]
+    return [f'^(?:{"|".join(escaped)})$'] if escaped else []
+
+
+def source_uri(values):
+    """Options of the ROS graph are options of the source's URI; empty: none was given."""
+    polling = values['polling_interval']
+    options = {
+        'robots': values['robots'],
+        'domains': values['domains'],
+        'hidden': values['include_hidden_topics'],
+        'services': values['all_services'],
+        'actions': values['all_actions'],
+        'qos': values['qos_profile_overrides_path'],
+        'poll': f'{polling}ms' if polling else '',
+    }
+    query = '&'.join(f'{name}={quote(value, safe="/:,")}' for name, value in options.items() if value != '')
+    return f'ros:?{query}' if query else ''
+
+
+def text_parameters(values, **names):
+    return {name: text(values[argument]) for name, argument in names.items() if values[argument] != ''}
+
+
+def text(value):
+    """Text stays text: left to itself, launch makes a number of robot:=7."""
+    return ParameterValue(value, value_type=str)
+
+
+def number(name, value):
+    try:
+        return float(value)
+    except ValueError:
+        raise RuntimeError(f'{name}:={value}: must be a number of seconds') from None
