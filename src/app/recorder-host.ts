@@ -3,6 +3,7 @@ import { describeError, HoldfastError } from '../core/errors.js';
 import type { Listen, MarkedEvent, RecorderEvent, Unlisten } from '../core/events.js';
 import type { Message } from '../core/message.js';
 import type { RecorderStatus, TopicStats } from '../core/status.js';
+import { parseArguments } from './control/control-arguments.js';
 import type { RecorderOptions } from './parameters/recorder-options.js';
 import type { MarkEventRequest, RecorderControl, RecorderPhase } from './recorder-control.js';
 import { blankStatus } from './recorder-blank-status.js';
@@ -127,8 +128,10 @@ export class RecorderHost implements RecorderControl, AsyncDisposable {
     return this.active('split').split();
   }
 
-  markEvent(_request: MarkEventRequest): Promise<MarkedEvent> {
-    throw new HoldfastError('REQUEST_UNSUPPORTED', 'events cannot be marked yet');
+  markEvent({ label, beforeS, afterS }: MarkEventRequest): Promise<MarkedEvent> {
+    const recorder = this.held('mark an event');
+    const args = parseArguments('mark_event', { label, before_s: beforeS, after_s: afterS });
+    return recorder.markEvent({ label: args.label, beforeS: args.before_s, afterS: args.after_s });
   }
 
   status(): RecorderStatus {

@@ -9,6 +9,7 @@ import { SealWorker } from '../seal/seal-in-worker.js';
 import { Sealer } from '../seal/sealer.js';
 import { Wal } from '../wal/wal.js';
 import { ClockWatch } from './clock-watch.js';
+import { EventMarks } from './event-marks.js';
 import type { RecorderOptions } from './parameters/recorder-options.js';
 import { RecorderCondition } from './recorder-condition.js';
 import { BufferFlow } from './recorder-flow.js';
@@ -47,6 +48,7 @@ export interface RecorderParts extends Ground {
   readonly meters: RecorderMeters;
   readonly clockWatch: ClockWatch;
   readonly condition: RecorderCondition;
+  readonly marks: EventMarks;
   /** Channels of sources that can wait: their queues block instead of dropping. */
   readonly backpressured: WeakSet<Channel>;
 }
@@ -76,6 +78,7 @@ export async function assembleRecorder(ground: Ground): Promise<RecorderParts> {
       }
     },
   });
+  const marks = await EventMarks.open(folder.events, ports);
   const sealer = new Sealer(
     folder,
     {
@@ -94,6 +97,7 @@ export async function assembleRecorder(ground: Ground): Promise<RecorderParts> {
         retention.add(manifests);
         for (const manifest of manifests) events.emit({ kind: 'segment-sealed', manifest });
       },
+      events: () => marks.all(),
       onDiskFull: () => onDiskFull(),
     },
   );
@@ -148,6 +152,7 @@ export async function assembleRecorder(ground: Ground): Promise<RecorderParts> {
     meters: new RecorderMeters(buffer),
     clockWatch: new ClockWatch(clock),
     condition,
+    marks,
     backpressured,
   };
 }

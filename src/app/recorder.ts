@@ -1,7 +1,8 @@
 import { describeError } from '../core/errors.js';
-import type { Listen, RecorderEvent, Unlisten } from '../core/events.js';
+import type { Listen, MarkedEvent, RecorderEvent, Unlisten } from '../core/events.js';
 import type { Message } from '../core/message.js';
 import type { RecorderStatus, TopicStats } from '../core/status.js';
+import type { MarkEventRequest } from './recorder-control.js';
 import type { RecorderOptions } from './parameters/recorder-options.js';
 import { takeDataFolder } from './recorder-folder.js';
 import { assembleRecorder, recorderVoice, type RecorderParts, type RecorderVoice } from './recorder-parts.js';
@@ -164,6 +165,14 @@ export class Recorder implements AsyncDisposable {
     return this.parts.wal.roll();
   }
 
+  /** Calls a window around now important: it is sealed once it has passed, and uploaded first. */
+  async markEvent(request: MarkEventRequest): Promise<MarkedEvent> {
+    const { marks, voice } = this.parts;
+    const event = await marks.mark(request);
+    voice.events.emit({ kind: 'event-marked', event });
+    return event;
+  }
+
   /** Refuses messages until {@link resume}; they are counted as gaps of reason `paused`. */
   pause(): void {
     this.parts.condition.paused = true;
@@ -248,9 +257,10 @@ export class Recorder implements AsyncDisposable {
   }
 
   private async rollIfOld(): Promise<void> {
-    const { wal, ports } = this.parts;
+    const { wal, ports, marks } = this.parts;
     try {
-      await wal.rollIfOld();
+      if (marks.hasPassed()) await wal.roll();
+      else await wal.rollIfOld();
     } catch (error) {
       ports.logger.warn('a segment could not be rolled, it is tried again', { error });
     }

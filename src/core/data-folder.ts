@@ -11,6 +11,8 @@ export interface DataFolder {
   readonly receipts: string;
   /** Manifests of segments evicted before upload, waiting to be told to the store. */
   readonly tombstones: string;
+  /** Marked events, one file each; made with the first. */
+  readonly events: string;
   readonly quarantine: string;
   /** LevelDB of upload state; can be rebuilt from sealed/ and the store. */
   readonly sync: string;
@@ -26,6 +28,7 @@ export function dataFolder(root: string): DataFolder {
     sealed: at('sealed'),
     receipts: at('receipts'),
     tombstones: at('tombstones'),
+    events: at('events'),
     quarantine: at('quarantine'),
     sync: at('sync'),
     trash: at('trash'),

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { HoldfastError } from './errors.js';
+import type { MarkedEvent } from './events.js';
 import { gapFromJson, gapToJson, type Gap, type GapJson } from './gap.js';
 import type { Identity } from './identity.js';
 import type { Priority } from './message.js';
@@ -65,6 +66,8 @@ export interface Manifest {
   readonly lastSequence?: number;
   readonly channels: readonly ManifestChannel[];
   readonly gaps: readonly GapJson[];
+  /** Marked events whose windows it overlaps, as far as they were marked before it was sealed. */
+  readonly events?: readonly MarkedEvent[];
   readonly identity: Identity;
   /** Jumps of the wall clock against monotonic time while this segment was open. */
   readonly clockSteps: readonly { readonly at: string; readonly stepNs: string }[];

@@ -6,6 +6,7 @@ import type { ObjectDigest } from '../core/store.js';
 import type { SegmentChannel } from '../wal/segment-format.js';
 import type { CompressChunk } from './compression.js';
 import { DigestFile } from './digest-file.js';
+import type { MarkedEvent } from '../core/events.js';
 import type { FileHandle } from '../core/file-system.js';
 
 interface OpenChannel {
@@ -129,6 +130,10 @@ export class ObjectWriter {
 
   async addGap(gap: Gap): Promise<void> {
     await this.addMetadata('holdfast_gap', { json: JSON.stringify(gapToJson(gap)) });
+  }
+
+  async addEvent(event: MarkedEvent): Promise<void> {
+    await this.addMetadata('holdfast_event', { ...event });
   }
 
   async addMetadata(name: string, entries: Readonly<Record<string, string>>): Promise<void> {

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { syncDirectory, writeFileDurably } from '../core/durable-files.js';
 import { HoldfastError, isHoldfastError, systemCode } from '../core/errors.js';
+import { overlapsEvent } from '../core/event-files.js';
+import type { MarkedEvent } from '../core/events.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { Gap } from '../core/gap.js';
 import type { Identity } from '../core/identity.js';
@@ -15,6 +17,9 @@ import type { ObjectContent } from './object-writer.js';
 import { abandonObjects, manifestName, openObjects, type OpenObject } from './open-object.js';
 import { payloadGap, stateGaps, salvageIdSource } from './seal-gaps.js';
 import { surveySegment, type ObjectSurvey, type SegmentSurvey } from './segment-survey.js';
+
+/** Marked events told in one object, the latest; manifests stay small. */
+const MAX_EVENTS = 100;
 
 /** Everything a seal needs to know; plain data, since it crosses into a worker. */
 export interface SealRequest {
@@ -35,6 +40,8 @@ export interface SealRequest {
   readonly sealedAt: bigint;
   /** Used where the segment's own is unreadable. */
   readonly identity: Identity;
+  /** Written into the objects that overlap their windows. */
+  readonly events?: readonly MarkedEvent[];
 }
 
 export interface SealResult {
@@ -223,14 +230,23 @@ async function finishObject(
   const { robot } = object.survey.name;
   const gaps = [...object.gaps, ...stateGaps(request.id, robot, survey.report, object.lastLogTime)];
   for (const gap of gaps) await writer.addGap(gap);
+  const events = eventsOf(request, object);
+  for (const event of events) await writer.addEvent(event);
   const content = await writer.finish();
   await object.close();
   const { sealedFolder } = request;
   await fs.rename(join(sealedFolder, `${fileName}.tmp`), join(sealedFolder, fileName));
   await syncDirectory(fs, sealedFolder);
-  const manifest = describeObject(request, id, survey, object, content, gaps);
+  const manifest = describeObject(request, id, survey, object, content, gaps, events);
   await writeFileDurably(fs, join(sealedFolder, manifestName(fileName)), encodeManifest(manifest));
   return manifest;
+}
+
+function eventsOf({ events = [] }: SealRequest, object: OpenObject): MarkedEvent[] {
+  const { firstLogTime } = object.survey;
+  const { lastLogTime } = object;
+  if (firstLogTime === undefined || lastLogTime === undefined) return [];
+  return events.filter((event) => overlapsEvent(event, firstLogTime, lastLogTime)).slice(-MAX_EVENTS);
 }
 
 function describeObject(
@@ -240,6 +256,7 @@ function describeObject(
   object: OpenObject,
   content: ObjectContent,
   gaps: readonly Gap[],
+  events: readonly MarkedEvent[],
 ): Manifest {
   const { name, firstLogTime } = object.survey;
   const { state } = survey.report;
@@ -265,6 +282,7 @@ function describeObject(
       : { firstSequence: object.firstSequence, lastSequence: object.lastSequence }),
     channels: content.channels,
     gaps: gapsForManifest(gaps),
+    ...(events.length > 0 ? { events } : {}),
     identity: survey.meta?.identity ?? request.identity,
     clockSteps: survey.clockSteps,
     uncleanEnd: state === 'unclean' || state === 'corrupt',

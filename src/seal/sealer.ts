@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.js';
 import type { DataFolder } from '../core/data-folder.js';
 import { moveToTrash, syncDirectory, writeFileDurably } from '../core/durable-files.js';
 import { describeError, isHoldfastError } from '../core/errors.js';
+import type { MarkedEvent } from '../core/events.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { Identity } from '../core/identity.js';
 import type { Logger } from '../core/logger.js';
@@ -36,6 +37,8 @@ export interface SealerPorts {
   readonly identity: Identity;
   readonly seal: (request: SealRequest) => Promise<SealResult>;
   readonly onSealed: (manifests: readonly Manifest[], result: SealResult) => void;
+  /** The marked events there are; default: none. */
+  readonly events?: () => readonly MarkedEvent[];
   /** A seal found no room on the disk. */
   readonly onDiskFull?: () => void;
 }
@@ -162,6 +165,7 @@ export class Sealer {
       nodeVersion,
       sealedAt: ports.clock.now(),
       identity: ports.identity,
+      events: ports.events?.() ?? [],
     });
     // A commit of which nothing could be read may have been a whole one: kept, with a report.
     const unread = result.manifests.length === 0 && result.report.tornBytes > 0;

@@ -21,6 +21,8 @@ export interface ScanPorts {
   readonly onKey: (key: string) => void;
   /** The store holds it, but the local receipt is not there. */
   readonly onReceiptMissing: (name: string, record: VerifiedRecord) => Promise<void>;
+  /** Its window of time was marked: it goes before the others. */
+  readonly isMarked: (entry: SegmentEntry, manifest: Manifest) => boolean;
   readonly onVanished: (entry: SegmentEntry) => void;
 }
 
@@ -41,6 +43,8 @@ export class SealedScan {
   #storeId: string | undefined;
   #records = new Map<string, ProgressRecord>();
   #receipts = new Set<string>();
+  /** Found in this step, to be put first. */
+  readonly #marked = new Set<string>();
   #first = true;
   #seenMtime: bigint | undefined;
   #lookedAt = 0n;
@@ -113,6 +117,8 @@ export class SealedScan {
         if (entry === 'unreadable') whole = false;
         else if (entry) table.add(entry);
       }
+      table.putFirst(this.#marked);
+      this.#marked.clear();
     }
     return whole && !signal.aborted;
   }
@@ -151,8 +157,10 @@ export class SealedScan {
       ...this.#blank(name, manifest.robot, manifest.file.bytes),
       priority: manifest.segment.priority ?? 'normal',
       ...(manifest.firstLogTime === undefined ? {} : { firstLogTime: manifest.firstLogTime }),
+      ...(manifest.lastLogTime === undefined ? {} : { lastLogTime: manifest.lastLogTime }),
       ...(record && record.state !== 'parked' ? { record } : {}),
     };
+    if (this.#ports.isMarked(entry, manifest)) this.#marked.add(name);
     if (!this.#storeId || !this.#receipts.has(name)) return entry;
     const receipt = await this.#ports.receipts.read(name, this.#storeId);
     if (receipt?.sha256 === manifest.file.sha256) entry.state = 'verified';

@@ -13,6 +13,7 @@ export interface SegmentEntry {
   readonly priority: Priority;
   /** Decimal nanoseconds since the Unix epoch. */
   readonly firstLogTime?: string;
+  readonly lastLogTime?: string;
   /** Appeared while this process was watching: nothing of it can be in the store yet. */
   readonly fresh: boolean;
   state: SegmentState;
@@ -98,17 +99,20 @@ export class SegmentTable {
     this.#count(entry, -1);
     entry.state = state;
     this.#count(entry, 1);
+    if (state === 'verified' || state === 'parked') this.#first.delete(entry.name);
     if (state !== 'pending') return;
     if (dueAt === undefined) this.#enqueue(entry);
     else this.#delayed.set(entry, dueAt);
   }
 
-  /** Lets these go before all others, in their usual order among themselves. */
+  /** Lets these go before all others, in their usual order among themselves, until they are settled. */
   putFirst(names: Iterable<string>): void {
     for (const name of names) {
-      if (this.#entries.get(name)?.state === 'pending') this.#first.add(name);
+      const state = this.#entries.get(name)?.state;
+      if ((state !== 'pending' && state !== 'active') || this.#first.has(name)) continue;
+      this.#first.add(name);
+      this.#sorted = false;
     }
-    this.#sorted = false;
   }
 
   /** Takes the next segment that is due out of the queue; it becomes active. */
@@ -120,7 +124,6 @@ export class SegmentTable {
     }
     const entry = this.#ready.pop();
     if (!entry) return undefined;
-    this.#first.delete(entry.name);
     this.move(entry, 'active');
     return entry;
   }

@@ -12,6 +12,7 @@ import type { LinkState, SyncStatus } from '../core/status.js';
 import type { Store } from '../core/store.js';
 import { acquireRoleLock, type RoleLock } from '../wal/role-lock.js';
 import { Bell } from './bell.js';
+import { EventWindows } from './event-windows.js';
 import { Housekeeping } from './housekeeping.js';
 import { Link } from './link.js';
 import { OpenUploads } from './open-uploads.js';
@@ -64,6 +65,7 @@ export class SyncEngine implements AsyncDisposable {
   readonly #lifetime = new AbortController();
   readonly #parts: SyncParts;
   readonly #scan: SealedScan;
+  readonly #windows: EventWindows;
   readonly #sender: SegmentSender;
   readonly #housekeeping: Housekeeping;
   readonly #scanBell = new Bell();
@@ -94,12 +96,19 @@ export class SyncEngine implements AsyncDisposable {
     // As many listeners as there are calls in flight, which the options bound.
     setMaxListeners(0, this.#lifetime.signal);
     this.#parts = this.#assemble(options);
+    this.#windows = new EventWindows({
+      fs: ports.fs,
+      folder: this.#parts.folder.events,
+      onTrouble: this.#parts.trouble,
+    });
     this.#scan = new SealedScan({
       ...this.#parts,
       retryParked: options.retryParked,
       onTrouble: this.#parts.trouble,
       onKey: (key) => this.#parts.openUploads.addKey(key),
       onReceiptMissing: (name, record) => rewriteReceipt(this.#parts, name, record),
+      // What the recorder knew when it sealed is in the manifest; the marks may say more.
+      isMarked: (entry, { events }) => (events?.length ?? 0) > 0 || this.#isMarked(entry),
       onVanished: (entry) => this.#vanished(entry),
     });
     this.#housekeeping = new Housekeeping(this.#parts, async () => {
@@ -412,9 +421,23 @@ export class SyncEngine implements AsyncDisposable {
       await this.#scan.reset(storeId, records);
       this.#scannedStore = storeId;
     }
+    if (await this.#windows.refresh()) this.#putMarkedFirst();
     const tombstonesBefore = tombstones.waiting;
     if ((await tombstones.count()) > tombstonesBefore) this.#housekeeping.wake();
     return this.#scan.poll(signal, force || isNewStore);
+  }
+
+  #isMarked({ firstLogTime, lastLogTime }: SegmentEntry): boolean {
+    if (firstLogTime === undefined || lastLogTime === undefined) return false;
+    return this.#windows.overlap(BigInt(firstLogTime), BigInt(lastLogTime));
+  }
+
+  #putMarkedFirst(): void {
+    const { table } = this.#parts;
+    const marked = [...table.values()].filter(
+      (entry) => (entry.state === 'pending' || entry.state === 'active') && this.#isMarked(entry),
+    );
+    table.putFirst(marked.map(({ name }) => name));
   }
 
   #vanished(entry: SegmentEntry): void {
