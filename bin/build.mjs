@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildWeb } from './build-web.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const stamp = join(root, 'dist', '.built');
@@ -19,6 +20,7 @@ function newestSource(directory) {
 
 /** Builds if needed; returns whether a build ran. */
 export function build() {
+  buildWeb();
   const built = existsSync(stamp) ? Number(readFileSync(stamp, 'utf8')) : 0;
   const sources = ['src', 'test', 'bench'].map((name) => join(root, name));
   const newest = Math.max(

@@ -1,0 +1,54 @@
+// Bundles the web page into dist/web, only when one of its sources is newer than the last build.
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const web = join(root, 'web');
+
+/** Newest change below a folder. */
+function newestIn(folder) {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((newest, entry) => Math.max(newest, statSync(join(entry.parentPath, entry.name)).mtimeMs), 0);
+}
+
+/**
+ * Builds if needed; returns whether a build ran. What it makes needs no further step and no other server:
+ * page, one script, one style sheet, fonts.
+ */
+export function buildWeb(target = join(root, 'dist', 'web')) {
+  const index = join(target, 'index.html');
+  const newest = Math.max(newestIn(web), statSync(fileURLToPath(import.meta.url)).mtimeMs);
+  if (existsSync(index) && statSync(index).mtimeMs >= newest) return false;
+  rmSync(target, { recursive: true, force: true });
+  mkdirSync(target, { recursive: true });
+  buildSync({
+    entryPoints: [
+      { in: join(web, 'src', 'main.tsx'), out: 'app' },
+      { in: join(web, 'styles', 'main.css'), out: 'app' },
+    ],
+    outdir: target,
+    bundle: true,
+    minify: true,
+    format: 'iife',
+    target: ['chrome111', 'firefox113', 'safari16.4'],
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    define: { 'process.env.NODE_ENV': '"production"' },
+    loader: { '.woff2': 'file' },
+    assetNames: '[name]-[hash]',
+    legalComments: 'eof',
+    logLevel: 'warning',
+    absWorkingDir: root,
+    tsconfig: join(web, 'tsconfig.json'),
+  });
+  cpSync(join(web, 'icon.svg'), join(target, 'icon.svg'));
+  cpSync(join(web, 'fonts', 'OFL.txt'), join(target, 'OFL.txt'));
+  // Last: its age says that the build was finished.
+  cpSync(join(web, 'index.html'), index);
+  return true;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) buildWeb(process.argv[2]);

@@ -1,0 +1,95 @@
+import { render } from 'preact';
+import { linkAnswer, recordingAnswer } from './model/answers.js';
+import { connection, secondTick, status, syncSeenAtMs } from './model/live.js';
+import { bindSettings } from './model/settings.js';
+import { useStore } from './model/store.js';
+import { connect } from './net/feed.js';
+import { Alerts } from './parts/alerts.js';
+import { Answers } from './parts/answers.js';
+import { Charts } from './parts/charts.js';
+import { Fleet } from './parts/fleet.js';
+import { Header, LostBanner } from './parts/header.js';
+import { LogPanel } from './parts/log-panel.js';
+import { SyncPanel } from './parts/sync-panel.js';
+import { StoragePanel, SystemPanel } from './parts/system-panel.js';
+import { Timeline } from './parts/timeline.js';
+import { TokenGate } from './parts/token-dialog.js';
+import { Topics } from './parts/topics.js';
+
+function App() {
+  const link = useStore(connection);
+  const isKnown = useStore(status) !== undefined;
+  return (
+    <>
+      <a class="skip" href="#main" onClick={skip}>
+        To the content
+      </a>
+      <Header />
+      <div aria-live="assertive">
+        <LostNotice />
+      </div>
+      <LostBanner />
+      <main id="main" tabIndex={-1} class={link.state === 'lost' ? 'stale' : undefined}>
+        {link.state === 'locked' ? (
+          <TokenGate reason={link.reason} />
+        ) : (
+          <>
+            <Answers />
+            <Alerts />
+            {isKnown ? (
+              <div class="panels">
+                <div class="rail">
+                  <Fleet />
+                  <SyncPanel />
+                </div>
+                <div class="wide">
+                  <Charts />
+                  <Timeline />
+                  <Topics />
+                  <LogPanel />
+                </div>
+                <div class="foot">
+                  <StoragePanel />
+                  <SystemPanel />
+                </div>
+              </div>
+            ) : null}
+          </>
+        )}
+      </main>
+    </>
+  );
+}
+
+/** Said once when the recorder is lost; the banner's running seconds are not for the ear. */
+function LostNotice() {
+  const link = useStore(connection);
+  return (
+    <p class="unseen">{link.state === 'lost' && link.everLive ? 'The recorder process is lost.' : ''}</p>
+  );
+}
+
+/** The hash of the address keeps the view: the link must not replace it. */
+function skip(event: Event): void {
+  event.preventDefault();
+  document.getElementById('main')?.focus();
+}
+
+/** The state in the name of the tab, for whoever has many open. */
+function nameTab(): void {
+  const now = status.get();
+  const recording = recordingAnswer(now, connection.get(), '');
+  const link = linkAnswer(now, syncSeenAtMs.get());
+  const worst = recording.tone === 'ok' && link.tone !== 'ok' && link.tone !== 'info' ? link : recording;
+  const title = `${worst.headline} – ${now?.host ?? 'Holdfast'}`;
+  if (document.title !== title) document.title = title;
+}
+
+bindSettings();
+setInterval(() => {
+  secondTick.set(Date.now());
+  nameTab();
+}, 1_000);
+const root = document.getElementById('app');
+if (root !== null) render(<App />, root);
+void connect();

@@ -1,0 +1,104 @@
+import { connection } from '../model/live.js';
+import type { Frame } from '../wire.js';
+import { applyFrame } from './apply.js';
+import { storedToken } from './token.js';
+
+/** Updates come at 2 Hz: this long without one, and the process counts as lost. */
+const SILENCE_MS = 4_000;
+/** Waits between tries; the last one repeats. A recorder that is started again is back within moments. */
+const RETRY_MS = [500, 1_000, 2_000, 3_000];
+const UNAUTHORIZED = 4401;
+
+let socket: WebSocket | undefined;
+let tries = 0;
+let lastHeardMs: number | undefined;
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+/** Connects and stays connected; what comes goes into the stores, what fails is told by `connection`. */
+export async function connect(): Promise<void> {
+  clearTimeout(timer);
+  close();
+  const before = connection.get();
+  if (before.state === 'locked') connection.set({ state: 'connecting', sinceMs: Date.now() });
+  // A refused socket tells a page nothing; the answer to a plain request says what is wrong.
+  const refusal = await ask();
+  if (refusal === 'silent') return lost();
+  if (refusal !== undefined) return connection.set({ state: 'locked', reason: refusal });
+  open();
+}
+
+function open(): void {
+  const address = new URL('live', location.href);
+  address.protocol = address.protocol === 'https:' ? 'wss:' : 'ws:';
+  address.hash = '';
+  const mine = new WebSocket(address);
+  socket = mine;
+  expectWord();
+  const token = storedToken();
+  mine.onopen = () => {
+    if (token !== undefined) mine.send(JSON.stringify({ type: 'auth', token }));
+  };
+  mine.onmessage = ({ data }) => {
+    if (socket === mine) heard(JSON.parse(String(data)) as Frame);
+  };
+  mine.onclose = ({ code }) => {
+    if (socket !== mine) return;
+    if (code !== UNAUTHORIZED) return lost();
+    close();
+    connection.set({ state: 'locked', reason: 'The recorder does not know this token.' });
+  };
+}
+
+function close(): void {
+  const before = socket;
+  socket = undefined;
+  before?.close();
+}
+
+function heard(frame: Frame): void {
+  expectWord();
+  applyFrame(frame);
+  if (frame.type === 'welcome') return;
+  lastHeardMs = Date.now();
+  tries = 0;
+  if (connection.get().state !== 'live') connection.set({ state: 'live', sinceMs: lastHeardMs });
+}
+
+/** A socket can stay open over a process that is frozen, or over a way that swallows everything. */
+function expectWord(): void {
+  clearTimeout(timer);
+  timer = setTimeout(lost, SILENCE_MS);
+}
+
+function lost(): void {
+  clearTimeout(timer);
+  close();
+  const waitMs = RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)] ?? 1_000;
+  const before = connection.get();
+  connection.set({
+    state: 'lost',
+    sinceMs: lastHeardMs ?? ('sinceMs' in before ? before.sinceMs : Date.now()),
+    retryAtMs: Date.now() + waitMs,
+    everLive: lastHeardMs !== undefined,
+  });
+  timer = setTimeout(() => void connect(), waitMs);
+}
+
+/** Why the server does not let us in, in words; `silent` where there is none; `undefined` where it does. */
+async function ask(): Promise<string | undefined> {
+  const token = storedToken();
+  try {
+    const answer = await fetch('alerts', {
+      ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
+      signal: AbortSignal.timeout(SILENCE_MS),
+      cache: 'no-store',
+    });
+    if (answer.status === 429) return 'Too many wrong tokens: the recorder refuses all for a while.';
+    if (answer.status !== 401) return undefined;
+    return token === undefined
+      ? 'This recorder is protected. It asks for a token.'
+      : 'The recorder does not know this token.';
+  } catch {
+    return 'silent';
+  }
+}

@@ -1,0 +1,66 @@
+import { useId, useState } from 'preact/hooks';
+import { view } from '../model/settings.js';
+import { useStore } from '../model/store.js';
+import { Dialog } from '../ui/dialog.js';
+
+/** Asks what to export. `onExport` resolves to why it was refused, if it was. */
+export function ExportDialog({
+  onClose,
+  onExport,
+}: {
+  readonly onClose: () => void;
+  readonly onExport: (request: Readonly<Record<string, unknown>>) => Promise<string | undefined>;
+}) {
+  const id = useId();
+  const { robot } = useStore(view);
+  const [format, setFormat] = useState('mcap');
+  const [lastMin, setLastMin] = useState('60');
+  const [fault, setFault] = useState<string | undefined>();
+  const submit = async (): Promise<void> => {
+    const minutes = Number(lastMin);
+    if (!(minutes > 0)) return setFault(`Minutes: ${lastMin || 'nothing'} is not allowed, more than 0.`);
+    const after = new Date(Date.now() - minutes * 60_000).toISOString();
+    const refusal = await onExport({ format, after, ...(robot === '' ? {} : { robot }) });
+    if (refusal !== undefined) setFault(`Refused: ${refusal}.`);
+  };
+  return (
+    <Dialog title="Export recorded data" onClose={onClose} onSubmit={() => void submit()}>
+      <p>{robot === '' ? 'All robots' : robot}, from what is sealed on this disk.</p>
+      <div class="field-row">
+        <div class="field">
+          <label for={`${id}-format`}>Format</label>
+          <select
+            id={`${id}-format`}
+            value={format}
+            onChange={({ currentTarget }) => setFormat(currentTarget.value)}
+          >
+            <option value="mcap">MCAP</option>
+            <option value="rosbag2">rosbag2 folder</option>
+            <option value="parquet">Parquet</option>
+          </select>
+        </div>
+        <div class="field">
+          <label for={`${id}-last`}>The last minutes</label>
+          <input
+            id={`${id}-last`}
+            type="number"
+            min={1}
+            value={lastMin}
+            onInput={({ currentTarget }) => setLastMin(currentTarget.value)}
+          />
+        </div>
+      </div>
+      <p class="fault" role="alert">
+        {fault}
+      </p>
+      <div class="dialog-buttons">
+        <button type="button" class="button" onClick={onClose}>
+          Cancel
+        </button>
+        <button type="submit" class="button primary">
+          Export
+        </button>
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,118 @@
+import { secondTick, serverNow, status, syncSeenAtMs } from '../model/live.js';
+import { bytes, coarse, count, counted, msOf, segmentName, timeOfDay } from '../model/format.js';
+import { useStore } from '../model/store.js';
+import { Fact, Facts, Meter, Panel } from '../ui/panel.js';
+import type { SyncStatus } from '../wire.js';
+
+/** What happens between this disk and the store. */
+export function SyncPanel() {
+  const now = useStore(status);
+  const seen = useStore(syncSeenAtMs);
+  useStore(secondTick);
+  if (now === undefined) return null;
+  const { sync } = now;
+  return (
+    <Panel title="Sync" area="sync" aside={sync === null ? 'not running' : sync.link}>
+      {sync === null ? (
+        <div class="missing" data-lost="sync">
+          <p>
+            <strong>
+              {seen === undefined
+                ? 'The sync process is not running.'
+                : `The sync process is lost since ${timeOfDay(seen, now.atMs)} (${coarse(serverNow() - seen)}).`}
+            </strong>
+          </p>
+          <p>
+            Recording goes on and segments stay on this disk until sync runs again.
+            {now.syncError === undefined ? '' : ` The reason told: ${now.syncError}.`}
+          </p>
+        </div>
+      ) : (
+        <SyncFacts sync={sync} latencyMs={now.storeLatencyMs} />
+      )}
+    </Panel>
+  );
+}
+
+function SyncFacts({
+  sync,
+  latencyMs,
+}: {
+  readonly sync: SyncStatus;
+  readonly latencyMs: number | undefined;
+}) {
+  const { segments, bytes: volume, current } = sync;
+  const now = serverNow();
+  const total = volume.pending + volume.verified;
+  return (
+    <>
+      {current === undefined ? null : (
+        <div class="current">
+          <p>
+            Segment {segmentName(current.segment)} of {current.robot}, {bytes(current.bytes)}
+            <b>{Math.floor(current.progress * 100)} %</b>
+          </p>
+          <Meter
+            value={current.progress}
+            label="Upload under way"
+            text={`${Math.floor(current.progress * 100)} % of segment ${segmentName(current.segment)} sent`}
+            tone="info"
+          />
+        </div>
+      )}
+      <Facts>
+        <Fact term="Link" tone={sync.link === 'online' ? 'ok' : sync.link === 'offline' ? 'warn' : undefined}>
+          {sync.link} for {coarse(now - msOf(sync.linkSince))}
+          {sync.nextRetryInMs === undefined ? '' : `, next try in ${coarse(sync.nextRetryInMs)}`}
+        </Fact>
+        <Fact term="Store">
+          <span class="breakable">{sync.store}</span>
+        </Fact>
+        {latencyMs === undefined ? null : <Fact term="Latency to the store">{Math.round(latencyMs)} ms</Fact>}
+        <Fact term="Last sync">
+          {sync.lastSyncAt === undefined ? 'none yet' : `${coarse(now - msOf(sync.lastSyncAt))} ago`}
+        </Fact>
+        <Fact term="Queue">
+          {segments.pending === 0
+            ? 'empty'
+            : `${counted(segments.pending, 'segment')}, ${bytes(volume.pending)}`}
+        </Fact>
+        {sync.oldestUnsyncedAt === undefined ? null : (
+          <Fact term="Oldest not synced">{coarse(now - msOf(sync.oldestUnsyncedAt))} old</Fact>
+        )}
+        <Fact term="Rate">
+          {bytes(sync.transferBytesPerS)}/s
+          {sync.etaMs === undefined ? '' : `, about ${coarse(sync.etaMs)} left`}
+        </Fact>
+        <Fact term="In the store">
+          {counted(segments.verified, 'segment')}, {bytes(volume.verified)}
+          {total > 0 ? ` (${Math.floor((volume.verified / total) * 100)} %)` : ''}
+        </Fact>
+        <Fact term="Continued, sent again">
+          {counted(sync.resumedUploads, 'upload')}, {bytes(volume.resent)}
+        </Fact>
+        <Fact term="Errors" tone={sync.uploadErrors > 0 && sync.link !== 'online' ? 'warn' : undefined}>
+          {count(sync.uploadErrors)}
+        </Fact>
+      </Facts>
+      {sync.lastError === undefined ? null : (
+        <p class="last-error">
+          <span>Last error</span> {sync.lastError}
+        </p>
+      )}
+      {sync.alarms.length === 0 ? null : (
+        <ul class="parked" role="list" aria-label="Refused by the store for good">
+          {sync.alarms.slice(0, 8).map((alarm) => (
+            <li key={`${alarm.segment}${alarm.robot}${alarm.code}`}>
+              <strong>
+                {alarm.segment === '' ? 'Alarm' : `Segment ${segmentName(alarm.segment)} of ${alarm.robot}`}
+              </strong>
+              : {alarm.message} <code>{alarm.code}</code>
+            </li>
+          ))}
+          {sync.alarms.length > 8 ? <li>and {sync.alarms.length - 8} more</li> : null}
+        </ul>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,148 @@
+import { secondTick, serverNow, status } from '../model/live.js';
+import { bytes, coarse, count, counted, duration, msOf, percent, reasonInWords } from '../model/format.js';
+import { useStore } from '../model/store.js';
+import { Fact, Facts, Meter, Panel } from '../ui/panel.js';
+import type { Status } from '../wire.js';
+
+const MB = 1e6;
+/** Free share of the disk below which the bar turns. */
+const DISK_WARN = 0.15;
+const DISK_BAD = 0.05;
+
+/** What the recorder has taken in and where it stands. */
+export function StoragePanel() {
+  const now = useStore(status);
+  if (now === undefined) return null;
+  const { wal, sealed, disk, queue, totals, commits } = now.recorder;
+  const reasons = Object.entries(totals.droppedByReason).filter(([, lost]) => lost > 0);
+  return (
+    <Panel title="On this disk" area="storage" aside={now.recorder.dataFolder}>
+      <Gauge
+        name="Open segment (WAL)"
+        value={wal.openBytes / wal.segmentMaxBytes}
+        text={`${bytes(wal.openBytes)} of ${bytes(wal.segmentMaxBytes)}, ${coarse(wal.segmentAgeMs)} old`}
+      />
+      <Gauge
+        name="Queue in memory"
+        value={queue.bytes / queue.maxBytes}
+        text={`${bytes(queue.bytes)} of ${bytes(queue.maxBytes)}`}
+        tone={toneAbove(queue.bytes / queue.maxBytes, 0.5, 0.9)}
+      />
+      <DiskGauge disk={disk} toFullMs={now.diskTimeToFullMs} />
+      <Facts>
+        <Fact term="Durable">
+          {counted(totals.durable, 'message')}, {bytes(totals.durableBytes)}
+        </Fact>
+        <Fact term="Dropped" tone={totals.dropped > 0 ? 'warn' : undefined}>
+          {totals.dropped === 0
+            ? 'none'
+            : `${count(totals.dropped)}: ${reasons
+                .map(([reason, lost]) => `${reasonInWords(reason)} ${count(lost)}`)
+                .join(', ')}`}
+        </Fact>
+        <Fact term="Sealed">
+          {counted(sealed.segments, 'segment')}, {bytes(sealed.bytes)}
+          {wal.waiting > 0 ? `; ${count(wal.waiting)} wait to be sealed` : ''}
+        </Fact>
+        {disk.evictedSegments > 0 ? (
+          <Fact term="Evicted">{counted(disk.evictedSegments, 'segment')}</Fact>
+        ) : null}
+        <Fact term="Commits" tone={commits.failed > 0 ? 'bad' : undefined}>
+          {count(commits.count)}, p50 {duration(commits.p50Ms)}, p99 {duration(commits.p99Ms)}
+          {commits.failed > 0 ? `; ${count(commits.failed)} failed` : ''}
+        </Fact>
+      </Facts>
+    </Panel>
+  );
+}
+
+function DiskGauge({
+  disk,
+  toFullMs,
+}: {
+  readonly disk: Status['recorder']['disk'];
+  readonly toFullMs: number | null;
+}) {
+  const free = disk.totalBytes > 0 ? disk.freeBytes / disk.totalBytes : 1;
+  const until = toFullMs === null ? 'not filling up' : `full in about ${coarse(toFullMs)}`;
+  return (
+    <Gauge
+      name="Disk"
+      value={1 - free}
+      text={`${bytes(disk.freeBytes)} free of ${bytes(disk.totalBytes)}, ${until}`}
+      tone={free < DISK_BAD ? 'bad' : free < DISK_WARN ? 'warn' : 'plain'}
+    />
+  );
+}
+
+/** The machine, the process, its log and what it listens to. */
+export function SystemPanel() {
+  const now = useStore(status);
+  useStore(secondTick);
+  if (now === undefined) return null;
+  const { system, log, recorder, services } = now;
+  const used = system.hostMemoryTotalMb - system.hostMemoryFreeMb;
+  return (
+    <Panel title="System" area="system" aside={now.host}>
+      <Gauge
+        name="CPU of the recorder"
+        value={system.cpuPercent / 100}
+        text={`${percent(system.cpuPercent)} of a core; load ${system.loadAverage1m.toFixed(2)} on ${counted(system.cores, 'core')}`}
+        tone={toneAbove(system.cpuPercent / 100, 0.7, 0.95)}
+      />
+      <Gauge
+        name="Memory of the machine"
+        value={used / system.hostMemoryTotalMb}
+        text={`${bytes(used * MB)} of ${bytes(system.hostMemoryTotalMb * MB)}; recorder ${bytes(system.memoryMb * MB)}`}
+        tone={toneAbove(used / system.hostMemoryTotalMb, 0.85, 0.95)}
+      />
+      <Facts>
+        <Fact term="Latency to the store">
+          {now.storeLatencyMs === undefined ? 'not measured' : `${Math.round(now.storeLatencyMs)} ms`}
+        </Fact>
+        <Fact term="Recorder">
+          process {recorder.pid}, {recorder.version}, since {coarse(serverNow() - msOf(recorder.startedAt))}
+        </Fact>
+        {recorder.sources.map(({ uri, state, detail }) => (
+          <Fact key={uri} term="Source" tone={state === 'failed' || state === 'lost' ? 'bad' : undefined}>
+            <span class="breakable">{uri}</span> {state}
+            {detail === undefined ? '' : ` (${detail})`}
+          </Fact>
+        ))}
+        <Fact term="Log" tone={log.lastError !== undefined || log.droppedLines > 0 ? 'warn' : undefined}>
+          {log.level}, {log.file === undefined ? 'no file' : bytes(log.fileBytes)}
+          {log.droppedLines > 0 ? `; ${counted(log.droppedLines, 'line')} dropped` : ''}
+          {log.lastError === undefined ? '' : `; ${log.lastError}`}
+        </Fact>
+        {typeof services['clients'] === 'number' ? (
+          <Fact term="Pages open">{services['clients']}</Fact>
+        ) : null}
+      </Facts>
+    </Panel>
+  );
+}
+
+function Gauge({
+  name,
+  value,
+  text,
+  tone = 'plain',
+}: {
+  readonly name: string;
+  readonly value: number;
+  readonly text: string;
+  readonly tone?: 'plain' | 'warn' | 'bad';
+}) {
+  return (
+    <div class="gauge">
+      <p>
+        <span>{name}</span> <span class="gauge-text">{text}</span>
+      </p>
+      <Meter value={value} label={name} text={text} tone={tone} />
+    </div>
+  );
+}
+
+function toneAbove(value: number, warn: number, bad: number): 'plain' | 'warn' | 'bad' {
+  return value >= bad ? 'bad' : value >= warn ? 'warn' : 'plain';
+}

@@ -1,0 +1,42 @@
+import { useId, useState } from 'preact/hooks';
+import { connect } from '../net/feed.js';
+import { storeToken } from '../net/token.js';
+
+/** Shown in place of everything while the server does not let this page in. */
+export function TokenGate({ reason }: { readonly reason: string }) {
+  const id = useId();
+  const [token, setToken] = useState('');
+  return (
+    <section class="gate" aria-labelledby={`${id}-title`}>
+      <h2 id={`${id}-title`}>Token needed</h2>
+      <p role="alert">{reason}</p>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (token.trim() === '') return;
+          storeToken(token.trim());
+          setToken('');
+          void connect();
+        }}
+      >
+        <div class="field">
+          <label for={`${id}-token`}>Token of this recorder</label>
+          <input
+            id={`${id}-token`}
+            name="token"
+            type="password"
+            autocomplete="off"
+            spellcheck={false}
+            autofocus
+            value={token}
+            onInput={({ currentTarget }) => setToken(currentTarget.value)}
+          />
+          <p class="hint">Kept for this tab only. It is never part of an address.</p>
+        </div>
+        <button type="submit" class="button primary">
+          Open
+        </button>
+      </form>
+    </section>
+  );
+}

@@ -1,0 +1,138 @@
+import { useEffect, useRef } from 'preact/hooks';
+import uPlot from 'uplot';
+import { hourMinute } from '../model/format.js';
+import { scheme } from '../model/settings.js';
+import { useStore } from '../model/store.js';
+import { colour } from './colour.js';
+
+export interface Curve {
+  readonly name: string;
+  /** Colour token. */
+  readonly token: string;
+  /** Drawn dashed, so that two curves differ by more than their colour. */
+  readonly dashed?: boolean;
+  readonly values: readonly (number | null)[];
+}
+
+const HEIGHT_PX = 118;
+
+/** Curves over the last minutes. For a screen reader it is the sentence in `summary`. */
+export function Chart({
+  title,
+  times,
+  curves,
+  unit,
+  summary,
+}: {
+  readonly title: string;
+  readonly times: readonly number[];
+  readonly curves: readonly Curve[];
+  /** A value on the axis and beside the title. */
+  readonly unit: (value: number) => string;
+  readonly summary: string;
+}) {
+  const box = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot>(undefined);
+  const colours = useStore(scheme);
+
+  useEffect(() => {
+    const host = box.current;
+    if (host === null) return;
+    let made: uPlot | undefined;
+    const make = (): void => {
+      made?.destroy();
+      made = new uPlot(optionsOf(host.clientWidth, curves, unit), dataOf(times, curves), host);
+      plot.current = made;
+    };
+    make();
+    const sizes = new ResizeObserver(() => {
+      if (host.clientWidth > 0) made?.setSize({ width: host.clientWidth, height: HEIGHT_PX });
+    });
+    sizes.observe(host);
+    return () => {
+      sizes.disconnect();
+      made?.destroy();
+    };
+    // Colours are read when the chart is made: another theme makes it anew.
+  }, [colours]);
+
+  useEffect(() => {
+    if (!document.hidden) plot.current?.setData(dataOf(times, curves));
+  });
+
+  return (
+    <figure class="chart">
+      <figcaption class="chart-head">
+        <h3>{title}</h3>
+        <span class="chart-now">
+          {curves.map((curve) => (
+            <span key={curve.name} class="chart-value">
+              {curves.length > 1 ? (
+                <span class={`swatch swatch-${curve.token} ${curve.dashed ? 'swatch-dashed' : ''}`}>
+                  {curve.name}
+                </span>
+              ) : null}{' '}
+              <b>{lastOf(curve.values, unit)}</b>
+            </span>
+          ))}
+        </span>
+      </figcaption>
+      <div class="chart-box" ref={box} role="img" aria-label={summary} />
+    </figure>
+  );
+}
+
+function lastOf(values: readonly (number | null)[], unit: (value: number) => string): string {
+  const last = values.at(-1);
+  return last === undefined || last === null ? '–' : unit(last);
+}
+
+function dataOf(times: readonly number[], curves: readonly Curve[]): uPlot.AlignedData {
+  return [times as number[], ...curves.map(({ values }) => values as (number | null)[])];
+}
+
+function optionsOf(width: number, curves: readonly Curve[], unit: (value: number) => string): uPlot.Options {
+  const ink = colour('ink-3');
+  const line = colour('line');
+  const font = '11px B612, sans-serif';
+  const axis = { stroke: ink, font, grid: { stroke: line, width: 1 }, ticks: { show: false } };
+  return {
+    width: Math.max(120, width),
+    height: HEIGHT_PX,
+    padding: [8, 6, 0, 0],
+    legend: { show: false },
+    cursor: { sync: { key: 'holdfast' }, y: false, points: { size: 6 }, drag: { x: false, y: false } },
+    scales: {
+      x: { time: true },
+      // From zero: a curve that seems to leap by nothing alarms for nothing.
+      y: { range: (_, __, max) => [0, max === null || max <= 0 ? 1 : max * 1.12] },
+    },
+    axes: [
+      {
+        ...axis,
+        grid: { show: false },
+        space: 70,
+        size: 22,
+        gap: 4,
+        values: (_, at) => at.map((s) => hourMinute(s * 1_000)),
+      },
+      { ...axis, space: 32, size: 62, gap: 6, values: (_, at) => at.map((value) => unit(value)) },
+    ],
+    series: [
+      {},
+      ...curves.map(({ name, token, dashed }) => ({
+        label: name,
+        stroke: colour(token),
+        width: 1.6,
+        ...(dashed ? { dash: [5, 4] } : { fill: faint(colour(token)) }),
+        spanGaps: false,
+        points: { show: false },
+      })),
+    ],
+  };
+}
+
+/** The colour (six hex digits), nearly transparent. */
+function faint(hex: string): string {
+  return `${hex}22`;
+}
