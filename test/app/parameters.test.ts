@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { HoldfastError } from '../../src/core/errors.js';
+import { compileMonitoringOptions } from '../../src/app/monitoring/monitoring-options.js';
 import { compileRecorderOptions } from '../../src/app/parameters/compile-recorder.js';
 import { readConfigFile } from '../../src/app/parameters/config-file.js';
 import type { ConfigFault } from '../../src/app/parameters/fault.js';
@@ -226,12 +227,17 @@ describe('every recorder parameter', () => {
       robot: 'other',
       rules: ['/a priority=low'],
       'retention.max_bytes': '1GiB',
+      'web.host': '::1',
+      'alerts.webhook': 'http://localhost/alerts',
     };
-    const base = JSON.stringify(inspectable(recorder({ sources: ['mcap:a'] })));
+    const compiled = (flags: RawFlags): string =>
+      JSON.stringify(
+        inspectable([recorder(flags), compileMonitoringOptions(resolve('recorder', undefined, flags))]),
+      );
+    const base = compiled({ sources: ['mcap:a'] });
     for (const name of parameterNames.filter((one) => parameterNamed(one).role === 'recorder')) {
       const raw = others[name] ?? otherValue(name);
-      const changed = JSON.stringify(inspectable(recorder({ sources: ['mcap:a'], [name]: raw })));
-      assert.notEqual(changed, base, name);
+      assert.notEqual(compiled({ sources: ['mcap:a'], [name]: raw }), base, name);
     }
   });
 });

@@ -10,6 +10,7 @@ const groups: readonly (readonly [pattern: RegExp, title: string])[] = [
   [/^(retention|ballast)/, 'Disk space:'],
   [/^s3\./, 'S3:'],
   [/^(upload|link|poll|housekeeping)/, 'Uploads and link:'],
+  [/^(web|metrics|foxglove|alerts)/, 'Watching:'],
   [/^log/, 'General:'],
 ];
 

@@ -1,3 +1,4 @@
+import { logFileParameters, monitorParameters } from './monitor-parameters.js';
 import { recorderParameters } from './recorder-parameters.js';
 import { rosParameters } from './ros-parameters.js';
 import { syncParameters } from './sync-parameters.js';
@@ -32,9 +33,11 @@ const sharedParameters = {
  */
 export const parameterTable = {
   ...sharedParameters,
+  ...logFileParameters,
   ...recorderParameters,
   ...rosParameters,
   ...syncParameters,
+  ...monitorParameters,
 } as const;
 
 export type ParameterName = keyof typeof parameterTable;

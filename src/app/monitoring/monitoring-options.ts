@@ -1,0 +1,103 @@
+import { isAbsolute, join } from 'node:path';
+import type { AlertLimits } from '../../monitors/alerts/alert-rules.js';
+import { isLoopback } from '../../monitors/http/request-checks.js';
+import { CrossCheck } from '../parameters/cross-check.js';
+import { deepFreeze } from '../parameters/deep-freeze.js';
+import type { ParameterValues } from '../parameters/parameter-table.js';
+import type { Resolved } from '../parameters/resolve.js';
+
+interface ListenOptions {
+  readonly enabled: boolean;
+  readonly address: string;
+  readonly port: number;
+  readonly tries: number;
+  readonly maxClients: number;
+}
+
+/** Everything that concerns watching and steering; checked, with all defaults filled in, and frozen. */
+export interface MonitoringOptions {
+  /** The data folder's path. */
+  readonly data: string;
+  readonly web: ListenOptions & {
+    /** Empty: no tokens. */
+    readonly tokenFile: string;
+    readonly allowedHosts: readonly string[];
+    readonly intervalMs: number;
+  };
+  readonly foxglove: ListenOptions & {
+    readonly clientMaxBytes: number;
+    readonly allowedOrigins: readonly string[];
+    /** Ports of the sources: a Foxglove server that is recorded may start after us. */
+    readonly avoid: readonly number[];
+  };
+  readonly metricsMaxTopics: number;
+  readonly alerts: AlertLimits;
+  /** Empty: none. */
+  readonly webhook: string;
+}
+
+/** Throws `CONFIG_INVALID` with all faults. */
+export function compileMonitoringOptions(resolved: Resolved): MonitoringOptions {
+  const { values } = resolved;
+  const check = new CrossCheck(resolved);
+  if (values['web.enabled'] && !isLoopback(values['web.host']) && values['web.token_file'] === '') {
+    check.fault(
+      'web.host',
+      values['web.host'],
+      'a loopback address (127.0.0.1, ::1, localhost), or any together with web.token_file',
+    );
+  }
+  check.done();
+  return deepFreeze({
+    data: values.data,
+    web: {
+      enabled: values['web.enabled'],
+      address: values['web.host'],
+      port: values['web.port'],
+      tries: values['web.port_tries'],
+      maxClients: values['web.max_clients'],
+      tokenFile: values['web.token_file'],
+      allowedHosts: listed(values['web.allowed_hosts']),
+      intervalMs: values['web.interval_ms'],
+    },
+    foxglove: {
+      enabled: values['foxglove.enabled'],
+      address: values['foxglove.host'],
+      port: values['foxglove.port'],
+      tries: values['foxglove.port_tries'],
+      maxClients: values['foxglove.max_clients'],
+      clientMaxBytes: values['foxglove.client_max_bytes'],
+      allowedOrigins: listed(values['foxglove.allowed_origins']).map((origin) => origin.replace(/\/$/, '')),
+      avoid: values.sources.flatMap(({ uri }) => portOf(uri)),
+    },
+    metricsMaxTopics: values['metrics.max_topics'],
+    alerts: {
+      lossWindowMs: values['alerts.loss_window_ms'],
+      diskTimeToFullMs: values['alerts.disk_time_to_full_ms'],
+      syncStalledMs: values['alerts.sync_stalled_ms'],
+      linkDownMs: values['alerts.link_down_ms'],
+    },
+    webhook: values['alerts.webhook'],
+  });
+}
+
+/** The log file of a role; `undefined`: none. */
+export function logFilePath(values: ParameterValues, role: 'recorder' | 'sync'): string | undefined {
+  const path = values['log.file'];
+  if (path === '') return undefined;
+  if (path === 'auto') return join(values.data, 'log', `${role}.log`);
+  return isAbsolute(path) ? path : join(process.cwd(), path);
+}
+
+function listed(text: string): string[] {
+  return text
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '');
+}
+
+/** The port of a WebSocket source, 8765 where it does not say. */
+function portOf(uri: string): number[] {
+  const match = /^foxglove:wss?:\/\/[^/?]*?(?::(\d+))?(?:[/?]|$)/i.exec(uri);
+  return match ? [Number(match[1] ?? 8_765)] : [];
+}

@@ -1,0 +1,87 @@
+import type { RecorderStatus, SyncStatus } from '../../core/status.js';
+import type { AlertFacts } from './alert-rules.js';
+
+const DROP_WINDOW_MS = 10_000;
+const DISK_WINDOW_MS = 60_000;
+/** Shorter than this, a trend of the disk says nothing. */
+const DISK_WINDOW_MIN_MS = 10_000;
+
+export interface AlertInput {
+  readonly recorder: RecorderStatus;
+  /** Absent: sync does not answer. */
+  readonly sync?: SyncStatus;
+  readonly quarantined?: number;
+}
+
+interface Sample {
+  readonly atMs: number;
+  readonly value: number;
+}
+
+/** Derives what the rules look at, from one status to the next: rates, trends, how long a thing has lasted. */
+export class AlertFactsGatherer {
+  private readonly dropped: Sample[] = [];
+  private readonly free: Sample[] = [];
+  private pendingBytes: number | undefined;
+  private progressAtMs = 0;
+  private syncSeenAtMs: number | undefined;
+  private linkDownAtMs: number | undefined;
+  /** Until the disk is full at the present rate, milliseconds; infinite where it does not shrink. */
+  diskTimeToFullMs: number | undefined;
+
+  /** @param nowMs - of a monotonic clock */
+  gather({ recorder, sync, quarantined }: AlertInput, nowMs: number): AlertFacts {
+    keep(this.dropped, { atMs: nowMs, value: recorder.totals.dropped }, DROP_WINDOW_MS);
+    if (recorder.disk.totalBytes > 0) {
+      keep(this.free, { atMs: nowMs, value: recorder.disk.freeBytes }, DISK_WINDOW_MS);
+    }
+    this.diskTimeToFullMs = timeToZero(this.free);
+    if (sync !== undefined) this.syncSeenAtMs = nowMs;
+    return {
+      lossWindowMs: recorder.lossWindow.ms,
+      droppedPerS: Math.max(0, perSecond(this.dropped)),
+      ...(this.diskTimeToFullMs === undefined ? {} : { diskTimeToFullMs: this.diskTimeToFullMs }),
+      recorderStalled: recorder.state === 'stalled' ? 1 : 0,
+      ...(quarantined === undefined ? {} : { quarantinedSegments: quarantined }),
+      ...(this.syncSeenAtMs === undefined ? {} : { syncDownMs: nowMs - this.syncSeenAtMs }),
+      ...(sync === undefined ? {} : this.ofSync(sync, nowMs)),
+    };
+  }
+
+  private ofSync(sync: SyncStatus, nowMs: number): AlertFacts {
+    const pending = sync.bytes.pending;
+    const isMoving =
+      pending === 0 ||
+      sync.link !== 'online' ||
+      this.pendingBytes === undefined ||
+      pending < this.pendingBytes ||
+      sync.transferBytesPerS > 0;
+    if (isMoving) this.progressAtMs = nowMs;
+    this.pendingBytes = pending;
+    this.linkDownAtMs = sync.link === 'offline' ? (this.linkDownAtMs ?? nowMs) : undefined;
+    return {
+      syncStalledMs: nowMs - this.progressAtMs,
+      linkDownMs: this.linkDownAtMs === undefined ? 0 : nowMs - this.linkDownAtMs,
+      parkedSegments: sync.segments.parked,
+    };
+  }
+}
+
+function keep(samples: Sample[], sample: Sample, windowMs: number): void {
+  samples.push(sample);
+  while (samples.length > 2 && sample.atMs - samples[0]!.atMs > windowMs) samples.shift();
+}
+
+function perSecond(samples: readonly Sample[]): number {
+  const first = samples[0]!;
+  const last = samples.at(-1)!;
+  return last.atMs === first.atMs ? 0 : ((last.value - first.value) / (last.atMs - first.atMs)) * 1_000;
+}
+
+function timeToZero(samples: readonly Sample[]): number | undefined {
+  const first = samples[0];
+  const last = samples.at(-1);
+  if (!first || !last || last.atMs - first.atMs < DISK_WINDOW_MIN_MS) return undefined;
+  const rate = perSecond(samples);
+  return rate >= 0 ? Infinity : (last.value / -rate) * 1_000;
+}

@@ -1,0 +1,101 @@
+import type { AlertFacts, AlertId, AlertRule, AlertSeverity } from './alert-rules.js';
+
+/** One alert as everything that shows it sees it: API, page, metrics, webhook, `/diagnostics`. */
+export interface Alert {
+  readonly id: AlertId;
+  readonly severity: AlertSeverity;
+  readonly raised: boolean;
+  /** Milliseconds since the Unix epoch of the last change; absent where it never was raised. */
+  readonly sinceMs?: number;
+  /** Last known value; absent: not known. */
+  readonly value?: number;
+  readonly limit: number;
+  readonly unit: string;
+  readonly summary: string;
+}
+
+/** What one rule remembers from one look to the next. */
+export interface AlertMemory {
+  readonly raised: boolean;
+  readonly sinceMs?: number;
+  /** Since when the opposite of the present state has held. */
+  readonly turningSinceMs?: number;
+  readonly value?: number;
+}
+
+export type AlertMemories = Readonly<Partial<Record<AlertId, AlertMemory>>>;
+
+export interface AlertRound {
+  readonly memories: AlertMemories;
+  readonly alerts: readonly Alert[];
+  /** Those that were raised or cleared by this look. */
+  readonly changed: readonly Alert[];
+}
+
+const quiet: AlertMemory = { raised: false };
+
+/**
+ * Looks at the facts once. Pure: the same rules, facts, memories and time give the same result. Call it
+ * with growing `nowMs` (of a monotonic clock) and what the last call returned; `wallMs` dates the changes.
+ */
+export function evaluateAlerts(
+  rules: readonly AlertRule[],
+  facts: AlertFacts,
+  memories: AlertMemories,
+  nowMs: number,
+  wallMs: number,
+): AlertRound {
+  const next: Partial<Record<AlertId, AlertMemory>> = {};
+  const alerts: Alert[] = [];
+  const changed: Alert[] = [];
+  for (const rule of rules) {
+    const before = memories[rule.id] ?? quiet;
+    const memory = step(rule, rule.value(facts), before, nowMs, wallMs);
+    next[rule.id] = memory;
+    const alert = describe(rule, memory);
+    alerts.push(alert);
+    if (memory.raised !== before.raised) changed.push(alert);
+  }
+  return { memories: next, alerts, changed };
+}
+
+function step(
+  rule: AlertRule,
+  value: number | undefined,
+  before: AlertMemory,
+  nowMs: number,
+  wallMs: number,
+): AlertMemory {
+  // Not known is no news: a process that does not answer neither raises nor clears.
+  if (value === undefined) return withoutTurning(before);
+  const known = { ...before, value };
+  if (!isTurning(rule, value, before.raised)) return withoutTurning(known);
+  const since = before.turningSinceMs ?? nowMs;
+  const afterMs = before.raised ? rule.clearAfterMs : rule.raiseAfterMs;
+  if (nowMs - since < afterMs) return { ...known, turningSinceMs: since };
+  return { raised: !before.raised, sinceMs: wallMs, value };
+}
+
+/** Whether the value speaks for the other state. Between `raise` and `clear` it speaks for neither. */
+function isTurning({ bad, raise, clear }: AlertRule, value: number, raised: boolean): boolean {
+  if (bad === 'above') return raised ? value <= clear : value > raise;
+  return raised ? value >= clear : value < raise;
+}
+
+function withoutTurning({ turningSinceMs: _, ...memory }: AlertMemory): AlertMemory {
+  return memory;
+}
+
+function describe(rule: AlertRule, { raised, sinceMs, value }: AlertMemory): Alert {
+  return {
+    id: rule.id,
+    severity: rule.severity,
+    raised,
+    ...(sinceMs === undefined ? {} : { sinceMs }),
+    // JSON has no infinity: "never full" is no value.
+    ...(value === undefined || !Number.isFinite(value) ? {} : { value }),
+    limit: rule.raise,
+    unit: rule.unit,
+    summary: rule.summary,
+  };
+}

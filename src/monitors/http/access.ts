@@ -1,0 +1,73 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+
+/** What somebody may do: see everything, or also steer. */
+export type AccessRole = 'viewer' | 'operator';
+
+export interface AccessToken {
+  readonly role: AccessRole;
+  readonly token: string;
+}
+
+export const TOKEN_MIN_CHARS = 16;
+const TOKENS_MAX = 100;
+
+/** A token file cannot be understood; the message never holds a token. */
+export class TokenFileError extends Error {}
+
+/** Reads `operator TOKEN` or `viewer TOKEN` per line; `#` begins a comment. Throws {@link TokenFileError}. */
+export function parseTokenFile(text: string): AccessToken[] {
+  const tokens: AccessToken[] = [];
+  for (const [index, line] of text.split(/\r?\n/).entries()) {
+    const words = line.replace(/#.*$/, '').trim().split(/\s+/);
+    if (words[0] === '') continue;
+    const [role, token] = words;
+    const at = `line ${index + 1}`;
+    if (words.length !== 2 || (role !== 'viewer' && role !== 'operator')) {
+      throw new TokenFileError(`${at}: not "viewer TOKEN" or "operator TOKEN"`);
+    }
+    if (!/^[\x21-\x7e]+$/.test(token!) || token!.length < TOKEN_MIN_CHARS || token!.length > 200) {
+      throw new TokenFileError(`${at}: the token must have ${TOKEN_MIN_CHARS} to 200 characters of ASCII`);
+    }
+    tokens.push({ role, token: token! });
+  }
+  if (tokens.length === 0) throw new TokenFileError('it holds no token');
+  if (tokens.length > TOKENS_MAX) throw new TokenFileError(`it holds more than ${TOKENS_MAX} tokens`);
+  return tokens;
+}
+
+/** Who may do what. Without tokens everybody who gets through is an operator (on loopback only). */
+export class Access {
+  private readonly known: readonly { readonly role: AccessRole; readonly digest: Buffer }[];
+
+  constructor(tokens: readonly AccessToken[]) {
+    this.known = tokens.map(({ role, token }) => ({ role, digest: digestOf(token) }));
+  }
+
+  get needsToken(): boolean {
+    return this.known.length > 0;
+  }
+
+  /**
+   * The role of a token, `undefined` for one that is none. Every known token is compared, each in constant
+   * time over its digest: the time taken says nothing about them.
+   */
+  roleOf(token: string): AccessRole | undefined {
+    const digest = digestOf(token);
+    let role: AccessRole | undefined;
+    for (const one of this.known) if (timingSafeEqual(one.digest, digest)) role ??= one.role;
+    return role;
+  }
+}
+
+export function mayDo(role: AccessRole, needed: AccessRole): boolean {
+  return role === 'operator' || needed === 'viewer';
+}
+
+/** The token of an `Authorization: Bearer` header. */
+export function bearerToken(header: string | undefined): string | undefined {
+  return /^Bearer +([\x21-\x7e]{1,200})$/i.exec(header ?? '')?.[1];
+}
+
+function digestOf(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}

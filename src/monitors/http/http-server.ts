@@ -1,0 +1,278 @@
+import type { AddressInfo, Socket } from 'node:net';
+import websocket from '@fastify/websocket';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Clock } from '../../core/clock.js';
+import { describeError, isHoldfastError } from '../../core/errors.js';
+import type { ErrorCode } from '../../core/error-catalogue.js';
+import type { Logger } from '../../core/logger.js';
+import type { LiveFeed } from '../live/live-feed.js';
+import { listenOnFreePort, type PortChoice } from '../listen-port.js';
+import { bearerToken, mayDo, type Access, type AccessRole } from './access.js';
+import { FailedTokens } from './failed-tokens.js';
+import { LiveSockets } from './live-sockets.js';
+import { openApiDocument } from './openapi.js';
+import { plainPage } from './plain-page.js';
+import { isOurHost, isSameOrigin, type HostPolicy } from './request-checks.js';
+import { RouteReply, type Route, type RouteRequest } from './route.js';
+import { securityHeaders } from './security-headers.js';
+import type { StaticFiles } from './static-files.js';
+
+export interface HttpServerOptions extends PortChoice {
+  readonly address: string;
+  readonly hostname: string;
+  readonly allowedHosts: readonly string[];
+  /** Live connections at once. */
+  readonly maxClients: number;
+  readonly version: string;
+}
+
+export interface HttpServerParts {
+  readonly routes: readonly Route[];
+  readonly access: Access;
+  readonly feed: LiveFeed;
+  readonly files: StaticFiles;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+const BODY_MAX_BYTES = 16 * 1024;
+const HEADERS_MAX_BYTES = 8 * 1024;
+/** Sockets at once, of all kinds; further ones are closed unheard. */
+const SOCKETS_MAX = 200;
+/** A request's head must be there after this, all of it after the next: slow senders are cut off. */
+const HEADERS_TIMEOUT_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 10_000;
+const KEEP_ALIVE_MS = 10_000;
+/** Without a byte moving either way. */
+const SOCKET_IDLE_MS = 60_000;
+
+const statusOf: Readonly<Partial<Record<ErrorCode, number>>> = {
+  CONFIG_INVALID: 400,
+  STATE_REFUSED: 409,
+  REQUEST_UNSUPPORTED: 501,
+  ROLE_NOT_RUNNING: 503,
+  DISK_FULL: 507,
+};
+
+/** What an answer says instead of a result. */
+interface Refusal {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+  readonly retryAfterS?: number;
+}
+
+/** The page, the API and the live state over HTTP. Everything it holds is bounded; see docs/http-api.md. */
+export class HttpServer implements AsyncDisposable {
+  readonly live: LiveSockets;
+  port = 0;
+  /** Requests that were refused, since the start. */
+  refused = 0;
+  private readonly app: FastifyInstance;
+  private readonly failed: FailedTokens;
+  private readonly policy: HostPolicy;
+  private readonly sockets = new Set<Socket>();
+
+  private constructor(
+    private readonly options: HttpServerOptions,
+    private readonly parts: HttpServerParts,
+  ) {
+    this.failed = new FailedTokens(parts.clock);
+    this.policy = options;
+    this.live = new LiveSockets(parts.feed, parts.access, this.failed, options.maxClients);
+    this.app = Fastify({
+      logger: false,
+      bodyLimit: BODY_MAX_BYTES,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionTimeout: SOCKET_IDLE_MS,
+      forceCloseConnections: true,
+      return503OnClosing: true,
+      exposeHeadRoutes: false,
+      ajv: { customOptions: { removeAdditional: false, coerceTypes: true, strictSchema: false } },
+      http: {
+        maxHeaderSize: HEADERS_MAX_BYTES,
+        headersTimeout: HEADERS_TIMEOUT_MS,
+        connectionsCheckingInterval: 1_000,
+      },
+    });
+  }
+
+  /** Listens; rejects where no port can be had (`EADDRINUSE`) or the address is not ours. */
+  static async listen(options: HttpServerOptions, parts: HttpServerParts): Promise<HttpServer> {
+    const server = new HttpServer(options, parts);
+    await server.prepare();
+    try {
+      await listenOnFreePort(options, (port) => server.app.listen({ port, host: options.address }));
+    } catch (error) {
+      await server.app.close();
+      throw error;
+    }
+    server.port = (server.app.server.address() as AddressInfo).port;
+    // The recorder alone decides how long the process lives.
+    server.app.server.unref();
+    return server;
+  }
+
+  /** Where a browser finds it. */
+  get url(): string {
+    const { address } = this.options;
+    return `http://${address.includes(':') ? `[${address}]` : address}:${this.port}/`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.live.closeAll();
+    for (const socket of this.sockets) socket.destroy();
+    await this.app.close();
+  }
+
+  private async prepare(): Promise<void> {
+    const { app, parts } = this;
+    app.server.maxConnections = SOCKETS_MAX;
+    app.server.on('connection', (socket: Socket) => {
+      this.sockets.add(socket);
+      socket.on('close', () => this.sockets.delete(socket));
+    });
+    app.server.on('drop', () => this.refused++);
+    app.setErrorHandler((error, _, reply) => this.fail(error, reply));
+    app.setNotFoundHandler((_, reply) =>
+      this.refuse(reply, {
+        status: 404,
+        code: 'NOT_FOUND',
+        message: 'there is nothing here; see /openapi.json',
+      }),
+    );
+    app.addHook('onRequest', async (request, reply) => {
+      reply.headers(securityHeaders);
+      const refusal = this.checkOrigin(request) ?? this.checkToken(request);
+      if (refusal) return this.refuse(reply, refusal);
+    });
+    // Only JSON is understood; a form of another site's page is not.
+    app.removeContentTypeParser('text/plain');
+    await app.register(websocket, {
+      options: { maxPayload: 4 * 1024, perMessageDeflate: false },
+      errorHandler: (error, socket) => {
+        parts.logger.debug('a live connection failed', { error });
+        socket.terminate();
+      },
+    });
+    const document = openApiDocument(parts.routes, this.options.version);
+    this.add({
+      ...{ method: 'GET', path: '/openapi.json', role: 'viewer', open: true },
+      summary: 'This API as an OpenAPI document',
+      answer: { type: 'object' },
+      handle: () => document,
+    });
+    for (const route of parts.routes) this.add(route);
+    app.get('/live', { websocket: true, config: { role: 'live' } }, (socket, request) =>
+      this.live.accept(socket, request.ip, bearerToken(request.headers.authorization)),
+    );
+    app.get('/*', { config: { role: 'open' } }, (request, reply) => this.serveFile(request, reply));
+  }
+
+  private add(route: Route): void {
+    this.app.route({
+      method: route.method,
+      url: route.path,
+      config: { role: route.open ? 'open' : route.role },
+      schema: {
+        ...(route.body === undefined ? {} : { body: route.body }),
+        ...(route.query === undefined ? {} : { querystring: route.query }),
+      },
+      handler: async (request, reply) => {
+        const { body, query } = request as { body?: RouteRequest['body']; query: RouteRequest['query'] };
+        const result = await route.handle({ body: body ?? {}, query });
+        reply.header('cache-control', 'no-store');
+        if (!(result instanceof RouteReply)) {
+          return reply.type('application/json; charset=utf-8').send(JSON.stringify(result));
+        }
+        const { status, body: content, contentType } = result;
+        return reply
+          .code(status)
+          .type(contentType)
+          .send(typeof content === 'string' ? content : JSON.stringify(content));
+      },
+    });
+  }
+
+  private checkOrigin(request: FastifyRequest): Refusal | undefined {
+    const { host, origin } = request.headers;
+    if (!isOurHost(host, this.policy)) {
+      const message = `this server does not answer as ${shown(host)}; web.allowed_hosts may name it`;
+      return { status: 403, code: 'HOST_REFUSED', message };
+    }
+    if (isSameOrigin(origin, host)) return undefined;
+    return { status: 403, code: 'ORIGIN_REFUSED', message: `pages of ${shown(origin)} may not ask` };
+  }
+
+  private checkToken(request: FastifyRequest): Refusal | undefined {
+    const { access } = this.parts;
+    const needed = (request.routeOptions.config as { role?: AccessRole | 'open' | 'live' }).role ?? 'open';
+    if (needed === 'open' || !access.needsToken) return undefined;
+    const waitS = this.failed.blockedForS(request.ip);
+    if (waitS > 0) {
+      const message = `too many wrong tokens from this address, try again in ${waitS} s`;
+      return { status: 429, code: 'TOO_MANY_FAILURES', message, retryAfterS: waitS };
+    }
+    const header = request.headers.authorization;
+    // A browser cannot send a header here: it says its token in the first message instead.
+    if (header === undefined && needed === 'live') return undefined;
+    if (header === undefined) {
+      return { status: 401, code: 'TOKEN_REQUIRED', message: 'send "Authorization: Bearer TOKEN"' };
+    }
+    const token = bearerToken(header);
+    const role = token === undefined ? undefined : access.roleOf(token);
+    if (role === undefined) {
+      this.failed.note(request.ip);
+      return { status: 401, code: 'TOKEN_WRONG', message: 'this token is not known' };
+    }
+    if (needed === 'live' || mayDo(role, needed)) return undefined;
+    return { status: 403, code: 'OPERATOR_REQUIRED', message: 'a viewer may not do this; an operator may' };
+  }
+
+  private serveFile(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const path = request.url.split('?', 1)[0]!;
+    const file = this.parts.files.at(path);
+    if (file === undefined) {
+      if (path === '/')
+        return reply.type('text/html; charset=utf-8').header('cache-control', 'no-cache').send(plainPage);
+      return reply.callNotFound() as unknown as FastifyReply;
+    }
+    reply
+      .type(file.contentType)
+      .header('etag', file.etag)
+      .header('cache-control', file.isImmutable ? 'public, max-age=31536000, immutable' : 'no-cache');
+    if (request.headers['if-none-match'] === file.etag) return reply.code(304).send();
+    return reply.header('content-length', file.bytes).send(file.open());
+  }
+
+  private fail(error: unknown, reply: FastifyReply): FastifyReply {
+    if (isHoldfastError(error)) {
+      const status = statusOf[error.code] ?? 500;
+      return this.refuse(reply, { status, code: error.code, message: describeError(error) });
+    }
+    const status = (error as { statusCode?: number }).statusCode ?? 500;
+    if (status < 500) {
+      const code = status === 413 ? 'BODY_TOO_LARGE' : 'REQUEST_INVALID';
+      return this.refuse(reply, { status, code, message: describeError(error) });
+    }
+    this.parts.logger.warn('a request failed', { error });
+    return this.refuse(reply, { status: 500, code: 'INTERNAL', message: 'the log says more' });
+  }
+
+  private refuse(reply: FastifyReply, { status, code, message, retryAfterS }: Refusal): FastifyReply {
+    this.refused++;
+    if (retryAfterS !== undefined) reply.header('retry-after', retryAfterS);
+    if (status === 401) reply.header('www-authenticate', 'Bearer realm="holdfast"');
+    return reply
+      .code(status)
+      .header('cache-control', 'no-store')
+      .type('application/json; charset=utf-8')
+      .send(JSON.stringify({ error: { code, message } }));
+  }
+}
+
+/** Of a header, as little as a person needs. */
+function shown(value: string | undefined): string {
+  return value === undefined ? '(none)' : JSON.stringify(value.slice(0, 100));
+}

@@ -1,0 +1,113 @@
+import { NS_PER_MS } from '../../core/clock.js';
+import type { TopicStats } from '../../core/status.js';
+
+/** A topic with the number it goes by in updates, and its recent past. */
+export interface TopicRow extends TopicStats {
+  /** Stable for the life of the process. */
+  readonly id: number;
+  /** Messages per second, oldest first, one point every {@link SPARK_STEP_S} seconds. */
+  readonly spark: readonly number[];
+}
+
+/**
+ * What changed of a topic: id, received, receivedBytes, dropped, messagesPerS, bytesPerS, queuedBytes,
+ * lastReceivedAt in milliseconds since the Unix epoch (null: never), present (1 or 0).
+ */
+export type TopicDelta = readonly [
+  id: number,
+  received: number,
+  receivedBytes: number,
+  dropped: number,
+  messagesPerS: number,
+  bytesPerS: number,
+  queuedBytes: number,
+  lastReceivedAtMs: number | null,
+  present: 0 | 1,
+];
+
+export const SPARK_POINTS = 40;
+export const SPARK_STEP_S = 3;
+
+interface Entry {
+  readonly id: number;
+  stats: TopicStats;
+  spark: number[];
+  /** What the last update said, as text; undefined: nothing yet. */
+  told: string | undefined;
+}
+
+export interface TopicUpdate {
+  readonly added: readonly TopicRow[];
+  readonly changed: readonly TopicDelta[];
+}
+
+/** The topics a page shows: ids, sparklines, and what changed since the last look. Bounded in topics. */
+export class TopicTable {
+  /** Topics beyond the bound, which pages do not see. */
+  omitted = 0;
+  private readonly entries = new Map<string, Entry>();
+  private nextId = 1;
+
+  constructor(private readonly maxTopics: number) {}
+
+  /** Takes in what the recorder says now; what is new and what changed since the last update come back. */
+  update(topics: readonly TopicStats[]): TopicUpdate {
+    this.absorb(topics);
+    const added: TopicRow[] = [];
+    const changed: TopicDelta[] = [];
+    for (const entry of this.entries.values()) {
+      const delta = deltaOf(entry.id, entry.stats);
+      const text = JSON.stringify(delta);
+      if (text === entry.told) continue;
+      if (entry.told === undefined) added.push(rowOf(entry));
+      else changed.push(delta);
+      entry.told = text;
+    }
+    return { added, changed };
+  }
+
+  /** One more point of every sparkline; called every {@link SPARK_STEP_S} seconds. */
+  sample(topics: readonly TopicStats[]): void {
+    this.absorb(topics);
+    for (const { spark, stats } of this.entries.values()) {
+      spark.push(Math.round(stats.messagesPerS * 10) / 10);
+      if (spark.length > SPARK_POINTS) spark.shift();
+    }
+  }
+
+  /** All of them as the recorder last said. */
+  rows(): TopicRow[] {
+    return [...this.entries.values()].map(rowOf);
+  }
+
+  /** Takes in what the recorder says now, without counting as told. */
+  absorb(topics: readonly TopicStats[]): void {
+    this.omitted = 0;
+    for (const stats of topics) {
+      const key = JSON.stringify([stats.robot, stats.topic, stats.type, stats.encoding]);
+      const entry = this.entries.get(key);
+      if (entry !== undefined) entry.stats = stats;
+      else if (this.entries.size >= this.maxTopics) this.omitted++;
+      else this.entries.set(key, { id: this.nextId++, stats, spark: [], told: undefined });
+    }
+  }
+}
+
+function rowOf({ id, stats, spark }: Entry): TopicRow {
+  return { ...stats, id, spark: [...spark] };
+}
+
+function deltaOf(id: number, stats: TopicStats): TopicDelta {
+  const last = stats.lastReceivedAt;
+  return [
+    id,
+    stats.received,
+    stats.receivedBytes,
+    stats.dropped,
+    Math.round(stats.messagesPerS * 10) / 10,
+    Math.round(stats.bytesPerS),
+    stats.queuedBytes,
+    last === undefined ? null : Number(BigInt(last) / NS_PER_MS),
+    stats.present ? 1 : 0,
+  ];
+}

@@ -1,0 +1,200 @@
+import { NS_PER_MS, type Clock } from '../../core/clock.js';
+import { describeError } from '../../core/errors.js';
+import type { Logger } from '../../core/logger.js';
+import type {
+  LogStats,
+  MonitoredLog,
+  MonitoredRecorder,
+  MonitoredSegments,
+  MonitoredSync,
+  SystemUsage,
+  Timeline,
+} from '../../core/monitoring.js';
+import type { RecorderStatus, SyncStatus } from '../../core/status.js';
+import { AlertFactsGatherer } from '../alerts/alert-facts.js';
+import type { AlertRule } from '../alerts/alert-rules.js';
+import { evaluateAlerts, type Alert, type AlertMemories } from '../alerts/evaluate-alerts.js';
+import { History, historyPoint } from './history.js';
+import { SPARK_STEP_S, TopicTable } from './topic-table.js';
+
+/** Everything there is to know at a moment; `GET /status` is this object. */
+export interface StatusDocument {
+  /** Milliseconds since the Unix epoch. */
+  readonly atMs: number;
+  readonly host: string;
+  /** Of the recorder process: `active` records. */
+  readonly phase: string;
+  readonly recorder: RecorderStatus;
+  /** `null` while sync does not answer; then `syncError` says why. */
+  readonly sync: SyncStatus | null;
+  readonly syncError?: string;
+  readonly system: SystemUsage;
+  /** Until the disk is full at the present rate; `null`: it does not shrink, or is not known yet. */
+  readonly diskTimeToFullMs: number | null;
+  readonly alerts: readonly Alert[];
+  readonly log: LogStats;
+  /** Other parts of the process that report: the live server, the webhook, the page's clients. */
+  readonly services: Readonly<Record<string, unknown>>;
+}
+
+export interface WatchPorts {
+  readonly recorder: MonitoredRecorder;
+  readonly sync: MonitoredSync;
+  readonly segments: MonitoredSegments;
+  readonly system: () => SystemUsage;
+  readonly log: MonitoredLog;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly host: string;
+  readonly rules: readonly AlertRule[];
+}
+
+const SAMPLE_MS = 1_000;
+const HISTORY_POINTS = 600;
+const TOPICS_MAX = 2_000;
+const emptyTimeline: Timeline = { version: 0, segments: [], omitted: 0, quarantined: 0 };
+
+/**
+ * Looks at the recorder, at sync and at the disk once a second, on behalf of everybody who watches: keeps a
+ * bounded past, evaluates the alerts, and remembers sync's last answer. Nothing it does waits for a reader,
+ * and nothing that goes wrong in it reaches the recorder.
+ */
+export class Watch implements Disposable {
+  readonly history = new History(HISTORY_POINTS);
+  readonly topics = new TopicTable(TOPICS_MAX);
+  timeline: Timeline = emptyTimeline;
+  sync: SyncStatus | undefined;
+  alerts: readonly Alert[] = [];
+  /** Named reports that `status()` carries under `services`. */
+  readonly services = new Map<string, () => unknown>();
+  private syncError: string | undefined;
+  private system: SystemUsage;
+  private memories: AlertMemories = {};
+  private readonly gatherer = new AlertFactsGatherer();
+  private readonly listeners = new Set<(changed: Alert) => void>();
+  private timer: NodeJS.Timeout | undefined;
+  private asking: Promise<void> | undefined;
+  private looking: Promise<Timeline> | undefined;
+  private samples = 0;
+
+  constructor(private readonly ports: WatchPorts) {
+    this.system = ports.system();
+  }
+
+  start(): void {
+    if (this.timer) return;
+    void this.askSync();
+    void this.lookAtSegments();
+    this.timer = setInterval(() => this.tick(), SAMPLE_MS);
+    this.timer.unref();
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.timer);
+    this.timer = undefined;
+    this.listeners.clear();
+  }
+
+  /** Called when an alert is raised or cleared. */
+  onAlert(listener: (changed: Alert) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  status(): StatusDocument {
+    const { recorder, clock, host, log } = this.ports;
+    const toFull = this.gatherer.diskTimeToFullMs;
+    return {
+      atMs: Number(clock.now() / NS_PER_MS),
+      host,
+      phase: recorder.phase,
+      recorder: recorder.status(),
+      sync: this.sync ?? null,
+      ...(this.syncError === undefined ? {} : { syncError: this.syncError }),
+      system: this.system,
+      diskTimeToFullMs: toFull === undefined || !Number.isFinite(toFull) ? null : Math.round(toFull),
+      alerts: this.alerts,
+      log: log.stats(),
+      services: Object.fromEntries([...this.services].map(([name, report]) => [name, report()])),
+    };
+  }
+
+  /** Asks sync now; never rejects. One question at a time. */
+  askSync(): Promise<void> {
+    this.asking ??= this.ports.sync
+      .status()
+      .then(
+        (status) => {
+          this.sync = status;
+          this.syncError = undefined;
+        },
+        (error: unknown) => {
+          this.sync = undefined;
+          this.syncError = describeError(error);
+        },
+      )
+      .finally(() => (this.asking = undefined));
+    return this.asking;
+  }
+
+  /** Looks at the segments now; on an error the last look stands. One look at a time. */
+  lookAtSegments(): Promise<Timeline> {
+    this.looking ??= this.ports.segments
+      .refresh(this.sync)
+      .then(
+        (timeline) => (this.timeline = timeline),
+        (error: unknown) => {
+          this.ports.logger.debug('segments could not be listed', { error });
+          return this.timeline;
+        },
+      )
+      .finally(() => (this.looking = undefined));
+    return this.looking;
+  }
+
+  private tick(): void {
+    try {
+      this.sample();
+    } catch (error) {
+      this.ports.logger.warn('watching failed for a moment', { error });
+    }
+    void this.askSync();
+    void this.lookAtSegments();
+  }
+
+  private sample(): void {
+    const { recorder, clock, rules } = this.ports;
+    this.system = this.ports.system();
+    const status = recorder.status();
+    const wallMs = Number(clock.now() / NS_PER_MS);
+    const nowMs = Number(clock.monotonic() / NS_PER_MS);
+    this.history.add(historyPoint(wallMs, status, this.sync, this.system));
+    if (this.samples++ % SPARK_STEP_S === 0) this.topics.sample(recorder.topics());
+    const facts = this.gatherer.gather(
+      {
+        recorder: status,
+        ...(this.sync === undefined ? {} : { sync: this.sync }),
+        quarantined: this.timeline.quarantined,
+      },
+      nowMs,
+    );
+    const round = evaluateAlerts(rules, facts, this.memories, nowMs, wallMs);
+    this.memories = round.memories;
+    this.alerts = round.alerts;
+    for (const alert of round.changed) this.tell(alert);
+  }
+
+  private tell(alert: Alert): void {
+    const { logger } = this.ports;
+    const facts = { alert: alert.id, value: alert.value, limit: alert.limit, unit: alert.unit };
+    if (alert.raised) logger.warn(`alert: ${alert.summary}`, facts);
+    else logger.info('alert cleared', facts);
+    for (const listener of this.listeners) {
+      try {
+        listener(alert);
+      } catch (error) {
+        logger.warn('an alert could not be told', { error });
+      }
+    }
+  }
+}

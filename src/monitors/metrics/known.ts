@@ -1,0 +1,12 @@
+import type { StatusDocument } from '../live/watch.js';
+import type { TopicCounts } from './top-topics.js';
+
+/** What metrics are read off. */
+export interface Known {
+  readonly status: StatusDocument;
+  readonly topics: readonly TopicCounts[];
+  readonly quarantined: number;
+  readonly clients: { readonly web: number; readonly foxglove: number };
+  /** CPU this process has used, seconds. */
+  readonly cpuSeconds: number;
+}
