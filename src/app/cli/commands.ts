@@ -2,6 +2,7 @@ import type { CommandDefinition } from './command-definition.js';
 import { bagCommand } from './commands/bag.js';
 import { catCommand } from './commands/cat.js';
 import { demoCommand } from './commands/demo.js';
+import { exportCommand } from './commands/export.js';
 import { lsCommand } from './commands/ls.js';
 import { recordCommand } from './commands/record.js';
 import { recoverCommand } from './commands/recover.js';
@@ -22,6 +23,7 @@ export const commands: readonly CommandDefinition[] = [
   recoverCommand,
   catCommand,
   replayCommand,
+  exportCommand,
   bagCommand,
   demoCommand,
 ];

@@ -29,12 +29,13 @@ export class ReplayWriter {
   #first: bigint | undefined;
   #last: bigint | undefined;
 
-  constructor(handle: FileHandle, compress: (data: Uint8Array) => Uint8Array) {
+  /** @param compression what `compress` does, in MCAP's words: `zstd`, `lz4`, or empty for none */
+  constructor(handle: FileHandle, compress: (data: Uint8Array) => Uint8Array, compression = 'zstd') {
     this.#out = new FileWritable(handle);
     this.#writer = new McapWriter({
       writable: this.#out,
       chunkSize: CHUNK_BYTES,
-      compressChunk: (data) => ({ compression: 'zstd', compressedData: compress(data) }),
+      compressChunk: (data) => ({ compression, compressedData: compress(data) }),
     });
   }
 

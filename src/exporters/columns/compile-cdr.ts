@@ -465,10 +465,11 @@ function copyCode(w: Writer, type: Primitive, at: PlacedColumn, n: string, base:
   w.lost();
 }
 
-/** Fills every column below `at` of row `row` with null or a place holder: for messages that cannot be decoded. */
-export function fillAbsent(slots: BuilderSlots, at: PlacedColumn, row: number): void {
+/** Fills every column of a row with null or a place holder: for messages that cannot be decoded. */
+export type FillAbsent = (slots: BuilderSlots, row: number) => void;
+
+export function compileFill(at: PlacedColumn): FillAbsent {
   const w = new Writer({ littleEndian: true, widest: 8, renamed: NO_NAMES });
   for (const child of at.children) absent(w, child, 'r');
-  const fill = new Function('S', 'r', w.lines.join('\n')) as (slots: BuilderSlots, row: number) => void;
-  fill(slots, row);
+  return new Function('S', 'r', w.lines.join('\n')) as FillAbsent;
 }

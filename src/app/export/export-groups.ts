@@ -1,0 +1,47 @@
+import { basename } from 'node:path';
+import type { InspectedSegment } from './inspect.js';
+import type { ExportOptions } from './export-options.js';
+
+/** Segments that are exported together, in one pass through time. */
+export interface ExportGroup {
+  readonly key: string;
+  readonly segment: string;
+  readonly session: string;
+  readonly members: readonly InspectedSegment[];
+}
+
+/** Segments apart as the layout keeps their files apart: a robot's own segments are read without the others'. */
+export function groupSegments(
+  inspected: readonly InspectedSegment[],
+  { layout }: ExportOptions,
+): ExportGroup[] {
+  const groups = new Map<string, InspectedSegment[]>();
+  for (const one of inspected) {
+    const key = JSON.stringify([
+      // Recordings that do not say their robot may hold several.
+      layout.has('robot') ? (one.robot ?? null) : '',
+      layout.has('segment') ? one.segment.name : '',
+      layout.has('session') ? one.session : '',
+    ]);
+    const members = groups.get(key);
+    if (members === undefined) groups.set(key, [one]);
+    else members.push(one);
+  }
+  return [...groups]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, members]) => ({
+      key,
+      segment: layout.has('segment') ? segmentName(members[0]!) : '',
+      session: layout.has('session') ? members[0]!.session : '',
+      members,
+    }));
+}
+
+function segmentName({ segment }: InspectedSegment): string {
+  return segment.id ?? basename(segment.fileName ?? segment.name).replace(/\.mcap$/, '');
+}
+
+/** The robot of a message: what its recording says, else the option, else the first part of the topic. */
+export function robotOf(robot: string | undefined, topic: string, { robotName }: ExportOptions): string {
+  return robot ?? robotName ?? /^\/([^/]+)\//.exec(topic)?.[1] ?? '';
+}

@@ -1,0 +1,184 @@
+import type { GapJson } from '../../core/gap.js';
+import { formatTime } from '../../core/clock.js';
+import type { Problem } from '../reading/segments.js';
+import { matches } from '../reading/message-filter.js';
+import { MessageTable, type MessageKind } from '../../exporters/columns/message-table.js';
+import { flatColumns } from '../../exporters/columns/flat-columns.js';
+import { signature } from '../../exporters/columns/column.js';
+import { robotOf } from './export-groups.js';
+import type { ExportOptions } from './export-options.js';
+import type { InspectedSegment } from './inspect.js';
+import type { PlanRecord, StepRecord } from './step-record.js';
+import type { ExportedFile } from './table-file.js';
+import { addTally, type TopicTally } from './topic-tally.js';
+
+export const MANIFEST_NAME = 'manifest.json';
+export const EXPORT_MANIFEST_VERSION = 1;
+
+/** `manifest.json` of an export. Times are ISO 8601 with nanoseconds, in UTC; docs/export.md explains the fields. */
+export interface ExportManifest {
+  readonly format_version: typeof EXPORT_MANIFEST_VERSION;
+  readonly export_id: string;
+  readonly format: string;
+  readonly timestamp_utc: string;
+  readonly num_records: number;
+  readonly time_range: { readonly start: string; readonly end: string } | null;
+  readonly topics: readonly ExportedTopic[];
+  readonly files: readonly ExportedFile[];
+  /** Gaps of the recordings that lie inside the range. */
+  readonly gaps: readonly GapJson[];
+  readonly sources: readonly ExportSource[];
+  readonly software: { readonly name: 'holdfast'; readonly version: string };
+  /** Messages left out because they could not be decoded. */
+  readonly undecoded: number;
+  readonly problems: readonly Problem[];
+  /** Options that decide the output, and size and name of every segment: the same export is not done twice. */
+  readonly fingerprint: unknown;
+  readonly planned: readonly string[];
+}
+
+export interface ExportedTopic {
+  readonly robot: string;
+  readonly topic: string;
+  readonly message_type: string;
+  readonly encoding: string;
+  readonly sample_count: number;
+  /** Over the topic's own first to last message; 0 for fewer than two. */
+  readonly sample_rate_hz: number;
+  readonly time_range: { readonly start: string; readonly end: string } | null;
+  readonly undecoded: number;
+  readonly kept_raw: number;
+  readonly thinned_out: number;
+  readonly reason?: string;
+  /** Versions of the type; more than one: the columns are their union. */
+  readonly schema_versions: number;
+  readonly schema: readonly { readonly name: string; readonly type: string }[];
+}
+
+export interface ExportSource {
+  readonly name: string;
+  readonly segment_id?: string;
+  readonly robot?: string;
+  readonly bytes: number;
+  /** Who wrote it. */
+  readonly version: string;
+}
+
+export interface ManifestFacts {
+  readonly plan: PlanRecord;
+  readonly endedUtc: string;
+  readonly steps: readonly StepRecord[];
+  readonly inspected: readonly InspectedSegment[];
+  readonly options: ExportOptions;
+  readonly version: string;
+  readonly problems: readonly Problem[];
+}
+
+export function buildManifest(facts: ManifestFacts): ExportManifest {
+  const { steps, inspected, options } = facts;
+  const tallies = new Map<string, TopicTally>();
+  for (const tally of steps.flatMap((step) => step.tallies)) addTally(tallies, tally);
+  const all = [...tallies.values()].sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
+  const firsts = all.flatMap(({ first }) => (first === undefined ? [] : [BigInt(first)]));
+  const lasts = all.flatMap(({ last }) => (last === undefined ? [] : [BigInt(last)]));
+  const range = firsts.length === 0 ? undefined : { start: least(firsts), end: most(lasts) };
+  const schemas = schemasOf(facts);
+  return {
+    format_version: EXPORT_MANIFEST_VERSION,
+    export_id: facts.plan.export_id,
+    format: options.format,
+    timestamp_utc: facts.endedUtc,
+    num_records: all.reduce((sum, { messages }) => sum + messages, 0),
+    time_range: range === undefined ? null : { start: formatTime(range.start), end: formatTime(range.end) },
+    topics: all.map((tally) => topicOf(tally, schemas)),
+    files: steps.flatMap((step) => step.files).sort((a, b) => (a.path < b.path ? -1 : 1)),
+    gaps: gapsInside(inspected, options, range),
+    sources: inspected.map(({ segment, robot, library }) => ({
+      name: segment.name,
+      ...(segment.id === undefined ? {} : { segment_id: segment.id }),
+      ...(robot === undefined ? {} : { robot }),
+      bytes: segment.bytes,
+      version: library,
+    })),
+    software: { name: 'holdfast', version: facts.version },
+    undecoded: all.reduce((sum, { undecoded }) => sum + undecoded, 0),
+    problems: facts.problems,
+    fingerprint: facts.plan.fingerprint,
+    planned: facts.plan.segments,
+  };
+}
+
+const orderOf = ({ robot, topic, type }: TopicTally): string => JSON.stringify([robot, topic, type]);
+const least = (times: readonly bigint[]): bigint => times.reduce((a, b) => (b < a ? b : a));
+const most = (times: readonly bigint[]): bigint => times.reduce((a, b) => (b > a ? b : a));
+
+interface TopicSchema {
+  readonly versions: number;
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+}
+
+/** The columns of each topic, flat: what a reader of any format finds. */
+function schemasOf({ inspected, options }: ManifestFacts): Map<string, TopicSchema> {
+  const kinds = new Map<string, Map<string, MessageKind>>();
+  for (const { channels, robot } of inspected) {
+    for (const { topic, encoding, schema } of channels) {
+      const key = JSON.stringify([robotOf(robot, topic, options), topic, schema.name]);
+      const text = Buffer.from(schema.data).toString('latin1');
+      const known = kinds.get(key) ?? new Map<string, MessageKind>();
+      kinds.set(key, known.set(JSON.stringify([encoding, schema.encoding, text]), { encoding, schema }));
+    }
+  }
+  return new Map(
+    [...kinds].map(([key, ofTopic]) => {
+      const { columns, versions } = new MessageTable([...ofTopic.values()], {
+        flatten: options.flatten,
+        raw: options.raw,
+      });
+      const described = flatColumns(columns).map(({ name, column }) => ({ name, type: signature(column) }));
+      return [key, { versions, columns: described }];
+    }),
+  );
+}
+
+function topicOf(tally: TopicTally, schemas: Map<string, TopicSchema>): ExportedTopic {
+  const { robot, topic, type, first, last, messages } = tally;
+  const schema = schemas.get(JSON.stringify([robot, topic, type]));
+  const seconds = first === undefined || last === undefined ? 0 : Number(BigInt(last) - BigInt(first)) / 1e9;
+  return {
+    robot,
+    topic,
+    message_type: type,
+    encoding: tally.encoding,
+    sample_count: messages,
+    sample_rate_hz: seconds > 0 ? Number(((messages - 1) / seconds).toFixed(6)) : 0,
+    time_range:
+      first === undefined || last === undefined
+        ? null
+        : { start: formatTime(BigInt(first)), end: formatTime(BigInt(last)) },
+    undecoded: tally.undecoded,
+    kept_raw: tally.kept_raw,
+    thinned_out: tally.thinned_out,
+    ...(tally.reason === undefined ? {} : { reason: tally.reason }),
+    schema_versions: schema?.versions ?? 0,
+    schema: schema?.columns ?? [],
+  };
+}
+
+/** Gaps of wanted robots and topics whose time touches the exported range; each once. */
+function gapsInside(
+  inspected: readonly InspectedSegment[],
+  { filter }: ExportOptions,
+  range: { readonly start: bigint; readonly end: bigint } | undefined,
+): GapJson[] {
+  const from = filter.from ?? range?.start;
+  const to = filter.to ?? range?.end;
+  const gaps = new Map<string, GapJson>();
+  for (const gap of inspected.flatMap((one) => one.gaps)) {
+    if (!matches(filter.robots, gap.robot)) continue;
+    if (gap.topic !== undefined && !matches(filter.topics, gap.topic)) continue;
+    if (from !== undefined && gap.lastTime !== undefined && BigInt(gap.lastTime) < from) continue;
+    if (to !== undefined && gap.firstTime !== undefined && BigInt(gap.firstTime) > to) continue;
+    gaps.set(gap.id, gap);
+  }
+  return [...gaps.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+}

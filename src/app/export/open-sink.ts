@@ -1,0 +1,20 @@
+import type { ExportGroup } from './export-groups.js';
+import { robotOf } from './export-groups.js';
+import type { GroupSink, SinkContext } from './group-sink.js';
+import { McapSink } from './mcap-sink.js';
+import { TableSink } from './table-sink.js';
+
+/** The sink for a group, by format and options. */
+export function openSink(context: SinkContext, group: ExportGroup): GroupSink {
+  const { options } = context;
+  if (options.format === 'mcap') {
+    return new McapSink(
+      context,
+      group.members.flatMap(({ gaps }) => gaps.map((gap) => JSON.stringify(gap))),
+    );
+  }
+  const channels = group.members.flatMap((member) =>
+    member.channels.map((channel) => ({ channel, robot: robotOf(member.robot, channel.topic, options) })),
+  );
+  return new TableSink(context, channels);
+}

@@ -1,0 +1,140 @@
+import { availableParallelism } from 'node:os';
+import { extensions } from '../../exporters/encoders.js';
+import { tableFormats } from '../../exporters/format.js';
+import { parseTime, TIME_FORM } from '../cli/parse-time.js';
+import type { ConfigFault } from '../parameters/fault.js';
+import { parseDurationMs } from '../parameters/units.js';
+import type { MessageFilter } from '../reading/message-filter.js';
+import type { Every, ExportFormat, ExportOptions } from './export-options.js';
+import { LAYOUT_FORM, PathTemplate } from './path-template.js';
+
+const formats: readonly ExportFormat[] = [...tableFormats, 'mcap'];
+const MAX_WORKERS = 4;
+const MAX_ALIGN_HZ = 10_000;
+
+/** Where files go when no layout is given. */
+export const defaultLayouts: Readonly<Record<ExportFormat, string>> = {
+  parquet: 'robot={robot}/topic={topic}/date={YYYY-MM-DD}/hour={HH}/part',
+  csv: '{robot}/{topic}',
+  jsonl: '{robot}/{topic}',
+  tfrecord: '{robot}/{topic}',
+  numpy: '{robot}/{topic}',
+  mcap: 'export',
+};
+const ALIGNED_LAYOUT = '{robot}';
+
+/** The command line's options as the export takes them; every fault is added to `faults`. */
+export function parseExportOptions(
+  given: Readonly<Record<string, unknown>>,
+  faults: ConfigFault[],
+): ExportOptions | undefined {
+  const text = (name: string): string | undefined =>
+    given[name] === undefined || typeof given[name] === 'boolean' ? undefined : String(given[name]);
+  const fault = (option: string, value: unknown, allowed: string): undefined => {
+    faults.push({ where: `--${option}`, path: option, value, allowed: `allowed: ${allowed}` });
+    return undefined;
+  };
+  const format = formats.find((one) => one === text('format'));
+  if (format === undefined) {
+    fault('format', given['format'], formats.join(', '));
+    return undefined;
+  }
+  const number = (name: string, option: string, max: number): number | undefined => {
+    const value = text(name);
+    if (value === undefined) return undefined;
+    const parsed = Number(value);
+    if (parsed > 0 && parsed <= max) return parsed;
+    return fault(option, value, `a number above 0, up to ${max}`);
+  };
+  const alignHz = number('align', 'align', MAX_ALIGN_HZ);
+  const maxAge = text('alignMaxAge');
+  const maxAgeMs = maxAge === undefined ? undefined : parseDurationMs(maxAge);
+  if (maxAge !== undefined && maxAgeMs === undefined)
+    fault('align-max-age', maxAge, 'a duration such as 500ms');
+  const workers = number('workers', 'workers', 64) ?? Math.min(MAX_WORKERS, availableParallelism());
+  const compression = (['zstd', 'lz4', 'none'] as const).find(
+    (one) => one === (text('compression') ?? 'zstd'),
+  );
+  if (compression === undefined) fault('compression', given['compression'], 'zstd, lz4, none');
+  const layout = parseLayout(text('layout'), format, alignHz !== undefined, fault);
+  const every = parseEvery(text('every'), fault);
+  if (alignHz !== undefined && format === 'mcap') fault('align', given['align'], 'not with --format mcap');
+  const explode = text('explode');
+  if (explode !== undefined && format !== 'csv') fault('explode', explode, 'only with --format csv');
+  const filter = parseFilter(given, fault);
+  if (faults.length > 0 || layout === undefined || compression === undefined) return undefined;
+  const robotName = text('robotName');
+  return {
+    format,
+    filter,
+    layout,
+    flatten: given['flatten'] === true || ['csv', 'numpy', 'tfrecord'].includes(format),
+    raw: given['raw'] === true,
+    compression,
+    workers: Math.round(workers),
+    ...(every === undefined ? {} : { every }),
+    ...(explode === undefined ? {} : { explode }),
+    ...(alignHz === undefined ? {} : { alignHz }),
+    ...(maxAgeMs === undefined ? {} : { alignMaxAgeNs: BigInt(maxAgeMs) * 1_000_000n }),
+    ...(robotName === undefined ? {} : { robotName }),
+  };
+}
+
+type Fault = (option: string, value: unknown, allowed: string) => undefined;
+
+function parseLayout(
+  text: string | undefined,
+  format: ExportFormat,
+  aligned: boolean,
+  fault: Fault,
+): PathTemplate | undefined {
+  const chosen = text ?? (aligned ? ALIGNED_LAYOUT : defaultLayouts[format]);
+  try {
+    const layout = new PathTemplate(chosen, extensions[format]);
+    if (aligned ? !layout.has('robot') || layout.has('topic') || layout.has('type') : false) {
+      return fault('layout', chosen, 'with --align: {robot}, without {topic} and {type}');
+    }
+    if (!aligned && format !== 'mcap' && !layout.has('topic') && !layout.has('type')) {
+      return fault('layout', chosen, 'with {topic} (a table per topic) or {type} (a table per type)');
+    }
+    return layout;
+  } catch (error) {
+    return fault(
+      'layout',
+      chosen,
+      `${LAYOUT_FORM} (${error instanceof Error ? error.message : String(error)})`,
+    );
+  }
+}
+
+function parseEvery(text: string | undefined, fault: Fault): Every | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d+$/.test(text) && Number(text) > 0 && Number.isSafeInteger(Number(text)))
+    return { count: Number(text) };
+  const ms = /[a-z]/i.test(text) ? parseDurationMs(text) : undefined;
+  if (ms !== undefined && ms > 0) return { intervalNs: BigInt(ms) * 1_000_000n };
+  return fault(
+    'every',
+    text,
+    'a count (10: each tenth message of a topic) or a duration (500ms: at most one in that time)',
+  );
+}
+
+function parseFilter(given: Readonly<Record<string, unknown>>, fault: Fault): MessageFilter {
+  const names = (option: string): readonly string[] | undefined =>
+    given[option] as readonly string[] | undefined;
+  const time = (name: string, option: string): bigint | undefined => {
+    const text = given[name] as string | undefined;
+    if (text === undefined) return undefined;
+    return parseTime(text) ?? fault(option, text, TIME_FORM);
+  };
+  const [topics, types, robots] = [names('topics'), names('types'), names('robots')];
+  const [from, to] = [time('fromTime', 'from-time'), time('toTime', 'to-time')];
+  return {
+    ...(topics && { topics }),
+    ...(types && { types }),
+    ...(robots && { robots }),
+    ...(from !== undefined && { from }),
+    ...(to !== undefined && { to }),
+  };
+}

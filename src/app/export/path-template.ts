@@ -1,0 +1,108 @@
+import { encodeName } from '../../core/name-encoding.js';
+
+/** What a path is made of. */
+export interface PathFacts {
+  readonly robot: string;
+  readonly topic: string;
+  readonly type: string;
+  readonly segment: string;
+  readonly session: string;
+  /** Log time, nanoseconds since the Unix epoch; any within the window. */
+  readonly time: bigint;
+}
+
+/** Stretches of time that have files of their own. */
+export type Window = 'hour' | 'day' | 'none';
+
+const WORDS = ['robot', 'topic', 'type', 'segment', 'session', 'YYYY-MM-DD', 'HH'] as const;
+type Word = (typeof WORDS)[number];
+const NS_PER_HOUR = 3_600_000_000_000n;
+const windowNs: Readonly<Record<Window, bigint>> = { hour: NS_PER_HOUR, day: 24n * NS_PER_HOUR, none: 0n };
+
+export const LAYOUT_FORM = `a path with ${WORDS.map((word) => `{${word}}`).join(' ')}`;
+
+/** Where files go: a path with names in braces. */
+export class PathTemplate {
+  readonly window: Window;
+  readonly #pieces: readonly (string | { readonly word: Word; readonly alone: boolean })[];
+
+  /** Throws an Error that says what is not allowed. */
+  constructor(
+    readonly text: string,
+    readonly extension: string,
+  ) {
+    if (text === '' || text.startsWith('/') || text.includes('\0') || text.includes('\\')) {
+      throw new Error('a layout is a relative path');
+    }
+    if (
+      text.split('/').some((part) => part === '' || part === '.' || part === '..' || part.startsWith('.'))
+    ) {
+      throw new Error('a layout has no empty or hidden parts');
+    }
+    const whole = text.endsWith(extension) ? text : `${text}${extension}`;
+    const pieces: (string | { word: Word; alone: boolean })[] = [];
+    let at = 0;
+    for (const match of whole.matchAll(/\{([^{}]*)\}/g)) {
+      const word = WORDS.find((one) => one === match[1]);
+      if (word === undefined) throw new Error(`{${match[1]}} is not known`);
+      pieces.push(whole.slice(at, match.index));
+      at = match.index + match[0].length;
+      // A whole path part (but for the extension): then a topic may become folders of its own.
+      const before = whole.slice(0, match.index);
+      const after = whole.slice(at);
+      const alone = /(^|\/)$/.test(before) && (after.startsWith('/') || after === extension);
+      pieces.push({ word, alone });
+    }
+    pieces.push(whole.slice(at));
+    this.#pieces = pieces;
+    if (this.has('HH') && !this.has('YYYY-MM-DD')) throw new Error('{HH} needs {YYYY-MM-DD}');
+    this.window = this.has('HH') ? 'hour' : this.has('YYYY-MM-DD') ? 'day' : 'none';
+  }
+
+  has(word: Word): boolean {
+    return this.#pieces.some((piece) => typeof piece === 'object' && piece.word === word);
+  }
+
+  /** The path of a file, in which no name can leave its place. */
+  render(facts: PathFacts): string {
+    return this.#pieces
+      .map((piece) => (typeof piece === 'string' ? piece : valueOf(piece.word, piece.alone, facts)))
+      .join('');
+  }
+
+  /** Number of the window a time lies in. */
+  windowOf(time: bigint): bigint {
+    return this.window === 'none' ? 0n : time / windowNs[this.window];
+  }
+
+  /** The first time after a window. */
+  endOf(window: bigint): bigint {
+    return (window + 1n) * windowNs[this.window];
+  }
+}
+
+function valueOf(word: Word, alone: boolean, facts: PathFacts): string {
+  switch (word) {
+    case 'robot':
+    case 'segment':
+    case 'session':
+      return encodeName(facts[word]);
+    case 'topic':
+    case 'type':
+      return alone ? asFolders(facts[word]) : encodeName(facts[word]);
+    case 'YYYY-MM-DD':
+      return isoTime(facts.time).slice(0, 10);
+    case 'HH':
+      return isoTime(facts.time).slice(11, 13);
+  }
+}
+
+function isoTime(ns: bigint): string {
+  return new Date(Number(ns / 1_000_000n)).toISOString().replace(/^\+/, '');
+}
+
+/** `/robot_1/imu` as `robot_1/imu`; a name that does not begin with a slash gets a `~`, so that no two meet. */
+function asFolders(name: string): string {
+  const parts = name.startsWith('/') ? name.slice(1).split('/') : [`~`, ...name.split('/')];
+  return parts.map(encodeName).join('/').replace(/^%7E/, '~');
+}

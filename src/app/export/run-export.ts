@@ -1,0 +1,285 @@
+import { formatTime, type Clock } from '../../core/clock.js';
+import { HoldfastError } from '../../core/errors.js';
+import { randomHex, type RandomBytes } from '../../core/identity.js';
+import { BlockCache } from '../../core/mcap/block-cache.js';
+import { mergeMessages } from '../reading/merged-messages.js';
+import type { Problem, Segment } from '../reading/segments.js';
+import { EncodePool } from './encode-pool.js';
+import { groupSegments, robotOf, type ExportGroup } from './export-groups.js';
+import { outputFingerprint, type ExportOptions } from './export-options.js';
+import type { SinkContext } from './group-sink.js';
+import { inspectSegments, type InspectedSegment } from './inspect.js';
+import { LatchedOnce } from './latched-once.js';
+import { buildManifest, MANIFEST_NAME, type ExportManifest } from './export-manifest.js';
+import { openSink } from './open-sink.js';
+import type { OutputPlace } from './output-place.js';
+import { ExportJournal, type PlanRecord, type StepRecord } from './step-record.js';
+
+export interface ExportRequest {
+  /** What was asked for, as text: a continued export must be of the same. */
+  readonly from: string;
+  readonly segments: readonly Segment[];
+  readonly options: ExportOptions;
+  readonly place: OutputPlace;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  /** Of the product. */
+  readonly version: string;
+  readonly signal: AbortSignal;
+  readonly onProblem?: (problem: Problem) => void;
+  readonly onProgress?: (progress: ExportProgress) => void;
+}
+
+export interface ExportProgress {
+  readonly phase: 'planning' | 'exporting';
+  /** Segments while planning, messages while exporting. */
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface ExportReport {
+  /** Nothing was left out, and nothing could not be read. */
+  readonly ok: boolean;
+  readonly manifest: ExportManifest;
+  /** True where an earlier run had done all of it. */
+  readonly alreadyDone: boolean;
+  readonly problems: readonly Problem[];
+}
+
+const MAX_PROBLEMS = 1000;
+const PROGRESS_EVERY = 2048;
+/** Decoded chunks kept while reading: several segments of one robot hardly overlap. */
+const CACHE_BYTES = 24 * 1024 * 1024;
+
+/**
+ * Exports the wanted messages of all segments. Goes on where an earlier, killed run of the same export ended;
+ * a place that holds another export is refused (`OUTPUT_UNUSABLE`). What cannot be read or decoded is counted
+ * and reported, the rest goes on.
+ */
+export async function runExport(request: ExportRequest): Promise<ExportReport> {
+  const { place, options, signal, clock } = request;
+  const problems: Problem[] = [];
+  const onProblem = (problem: Problem): void => {
+    if (problems.length < MAX_PROBLEMS) problems.push(problem);
+    request.onProblem?.(problem);
+  };
+  const journal = new ExportJournal(place);
+  const fingerprint = outputFingerprint(request.from, options);
+  const finished = await finishedManifest(request, fingerprint);
+  if (finished !== undefined) {
+    return { ok: isWhole(finished), manifest: finished, alreadyDone: true, problems };
+  }
+  const plan = await beginOrContinue(journal, request, fingerprint);
+  const segments = plannedSegments(plan, request.segments, onProblem);
+  const steps = await journal.steps();
+  // Read again below; said now only where the reading would not say it.
+  const inspected = await inspectSegments(segments, {
+    filter: options.filter,
+    onProblem: () => {},
+    onProgress: (done, total) => request.onProgress?.({ phase: 'planning', done, total }),
+    signal,
+  });
+  const groups = groupSegments(inspected, options);
+  const progress = new Counter(inspected, steps, request);
+  await using pool = new EncodePool(options.workers);
+  const known = new Set(inspected.map(({ segment }) => segment.name));
+  const lost = segments.filter(({ name }) => !known.has(name));
+  for (const group of groups) {
+    const before = steps.filter((step) => step.group === group.key);
+    if (before.some((step) => step.until === undefined)) continue;
+    await exportGroup(group, before, { request, journal, steps, pool, progress, onProblem });
+  }
+  // What could not even be opened: reading it says why.
+  for await (const _ of mergeMessages(lost, { filter: options.filter, onProblem, signal })) break;
+  const stepProblems = steps.flatMap((step) => step.problems);
+  const all = [...problems.filter((one) => !stepProblems.some((other) => same(one, other))), ...stepProblems];
+  const manifest = buildManifest({
+    plan,
+    endedUtc: formatTime(clock.now()),
+    steps,
+    inspected,
+    options,
+    version: request.version,
+    problems: all,
+  });
+  await place.put(MANIFEST_NAME, `${JSON.stringify(manifest, null, 1)}\n`);
+  await journal.remove();
+  return { ok: isWhole(manifest), manifest, alreadyDone: false, problems: all };
+}
+
+function same(a: Problem, b: Problem): boolean {
+  return a.where === b.where && a.reason === b.reason;
+}
+
+function isWhole({ problems, undecoded }: ExportManifest): boolean {
+  return problems.length === 0 && undecoded === 0;
+}
+
+async function finishedManifest(
+  { place, segments }: ExportRequest,
+  fingerprint: unknown,
+): Promise<ExportManifest | undefined> {
+  const text = await place.get(MANIFEST_NAME);
+  if (text === undefined) return undefined;
+  let manifest: ExportManifest | undefined;
+  try {
+    manifest = JSON.parse(text) as ExportManifest;
+  } catch {
+    manifest = undefined;
+  }
+  const known = new Set(manifest?.planned);
+  const isSame =
+    JSON.stringify(manifest?.fingerprint) === JSON.stringify(fingerprint) &&
+    segments.every((segment) => known.has(segmentWord(segment)));
+  if (manifest !== undefined && isSame) return manifest;
+  throw occupied(place, 'another finished export (other options, or segments came since)');
+}
+
+/** Name and size: a sealed segment never changes. */
+function segmentWord({ name, bytes }: Segment): string {
+  return `${bytes} ${name}`;
+}
+
+/** Segments that came since the export began are left to the next one; those that went are said. */
+function plannedSegments(
+  plan: PlanRecord,
+  segments: readonly Segment[],
+  onProblem: (problem: Problem) => void,
+): Segment[] {
+  const planned = new Set(plan.segments);
+  const there = segments.filter((segment) => planned.delete(segmentWord(segment)));
+  for (const word of planned) {
+    onProblem({ where: word.slice(word.indexOf(' ') + 1), reason: 'gone since the export began' });
+  }
+  return there;
+}
+
+async function beginOrContinue(
+  journal: ExportJournal,
+  { place, clock, random, segments }: ExportRequest,
+  fingerprint: unknown,
+): Promise<PlanRecord> {
+  const plan = await journal.plan();
+  if (plan !== undefined) {
+    if (JSON.stringify(plan.fingerprint) === JSON.stringify(fingerprint)) return plan;
+    throw occupied(place, 'the beginning of another export (other options)');
+  }
+  if (!(await place.isEmpty())) throw occupied(place, 'something else');
+  const fresh: PlanRecord = {
+    export_id: randomHex(random, 16),
+    started_utc: formatTime(clock.now()),
+    fingerprint,
+    segments: segments.map(segmentWord),
+  };
+  await journal.begin(fresh);
+  return fresh;
+}
+
+function occupied({ uri }: OutputPlace, what: string): HoldfastError {
+  return new HoldfastError('OUTPUT_UNUSABLE', `${uri} holds ${what}: choose an empty place`, {
+    facts: { output: uri },
+  });
+}
+
+interface Work {
+  readonly request: ExportRequest;
+  readonly journal: ExportJournal;
+  readonly steps: StepRecord[];
+  readonly pool: EncodePool;
+  readonly progress: Counter;
+  readonly onProblem: (problem: Problem) => void;
+}
+
+/** One pass through a group's time; each window that ends is durable before the next one's files begin. */
+async function exportGroup(group: ExportGroup, before: readonly StepRecord[], work: Work): Promise<void> {
+  const { request, journal, steps, onProblem } = work;
+  const { options, signal } = request;
+  const { layout, filter } = options;
+  const context: SinkContext = {
+    options,
+    place: request.place,
+    pool: work.pool,
+    createdBy: `holdfast ${request.version}`,
+    version: request.version,
+    segment: group.segment,
+    session: group.session,
+  };
+  const sink = openSink(context, group);
+  const latched = new LatchedOnce(before.at(-1)?.latched);
+  const until = before.at(-1)?.until;
+  let problems: Problem[] = [];
+  const endStep = async (end: bigint | undefined): Promise<void> => {
+    const { files, tallies } = await sink.endWindow();
+    const step: StepRecord = {
+      group: group.key,
+      ...(end === undefined ? {} : { until: String(end) }),
+      files,
+      tallies: tallies.filter((tally) => tally.messages + tally.undecoded + tally.thinned_out > 0),
+      latched: latched.digests(),
+      problems,
+    };
+    problems = [];
+    await journal.add(step);
+    steps.push(step);
+  };
+  try {
+    let window: bigint | undefined;
+    const from = later(filter.from, until === undefined ? undefined : BigInt(until));
+    const merged = mergeMessages(
+      group.members.map(({ segment }) => segment),
+      {
+        filter: { ...filter, ...(from === undefined ? {} : { from }) },
+        cache: new BlockCache(CACHE_BYTES),
+        onProblem: (problem) => {
+          if (problems.length < MAX_PROBLEMS) problems.push(problem);
+          onProblem(problem);
+        },
+        signal,
+      },
+    );
+    for await (const { message, robot: said } of merged) {
+      work.progress.count();
+      const robot = robotOf(said, message.channel.topic, options);
+      if (!latched.accept(message, robot)) continue;
+      const own = layout.windowOf(message.logTime);
+      if (window !== undefined && own !== window) await endStep(layout.endOf(window));
+      window = own;
+      const wait = sink.add({ message, robot });
+      if (wait !== undefined) await wait;
+    }
+    await endStep(undefined);
+  } catch (error) {
+    await sink.abort();
+    throw error;
+  }
+}
+
+function later(a: bigint | undefined, b: bigint | undefined): bigint | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return a > b ? a : b;
+}
+
+/** Counts messages for the progress bar. */
+class Counter {
+  #done: number;
+  readonly #total: number;
+
+  constructor(
+    inspected: readonly InspectedSegment[],
+    steps: readonly StepRecord[],
+    readonly request: ExportRequest,
+  ) {
+    this.#total = inspected.reduce((sum, { messages }) => sum + messages, 0);
+    const tallies = steps.flatMap((step) => step.tallies);
+    this.#done = tallies.reduce((sum, one) => sum + one.messages + one.undecoded + one.thinned_out, 0);
+  }
+
+  count(): void {
+    if (++this.#done % PROGRESS_EVERY !== 0) return;
+    this.request.onProgress?.({
+      phase: 'exporting',
+      done: Math.min(this.#done, this.#total),
+      total: this.#total,
+    });
+  }
+}

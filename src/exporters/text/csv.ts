@@ -1,0 +1,125 @@
+import { leafValue, textAt, wideAt } from '../columns/batch-rows.js';
+import type { Batch, PlacedColumn } from '../columns/batch.js';
+import { flatColumns, isNull, type FlatColumn } from '../columns/flat-columns.js';
+import type { EncodeBatch, TableSpec } from '../format.js';
+import { base64, jsonAt, numberText, timeText } from './text-value.js';
+
+/**
+ * A column of the CSV: of the rows, or of the elements of the exploded list. `text` gives the field of a row,
+ * ready to be written.
+ */
+interface CsvColumn {
+  readonly name: string;
+  readonly ofElement: boolean;
+  readonly text: (batch: Batch, index: number) => string;
+}
+
+/** RFC 4180 with `\n`: a header row, quotes where needed, missing values empty, an empty text `""`. */
+export function csvEncoder(table: TableSpec): EncodeBatch {
+  const { columns, list } = csvColumns(table);
+  return (batch) => {
+    const lines: string[] = [];
+    let written = 0;
+    for (let row = 0; row < batch.rows; row++) {
+      const [from, to] = elementsOf(batch, list, row);
+      for (let element = from; element < to; element++) {
+        let line = '';
+        for (let i = 0; i < columns.length; i++) {
+          const column = columns[i]!;
+          if (i > 0) line += ',';
+          line += column.text(batch, column.ofElement ? element : row);
+        }
+        lines.push(line);
+        written++;
+      }
+    }
+    const text = lines.length === 0 ? '' : `${lines.join('\n')}\n`;
+    return { rows: batch.rows, pieces: [{ part: '', bytes: Buffer.from(text) }], meta: { written } };
+  };
+}
+
+export function csvHeader(table: TableSpec): Uint8Array {
+  const names = csvColumns(table).columns.map(({ name }) => quoted(name, false));
+  return Buffer.from(`${names.join(',')}\n`);
+}
+
+function csvColumns({ columns: root, explode }: TableSpec): {
+  readonly columns: readonly CsvColumn[];
+  readonly list: FlatColumn | undefined;
+} {
+  const flat = flatColumns(root);
+  const list = flat.find(({ name, column }) => name === explode && column.kind === 'list');
+  const columns = flat.flatMap((one): CsvColumn[] => {
+    if (one !== list) return [{ name: one.name, ofElement: false, text: fieldOf(one) }];
+    return elementColumns(one.at.children[0]!, one.name);
+  });
+  return { columns, list };
+}
+
+/** The columns of a list's elements: their fields with the list's name before, or the element itself. */
+function elementColumns(element: PlacedColumn, name: string): CsvColumn[] {
+  const found: CsvColumn[] = [];
+  const visit = (at: PlacedColumn, path: string, optional: readonly PlacedColumn[]): void => {
+    const own = at.column.optional ? [...optional, at] : optional;
+    if (at.column.kind !== 'struct') {
+      const text = fieldOf({ name: path, at, column: at.column, optional: own });
+      found.push({ name: path, ofElement: true, text });
+      return;
+    }
+    for (const child of at.children) visit(child, `${path}.${child.name}`, own);
+  };
+  visit(element, name, []);
+  return found;
+}
+
+function elementsOf(batch: Batch, list: FlatColumn | undefined, row: number): [from: number, to: number] {
+  if (list === undefined) return [row, row + 1];
+  if (isNull(batch, list, row)) return [0, 0];
+  const { offsets } = batch.nodes[list.at.id]!;
+  return [offsets![row]!, offsets![row + 1]!];
+}
+
+function fieldOf(flat: FlatColumn): CsvColumn['text'] {
+  const text = valueOf(flat.at);
+  if (flat.optional.length === 0) return text;
+  return (batch, index) => (isNull(batch, flat, index) ? '' : text(batch, index));
+}
+
+function valueOf(at: PlacedColumn): CsvColumn['text'] {
+  const { column, id } = at;
+  if (column.kind !== 'leaf') return (batch, index) => quoted(jsonAt(batch, at, index), false);
+  if (column.constant !== undefined) {
+    const field = quoted(column.constant, true);
+    return () => field;
+  }
+  const { type } = column;
+  switch (type) {
+    case 'time':
+      return (batch, index) => timeText(wideAt(batch.nodes[id]!, index));
+    case 'float32':
+    case 'float64':
+      return (batch, index) => numberText(batch.nodes[id]!.values![index]!, type === 'float32');
+    case 'string':
+    case 'json':
+      return (batch, index) => quoted(textAt(batch.nodes[id]!, index), true);
+    case 'bytes':
+      return (batch, index) => base64(leafValue(batch.nodes[id]!, 'bytes', index) as Uint8Array);
+    case 'bool':
+    case 'int8':
+    case 'uint8':
+    case 'int16':
+    case 'uint16':
+    case 'int32':
+    case 'uint32':
+    case 'int64':
+    case 'uint64':
+    case 'duration':
+      return (batch, index) => String(leafValue(batch.nodes[id]!, type, index));
+  }
+}
+
+/** @param distinct an empty text is not a missing one */
+function quoted(text: string, distinct: boolean): string {
+  if (text === '') return distinct ? '""' : '';
+  return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
