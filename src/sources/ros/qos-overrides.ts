@@ -24,7 +24,7 @@ export function parseQosOverrides(text: string, file: string): ReadonlyMap<strin
   let root: unknown;
   try {
     if (text.length > MAX_TEXT) throw new Error(`larger than ${MAX_TEXT} bytes`);
-    root = parse(text, { logLevel: 'silent' });
+    root = parse(text, { logLevel: 'error' });
   } catch (cause) {
     throw new HoldfastError('CONFIG_INVALID', `QoS overrides ${file}: not YAML`, { cause });
   }
