@@ -28,6 +28,27 @@ describe('the system clock', () => {
     assert.equal(clock.now(), 9_000_000_000n);
   });
 
+  it('does not go back where the process had to wait between reading the two clocks', () => {
+    let ticks = 0n;
+    let waitNs = 0n;
+    const clock = createSystemClock(
+      () => {
+        const wallMs = 1_000 + Number(ticks / 1_000_000n);
+        ticks += waitNs;
+        waitNs = 0n;
+        return wallMs;
+      },
+      () => (ticks += 100n),
+    );
+    let last = clock.now();
+    for (const ms of [0n, 3n, 0n, 8n, 0n, 0n, 500n, 0n]) {
+      waitNs = ms * 1_000_000n;
+      const now = clock.now();
+      assert.ok(now > last, `${now} after ${last}, having waited ${ms} ms`);
+      last = now;
+    }
+  });
+
   it('rejects a sleep with the reason of its signal', async () => {
     const controller = new AbortController();
     const sleep = systemClock.sleep(1e12, controller.signal);
