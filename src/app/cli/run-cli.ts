@@ -2,10 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { CommanderError, type Command } from 'commander';
 import { describeError, isHoldfastError } from '../../core/errors.js';
-import type { Logger } from '../../core/logger.js';
+import type { Logger, LogLevel } from '../../core/logger.js';
 import { readConfigFile, type ConfigFile } from '../parameters/config-file.js';
 import { configInvalid } from '../parameters/fault.js';
-import { resolve, type Resolved } from '../parameters/resolve.js';
+import type { ParameterValues } from '../parameters/parameter-table.js';
+import { resolve } from '../parameters/resolve.js';
 import { systemPorts } from '../system/ports.js';
 import { createStreamLogger } from '../system/stream-logger.js';
 import type { CommandDefinition, CommandResult, Invocation } from './command-definition.js';
@@ -57,7 +58,12 @@ async function runCommand(
   const json = options['json'] === true;
   const configPath = options['config'] as string | undefined;
   const file = configPath === undefined ? undefined : await loadConfig(configPath);
-  const logger = makeLogger(definition, resolve(definition.role ?? 'recorder', file, flags), terminal);
+  await using log = await openLog(
+    definition,
+    resolve(definition.role ?? 'recorder', file, flags).values,
+    terminal,
+  );
+  const { logger } = log;
   const invocation: Invocation = {
     args: command.args,
     options,
@@ -98,15 +104,28 @@ async function loadConfig(path: string): Promise<ConfigFile> {
   }
 }
 
-/** Faults of the configuration are the command's to report; until then its defaults serve. */
-function makeLogger(definition: CommandDefinition, { values }: Resolved, terminal: Terminal): Logger {
-  return createStreamLogger({
-    level: values['log.level'],
-    format: values['log.format'],
-    ...(definition.role === undefined ? {} : { role: definition.role }),
-    nowMs: Date.now,
-    write: (line) => terminal.note(line),
-  });
+/**
+ * Standard error for every command; a file as well for the two long-running processes. Faults of the
+ * configuration are the command's to report; until then its defaults serve.
+ */
+async function openLog(
+  { role }: CommandDefinition,
+  values: ParameterValues,
+  terminal: Terminal,
+): Promise<AsyncDisposable & { readonly logger: Logger }> {
+  const streamLogger = (level: LogLevel): Logger =>
+    createStreamLogger({
+      level,
+      format: values['log.format'],
+      ...(role === undefined ? {} : { role }),
+      nowMs: Date.now,
+      write: (line) => terminal.note(line),
+    });
+  if (role === undefined)
+    return { logger: streamLogger(values['log.level']), async [Symbol.asyncDispose]() {} };
+  const { openProcessLog } = await import('../monitoring/process-log.js');
+  const logger = openProcessLog(role, values, streamLogger('debug'));
+  return { logger, [Symbol.asyncDispose]: () => logger[Symbol.asyncDispose]() };
 }
 
 /** For a person: the code, the message, its causes; the stack only for what is a bug. */

@@ -28,6 +28,8 @@ export interface OperationalLogOptions {
  * in memory. One line per event. Nothing here waits for the disk or throws.
  */
 export class OperationalLog implements Logger, MonitoredLog, AsyncDisposable {
+  /** Called once the file is closed. */
+  onClosed: () => void = () => {};
   private level: LogLevel;
   private readonly json: Pino | undefined;
   private readonly lines = new RecentLines(RECENT_MAX);
@@ -105,6 +107,7 @@ export class OperationalLog implements Logger, MonitoredLog, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.options.file?.close();
+    this.onClosed();
   }
 
   private log(level: LogLevel, event: string, fields: LogFields = {}): void {

@@ -1,4 +1,7 @@
 import { describeError } from '../../../core/errors.js';
+import { compileMonitoringOptions } from '../../monitoring/monitoring-options.js';
+import { startMonitoring } from '../../monitoring/start-monitoring.js';
+import { watchable } from '../../monitoring/watchable-log.js';
 import { parameterNamesFor } from '../../parameters/parameter-table.js';
 import { recorderRequests } from '../../control/recorder-requests.js';
 import type { RecorderHost } from '../../recorder-host.js';
@@ -40,11 +43,14 @@ export const recordCommand: CommandDefinition = {
   role: 'recorder',
   async run(invocation) {
     const { ports, logger } = invocation;
-    const { options, inputs, openInputs } = await prepareRecorder(invocation.resolve('recorder'), ports);
+    const resolved = invocation.resolve('recorder');
+    const { options, inputs, openInputs } = await prepareRecorder(resolved, ports);
+    const monitoring = compileMonitoringOptions(resolved);
     const { RecorderHost } = await import('../../recorder-host.js');
     await using host = new RecorderHost({ options, ports, openInputs });
     await host.configure();
     await using control = await controlRole('recorder', options.data, recorderRequests(host), invocation);
+    await using _monitors = startMonitoring(host, monitoring, { ...ports, ...watchable(logger) });
     using _report = reportLive(invocation, () => recorderLine(host.status()));
     const over = isOver(host, control.signal);
     await host.activate();

@@ -5,6 +5,7 @@ import type { RecorderStatus, SyncStatus } from '../../../core/status.js';
 import { askRole } from '../../control/control-client.js';
 import type { ControlRole } from '../../control/control-protocol.js';
 import { configInvalid, type ConfigFault } from '../../parameters/fault.js';
+import { compileMonitoringOptions } from '../../monitoring/monitoring-options.js';
 import type { Role } from '../../parameters/parameter.js';
 import { parameterNames, parameterNamesFor } from '../../parameters/parameter-table.js';
 import { supervise, type SuperviseResult } from '../../supervise/supervise.js';
@@ -66,7 +67,9 @@ async function check(invocation: Invocation): Promise<{ data: string; isFinite: 
   };
   let isFinite = false;
   try {
-    const { inputs } = await prepareRecorder(invocation.resolve('recorder'), invocation.ports);
+    const resolved = invocation.resolve('recorder');
+    const { inputs } = await prepareRecorder(resolved, invocation.ports);
+    compileMonitoringOptions(resolved);
     isFinite = inputs.every(({ source }) => source.supports.finite);
   } catch (error) {
     collect(error);
