@@ -72,7 +72,7 @@ def start(context):
     if values['record'] == 'true':
         nodes.append(node('recorder', values, recorder_parameters(values)))
     if with_sync:
-        nodes.append(node('sync', values, text_parameters(values, data='data', store='store')))
+        nodes.append(node('sync', values, text_parameters(values, **{'data': 'data', 'store.uri': 'store'})))
     if not nodes:
         raise RuntimeError('record:=false and no sync: nothing is left to start (give store:=... or sync:=true)')
     return nodes
@@ -156,6 +156,7 @@ def source_uri(values):
 
 
 def text_parameters(values, **names):
+    """Parameters and the arguments they come from; without those that were not given."""
     return {name: text(values[argument]) for name, argument in names.items() if values[argument] != ''}
 
 

@@ -1,4 +1,4 @@
-import type { Node } from 'rclnodejs';
+import type { Context, Node } from 'rclnodejs';
 import type { Clock } from '../../core/clock.js';
 import { describeError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
@@ -22,6 +22,19 @@ export interface FleetNodePorts {
   readonly logger: Logger;
 }
 
+/** `/robot1/sim_robot`. */
+const ROBOT_NODE = 'sim_robot';
+
+/** rclnodejs' types leave out the last two. */
+type NodeConstructor = new (
+  name: string,
+  namespace: string,
+  context: Context,
+  options: object,
+  args: readonly string[],
+  useGlobalArguments: boolean,
+) => Node;
+
 interface RawPublisher {
   publish(message: Buffer): void;
 }
@@ -42,7 +55,13 @@ export class FleetNode {
     this.#generator = plan.generator(ports.clock.now());
     const { channels } = this.#generator;
     this.#published = channels.map(() => 0);
-    this.#publishers = session.create((node) => channels.map((one) => this.#announce(session, node, one)));
+    const nodes = new Map<string, Node>();
+    this.#publishers = channels.map((channel) => {
+      const robot = channel.topic.split('/')[1]!;
+      const node = nodes.get(robot) ?? robotNode(session, robot);
+      nodes.set(robot, node);
+      return this.#announce(session, node, channel);
+    });
   }
 
   get topics(): number {
@@ -98,6 +117,15 @@ export class FleetNode {
       this.ports.logger.error('messages cannot be published', { topic, error: describeError(error) });
     }
   }
+}
+
+/** Each robot is a node in its own namespace, as on a real one, so that who looks at nodes finds the robots. */
+function robotNode({ rcl, context }: RosSession, robot: string): Node {
+  // It only publishes and is never spun: a service of it would not answer.
+  const options = { startParameterServices: false, startTypeDescriptionService: false, enableRosout: false };
+  // What renames this process' node (-r __node:=...) would rename every robot's: so no arguments for these.
+  const NodeWithoutArguments = rcl.Node as unknown as NodeConstructor;
+  return new NodeWithoutArguments(ROBOT_NODE, `/${robot}`, context, options, [], false);
 }
 
 /** All that publishing bytes takes of a type: its names, for the C type support. */
