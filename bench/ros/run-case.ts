@@ -24,6 +24,8 @@ export interface CaseResult extends Published {
   readonly afterSeconds: number;
   readonly peakMb: number;
   readonly fileMb: number;
+  /** Of the lost ones, those the recorder itself counted as dropped. */
+  readonly dropped?: number;
   readonly commitP50Ms?: number;
   readonly commitP99Ms?: number;
   readonly maxLossWindowMs?: number;
@@ -84,6 +86,7 @@ export async function runCase(name: RecorderName, load: Case, context: RosBenchC
           commitP50Ms: status.commits.p50Ms,
           commitP99Ms: status.commits.p99Ms,
           maxLossWindowMs: status.lossWindow.maxMs,
+          dropped: status.totals.dropped,
         }),
     ...(recorded.note === undefined ? {} : { note: recorded.note }),
   };

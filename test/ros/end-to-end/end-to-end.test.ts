@@ -1,0 +1,243 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { runCli } from '../../support/cli.js';
+import { requireRos, ros2, startRos, stopRosChildren, type RosInstall } from '../../support/ros.js';
+import {
+  heardBy,
+  numberIn,
+  payload,
+  payloads,
+  startPublisher,
+  startSubscriber,
+  withoutPadding,
+  type Publishing,
+} from './publishers.js';
+import { ofTopic, rawOfTopic, RobotRig } from './robot-rig.js';
+
+/** The first of this file's domains: one per test, so that none meets what another left behind. */
+const DOMAIN = 70;
+
+describe('from real ROS 2 topics through both nodes into the store', function () {
+  this.timeout(120_000);
+  let ros: RosInstall;
+  before(function () {
+    ros = requireRos(this, { native: true });
+  });
+  afterEach(stopRosChildren);
+
+  it('has every message that rclpy, ros2 topic pub and a C++ node published, byte for byte', async () => {
+    await using rig = await RobotRig.create(ros, DOMAIN);
+    const [recorder, sync] = await Promise.all([rig.recorder(), rig.sync()]);
+    const plan: Publishing = { topics: ['/small', '/large'], count: 200, perS: 100, padding: 3000 };
+    const other = startSubscriber(ros, rig.domainId, '/small');
+    await other.waitFor(/subscribed/);
+    const python = startPublisher(ros, rig.domainId, plan);
+    const text = 'from the command line';
+    const command = ['topic', 'pub', '/typed', 'std_msgs/msg/String', `{data: ${text}}`];
+    const options = { domainId: rig.domainId };
+    const typed = ros2(
+      ros,
+      [...command, '--rate', '20', '--times', '20', '-w', '1', '--keep-alive', '1'],
+      options,
+    );
+    const talker = startRos(ros, 'ros2', ['run', 'demo_nodes_cpp', 'talker'], options);
+    await python.waitFor(/published/);
+    await talker.waitFor(/Hello World: 4'/);
+    await typed;
+    await talker.stop();
+    await recorder.stop();
+    assert.equal(await recorder.ended, 0, recorder.output());
+    await rig.synced();
+    await sync.stop();
+    const stored = await rig.stored();
+    for (const topic of plan.topics) assert.deepEqual(ofTopic(stored, topic), payloads(topic, plan));
+    assert.deepEqual(rawOfTopic(stored, '/small'), heardBy(other));
+    assert.deepEqual(
+      ofTopic(stored, '/typed'),
+      Array.from({ length: 20 }, () => payload(text)),
+    );
+    // The talker waits for nobody: from the first message recorded on, none is missing. It says so before it
+    // publishes, and may be ended in between.
+    const said = [...talker.output().matchAll(/Publishing: '(Hello World: \d+)'/g)].map(([, line]) =>
+      payload(line!),
+    );
+    const heard = ofTopic(stored, '/chatter');
+    assert.ok(heard.length >= 3, `of ${said.length} messages ${heard.length} were recorded`);
+    if (said.at(-1) !== heard.at(-1)) said.pop();
+    assert.deepEqual(heard, said.slice(said.length - heard.length));
+    // Nobody asked for what ROS and Holdfast say about themselves.
+    assert.deepEqual(
+      [...new Set(stored.map(({ topic }) => topic))].filter((topic) => /holdfast/.test(topic)),
+      [],
+    );
+
+    const manifest = (await rig.manifests()).find(({ channels }) =>
+      channels.some(({ topic }) => topic === '/typed'),
+    )!;
+    const info = await ros2(ros, ['bag', 'info', join(rig.store, manifest.key)], options);
+    for (const { topic, count, carried } of manifest.channels) {
+      // What is carried and published again in one segment has two lines.
+      const counts = [...info.matchAll(new RegExp(`Topic: ${topic} .*Count: (\\d+) `, 'g'))];
+      const sum = counts.reduce((total, [, digits]) => total + Number(digits), 0);
+      assert.equal(sum, count + carried, `${topic}:\n${info}`);
+    }
+  });
+
+  it('has the latched topics in every segment, as they were last published', async () => {
+    await using rig = await RobotRig.create(ros, DOMAIN + 1);
+    const latched: Publishing = { topics: ['/robot_description', '/map'], count: 1, perS: 1, latched: true };
+    const early = startPublisher(ros, rig.domainId, latched);
+    await early.waitFor(/published/);
+    const [recorder, sync] = await Promise.all([rig.recorder(), rig.sync()]);
+    const flow: Publishing = { topics: ['/flow'], count: 400, perS: 100 };
+    const live = startPublisher(ros, rig.domainId, flow);
+    await live.waitFor(/published/);
+    await recorder.stop('SIGTERM');
+    assert.equal(await recorder.ended, 0, recorder.output());
+    await rig.synced();
+    await sync.stop('SIGTERM');
+    assert.equal(await sync.ended, 0, sync.output());
+    const stored = await rig.stored();
+    const keys = [...new Set(stored.map(({ key }) => key))];
+    assert.ok(keys.length >= 3, `${keys.length} segments`);
+    for (const topic of latched.topics) {
+      const [expected] = payloads(topic, latched);
+      const found = stored.filter((one) => one.topic === topic);
+      assert.deepEqual(
+        found.map(({ data }) => withoutPadding(Buffer.from(data, 'base64'))),
+        keys.map(() => expected),
+      );
+      assert.deepEqual(
+        found.map(({ carried }) => carried),
+        keys.map((_, index) => index > 0),
+      );
+    }
+    assert.deepEqual(ofTopic(stored, '/flow'), payloads('/flow', flow));
+  });
+
+  it('keeps the balance through kill -9 of the recorder, and says that it ended uncleanly', async () => {
+    await using rig = await RobotRig.create(ros, DOMAIN + 2);
+    const plan: Publishing = { topics: ['/numbers'], count: 1400, perS: 200 };
+    const [recorder, sync] = await Promise.all([rig.recorder(), rig.sync()]);
+    const publisher = startPublisher(ros, rig.domainId, plan);
+    await publisher.waitFor(/^at 400$/m);
+    await recorder.stop('SIGKILL');
+    const again = await rig.recorder();
+    await publisher.waitFor(/published/);
+    await again.stop();
+    assert.equal(await again.ended, 0, again.output());
+    await rig.synced();
+    await sync.stop();
+    const stored = await rig.stored();
+    const numbers = ofTopic(stored, '/numbers').map(numberIn);
+    assert.deepEqual(
+      numbers,
+      [...new Set(numbers)].sort((a, b) => a - b),
+      'twice, or out of order',
+    );
+    const missing = payloads('/numbers', plan)
+      .map(numberIn)
+      .filter((number) => !numbers.includes(number));
+    // One run of numbers: in the kill and while nobody recorded. None before, none after.
+    assert.ok(missing.length > 0 && missing.length < 1000, `${missing.length} missing`);
+    assert.equal(missing.at(-1)! - missing[0]! + 1, missing.length, `missing: ${missing.join(' ')}`);
+    assert.equal(numbers.length + missing.length, plan.count);
+    // What the publisher said before the kill was a hundred messages old at most, and committed long ago.
+    assert.ok(missing[0]! >= 400, `the first missing is ${missing[0]}`);
+    const gaps = (await rig.manifests()).flatMap((manifest) => manifest.gaps);
+    assert.ok(
+      gaps.some(({ reason }) => reason === 'unclean_end'),
+      JSON.stringify(gaps),
+    );
+    const report = await runCli(['verify', `dir:${rig.store}`, '--json']);
+    assert.deepEqual([report.exitCode, report.json?.['findings']], [0, []]);
+  });
+
+  it('stores everything exactly once through kill -9 of sync and SIGTERM of the recorder', async () => {
+    await using rig = await RobotRig.create(ros, DOMAIN + 3);
+    const plan: Publishing = { topics: ['/bulk'], count: 600, perS: 200, padding: 20_000 };
+    const quick = { 'segment.max_age_ms': '500ms', 'seal.compression': 'none' };
+    const slow = { 'upload.bandwidth_limit': '4MB/s', 'upload.part_bytes': '256KiB' };
+    const [recorder, sync] = await Promise.all([rig.recorder(quick), rig.sync(slow)]);
+    const publisher = startPublisher(ros, rig.domainId, plan);
+    await publisher.waitFor(/^at 300$/m);
+    await sync.stop('SIGKILL');
+    const again = await rig.sync();
+    await publisher.waitFor(/published/);
+    await sleep(500);
+    await recorder.stop('SIGTERM');
+    assert.equal(await recorder.ended, 0, recorder.output());
+    // Nothing of it haunts the graph.
+    const nodes = await ros2(ros, ['node', 'list', '--no-daemon', '--spin-time', '1'], {
+      domainId: rig.domainId,
+    });
+    assert.doesNotMatch(nodes, /holdfast_recorder/);
+    assert.match(nodes, /holdfast_sync/);
+    await rig.synced();
+    await again.stop();
+    assert.deepEqual(ofTopic(await rig.stored(), '/bulk'), payloads('/bulk', plan));
+    const report = await runCli(['verify', `dir:${rig.store}`, '--json']);
+    assert.deepEqual([report.exitCode, report.json?.['findings']], [0, []]);
+  });
+
+  it('keeps two robots in two domains apart, with one recorder', async () => {
+    await using rig = await RobotRig.create(ros, DOMAIN + 4);
+    const domains = { sources: `['ros:?domains=a:${DOMAIN + 4},b:${DOMAIN + 5}']` };
+    const [recorder, sync] = await Promise.all([rig.recorder(domains), rig.sync()]);
+    const plan: Publishing = { topics: ['/odom'], count: 100, perS: 100 };
+    const other: Publishing = { ...plan, count: 150 };
+    const publishers = [startPublisher(ros, DOMAIN + 4, plan), startPublisher(ros, DOMAIN + 5, other)];
+    await Promise.all(publishers.map((publisher) => publisher.waitFor(/published/)));
+    await sleep(500);
+    await recorder.stop();
+    assert.equal(await recorder.ended, 0, recorder.output());
+    await rig.synced();
+    await sync.stop();
+    const stored = await rig.stored();
+    const ofRobot = (robot: string): string[] =>
+      ofTopic(
+        stored.filter((one) => one.robot === robot),
+        '/odom',
+      );
+    assert.deepEqual(ofRobot('a'), payloads('/odom', plan));
+    assert.deepEqual(ofRobot('b'), payloads('/odom', other));
+    assert.ok((await rig.manifests()).every(({ robot, key }) => key.startsWith(`robot=${robot}/`)));
+  });
+
+  it('records two robots of one domain by their namespaces', async () => {
+    await using rig = await RobotRig.create(ros, DOMAIN + 6);
+    const [recorder, sync] = await Promise.all([
+      rig.recorder({ sources: "['ros:?robots=/r1,/r2']" }),
+      rig.sync(),
+    ]);
+    const plan: Publishing = { topics: ['/r1/odom', '/r2/odom'], count: 100, perS: 100 };
+    const publisher = startPublisher(ros, rig.domainId, plan);
+    await publisher.waitFor(/published/);
+    await sleep(500);
+    await recorder.stop();
+    await rig.synced();
+    await sync.stop();
+    const stored = await rig.stored();
+    for (const robot of ['r1', 'r2']) {
+      const own = stored.filter((one) => one.robot === robot);
+      assert.deepEqual(ofTopic(own, `/${robot}/odom`), payloads(`/${robot}/odom`, plan));
+    }
+  });
+
+  it('records 300 topics', async () => {
+    await using rig = await RobotRig.create(ros, DOMAIN + 7);
+    const [recorder, sync] = await Promise.all([rig.recorder(), rig.sync()]);
+    const topics = Array.from({ length: 300 }, (_, index) => `/sensor_${index}`);
+    const plan: Publishing = { topics, count: 30, perS: 10 };
+    const publisher = startPublisher(ros, rig.domainId, plan);
+    await publisher.waitFor(/published/, 60_000);
+    await sleep(500);
+    await recorder.stop();
+    assert.equal(await recorder.ended, 0, recorder.output());
+    await rig.synced();
+    await sync.stop();
+    const stored = await rig.stored();
+    for (const topic of topics) assert.deepEqual(ofTopic(stored, topic), payloads(topic, plan));
+  });
+});
