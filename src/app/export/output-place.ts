@@ -42,8 +42,8 @@ export interface OutputPlace extends AsyncDisposable {
   remove(path: string): Promise<void>;
   /** Anything there that is no part of an export. */
   isEmpty(): Promise<boolean>;
-  /** A local file for the time of the export. */
-  scratch(name: string): Promise<string>;
+  /** A local file for the time of the export, open for reading and writing. */
+  openScratch(name: string): Promise<FileHandle>;
 }
 
 const WRITE_BYTES = 1024 * 1024;
@@ -170,10 +170,12 @@ export class FolderPlace implements OutputPlace {
     }
   }
 
-  async scratch(name: string): Promise<string> {
+  async openScratch(name: string): Promise<FileHandle> {
     const folder = join(this.uri, WORK_FOLDER, 'scratch');
-    await this.#folder(folder);
-    return join(folder, name);
+    return guarded(folder, async () => {
+      await this.#folder(folder);
+      return this.fs.open(join(folder, name), 'w+');
+    });
   }
 
   async #folder(path: string): Promise<void> {
@@ -207,7 +209,7 @@ export class StorePlace implements OutputPlace {
   }
 
   async create(path: string): Promise<PlaceFile> {
-    const local = await this.scratch(`file-${this.#files++}`);
+    const local = await this.#scratch(`file-${this.#files++}`);
     const handle = await guarded(local, () => this.fs.open(local, 'w+'));
     const file = new DigestedFile(handle);
     const drop = async (): Promise<void> => {
@@ -292,7 +294,12 @@ export class StorePlace implements OutputPlace {
     return true;
   }
 
-  async scratch(name: string): Promise<string> {
+  async openScratch(name: string): Promise<FileHandle> {
+    const path = await this.#scratch(name);
+    return guarded(path, () => this.fs.open(path, 'w+'));
+  }
+
+  async #scratch(name: string): Promise<string> {
     this.#folder ??= await mkdtemp(join(tmpdir(), 'holdfast-export-'));
     return join(this.#folder, name);
   }

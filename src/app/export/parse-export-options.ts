@@ -68,7 +68,7 @@ export function parseExportOptions(
     format,
     filter,
     layout,
-    flatten: given['flatten'] === true || ['csv', 'numpy', 'tfrecord'].includes(format),
+    flatten: given['flatten'] === true || format === 'csv',
     raw: given['raw'] === true,
     compression,
     workers: Math.round(workers),

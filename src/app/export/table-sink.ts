@@ -57,7 +57,8 @@ export class TableSink implements GroupSink {
     for (const [key, one] of kinds) {
       const { format, raw, flatten, explode } = context.options;
       if (format === 'mcap') continue;
-      const flat = flatten || format === 'csv' || format === 'numpy' || format === 'tfrecord';
+      // NumPy and TFRecord are flat too, and keep fixed arrays together.
+      const flat = flatten || format === 'csv';
       const table = new MessageTable([...one.kinds.values()], {
         flatten: flat,
         raw,
