@@ -1,5 +1,6 @@
 import { merge, type Observable } from 'rxjs';
 import type { Clock } from '../core/clock.js';
+import type { Listen } from '../core/events.js';
 import type { Batch, BatchLimits } from '../ingest/batch.js';
 import type { DropLedger } from '../ingest/drop-ledger.js';
 import { groupCommit } from '../ingest/group-commit.js';
@@ -10,7 +11,9 @@ export interface PipelineParts {
   readonly sources: readonly RecordedSource[];
   readonly buffer: IngestBuffer;
   readonly drops: DropLedger;
+  /** Read anew for each batch; `onLimits` tells that they changed. */
   readonly limits: BatchLimits;
+  readonly onLimits: Listen<void>;
   readonly clock: Clock;
   /** Makes a batch durable. */
   readonly commit: (batch: Batch) => Promise<void>;
@@ -23,8 +26,8 @@ export interface PipelineParts {
  * and the last batch is committed.
  */
 export function recordingPipeline(parts: PipelineParts): Observable<Batch> {
-  const { sources, buffer, drops, limits, clock, commit } = parts;
+  const { sources, buffer, drops, limits, onLimits, clock, commit } = parts;
   return merge(...sources.map((source) => source.events())).pipe(
-    groupCommit({ buffer, drops, limits, clock, commit }),
+    groupCommit({ buffer, drops, limits, onLimits, clock, commit }),
   );
 }

@@ -1,6 +1,7 @@
 import type { Listen, MarkedEvent, RecorderEvent, Unlisten } from '../core/events.js';
 import type { Message } from '../core/message.js';
 import type { RecorderStatus, TopicStats } from '../core/status.js';
+import type { RecorderOptions } from './parameters/recorder-options.js';
 
 /**
  * Where a recorder process is in its life. It is `configured` into `inactive` (the data folder is taken and
@@ -38,6 +39,12 @@ export interface RecorderControl {
   split(): Promise<void>;
   /** The window is sealed as soon as it has passed, and uploaded first. Resolves once the mark is durable. */
   markEvent(request: MarkEventRequest): Promise<MarkedEvent>;
+  /**
+   * Takes over options at once, all or none, without losing a message. Returns the names of the parameters
+   * that changed. Throws `STATE_REFUSED`, naming them, where one of them is fixed while the data folder is held
+   * (all but `liveRecorderParameters`), and during `configuring` and `cleaning-up`. Absent: not supported.
+   */
+  reconfigure?(options: RecorderOptions): readonly string[];
   status(): RecorderStatus;
   topics(): readonly TopicStats[];
   readonly onEvent: Listen<RecorderEvent>;

@@ -10,9 +10,16 @@ export class BufferFlow implements FlowControl {
 
   constructor(
     private readonly buffer: IngestBuffer,
-    readonly highBytes: number,
-    private readonly highMessages: number,
+    private highBytes: number,
+    private highMessages: number,
   ) {}
+
+  /** Moves the high marks. */
+  limit(highBytes: number, highMessages: number): void {
+    this.highBytes = highBytes;
+    this.highMessages = highMessages;
+    this.update();
+  }
 
   whenReady(): Promise<void> | undefined {
     if (this.buffer.bytes < this.highBytes && this.buffer.messages < this.highMessages) return undefined;

@@ -4,6 +4,7 @@ import type { Listen, MarkedEvent, RecorderEvent, Unlisten } from '../core/event
 import type { Message } from '../core/message.js';
 import type { RecorderStatus, TopicStats } from '../core/status.js';
 import { parseArguments } from './control/control-arguments.js';
+import { changedRecorderParameters, liveRecorderParameters } from './parameters/live-parameters.js';
 import type { RecorderOptions } from './parameters/recorder-options.js';
 import type { MarkEventRequest, RecorderControl, RecorderPhase } from './recorder-control.js';
 import { blankStatus } from './recorder-blank-status.js';
@@ -41,7 +42,7 @@ export class RecorderHost implements RecorderControl, AsyncDisposable {
   private readonly voice: RecorderVoice;
   private readonly events: Emitter<RecorderEvent>;
   private readonly finished: Emitter<void>;
-  private readonly options: RecorderOptions;
+  private options: RecorderOptions;
 
   constructor(private readonly parts: RecorderHostParts) {
     const { ports, options } = parts;
@@ -132,6 +133,24 @@ export class RecorderHost implements RecorderControl, AsyncDisposable {
     const recorder = this.held('mark an event');
     const args = parseArguments('mark_event', { label, before_s: beforeS, after_s: afterS });
     return recorder.markEvent({ label: args.label, beforeS: args.before_s, afterS: args.after_s });
+  }
+
+  reconfigure(options: RecorderOptions): readonly string[] {
+    const changed = changedRecorderParameters(this.options, options);
+    if (this.current === 'configuring' || this.current === 'cleaning-up') {
+      throw refusal('take over parameters', this.current, ['unconfigured', 'inactive', 'active']);
+    }
+    const fixed = this.recorder ? changed.filter((name) => !liveRecorderParameters.has(name)) : [];
+    if (fixed.length > 0) {
+      throw new HoldfastError(
+        'STATE_REFUSED',
+        `fixed while the recorder holds its data folder: ${fixed.join(', ')}; clean up first`,
+        { facts: { fixed } },
+      );
+    }
+    this.options = options;
+    this.recorder?.reconfigure(options);
+    return changed;
   }
 
   status(): RecorderStatus {

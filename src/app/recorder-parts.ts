@@ -2,6 +2,7 @@ import { Emitter } from '../core/emitter.js';
 import type { RecorderEvent } from '../core/events.js';
 import type { Channel } from '../core/message.js';
 import type { ChannelRule } from '../ingest/channel-queue.js';
+import type { BatchLimits } from '../ingest/batch.js';
 import { DropLedger } from '../ingest/drop-ledger.js';
 import { IngestBuffer } from '../ingest/ingest-buffer.js';
 import { Retention } from '../seal/retention.js';
@@ -13,6 +14,7 @@ import { EventMarks } from './event-marks.js';
 import type { RecorderOptions } from './parameters/recorder-options.js';
 import { RecorderCondition } from './recorder-condition.js';
 import { BufferFlow } from './recorder-flow.js';
+import { batchLimits, bufferLimits, flowMarks, walLimits } from './recorder-limits.js';
 import { retentionOptions, type TakenFolder } from './recorder-folder.js';
 import { RecorderMeters } from './recorder-meters.js';
 import { MessageTap } from './recorder-tap.js';
@@ -31,7 +33,8 @@ export function recorderVoice({ logger }: Pick<SystemPorts, 'logger'>): Recorder
 
 /** What a recorder is assembled from. */
 interface Ground extends TakenFolder {
-  readonly options: RecorderOptions;
+  /** In force now. */
+  options: RecorderOptions;
   readonly ports: SystemPorts;
   readonly voice: RecorderVoice;
 }
@@ -41,6 +44,10 @@ export interface RecorderParts extends Ground {
   readonly buffer: IngestBuffer;
   readonly drops: DropLedger;
   readonly flow: BufferFlow;
+  /** In force now; told by `onLimits`. */
+  readonly batchLimits: { -readonly [Limit in keyof BatchLimits]: BatchLimits[Limit] };
+  readonly limitsChanged: Emitter<void>;
+  readonly filterChanged: Emitter<void>;
   readonly wal: Wal;
   readonly sealer: Sealer;
   readonly worker: SealWorker;
@@ -62,13 +69,10 @@ export async function assembleRecorder(ground: Ground): Promise<RecorderParts> {
     events.emit({ kind: 'state', state, ...(reason === undefined ? {} : { reason }) }),
   );
   const backpressured = new WeakSet<Channel>();
-  const ruleFor = (channel: Channel): ChannelRule => ruleOf(options, channel, backpressured.has(channel));
+  const ruleFor = (channel: Channel): ChannelRule =>
+    ruleOf(parts.options, channel, backpressured.has(channel));
   const drops = new DropLedger(random);
-  const buffer = new IngestBuffer(
-    { totalMaxBytes: options.queue.totalMaxBytes, maxChannels: options.maxChannels },
-    ruleFor,
-    drops,
-  );
+  const buffer = new IngestBuffer(bufferLimits(options), ruleFor, drops);
   const worker = new SealWorker();
   const retention = await Retention.open(folder, retentionOptions(options), {
     ...ports,
@@ -109,14 +113,7 @@ export async function assembleRecorder(ground: Ground): Promise<RecorderParts> {
     folder,
     recovered.head,
     identity,
-    {
-      durability: options.durability.mode,
-      intervalMs: options.durability.intervalMs,
-      segmentMaxBytes: options.segment.maxBytes,
-      segmentMaxAgeMs: options.segment.maxAgeMs,
-      latchedMaxBytes: options.latchedMaxBytes,
-      softwareVersion: version,
-    },
+    { durability: options.durability.mode, ...walLimits(options), softwareVersion: version },
     {
       fs,
       clock,
@@ -136,15 +133,15 @@ export async function assembleRecorder(ground: Ground): Promise<RecorderParts> {
       },
     },
   );
-  return {
+  const { highBytes, highMessages } = flowMarks(options);
+  const parts: RecorderParts = {
     ...ground,
     buffer,
     drops,
-    flow: new BufferFlow(
-      buffer,
-      Math.min(options.queue.totalMaxBytes, options.queue.maxBytes) / 2,
-      4 * options.batch.maxCount,
-    ),
+    flow: new BufferFlow(buffer, highBytes, highMessages),
+    batchLimits: batchLimits(options),
+    limitsChanged: new Emitter('batch limits', logger),
+    filterChanged: new Emitter('the topic filter', logger),
     wal,
     sealer,
     worker,
@@ -155,6 +152,7 @@ export async function assembleRecorder(ground: Ground): Promise<RecorderParts> {
     marks,
     backpressured,
   };
+  return parts;
 }
 
 /** The rules' settings for one channel; a source that waits never drops. */

@@ -1,4 +1,5 @@
 import type { Subscription } from 'rxjs';
+import { Emitter } from '../core/emitter.js';
 import type { Message } from '../core/message.js';
 import type { Source } from '../core/source.js';
 import type { Batch } from '../ingest/batch.js';
@@ -27,6 +28,7 @@ export class RecorderRun {
   /** The batch being committed, if any. */
   inFlight: Batch | undefined;
   gaps = 0;
+  private readonly wantedChanged: Emitter<void>;
   private readonly stopSources = new AbortController();
   private readonly giveUp = new AbortController();
   private subscription: Subscription | undefined;
@@ -37,9 +39,19 @@ export class RecorderRun {
     inputs: readonly RecorderInput[],
     afterKill: boolean,
   ) {
-    const wanted = topicFilter(parts.options.filter);
+    this.wantedChanged = new Emitter('the topic filter', parts.ports.logger);
+    let filter = topicFilter(parts.options.filter);
+    const wanted = (topic: string, type: string): boolean => filter(topic, type);
     this.sources = inputs.map((input) => this.recordedSource(input, wanted, afterKill));
-    this.done = this.record().finally(() => this.subscription?.unsubscribe());
+    const unlisten = parts.filterChanged.listen(() => {
+      filter = topicFilter(parts.options.filter);
+      for (const source of this.sources) source.filterChanged();
+      this.wantedChanged.emit();
+    });
+    this.done = this.record().finally(() => {
+      unlisten();
+      this.subscription?.unsubscribe();
+    });
     // Whoever awaits `done` sees its error; nobody awaiting must not end the process.
     this.done.catch(() => undefined);
   }
@@ -52,7 +64,7 @@ export class RecorderRun {
   }
 
   private record(): Promise<void> {
-    const { buffer, drops, options, ports, wal, flow, meters, retention } = this.parts;
+    const { buffer, drops, batchLimits, limitsChanged, ports, wal, flow, meters, retention } = this.parts;
     const commit = async (batch: Batch): Promise<void> => {
       this.inFlight = batch;
       if (!retention.state.admits) await this.waitForRoom();
@@ -64,8 +76,8 @@ export class RecorderRun {
         sources: this.sources,
         buffer,
         drops,
-        // A source that waits at the high mark waits for a commit: that must not wait for more.
-        limits: { ...options.batch, maxBytes: Math.min(options.batch.maxBytes, flow.highBytes) },
+        limits: batchLimits,
+        onLimits: limitsChanged.listen,
         clock: ports.clock,
         commit,
       }).subscribe({
@@ -106,6 +118,7 @@ export class RecorderRun {
         flow,
         robotOf: robotRule(robot, robotFromNamespace),
         wanted,
+        onWantedChange: this.wantedChanged.listen,
         signal: this.stopSources.signal,
       },
       buffer,

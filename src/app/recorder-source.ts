@@ -44,6 +44,11 @@ export class RecordedSource {
     return this.parts.source.uri;
   }
 
+  /** Every channel is judged anew. */
+  filterChanged(): void {
+    this.verdicts.clear();
+  }
+
   events(): Observable<Message | SourceGap> {
     const { source, context, logger } = this.parts;
     return new Observable((subscriber) => {

@@ -6,6 +6,7 @@ import type { MarkEventRequest } from './recorder-control.js';
 import type { RecorderOptions } from './parameters/recorder-options.js';
 import { takeDataFolder } from './recorder-folder.js';
 import { assembleRecorder, recorderVoice, type RecorderParts, type RecorderVoice } from './recorder-parts.js';
+import { reconfigureParts } from './recorder-limits.js';
 import { RecorderRun, type RecorderInput } from './recorder-run.js';
 import { buildRecorderStatus } from './recorder-status.js';
 import { RunTotals, summarize, type RecordSummary } from './recorder-summary.js';
@@ -158,6 +159,11 @@ export class Recorder implements AsyncDisposable {
 
   topics(): readonly TopicStats[] {
     return topicStats(this.parts.buffer, this.parts.meters);
+  }
+
+  /** Takes over live parameters; the others must be as they were. */
+  reconfigure(options: RecorderOptions): void {
+    reconfigureParts(this.parts, options);
   }
 
   /** Ends the open segment and begins the next. */

@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { Clock } from './clock.js';
+import type { Listen } from './events.js';
 import type { Gap } from './gap.js';
 import type { Logger } from './logger.js';
 import type { Channel, Message } from './message.js';
@@ -69,8 +70,10 @@ export interface SourceContext {
   readonly flow: FlowControl;
   /** Which robot a topic belongs to (a fixed name, or the first segments of the topic). */
   readonly robotOf: (topic: string) => string;
-  /** False: do not subscribe (include/exclude rules); sources that cannot choose may ignore it. */
+  /** False: do not subscribe (include/exclude rules, which may change); sources that cannot choose may ignore it. */
   readonly wanted: (topic: string, type: string) => boolean;
+  /** Tells that `wanted` may answer otherwise from now on: what was refused may be wanted, and the reverse. */
+  readonly onWantedChange?: Listen<void>;
   /** Ends the source: it completes after what it had already taken in. */
   readonly signal: AbortSignal;
 }

@@ -11,7 +11,9 @@ export interface ChannelRule {
 /** The messages of one channel that wait for a batch: a deque, bounded in bytes by its owner. */
 export class ChannelQueue {
   readonly channel: Channel;
-  readonly rule: ChannelRule;
+  rule: ChannelRule;
+  /** Bytes it may hold beyond a limit that was lowered meanwhile: what it held then, less what has gone. */
+  allowance = 0;
   bytes = 0;
   /** Turns in the owner's line that belong to messages dropped since; reused or skipped. */
   staleTurns = 0;

@@ -1,5 +1,6 @@
 import { Observable, type OperatorFunction } from 'rxjs';
 import type { Clock } from '../core/clock.js';
+import type { Listen } from '../core/events.js';
 import type { Message } from '../core/message.js';
 import type { SourceGap } from '../core/source.js';
 import type { Batch, BatchLimits } from './batch.js';
@@ -9,7 +10,10 @@ import type { IngestBuffer } from './ingest-buffer.js';
 export interface GroupCommitOptions {
   readonly buffer: IngestBuffer;
   readonly drops: DropLedger;
+  /** Read anew each time: they may change. */
   readonly limits: BatchLimits;
+  /** Tells that the limits changed, so that what waits is judged by the new ones. */
+  readonly onLimits?: Listen<void>;
   readonly clock: Clock;
   /** Writes one batch; called again only after it has settled. A rejection ends the stream. */
   readonly commit: (batch: Batch) => Promise<void>;
@@ -29,12 +33,14 @@ export function groupCommit(options: GroupCommitOptions): OperatorFunction<Messa
         failed: (error) => subscriber.error(error),
         drained: () => subscriber.complete(),
       });
+      const unlisten = options.onLimits?.(() => committer.limitsChanged());
       const subscription = input.subscribe({
         next: (event) => committer.push(event),
         error: (error: unknown) => committer.end({ error }),
         complete: () => committer.end(),
       });
       return () => {
+        unlisten?.();
         subscription.unsubscribe();
         committer.stop();
       };
@@ -68,6 +74,14 @@ class GroupCommitter {
       this.timer ??= setTimeout(() => this.onAge(), limits.maxAgeMs);
     }
     if (!this.busy && (buffer.bytes >= limits.maxBytes || buffer.messages >= limits.maxCount)) this.start();
+  }
+
+  limitsChanged(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    if (this.busy || this.stopped || this.options.buffer.oldestAt === undefined) return;
+    if (this.isDue()) this.start();
+    else this.timer = setTimeout(() => this.onAge(), this.ageLeftMs());
   }
 
   /** No more input, because of a failure where one is given. */

@@ -41,8 +41,11 @@ export class IngestBuffer {
     low: new TurnLine(),
   };
 
+  /** Bytes it may hold beyond a total that was lowered meanwhile. */
+  private allowance = 0;
+
   constructor(
-    private readonly limits: BufferLimits,
+    private limits: BufferLimits,
     private readonly ruleFor: (channel: Channel) => ChannelRule,
     private readonly drops: DropLedger,
   ) {}
@@ -65,6 +68,25 @@ export class IngestBuffer {
   /** The queue a channel had, even where its source no longer refers to it. */
   knownQueue(channel: Channel): ChannelQueue | undefined {
     return this.queues.get(channel) ?? this.byKey.get(channelKey(channel));
+  }
+
+  /**
+   * Takes over new limits, and asks for every channel's rule again. What waits already is not dropped for it:
+   * it may stay until it is taken, and only newcomers meet the new limits.
+   */
+  reconfigure(limits: BufferLimits): void {
+    this.limits = limits;
+    this.allowance = this.bytes;
+    for (const [channel, queue] of this.queues) {
+      // Refused for want of channels: there may be room now.
+      if (queue === null) this.queues.delete(channel);
+    }
+    for (const queue of this.byKey.values()) {
+      this.victims.remove(queue);
+      queue.rule = this.ruleFor(queue.channel);
+      queue.allowance = queue.bytes;
+      this.victims.update(queue);
+    }
   }
 
   /** The source will not refer to this channel object again. */
@@ -120,17 +142,21 @@ export class IngestBuffer {
     this.victims.update(queue);
     this.bytes -= message.data.byteLength;
     this.messages--;
+    if (this.allowance > this.bytes) this.allowance = this.bytes;
+    if (queue.allowance > queue.bytes) queue.allowance = queue.bytes;
     return message;
   }
 
   private makeRoom(queue: ChannelQueue, message: Message, size: number): boolean {
-    const { policy, queueMaxBytes } = queue.rule;
+    const { policy } = queue.rule;
+    const queueMaxBytes = Math.max(queue.rule.queueMaxBytes, queue.allowance);
+    const totalMaxBytes = Math.max(this.limits.totalMaxBytes, this.allowance);
     if (size > this.limits.totalMaxBytes) return this.refuse(queue, message, 'message_too_large');
     while (queue.length > 0 && queue.bytes + size > queueMaxBytes) {
       if (policy === 'drop-newest') return this.refuse(queue, message, 'queue_full_drop_newest');
       this.dropOldest(queue, 'queue_full_drop_oldest');
     }
-    while (this.bytes + size > this.limits.totalMaxBytes) {
+    while (this.bytes + size > totalMaxBytes) {
       if (!this.dropLowest(queue)) return this.refuse(queue, message, 'memory_limit');
     }
     return true;

@@ -27,6 +27,12 @@ export class VictimChoice {
     queue.level = level;
   }
 
+  /** Forgets a queue, before its class or policy changes; {@link update} files it again. */
+  remove(queue: ChannelQueue): void {
+    if (queue.level > 0) this.levels[queue.rule.priority][queue.level]?.delete(queue);
+    queue.level = 0;
+  }
+
   /**
    * The queue of this class that should lose its oldest message; undefined where all are empty. Among
    * equals it is the newcomer's own: who floods is who comes most.

@@ -44,15 +44,15 @@ export class Ballast {
   private serial: Promise<unknown> = Promise.resolve();
   private readonly path: string;
   // Not zeros: a compressing file system would keep no space for them.
-  private readonly block: Buffer;
+  private block: Buffer = Buffer.alloc(0);
 
   private constructor(
     folder: DataFolder,
-    private readonly targetBytes: number,
+    private targetBytes: number,
     private readonly ports: BallastPorts,
   ) {
     this.path = join(folder.root, BALLAST_FILE);
-    this.block = Buffer.from(ports.random(Math.min(BLOCK_BYTES, targetBytes)));
+    this.fillBlock();
   }
 
   /** Takes up what an earlier process left, cut to the size wanted now. Fails only in reserving less. */
@@ -70,6 +70,22 @@ export class Ballast {
       const grown = await this.write(step);
       this.bytes += grown;
       this.owedBytes = Math.max(0, this.owedBytes - grown);
+    });
+  }
+
+  /** Another size: gives back what is too much at once, grows as ever. Never rejects. */
+  resize(targetBytes: number): Promise<void> {
+    return this.exclusively(async () => {
+      this.targetBytes = targetBytes;
+      this.fillBlock();
+      this.owedBytes = Math.min(this.owedBytes, Math.max(0, targetBytes - this.bytes));
+      if (this.bytes <= targetBytes) return;
+      try {
+        await this.ports.fs.truncate(this.path, targetBytes);
+        this.bytes = targetBytes;
+      } catch (error) {
+        this.ports.logger.warn('the ballast cannot be made smaller', { error: describeError(error) });
+      }
     });
   }
 
@@ -92,6 +108,12 @@ export class Ballast {
       if (owed) this.owedBytes += this.bytes;
       this.bytes = 0;
     });
+  }
+
+  private fillBlock(): void {
+    if (this.block.length < Math.min(BLOCK_BYTES, this.targetBytes)) {
+      this.block = Buffer.from(this.ports.random(Math.min(BLOCK_BYTES, this.targetBytes)));
+    }
   }
 
   private async adopt(): Promise<void> {

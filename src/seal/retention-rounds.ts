@@ -35,7 +35,8 @@ export class EvictionRounds {
   constructor(
     private readonly ports: EvictPorts,
     private readonly index: SealedIndex,
-    private readonly whenFull: WhenFull,
+    /** May change between rounds. */
+    public whenFull: WhenFull,
   ) {
     this.evictor = new Evictor(ports);
   }

@@ -78,7 +78,7 @@ const PRUNE_AFTER_EVICTIONS = 256;
  * and releases the ballast; and says when recording must wait. {@link tick} never rejects.
  */
 export class Retention {
-  private readonly limits: SpaceLimits;
+  private limits: SpaceLimits;
   private readonly rounds: EvictionRounds;
   private readonly records: RetentionRecords;
   private current: RetentionState;
@@ -92,7 +92,7 @@ export class Retention {
 
   private constructor(
     private readonly folder: DataFolder,
-    private readonly options: RetentionOptions,
+    private options: RetentionOptions,
     private readonly ports: RetentionPorts,
     /** What lies in `sealed/`, for the status. */
     readonly index: SealedIndex,
@@ -138,6 +138,14 @@ export class Retention {
   /** Bytes the ballast holds now. */
   get ballastBytes(): number {
     return this.ballast.bytes;
+  }
+
+  /** Takes over other limits; call {@link tick} right after, which goes by them. */
+  reconfigure(options: RetentionOptions): void {
+    this.options = options;
+    this.limits = { ...options, slackBytes: options.segmentMaxBytes };
+    this.rounds.whenFull = options.whenFull;
+    void this.ballast.resize(options.ballastBytes);
   }
 
   /** A segment was sealed: call it after its WAL folder is gone. */

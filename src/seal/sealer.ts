@@ -72,9 +72,14 @@ export class Sealer {
 
   constructor(
     private readonly folder: DataFolder,
-    private readonly options: SealerOptions,
+    private options: SealerOptions,
     private readonly ports: SealerPorts,
   ) {}
+
+  /** For the segments that are begun from now on. */
+  reconfigure(codec: Pick<SealerOptions, 'compression' | 'level' | 'chunkBytes'>): void {
+    this.options = { ...this.options, ...codec };
+  }
 
   /** Closed segments that are not sealed yet. */
   get waiting(): number {

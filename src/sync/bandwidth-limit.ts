@@ -6,8 +6,10 @@ import { NS_PER_S, type Clock } from '../core/clock.js';
  */
 export class BandwidthLimit {
   readonly #clock: Clock;
-  readonly #bytesPerS: number;
-  readonly #burstBytes: number;
+  #bytesPerS: number;
+  #burstBytes: number;
+  /** End the waits that were reckoned at another rate. */
+  readonly #wakers = new Set<() => void>();
   #balance: number;
   #at: bigint;
 
@@ -20,16 +22,37 @@ export class BandwidthLimit {
     this.#at = clock.monotonic();
   }
 
+  /** Another rate, also for those who wait; a debt is paid at it. */
+  change(bytesPerS: number): void {
+    this.#refill();
+    this.#bytesPerS = bytesPerS;
+    this.#burstBytes = bytesPerS / 4;
+    this.#balance = Math.min(this.#balance, this.#burstBytes);
+    for (const wake of this.#wakers) wake();
+  }
+
   /** Resolves when `bytes` may be sent. Rejects with the signal's reason. */
   async take(bytes: number, signal: AbortSignal): Promise<void> {
-    if (this.#bytesPerS === 0) return;
     for (;;) {
       signal.throwIfAborted();
+      if (this.#bytesPerS === 0) return;
       this.#refill();
       if (this.#balance >= 0) break;
-      await this.#clock.sleep(Math.max(1, (-this.#balance / this.#bytesPerS) * 1000), signal);
+      await this.#wait(Math.max(1, (-this.#balance / this.#bytesPerS) * 1000), signal);
     }
     this.#balance -= bytes;
+  }
+
+  /** Waits, or until the rate changes. Rejects with the signal's reason. */
+  async #wait(ms: number, signal: AbortSignal): Promise<void> {
+    const woken = new AbortController();
+    const wake = (): void => woken.abort();
+    this.#wakers.add(wake);
+    signal.addEventListener('abort', wake, { once: true });
+    await this.#clock.sleep(ms, woken.signal).catch(() => undefined);
+    this.#wakers.delete(wake);
+    signal.removeEventListener('abort', wake);
+    signal.throwIfAborted();
   }
 
   #refill(): void {

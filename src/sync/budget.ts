@@ -5,19 +5,30 @@ interface Waiter {
 
 /** A bounded amount of something (bytes, slots), given out first come first served. */
 export class Budget {
-  readonly capacity: number;
+  #capacity: number;
   #limit: number;
   #used = 0;
   readonly #waiting: Waiter[] = [];
 
   constructor(capacity: number) {
-    this.capacity = capacity;
+    this.#capacity = capacity;
     this.#limit = capacity;
+  }
+
+  get capacity(): number {
+    return this.#capacity;
+  }
+
+  /** Gives out this much from now on. What is out already stays out. */
+  resize(capacity: number): void {
+    this.#capacity = capacity;
+    this.#limit = capacity;
+    this.#serve();
   }
 
   /** Gives out less for now (at most the capacity). What is out already stays out. */
   limit(amount: number): void {
-    this.#limit = Math.min(amount, this.capacity);
+    this.#limit = Math.min(amount, this.#capacity);
     this.#serve();
   }
 

@@ -22,9 +22,9 @@ export class Housekeeping {
   }
 
   async run(): Promise<void> {
-    const { clock, options, lifetime, receipts, progress, link, changed } = this.#parts;
+    const { clock, lifetime, receipts, progress, link, changed } = this.#parts;
     while (!lifetime.aborted) {
-      await this.#bell.wait(clock, options.housekeepingIntervalMs, lifetime);
+      await this.#bell.wait(clock, this.#parts.options.housekeepingIntervalMs, lifetime);
       if (lifetime.aborted) return;
       await this.#retryLock();
       await receipts.retry();

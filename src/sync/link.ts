@@ -32,8 +32,8 @@ export class Link {
   readonly #waiting = new Set<() => void>();
   readonly #bell = new Bell();
   readonly #ports: LinkPorts;
-  readonly #backoff: Backoff;
-  readonly #idleProbeMs: number;
+  #backoff: Backoff;
+  #idleProbeMs: number;
 
   constructor(ports: LinkPorts, backoff: Backoff, idleProbeMs: number) {
     this.#ports = ports;
@@ -41,6 +41,13 @@ export class Link {
     this.#idleProbeMs = idleProbeMs;
     this.#since = ports.clock.now();
     this.#lastAnswerAt = ports.clock.monotonic();
+  }
+
+  /** For the failures from now on, and for an idle link at once. */
+  reconfigure(backoff: Backoff, idleProbeMs: number): void {
+    this.#backoff = backoff;
+    this.#idleProbeMs = idleProbeMs;
+    this.#bell.ring();
   }
 
   get state(): LinkState {

@@ -58,6 +58,16 @@ export class SegmentSender {
     this.#uploadSlots = new Budget(options.uploadsInFlight);
   }
 
+  /** Takes over the options in force; what is under way goes on as it began. */
+  reconfigure(): void {
+    const { options } = this.#parts;
+    this.#bandwidth.change(options.bandwidthBytesPerS);
+    this.#segmentSlots.resize(options.segmentsInFlight);
+    this.#uploadSlots.resize(options.uploadsInFlight);
+    this.#limitUploads();
+    this.#bell.ring();
+  }
+
   /** There may be something to send. */
   wake(): void {
     this.#bell.ring();

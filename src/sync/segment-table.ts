@@ -49,7 +49,7 @@ export class SegmentTable {
     parked: { segments: 0, bytes: 0 },
   };
   readonly #entries = new Map<string, SegmentEntry>();
-  readonly #compare: (a: SegmentEntry, b: SegmentEntry) => number;
+  #compare: (a: SegmentEntry, b: SegmentEntry) => number = byName;
   readonly #first = new Set<string>();
   /** The next one to go is the last. */
   #ready: SegmentEntry[] = [];
@@ -57,9 +57,14 @@ export class SegmentTable {
   readonly #delayed = new Map<SegmentEntry, bigint>();
 
   constructor(order: SyncOptions['order']) {
+    this.setOrder(order);
+  }
+
+  setOrder(order: SyncOptions['order']): void {
     const compare = orders[order];
     this.#compare = (a, b) =>
       Number(this.#first.has(b.name)) - Number(this.#first.has(a.name)) || compare(a, b);
+    this.#sorted = false;
   }
 
   get size(): number {

@@ -34,7 +34,7 @@ export interface StoreCallCounters {
 export class StoreCalls {
   readonly counters: StoreCallCounters = { errors: 0 };
   readonly #clock: Clock;
-  readonly #timeoutMs: number;
+  #timeoutMs: number;
   readonly #onError: (what: string, error: unknown) => void;
   #link: Link | undefined;
 
@@ -42,6 +42,11 @@ export class StoreCalls {
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
     this.#onError = onError;
+  }
+
+  /** For the calls that begin from now on. */
+  set timeoutMs(timeoutMs: number) {
+    this.#timeoutMs = timeoutMs;
   }
 
   attach(link: Link): void {

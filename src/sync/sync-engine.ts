@@ -15,6 +15,7 @@ import { Bell } from './bell.js';
 import { EventWindows } from './event-windows.js';
 import { Housekeeping } from './housekeeping.js';
 import { Link } from './link.js';
+import type { Backoff } from './link-state.js';
 import { OpenUploads } from './open-uploads.js';
 import { openLevelProgress, type OpenProgressDatabase } from './progress-database.js';
 import type { ProgressRecord } from './progress-record.js';
@@ -27,7 +28,7 @@ import { SegmentTable, type SegmentEntry } from './segment-table.js';
 import { StoreCalls } from './store-calls.js';
 import { StoreIdentity } from './store-identity.js';
 import { SyncCounters } from './sync-counters.js';
-import { parseSyncOptions, type SyncOptions } from './sync-options.js';
+import { liveSyncOptions, parseSyncOptions, type SyncOptions } from './sync-options.js';
 import type { SyncParts } from './sync-parts.js';
 import { composeStatus, summarize, type SyncSummary } from './sync-status.js';
 import { Tombstones } from './tombstones.js';
@@ -171,6 +172,35 @@ export class SyncEngine implements AsyncDisposable {
     this.#housekeeping.wake();
   }
 
+  /**
+   * Takes over options at once, all or none; what is not given stays. Uploads under way go on as they began.
+   * Returns the names of those that changed. Throws `CONFIG_INVALID`, and `STATE_REFUSED` where one that is
+   * fixed differs ({@link liveSyncOptions} are not).
+   */
+  reconfigure(given: Partial<SyncOptions>): readonly (keyof SyncOptions)[] {
+    const before = this.#parts.options;
+    const options = parseSyncOptions({ ...before, ...given });
+    const names = Object.keys(options) as (keyof SyncOptions)[];
+    const changed = names.filter((name) => options[name] !== before[name]);
+    const live: readonly (keyof SyncOptions)[] = liveSyncOptions;
+    const fixed = changed.filter((name) => !live.includes(name));
+    if (fixed.length > 0) {
+      throw new HoldfastError('STATE_REFUSED', `fixed while sync runs: ${fixed.join(', ')}`, {
+        facts: { fixed },
+      });
+    }
+    if (changed.length === 0) return changed;
+    this.#parts.options = options;
+    this.#parts.link.reconfigure(backoffOf(options), options.idleProbeMs);
+    this.#parts.calls.timeoutMs = options.callTimeoutMs;
+    if (changed.includes('order')) this.#parts.table.setOrder(options.order);
+    this.#sender.reconfigure();
+    this.#scanBell.ring();
+    this.#housekeeping.wake();
+    this.#changed();
+    return changed;
+  }
+
   /** What happens, as it happens. */
   get onEvent(): Listen<SyncEvent> {
     return this.#events.listen;
@@ -239,7 +269,7 @@ export class SyncEngine implements AsyncDisposable {
     );
     const link = new Link(
       { clock, random, logger, probe: () => identity.check(), onChange: () => this.#linkChanged() },
-      { firstMs: options.backoffFirstMs, maxMs: options.backoffMaxMs, jitter: options.backoffJitter },
+      backoffOf(options),
       options.idleProbeMs,
     );
     calls.attach(link);
@@ -392,7 +422,7 @@ export class SyncEngine implements AsyncDisposable {
   }
 
   async #scanLoop(signal: AbortSignal): Promise<void> {
-    const { clock, options } = this.#parts;
+    const { clock } = this.#parts;
     let force = true;
     while (!signal.aborted) {
       this.#scansBegun++;
@@ -404,7 +434,7 @@ export class SyncEngine implements AsyncDisposable {
       force = !whole;
       this.#sender.wake();
       this.#changed();
-      await this.#scanBell.wait(clock, options.pollIntervalMs, signal);
+      await this.#scanBell.wait(clock, this.#parts.options.pollIntervalMs, signal);
     }
   }
 
@@ -448,6 +478,10 @@ export class SyncEngine implements AsyncDisposable {
     if (entry.record && storeId !== undefined) void progress.write(storeId, entry.name, undefined, false);
     this.#changed();
   }
+}
+
+function backoffOf({ backoffFirstMs, backoffMaxMs, backoffJitter }: SyncOptions): Backoff {
+  return { firstMs: backoffFirstMs, maxMs: backoffMaxMs, jitter: backoffJitter };
 }
 
 // A disk nobody can write to cannot hold a lock either, and must not stop uploading: two processes would

@@ -45,6 +45,24 @@ export interface SyncOptions {
   readonly retryParked: boolean;
 }
 
+/** What an engine takes over while it runs; the others are fixed when it is opened. */
+export const liveSyncOptions = [
+  'order',
+  'partsPerUpload',
+  'uploadsInFlight',
+  'segmentsInFlight',
+  'bandwidthBytesPerS',
+  'pollIntervalMs',
+  'housekeepingIntervalMs',
+  'backoffFirstMs',
+  'backoffMaxMs',
+  'backoffJitter',
+  'idleProbeMs',
+  'callTimeoutMs',
+  'attemptsPerTurn',
+  'staleUploadAgeMs',
+] as const satisfies readonly (keyof SyncOptions)[];
+
 interface NumberRule {
   readonly default: number;
   readonly unit: string;

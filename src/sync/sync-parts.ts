@@ -24,7 +24,8 @@ export interface SyncParts {
   readonly logger: Logger;
   readonly store: Store;
   readonly folder: DataFolder;
-  readonly options: SyncOptions;
+  /** In force now: read it when it is needed, do not keep it. */
+  options: SyncOptions;
   readonly counters: SyncCounters;
   readonly calls: StoreCalls;
   readonly link: Link;

@@ -21,7 +21,8 @@ export class LatchedSet {
   overflowed = 0;
   private readonly kept = new Map<string, Kept>();
 
-  constructor(private readonly maxBytes: number) {}
+  /** @param maxBytes - May change; what is carried already stays. */
+  constructor(public maxBytes: number) {}
 
   /** Takes in a message of a latched channel. */
   add(message: Message): void {

@@ -50,7 +50,7 @@ export class Wal {
     private readonly folder: DataFolder,
     head: WalHead,
     private readonly identity: Identity,
-    private readonly options: WalOptions,
+    private options: WalOptions,
     private readonly ports: WalPorts,
   ) {
     this.nextSequence = head.nextSequence;
@@ -95,6 +95,17 @@ export class Wal {
   /** A channel object no message will refer to again. */
   forget(channel: Channel): void {
     this.registry.forget(channel);
+  }
+
+  /** Takes over limits for what comes from now on; what an acknowledgement means stays. */
+  reconfigure(limits: Omit<WalOptions, 'durability' | 'softwareVersion'>): void {
+    this.options = { ...this.options, ...limits };
+    this.latched.maxBytes = limits.latchedMaxBytes;
+    if (this.syncTimer) {
+      clearTimeout(this.syncTimer);
+      this.syncTimer = undefined;
+      this.armSync();
+    }
   }
 
   noteClockStep(step: ClockStep): void {

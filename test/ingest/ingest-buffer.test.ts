@@ -57,6 +57,70 @@ describe('Ingest buffer', () => {
     assert.equal(gap?.settledThrough, undefined);
   });
 
+  it('keeps what waits when its limits are lowered, and lets only newcomers meet the new ones', () => {
+    const setup = { queueMaxBytes: 1_000 };
+    const { buffer, drops } = makeBuffer(setup);
+    const [a, b] = [makeChannel('/a'), makeChannel('/b')];
+    for (let n = 0; n < 10; n++) for (const of of [a, b]) buffer.push(makeMessage(of, 100));
+    setup.queueMaxBytes = 200;
+    buffer.reconfigure({ totalMaxBytes: 400, maxChannels: 2 });
+    assert.equal(drops.pending, false);
+    buffer.push(makeMessage(a, 100));
+    assert.equal(drops.take()[0]?.count, 1, 'one came, one went');
+    assert.equal(drain(buffer).length, 20);
+    for (let n = 0; n < 10; n++) buffer.push(makeMessage(a, 100));
+    assert.equal(buffer.bytes, 200, 'the new limit holds once the old messages have gone');
+  });
+
+  it('takes in a channel it had refused, once more are allowed', () => {
+    const { buffer } = makeBuffer({ limits: { maxChannels: 1 } });
+    const [a, b] = [makeChannel('/a'), makeChannel('/b')];
+    for (const of of [a, b]) buffer.push(makeMessage(of, 1));
+    buffer.reconfigure({ totalMaxBytes: 10_000, maxChannels: 2 });
+    buffer.push(makeMessage(b, 1));
+    assert.deepEqual(
+      drain(buffer).map(({ channel }) => channel.topic),
+      ['/a', '/b'],
+    );
+  });
+
+  it('loses and reorders nothing of a channel, however its class changes', () => {
+    const classes: readonly Priority[] = ['high', 'normal', 'low'];
+    const action = fc.oneof(
+      fc.record({ kind: fc.constant('push' as const), topic: fc.nat(2) }),
+      fc.record({ kind: fc.constant('shift' as const) }),
+      fc.record({ kind: fc.constant('change' as const), topic: fc.nat(2), to: fc.nat(2) }),
+    );
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 60 }), (actions) => {
+        const priorities = [0, 1, 2];
+        const channels = ['0', '1', '2'].map((topic) => makeChannel(topic));
+        const { buffer } = makeBuffer({
+          policy: 'block',
+          priorityOf: ({ topic }) => classes[priorities[Number(topic)]!]!,
+        });
+        const sent = new Map<Channel, Message[]>(channels.map((of) => [of, []]));
+        const got = new Map<Channel, Message[]>(channels.map((of) => [of, []]));
+        const take = (message: Message | undefined): void =>
+          void (message && got.get(message.channel)!.push(message));
+        for (const one of actions) {
+          if (one.kind === 'shift') take(buffer.shift());
+          else if (one.kind === 'change') {
+            priorities[one.topic] = one.to;
+            buffer.reconfigure({ totalMaxBytes: 10_000, maxChannels: 3 });
+          } else {
+            const message = makeMessage(channels[one.topic]!, 10);
+            sent.get(message.channel)!.push(message);
+            buffer.push(message);
+          }
+        }
+        for (const message of drain(buffer)) take(message);
+        assert.deepEqual(got, sent);
+        assert.deepEqual([buffer.bytes, buffer.messages], [0, 0]);
+      }),
+    );
+  });
+
   it('never drops what a waiting source was promised to keep', () => {
     const { buffer, drops } = makeBuffer({
       policyOf: ({ topic }) => (topic === '/file' ? 'block' : 'drop-oldest'),
