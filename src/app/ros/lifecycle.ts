@@ -1,7 +1,9 @@
 import type { lifecycle, Node } from 'rclnodejs';
 import { describeError, HoldfastError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
+import { guard } from '../../sources/ros/guard.js';
 import type { RosSession } from '../../sources/ros/ros-session.js';
+import type { NodeServices } from './node-services.js';
 
 /** Transitions others may ask for: configure, cleanup, activate, deactivate, and shutdown from three states. */
 const publicIds = { 1: 'configure', 2: 'cleanup', 3: 'activate', 4: 'deactivate', 5: 'shutdown', 6: 'shutdown', 7: 'shutdown' } as const; // prettier-ignore
@@ -21,9 +23,23 @@ interface ChangeRequest {
   readonly transition: { readonly id: number; readonly label: string };
 }
 
+interface Labelled {
+  readonly id: number;
+  readonly label: string;
+}
+interface Description {
+  readonly transition: Labelled;
+  readonly startState: Labelled;
+  readonly goalState: Labelled;
+}
+interface ListResponse {
+  send(message: { available_transitions: readonly object[] }): void;
+}
+
 interface MachineNode extends lifecycle.LifecycleNode {
   readonly _stateMachineHandle: unknown;
   init(communication: boolean): void;
+  _onGetAvailableTransitions(request: object, response: ListResponse): unknown;
   _onChangeState(request: ChangeRequest, response: { send(message: { success: boolean }): void }): unknown;
 }
 
@@ -43,6 +59,7 @@ export class Lifecycle {
   constructor(
     private readonly session: RosSession,
     private readonly logger: Logger,
+    services: NodeServices,
     onRequest: (transition: LifecycleTransition) => Promise<void>,
   ) {
     this.#native = session.ros.native as unknown as LifecycleNative;
@@ -56,11 +73,34 @@ export class Lifecycle {
       machine.init(true);
       return machine;
     });
+    this.#offerGraph(services);
     this.#node._onChangeState = (request, response) => {
       void this.#answer(request, onRequest).then((success) => {
         if (!this.session.isClosed) response.send({ success });
       });
     };
+  }
+
+  /** rclnodejs leaves out where transitions lead, and has no service for the whole graph. */
+  #offerGraph(services: NodeServices): void {
+    const messages = (all: readonly lifecycle.TransitionDescription[]): object[] =>
+      (all as unknown as readonly Description[]).map(({ transition, startState, goalState }) => ({
+        transition: { id: transition.id, label: transition.label },
+        start_state: { id: startState.id, label: startState.label },
+        goal_state: { id: goalState.id, label: goalState.label },
+      }));
+    this.#node._onGetAvailableTransitions = guard(
+      'get_available_transitions',
+      (_request: object, response: ListResponse) =>
+        response.send({ available_transitions: messages(this.#node.availableTransitions) }),
+      this.logger,
+    );
+    services.serve(
+      'lifecycle_msgs/srv/GetAvailableTransitions',
+      '~/get_transition_graph',
+      () => ({ available_transitions: messages(this.#node.transitions) }),
+      () => ({}),
+    );
   }
 
   get state(): string {

@@ -1,18 +1,12 @@
-/** Parameters that every node takes while it runs. */
-const always = new Set(['log.level', 'use_sim_time']);
+import { liveRecorderParameters, liveSyncParameters } from '../parameters/live-parameters.js';
+import type { Role } from '../parameters/parameter.js';
 
-/** Sync takes these by opening its engine anew, which goes on where it was. */
-const syncPatterns = [
-  /^upload\.(?!retry_parked$)/,
-  /^link\./,
-  /^poll_interval_ms$/,
-  /^housekeeping_interval_ms$/,
-];
+const live: Readonly<Record<Role, ReadonlySet<string>>> = {
+  recorder: new Set(['log.level', ...liveRecorderParameters]),
+  sync: new Set(['log.level', ...liveSyncParameters]),
+};
 
-export function isLiveForSync(name: string): boolean {
-  return always.has(name) || syncPatterns.some((pattern) => pattern.test(name));
-}
-
-export function isLiveForRecorder(name: string): boolean {
-  return always.has(name);
+/** Whether a node takes over a parameter while it runs; the others are read-only. */
+export function isLive(role: Role, name: string): boolean {
+  return live[role].has(name);
 }

@@ -1,6 +1,7 @@
 import type { Listen, MarkedEvent, RecorderEvent, Unlisten } from '../../core/events.js';
 import type { Message } from '../../core/message.js';
 import type { RecorderStatus, TopicStats } from '../../core/status.js';
+import type { RecorderOptions } from '../parameters/recorder-options.js';
 import type { MarkEventRequest, RecorderControl, RecorderPhase } from '../recorder-control.js';
 import { recorderSteps, type RecorderTransition } from '../recorder-phase.js';
 import type { Lifecycle } from './lifecycle.js';
@@ -62,6 +63,10 @@ export class ManagedRecorder implements RecorderControl {
 
   markEvent(request: MarkEventRequest): Promise<MarkedEvent> {
     return this.recorder.markEvent(request);
+  }
+
+  reconfigure(options: RecorderOptions): readonly string[] {
+    return this.recorder.reconfigure?.(options) ?? [];
   }
 
   status(): RecorderStatus {

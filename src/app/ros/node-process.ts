@@ -1,5 +1,4 @@
 import type { Context, Node, NodeOptions } from 'rclnodejs';
-import { describeError } from '../../core/errors.js';
 import { loadRclnodejs, type Rclnodejs } from '../../sources/ros/rclnodejs.js';
 import { RosSession } from '../../sources/ros/ros-session.js';
 import { exitCodeOf, exitCodes } from '../cli/exit-code.js';
@@ -9,12 +8,12 @@ import { configInvalid } from '../parameters/fault.js';
 import type { ParameterName } from '../parameters/parameter-table.js';
 import type { RawValue, Role } from '../parameters/parameter.js';
 import { systemPorts, type SystemPorts } from '../system/ports.js';
+import { isLive } from './live-parameters.js';
 import { NodeLogger } from './node-logger.js';
 import { NodeServices } from './node-services.js';
 import { resolveOverrides, type NativeOverrides } from './overrides.js';
 import { ParameterSet, type ParameterSetOptions } from './parameter-set.js';
 import { serveParameters } from './parameter-services.js';
-import { parameterTypes } from './ros-value.js';
 import { startValues, type StartValues } from './start-values.js';
 
 /** How long the answers under way may hold up the end. */
@@ -39,8 +38,6 @@ export interface NodeProgram {
   readonly role: Role;
   /** Defaults of the node where the table's do not fit, by its namespace (`/`, `/robot_1`). */
   readonly defaults: (namespace: string) => Readonly<Partial<Record<ParameterName, RawValue>>>;
-  /** Whether a parameter can be set while the node runs. */
-  readonly isLive: (name: string) => boolean;
   /** Works until the signal; gives the exit code. */
   readonly run: (node: RunningNode) => Promise<number>;
 }
@@ -121,12 +118,13 @@ async function runJoined(
   const native = ros.native as unknown as ParameterNative;
   const handle = (context as unknown as { handle: unknown }).handle;
   const overrides = resolveOverrides(native.getParameterOverrides(handle) ?? [], fullName);
-  const start = startValues(program.role, overrides, program.defaults(node.namespace()), program.isLive);
+  const start = startValues(program.role, overrides, program.defaults(node.namespace()), (name) =>
+    isLive(program.role, name),
+  );
   for (const sentence of start.unknown) logger.warn(`unknown parameter: ${sentence}`);
   logger.format = start.initial.get('log.format') as 'text' | 'json';
   if (start.given.has('log.level')) setLevel(logger, start.initial);
   if (start.faults.length > 0) throw configInvalid(start.faults);
-  useSimTime(session, start.initial);
   const services = new NodeServices(session, logger);
   session.spin();
   try {
@@ -145,7 +143,6 @@ async function runJoined(
           apply: (changes, all) => {
             apply(changes, all);
             if (changes.has('log.level')) setLevel(logger, all);
-            if (changes.has('use_sim_time')) useSimTime(session, all);
           },
         });
         serveParameters(set, session, services, logger);
@@ -158,12 +155,4 @@ async function runJoined(
 
 function setLevel(logger: NodeLogger, values: ReadonlyMap<string, RawValue>): void {
   logger.level = values.get('log.level') as 'debug' | 'info' | 'warn' | 'error';
-}
-
-/** rclnodejs declares this one by itself, and would read it from the arguments by the wrong rules. */
-function useSimTime({ rcl, node }: RosSession, values: ReadonlyMap<string, RawValue>): void {
-  const { successful, reason } = node.setParameter(
-    new rcl.Parameter('use_sim_time', parameterTypes.boolean as never, values.get('use_sim_time') === true),
-  );
-  if (!successful) throw new Error(`use_sim_time: ${describeError(reason)}`);
 }

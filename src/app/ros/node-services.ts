@@ -1,8 +1,10 @@
-import type { Node } from 'rclnodejs';
+import type { Node, QoS } from 'rclnodejs';
 import { describeError, isHoldfastError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { guard } from '../../sources/ros/guard.js';
 import type { RosSession } from '../../sources/ros/ros-session.js';
+
+const REQUESTS_MAX = 1_000;
 
 /** A request of rclnodejs as a plain object, and what answers it. */
 type Handler = (request: never, response: { send(message: object): void }) => void;
@@ -45,7 +47,12 @@ export class NodeServices {
     };
     try {
       this.session.change((node: Node) =>
-        node.createService(type as never, name, guard(name, handler, this.logger) as never),
+        node.createService(
+          type as never,
+          name,
+          { qos: queueOfRequests(this.session) },
+          guard(name, handler, this.logger) as never,
+        ),
       );
     } catch (error) {
       this.logger.warn('a service is not offered', { service: name, error: describeError(error) });
@@ -66,6 +73,20 @@ export class NodeServices {
   async settled(): Promise<void> {
     await Promise.all(this.#pending);
   }
+}
+
+/**
+ * ROS keeps ten requests of a service and overwrites the rest unanswered; rclnodejs takes one per turn, so that
+ * a few clients at once would do.
+ */
+function queueOfRequests({ rcl }: RosSession): QoS {
+  const { HistoryPolicy, ReliabilityPolicy, DurabilityPolicy } = rcl.QoS;
+  return new rcl.QoS(
+    HistoryPolicy.RMW_QOS_POLICY_HISTORY_KEEP_LAST,
+    REQUESTS_MAX,
+    ReliabilityPolicy.RMW_QOS_POLICY_RELIABILITY_RELIABLE,
+    DurabilityPolicy.RMW_QOS_POLICY_DURABILITY_VOLATILE,
+  );
 }
 
 /** `STATE_REFUSED: ...`, as on the command line. */

@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import { isLiveForRecorder } from './live-parameters.js';
 import { runNode } from './node-process.js';
 import { runRecorderNode } from './recorder-node.js';
 import { robotOfNamespace } from './robot-name.js';
@@ -9,6 +8,5 @@ await runNode({
   role: 'recorder',
   // As a node it records the graph it is in, for the robot whose namespace it is in.
   defaults: (namespace) => ({ sources: ['ros:'], robot: robotOfNamespace(namespace) ?? hostname() }),
-  isLive: isLiveForRecorder,
   run: runRecorderNode,
 });

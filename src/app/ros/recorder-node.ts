@@ -4,6 +4,7 @@ import { exitCodes } from '../cli/exit-code.js';
 import { prepareRecorder } from '../cli/prepare-recorder.js';
 import { listenForControl, type ControlServer } from '../control/control-server.js';
 import { recorderRequests } from '../control/recorder-requests.js';
+import { compileRecorderOptions } from '../parameters/compile-recorder.js';
 import type { RecorderOptions } from '../parameters/recorder-options.js';
 import type { RecorderControl } from '../recorder-control.js';
 import { RecorderHost } from '../recorder-host.js';
@@ -21,15 +22,24 @@ export async function runRecorderNode(node: RunningNode): Promise<number> {
   const { options, openInputs } = await prepareRecorder(
     resolvedValues('recorder', start.initial, start.given),
     ports,
+    node.session,
   );
   await using host = new RecorderHost({ options, ports, openInputs });
   const managed = start.initial.get('managed') === true;
-  const recorder = managed ? manage(node, host) : host;
+  const recorder: RecorderControl = managed ? manage(node, host) : host;
   const end = new AbortController();
   await using _ear = new Ear(node, recorder, host, options.data, () => end.abort());
-  node.serveParameters(() => undefined);
+  let current = options;
+  const given = new Set(start.given);
+  node.serveParameters((changes, all) => {
+    const names = new Set([...given, ...changes.keys()]);
+    const next = compileRecorderOptions(resolvedValues('recorder', all, names), ports);
+    recorder.reconfigure?.(next);
+    current = next;
+    for (const name of changes.keys()) given.add(name);
+  });
   serveRecorder(node, recorder, options.data);
-  using topics = new RecorderTopics(node, recorder, () => expectationsOf(options));
+  using topics = new RecorderTopics(node, recorder, () => expectationsOf(current));
   // What has nothing more to record is sealed at once; whoever wants more starts it again.
   host.onFinished(() => {
     logger.info('every source has ended: what was taken in is sealed');
@@ -58,7 +68,7 @@ export async function runRecorderNode(node: RunningNode): Promise<number> {
 }
 
 function manage(node: RunningNode, host: RecorderHost): ManagedRecorder {
-  const lifecycle: Lifecycle = new Lifecycle(node.session, node.logger, (transition) =>
+  const lifecycle: Lifecycle = new Lifecycle(node.session, node.logger, node.services, (transition) =>
     byName[transition](recorder, lifecycle, host),
   );
   const recorder = new ManagedRecorder(host, lifecycle);

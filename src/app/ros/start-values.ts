@@ -98,15 +98,23 @@ function isOfOtherRole(name: string): boolean {
   return Object.hasOwn(nodeParameters.recorder, name);
 }
 
-/** The table's part of a node's values, as the rest of the product takes it. What was not given has its default. */
+/**
+ * The table's part of a node's values, as the rest of the product takes it. What was not given has its default.
+ * The parameter every node of ROS has for simulated time counts for the source `ros:` too.
+ */
 export function resolvedValues(
   role: Role,
   values: ReadonlyMap<string, RawValue>,
   given: ReadonlySet<string>,
   faults: readonly ConfigFault[] = [],
 ): Resolved {
-  const entries = [...values].flatMap(([name, raw]) =>
-    given.has(name) && isParameterName(name) ? [{ role, name, raw, where: ORIGIN }] : [],
-  );
+  const simTime =
+    role === 'recorder' && values.get('use_sim_time') === true && !given.has('ros.use_sim_time');
+  const entries = [
+    ...(simTime ? ([{ role, name: 'ros.use_sim_time', raw: true, where: ORIGIN }] as const) : []),
+    ...[...values].flatMap(([name, raw]) =>
+      given.has(name) && isParameterName(name) ? [{ role, name, raw, where: ORIGIN }] : [],
+    ),
+  ];
   return resolve(role, { entries, faults }, {});
 }

@@ -1,10 +1,11 @@
+import { describeError } from '../../core/errors.js';
 import type { SyncEvent } from '../../core/events.js';
 import type { SyncStatus } from '../../core/status.js';
 import { SyncEngine } from '../../sync/sync-engine.js';
 import { exitCodes } from '../cli/exit-code.js';
-import { prepareSync, type SyncSetup } from '../cli/prepare-sync.js';
+import { prepareSync } from '../cli/prepare-sync.js';
 import { listenForControl } from '../control/control-server.js';
-import { compileSyncSettings, type SyncSettings } from '../parameters/sync-settings.js';
+import { compileSyncSettings } from '../parameters/sync-settings.js';
 import { version } from '../system/version.js';
 import { diagnosticFields, syncDiagnostics } from './diagnostics.js';
 import { NodePublisher } from './node-publisher.js';
@@ -21,102 +22,47 @@ const STATUS_MAX_MS = 1_000;
 
 /** Runs sync as a node until the signal. */
 export async function runSyncNode(node: RunningNode): Promise<number> {
-  const { start, ports } = node;
+  const { start, ports, logger, services, signal } = node;
   const given = new Set(start.given);
-  const setup = await prepareSync(resolvedValues('sync', start.initial, given), ports);
-  await using _store = setup.store;
-  const runs = new SyncRuns(node, setup);
+  const { settings, store } = await prepareSync(resolvedValues('sync', start.initial, given), ports);
+  await using _store = store;
+  const { fs, clock, random } = ports;
+  await using engine = await SyncEngine.open({
+    dataFolder: settings.data,
+    store,
+    fs,
+    clock,
+    random,
+    logger,
+    version,
+    pid: process.pid,
+    options: settings.options,
+  });
+  const end = new AbortController();
+  const handlers = {
+    status: () => engine.status(),
+    sync_now: () => engine.syncNow(),
+    end: () => end.abort(new Error('ended by a control request')),
+  };
+  await using _control = await listenForControl(settings.data, 'sync', handlers, logger);
+  services.trigger('~/sync_now', () => {
+    engine.syncNow();
+    return 'looking for sealed segments and trying the store now';
+  });
   node.serveParameters((changes, all) => {
     const names = new Set([...given, ...changes.keys()]);
-    const settings = compileSyncSettings(resolvedValues('sync', all, names));
+    engine.reconfigure(compileSyncSettings(resolvedValues('sync', all, names)).options);
     for (const name of changes.keys()) given.add(name);
-    runs.settings = settings;
   });
-  await runs.run();
+  using topics = new SyncTopics(node, () => engine.status());
+  engine.onStatusChange(() => topics.changed());
+  engine.onEvent((event) => topics.tell(event));
+  logger.info('syncing', { data: settings.data, store: store.uri });
+  const until = AbortSignal.any([signal, end.signal]);
+  await engine.run(until);
+  logger.info('ending: what is on its way is resumed next time', { reason: describeError(until.reason) });
+  topics.publish();
   return exitCodes.ok;
-}
-
-/**
- * Sync with the settings it has now. New settings take effect by ending the engine and opening the next one:
- * it goes on where the first one was, as after any other end.
- */
-class SyncRuns {
-  #settings: SyncSettings;
-  #renewal = new AbortController();
-  #engine: SyncEngine | undefined;
-  #lastStatus: SyncStatus | undefined;
-
-  constructor(
-    private readonly node: RunningNode,
-    private readonly setup: SyncSetup,
-  ) {
-    this.#settings = setup.settings;
-  }
-
-  set settings(settings: SyncSettings) {
-    const isSame = JSON.stringify(settings.options) === JSON.stringify(this.#settings.options);
-    this.#settings = settings;
-    if (!isSame) this.#renewal.abort();
-  }
-
-  async run(): Promise<void> {
-    const { node, setup } = this;
-    const { signal, logger, services } = node;
-    let engine = await this.#open();
-    await using _control = await listenForControl(
-      setup.settings.data,
-      'sync',
-      { status: () => this.#status(), sync_now: () => this.#engine?.syncNow(), end: () => this.#end.abort() },
-      logger,
-    );
-    services.trigger('~/sync_now', () => {
-      if (!this.#engine) throw new Error('sync is taking up new parameters; ask again');
-      this.#engine.syncNow();
-      return 'looking for sealed segments and trying the store now';
-    });
-    const topics = new SyncTopics(node, () => this.#status());
-    using _topics = topics;
-    const until = AbortSignal.any([signal, this.#end.signal]);
-    logger.info('syncing', { data: setup.settings.data, store: setup.store.uri });
-    for (;;) {
-      engine.onStatusChange(() => topics.changed());
-      engine.onEvent((event) => topics.tell(event));
-      await engine.run(AbortSignal.any([until, this.#renewal.signal]));
-      this.#lastStatus = engine.status();
-      this.#engine = undefined;
-      await engine.close();
-      if (until.aborted) break;
-      logger.info('new parameters: sync goes on with them');
-      this.#renewal = new AbortController();
-      engine = await this.#open();
-    }
-    topics.publish();
-  }
-
-  readonly #end = new AbortController();
-
-  async #open(): Promise<SyncEngine> {
-    const { fs, clock, random, logger } = this.node.ports;
-    const engine = await SyncEngine.open({
-      dataFolder: this.#settings.data,
-      store: this.setup.store,
-      fs,
-      clock,
-      random,
-      logger,
-      version,
-      pid: process.pid,
-      options: this.#settings.options,
-    });
-    this.#engine = engine;
-    return engine;
-  }
-
-  #status(): SyncStatus {
-    const status = this.#engine?.status() ?? this.#lastStatus;
-    if (status === undefined) throw new Error('sync has not begun');
-    return status;
-  }
 }
 
 /** What the node tells about sync. */

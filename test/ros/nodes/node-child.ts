@@ -1,0 +1,35 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { nodeLoader, startRos, type RosChild, type RosInstall } from '../../support/ros.js';
+
+/** Starts holdfast_recorder or holdfast_sync; `args` stand behind `--ros-args`. */
+export function startNode(
+  ros: RosInstall,
+  role: 'recorder' | 'sync',
+  args: readonly string[],
+  domainId: number,
+  env: NodeJS.ProcessEnv = {},
+): RosChild {
+  const extension = extname(import.meta.url);
+  const main = fileURLToPath(new URL(`../../../src/app/ros/${role}-main${extension}`, import.meta.url));
+  return startRos(ros, process.execPath, [...nodeLoader, main, '--ros-args', ...args], { domainId, env });
+}
+
+/** A parameter as an argument. */
+export function parameter(name: string, value: unknown): string[] {
+  return ['-p', `${name}:=${JSON.stringify(value)}`];
+}
+
+export class TemporaryFolder implements Disposable {
+  readonly path = mkdtempSync(join(tmpdir(), 'holdfast-ros-'));
+
+  at(name: string): string {
+    return join(this.path, name);
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}

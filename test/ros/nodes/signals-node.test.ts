@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { requireRos, stopRosChildren, type RosChild, type RosInstall } from '../../support/ros.js';
+import { parameter, startNode, TemporaryFolder } from './node-child.js';
+import { Probe } from './probe.js';
+
+const DOMAIN = 34;
+const NODE = '/holdfast_recorder';
+
+describe('signals to a node', function () {
+  this.timeout(120_000);
+  let ros: RosInstall;
+  let folder: TemporaryFolder;
+  let probe: Probe;
+
+  const start = (...more: string[]): RosChild =>
+    startNode(
+      ros,
+      'recorder',
+      [...parameter('data', folder.at('data')), ...parameter('sources', ['sim:?robots=1']), ...more],
+      DOMAIN,
+    );
+
+  before(function () {
+    ros = requireRos(this, { native: true });
+    folder = new TemporaryFolder();
+    probe = new Probe(ros, DOMAIN);
+  });
+
+  after(async () => {
+    await probe?.[Symbol.asyncDispose]();
+    await stopRosChildren();
+    folder?.[Symbol.dispose]();
+  });
+
+  it('SIGTERM drains, seals and takes the node out of the graph at once', async () => {
+    const child = start();
+    await child.waitFor(/\]: recording/);
+    await probe.there(NODE);
+    await probe.spin(1);
+    await child.stop('SIGTERM');
+    const seconds = await probe.gone(NODE, 2);
+    assert.ok(seconds >= 0 && seconds < 1, `gone after ${seconds} s`);
+    assert.equal(await child.ended, 0, child.output());
+    assert.ok(readdirSync(folder.at('data/sealed')).length > 0);
+  });
+
+  it('a second signal ends it at once, and it still leaves the graph', async () => {
+    const child = start();
+    await child.waitFor(/\]: recording/);
+    await probe.there(NODE);
+    process.kill(child.child.pid!, 'SIGTERM');
+    process.kill(child.child.pid!, 'SIGINT');
+    const code = await child.ended;
+    // Whichever of the two the process sees second names the code; one alone may already have been enough.
+    assert.ok([0, 130, 143].includes(code!), `${code}\n${child.output()}`);
+    assert.ok((await probe.gone(NODE, 2)) >= 0);
+  });
+
+  it('after kill -9 the next one takes the folder over and goes on', async () => {
+    const killed = start();
+    await killed.waitFor(/\]: recording/);
+    await probe.spin(1.5);
+    await killed.stop('SIGKILL');
+    const before = readdirSync(folder.at('data/sealed')).length;
+    const next = start('--log-level', 'debug');
+    await next.waitFor(/segments of an earlier run will be sealed/);
+    await next.waitFor(/\]: recording/);
+    await next.stop('SIGINT');
+    assert.equal(await next.ended, 0, next.output());
+    assert.ok(readdirSync(folder.at('data/sealed')).length > before);
+  });
+
+  it('is told in one line, with the code of a busy folder, where another recorder has it', async () => {
+    const first = start();
+    await first.waitFor(/\]: recording/);
+    const second = start('-r', '__node:=second');
+    assert.equal(await second.ended, 4);
+    assert.match(second.output(), /DATA_FOLDER_BUSY/);
+    await first.stop('SIGINT');
+  });
+
+  it('--log-level decides what is logged', async () => {
+    const child = start('--log-level', 'error');
+    await probe.there(NODE);
+    await probe.trigger(`${NODE}/split`);
+    await child.stop('SIGINT');
+    assert.doesNotMatch(child.output(), /\[(INFO|WARN)\]/);
+  });
+});
