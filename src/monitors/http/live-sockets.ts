@@ -24,7 +24,9 @@ const PING_EVERY_MS = 15_000;
  * feed. Nothing else a page sends means anything. Bounded in number; whoever does not answer a ping is gone.
  */
 export class LiveSockets {
-  private readonly sockets = new Set<WebSocket>();
+  private readonly watching = new Set<WebSocket>();
+  /** Those whose token has not come yet: bounded apart, so that they cannot keep out who has one. */
+  private readonly waiting = new Set<WebSocket>();
 
   constructor(
     private readonly feed: LiveFeed,
@@ -34,40 +36,32 @@ export class LiveSockets {
   ) {}
 
   get clients(): number {
-    return this.sockets.size;
+    return this.watching.size;
   }
 
   /** @param token - of the upgrade's header, already known to be right */
   accept(socket: WebSocket, address: string, token: string | undefined): void {
     socket.on('error', () => socket.terminate());
-    if (this.sockets.size >= this.max) {
-      socket.close(closeCodes.full, 'too many pages');
-      terminateSoon(socket);
-      return;
-    }
-    this.sockets.add(socket);
     const ping = keepAlive(socket);
-    socket.on('close', () => {
-      clearInterval(ping);
-      this.sockets.delete(socket);
-    });
-    const role = this.access.needsToken
-      ? token === undefined
+    socket.on('close', () => clearInterval(ping));
+    const role = !this.access.needsToken
+      ? 'operator'
+      : token === undefined
         ? undefined
-        : this.access.roleOf(token)
-      : 'operator';
+        : this.access.roleOf(token);
     if (role === undefined) this.awaitToken(socket, address);
     else this.serve(socket, role);
   }
 
   closeAll(): void {
-    for (const socket of this.sockets) {
+    for (const socket of [...this.watching, ...this.waiting]) {
       socket.close(closeCodes.ending, 'the recorder ends');
       terminateSoon(socket);
     }
   }
 
   private awaitToken(socket: WebSocket, address: string): void {
+    if (!this.admit(socket, this.waiting)) return;
     const refuse = (): void => {
       socket.close(closeCodes.unauthorized, 'a token is needed');
       terminateSoon(socket);
@@ -76,6 +70,7 @@ export class LiveSockets {
     socket.once('close', () => clearTimeout(timer));
     socket.once('message', (data: Buffer) => {
       clearTimeout(timer);
+      this.waiting.delete(socket);
       if (this.failed.blockedForS(address) > 0) return refuse();
       const token = tokenIn(data);
       const role = token === undefined ? undefined : this.access.roleOf(token);
@@ -86,6 +81,7 @@ export class LiveSockets {
   }
 
   private serve(socket: WebSocket, role: AccessRole): void {
+    if (!this.admit(socket, this.watching)) return;
     socket.send(JSON.stringify({ type: 'welcome', role }));
     const leave = this.feed.join({
       get unsentBytes() {
@@ -98,6 +94,18 @@ export class LiveSockets {
       },
     });
     socket.on('close', leave);
+  }
+
+  /** False: there are as many as are allowed, and it is closed. */
+  private admit(socket: WebSocket, among: Set<WebSocket>): boolean {
+    if (among.size >= this.max) {
+      socket.close(closeCodes.full, 'too many pages');
+      terminateSoon(socket);
+      return false;
+    }
+    among.add(socket);
+    socket.on('close', () => among.delete(socket));
+    return true;
   }
 }
 
