@@ -18,7 +18,6 @@ export interface Lane {
 }
 
 export interface TimelinePlan {
-  readonly axis: Span;
   readonly lanes: readonly Lane[];
   /** Within the axis and not drawn, because there are too many. */
   readonly hidden: number;
@@ -27,46 +26,46 @@ export interface TimelinePlan {
 /** Drawn at most, newest first: more could not be told apart. */
 const BARS_MAX = 900;
 const SHORTEST_AXIS_MS = 60_000;
+const DAY_MS = 86_400_000;
 /** The axis ends at round times, so that it does not creep with every update. */
 const STEPS = 150;
 
-/** Where everything is drawn. `spanMin` 0: as long as what there is, up to a day. */
+/**
+ * What is shown. `spanMin` 0: what there is, up to a day. Begin and end are round, so that they stay the same
+ * from one update to the next and nothing has to be drawn anew.
+ */
+export function axisOf(segments: readonly TimelineSegment[], spanMin: number, nowMs: number): Span {
+  const oldestMs = segments.reduce(
+    (least, { firstLogTime }) => (firstLogTime === undefined ? least : Math.min(least, msOf(firstLogTime))),
+    nowMs - SHORTEST_AXIS_MS,
+  );
+  const wanted = spanMin > 0 ? spanMin * 60_000 : Math.min(DAY_MS, nowMs - oldestMs);
+  const step = Math.max(500, 2 ** Math.floor(Math.log2(wanted / STEPS)));
+  const toMs = Math.ceil(nowMs / step) * step;
+  const isFit = spanMin === 0 && wanted < DAY_MS;
+  return { fromMs: isFit ? (Math.floor(oldestMs / step) - 1) * step : toMs - wanted, toMs };
+}
+
+/** Where everything is drawn on an axis that ends now. */
 export function planTimeline(
   segments: readonly TimelineSegment[],
   robots: readonly string[],
-  spanMin: number,
+  axis: Span,
   status: Status | undefined,
-  nowMs: number,
 ): TimelinePlan {
-  const timed = segments
-    .map((segment) => ({ segment, span: spanOf(segment, status, nowMs) }))
-    .filter((one): one is { segment: TimelineSegment; span: Span } => one.span !== undefined);
-  const axis = axisOf(
-    timed.map(({ span }) => span),
-    spanMin,
-    nowMs,
-  );
-  const inside = timed.filter(({ span }) => span.toMs >= axis.fromMs && span.fromMs <= axis.toMs);
+  const lanes = robots.map((robot) => ({ robot, bars: [] as Bar[] }));
   let room = BARS_MAX;
   let hidden = 0;
-  const lanes = robots.map((robot) => ({ robot, bars: [] as Bar[] }));
-  for (const { segment, span } of inside.reverse()) {
+  for (const segment of [...segments].reverse()) {
+    const span = spanOf(segment, status, axis.toMs);
+    if (span === undefined || span.toMs < axis.fromMs || span.fromMs > axis.toMs) continue;
     for (const lane of lanes) {
       if (segment.robot !== undefined && segment.robot !== lane.robot) continue;
       if (room-- <= 0) hidden++;
       else lane.bars.push({ ...span, segment, gaps: gapsOf(segment, span, axis) });
     }
   }
-  return { axis, lanes, hidden };
-}
-
-function axisOf(spans: readonly Span[], spanMin: number, nowMs: number): Span {
-  const oldest = spans.reduce((least, { fromMs }) => Math.min(least, fromMs), nowMs);
-  const wanted = spanMin > 0 ? spanMin * 60_000 : Math.min(86_400_000, (nowMs - oldest) * 1.02);
-  const lengthMs = Math.max(SHORTEST_AXIS_MS, wanted);
-  const step = Math.max(500, lengthMs / STEPS);
-  const toMs = Math.ceil(nowMs / step) * step;
-  return { fromMs: toMs - lengthMs, toMs };
+  return { lanes, hidden };
 }
 
 /** When the segment's messages came; `undefined` where that is not known. */

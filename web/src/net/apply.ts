@@ -100,8 +100,9 @@ function noteRestart(before: Status | undefined, now: Status): void {
   );
 }
 
-function keyOf({ segment, robot }: TimelineSegment): string {
-  return `${segment}/${robot ?? ''}`;
+/** As the server names them in `removed`. */
+function keyOf({ segment, robot, priority }: TimelineSegment): string {
+  return `${segment}/${robot ?? ''}/${priority ?? ''}`;
 }
 
 function byAge(a: TimelineSegment, b: TimelineSegment): number {

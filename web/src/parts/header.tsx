@@ -29,9 +29,10 @@ export function Header() {
       </div>
       <Pulse />
       <div class="top-tools">
-        <label class="picker">
-          <span>Robot</span>
+        <div class="picker">
+          <label for="pick-robot">Robot</label>
           <select
+            id="pick-robot"
             name="robot"
             value={robot}
             onChange={({ currentTarget }) => changeView({ robot: currentTarget.value })}
@@ -43,10 +44,11 @@ export function Header() {
               </option>
             ))}
           </select>
-        </label>
-        <label class="picker">
-          <span>Theme</span>
+        </div>
+        <div class="picker">
+          <label for="pick-theme">Theme</label>
           <select
+            id="pick-theme"
             name="theme"
             value={chosenTheme}
             onChange={({ currentTarget }) => theme.set(currentTarget.value as Theme)}
@@ -57,7 +59,7 @@ export function Header() {
               </option>
             ))}
           </select>
-        </label>
+        </div>
         {storedToken() === undefined ? null : (
           <button
             type="button"

@@ -12,7 +12,7 @@ import {
 } from '../model/format.js';
 import { changeView, view } from '../model/settings.js';
 import { useStore } from '../model/store.js';
-import { planTimeline, ticksOf, type Bar, type Span } from '../model/timeline-plan.js';
+import { axisOf, planTimeline, ticksOf, type Bar, type Span } from '../model/timeline-plan.js';
 import { Meter, Panel } from '../ui/panel.js';
 import type { TimelineGap, TimelineSegment } from '../wire.js';
 
@@ -117,36 +117,55 @@ function Lanes({
   readonly robots: readonly string[];
 }) {
   const { spanMin } = useStore(view);
-  const plan = planTimeline(list, robots, spanMin, status.get(), serverNow());
-  const { axis } = plan;
-  if (plan.lanes.length === 0) return <p class="empty">Nothing has been recorded yet.</p>;
+  const { fromMs, toMs } = axisOf(list, spanMin, serverNow());
+  // Hundreds of bars: only when a segment or the axis changed.
+  return useMemo(
+    () => <Drawing list={list} robots={robots} axis={{ fromMs, toMs }} />,
+    [list, robots.join('\n'), fromMs, toMs],
+  );
+}
+
+function Drawing({
+  list,
+  robots,
+  axis,
+}: {
+  readonly list: readonly TimelineSegment[];
+  readonly robots: readonly string[];
+  readonly axis: Span;
+}) {
+  const { lanes, hidden } = planTimeline(list, robots, axis, status.get());
+  if (lanes.length === 0) return <p class="empty">Nothing has been recorded yet.</p>;
   return (
-    <div
-      class="timeline"
-      role="img"
-      aria-label={`Timeline from ${hourMinute(axis.fromMs)} to now; the list of segments below says the same in words`}
-    >
-      {plan.lanes.map(({ robot, bars }) => (
-        <div key={robot} class="lane">
-          <span class="lane-name">{robot}</span>
+    <>
+      <div
+        class="timeline"
+        role="img"
+        aria-label={`Timeline from ${hourMinute(axis.fromMs)} to now; the list of segments below says the same in words`}
+      >
+        {lanes.map(({ robot, bars }) => (
+          <div key={robot} class="lane">
+            <span class="lane-name">{robot}</span>
+            <div class="lane-track">
+              {bars.map((bar) => (
+                <BarView key={bar.segment.segment} bar={bar} axis={axis} />
+              ))}
+            </div>
+          </div>
+        ))}
+        <div class="lane lane-axis">
+          <span class="lane-name" />
           <div class="lane-track">
-            {bars.map((bar) => (
-              <BarView key={`${bar.segment.segment}`} bar={bar} axis={axis} />
+            {ticksOf(axis, 6).map((at) => (
+              <span key={at} class="tick" style={{ left: share(at, axis) }}>
+                {axis.toMs - axis.fromMs < 300_000 ? timeOfDay(at) : hourMinute(at)}
+              </span>
             ))}
           </div>
         </div>
-      ))}
-      <div class="lane lane-axis">
-        <span class="lane-name" />
-        <div class="lane-track">
-          {ticksOf(axis, 8).map((at) => (
-            <span key={at} class="tick" style={{ left: share(at, axis) }}>
-              {axis.toMs - axis.fromMs < 300_000 ? timeOfDay(at) : hourMinute(at)}
-            </span>
-          ))}
-        </div>
       </div>
-    </div>
+      {hidden > 0 ? <p class="empty">{count(hidden)} older segments in this time are not drawn.</p> : null}
+    </>
   );
 }
 

@@ -123,7 +123,8 @@ function Rows({
   const { top, height, rowHeight } = place;
   const first = Math.max(0, Math.min(Math.floor(top / rowHeight) - SPARE_ROWS, rows.length - 1));
   const last = Math.min(rows.length, Math.ceil((top + height) / rowHeight) + SPARE_ROWS);
-  const now = serverNow();
+  // Whole seconds, so that scrolling draws no row anew.
+  const now = Math.floor(serverNow() / 1_000) * 1_000;
   return (
     <div class="scroll topics-scroll" ref={scroller} role="region" aria-label="Topics table" tabIndex={0}>
       <table class="grid topics-grid" aria-rowcount={rows.length + 1}>
@@ -196,37 +197,40 @@ function Row({
   readonly now: number;
   readonly showRobot: boolean;
 }) {
-  return (
-    <tr aria-rowindex={index} class={row.present ? undefined : 'gone'}>
-      <th scope="row" class="col-topic">
-        <span class="topic-name" title={row.topic}>
-          {row.topic}
-        </span>
-        <span class="topic-tags">
-          {showRobot && !row.topic.includes(row.robot) ? <span class="tag">{row.robot}</span> : null}
-          {row.latched ? <span class="tag">latched</span> : null}
-          {row.priority === 'normal' ? null : <span class="tag">{row.priority}</span>}
-          {row.present ? null : <span class="tag tag-warn">nobody publishes</span>}
-        </span>
-        <span class="topic-type-small">{row.type}</span>
-      </th>
-      <td class="col-type" title={`${row.type}, ${row.encoding}`}>
-        {row.type}
-      </td>
-      <td class="col-hz num">{rate(row.messagesPerS)}</td>
-      <td class="col-spark">
-        <Spark values={row.spark} last={row.messagesPerS} />
-      </td>
-      <td class="col-bytes num">{bytes(row.bytesPerS)}/s</td>
-      <td class={`col-drops num ${row.dropped > 0 ? 'tone-warn' : 'dim'}`}>{count(row.dropped)}</td>
-      <Seen row={row} now={now} />
-    </tr>
+  return useMemo(
+    () => (
+      <tr aria-rowindex={index} class={row.present ? undefined : 'gone'}>
+        <th scope="row" class="col-topic">
+          <span class="topic-name" title={row.topic}>
+            {row.topic}
+          </span>
+          <span class="topic-tags">
+            {showRobot && !row.topic.includes(row.robot) ? <span class="tag">{row.robot}</span> : null}
+            {row.latched ? <span class="tag">latched</span> : null}
+            {row.priority === 'normal' ? null : <span class="tag">{row.priority}</span>}
+            {row.present ? null : <span class="tag tag-warn">nobody publishes</span>}
+          </span>
+          <span class="topic-type-small">{row.type}</span>
+        </th>
+        <td class="col-type" title={`${row.type}, ${row.encoding}`}>
+          {row.type}
+        </td>
+        <td class="col-hz num">{rate(row.messagesPerS)}</td>
+        <td class="col-spark">
+          <Spark values={row.spark} last={row.messagesPerS} />
+        </td>
+        <td class="col-bytes num">{bytes(row.bytesPerS)}/s</td>
+        <td class={`col-drops num ${row.dropped > 0 ? 'tone-warn' : 'dim'}`}>{count(row.dropped)}</td>
+        <Seen row={row} now={now} />
+      </tr>
+    ),
+    [row, index, now, showRobot],
   );
 }
 
 function Seen({ row, now }: { readonly row: TopicRow; readonly now: number }) {
   if (row.lastReceivedAt === undefined) return <td class="col-seen num dim">never</td>;
-  const agoMs = Math.max(0, now - msOf(row.lastReceivedAt));
+  const agoMs = Math.max(0, now + 999 - msOf(row.lastReceivedAt));
   const wasBusy = row.spark.some((value) => value > 0.5);
   const isLate = agoMs > SILENT_MS && wasBusy && !row.latched;
   return (
