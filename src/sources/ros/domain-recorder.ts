@@ -64,6 +64,8 @@ interface Recorded {
   deafSince: bigint | undefined;
   /** Monotonic; since when nobody publishes it. */
   goneAt: bigint | undefined;
+  /** Monotonic; when a message came although nobody was known to publish it any more. */
+  revivedAt: bigint | undefined;
 }
 
 /** Records what is published in one domain, as its node sees it. */
@@ -157,6 +159,10 @@ export class DomainRecorder {
   /** Ends hand-overs and drops what has been gone for long. */
   private tidy(now: bigint): void {
     const all = [...this.recorded.values()];
+    for (const one of all) {
+      const isGhost = one.revivedAt !== undefined && now - one.revivedAt > REVIEW_NS;
+      if (isGhost && !this.published.has(one.topic)) this.vanish(one, now);
+    }
     const idle = all.filter((one) => this.isIdle(one, now));
     const handingOver = all.filter((one) => one.reader?.isHandingOver);
     if (idle.length + handingOver.length === 0 || this.parts.session.isClosed) return;
@@ -212,10 +218,11 @@ export class DomainRecorder {
           failedAt: undefined,
           deafSince: undefined,
           goneAt: undefined,
+          revivedAt: undefined,
         });
       } else {
         known.publishers = ofType;
-        known.goneAt = undefined;
+        known.goneAt = known.revivedAt = undefined;
         if (known.reader !== undefined) this.adapt(known, now);
       }
     }
@@ -303,6 +310,13 @@ export class DomainRecorder {
 
   private message(one: Recorded, data: Buffer): void {
     const { clock, emit } = this.parts;
+    if (one.goneAt !== undefined) {
+      // Its publisher is back before the graph was looked at, or this was still on its way.
+      one.goneAt = undefined;
+      one.revivedAt = clock.monotonic();
+      this.graph.suspect(one.topic);
+      this.announce(one);
+    }
     const at = this.simTime ?? clock.now();
     const channels = one.channels?.all ?? [];
     for (let index = 0; index < channels.length; index++) {
@@ -335,6 +349,7 @@ export class DomainRecorder {
     // What its publishers sent last may still wait.
     one.reader?.drain(Infinity);
     one.goneAt = now;
+    one.revivedAt = undefined;
     this.hearing(one);
     for (const channel of one.channels?.vanish() ?? []) this.parts.emit({ kind: 'channel-gone', channel });
     this.problems.forget(one.topic);

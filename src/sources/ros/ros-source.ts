@@ -9,7 +9,7 @@ import { parseQosOverrides } from './qos-overrides.js';
 import { loadRclnodejs, type LoadedRos, type RosEnvironment } from './rclnodejs.js';
 import type { QosOverride } from './reader-qos.js';
 import type { RobotRule } from './robots-of-topic.js';
-import { readRosUri, type RosDomain, type RosSourceOptions } from './ros-options.js';
+import { DEFAULT_NODE_NAME, readRosUri, type RosDomain, type RosSourceOptions } from './ros-options.js';
 import { RosSession } from './ros-session.js';
 
 export interface RosDependencies {
@@ -30,7 +30,7 @@ export interface RosSource extends Source {
 }
 
 /** Base names of Holdfast's own nodes; what only they publish is not recorded. */
-const ownNodeNames = ['holdfast_recorder', 'holdfast_sync'];
+const ownNodeNames = new Set(['holdfast_recorder', 'holdfast_sync']);
 /** Fast DDS refuses what exceeds its resource limits, which hold a writer up: its reader keeps so many. */
 const BOUNDED_DEPTH = 5_000;
 
@@ -105,8 +105,10 @@ class Setup {
     const { options, dependencies, context } = this;
     const shared = dependencies.session;
     if (shared !== undefined && options.domains.length === 1 && isSameDomain(shared, domain)) return shared;
+    // Loggers are known by the name of their node, one each in a process.
+    const suffix = options.domains.length === 1 ? '' : `_${domain.id}`;
     const session = await RosSession.open(ros, {
-      nodeName: options.nodeName,
+      nodeName: `${options.nodeName}${suffix}`,
       namespace: options.namespace,
       logger: context.logger,
       ...(domain.id === undefined ? {} : { domainId: domain.id }),
@@ -123,6 +125,7 @@ class Setup {
   ): DomainParts {
     const { options, context, run, dependencies } = this;
     const rmw = dependencies.env.RMW_IMPLEMENTATION ?? 'rmw_fastrtps_cpp';
+    const ownName = session.node.name();
     const keepsAll = !rmw.startsWith('rmw_fastrtps') && !rmw.startsWith('rmw_connext');
     return {
       session,
@@ -142,7 +145,7 @@ class Setup {
         services: options.services,
         actions: options.actions,
         own: options.own,
-        ownNodes: new Set([...ownNodeNames, options.nodeName, session.node.name()]),
+        isOwnNode: (name) => ownNodeNames.has(name) || name.startsWith(DEFAULT_NODE_NAME) || name === ownName,
       },
     };
   }

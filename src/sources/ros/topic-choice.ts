@@ -12,8 +12,8 @@ export interface TopicRules {
   readonly actions: boolean;
   /** Also what only Holdfast's own nodes publish. */
   readonly own: boolean;
-  /** Base names of Holdfast's own nodes. */
-  readonly ownNodes: ReadonlySet<string>;
+  /** Whether a node of this base name is one of Holdfast's own. */
+  readonly isOwnNode: (name: string) => boolean;
 }
 
 /** Why a topic is not recorded. */
@@ -37,7 +37,7 @@ export function whyNotRecorded(
   } else if (isHidden(topic) && !rules.hidden) return 'hidden';
   if (!rules.wanted(topic, type)) return 'not wanted';
   const names = publishers.map(fullName);
-  const others = rules.own ? publishers : publishers.filter(({ node }) => !rules.ownNodes.has(node));
+  const others = rules.own ? publishers : publishers.filter(({ node }) => !rules.isOwnNode(node));
   if (others.length === 0) return 'own';
   const { includeNodes, excludeNodes } = rules;
   if (includeNodes.length > 0 && !names.some((name) => includeNodes.some((rule) => rule.test(name)))) {

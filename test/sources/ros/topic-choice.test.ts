@@ -11,7 +11,7 @@ const rules: TopicRules = {
   services: false,
   actions: false,
   own: false,
-  ownNodes: new Set(['holdfast_recorder', 'holdfast_sync']),
+  isOwnNode: (name) => name === 'holdfast_recorder' || name === 'holdfast_sync',
 };
 const by = (...names: string[]): Publisher[] =>
   names.map((name) => ({

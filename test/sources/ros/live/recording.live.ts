@@ -1,0 +1,298 @@
+import assert from 'node:assert/strict';
+import { setTimeout as wait } from 'node:timers/promises';
+import { requireRos, startPython, startRos, stopRosChildren, type RosInstall } from '../../../support/ros.js';
+import { startPublisher, stringMessage } from '../../../support/ros-publisher.js';
+import { eventually } from '../../source-probe.js';
+import { LiveSource, endLiveSources, numbered } from './live-source.js';
+
+const domainId = Number(process.env.ROS_DOMAIN_ID);
+const at = { domainId };
+
+describe('A source ros on real ROS 2', function () {
+  this.timeout(60_000);
+  let ros: RosInstall;
+  before(function () {
+    ros = requireRos(this);
+  });
+  afterEach(endLiveSources);
+  afterEach(stopRosChildren);
+
+  it('gives every message published after it subscribed, byte for byte', async () => {
+    const live = LiveSource.open('ros:');
+    const publisher = startPublisher(ros, [{ topic: '/numbers', count: 3_000, hz: 3_000, prefix: 'n' }], at);
+    await publisher.waitFor(/done 3000/);
+    await live.received('/numbers', 3_000);
+    await live.end();
+    const messages = live.messages('/numbers');
+    assert.equal(messages.length, 3_000);
+    numbered(3_000, 'n').forEach((text, index) => {
+      const expected = stringMessage(text);
+      const data = Buffer.from(messages[index]!.data);
+      assert.deepEqual(data.subarray(0, expected.length), expected);
+      // Cyclone fills up to a multiple of four, as ros2 bag record stores it too.
+      assert.ok(
+        data.subarray(expected.length).every((byte) => byte === 0) && data.length - expected.length < 4,
+      );
+    });
+    const channel = live.channel('/numbers')!;
+    assert.equal(channel.encoding, 'cdr');
+    assert.equal(channel.schema.name, 'std_msgs/msg/String');
+    assert.equal(channel.latched, false);
+    assert.match(channel.metadata.topic_type_hash!, /^RIHS01_[0-9a-f]{64}$/);
+    assert.match(channel.metadata.offered_qos_profiles!, /reliability: reliable/);
+  });
+
+  it('hears the demo talker and ros2 topic pub', async () => {
+    const live = LiveSource.open('ros:');
+    startRos(ros, 'ros2', ['run', 'demo_nodes_cpp', 'talker'], at);
+    startRos(ros, 'ros2', ['topic', 'pub', '-r', '20', '/pub', 'std_msgs/msg/String', 'data: hi'], at);
+    await live.received('/chatter', 3);
+    await live.received('/pub', 3);
+    const first = Number(/\d+$/.exec(live.texts('/chatter')[0]!)?.[0]);
+    assert.deepEqual(
+      live.texts('/chatter').slice(0, 3),
+      [0, 1, 2].map((index) => `Hello World: ${first + index}`),
+    );
+    assert.ok(live.texts('/pub').every((text) => text === 'hi'));
+  });
+
+  it('gets latched messages that were published before it came, on a latched channel', async () => {
+    const topics = [{ topic: '/latched', count: 3, latched: true, depth: 3 }];
+    await startPublisher(ros, topics, { ...at, subscribers: 0 }).waitFor(/done 3/);
+    const live = LiveSource.open('ros:');
+    await live.received('/latched', 3);
+    assert.deepEqual(live.texts('/latched'), numbered(3));
+    assert.equal(live.channel('/latched')!.latched, true);
+  });
+
+  it('says that a topic vanished, and hears it again when it returns', async () => {
+    const live = LiveSource.open('ros:');
+    for (const round of [1, 2]) {
+      const publisher = startPublisher(
+        ros,
+        [{ topic: '/comes', count: 50, prefix: `${round}.`, hz: 500 }],
+        at,
+      );
+      await publisher.waitFor(/done 50/);
+      await live.received('/comes', 50 * round);
+      assert.equal(live.gone('/comes'), round - 1);
+      await publisher.stop();
+      await eventually(() => live.gone('/comes') === round, 'channel-gone', 20_000);
+    }
+    assert.deepEqual(live.texts('/comes'), [...numbered(50, '1.'), ...numbered(50, '2.')]);
+  });
+
+  it('follows the quality of service of the publishers without losing or doubling a message', async () => {
+    const live = LiveSource.open('ros:');
+    const steady = startPublisher(ros, [{ topic: '/mixed', count: 0, hz: 300, prefix: 'a' }], at);
+    await live.received('/mixed', 100);
+    const topics = [{ topic: '/mixed', count: 100, hz: 100, prefix: 'b', reliable: false }];
+    const other = startPublisher(ros, topics, { ...at, node: 'other' });
+    await other.waitFor(/done 100/, 20_000);
+    assert.deepEqual(live.problems('/mixed'), ['mixed-offers']);
+    await other.stop();
+    await eventually(() => live.problems('/mixed').length === 0, 'agreeing offers', 20_000);
+    // The subscription asks for reliable again; both overlap for a second.
+    await wait(1_500);
+    await steady.stop();
+    const count = Number(/done (\d+)/.exec(steady.output())?.[1]);
+    await eventually(() => live.texts('/mixed').includes(`a${count - 1}`), 'the last message');
+    const texts = live.texts('/mixed');
+    assert.deepEqual(
+      texts.filter((text) => text.startsWith('a')),
+      numbered(count, 'a'),
+    );
+    assert.deepEqual(
+      texts.filter((text) => text.startsWith('b')),
+      numbered(100, 'b'),
+    );
+  });
+
+  it('records 300 topics from their first message on', async () => {
+    const live = LiveSource.open('ros:');
+    const topics = Array.from({ length: 300 }, (_, index) => ({
+      topic: `/many/t${index}`,
+      count: 20,
+      hz: 10,
+      prefix: `${index}.`,
+    }));
+    await startPublisher(ros, topics, at).waitFor(/done 20/, 40_000);
+    for (const { topic } of topics) await live.received(topic, 20);
+    await live.end();
+    for (const { topic, prefix } of topics) assert.deepEqual(live.texts(topic), numbered(20, prefix), topic);
+  });
+
+  it('does not let a flooding robot starve another', async () => {
+    const live = LiveSource.open('ros:?robots=auto');
+    const flood = { topic: 'flood', count: 0, hz: 0, size: 100, depth: 10 };
+    const slow = { topic: 'slow', count: 100, hz: 50 };
+    startPublisher(ros, [flood], { ...at, namespace: '/r1', node: 'a', subscribers: 0 });
+    startPublisher(ros, [{ ...flood, topic: 'flood2' }], {
+      ...at,
+      namespace: '/r1',
+      node: 'b',
+      subscribers: 0,
+    });
+    await live.received('/r1/flood', 5_000);
+    const publisher = startPublisher(ros, [slow], { ...at, namespace: '/r2' });
+    await publisher.waitFor(/done 100/);
+    await live.received('/r2/slow', 100, 2_000);
+    assert.deepEqual(live.texts('/r2/slow', 'r2'), numbered(100));
+    assert.deepEqual(live.messages('/r1/flood', 'r2'), []);
+  });
+
+  it('gives each robot its own, and a global topic to the robots that publish it', async () => {
+    const topics = [
+      { topic: 'imu', count: 10, hz: 100 },
+      { topic: '/tf_like', count: 10, hz: 100 },
+    ];
+    const live = LiveSource.open('ros:?robots=auto');
+    for (const namespace of ['/r1', '/r2']) startPublisher(ros, topics, { ...at, namespace });
+    startPublisher(ros, [{ topic: '/clock_like', count: 10, hz: 100 }], { ...at, node: 'simulator' });
+    await live.received('/tf_like', 40);
+    await live.received('/clock_like', 20);
+    assert.equal(live.messages('/r1/imu', 'r1').length, 10);
+    assert.equal(live.messages('/r2/imu', 'r2').length, 10);
+    for (const robot of ['r1', 'r2']) {
+      assert.equal(live.messages('/tf_like', robot).length, 20);
+      assert.deepEqual(live.texts('/clock_like', robot), numbered(10));
+    }
+    const [first, second] = live.messages('/clock_like');
+    assert.notEqual(first!.data.buffer, second!.data.buffer, 'each recording owns its bytes');
+  });
+
+  it('records several domains at once, each a robot', async () => {
+    const live = LiveSource.open(`ros:?domains=van:${domainId + 1},${domainId + 2}`);
+    for (const other of [domainId + 1, domainId + 2]) {
+      startPublisher(ros, [{ topic: '/x', count: 20, hz: 200, prefix: `${other}.` }], { domainId: other });
+    }
+    startPublisher(ros, [{ topic: '/x', count: 20, prefix: 'elsewhere' }], { ...at, subscribers: 0 });
+    await live.received('/x', 40);
+    assert.deepEqual(live.texts('/x', 'van'), numbered(20, `${domainId + 1}.`));
+    assert.deepEqual(live.texts('/x', `domain_${domainId + 2}`), numbered(20, `${domainId + 2}.`));
+    assert.equal(live.source.report().length, 2);
+  });
+
+  it('records both types of a topic where it can, and says that there are two', async () => {
+    const live = LiveSource.open('ros:');
+    const empty = { topic: '/two', count: 0, hz: 100, type: 'std_msgs/msg/Empty' };
+    const a = startPublisher(ros, [{ topic: '/two', count: 20, hz: 100 }], { ...at, node: 'a' });
+    startPublisher(ros, [empty], { ...at, node: 'b', subscribers: 0 });
+    startPublisher(ros, [{ topic: '/fine', count: 5 }], { ...at, node: 'c' });
+    await live.received('/fine', 5);
+    await a.waitFor(/done/);
+    await eventually(() => live.problems('/two').includes('two-types'), 'the report', 20_000);
+    const ofType = (name: string): number =>
+      live.messages('/two').filter(({ channel }) => channel.schema.name === name).length;
+    await eventually(() => ofType('std_msgs/msg/Empty') > 10, 'the second type', 20_000);
+    assert.equal(ofType('std_msgs/msg/String'), 20);
+  });
+
+  it('leaves out what only Holdfast publishes, and records what others publish on the same topic', async () => {
+    const own = { ...at, node: 'holdfast_recorder', subscribers: 0 };
+    const topics = ['/own', '/diag'].map((topic) => ({ topic, count: 0, hz: 50, prefix: 'own' }));
+    startPublisher(ros, topics, own);
+    const live = LiveSource.open('ros:');
+    startPublisher(ros, [{ topic: '/diag', count: 10, prefix: 'other' }], at);
+    await live.announced('/diag');
+    await eventually(() => live.texts('/diag').includes('other9'), 'the others');
+    assert.equal(live.channel('/own'), undefined);
+    assert.equal(live.channel('/parameter_events')?.topic, '/parameter_events', 'the other node has one');
+    await live.end();
+    const all = LiveSource.open('ros:?own=true');
+    await all.received('/own', 1);
+  });
+
+  it('records hidden topics by option, and chooses by node', async () => {
+    const one = [{ topic: '/_hidden/x', count: 0, hz: 50 }];
+    startPublisher(ros, [...one, { topic: '/seen', count: 0, hz: 50 }], {
+      ...at,
+      node: 'lidar',
+      subscribers: 0,
+    });
+    startPublisher(ros, [{ topic: '/tool', count: 0, hz: 50 }], { ...at, node: 'tool', subscribers: 0 });
+    const live = LiveSource.open('ros:?exclude_node=^/tool$');
+    await live.received('/seen', 1);
+    await wait(300);
+    assert.equal(live.channel('/_hidden/x'), undefined);
+    assert.equal(live.channel('/tool'), undefined);
+    await live.end();
+    const hidden = LiveSource.open('ros:?hidden=true&include_node=lidar');
+    await hidden.received('/_hidden/x', 1);
+    assert.equal(hidden.channel('/tool'), undefined);
+  });
+
+  it('takes nothing before the first /clock with simulated time, and stamps by it', async () => {
+    const live = LiveSource.open('ros:?use_sim_time=true');
+    startPublisher(ros, [{ topic: '/sim', count: 0, hz: 100 }], { ...at, subscribers: 0 });
+    await eventually(() => live.source.report()[0]?.waitsForClock === true, 'the source to wait');
+    await wait(500);
+    assert.deepEqual(live.probe.messages, []);
+    startPython(ros, CLOCK, [], at);
+    await live.received('/sim', 10);
+    for (const { receivedAt, publishedAt } of live.messages('/sim')) {
+      assert.equal(receivedAt / 1_000_000_000n, 1_234n);
+      assert.equal(publishedAt, receivedAt);
+    }
+    assert.ok(live.messages('/clock').length > 0, '/clock itself is recorded');
+  });
+
+  it('records service events by option, with a definition readers understand', async () => {
+    const { parse } = await import('@foxglove/rosmsg');
+    const live = LiveSource.open('ros:?services=true');
+    startPython(ros, SERVICE, [], at);
+    const topic = '/set/_service_event';
+    await live.received(topic, 4);
+    const { schema } = live.channel(topic)!;
+    assert.equal(schema.name, 'std_srvs/srv/SetBool_Event');
+    const names = parse(Buffer.from(schema.data).toString(), { ros2: true }).map(({ name }) => name);
+    assert.ok(names.includes('std_srvs/SetBool_Request') && names.includes('service_msgs/ServiceEventInfo'));
+  });
+
+  it('ends within seconds, takes what still waits, and leaves no ghost behind', async () => {
+    const live = LiveSource.open('ros:');
+    const publisher = startPublisher(ros, [{ topic: '/last', count: 2_000, hz: 0 }], at);
+    await publisher.waitFor(/done 2000/);
+    await live.end();
+    assert.deepEqual(live.texts('/last'), numbered(2_000));
+    const nodes = startPython(ros, NODES, [], at);
+    await nodes.waitFor(/nodes .*/);
+    assert.doesNotMatch(nodes.output(), /holdfast/);
+  });
+});
+
+const CLOCK = `
+import rclpy, time
+from rosgraph_msgs.msg import Clock
+rclpy.init(); n = rclpy.create_node('sim')
+p = n.create_publisher(Clock, '/clock', 10)
+m = Clock(); m.clock.sec = 1234
+while True:
+    m.clock.nanosec += 1000
+    p.publish(m); time.sleep(0.01)
+`;
+
+const SERVICE = `
+import rclpy, threading, time
+from rclpy.qos import qos_profile_system_default
+from rclpy.service_introspection import ServiceIntrospectionState as S
+from std_srvs.srv import SetBool
+rclpy.init(); n = rclpy.create_node('srv')
+def answer(q, r):
+    r.success = q.data
+    return r
+s = n.create_service(SetBool, '/set', answer)
+s.configure_introspection(n.get_clock(), qos_profile_system_default, S.CONTENTS)
+c = n.create_client(SetBool, '/set')
+threading.Thread(target=lambda: rclpy.spin(n), daemon=True).start()
+while True:
+    if c.wait_for_service(1): c.call_async(SetBool.Request(data=True))
+    time.sleep(0.1)
+`;
+
+const NODES = `
+import rclpy, time
+rclpy.init(); n = rclpy.create_node('looker')
+time.sleep(1)
+print('nodes', n.get_node_names(), flush=True)
+`;

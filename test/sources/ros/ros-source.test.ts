@@ -1,0 +1,57 @@
+import { spawnSync } from 'node:child_process';
+import * as fs from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { extname, join } from 'node:path';
+import { requireRos, runLive } from '../../support/ros.js';
+import { buildTestPackage } from '../../support/ros-package.js';
+
+const extension = extname(import.meta.url);
+const live = (name: string): URL => new URL(`./live/${name}.live${extension}`, import.meta.url);
+
+/** The claims themselves are in live/: they run in processes of their own, each in its own domain. */
+describe('A source ros (against the ROS 2 of this machine)', function () {
+  this.timeout(240_000);
+  this.slow(120_000);
+  before(function () {
+    requireRos(this, { native: true });
+  });
+
+  it('keeps the contract of all sources', async function () {
+    await runLive(this, live('contract'), 10);
+  });
+
+  it('records what other processes publish, in other languages, for one robot and for fleets', async function () {
+    await runLive(this, live('recording'), 12);
+  });
+
+  it('describes topics as rosbag2 does', async function () {
+    await runLive(this, live('rosbag2'), 16);
+  });
+
+  it('records a message package that is built and installed later', async function () {
+    const ros = requireRos(this);
+    const environment = ros.environment(17);
+    if (spawnSync('colcon', ['--help'], { env: environment, stdio: 'ignore' }).status !== 0) {
+      console.log('not run: a message package installed later: no colcon');
+      this.skip();
+    }
+    const folder = await fs.mkdtemp(join(tmpdir(), 'holdfast-package-'));
+    try {
+      const built = await buildTestPackage(ros, folder);
+      const prefix = join(folder, 'prefix');
+      // The loader remembers folders that do not exist when it first looks.
+      await fs.mkdir(join(prefix, 'lib'), { recursive: true });
+      const python =
+        (await fs.readdir(join(built, 'lib'))).find((name) => /^python3/.test(name)) ?? 'python3';
+      await runLive(this, live('package'), 17, {
+        AMENT_PREFIX_PATH: `${prefix}:${environment.AMENT_PREFIX_PATH}`,
+        LD_LIBRARY_PATH: `${join(prefix, 'lib')}:${environment.LD_LIBRARY_PATH}`,
+        HOLDFAST_TEST_BUILT: built,
+        HOLDFAST_TEST_PREFIX: prefix,
+        HOLDFAST_TEST_PYTHON: join(built, 'lib', python, 'site-packages'),
+      });
+    } finally {
+      await fs.rm(folder, { recursive: true, force: true });
+    }
+  });
+});
