@@ -1,0 +1,277 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { requireRos, stopRosChildren } from '../../support/ros.js';
+import { Workspace, difference, snapshot } from './workspace.js';
+
+const NOBODY = 65_534;
+/** With a compiled addon at hand, for whoever works on the rest; without it, the tests compile one. */
+const NATIVE_CACHE = process.env.HOLDFAST_TEST_NATIVE_CACHE;
+const steps = ['dependencies', 'native', 'types'];
+
+function cmakeArgs(withTests: boolean): string[] {
+  const cache = NATIVE_CACHE === undefined ? [] : [`-DHOLDFAST_NATIVE_CACHE=${NATIVE_CACHE}`];
+  return ['--cmake-args', `-DBUILD_TESTING=${withTests ? 'ON' : 'OFF'}`, ...cache];
+}
+
+describe('the ROS 2 package', function () {
+  this.timeout(300_000);
+  let workspace: Workspace;
+  let firstBuild = '';
+
+  before(function () {
+    // npm ci, the message generators and the native addon.
+    this.timeout(1_800_000);
+    const ros = requireRos(this);
+    if (spawnSync('colcon', ['--help'], { stdio: 'ignore' }).status !== 0) {
+      console.log('not run: the ROS 2 package: there is no colcon');
+      this.skip();
+    }
+    workspace = new Workspace(ros);
+    const before = snapshot(workspace.source);
+    spawnSync('chmod', ['-R', 'a-w', workspace.source]);
+    firstBuild = workspace.build('install', ...cmakeArgs(false));
+    assert.deepEqual(difference(before, snapshot(workspace.source)), [], 'the sources are as they were');
+  });
+  afterEach(stopRosChildren);
+  after(() => workspace?.remove());
+
+  const ros2 = (install: string, domainId: number, ...args: string[]): Promise<string> =>
+    workspace.run(install, ['ros2', ...args], { domainId });
+
+  async function assertComplete(install: string, domainId: number): Promise<void> {
+    const executables = await ros2(install, domainId, 'pkg', 'executables', 'holdfast');
+    assert.deepEqual(executables.trim().split('\n').sort(), [
+      'holdfast recorder',
+      'holdfast sim_fleet',
+      'holdfast sync',
+    ]);
+    assert.match(
+      await ros2(install, domainId, 'interface', 'show', 'holdfast/msg/SyncStatus'),
+      /^bool is_syncing$/m,
+    );
+    assert.match(
+      await ros2(install, domainId, 'interface', 'show', 'holdfast/srv/MarkEvent'),
+      /^string label$/m,
+    );
+    const fleet = [
+      'ros2',
+      'run',
+      'holdfast',
+      'sim_fleet',
+      '--ros-args',
+      '-p',
+      'robots:=1',
+      '-p',
+      'duration:=1s',
+    ];
+    assert.match(
+      await workspace.run(install, fleet, { domainId }),
+      /the simulated fleet has ended messages=[1-9]/,
+    );
+    assert.match(
+      await ros2(install, domainId, 'launch', 'holdfast', 'record.launch.py', '--show-args'),
+      /'store':/,
+    );
+    assert.match(await workspace.run(install, ['holdfast', '--version'], { domainId }), /^\d+\.\d+\.\d+$/m);
+  }
+
+  it('builds everything once, without a metadata file', async () => {
+    for (const step of steps) assert.match(firstBuild, new RegExp(`^holdfast: ${step}$`, 'm'));
+    await assertComplete('install', 50);
+  });
+
+  it('neither downloads nor compiles again what has not changed', () => {
+    const again = workspace.build('install', ...cmakeArgs(false));
+    for (const step of steps) assert.doesNotMatch(again, new RegExp(`^holdfast: ${step}$`, 'm'));
+  });
+
+  it('brings in a source that is new, and takes away one that is gone', () => {
+    const source = join(workspace.source, 'src', 'core', 'added-by-test.ts');
+    const installed = join(
+      workspace.root,
+      'install/holdfast/lib/node_modules/holdfast/dist/src/core/added-by-test.js',
+    );
+    chmodSync(join(workspace.source, 'src', 'core'), 0o755);
+    writeFileSync(source, 'export const added = true;\n');
+    workspace.build('install', ...cmakeArgs(false));
+    assert.ok(existsSync(installed));
+    rmSync(source);
+    workspace.build('install', ...cmakeArgs(false));
+    assert.ok(!existsSync(installed));
+  });
+
+  it('leaves out what only development needs, and whatever could compile at a start', () => {
+    const root = join(workspace.root, 'install/holdfast/lib/node_modules/holdfast');
+    const modules = readdirSync(join(root, 'node_modules'));
+    for (const name of ['typescript', 'mocha', 'eslint', 'tsx']) assert.ok(!modules.includes(name), name);
+    for (const name of ['rxjs', 'classic-level', 'rclnodejs']) assert.ok(modules.includes(name), name);
+    assert.ok(!existsSync(join(root, 'node_modules/rclnodejs/prebuilds')));
+    assert.ok(existsSync(join(root, 'COLCON_IGNORE')), 'no package of its own for colcon');
+  });
+
+  it('runs for another user from a read-only installation, and writes nothing there', async function () {
+    const install = join(workspace.root, 'install');
+    spawnSync('chmod', ['-R', 'a-w', install]);
+    const before = snapshot(install);
+    const home = join(workspace.root, 'home');
+    mkdirSync(home);
+    chmodSync(home, 0o777);
+    const isRoot = process.getuid?.() === 0;
+    const asNobody = isRoot ? ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'] : [];
+    const options = { domainId: 51, cwd: home, env: { HOME: home } };
+    const start = (...command: string[]) => workspace.start('install', [...asNobody, ...command], options);
+    const recorder = start('ros2', 'run', 'holdfast', 'recorder', '--ros-args', '-p', 'data:=data');
+    await recorder.waitFor(/holdfast_recorder\]: recording/);
+    const fleet = start('ros2', 'run', 'holdfast', 'sim_fleet', '--ros-args', '-p', 'duration:=3s');
+    assert.equal(await fleet.ended, 0, fleet.output());
+    await recorder.stop();
+    const sealed = readdirSync(join(home, 'data', 'sealed')).filter((name) => name.endsWith('.mcap'));
+    assert.ok(sealed.length > 0, recorder.output());
+    if (isRoot) assert.equal(statSync(join(home, 'data')).uid, NOBODY);
+    // Python keeps what it compiled of launch files beside them where it may; that is not ours.
+    const written = difference(before, snapshot(install)).filter((name) => !name.includes('__pycache__'));
+    spawnSync('chmod', ['-R', 'u+w', install]);
+    assert.deepEqual(written, []);
+  });
+
+  it('ends with one line where another distribution is sourced or no Node.js is found', () => {
+    const recorder = join(workspace.root, 'install/holdfast/lib/holdfast/recorder');
+    const env = { PATH: '/usr/bin:/bin', AMENT_PREFIX_PATH: '/opt/ros/other' };
+    const other = spawnSync(recorder, { env: { ...env, ROS_DISTRO: 'other' }, encoding: 'utf8' });
+    assert.match(other.stderr, /^holdfast: built for ROS 2 \w+, but ROS_DISTRO is other; build .*\n$/);
+    assert.equal(other.status, 1);
+    const unsourced = spawnSync(recorder, { env: { PATH: env.PATH }, encoding: 'utf8' });
+    assert.match(unsourced.stderr, /^holdfast: ROS 2 is not sourced: .*\n$/);
+    const nodeless = spawnSync(recorder, {
+      env: { ...env, HOLDFAST_NODE: '/nowhere/node' },
+      encoding: 'utf8',
+    });
+    assert.match(nodeless.stderr, /^holdfast: no Node\.js: .*\n$/);
+    assert.equal(nodeless.status, 1);
+  });
+
+  it('installs merged, with the addon it has', async () => {
+    const output = workspace.build('install-merged', '--merge-install', ...cmakeArgs(false));
+    assert.doesNotMatch(output, /^holdfast: native$/m);
+    assert.deepEqual(readdirSync(join(workspace.root, 'install-merged/lib/holdfast')).sort(), [
+      'recorder',
+      'sim_fleet',
+      'sync',
+    ]);
+    await assertComplete('install-merged', 52);
+  });
+
+  it('installs as links, and runs its tests through colcon', async () => {
+    workspace.build('install-linked', '--symlink-install', ...cmakeArgs(true));
+    const modules = join(workspace.root, 'install-linked/holdfast/lib/node_modules/holdfast');
+    assert.ok(lstatSync(modules).isSymbolicLink());
+    await assertComplete('install-linked', 53);
+    workspace.colcon(
+      ...['test', '--install-base', 'install-linked', '--packages-select', 'holdfast'],
+      ...['--ctest-args', '-R', '^core$'],
+    );
+    const result = workspace.colcon('test-result', '--all');
+    assert.match(result, /core\.xml: [1-9]\d+ tests, 0 errors, 0 failures/);
+  });
+
+  describe('launched', () => {
+    let home = '';
+    beforeEach(() => {
+      home = join(workspace.root, `run-${Math.random().toString(36).slice(2)}`);
+      mkdirSync(home);
+    });
+
+    function launch(domainId: number, ...args: string[]) {
+      return workspace.start('install-merged', ['ros2', 'launch', 'holdfast', ...args], {
+        domainId,
+        cwd: home,
+      });
+    }
+
+    it('records the simulated fleet and brings it to the store, robot by robot', async () => {
+      const args = [
+        'fleet_size:=2',
+        'camera_kb:=10',
+        'sim_topics:=imu,odom,tf_static,robot_description,fleet',
+      ];
+      const child = launch(54, 'sim.launch.py', ...args, 'sim_duration:=8s', 'max_bag_duration:=2');
+      await child.waitFor(/the simulated fleet has ended/, 60_000);
+      const info = await ros2('install-merged', 54, 'topic', 'info', '/diagnostics', '--no-daemon');
+      assert.match(info, /diagnostic_msgs\/msg\/DiagnosticArray/);
+      // To launch alone, as a service manager does; the default is the whole group.
+      process.kill(child.child.pid!, 'SIGINT');
+      assert.equal(await child.ended, 0, child.output());
+      assert.doesNotMatch(child.output(), /process has died/);
+      const sync = [
+        'ros2',
+        'run',
+        'holdfast',
+        'sync',
+        '--ros-args',
+        '-p',
+        'data:=sim-data',
+        '-p',
+        'store.uri:=dir:sim-store',
+      ];
+      const rest = workspace.start('install-merged', sync, { domainId: 54, cwd: home });
+      await rest.waitFor(/syncing/);
+      await rest.stop();
+      const verify = ['holdfast', 'verify', 'dir:sim-store'];
+      assert.match(
+        await workspace.run('install-merged', verify, { domainId: 54, cwd: home }),
+        /^OK: .* 0 errors/m,
+      );
+      const robots = readdirSync(join(home, 'sim-store')).filter((name) => name.startsWith('robot='));
+      assert.deepEqual(robots.sort(), ['robot=robot1', 'robot=robot2']);
+    });
+
+    it('gives every robot of a fleet nodes and parameters of its own', async () => {
+      writeFileSync(
+        join(home, 'params.yaml'),
+        [
+          ...['/**/holdfast_recorder:', '  ros__parameters:', '    segment.max_bytes: 16MiB'],
+          ...['/robot_2/holdfast_recorder:', '  ros__parameters:', '    segment.max_bytes: 32MiB', ''],
+        ].join('\n'),
+      );
+      const child = launch(55, 'fleet.launch.py', 'robots:=robot_1 robot_2', 'params_file:=params.yaml');
+      await child.waitFor(/recording[^]*recording/, 60_000);
+      const get = (robot: string, name: string): Promise<string> =>
+        ros2('install-merged', 55, 'param', 'get', '--no-daemon', `/${robot}/holdfast_recorder`, name);
+      assert.match(await get('robot_1', 'segment.max_bytes'), /16MiB/);
+      assert.match(await get('robot_2', 'segment.max_bytes'), /32MiB/);
+      assert.match(await get('robot_2', 'robot'), /robot_2/);
+      assert.match(await get('robot_1', 'topics.include'), /\^\/robot_1\//);
+      assert.ok(existsSync(join(home, 'data/robot_1/wal')) && existsSync(join(home, 'data/robot_2/wal')));
+    });
+
+    it('starts recorder and sync apart', async () => {
+      const recorder = launch(56, 'split.launch.py', 'role:=recorder', 'data:=shared', 'topics:=/chatter');
+      await recorder.waitFor(/holdfast_recorder\]: recording/, 60_000);
+      const sync = launch(56, 'split.launch.py', 'role:=sync', 'data:=shared', 'store:=dir:store');
+      await sync.waitFor(/holdfast_sync\]: syncing/, 60_000);
+      assert.doesNotMatch(recorder.output(), /holdfast_sync/);
+      assert.doesNotMatch(sync.output(), /holdfast_recorder/);
+      const included = await ros2(
+        'install-merged',
+        56,
+        'param',
+        'get',
+        '--no-daemon',
+        '/holdfast_recorder',
+        'topics.include',
+      );
+      assert.match(included, /\^\(\?:\/chatter\)\$/);
+    });
+  });
+});
