@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { alertIds } from '../../src/monitors/alerts/alert-rules.js';
+import { allMetrics } from '../../src/monitors/metrics/prometheus.js';
+import { OTHERS, TopTopics } from '../../src/monitors/metrics/top-topics.js';
+import { packageRoot } from '../../src/app/system/version.js';
+import { recorderStatus, topicStats } from './fake-recorder.js';
+import { parseExposition, type Family } from './prometheus-text.js';
+import { TestWeb } from './web-server.js';
+
+const read = (name: string): string => readFileSync(join(packageRoot, name), 'utf8');
+
+/** Metric names in an expression, without the suffixes of histograms. */
+function namesIn(expression: string): string[] {
+  const plain = expression.replace(/"[^"]*"/g, '""');
+  return [...plain.matchAll(/\b((?:holdfast|process)_[a-z0-9_]+)/g)].map(([, name]) =>
+    name!.replace(/_(bucket|sum|count)$/, ''),
+  );
+}
+
+describe('/metrics', () => {
+  let web: TestWeb;
+  let families: Map<string, Family>;
+  const value = (name: string, labels: Record<string, string> = {}): number | undefined =>
+    families
+      .get(name.replace(/_(bucket|sum|count)$/, ''))
+      ?.samples.find(
+        (sample) =>
+          sample.name === name &&
+          Object.entries(labels).every(([label, text]) => sample.labels[label] === text),
+      )?.value;
+  const scrape = async (): Promise<void> => {
+    const { text, headers } = await web.get('/metrics');
+    assert.match(headers['content-type'] ?? '', /^text\/plain; version=0\.0\.4/);
+    families = parseExposition(text);
+  };
+
+  beforeEach(async () => {
+    web = await TestWeb.start();
+    await scrape();
+  });
+  afterEach(() => web[Symbol.asyncDispose]());
+
+  it('parses as Prometheus reads it, every metric with help, type and the right suffix', () => {
+    assert.ok(families.size > 40);
+    for (const { name, type, help } of families.values()) {
+      assert.notEqual(help, '', name);
+      assert.equal(type === 'counter', name.endsWith('_total'), name);
+      assert.ok(!/_(ms|mb|percent)(_|$)/.test(name), `${name}: base units are seconds, bytes, ratios`);
+    }
+  });
+
+  it('says what the recorder and sync say', () => {
+    assert.equal(value('holdfast_received_messages_total', { robot: 'robot1' }), 10);
+    assert.equal(value('holdfast_durable_messages_total', { robot: 'robot1' }), 8);
+    assert.equal(value('holdfast_dropped_messages_total', { reason: 'memory_limit' }), 1);
+    assert.equal(value('holdfast_loss_window_seconds'), 0.012);
+    assert.equal(value('holdfast_queue_fill_ratio'), 0.1);
+    assert.equal(value('holdfast_recorder_state', { state: 'recording' }), 1);
+    assert.equal(value('holdfast_recorder_state', { state: 'stalled' }), 0);
+    assert.equal(value('holdfast_commit_duration_seconds_bucket', { le: '0.001' }), 1);
+    assert.equal(value('holdfast_commit_duration_seconds_bucket', { le: '+Inf' }), 4);
+    assert.equal(value('holdfast_commit_duration_seconds_sum'), 0.012);
+    assert.equal(value('holdfast_upload_duration_seconds_count'), 1);
+    assert.equal(value('holdfast_uploaded_bytes_total'), 100);
+    assert.equal(value('holdfast_link_state', { state: 'online' }), 1);
+    assert.equal(value('holdfast_topic_received_messages_total', { topic: '/a' }), 1);
+  });
+
+  it('says that sync is gone, and nothing else about it', async () => {
+    web.sync.current = undefined;
+    await web.watch.askSync();
+    await scrape();
+    assert.equal(value('holdfast_sync_up'), 0);
+    assert.equal(value('holdfast_pending_bytes'), undefined);
+  });
+
+  it('survives names nobody should give', async () => {
+    const topic = '/we"ird\\\n{name}';
+    web.recorder.topicList = [topicStats(topic, { received: 42 })];
+    await scrape();
+    assert.equal(value('holdfast_topic_received_messages_total', { topic }), 42);
+  });
+
+  it('has bounded label sets, whatever number of topics and robots there is', async () => {
+    web.recorder.topicList = Array.from({ length: 3_000 }, (_, n) => topicStats(`/t${n}`));
+    web.recorder.current = recorderStatus({
+      robots: Array.from({ length: 500 }, (_, n) => ({ ...recorderStatus().robots[0]!, robot: `r${n}` })),
+    });
+    await scrape();
+    for (const { name, samples } of families.values()) assert.ok(samples.length <= 101, name);
+    assert.equal(value('holdfast_received_messages_total', { robot: OTHERS }), 400 * 10);
+  });
+
+  it('has every metric that is documented, and documents every metric it has', () => {
+    const documented = [...read('docs/metrics.md').matchAll(/^\| `([a-z_]+)`/gm)].map(([, name]) => name!);
+    assert.deepEqual(documented.toSorted(), allMetrics.map(({ name }) => name).toSorted());
+  });
+});
+
+describe('places for topics in metrics', () => {
+  const topics = (...bytes: number[]): ReturnType<typeof topicStats>[] =>
+    bytes.map((receivedBytes, n) => topicStats(`/t${n}`, { receivedBytes }));
+
+  it('go to the topics with the most bytes, are kept, and the rest is one sum', () => {
+    const top = new TopTopics(2);
+    const names = (list: ReturnType<TopTopics['pick']>): string[] => list.map(({ topic }) => topic);
+    assert.deepEqual(names(top.pick(topics(1, 50, 3, 40))), ['/t1', '/t3', OTHERS]);
+    const later = top.pick(topics(1_000, 50, 2_000, 40));
+    assert.deepEqual(names(later), ['/t1', '/t3', OTHERS]);
+    assert.equal(later.at(-1)!.receivedBytes, 3_000);
+  });
+
+  it('never let a series go back, however the topics grow and come', () => {
+    const top = new TopTopics(3);
+    const seen = new Map<string, number>();
+    for (let round = 1; round <= 20; round++) {
+      const list = topics(...Array.from({ length: round }, (_, n) => ((n * 7 * round) % 50) + round * 100));
+      for (const { topic, receivedBytes } of top.pick(list)) {
+        assert.ok(receivedBytes >= (seen.get(topic) ?? 0), `${topic} in round ${round}`);
+        seen.set(topic, receivedBytes);
+      }
+    }
+  });
+});
+
+describe('config/monitoring', () => {
+  const known = new Set(allMetrics.map(({ name }) => name));
+
+  interface RuleFile {
+    readonly groups: readonly {
+      readonly rules: readonly {
+        readonly alert: string;
+        readonly expr: string;
+        readonly annotations: Record<string, string>;
+      }[];
+    }[];
+  }
+
+  it('has alert rules that name only metrics there are, each with a summary', () => {
+    const { groups } = parse(read('config/monitoring/alert-rules.yaml')) as RuleFile;
+    const rules = groups.flatMap((group) => group.rules);
+    assert.ok(rules.length >= 8);
+    for (const { alert, expr, annotations } of rules) {
+      const names = namesIn(expr);
+      assert.ok(names.length > 0 || /\bup\b/.test(expr), alert);
+      for (const name of names) assert.ok(known.has(name), `${alert}: ${name}`);
+      assert.ok(annotations['summary'], alert);
+    }
+  });
+
+  it('has a Grafana dashboard that names only metrics there are', () => {
+    const text = read('config/monitoring/grafana-dashboard.json');
+    const dashboard = JSON.parse(text) as { panels: { title: string; targets?: { expr: string }[] }[] };
+    const expressions = dashboard.panels.flatMap(({ title, targets = [] }) =>
+      targets.map(({ expr }) => ({ title, expr })),
+    );
+    assert.ok(expressions.length >= 15);
+    for (const { title, expr } of expressions) {
+      const names = namesIn(expr);
+      assert.ok(names.length > 0, title);
+      for (const name of names) assert.ok(known.has(name), `${title}: ${name}`);
+    }
+  });
+
+  it('asks for states, alerts and labels there are', () => {
+    const text =
+      read('config/monitoring/alert-rules.yaml') + read('config/monitoring/grafana-dashboard.json');
+    for (const [, id] of text.matchAll(/alert=~?\\?"([a-z_]+)\\?"/g))
+      assert.ok(
+        alertIds.some((one) => one === id),
+        id,
+      );
+    for (const [, state] of text.matchAll(/state=~?\\?"([a-z_]+)\\?"/g)) {
+      assert.ok(['recording', 'stalled', 'paused', 'online', 'offline'].includes(state!), state);
+    }
+  });
+});
