@@ -9,6 +9,7 @@ import type { Every, ExportFormat, ExportOptions } from './export-options.js';
 import { LAYOUT_FORM, PathTemplate } from './path-template.js';
 
 const formats: readonly ExportFormat[] = [...tableFormats, 'mcap'];
+/** Beside the thread that reads and decodes, which cannot keep more of them busy. */
 const MAX_WORKERS = 4;
 const MAX_ALIGN_HZ = 10_000;
 
@@ -51,7 +52,8 @@ export function parseExportOptions(
   const maxAgeMs = maxAge === undefined ? undefined : parseDurationMs(maxAge);
   if (maxAge !== undefined && maxAgeMs === undefined)
     fault('align-max-age', maxAge, 'a duration such as 500ms');
-  const workers = number('workers', 'workers', 64) ?? Math.min(MAX_WORKERS, availableParallelism());
+  const workers =
+    number('workers', 'workers', 64) ?? Math.min(MAX_WORKERS, Math.max(1, availableParallelism() - 1));
   const compression = (['zstd', 'lz4', 'none'] as const).find(
     (one) => one === (text('compression') ?? 'zstd'),
   );

@@ -2,6 +2,7 @@ import { formatTime, type Clock } from '../../core/clock.js';
 import { HoldfastError } from '../../core/errors.js';
 import { randomHex, type RandomBytes } from '../../core/identity.js';
 import { BlockCache } from '../../core/mcap/block-cache.js';
+import type { McapChannel } from '../../core/mcap/definitions.js';
 import { mergeMessages } from '../reading/merged-messages.js';
 import type { Problem, Segment } from '../reading/segments.js';
 import { EncodePool } from './encode-pool.js';
@@ -237,9 +238,14 @@ async function exportGroup(group: ExportGroup, before: readonly StepRecord[], wo
         signal,
       },
     );
+    const robots = new WeakMap<McapChannel, string>();
     for await (const { message, robot: said } of merged) {
       work.progress.count();
-      const robot = robotOf(said, message.channel.topic, options);
+      let robot = robots.get(message.channel);
+      if (robot === undefined) {
+        robot = robotOf(said, message.channel.topic, options);
+        robots.set(message.channel, robot);
+      }
       if (!latched.accept(message, robot)) continue;
       const own = layout.windowOf(message.logTime);
       if (window !== undefined && own !== window) await endStep(layout.endOf(window));

@@ -216,33 +216,44 @@ function withHead(shapes: readonly StructColumn[], options: MessageTableOptions)
 /** Writes the columns every table has. */
 class HeadWriter {
   readonly #ids: Readonly<Record<string, PlacedColumn>>;
+  // The names of the slots, put together once.
+  readonly #logTime: string;
+  readonly #publishTime: string;
+  readonly #robot: string;
+  readonly #topic: string;
+  readonly #sequence: string;
   #words: unknown;
   #publishWords: unknown;
   #times = new BigInt64Array(0);
   #publishTimes = new BigInt64Array(0);
 
   constructor(readonly builder: BatchBuilder) {
-    this.#ids = Object.fromEntries(builder.root.children.map((child) => [child.name, child]));
+    const ids = Object.fromEntries(builder.root.children.map((child) => [child.name, child]));
+    this.#ids = ids;
+    this.#logTime = `v${ids['log_time']!.id}`;
+    this.#publishTime = `v${ids['publish_time']!.id}`;
+    this.#robot = `s${ids['robot']!.id}`;
+    this.#topic = `s${ids['topic']!.id}`;
+    this.#sequence = `v${ids['sequence']!.id}`;
   }
 
   put(row: number, { logTime, publishTime, robot, topic, sequence }: MessageHead): void {
     const { slots } = this.builder;
-    const ids = this.#ids;
-    const words = slots[`v${ids['log_time']!.id}`] as Int32Array;
+    const words = slots[this.#logTime] as Int32Array;
     if (words !== this.#words) {
       this.#words = words;
       this.#times = new BigInt64Array(words.buffer as ArrayBuffer);
     }
-    const publishWords = slots[`v${ids['publish_time']!.id}`] as Int32Array;
+    const publishWords = slots[this.#publishTime] as Int32Array;
     if (publishWords !== this.#publishWords) {
       this.#publishWords = publishWords;
       this.#publishTimes = new BigInt64Array(publishWords.buffer as ArrayBuffer);
     }
     this.#times[row] = logTime;
     this.#publishTimes[row] = publishTime;
-    (slots[`v${ids['sequence']!.id}`] as Uint32Array)[row] = sequence;
-    (slots[`s${ids['robot']!.id}`] as BytesLeaf | undefined)?.putText(row, robot);
-    (slots[`s${ids['topic']!.id}`] as BytesLeaf | undefined)?.putText(row, topic);
+    (slots[this.#sequence] as Uint32Array)[row] = sequence;
+    (slots[this.#robot] as BytesLeaf | undefined)?.putText(row, robot);
+    (slots[this.#topic] as BytesLeaf | undefined)?.putText(row, topic);
   }
 
   putRaw(row: number, payload: Uint8Array, reason: string): void {

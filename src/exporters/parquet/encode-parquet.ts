@@ -76,7 +76,10 @@ function encodeChunk(batch: Batch, leaf: ParquetLeaf, offset: number, zstd: Zstd
       total_compressed_size: BigInt(sizes.reduce((sum, size) => sum + size, 0)),
       data_page_offset: BigInt(offset + (dictionary === undefined ? 0 : sizes[0]!)),
       ...(dictionary === undefined ? {} : { dictionary_page_offset: BigInt(offset) }),
-      statistics: statisticsOf(node, leaf.type, levels.values, places, nulls),
+      statistics:
+        dictionary === undefined
+          ? statisticsOf(node, leaf.type, levels.values, places, nulls)
+          : statisticsOf(node, leaf.type, dictionary.first.length, Uint32Array.from(dictionary.first), nulls),
     },
   };
 }

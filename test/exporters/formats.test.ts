@@ -1,0 +1,324 @@
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import zstd from '@foxglove/wasm-zstd';
+import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
+import fc from 'fast-check';
+import { BatchBuilder, type Batch } from '../../src/exporters/columns/batch.js';
+import { columnsOf, unionOf, type StructColumn } from '../../src/exporters/columns/column.js';
+import { compileCdr } from '../../src/exporters/columns/compile-cdr.js';
+import { parseTypeTree } from '../../src/exporters/columns/type-tree.js';
+import { encoderOf, frameOf } from '../../src/exporters/encoders.js';
+import type { TableSpec } from '../../src/exporters/format.js';
+import { encodeRle } from '../../src/exporters/parquet/rle.js';
+import { crc32c, maskedCrc32c } from '../../src/exporters/tfrecord/crc32c.js';
+import { common } from '../app/export/export-support.js';
+import { definitionOf, encodeCdr, expectedValue, generatedType, generatedValue } from './generated-types.js';
+
+const options = { littleEndian: true, xcdr2: false, wideBytes: 2 } as const;
+
+/** Encodes batches as one file of the format. */
+function fileOf(spec: TableSpec, batches: readonly Batch[]): Buffer {
+  const encode = encoderOf(spec, (data) => zstd.compress(data, 1));
+  const frame = frameOf(spec, 'test')!;
+  const parts: Uint8Array[] = [frame.start()];
+  for (const batch of batches) {
+    const encoded = encode(batch);
+    frame.add(encoded);
+    parts.push(...encoded.pieces.map(({ bytes }) => bytes));
+  }
+  return Buffer.concat([...parts, frame.finish()]);
+}
+
+/** Empty messages have no columns of their own in Parquet: {} is read back as false. */
+function withoutEmpty(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutEmpty);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value);
+  return entries.length === 0
+    ? false
+    : Object.fromEntries(entries.map(([name, one]) => [name, withoutEmpty(one)]));
+}
+
+describe('table formats', () => {
+  let folder: string;
+  let db: DuckDBConnection;
+
+  before(async () => {
+    await zstd.isLoaded;
+    folder = await fs.mkdtemp(join(tmpdir(), 'holdfast-formats-'));
+    db = await (await DuckDBInstance.create(':memory:')).connect();
+  });
+  after(() => fs.rm(folder, { recursive: true, force: true }));
+
+  it('gives DuckDB every value of generated messages of generated types, also where a type changed', async () => {
+    const cases = fc
+      .tuple(generatedType(2), generatedType(1))
+      .chain(([one, two]) =>
+        fc.tuple(
+          fc.constant([one, two] as const),
+          fc.array(generatedValue(one), { maxLength: 12 }),
+          fc.array(generatedValue(two), { maxLength: 4 }),
+          fc.boolean(),
+        ),
+      );
+    await fc.assert(
+      fc.asyncProperty(cases, async ([[one, two], first, second, evolves]) => {
+        if (one.length === 0) return;
+        const types = [one, two].map((type) => parseTypeTree(definitionOf(type)));
+        const shape = { flatten: false };
+        const own = columnsOf(types[0]!, shape);
+        const columns: StructColumn = evolves ? unionOf(own, columnsOf(types[1]!, shape), false) : own;
+        const builder = new BatchBuilder(columns);
+        const decode = types.map((type, i) =>
+          i === 0 || evolves ? compileCdr(type, builder, builder.root, shape) : () => {},
+        );
+        const batches: Batch[] = [];
+        first.forEach((value, i) => {
+          decode[0]!(encodeCdr(one, value, options));
+          if (i % 5 === 4) batches.push(builder.take());
+        });
+        if (evolves) for (const value of second) decode[1]!(encodeCdr(two, value, options));
+        batches.push(builder.take());
+        const path = join(folder, 'generated.parquet');
+        const spec: TableSpec = { format: 'parquet', columns, flatten: false };
+        await fs.writeFile(
+          path,
+          fileOf(
+            spec,
+            batches.filter(({ rows }) => rows > 0),
+          ),
+        );
+        const rows = (await db.runAndReadAll(`SELECT * FROM '${path}'`)).getRowObjects();
+        assert.equal(rows.length, first.length + (evolves ? second.length : 0));
+        first.forEach((value, i) => {
+          const expected = common(expectedValue(one, value)) as Record<string, unknown>;
+          const row = common(rows[i]) as Record<string, unknown>;
+          for (const [name, wanted] of Object.entries(expected)) {
+            // In a union nested structs have the other version's fields too, as null.
+            if (!evolves) assert.deepEqual(row[name], withoutEmpty(wanted));
+            else assert.ok(name in row);
+          }
+        });
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('packs levels so that they are read back, whatever their runs', () => {
+    const runs = fc.array(fc.tuple(fc.integer({ min: 0, max: 5 }), fc.integer({ min: 1, max: 40 })), {
+      maxLength: 30,
+    });
+    fc.assert(
+      fc.property(runs, (list) => {
+        const values = Uint8Array.from(list.flatMap(([value, length]) => Array<number>(length).fill(value)));
+        assert.deepEqual(decodeRle(encodeRle(values, values.length, 3), values.length, 3), [...values]);
+      }),
+    );
+  });
+
+  it('computes CRC-32C and its mask as published', () => {
+    assert.equal(crc32c(Buffer.from('123456789')), 0xe3069283);
+    assert.equal(crc32c(new Uint8Array(32)), 0x8a9136aa);
+    // The masked CRC of the length 24 in the TFRecord documentation's style, computed bit by bit.
+    const crc = bitwise(Buffer.from([24, 0, 0, 0, 0, 0, 0, 0]));
+    assert.equal(
+      maskedCrc32c(Buffer.from([24, 0, 0, 0, 0, 0, 0, 0])),
+      (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0,
+    );
+  });
+
+  it('writes TFRecords whose framing, checksums and Examples an independent reader accepts', () => {
+    const type = [
+      { base: 'int64', array: undefined },
+      { base: 'float32', array: 3 },
+      { base: 'string', array: 'sequence' },
+      { base: 'uint8', array: 'sequence' },
+      { base: 'bool', array: undefined },
+    ] as const;
+    const tree = parseTypeTree(definitionOf(type));
+    const columns = columnsOf(tree, { flatten: false });
+    const builder = new BatchBuilder(columns);
+    const decode = compileCdr(tree, builder, builder.root, { flatten: false });
+    const values = [
+      [-5n, [1.5, -2, 0.25], ['a', 'é'], [1, 2, 255], true],
+      [2n ** 62n, [0, 0, 0], [], [], false],
+    ];
+    for (const value of values) decode(encodeCdr(type, value, options));
+    const records = readTfRecords(fileOf({ format: 'tfrecord', columns, flatten: false }, [builder.take()]));
+    assert.deepEqual(records, [
+      { f0: [-5n], f1: [1.5, -2, 0.25], f2: ['a', 'é'], f3: ['\u0001\u0002\ufffd'], f4: [1n] },
+      { f0: [2n ** 62n], f1: [0, 0, 0], f2: [], f3: [''], f4: [0n] },
+    ]);
+  });
+
+  it('gives CSV one row per element of a list of structs', () => {
+    const type = [
+      { base: 'string', array: undefined },
+      {
+        base: [
+          { base: 'string', array: undefined },
+          { base: 'float64', array: undefined },
+        ],
+        array: 'sequence',
+      },
+    ] as const;
+    const tree = parseTypeTree(definitionOf(type));
+    const columns = columnsOf(tree, { flatten: true });
+    const builder = new BatchBuilder(columns);
+    const decode = compileCdr(tree, builder, builder.root, { flatten: true });
+    decode(
+      encodeCdr(
+        type,
+        [
+          'fleet',
+          [
+            ['a, "b"', 1],
+            ['', NaN],
+          ],
+        ],
+        options,
+      ),
+    );
+    decode(encodeCdr(type, ['none', []], options));
+    decode(encodeCdr(type, ['one', [['c\nd', -Infinity]]], options));
+    const spec: TableSpec = { format: 'csv', columns, flatten: true, explode: 'f1' };
+    assert.equal(
+      fileOf(spec, [builder.take()]).toString(),
+      'f0,f1.f0,f1.f1\nfleet,"a, ""b""",1\nfleet,"",NaN\none,"c\nd",-Infinity\n',
+    );
+  });
+
+  it('writes JSON for what JSON has no word for', () => {
+    const type = [
+      { base: 'uint64', array: undefined },
+      { base: 'float64', array: 'sequence' },
+      { base: 'uint8', array: 'sequence' },
+      { base: 'time', array: undefined },
+      { base: 'float32', array: undefined },
+    ] as const;
+    const tree = parseTypeTree(definitionOf(type));
+    const columns = columnsOf(tree, { flatten: false });
+    const builder = new BatchBuilder(columns);
+    const value = [
+      2n ** 64n - 1n,
+      [NaN, Infinity, -Infinity, -0],
+      [0, 255],
+      { sec: -1, nanosec: 5 },
+      Math.fround(0.1),
+    ];
+    compileCdr(tree, builder, builder.root, { flatten: false })(encodeCdr(type, value, options));
+    assert.equal(
+      fileOf({ format: 'jsonl', columns, flatten: false }, [builder.take()]).toString(),
+      '{"f0":18446744073709551615,"f1":["NaN","Infinity","-Infinity",-0],"f2":"AP8=","f3":"1969-12-31T23:59:59.000000005Z","f4":0.1}\n',
+    );
+  });
+});
+
+/** Parquet's RLE/bit-packing hybrid, read by the book. */
+function decodeRle(bytes: Uint8Array, count: number, width: number): number[] {
+  const out: number[] = [];
+  let at = 0;
+  while (out.length < count) {
+    let header = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at++]!;
+      header |= (byte & 127) << shift;
+      if (byte < 128) break;
+    }
+    if ((header & 1) === 0) {
+      const value = bytes[at++]!;
+      for (let i = 0; i < header >> 1; i++) out.push(value);
+      continue;
+    }
+    const values = (header >> 1) * 8;
+    for (let i = 0; i < values; i++) {
+      let value = 0;
+      for (let bit = 0; bit < width; bit++) {
+        const position = i * width + bit;
+        value |= ((bytes[at + (position >> 3)]! >> (position & 7)) & 1) << bit;
+      }
+      if (out.length < count) out.push(value);
+    }
+    at += (values * width) / 8;
+  }
+  assert.equal(at, bytes.length);
+  return out;
+}
+
+function bitwise(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
+  }
+  return (crc ^ 0xffffffff) >>> 0;
+}
+
+const mask = (crc: number): number => (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
+
+/** A reader of TFRecord and tf.train.Example of its own: nothing of it is shared with the writer. */
+function readTfRecords(file: Buffer): Record<string, unknown[]>[] {
+  const records: Record<string, unknown[]>[] = [];
+  for (let at = 0; at < file.length;) {
+    const length = Number(file.readBigUInt64LE(at));
+    assert.equal(file.readUInt32LE(at + 8), mask(bitwise(file.subarray(at, at + 8))));
+    const body = file.subarray(at + 12, at + 12 + length);
+    assert.equal(file.readUInt32LE(at + 12 + length), mask(bitwise(body)));
+    const record: Record<string, unknown[]> = {};
+    for (const features of messages(body, 1)) {
+      for (const entry of messages(features, 1)) {
+        const [name] = messages(entry, 1);
+        const [feature] = messages(entry, 2);
+        const [bytes] = messages(feature!, 1);
+        const [floats] = messages(feature!, 2);
+        const [ints] = messages(feature!, 3);
+        const key = name!.toString();
+        if (bytes !== undefined) record[key] = messages(bytes, 1).map((one) => one.toString());
+        if (floats !== undefined) {
+          const packed = messages(floats, 1)[0] ?? Buffer.alloc(0);
+          record[key] = Array.from({ length: packed.length / 4 }, (_, i) => packed.readFloatLE(4 * i));
+        }
+        if (ints !== undefined) record[key] = varints(messages(ints, 1)[0] ?? Buffer.alloc(0));
+      }
+    }
+    records.push(record);
+    at += 16 + length;
+  }
+  return records;
+}
+
+function varint(bytes: Buffer, at: number): [value: bigint, next: number] {
+  let value = 0n;
+  for (let shift = 0n; ; shift += 7n) {
+    const byte = bytes[at++]!;
+    value |= BigInt(byte & 127) << shift;
+    if (byte < 128) return [value, at];
+  }
+}
+
+function varints(bytes: Buffer): bigint[] {
+  const out: bigint[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const [value, next] = varint(bytes, at);
+    out.push(BigInt.asIntN(64, value));
+    at = next;
+  }
+  return out;
+}
+
+/** The length-delimited fields of one number. */
+function messages(bytes: Buffer, field: number): Buffer[] {
+  const out: Buffer[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const [tag, body] = varint(bytes, at);
+    assert.equal(tag & 7n, 2n);
+    const [length, start] = varint(bytes, body);
+    const end = start + Number(length);
+    assert.ok(end <= bytes.length);
+    if (tag >> 3n === BigInt(field)) out.push(bytes.subarray(start, end));
+    at = end;
+  }
+  return out;
+}

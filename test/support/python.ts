@@ -1,0 +1,34 @@
+import { spawnSync } from 'node:child_process';
+
+const PYTHON = '/usr/bin/python3';
+
+function hasModules(): boolean {
+  return spawnSync(PYTHON, ['-c', 'import numpy, pandas'], { stdio: 'ignore' }).status === 0;
+}
+
+/** NumPy and pandas from Debian, to read exports with the programs they are for. */
+export function installForTests(): void {
+  if (hasModules()) return;
+  const prefix = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
+  const run = (...args: string[]): boolean => {
+    const [command, ...rest] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...args];
+    return spawnSync(command!, rest, { stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
+  };
+  const install = (): boolean =>
+    run('install', '-y', '-qq', '--no-install-recommends', 'python3-numpy', 'python3-pandas');
+  console.error('installing python3-numpy and python3-pandas for the tests');
+  if (!install() && run('update', '-qq')) install();
+}
+
+/** Runs a Python program with NumPy and pandas; gives what it printed, parsed as JSON. Undefined where they are not there. */
+export function python(program: string, args: readonly string[]): unknown {
+  if (!hasModules()) return undefined;
+  const { status, stdout, stderr } = spawnSync(PYTHON, ['-c', program, ...args], {
+    encoding: 'utf8',
+    maxBuffer: 256 * 1024 * 1024,
+    // A shell that sourced ROS points Python elsewhere.
+    env: { PATH: process.env['PATH'] ?? '' },
+  });
+  if (status !== 0) throw new Error(`python failed: ${stderr}`);
+  return JSON.parse(stdout) as unknown;
+}
