@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import { alertIds } from '../../src/monitors/alerts/alert-rules.js';
 import { allMetrics } from '../../src/monitors/metrics/prometheus.js';
 import { OTHERS, TopTopics } from '../../src/monitors/metrics/top-topics.js';
+import { noParserBecause, parseWithPrometheus } from '../support/prometheus-client.js';
 import { packageRoot } from '../../src/app/system/version.js';
 import { recorderStatus, topicStats } from './fake-recorder.js';
 import { parseExposition, type Family } from './prometheus-text.js';
@@ -50,6 +51,26 @@ describe('/metrics', () => {
       assert.equal(type === 'counter', name.endsWith('_total'), name);
       assert.ok(!/_(ms|mb|percent)(_|$)/.test(name), `${name}: base units are seconds, bytes, ratios`);
     }
+  });
+
+  it("reads the same with Prometheus' own parser", async function () {
+    const reason = noParserBecause();
+    if (reason !== undefined) {
+      console.log(`      not run: ${reason}`);
+      return this.skip();
+    }
+    const topic = '/we"ird\\\n{name}';
+    web.recorder.topicList = [topicStats(topic, { received: 42 })];
+    const parsed = parseWithPrometheus((await web.get('/metrics')).text);
+    await scrape();
+    const ours = [...families.values()].flatMap(({ samples }) =>
+      samples
+        .filter(({ name }) => !name.startsWith('process_'))
+        .map((one) => [one.name, one.labels, one.value]),
+    );
+    const theirs = parsed.flatMap(({ samples }) => samples.filter(([name]) => !name.startsWith('process_')));
+    assert.deepEqual(theirs, ours);
+    assert.ok(theirs.some(([, labels, value]) => labels['topic'] === topic && value === 42));
   });
 
   it('says what the recorder and sync say', () => {
