@@ -148,6 +148,7 @@ export class DomainRecorder {
     if (now - this.reviewedAt >= REVIEW_NS) {
       this.reviewedAt = now;
       for (const [topic, publishers] of this.published) this.apply({ topic, publishers }, now);
+      await this.define([...this.recorded.values()].filter((one) => one.channels?.isUndefined));
     }
     const waiting = [...this.recorded.values()].filter(
       (one) => one.reader === undefined && one.goneAt === undefined && this.isDue(one, now),
@@ -264,7 +265,6 @@ export class DomainRecorder {
     session.create((node) => {
       waiting.forEach((one, index) => {
         const reader = this.readerOf(one);
-        one.channels ??= new TopicChannels(one.topic, schemas[index]!, session.ros.distro);
         const { qos } = this.requestOf(one);
         try {
           reader.open(node, qos);
@@ -273,12 +273,27 @@ export class DomainRecorder {
           this.deaf(one, describeError(error));
           return;
         }
+        one.channels = new TopicChannels(one.topic, schemas[index]!, session.ros.distro);
         one.reader = reader;
         one.failedAt = undefined;
         this.hearing(one);
         this.announce(one);
       });
     });
+  }
+
+  /** Definitions may be installed after the library that receives the messages. */
+  private async define(undefinedOnes: readonly Recorded[]): Promise<void> {
+    const { definitions, session, emit } = this.parts;
+    for (const one of undefinedOnes) {
+      const schema = await this.schemaOf(definitions, one.type);
+      if (schema.encoding === '' || session.isClosed) continue;
+      const gone = one.channels?.vanish() ?? [];
+      one.channels = new TopicChannels(one.topic, schema, session.ros.distro);
+      this.problems.clear('no-definition', one.topic);
+      this.announce(one);
+      for (const channel of gone) emit({ kind: 'channel-gone', channel });
+    }
   }
 
   private async schemaOf(definitions: MessageDefinitions, type: string): Promise<Schema> {
@@ -331,7 +346,7 @@ export class DomainRecorder {
     const { appeared, gone } = one.channels.update(this.robotsOf(one), one.publishers);
     for (const channel of appeared) this.parts.emit({ kind: 'channel', channel });
     for (const channel of gone) this.parts.emit({ kind: 'channel-gone', channel });
-    if (one.channels.all[0]?.schema.encoding === '') {
+    if (one.channels.isUndefined) {
       this.problems.set('no-definition', one.topic, `${one.type} is defined nowhere in AMENT_PREFIX_PATH`);
     }
   }

@@ -14,6 +14,11 @@ export class TopicChannels {
     private readonly distro: string,
   ) {}
 
+  /** Nobody knows how to read its messages. */
+  get isUndefined(): boolean {
+    return this.schema.encoding === '';
+  }
+
   get all(): readonly Channel[] {
     return this.current;
   }
