@@ -1,7 +1,7 @@
 import { Emitter } from '../core/emitter.js';
 import { describeError, HoldfastError } from '../core/errors.js';
 import type { Listen, MarkedEvent, RecorderEvent, Unlisten } from '../core/events.js';
-import type { Message } from '../core/message.js';
+import type { Channel, Message } from '../core/message.js';
 import type { RecorderStatus, TopicStats } from '../core/status.js';
 import { parseArguments } from './control/control-arguments.js';
 import { changedRecorderParameters, liveRecorderParameters } from './parameters/live-parameters.js';
@@ -74,6 +74,16 @@ export class RecorderHost implements RecorderControl, AsyncDisposable {
 
   tap(listener: (message: Message) => void): Unlisten {
     return this.voice.tap.listen(listener);
+  }
+
+  /** Channels seen so far, for who watches live. */
+  channels(): Iterable<Channel> {
+    return this.recorder?.channels() ?? [];
+  }
+
+  /** The latched messages a late listener needs. */
+  latched(): Iterable<Message> {
+    return this.recorder?.latched() ?? [];
   }
 
   configure(): Promise<void> {

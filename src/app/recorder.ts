@@ -1,6 +1,6 @@
 import { describeError } from '../core/errors.js';
 import type { Listen, MarkedEvent, RecorderEvent, Unlisten } from '../core/events.js';
-import type { Message } from '../core/message.js';
+import type { Channel, Message } from '../core/message.js';
 import type { RecorderStatus, TopicStats } from '../core/status.js';
 import type { MarkEventRequest } from './recorder-control.js';
 import type { RecorderOptions } from './parameters/recorder-options.js';
@@ -159,6 +159,16 @@ export class Recorder implements AsyncDisposable {
 
   topics(): readonly TopicStats[] {
     return topicStats(this.parts.buffer, this.parts.meters);
+  }
+
+  /** Channels seen so far. */
+  *channels(): Iterable<Channel> {
+    for (const { channel } of this.parts.buffer.allQueues()) yield channel;
+  }
+
+  /** The latched messages the next segment would begin with. */
+  latched(): Iterable<Message> {
+    return this.parts.wal.latched.messages();
   }
 
   /** Takes over live parameters; the others must be as they were. */
