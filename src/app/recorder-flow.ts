@@ -2,8 +2,9 @@ import type { FlowControl } from '../core/source.js';
 import type { IngestBuffer } from '../ingest/ingest-buffer.js';
 
 /**
- * Backpressure for sources that can wait: closed above the high mark, open again below half of it. The
- * recorder calls {@link update} after every commit; a source asks before every message.
+ * Backpressure for sources that can wait: closed above the high mark, open again below half of it; closed too
+ * while `hasRoom` says no. The recorder calls {@link update} after every commit and whenever there may be room
+ * again; a source asks before every message.
  */
 export class BufferFlow implements FlowControl {
   private waiting: { promise: Promise<void>; resolve: () => void } | undefined;
@@ -12,7 +13,13 @@ export class BufferFlow implements FlowControl {
     private readonly buffer: IngestBuffer,
     private highBytes: number,
     private highMessages: number,
+    private readonly hasRoom: () => boolean = () => true,
   ) {}
+
+  /** A source was told to wait and still does. */
+  get isClosed(): boolean {
+    return this.waiting !== undefined;
+  }
 
   /** Moves the high marks. */
   limit(highBytes: number, highMessages: number): void {
@@ -22,7 +29,8 @@ export class BufferFlow implements FlowControl {
   }
 
   whenReady(): Promise<void> | undefined {
-    if (this.buffer.bytes < this.highBytes && this.buffer.messages < this.highMessages) return undefined;
+    const isLow = this.buffer.bytes < this.highBytes && this.buffer.messages < this.highMessages;
+    if (isLow && this.hasRoom()) return undefined;
     if (!this.waiting) {
       let resolve = (): void => {};
       const promise = new Promise<void>((done) => (resolve = done));
@@ -31,10 +39,17 @@ export class BufferFlow implements FlowControl {
     return this.waiting.promise;
   }
 
+  /** Nobody is to wait any more: the sources have ended. */
+  release(): void {
+    this.waiting?.resolve();
+    this.waiting = undefined;
+  }
+
   /** Lets waiting sources go on once there is room. */
   update(): void {
     if (!this.waiting) return;
     if (this.buffer.bytes > this.highBytes / 2 || this.buffer.messages > this.highMessages / 2) return;
+    if (!this.hasRoom()) return;
     this.waiting.resolve();
     this.waiting = undefined;
   }

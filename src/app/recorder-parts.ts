@@ -15,6 +15,7 @@ import type { RecorderOptions } from './parameters/recorder-options.js';
 import { RecorderCondition } from './recorder-condition.js';
 import { BufferFlow } from './recorder-flow.js';
 import { batchLimits, bufferLimits, flowMarks, walLimits } from './recorder-limits.js';
+import { DiskRoom } from './disk-room.js';
 import { retentionOptions, type TakenFolder } from './recorder-folder.js';
 import { RecorderMeters } from './recorder-meters.js';
 import { MessageTap } from './recorder-tap.js';
@@ -44,6 +45,7 @@ export interface RecorderParts extends Ground {
   readonly buffer: IngestBuffer;
   readonly drops: DropLedger;
   readonly flow: BufferFlow;
+  readonly room: DiskRoom;
   /** In force now; told by `onLimits`. */
   readonly batchLimits: { -readonly [Limit in keyof BatchLimits]: BatchLimits[Limit] };
   readonly limitsChanged: Emitter<void>;
@@ -133,12 +135,14 @@ export async function assembleRecorder(ground: Ground): Promise<RecorderParts> {
       },
     },
   );
+  const room = new DiskRoom({ buffer, wal, sealer, retention });
   const { highBytes, highMessages } = flowMarks(options);
   const parts: RecorderParts = {
     ...ground,
     buffer,
     drops,
-    flow: new BufferFlow(buffer, highBytes, highMessages),
+    flow: new BufferFlow(buffer, highBytes, highMessages, () => room.isLeft),
+    room,
     batchLimits: batchLimits(options),
     limitsChanged: new Emitter('batch limits', logger),
     filterChanged: new Emitter('the topic filter', logger),

@@ -14,6 +14,9 @@ export interface RecorderInput {
   readonly robotFromNamespace: boolean;
 }
 
+/** What a record takes beside its payload: times, numbers, lengths. */
+const RECORD_BYTES = 64;
+const BATCH_BYTES = 4 * 1024;
 /** At the end, how long commits may fail before what is still in memory is given up. */
 const CLOSE_PATIENCE_MS = 10_000;
 
@@ -60,16 +63,23 @@ export class RecorderRun {
   stop(): void {
     if (this.stopSources.signal.aborted) return;
     this.stopSources.abort();
+    this.parts.room.prepareEnd();
     setTimeout(() => this.giveUp.abort(), CLOSE_PATIENCE_MS).unref();
   }
 
   private record(): Promise<void> {
-    const { buffer, drops, batchLimits, limitsChanged, ports, wal, flow, meters, retention } = this.parts;
+    const { buffer, drops, batchLimits, limitsChanged, ports, wal, flow, meters, retention, room, sealer } =
+      this.parts;
     const commit = async (batch: Batch): Promise<void> => {
       this.inFlight = batch;
+      const bytes = bytesOnDisk(batch);
+      room.taken(bytes);
+      if (retention.mayPassFloor(bytes)) await retention.tick(sealer.unfinished());
       if (!retention.state.admits) await this.waitForRoom();
       await wal.commit(batch, this.giveUp.signal);
+      retention.noteWritten(bytes);
       this.inFlight = undefined;
+      room.taken(0);
     };
     return new Promise((resolve, reject) => {
       this.subscription = recordingPipeline({
@@ -149,4 +159,9 @@ export class RecorderRun {
     }
     drops.drop(message, 'paused', queue === undefined || queue.length === 0);
   }
+}
+
+/** At least what a batch will take on the disk. */
+function bytesOnDisk({ bytes, messages, gaps }: Batch): number {
+  return bytes + (messages.length + gaps.length) * RECORD_BYTES + BATCH_BYTES;
 }

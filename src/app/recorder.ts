@@ -29,6 +29,8 @@ export class Recorder implements AsyncDisposable {
   private run: RecorderRun | undefined;
   private readonly earlier = new RunTotals();
   private rolling: Promise<void> | undefined;
+  /** Why sources that can wait do. */
+  private roomReason: string | undefined;
   private failure: unknown;
   private stopping: Promise<void> | undefined;
   private closing: Promise<RecordSummary> | undefined;
@@ -36,14 +38,14 @@ export class Recorder implements AsyncDisposable {
   private finish: (summary: Promise<RecordSummary>) => void = () => undefined;
 
   private constructor(private readonly parts: RecorderParts) {
-    const { ports, sealer, recovered, meters, voice, buffer } = parts;
+    const { ports, sealer, recovered, voice, buffer } = parts;
     this.startedAt = ports.clock.now();
     this.finished = new Promise((resolve) => (this.finish = resolve));
     // Whoever awaits `done` sees its error; nobody awaiting must not end the process.
     this.finished.catch(() => undefined);
     voice.tap.attach(buffer);
-    meters.tick(ports.clock.monotonic());
     this.ticker = setInterval(() => void this.tick(), TICK_MS);
+    void this.tick();
     if (recovered.segments.length > 0) {
       ports.logger.info('segments of an earlier run will be sealed', {
         segments: recovered.segments.length,
@@ -225,7 +227,7 @@ export class Recorder implements AsyncDisposable {
   }
 
   private async endRun(): Promise<void> {
-    const { condition, ports } = this.parts;
+    const { condition, ports, room, flow } = this.parts;
     const { run } = this;
     condition.enter('draining');
     run?.stop();
@@ -235,6 +237,8 @@ export class Recorder implements AsyncDisposable {
       this.failure = error;
       ports.logger.error('commits failed to the end; what was in memory is lost', { error });
     }
+    room.ended();
+    flow.release();
     condition.paused = false;
   }
 
@@ -265,10 +269,27 @@ export class Recorder implements AsyncDisposable {
         ports.logger.warn('the wall clock jumped', { stepNs: step.stepNs });
       }
       await retention.tick(sealer.unfinished());
+      this.lookForRoom();
       // Not awaited: a roll waits behind a commit, which may be waiting for the room retention makes.
       if (condition.state !== 'draining') this.rolling ??= this.rollIfOld();
     } catch (error) {
       ports.logger.warn('periodic work failed, it is tried again', { error });
+    }
+  }
+
+  /** Lets sources that wait for disk space go on, or says that they wait. */
+  private lookForRoom(): void {
+    const { flow, room, condition, retention, ports } = this.parts;
+    flow.update();
+    const isBlocked = flow.isClosed && !room.isLeft;
+    const told = condition.stalledReason;
+    if (isBlocked && told === undefined) {
+      this.roomReason = `disk_full: ${retention.freeBytes} bytes are free, no more than what is in memory may need`;
+      condition.stalledReason = this.roomReason;
+      ports.logger.warn('sources that can wait do, for disk space', { freeBytes: retention.freeBytes });
+    } else if (!isBlocked && told !== undefined && told === this.roomReason) {
+      condition.stalledReason = undefined;
+      ports.logger.info('there is room on the disk again', { freeBytes: retention.freeBytes });
     }
   }
 

@@ -83,6 +83,9 @@ export class Retention {
   private readonly records: RetentionRecords;
   private current: RetentionState;
   private ticking: Promise<RetentionState> | undefined;
+  /** Written by us since the disk was last looked at. */
+  private unseenBytes = 0;
+  private isSeen = false;
   private hitFull = false;
   private hitFullAt: bigint | undefined;
   private pressed = false;
@@ -146,6 +149,37 @@ export class Retention {
     this.limits = { ...options, slackBytes: options.segmentMaxBytes };
     this.rounds.whenFull = options.whenFull;
     void this.ballast.resize(options.ballastBytes);
+  }
+
+  /** Told of every write, so that what is left is known between two looks at the disk. */
+  noteWritten(bytes: number): void {
+    this.unseenBytes += bytes;
+  }
+
+  /** Free disk space, as far as is known without looking. */
+  get freeBytes(): number {
+    return this.current.freeBytes - this.unseenBytes;
+  }
+
+  /**
+   * Bytes that can still be written, the ballast and what lies below the floor included, as far as is known
+   * without looking. Infinite before the first look, and under a policy that makes room as it goes.
+   */
+  get writableBytes(): number {
+    if (!this.isSeen || this.options.whenFull !== 'stop') return Infinity;
+    return this.freeBytes + this.ballast.bytes;
+  }
+
+  /** Writing so much might go below the floor: call {@link tick}, which looks, before. */
+  mayPassFloor(bytes: number): boolean {
+    if (!this.isSeen || this.options.whenFull !== 'stop') return false;
+    return this.freeBytes - bytes < freeFloor(this.limits, this.current.totalBytes);
+  }
+
+  /** Gives the ballast up ahead of an error: the space is known to be needed now. */
+  releaseBallast(): void {
+    this.hitFullAt = this.ports.clock.monotonic();
+    void this.ballast.release(true);
   }
 
   /** A segment was sealed: call it after its WAL folder is gone. */
@@ -244,7 +278,10 @@ export class Retention {
 
   private async look(): Promise<SpaceUse> {
     const { fs } = this.ports;
+    const seenBytes = this.unseenBytes;
     const disk = await fs.statfs(this.folder.root);
+    // What was written while the disk was asked may or may not be in its answer.
+    this.unseenBytes -= seenBytes;
     const noInodes = disk.files > 0 && disk.ffree < MIN_INODES;
     const quota = this.options.maxBytes > 0;
     // The quota must know everything; without one the manifests are read at leisure.
@@ -269,6 +306,7 @@ export class Retention {
     const { freeBytes, totalBytes } = use;
     const { segments, droppedSegments, droppedMessages } = this.rounds.counts;
     const full = shortage !== undefined;
+    this.isSeen = true;
     const wasFull = this.current.full;
     this.current = {
       freeBytes,

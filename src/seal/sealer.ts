@@ -17,6 +17,8 @@ export interface WaitingSegment {
   readonly id: SegmentId;
   readonly directory: string;
   readonly cutAtSequence?: number;
+  /** On disk; what sealing it takes at most until it is gone. Absent: unknown. */
+  readonly bytes?: number;
   /** Left by an earlier process: every payload is checked before anything is written. */
   readonly recovered: boolean;
 }
@@ -62,6 +64,7 @@ export class Sealer {
   private working: Promise<void> | undefined;
   private active: WaitingSegment | undefined;
   private pace: 'normal' | 'fast' = 'normal';
+  private held = false;
   private readonly stopping = new AbortController();
   /** Ends the pause after a failure. */
   private pause = new AbortController();
@@ -86,6 +89,24 @@ export class Sealer {
     return this.line.length + (this.active ? 1 : 0);
   }
 
+  /** Of the largest segment in line or in work: disk space that sealing may take for a while. */
+  get largestBytes(): number {
+    return [...this.line, ...(this.active ? [this.active] : [])].reduce(
+      (most, { bytes = 0 }) => Math.max(most, bytes),
+      0,
+    );
+  }
+
+  /** Begins no further segment until {@link resume}: what disk space is left is needed for something else. */
+  hold(): void {
+    this.held = true;
+  }
+
+  resume(): void {
+    this.held = false;
+    if (this.line.length > 0 && !this.stopping.signal.aborted) this.working ??= this.work();
+  }
+
   /** Segments that still have their WAL folder: retention leaves their objects alone. */
   unfinished(): Set<SegmentId> {
     const ids = this.line.map(({ id }) => id);
@@ -95,7 +116,7 @@ export class Sealer {
   enqueue(segment: WaitingSegment): void {
     this.line.push(segment);
     this.pause.abort();
-    if (!this.stopping.signal.aborted) this.working ??= this.work();
+    if (!this.stopping.signal.aborted && !this.held) this.working ??= this.work();
   }
 
   /**
@@ -119,7 +140,9 @@ export class Sealer {
   }
 
   private async work(): Promise<void> {
-    for (let segment = this.line.shift(); segment; segment = this.line.shift()) {
+    for (;;) {
+      const segment = this.held ? undefined : this.line.shift();
+      if (!segment) break;
       this.active = segment;
       try {
         await this.sealOne(segment);

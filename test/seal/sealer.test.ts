@@ -88,6 +88,30 @@ describe('Sealer', () => {
     await sealer.close();
   });
 
+  it('begins nothing while it is held, finishes what it had begun, and goes on after it', async () => {
+    const segments = await numbered(3);
+    const done: number[] = [];
+    const { sealer } = make({
+      seal: async (request) => {
+        sealer.hold();
+        const result = await sealSegment(realFs, { ...request, compression: 'none' });
+        done.push(result.manifests[0]!.segment.number);
+        return result;
+      },
+    });
+    for (const segment of segments) sealer.enqueue({ ...segment, recovered: false });
+    assert.equal(sealer.largestBytes, Math.max(...segments.map(({ bytes }) => bytes)));
+    await sealer.drain();
+    assert.deepEqual([done, sealer.waiting], [[1], 2]);
+    for (const count of [2, 3]) {
+      sealer.resume();
+      await sealer.drain();
+      assert.equal(done.length, count);
+    }
+    assert.equal(sealer.largestBytes, 0);
+    await sealer.close();
+  });
+
   it('checks every payload of what an earlier process left', async () => {
     const [one, two] = await numbered(2);
     const { sealer, requests } = make();

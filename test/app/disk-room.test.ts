@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import type { StatsFs } from 'node:fs';
+import { silentLogger } from '../../src/core/logger.js';
+import { Recorder } from '../../src/app/recorder.js';
+import { systemPorts, type SystemPorts } from '../../src/app/system/ports.js';
+import { eventually, PuppetSource, RecorderPlace, testChannel, testMessage } from './recorder-support.js';
+
+const MIB = 1024 * 1024;
+
+describe('room on the disk for what is in memory', function () {
+  this.timeout(30_000);
+  let place: RecorderPlace;
+  let freeBytes: number;
+  let recorder: Recorder | undefined;
+  const real = systemPorts(silentLogger);
+  const statfs = async (): Promise<StatsFs> =>
+    ({
+      type: 0,
+      bsize: 1,
+      blocks: 100 * MIB,
+      bfree: freeBytes,
+      bavail: freeBytes,
+      files: 0,
+      ffree: 0,
+    }) as StatsFs;
+  const ports: SystemPorts = {
+    ...real,
+    fs: { ...real.fs, statfs: statfs as unknown as typeof real.fs.statfs },
+  };
+
+  beforeEach(async () => {
+    place = await RecorderPlace.make();
+    freeBytes = 50 * MIB;
+  });
+  afterEach(async () => {
+    await recorder?.close();
+    await place[Symbol.asyncDispose]();
+  });
+
+  async function open(whenFull: string, puppet: PuppetSource): Promise<Recorder> {
+    const flags = { 'retention.when_full': whenFull, 'batch.max_age_ms': '1ms' };
+    recorder = await Recorder.open(place.options(flags), [puppet.input()], ports);
+    await eventually('the disk was looked at', () => recorder!.status().disk.totalBytes > 0);
+    return recorder;
+  }
+
+  it('is asked for before a source that can wait is taken from, and given when there is some', async () => {
+    const puppet = new PuppetSource(true);
+    const { status } = await open('stop', puppet).then((one) => ({ status: () => one.status() }));
+    const ready = (): Promise<void> | undefined => puppet.context!.flow.whenReady();
+    assert.equal(ready(), undefined);
+    freeBytes = MIB / 4;
+    await eventually('waiting', () => ready() !== undefined);
+    await eventually('told', () => status().state === 'stalled');
+    assert.match(status().stalledReason ?? '', /disk_full: \d+ bytes are free/);
+    const waiting = ready();
+    freeBytes = 50 * MIB;
+    await waiting;
+    await eventually('told', () => status().state === 'recording');
+    assert.equal(ready(), undefined);
+  });
+
+  it('shrinks with what is in memory, which fits at every moment', async () => {
+    const puppet = new PuppetSource(true);
+    freeBytes = 3 * MIB;
+    await open('stop', puppet);
+    let taken = 0;
+    while (puppet.context!.flow.whenReady() === undefined) {
+      puppet.emit(testMessage(testChannel('/a'), 'x'.repeat(100_000)));
+      taken++;
+    }
+    assert.ok(taken > 10 && taken * 100_000 < 3 * MIB, String(taken));
+  });
+
+  it('is not asked for under a policy that makes room as it goes', async () => {
+    const puppet = new PuppetSource(true);
+    freeBytes = MIB / 4;
+    await open('drop-oldest', puppet);
+    assert.equal(puppet.context!.flow.whenReady(), undefined);
+  });
+});
