@@ -1,3 +1,4 @@
+import { AlignSink } from './align-sink.js';
 import type { ExportGroup } from './export-groups.js';
 import { robotOf } from './export-groups.js';
 import type { GroupSink, SinkContext } from './group-sink.js';
@@ -16,5 +17,5 @@ export function openSink(context: SinkContext, group: ExportGroup): GroupSink {
   const channels = group.members.flatMap((member) =>
     member.channels.map((channel) => ({ channel, robot: robotOf(member.robot, channel.topic, options) })),
   );
-  return new TableSink(context, channels);
+  return options.alignHz === undefined ? new TableSink(context, channels) : new AlignSink(context, channels);
 }

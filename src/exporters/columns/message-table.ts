@@ -1,5 +1,13 @@
 import type { Schema } from '../../core/message.js';
-import { BatchBuilder, type Batch, type BytesLeaf, type PlacedColumn } from './batch.js';
+import {
+  BatchBuilder,
+  isWide,
+  type Batch,
+  type BytesLeaf,
+  type NumberArray,
+  type PlacedColumn,
+} from './batch.js';
+import { wideAt } from './batch-rows.js';
 import { asOptional, columnsOf, leaf, unionOf, type NamedColumn, type StructColumn } from './column.js';
 import { compileCdr, compileFill, type FillAbsent } from './compile-cdr.js';
 import { parseTypeTree, type StructNode } from './type-tree.js';
@@ -111,6 +119,24 @@ export class MessageTable {
       head.put(row, facts);
       return undefined;
     };
+  }
+
+  /** The columns with their places, for {@link lastValues}. */
+  get root(): PlacedColumn {
+    return this.#builder.root;
+  }
+
+  /** Values of number leaves of the row added last, and forgets the row. */
+  lastValues(leaves: readonly PlacedColumn[]): (number | bigint | null)[] {
+    const { slots } = this.#builder;
+    const row = this.#builder.rows - 1;
+    this.#builder.rows = 0;
+    return leaves.map(({ id, column }) => {
+      if (column.optional && (slots[`y${id}`] as Uint8Array)[row] === 0) return null;
+      const values = slots[`v${id}`] as NumberArray;
+      if (column.kind === 'leaf' && isWide(column.type)) return wideAt({ values }, row);
+      return values[row]!;
+    });
   }
 
   /** The rows so far; the table is empty afterwards. */

@@ -11,6 +11,7 @@ import { MessageDecoder } from '../../../src/app/reading/message-decoder.js';
 import { FolderPlace, type OutputPlace } from '../../../src/app/export/output-place.js';
 import { parseExportOptions } from '../../../src/app/export/parse-export-options.js';
 import { runExport, type ExportReport } from '../../../src/app/export/run-export.js';
+import { version } from '../../../src/app/system/version.js';
 import { systemClock } from '../../../src/app/system/system-clock.js';
 
 /** Segments of a recording on this disk. */
@@ -45,7 +46,7 @@ export async function exportTo(
     place: where,
     clock: systemClock,
     random: randomBytes,
-    version: '0.0.0',
+    version,
     signal,
     onProgress: ({ phase, done }) => phase === 'exporting' && onProgress?.(done),
   });
