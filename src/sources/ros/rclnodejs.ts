@@ -3,10 +3,14 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type * as RclnodejsModule from 'rclnodejs';
 import { HoldfastError, describeError } from '../../core/errors.js';
+import { withReceiveBuffer } from './cyclone-config.js';
 
 export type Rclnodejs = typeof RclnodejsModule;
 
-/** Variables as a sourced shell exports them; app/ passes those of the process. */
+/**
+ * Variables as a sourced shell exports them; app/ passes `process.env` itself, for one of them is completed
+ * (see cyclone-config.ts).
+ */
 export type RosEnvironment = Readonly<Record<string, string | undefined>>;
 
 /** The few native functions that the public interface of rclnodejs does not offer. */
@@ -64,6 +68,9 @@ async function load(env: RosEnvironment): Promise<LoadedRos> {
       { facts: { distro } },
     );
   }
+  const cyclone = withReceiveBuffer(env, (path) => readFileSync(path, 'utf8'));
+  // The middleware reads the variable of this process when the first context joins a domain.
+  if (cyclone !== undefined) (env as Record<string, string>).CYCLONEDDS_URI = cyclone;
   const { default: rcl } = (await import('rclnodejs')) as unknown as { default: Rclnodejs };
   // Its handler shuts every context down on SIGINT, under the feet of a recorder that still drains.
   rcl.removeSignalHandlers();

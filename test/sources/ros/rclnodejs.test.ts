@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { isHoldfastError } from '../../../src/core/errors.js';
+import { withReceiveBuffer } from '../../../src/sources/ros/cyclone-config.js';
 import { loadRclnodejs, sourcedRos } from '../../../src/sources/ros/rclnodejs.js';
 
 describe('Loading rclnodejs', () => {
@@ -27,5 +28,32 @@ describe('Loading rclnodejs', () => {
   it('takes the prefixes in the order of the overlays', () => {
     const env = { ROS_DISTRO: 'jazzy', AMENT_PREFIX_PATH: '/ws:/opt/ros/jazzy:' };
     assert.deepEqual(sourcedRos(env), { distro: 'jazzy', prefixes: ['/ws', '/opt/ros/jazzy'] });
+  });
+});
+
+describe('The receive buffer of Cyclone DDS', () => {
+  const files: Readonly<Record<string, string>> = {
+    '/etc/own.xml':
+      '<CycloneDDS><Domain><Internal><SocketReceiveBufferSize min="2MB"/></Internal></Domain></CycloneDDS>',
+    '/etc/lo.xml': '<CycloneDDS/>',
+  };
+  const read = (path: string): string => files[path] ?? assert.fail(path);
+  const uri = (CYCLONEDDS_URI?: string, RMW_IMPLEMENTATION = 'rmw_cyclonedds_cpp'): string | undefined =>
+    withReceiveBuffer({ RMW_IMPLEMENTATION, CYCLONEDDS_URI }, read);
+
+  it('is enlarged beside whatever else is configured', () => {
+    const ours = /<SocketReceiveBufferSize max="8MB"\/>/;
+    assert.match(uri()!, ours);
+    assert.match(uri('')!, /^<CycloneDDS>/);
+    assert.match(uri('file:///etc/lo.xml')!, /^file:\/\/\/etc\/lo\.xml,<CycloneDDS>/);
+    assert.match(uri('/etc/lo.xml,<General/>')!, ours);
+    assert.match(uri('file:///not/there.xml')!, ours);
+  });
+
+  it('is left alone where it is configured, and with other middlewares', () => {
+    assert.equal(uri('file:///etc/own.xml'), undefined);
+    assert.equal(uri('file:///etc/lo.xml,/etc/own.xml'), undefined);
+    assert.equal(uri('<SocketReceiveBufferSize min="1MB"/>'), undefined);
+    assert.equal(uri('', 'rmw_fastrtps_cpp'), undefined);
   });
 });

@@ -98,14 +98,20 @@ describe('A source ros on real ROS 2', function () {
     const count = Number(/done (\d+)/.exec(steady.output())?.[1]);
     await eventually(() => live.texts('/mixed').includes(`a${count - 1}`), 'the last message');
     const texts = live.texts('/mixed');
-    assert.deepEqual(
-      texts.filter((text) => text.startsWith('a')),
-      numbered(count, 'a'),
-    );
-    assert.deepEqual(
-      texts.filter((text) => text.startsWith('b')),
-      numbered(100, 'b'),
-    );
+    const from = (prefix: string): number[] =>
+      texts.filter((text) => text.startsWith(prefix)).map((text) => Number(text.slice(1)));
+    // While the publishers disagree it listens as best effort, and what the network drops then is gone.
+    for (const [numbers, all] of [
+      [from('a'), count],
+      [from('b'), 100],
+    ] as const) {
+      assert.deepEqual(
+        numbers,
+        [...new Set(numbers)].sort((a, b) => a - b),
+        'in order, none twice',
+      );
+      assert.ok(numbers.length >= 0.95 * all, `${numbers.length} of ${all}`);
+    }
   });
 
   it('records 300 topics from their first message on', async () => {
