@@ -30,6 +30,11 @@ export function percent(value: number): string {
   return `${value >= 9.95 ? Math.round(value) : value.toFixed(1)}${NB}%`;
 }
 
+/** A share as whole percent, rounded down: nothing is 100 % before it is. */
+export function share(value: number): string {
+  return `${Math.floor(value * 100)}${NB}%`;
+}
+
 /** `850 ms`, `12.3 s`, `4 min 10 s`, `3 h 5 min`, `2 d 3 h`. */
 export function duration(ms: number): string {
   if (!Number.isFinite(ms)) return 'never';

@@ -1,5 +1,5 @@
 import { secondTick, serverNow, status, syncSeenAtMs } from '../model/live.js';
-import { bytes, coarse, count, counted, msOf, segmentName, timeOfDay } from '../model/format.js';
+import { bytes, coarse, count, counted, msOf, segmentName, share, timeOfDay } from '../model/format.js';
 import { useStore } from '../model/store.js';
 import { Fact, Facts, Meter, Panel } from '../ui/panel.js';
 import type { SyncStatus } from '../wire.js';
@@ -50,12 +50,12 @@ function SyncFacts({
         <div class="current">
           <p>
             Segment {segmentName(current.segment)} of {current.robot}, {bytes(current.bytes)}
-            <b>{Math.floor(current.progress * 100)} %</b>
+            <b>{share(current.progress)}</b>
           </p>
           <Meter
             value={current.progress}
             label="Upload under way"
-            text={`${Math.floor(current.progress * 100)} % of segment ${segmentName(current.segment)} sent`}
+            text={`${share(current.progress)} of segment ${segmentName(current.segment)} sent`}
             tone="info"
           />
         </div>
@@ -86,7 +86,7 @@ function SyncFacts({
         </Fact>
         <Fact term="In the store">
           {counted(segments.verified, 'segment')}, {bytes(volume.verified)}
-          {total > 0 ? ` (${Math.floor((volume.verified / total) * 100)} %)` : ''}
+          {total > 0 ? ` (${share(volume.verified / total)})` : ''}
         </Fact>
         <Fact term="Continued, sent again">
           {counted(sync.resumedUploads, 'upload')}, {bytes(volume.resent)}

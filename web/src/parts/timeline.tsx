@@ -8,6 +8,7 @@ import {
   msOf,
   reasonInWords,
   segmentName,
+  share,
   timeOfDay,
 } from '../model/format.js';
 import { changeView, view } from '../model/settings.js';
@@ -157,7 +158,7 @@ function Drawing({
           <span class="lane-name" />
           <div class="lane-track">
             {ticksOf(axis, 6).map((at) => (
-              <span key={at} class="tick" style={{ left: share(at, axis) }}>
+              <span key={at} class="tick" style={{ left: place(at, axis) }}>
                 {axis.toMs - axis.fromMs < 300_000 ? timeOfDay(at) : hourMinute(at)}
               </span>
             ))}
@@ -177,7 +178,7 @@ function BarView({ bar, axis }: { readonly bar: Bar; readonly axis: Span }) {
       data-segment={segment.segment}
       data-state={segment.state}
       title={barTitle(segment)}
-      style={{ left: share(bar.fromMs, axis), right: rest(bar.toMs, axis) }}
+      style={{ left: place(bar.fromMs, axis), right: rest(bar.toMs, axis) }}
     >
       {segment.state === 'uploading' ? (
         <span class="bar-progress" style={{ width: `${((segment.progress ?? 0) * 100).toFixed(1)}%` }} />
@@ -195,7 +196,7 @@ function BarView({ bar, axis }: { readonly bar: Bar; readonly axis: Span }) {
 }
 
 /** Where a time lies on the axis. */
-function share(at: number, { fromMs, toMs }: Span): string {
+function place(at: number, { fromMs, toMs }: Span): string {
   return `${clamp(((at - fromMs) / (toMs - fromMs)) * 100).toFixed(3)}%`;
 }
 
@@ -221,7 +222,7 @@ function barTitle(segment: TimelineSegment): string {
     bytes(segment.bytes),
     ...(segment.messages === undefined ? [] : [counted(segment.messages, 'message')]),
     timesOf(segment),
-    ...(segment.progress === undefined ? [] : [`${Math.floor(segment.progress * 100)} % sent`]),
+    ...(segment.progress === undefined ? [] : [`${share(segment.progress)} sent`]),
     ...(segment.reason === undefined ? [] : [segment.reason]),
     ...(segment.gaps.length > 0 ? [counted(segment.gaps.length + segment.moreGaps, 'gap')] : []),
   ];
@@ -276,7 +277,7 @@ function SegmentTable({ list }: { readonly list: readonly TimelineSegment[] }) {
                     <Meter
                       value={one.progress ?? 0}
                       label={`Upload of segment ${segmentName(one.segment)}`}
-                      text={`${Math.floor((one.progress ?? 0) * 100)} % sent`}
+                      text={`${share(one.progress ?? 0)} sent`}
                       tone="info"
                     />
                   ) : null}

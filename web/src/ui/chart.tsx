@@ -1,6 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
-import { hourMinute } from '../model/format.js';
+import { hourMinute, timeOfDay } from '../model/format.js';
 import { scheme } from '../model/settings.js';
 import { useStore } from '../model/store.js';
 import { colour } from './colour.js';
@@ -15,6 +15,7 @@ export interface Curve {
 }
 
 const HEIGHT_PX = 118;
+const SHORTEST_S = 120;
 
 /** Curves over the last minutes. For a screen reader it is the sentence in `summary`. */
 export function Chart({
@@ -99,11 +100,12 @@ function optionsOf(width: number, curves: readonly Curve[], unit: (value: number
   return {
     width: Math.max(120, width),
     height: HEIGHT_PX,
-    padding: [8, 6, 0, 0],
+    padding: [8, 22, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: 'holdfast' }, y: false, points: { size: 6 }, drag: { x: false, y: false } },
     scales: {
-      x: { time: true },
+      // A recording of seconds is not stretched over the whole width.
+      x: { time: true, range: (_, from, to) => [Math.min(from, to - SHORTEST_S), to] },
       // From zero: a curve that seems to leap by nothing alarms for nothing.
       y: { range: (_, __, max) => [0, max === null || max <= 0 ? 1 : max * 1.12] },
     },
@@ -114,7 +116,7 @@ function optionsOf(width: number, curves: readonly Curve[], unit: (value: number
         space: 70,
         size: 22,
         gap: 4,
-        values: (_, at) => at.map((s) => hourMinute(s * 1_000)),
+        values: (_, at, __, ___, step) => at.map((s) => (step < 60 ? timeOfDay : hourMinute)(s * 1_000)),
       },
       { ...axis, space: 32, size: 62, gap: 6, values: (_, at) => at.map((value) => unit(value)) },
     ],

@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import type { Page } from 'playwright-core';
+import { noBrowserBecause } from '../support/browser.js';
+import { FleetWorld, until } from './fleet-world.js';
+import {
+  desktop,
+  PageWorld,
+  phone,
+  screenshot,
+  seriousFindings,
+  textOf,
+  waitForText,
+} from './page-support.js';
+
+describe('the page of a real recorder', function () {
+  this.timeout(60_000);
+  let world: PageWorld;
+  let fleet: FleetWorld;
+  let page: Page;
+
+  before(async function () {
+    const why = noBrowserBecause();
+    if (why !== undefined) {
+      console.error(`      not run: ${why}`);
+      this.skip();
+    }
+    fleet = await FleetWorld.create();
+    fleet.startSync();
+    [world] = await Promise.all([PageWorld.start(), fleet.startRecorder()]);
+    page = await world.open(fleet.url);
+    await waitForText(page, '[data-answer=recording]', /Recording 3.robots/);
+  });
+  after(async () => {
+    await world?.[Symbol.asyncDispose]();
+    await fleet?.[Symbol.asyncDispose]();
+  });
+  afterEach(() => {
+    assert.deepEqual(world.complaints.splice(0), [], 'the page broke its own rules');
+  });
+
+  const press = (name: string): Promise<void> => page.locator(`[data-action="${name}"]`).click();
+  const stateIs = (state: string): Promise<void> =>
+    until(`the recorder is ${state}`, async () => (await fleet.recorder()).state === state);
+
+  it('shows the fleet that is being recorded, its topics, segments, sync and log', async () => {
+    const { robots } = await fleet.recorder();
+    assert.equal(robots.length, 3);
+    for (const { robot } of robots) await waitForText(page, '.fleet-grid tbody tr', new RegExp(robot));
+    const channels = robots.reduce((sum, robot) => sum + robot.channels, 0);
+    assert.ok(channels >= 42, `${channels} channels`);
+    await waitForText(page, '.search-count', new RegExp(`^${channels}$`));
+    await waitForText(page, '.topics-grid tbody tr', /\/robot1\/battery.*sensor_msgs\/msg\/BatteryState/);
+    await waitForText(page, '.panel-sync', /dir:/);
+    await waitForText(page, '.log li', /recording/);
+    await page.locator('.bar[data-state=open]').first().waitFor();
+    await waitForText(page, '[data-answer=link]', /Online|Uploading/);
+    const summary = (await page.locator('.chart-box').first().getAttribute('aria-label')) ?? '';
+    assert.match(summary, /^Message rate: now [\d,]+\/s/);
+  });
+
+  it('pauses and resumes', async () => {
+    await press('Pause');
+    await stateIs('paused');
+    await waitForText(page, '[data-answer=recording]', /Paused/);
+    await press('Resume');
+    await stateIs('recording');
+    await waitForText(page, '[data-answer=recording]', /Recording/);
+    await waitForText(page, '.outcome', /Recording goes on/);
+  });
+
+  it('splits: the next segment is open, the last one is sealed and shown uploaded', async () => {
+    const { openSegment } = (await fleet.recorder()).wal;
+    await press('Split');
+    await until('another segment is open', async () => {
+      const { wal } = await fleet.recorder();
+      return wal.openSegment !== undefined && wal.openSegment !== openSegment;
+    });
+    const bar = page.locator(`.bar[data-segment="${openSegment}"]`).first();
+    await bar.and(page.locator('[data-state=uploaded]')).waitFor({ timeout: 20_000 });
+    await waitForText(page, '.legend', /3 uploaded|6 uploaded/);
+  });
+
+  it('marks an event that is on the disk afterwards', async () => {
+    await press('Mark event');
+    const dialog = page.getByRole('dialog', { name: 'Mark an event' });
+    await dialog.getByLabel('What happened').fill('hard stop at gate 4');
+    await dialog.getByLabel('Seconds before').fill('10');
+    await dialog.getByLabel('Seconds after').fill('0');
+    await dialog.getByRole('button', { name: 'Mark event' }).click();
+    await waitForText(page, '.outcome', /Marked “hard stop at gate 4” at .* a window of 10.0.s/);
+    const [mark] = await fleet.marks();
+    assert.equal(mark?.label, 'hard stop at gate 4');
+    assert.equal(BigInt(mark.at) - BigInt(mark.from), 10_000_000_000n);
+  });
+
+  it('shows that the store is out of reach, with the reason, and Sync now brings it back', async () => {
+    await fleet.tunnel.enter();
+    await press('Split');
+    await waitForText(page, '[data-answer=link]', /Offline/);
+    assert.equal((await fleet.sync()).link, 'offline');
+    await waitForText(page, '.last-error', /\w{4,}/);
+    await screenshot(page, 'real-link-cut-desktop');
+    await fleet.tunnel.leave();
+    // The next try would be a minute away.
+    await press('Sync now');
+    await until('the link is back', async () => (await fleet.sync()).link === 'online');
+    await waitForText(page, '[data-answer=link]', /Online|Uploading/);
+  });
+
+  it('stops after asking, stays there itself, and starts again', async () => {
+    await press('Stop');
+    await page.getByRole('dialog').getByRole('button', { name: 'Stop recording' }).click();
+    await stateIs('inactive');
+    await waitForText(page, '[data-answer=recording]', /Not recording/);
+    const { totals } = await fleet.recorder();
+    assert.equal(totals.durable + totals.dropped, totals.received, 'all that was taken in is durable');
+    await press('Start');
+    await stateIs('recording');
+    await waitForText(page, '[data-answer=recording]', /Recording 3.robots/);
+  });
+
+  it('says that the recorder was killed, since when, and that it came back', async () => {
+    await page.getByLabel('Robot', { exact: true }).selectOption('robot2');
+    const { pid } = await fleet.recorder();
+    await fleet.kill('recorder');
+    await waitForText(page, '.lost', /The recorder process is lost since \d\d:\d\d:\d\d/);
+    assert.match(await textOf(page, '[data-answer=recording]'), /Recorder lost/);
+    await screenshot(page, 'real-recorder-lost-desktop', false);
+    assert.deepEqual(await seriousFindings(page), []);
+    await fleet.startRecorder();
+    await page.locator('.lost').waitFor({ state: 'detached', timeout: 20_000 });
+    const now = await fleet.recorder();
+    await waitForText(page, '.outcome', new RegExp(`started again \\(process ${pid}, now ${now.pid}\\)`));
+    await waitForText(page, '[data-answer=recording]', /Recording robot2/);
+    await page.getByLabel('Robot', { exact: true }).selectOption('');
+    // What the kill cost is in the recording, and on the page.
+    await waitForText(page, '.legend', /gap/);
+  });
+
+  it('says that sync was killed while recording goes on, and that it came back', async () => {
+    await waitForText(page, '[data-answer=link]', /Online|Uploading|Trying/);
+    await fleet.kill('sync');
+    await waitForText(page, '[data-lost=sync]', /lost since \d\d:\d\d:\d\d/);
+    assert.match(await textOf(page, '[data-answer=recording]'), /^Is it being recorded\? Recording 3 robots/);
+    assert.equal(await page.locator('[data-action="Sync now"]').getAttribute('aria-disabled'), 'true');
+    fleet.startSync();
+    await page.locator('[data-lost=sync]').waitFor({ state: 'detached', timeout: 20_000 });
+    await waitForText(page, '[data-answer=link]', /Online|Uploading|Trying/);
+    await screenshot(page, 'real-desktop-light');
+    const small = await world.open(fleet.url, { ...phone, colorScheme: 'dark' });
+    await waitForText(small, '[data-answer=recording]', /Recording 3.robots/);
+    await small.locator('.chart-box canvas').nth(3).waitFor();
+    await screenshot(small, 'real-phone-dark');
+    await small.context().close();
+  });
+
+  it('asks for a token where one is needed, keeps it out of every address, and lets a viewer only look', async () => {
+    await fleet.kill('recorder');
+    const viewer = 'viewer-token-0123456789';
+    const operator = 'operator-token-0123456789';
+    const tokens = fleet.writeTokens(`viewer ${viewer}\noperator ${operator}\n`);
+    await fleet.startRecorder(['--web-token-file', tokens]);
+    const addresses: string[] = [];
+    const guarded = await world.open(fleet.url, desktop);
+    guarded.on('request', (request) => addresses.push(request.url()));
+    guarded.on('websocket', (socket) => addresses.push(socket.url()));
+    const enter = async (token: string): Promise<void> => {
+      await guarded.getByLabel('Token of this recorder').fill(token);
+      await guarded.getByRole('button', { name: 'Open' }).click();
+    };
+    await waitForText(guarded, '.gate', /This recorder is protected/);
+    assert.deepEqual(await seriousFindings(guarded), []);
+    await enter('not-a-token-at-all-000');
+    await waitForText(guarded, '.gate', /does not know this token/);
+    await enter(viewer);
+    await waitForText(guarded, '[data-answer=recording]', /Recording/);
+    await guarded.locator('[data-action=Split]').press('Enter');
+    await waitForText(guarded, '.outcome', /Split is not possible now: this token may look, not steer/);
+    await guarded.getByRole('button', { name: 'Forget token' }).click();
+    await waitForText(guarded, '.gate', /protected/);
+    await enter(operator);
+    await waitForText(guarded, '[data-answer=recording]', /Recording/);
+    await guarded.locator('[data-action=Pause]').click();
+    await stateIs('paused');
+    assert.ok(addresses.length > 4);
+    assert.deepEqual(
+      addresses.filter((address) => address.includes('token')),
+      [],
+    );
+    assert.equal(
+      await guarded.evaluate('localStorage.length + document.cookie.length'),
+      1,
+      'only the theme stays',
+    );
+    await guarded.context().close();
+  });
+});
