@@ -15,19 +15,18 @@ import { requireRos, stopRosChildren } from '../../support/ros.js';
 import { Workspace, difference, snapshot } from './workspace.js';
 
 const NOBODY = 65_534;
-/** With a compiled addon at hand, for whoever works on the rest; without it, the tests compile one. */
-const NATIVE_CACHE = process.env.HOLDFAST_TEST_NATIVE_CACHE;
 const steps = ['dependencies', 'native', 'types'];
-
-function cmakeArgs(withTests: boolean): string[] {
-  const cache = NATIVE_CACHE === undefined ? [] : [`-DHOLDFAST_NATIVE_CACHE=${NATIVE_CACHE}`];
-  return ['--cmake-args', `-DBUILD_TESTING=${withTests ? 'ON' : 'OFF'}`, ...cache];
-}
 
 describe('the ROS 2 package', function () {
   this.timeout(300_000);
   let workspace: Workspace;
   let firstBuild = '';
+  /** With a compiled addon at hand, for whoever works on the rest; without it, the first build compiles one. */
+  const nativeCache = (): string => process.env.HOLDFAST_TEST_NATIVE_CACHE ?? join(workspace.root, 'native');
+  const cmakeArgs = (...more: string[]): string[] => [
+    ...['--cmake-args', `-DHOLDFAST_NATIVE_CACHE=${nativeCache()}`, ...more],
+  ];
+  const WITHOUT_TESTS = '-DBUILD_TESTING=OFF';
 
   before(function () {
     // npm ci, the message generators and the native addon.
@@ -40,7 +39,7 @@ describe('the ROS 2 package', function () {
     workspace = new Workspace(ros);
     const before = snapshot(workspace.source);
     spawnSync('chmod', ['-R', 'a-w', workspace.source]);
-    firstBuild = workspace.build('install', ...cmakeArgs(false));
+    firstBuild = workspace.build('install', ...cmakeArgs(WITHOUT_TESTS));
     assert.deepEqual(difference(before, snapshot(workspace.source)), [], 'the sources are as they were');
   });
   afterEach(stopRosChildren);
@@ -92,7 +91,7 @@ describe('the ROS 2 package', function () {
   });
 
   it('neither downloads nor compiles again what has not changed', () => {
-    const again = workspace.build('install', ...cmakeArgs(false));
+    const again = workspace.build('install', ...cmakeArgs(WITHOUT_TESTS));
     for (const step of steps) assert.doesNotMatch(again, new RegExp(`^holdfast: ${step}$`, 'm'));
   });
 
@@ -104,10 +103,10 @@ describe('the ROS 2 package', function () {
     );
     chmodSync(join(workspace.source, 'src', 'core'), 0o755);
     writeFileSync(source, 'export const added = true;\n');
-    workspace.build('install', ...cmakeArgs(false));
+    workspace.build('install', ...cmakeArgs(WITHOUT_TESTS));
     assert.ok(existsSync(installed));
     rmSync(source);
-    workspace.build('install', ...cmakeArgs(false));
+    workspace.build('install', ...cmakeArgs(WITHOUT_TESTS));
     assert.ok(!existsSync(installed));
   });
 
@@ -162,7 +161,10 @@ describe('the ROS 2 package', function () {
   });
 
   it('installs merged, with the addon it has', async () => {
-    const output = workspace.build('install-merged', '--merge-install', ...cmakeArgs(false));
+    const output = workspace.build(
+      ...['install-merged', '--merge-install', '--cmake-force-configure'],
+      ...cmakeArgs(WITHOUT_TESTS),
+    );
     assert.doesNotMatch(output, /^holdfast: native$/m);
     assert.deepEqual(readdirSync(join(workspace.root, 'install-merged/lib/holdfast')).sort(), [
       'recorder',
@@ -172,16 +174,23 @@ describe('the ROS 2 package', function () {
     await assertComplete('install-merged', 52);
   });
 
-  it('installs as links, and runs its tests through colcon', async () => {
-    workspace.build('install-linked', '--symlink-install', ...cmakeArgs(true));
+  it('builds without a network from a cache, installs as links, and runs its tests through colcon', async () => {
+    // The first build filled npm's own cache.
+    const npmCache = spawnSync('npm', ['config', 'get', 'cache'], { encoding: 'utf8' }).stdout.trim();
+    const build = ['--build-base', 'build-linked'];
+    const output = workspace.build(
+      ...['install-linked', '--symlink-install', ...build],
+      ...cmakeArgs('-DBUILD_TESTING=ON', `-DHOLDFAST_NPM_CACHE=${npmCache}`),
+    );
+    assert.match(output, /native addon of rclnodejs: taken from /);
     const modules = join(workspace.root, 'install-linked/holdfast/lib/node_modules/holdfast');
     assert.ok(lstatSync(modules).isSymbolicLink());
     await assertComplete('install-linked', 53);
     workspace.colcon(
-      ...['test', '--install-base', 'install-linked', '--packages-select', 'holdfast'],
+      ...['test', '--install-base', 'install-linked', ...build, '--packages-select', 'holdfast'],
       ...['--ctest-args', '-R', '^core$'],
     );
-    const result = workspace.colcon('test-result', '--all');
+    const result = workspace.colcon('test-result', '--test-result-base', 'build-linked', '--all');
     assert.match(result, /core\.xml: [1-9]\d+ tests, 0 errors, 0 failures/);
   });
 
