@@ -1,9 +1,11 @@
-// npm run bench [-- wal enqueue recorder sync] [--rounds N] [--scale X] [--folder DIR]
+// npm run bench [-- wal enqueue recorder sync export] [--rounds N] [--scale X] [--folder DIR]
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { benchDashboard } from './bench-dashboard.js';
 import { benchEnqueue } from './bench-enqueue.js';
+import { benchExport } from './bench-export.js';
 import { benchRecorder } from './bench-recorder.js';
 import { benchSync } from './bench-sync.js';
 import { benchWal } from './bench-wal.js';
@@ -14,6 +16,8 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   wal: benchWal,
   recorder: benchRecorder,
   sync: benchSync,
+  dashboard: benchDashboard,
+  export: benchExport,
 };
 
 const { values, positionals } = parseArgs({
