@@ -13,6 +13,8 @@ const LOSS_WINDOW_WARN_MS = 1_000;
 const LOSS_WINDOW_ERROR_MS = 10_000;
 /** Robots with an entry of their own. */
 const ROBOTS_MAX = 64;
+/** Topics with trouble that are named one by one. */
+const PROBLEMS_MAX = 50;
 
 /** One line of a diagnostics panel. */
 export interface Diagnostic {
@@ -35,6 +37,13 @@ export interface RecorderExpectations {
   readonly minFreePercent: number;
 }
 
+/** What keeps part of a source from being recorded whole, while it lasts. */
+export interface SourceProblem {
+  readonly kind: string;
+  readonly topic: string;
+  readonly detail: string;
+}
+
 /** Remembers when counters grew last. */
 export class RecentGrowth {
   readonly #seen = new Map<string, { value: number; grewAtMs: number }>();
@@ -55,6 +64,7 @@ export function recorderDiagnostics(
   status: RecorderStatus,
   expected: RecorderExpectations,
   recent: RecentGrowth,
+  problems: readonly SourceProblem[] = [],
 ): Diagnostic[] {
   const all = [
     recordingDiagnostic(status),
@@ -62,6 +72,7 @@ export function recorderDiagnostics(
     dropsDiagnostic(status, recent),
     diskDiagnostic(status, expected),
     sourcesDiagnostic(status),
+    topicsDiagnostic(status, problems),
   ].map((one) => ({ ...one, hardwareId: expected.robot }));
   const robots = status.robots.filter(({ robot }) => robot !== expected.robot || status.robots.length > 1);
   // A robot's drops are not told apart by reason: they are news only while unwanted ones are.
@@ -176,7 +187,7 @@ function diskDiagnostic({ disk, stalledReason }: RecorderStatus, expected: Recor
 function sourcesDiagnostic({ sources, state }: RecorderStatus): Part {
   const failed = sources.filter((one) => one.state === 'failed');
   const waiting = sources.filter((one) => one.state === 'waiting' || one.state === 'connecting');
-  // What a source that is open adds is trouble with part of it: a topic without type support, mixed QoS.
+  // What a source that is open adds is trouble with part of it.
   const partly = sources.filter((one) => one.state === 'open' && (one.detail ?? '') !== '');
   const [first] = [...failed, ...waiting, ...partly];
   const isRecording = state === 'recording' || state === 'paused' || state === 'stalled';
@@ -190,6 +201,24 @@ function sourcesDiagnostic({ sources, state }: RecorderStatus): Part {
     values: Object.fromEntries(
       sources.map((one) => [one.uri, one.detail ? `${one.state}: ${one.detail}` : one.state]),
     ),
+  };
+}
+
+function topicsDiagnostic({ robots }: RecorderStatus, problems: readonly SourceProblem[]): Part {
+  const [first] = problems;
+  const channels = robots.reduce((sum, one) => sum + one.channels, 0);
+  const shown = problems.slice(0, PROBLEMS_MAX);
+  return {
+    level: first === undefined ? levels.ok : levels.warn,
+    task: 'topics',
+    message:
+      first === undefined
+        ? `${channels} channels`
+        : `${problems.length} with trouble: ${first.topic} ${first.kind}: ${first.detail}`,
+    values: {
+      channels: String(channels),
+      ...Object.fromEntries(shown.map(({ topic, kind, detail }) => [`${topic} ${kind}`, detail])),
+    },
   };
 }
 

@@ -7,6 +7,7 @@ export interface RclLogger {
   info(text: string): boolean;
   warn(text: string): boolean;
   error(text: string): boolean;
+  readonly loggerEffectiveLevel: unknown;
   setLoggerLevel(level: number): void;
 }
 
@@ -35,6 +36,19 @@ export class NodeLogger implements Logger {
 
   set format(format: 'text' | 'json') {
     this.#format = format;
+  }
+
+  /** The least important level the node logs: `--log-level`, or what was set. */
+  get level(): LogLevel {
+    const severity = Number(this.#node?.loggerEffectiveLevel ?? severities.info);
+    // `fatal` is beyond what Holdfast says.
+    return severity <= severities.debug
+      ? 'debug'
+      : severity <= severities.info
+        ? 'info'
+        : severity <= severities.warn
+          ? 'warn'
+          : 'error';
   }
 
   set level(level: LogLevel) {

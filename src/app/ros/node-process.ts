@@ -1,9 +1,13 @@
 import type { Context, Node, NodeOptions } from 'rclnodejs';
+import { guard } from '../../sources/ros/guard.js';
 import { loadRclnodejs, type Rclnodejs } from '../../sources/ros/rclnodejs.js';
+import type { OperationalLog } from '../../monitors/log/operational-log.js';
 import { RosSession } from '../../sources/ros/ros-session.js';
 import { exitCodeOf, exitCodes } from '../cli/exit-code.js';
 import { explain } from '../cli/run-cli.js';
 import { StopSignals } from '../cli/stop-signals.js';
+import type { LogLevel } from '../../core/logger.js';
+import { openProcessLog } from '../monitoring/process-log.js';
 import { configInvalid } from '../parameters/fault.js';
 import type { ParameterName } from '../parameters/parameter-table.js';
 import type { RawValue, Role } from '../parameters/parameter.js';
@@ -14,7 +18,7 @@ import { NodeServices } from './node-services.js';
 import { resolveOverrides, type NativeOverrides } from './overrides.js';
 import { ParameterSet, type ParameterSetOptions } from './parameter-set.js';
 import { serveParameters } from './parameter-services.js';
-import { startValues, type StartValues } from './start-values.js';
+import { resolvedValues, startValues, type StartValues } from './start-values.js';
 
 /** How long the answers under way may hold up the end. */
 const SETTLE_MS = 2_000;
@@ -23,7 +27,7 @@ const SETTLE_MS = 2_000;
 export interface RunningNode {
   readonly session: RosSession;
   readonly services: NodeServices;
-  readonly logger: NodeLogger;
+  readonly logger: OperationalLog;
   readonly ports: SystemPorts;
   /** `/robot_1/holdfast_recorder`. */
   readonly fullName: string;
@@ -91,7 +95,7 @@ async function join(program: NodeProgram, logger: NodeLogger): Promise<RosSessio
     nodeName,
     argv,
     logger,
-    makeNode: (rcl, context) => makeNode(rcl, context, nodeName),
+    makeNode: (rcl, context) => makeNode(rcl, context, nodeName, logger),
   });
   logger.attach(session.node.getLogger());
   const extra = (ros.rcl as unknown as { removeROSArgs(argv: string[]): string[] }).removeROSArgs(argv);
@@ -101,30 +105,38 @@ async function join(program: NodeProgram, logger: NodeLogger): Promise<RosSessio
   return session;
 }
 
-/** Parameters are served here, not by rclnodejs; types are not described, as their hashes are in the graph. */
-function makeNode(rcl: Rclnodejs, context: Context, nodeName: string): Node {
+/**
+ * Parameters are served here, not by rclnodejs. Everything the middleware has for the node comes in through
+ * `execute`, rclnodejs' own services among it, whose throws would end the process as ours would.
+ */
+function makeNode(rcl: Rclnodejs, context: Context, nodeName: string, logger: NodeLogger): Node {
   const options = { startParameterServices: false } as NodeOptions;
-  return new rcl.Node(nodeName, '', context, options);
+  const node = new rcl.Node(nodeName, '', context, options) as Node & { execute(handles: unknown): void };
+  const execute = node.execute.bind(node);
+  Object.defineProperty(node, 'execute', { value: guard('execute', execute, logger) });
+  return node;
 }
 
 async function runJoined(
   program: NodeProgram,
   session: RosSession,
-  logger: NodeLogger,
+  console: NodeLogger,
   signal: AbortSignal,
 ): Promise<number> {
   const { node, context, ros } = session;
+  const { role } = program;
   const fullName = node.getFullyQualifiedName();
   const native = ros.native as unknown as ParameterNative;
   const handle = (context as unknown as { handle: unknown }).handle;
   const overrides = resolveOverrides(native.getParameterOverrides(handle) ?? [], fullName);
-  const start = startValues(program.role, overrides, program.defaults(node.namespace()), (name) =>
-    isLive(program.role, name),
-  );
-  for (const sentence of start.unknown) logger.warn(`unknown parameter: ${sentence}`);
-  logger.format = start.initial.get('log.format') as 'text' | 'json';
-  if (start.given.has('log.level')) setLevel(logger, start.initial);
+  const defaults = { 'log.level': console.level, ...program.defaults(node.namespace()) };
+  const start = startValues(role, overrides, defaults, (name) => isLive(role, name));
+  console.format = start.initial.get('log.format') as 'text' | 'json';
   if (start.faults.length > 0) throw configInvalid(start.faults);
+  await using logger = openProcessLog(role, resolvedValues(role, start.initial, start.given).values, console);
+  // The log decides what is logged, here and in its file.
+  console.level = 'debug';
+  for (const sentence of start.unknown) logger.warn(`unknown parameter: ${sentence}`);
   const services = new NodeServices(session, logger);
   session.spin();
   try {
@@ -142,7 +154,7 @@ async function runJoined(
           initial: start.initial,
           apply: (changes, all) => {
             apply(changes, all);
-            if (changes.has('log.level')) setLevel(logger, all);
+            if (changes.has('log.level')) logger.setLevel(all.get('log.level') as LogLevel);
           },
         });
         serveParameters(set, session, services, logger);
@@ -151,8 +163,4 @@ async function runJoined(
   } finally {
     await Promise.race([services.settled(), new Promise((done) => setTimeout(done, SETTLE_MS).unref())]);
   }
-}
-
-function setLevel(logger: NodeLogger, values: ReadonlyMap<string, RawValue>): void {
-  logger.level = values.get('log.level') as 'debug' | 'info' | 'warn' | 'error';
 }

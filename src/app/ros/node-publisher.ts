@@ -17,6 +17,8 @@ export interface PublisherOptions {
   readonly depth?: number;
 }
 
+const sayOnce = new WeakSet<RosSession>();
+
 /** Publishes messages of one type; one that cannot be published is logged and disturbs nobody. */
 export class NodePublisher {
   #failures = 0;
@@ -49,11 +51,13 @@ export class NodePublisher {
           }) as unknown as RawPublisher,
       );
     } catch (error) {
-      logger.warn('a topic is not published: its type is not found; build and source this package', {
-        topic,
-        type: type.name,
-        error: describeError(error),
-      });
+      // Said in full once: what is missing is the package, not the one type.
+      const said = sayOnce.has(session);
+      sayOnce.add(session);
+      logger[said ? 'debug' : 'warn'](
+        'topics are not published: their types are not found; build this package with colcon and source it',
+        { topic, type: type.name, error: describeError(error) },
+      );
     }
     return new NodePublisher(topic, type, publisher, session, logger);
   }

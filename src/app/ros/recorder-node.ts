@@ -4,11 +4,15 @@ import { exitCodes } from '../cli/exit-code.js';
 import { prepareRecorder } from '../cli/prepare-recorder.js';
 import { listenForControl, type ControlServer } from '../control/control-server.js';
 import { recorderRequests } from '../control/recorder-requests.js';
+import { compileMonitoringOptions } from '../monitoring/monitoring-options.js';
+import { startMonitoring } from '../monitoring/start-monitoring.js';
 import { compileRecorderOptions } from '../parameters/compile-recorder.js';
 import type { RecorderOptions } from '../parameters/recorder-options.js';
 import type { RecorderControl } from '../recorder-control.js';
 import { RecorderHost } from '../recorder-host.js';
-import type { RecorderExpectations } from './diagnostics.js';
+import type { Source } from '../../core/source.js';
+import type { RosSource } from '../../sources/ros/ros-source.js';
+import type { RecorderExpectations, SourceProblem } from './diagnostics.js';
 import { Lifecycle, type LifecycleTransition } from './lifecycle.js';
 import { ManagedRecorder } from './managed-recorder.js';
 import type { RunningNode } from './node-process.js';
@@ -19,12 +23,19 @@ import { resolvedValues } from './start-values.js';
 /** Runs the recorder as a node until the signal: then it drains, seals and leaves. */
 export async function runRecorderNode(node: RunningNode): Promise<number> {
   const { start, ports, logger } = node;
-  const { options, openInputs } = await prepareRecorder(
-    resolvedValues('recorder', start.initial, start.given),
+  const resolved = resolvedValues('recorder', start.initial, start.given);
+  const { options, openInputs } = await prepareRecorder(resolved, ports, node.session);
+  const monitoring = compileMonitoringOptions(resolved);
+  let sources: readonly Source[] = [];
+  await using host = new RecorderHost({
+    options,
     ports,
-    node.session,
-  );
-  await using host = new RecorderHost({ options, ports, openInputs });
+    openInputs: async (wanted) => {
+      const inputs = await openInputs(wanted);
+      sources = inputs.map(({ source }) => source);
+      return inputs;
+    },
+  });
   const managed = start.initial.get('managed') === true;
   const recorder: RecorderControl = managed ? manage(node, host) : host;
   const end = new AbortController();
@@ -39,22 +50,27 @@ export async function runRecorderNode(node: RunningNode): Promise<number> {
     for (const name of changes.keys()) given.add(name);
   });
   serveRecorder(node, recorder, options.data);
-  using topics = new RecorderTopics(node, recorder, () => expectationsOf(current));
+  using topics = new RecorderTopics(
+    node,
+    recorder,
+    () => expectationsOf(current),
+    () => problemsOf(sources),
+  );
   // What has nothing more to record is sealed at once; whoever wants more starts it again.
   host.onFinished(() => {
     logger.info('every source has ended: what was taken in is sealed');
     void recorder.deactivate().catch((error: unknown) => logger.error('could not seal', { error }));
   });
   const signal = AbortSignal.any([node.signal, end.signal]);
-  if (!managed || start.initial.get('autostart') === true) {
-    try {
-      await recorder.configure();
-      if (!signal.aborted) await recorder.activate();
-    } catch (error) {
-      // A plain node has nobody who could try again but the one who starts it.
-      if (!managed) throw error;
-      logger.error('could not start by itself, it waits to be configured', { error });
-    }
+  // A plain node that cannot have its data folder ends: whoever starts it tries again.
+  if (!managed) await recorder.configure();
+  await using _monitors = startMonitoring(recorder, monitoring, { ...ports, log: logger });
+  if (!managed) await recorder.activate();
+  else if (start.initial.get('autostart') === true) {
+    const ready = recorder.configure().then(() => recorder.activate());
+    await ready.catch((error: unknown) =>
+      logger.error('could not start by itself, it waits to be configured', { error }),
+    );
   }
   if (recorder.phase === 'active') {
     logger.info('recording', { data: options.data, sources: options.sources.map(({ uri }) => uri) });
@@ -89,6 +105,13 @@ const byName: Readonly<
   shutdown: (_recorder, lifecycle, host) =>
     lifecycle.perform('shutdown', () => host.close().then(() => undefined), 'there'),
 };
+
+/** What the sources of a graph say of their topics. */
+function problemsOf(sources: readonly Source[]): SourceProblem[] {
+  return sources
+    .filter((source): source is RosSource => 'report' in source)
+    .flatMap((source) => source.report().flatMap(({ problems }) => problems));
+}
 
 function expectationsOf(options: RecorderOptions): RecorderExpectations {
   const { batch, durability, retention } = options;

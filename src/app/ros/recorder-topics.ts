@@ -5,6 +5,7 @@ import {
   recorderDiagnostics,
   RecentGrowth,
   type RecorderExpectations,
+  type SourceProblem,
 } from './diagnostics.js';
 import type { MessageType } from './message-type.js';
 import { NodePublisher } from './node-publisher.js';
@@ -35,6 +36,7 @@ export class RecorderTopics implements Disposable {
     private readonly node: RunningNode,
     private readonly recorder: RecorderControl,
     private readonly expectations: () => RecorderExpectations,
+    private readonly problems: () => readonly SourceProblem[],
   ) {
     const { session, logger } = node;
     const create = (type: MessageType, topic: string, depth?: number): NodePublisher =>
@@ -56,7 +58,12 @@ export class RecorderTopics implements Disposable {
   #publishPeriodic(): void {
     const now = this.#now();
     this.#stats.publish(topicStatsFields(this.recorder.topics(), now));
-    const all = recorderDiagnostics(this.recorder.status(), this.expectations(), this.#recent);
+    const all = recorderDiagnostics(
+      this.recorder.status(),
+      this.expectations(),
+      this.#recent,
+      this.problems(),
+    );
     this.#diagnostics.publish(diagnosticFields(all, this.node.fullName.slice(1), now));
   }
 

@@ -58,7 +58,7 @@ describe('the managed node holdfast_recorder', function () {
 
   it('does nothing before it is configured, and refuses what needs more', async () => {
     assert.equal(await state(), 'unconfigured');
-    assert.equal(existsSync(folder.at('data')), false);
+    assert.equal(existsSync(folder.at('data/wal')), false);
     assert.equal(await change(ids.activate), false);
     assert.equal(await change(77), false);
     assert.equal(await change(0, 'nonsense'), false);

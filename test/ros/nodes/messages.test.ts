@@ -14,6 +14,7 @@ import {
   TOPIC_STATS_MAX,
   topicStatsFields,
 } from '../../../src/app/ros/status-fields.js';
+import type { RecorderStatus } from '../../../src/core/status.js';
 import { gap, manifest, recorderStatus, syncStatus, topicStats } from './status-samples.js';
 
 const STAMP = 1_795_235_891_384_222_080n;
@@ -115,8 +116,20 @@ describe('messages of the ROS nodes', () => {
   });
 
   it('know a constant for every state of a recorder and of the link', () => {
-    const states = ['recovering', 'recording', 'paused', 'draining', 'stalled', 'stopped'] as const;
-    for (const state of states) recorderStatusFields({ ...recorderStatus, state }, STAMP);
+    // Complete by its type: a state more in the status does not compile here.
+    const states: Record<RecorderStatus['state'], number> = {
+      recovering: 0,
+      recording: 1,
+      paused: 2,
+      draining: 3,
+      stalled: 4,
+      stopped: 5,
+      inactive: 6,
+    };
+    for (const [state, value] of Object.entries(states)) {
+      const status = { ...recorderStatus, state: state as RecorderStatus['state'] };
+      assert.equal(recorderStatusFields(status, STAMP)['state'], value, state);
+    }
     for (const link of ['unknown', 'online', 'offline'] as const) {
       syncStatusFields({ ...syncStatus, link }, STAMP);
       linkChangedFields({ ...linkChanged, link }, STAMP);

@@ -4,7 +4,10 @@ import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nodeLoader, startRos, type RosChild, type RosInstall } from '../../support/ros.js';
 
-/** Starts holdfast_recorder or holdfast_sync; `args` stand behind `--ros-args`. */
+/** The page and the live server are proven elsewhere; here they would take the time of the tests. */
+const unwatched = [...parameter('web.enabled', false), ...parameter('foxglove.enabled', false)];
+
+/** Starts holdfast_recorder or holdfast_sync; `args` stand behind `--ros-args` and win over what is said here. */
 export function startNode(
   ros: RosInstall,
   role: 'recorder' | 'sync',
@@ -14,7 +17,8 @@ export function startNode(
 ): RosChild {
   const extension = extname(import.meta.url);
   const main = fileURLToPath(new URL(`../../../src/app/ros/${role}-main${extension}`, import.meta.url));
-  return startRos(ros, process.execPath, [...nodeLoader, main, '--ros-args', ...args], { domainId, env });
+  const all = [...(role === 'recorder' ? unwatched : []), ...args];
+  return startRos(ros, process.execPath, [...nodeLoader, main, '--ros-args', ...all], { domainId, env });
 }
 
 /** A parameter as an argument. */

@@ -11,6 +11,7 @@ const NODE = '/robot_1/holdfast_recorder';
 
 interface Status {
   state: number;
+  received: number;
   durable: number;
   dropped: number;
   sealed_segments: number;
@@ -32,6 +33,13 @@ describe('the node holdfast_recorder', function () {
   let folder: TemporaryFolder;
   let child: RosChild;
   let probe: Probe;
+
+  /** Publishes on /robot_1/imu; resolves once the recorder has them all. */
+  const publish = async (data: string, count: number): Promise<void> => {
+    const { received } = (await probe.messages<Status>(`${NODE}/status`, 1)).at(-1)!;
+    await probe.publish('/robot_1/imu', 'std_msgs/msg/String', { data }, count);
+    await probe.until<Status>(`${NODE}/status`, (status) => status.received >= received + count);
+  };
 
   before(async function () {
     ros = requireRos(this, { native: true });
@@ -62,7 +70,7 @@ describe('the node holdfast_recorder', function () {
 
   it('records the graph it is in for the robot of its namespace, and says so every second', async () => {
     await probe.until<{ topics: { topic: string; robot: string }[] }>(`${NODE}/topic_stats`, () => true);
-    await probe.publish('/robot_1/imu', 'std_msgs/msg/String', { data: 'x' }, 20);
+    await publish('x', 20);
     const status = await probe.until<Status>(
       `${NODE}/status`,
       ({ robots, durable }) => durable >= 20 && robots.some(({ robot }) => robot === 'robot_1'),
@@ -92,7 +100,7 @@ describe('the node holdfast_recorder', function () {
   });
 
   it('splits on ~/split, and tells what was sealed', async () => {
-    await probe.publish('/robot_1/imu', 'std_msgs/msg/String', { data: 'y' }, 5);
+    await publish('y', 5);
     const answer = await probe.trigger(`${NODE}/split`);
     assert.deepEqual([answer.success, answer.message !== ''], [true, true]);
     const sealed = await probe.until<{ segment: string; path: string; messages: number; sha256: string }>(
@@ -112,9 +120,9 @@ describe('the node holdfast_recorder', function () {
     );
     const paused = status.find(({ name }) => name.endsWith(': recording'));
     assert.equal(paused?.level.charCodeAt(0), 1);
-    await probe.publish('/robot_1/imu', 'std_msgs/msg/String', { data: 'z' }, 7);
+    await publish('z', 7);
     assert.ok((await probe.trigger(`${NODE}/resume`)).success);
-    await probe.publish('/robot_1/imu', 'std_msgs/msg/String', { data: 'after' }, 1);
+    await publish('after', 1);
     const gap = await probe.until<{ reason: string; topic: string; count: number }>(
       `${NODE}/events/gap`,
       ({ topic }) => topic === '/robot_1/imu',
@@ -164,7 +172,7 @@ describe('the node holdfast_recorder', function () {
     await probe.forget(`${NODE}/status`);
     await probe.until<Status>(`${NODE}/status`, ({ state }) => state === 1);
     const { durable } = (await probe.messages<Status>(`${NODE}/status`)).at(-1)!;
-    await probe.publish('/robot_1/imu', 'std_msgs/msg/String', { data: 'again' }, 5);
+    await publish('again', 5);
     await probe.until<Status>(`${NODE}/status`, (status) => status.durable >= durable + 5);
   });
 
@@ -181,13 +189,13 @@ describe('the node holdfast_recorder', function () {
   it('writes warnings to /rosout under its own name', async () => {
     const line = await probe.until<{ level: number; name: string; msg: string }>(
       '/rosout',
-      ({ name, level }) => name === 'robot_1.holdfast_recorder' && level >= 30,
+      ({ name, msg }) => name === 'robot_1.holdfast_recorder' && msg.startsWith('a service refused'),
     );
-    assert.match(line.msg, /a service refused/);
+    assert.equal(line.level, 30);
   });
 
   it('drains, seals and leaves no ghost in the graph on SIGINT', async () => {
-    await probe.publish('/robot_1/imu', 'std_msgs/msg/String', { data: 'last' }, 9);
+    await publish('last', 9);
     await child.stop('SIGINT');
     assert.equal(await child.ended, 0, child.output());
     const secondsS = await probe.gone(NODE, 2);
