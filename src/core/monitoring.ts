@@ -64,6 +64,8 @@ export interface TimelineSegment {
   readonly stores?: readonly string[];
   /** Why it was evicted before it was uploaded. */
   readonly reason?: string;
+  /** Marked events whose windows it overlaps. */
+  readonly events?: readonly MarkedEvent[];
   readonly gaps: readonly TimelineGap[];
   /** Gaps beyond those listed. */
   readonly moreGaps: number;

@@ -1,3 +1,4 @@
+import type { MarkedEvent } from '../../src/core/events.js';
 import type { LogLine, Timeline, TimelineSegment } from '../../src/core/monitoring.js';
 import type { RecorderStatus, SyncStatus } from '../../src/core/status.js';
 import { alertRules } from '../../src/monitors/alerts/alert-rules.js';
@@ -321,7 +322,7 @@ export class PretendFleet {
     const isTrouble = this.options.mood === 'trouble';
     const from = this.startMs + (number - 1) * SEGMENT_MS;
     const waits = isTrouble ? last - number <= 7 : last - number <= 1;
-    const isEvicted = isTrouble && number <= 2 && robot % 3 === 0;
+    const isEvicted = number <= 2 && (!isTrouble || robot % 3 === 0);
     const isCut = number === 16 && isTrouble;
     const to = from + (isCut ? 100_000 : SEGMENT_MS - 40);
     const drops = isTrouble && robot % 4 === 1 && number % 5 === 0;
@@ -337,7 +338,8 @@ export class PretendFleet {
       lastLogTime: `${to}000000`,
       sealedAt: `${to + 1_800}000000`,
       ...(isUploading ? { progress: 0.62 } : {}),
-      ...(isEvicted ? { reason: 'free space below its floor' } : {}),
+      ...(isEvicted && isTrouble ? { reason: 'free space below its floor' } : {}),
+      ...(isEvicted && !isTrouble ? { stores: ['s3://recordings/yard-fleet'] } : {}),
       ...(isCut ? { uncleanEnd: true } : {}),
       gaps: [
         ...(isCut
@@ -366,6 +368,7 @@ export class PretendFleet {
           : []),
       ],
       moreGaps: 0,
+      ...(number === 22 ? { events: [markedEvent(from)] } : {}),
     };
   }
 
@@ -401,6 +404,18 @@ function segmentId(number: number): string {
 
 function robotName(index: number): string {
   return `robot${index + 1}`;
+}
+
+function markedEvent(segmentFromMs: number): MarkedEvent {
+  const at = segmentFromMs + 90_000;
+  const [from, to] = [at - 120_000, at + 60_000];
+  return {
+    id: 'ab'.repeat(16),
+    label: 'hard stop at gate 4',
+    at: `${at}000000`,
+    from: `${from}000000`,
+    to: `${to}000000`,
+  };
 }
 
 function deltaOf(row: TopicRow): TopicDelta {

@@ -11,7 +11,7 @@ export interface View {
   readonly spanMin: number;
 }
 
-export const sortKeys = ['topic', 'robot', 'type', 'hz', 'bytes', 'drops', 'seen'] as const;
+export const sortKeys = ['topic', 'type', 'hz', 'bytes', 'drops', 'seen'] as const;
 export type SortKey = (typeof sortKeys)[number];
 
 export type Theme = 'auto' | 'light' | 'dark';

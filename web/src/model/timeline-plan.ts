@@ -1,4 +1,4 @@
-import type { Status, TimelineGap, TimelineSegment } from '../wire.js';
+import type { MarkedEvent, Status, TimelineGap, TimelineSegment } from '../wire.js';
 import { msOf } from './format.js';
 
 /** A stretch of time on the page's axis, milliseconds since the Unix epoch. */
@@ -17,7 +17,15 @@ export interface Lane {
   readonly bars: readonly Bar[];
 }
 
+/** A marked event: a window of time, and when somebody marked it. */
+export interface Mark extends Span {
+  readonly event: MarkedEvent;
+  readonly atMs: number;
+}
+
 export interface TimelinePlan {
+  /** Oldest first. */
+  readonly marks: readonly Mark[];
   readonly lanes: readonly Lane[];
   /** Within the axis and not drawn, because there are too many. */
   readonly hidden: number;
@@ -54,10 +62,11 @@ export function planTimeline(
   status: Status | undefined,
 ): TimelinePlan {
   const lanes = robots.map((robot) => ({ robot, bars: [] as Bar[] }));
+  const waiting = spansOfWaiting(segments, status);
   let room = BARS_MAX;
   let hidden = 0;
   for (const segment of [...segments].reverse()) {
-    const span = spanOf(segment, status, axis.toMs);
+    const span = waiting.get(segment) ?? spanOf(segment, status, axis.toMs);
     if (span === undefined || span.toMs < axis.fromMs || span.fromMs > axis.toMs) continue;
     for (const lane of lanes) {
       if (segment.robot !== undefined && segment.robot !== lane.robot) continue;
@@ -65,18 +74,53 @@ export function planTimeline(
       else lane.bars.push({ ...span, segment, gaps: gapsOf(segment, span, axis) });
     }
   }
-  return { lanes, hidden };
+  return { lanes, hidden, marks: marksOf(segments, axis) };
 }
 
 /** When the segment's messages came; `undefined` where that is not known. */
 function spanOf(segment: TimelineSegment, status: Status | undefined, nowMs: number): Span | undefined {
   const { firstLogTime, lastLogTime, state } = segment;
-  if (state === 'open') {
-    const ageMs = status?.recorder.wal.segmentAgeMs ?? 0;
-    return { fromMs: firstLogTime === undefined ? nowMs - ageMs : msOf(firstLogTime), toMs: nowMs };
-  }
+  if (state === 'open') return { fromMs: openedAt(segment, status, nowMs), toMs: nowMs };
   if (firstLogTime === undefined || lastLogTime === undefined) return undefined;
   return { fromMs: msOf(firstLogTime), toMs: msOf(lastLogTime) };
+}
+
+function openedAt({ firstLogTime }: TimelineSegment, status: Status | undefined, nowMs: number): number {
+  if (firstLogTime !== undefined) return msOf(firstLogTime);
+  return status === undefined ? nowMs : status.atMs - status.recorder.wal.segmentAgeMs;
+}
+
+/**
+ * A segment that waits to be sealed has not told its times yet. Left out it would look like a gap: it is
+ * drawn between the last one sealed and the open one.
+ */
+function spansOfWaiting(
+  segments: readonly TimelineSegment[],
+  status: Status | undefined,
+): ReadonlyMap<TimelineSegment, Span> {
+  const waiting = segments.filter((one) => one.state === 'waiting' && one.firstLogTime === undefined);
+  const first = waiting[0];
+  if (first === undefined || status === undefined) return new Map();
+  const before = segments.filter((one) => (one.number ?? 0) < (first.number ?? 0));
+  const fromMs = Math.max(
+    ...before.map(({ lastLogTime }) => (lastLogTime === undefined ? 0 : msOf(lastLogTime))),
+    msOf(status.recorder.startedAt),
+  );
+  const open = segments.find(({ state }) => state === 'open');
+  const toMs = open === undefined ? status.atMs : openedAt(open, status, status.atMs);
+  const each = Math.max(0, toMs - fromMs) / waiting.length;
+  return new Map(
+    waiting.map((one, index) => [one, { fromMs: fromMs + index * each, toMs: fromMs + (index + 1) * each }]),
+  );
+}
+
+/** Each once, although every segment in its window carries it. */
+function marksOf(segments: readonly TimelineSegment[], axis: Span): Mark[] {
+  const events = new Map(segments.flatMap(({ events = [] }) => events.map((event) => [event.id, event])));
+  return [...events.values()]
+    .map((event) => ({ event, atMs: msOf(event.at), fromMs: msOf(event.from), toMs: msOf(event.to) }))
+    .filter(({ fromMs, toMs }) => toMs >= axis.fromMs && fromMs <= axis.toMs)
+    .sort((a, b) => a.atMs - b.atMs);
 }
 
 function gapsOf(segment: TimelineSegment, bar: Span, axis: Span): Bar['gaps'] {

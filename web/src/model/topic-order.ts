@@ -5,7 +5,6 @@ const text = new Intl.Collator('en', { numeric: true });
 
 const compare: Readonly<Record<SortKey, (a: TopicRow, b: TopicRow) => number>> = {
   topic: (a, b) => text.compare(a.topic, b.topic),
-  robot: (a, b) => text.compare(a.robot, b.robot),
   type: (a, b) => text.compare(a.type, b.type),
   hz: (a, b) => a.messagesPerS - b.messagesPerS,
   bytes: (a, b) => a.bytesPerS - b.bytesPerS,

@@ -14,10 +14,20 @@ import {
 import { changeView, view } from '../model/settings.js';
 import { useStore } from '../model/store.js';
 import { axisOf, planTimeline, ticksOf, type Bar, type Span } from '../model/timeline-plan.js';
+import { Icon } from '../ui/icon.js';
 import { Meter, Panel } from '../ui/panel.js';
 import type { TimelineGap, TimelineSegment } from '../wire.js';
 
-type State = TimelineSegment['state'];
+/** What is gone from this disk is lost, or safe in a store: the two must not look the same. */
+type State = TimelineSegment['state'] | 'remote';
+
+function stateOf({ state, stores = [] }: TimelineSegment): State {
+  return state === 'evicted' && stores.length > 0 ? 'remote' : state;
+}
+
+function nameOf(segment: TimelineSegment): string {
+  return states.find(([state]) => state === stateOf(segment))?.[1] ?? segment.state;
+}
 
 /** In the order of a segment's life, as the legend names them. */
 const states: readonly (readonly [State, string])[] = [
@@ -26,7 +36,8 @@ const states: readonly (readonly [State, string])[] = [
   ['sealed', 'sealed, only here'],
   ['uploading', 'uploading'],
   ['uploaded', 'uploaded'],
-  ['evicted', 'evicted'],
+  ['remote', 'in the store only'],
+  ['evicted', 'evicted, never uploaded'],
   ['quarantined', 'quarantined'],
 ];
 
@@ -39,6 +50,8 @@ const spans: readonly (readonly [number, string])[] = [
 ];
 
 const LISTED_MAX = 60;
+/** Named below the timeline, the newest. */
+const MARKS_MAX = 6;
 
 export function Timeline() {
   const { list, omitted } = useStore(segments);
@@ -87,7 +100,7 @@ function Legend({ list }: { readonly list: readonly TimelineSegment[] }) {
   const counts = new Map<State, number>();
   let gaps = 0;
   for (const one of list) {
-    counts.set(one.state, (counts.get(one.state) ?? 0) + 1);
+    counts.set(stateOf(one), (counts.get(stateOf(one)) ?? 0) + 1);
     gaps += one.gaps.length + one.moreGaps;
   }
   return (
@@ -135,7 +148,7 @@ function Drawing({
   readonly robots: readonly string[];
   readonly axis: Span;
 }) {
-  const { lanes, hidden } = planTimeline(list, robots, axis, status.get());
+  const { lanes, hidden, marks } = planTimeline(list, robots, axis, status.get());
   if (lanes.length === 0) return <p class="empty">Nothing has been recorded yet.</p>;
   return (
     <>
@@ -144,6 +157,21 @@ function Drawing({
         role="img"
         aria-label={`Timeline from ${hourMinute(axis.fromMs)} to now; the list of segments below says the same in words`}
       >
+        {marks.length === 0 ? null : (
+          <div class="lane lane-marks">
+            <span class="lane-name">marked</span>
+            <div class="lane-track">
+              {marks.map((mark) => (
+                <span
+                  key={mark.event.id}
+                  class="mark-window"
+                  title={`${mark.event.label}, ${timeOfDay(mark.atMs)}`}
+                  style={{ left: place(mark.fromMs, axis), right: rest(mark.toMs, axis) }}
+                />
+              ))}
+            </div>
+          </div>
+        )}
         {lanes.map(({ robot, bars }) => (
           <div key={robot} class="lane">
             <span class="lane-name">{robot}</span>
@@ -165,6 +193,16 @@ function Drawing({
           </div>
         </div>
       </div>
+      {marks.length === 0 ? null : (
+        <ul class="marks" role="list" aria-label="Marked events">
+          {marks.slice(-MARKS_MAX).map(({ event, atMs }) => (
+            <li key={event.id}>
+              <Icon name="flag" />
+              {event.label} <time>{timeOfDay(atMs)}</time>
+            </li>
+          ))}
+        </ul>
+      )}
       {hidden > 0 ? <p class="empty">{count(hidden)} older segments in this time are not drawn.</p> : null}
     </>
   );
@@ -174,9 +212,9 @@ function BarView({ bar, axis }: { readonly bar: Bar; readonly axis: Span }) {
   const { segment } = bar;
   return (
     <span
-      class={`bar seg-${segment.state}`}
+      class={`bar seg-${stateOf(segment)}`}
       data-segment={segment.segment}
-      data-state={segment.state}
+      data-state={stateOf(segment)}
       title={barTitle(segment)}
       style={{ left: place(bar.fromMs, axis), right: rest(bar.toMs, axis) }}
     >
@@ -216,9 +254,8 @@ function clamp(value: number): number {
 }
 
 function barTitle(segment: TimelineSegment): string {
-  const name = states.find(([state]) => state === segment.state)?.[1] ?? segment.state;
   const parts = [
-    `Segment ${segmentName(segment.segment)}${segment.robot === undefined ? '' : `, ${segment.robot}`}: ${name}`,
+    `Segment ${segmentName(segment.segment)}${segment.robot === undefined ? '' : `, ${segment.robot}`}: ${nameOf(segment)}`,
     bytes(segment.bytes),
     ...(segment.messages === undefined ? [] : [counted(segment.messages, 'message')]),
     timesOf(segment),
@@ -271,8 +308,8 @@ function SegmentTable({ list }: { readonly list: readonly TimelineSegment[] }) {
               <td>{one.robot ?? 'all'}</td>
               <td>
                 <span class="state-cell">
-                  <span class={`chip seg-${one.state}`} aria-hidden="true" />
-                  {one.state}
+                  <span class={`chip seg-${stateOf(one)}`} aria-hidden="true" />
+                  {nameOf(one)}
                   {one.state === 'uploading' ? (
                     <Meter
                       value={one.progress ?? 0}
