@@ -18,7 +18,7 @@ const NOBODY = 65_534;
 const steps = ['dependencies', 'native', 'types'];
 
 describe('the ROS 2 package', function () {
-  this.timeout(300_000);
+  this.timeout(900_000);
   let workspace: Workspace;
   let firstBuild = '';
   /** With a compiled addon at hand, for whoever works on the rest; without it, the first build compiles one. */
@@ -257,8 +257,8 @@ describe('the ROS 2 package', function () {
       await child.waitFor(/recording[^]*recording/, 60_000);
       const get = (robot: string, name: string): Promise<string> =>
         ros2('install-merged', 55, 'param', 'get', '--no-daemon', `/${robot}/holdfast_recorder`, name);
-      assert.match(await get('robot_1', 'segment.max_bytes'), /16MiB/);
-      assert.match(await get('robot_2', 'segment.max_bytes'), /32MiB/);
+      assert.match(await get('robot_1', 'segment.max_bytes'), /16777216/);
+      assert.match(await get('robot_2', 'segment.max_bytes'), /33554432/);
       assert.match(await get('robot_2', 'robot'), /robot_2/);
       assert.match(await get('robot_1', 'topics.include'), /\^\/robot_1\//);
       assert.ok(existsSync(join(home, 'data/robot_1/wal')) && existsSync(join(home, 'data/robot_2/wal')));
