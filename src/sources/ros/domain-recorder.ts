@@ -33,6 +33,8 @@ export interface DomainParts {
   readonly depth: number;
   readonly overrides: ReadonlyMap<string, QosOverride>;
   readonly useSimTime: boolean;
+  /** The middleware tells of messages lost on their way. */
+  readonly tellsLoss: boolean;
   readonly definitions: MessageDefinitions;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -119,7 +121,6 @@ export class DomainRecorder {
       share: this.share,
       onMessage,
       onDrained: this.onDrained,
-      events: { onLost: () => undefined, onIncompatible: () => undefined },
     });
     // Best effort hears reliable publishers too; only the newest time matters.
     const qos = { history: 1, depth: 1, reliability: 2, durability: 2, liveliness: 0 };
@@ -316,10 +317,7 @@ export class DomainRecorder {
       share: this.share,
       onMessage: (data) => this.message(one, data),
       onDrained: this.onDrained,
-      events: {
-        onLost: (count) => this.lost(one, count),
-        onIncompatible: () => this.graph.suspect(topic),
-      },
+      ...(this.parts.tellsLoss ? { events: { onLost: (count: number) => this.lost(one, count) } } : {}),
     });
   }
 

@@ -4,6 +4,9 @@ import { toPublisher, type Publisher } from './endpoints.js';
 /** All publishers are looked at again this often, also where their number has not changed. */
 const FULL_LOOK_NS = 2_000_000_000n;
 
+/** So many of them at a poll, or a graph of hundreds of topics would hold everything up at once. */
+const FULL_LOOKS_PER_POLL = 16;
+
 export interface TopicChange {
   readonly topic: string;
   /** Empty: nobody publishes it any more. */
@@ -25,12 +28,13 @@ interface Known {
 /**
  * The ROS graph as one node sees it, asked again and again since rclnodejs tells of no change: names and the
  * number of publishers each time, who they are and what they offer when the number changed, when asked to look
- * again, and every two seconds.
+ * again, and every two seconds or, of hundreds of topics, in turn.
  */
 export class Graph {
   private readonly known = new Map<string, Known>();
   private namespaces = '';
   private readonly suspects = new Set<string>();
+  private fullLooks = 0;
 
   constructor(private readonly node: Node) {}
 
@@ -44,6 +48,7 @@ export class Graph {
   }
 
   poll(now: bigint): GraphChange {
+    this.fullLooks = 0;
     const topics: TopicChange[] = [];
     const seen = new Set<string>();
     for (const { name } of this.node.getTopicNamesAndTypes() as { name: string }[]) {
@@ -63,7 +68,10 @@ export class Graph {
     const count = this.node.countPublishers(topic);
     const known = this.known.get(topic);
     const isDue = known === undefined || known.count !== count || this.suspects.delete(topic);
-    if (!isDue && (count === 0 || now - known.lookedAt < FULL_LOOK_NS)) return undefined;
+    if (!isDue) {
+      if (count === 0 || now - known.lookedAt < FULL_LOOK_NS) return undefined;
+      if (++this.fullLooks > FULL_LOOKS_PER_POLL) return undefined;
+    }
     const publishers = this.node.getPublishersInfoByTopic(topic, false).map(toPublisher);
     const signature = signatureOf(publishers);
     this.known.set(topic, { count, lookedAt: now, signature });

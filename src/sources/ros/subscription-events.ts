@@ -3,16 +3,13 @@ import type { Logger } from '../../core/logger.js';
 import { guard } from './guard.js';
 import type { RosSession } from './ros-session.js';
 
-/** What the middleware tells about a subscription, where distribution and middleware can (Jazzy and later). */
+/** What the middleware tells about a subscription, where distribution (Jazzy and later) and middleware can. */
 export interface SubscriptionEvents {
   /** So many messages were lost on their way; none that the reader's own history overwrote. */
   readonly onLost: (count: number) => void;
-  /** A publisher was found whose offer does not meet the request. */
-  readonly onIncompatible: () => void;
 }
 
-/** rcl_subscription_event_type_t. */
-const INCOMPATIBLE_QOS = 2;
+/** Of rcl_subscription_event_type_t. */
 const MESSAGE_LOST = 3;
 
 interface EventNative {
@@ -62,26 +59,21 @@ export function watchSubscription(
   const native = session.ros.native as unknown as EventNative;
   const { createSubscriptionEventHandle, takeEvent } = native;
   if (createSubscriptionEventHandle === undefined || takeEvent === undefined) return;
-  const listen = (
-    type: number,
-    heard: (data: Record<string, number>) => void,
-  ): SubscriptionEvent | undefined => {
-    try {
-      const handle = createSubscriptionEventHandle(handleOf(subscription), type);
-      const take = (): void => heard(takeEvent(handle, { subscription_event_type: type }));
-      return new SubscriptionEvent(handle, guard(`event of ${topic}`, take, logger));
-    } catch {
-      // This middleware does not know the event.
-      return undefined;
-    }
-  };
-  const made = [
-    listen(MESSAGE_LOST, ({ total_count_change: count = 0 }) => count > 0 && events.onLost(count)),
-    listen(INCOMPATIBLE_QOS, ({ total_count_change: count = 0 }) => count > 0 && events.onIncompatible()),
-  ].filter((event) => event !== undefined);
+  let event: SubscriptionEvent;
+  try {
+    const handle = createSubscriptionEventHandle(handleOf(subscription), MESSAGE_LOST);
+    const take = (): void => {
+      const { total_count_change: count = 0 } = takeEvent(handle, { subscription_event_type: MESSAGE_LOST });
+      if (count > 0) events.onLost(count);
+    };
+    event = new SubscriptionEvent(handle, guard(`event of ${topic}`, take, logger));
+  } catch {
+    // This middleware does not know the event.
+    return;
+  }
   // As rclnodejs does it itself: waited for with the node, destroyed with the subscription.
-  (node as unknown as { _events: unknown[] })._events.push(...made);
-  (subscription as unknown as { events: unknown[] }).events = made;
+  (node as unknown as { _events: unknown[] })._events.push(event);
+  (subscription as unknown as { events: unknown[] }).events = [event];
 }
 
 /** The native subscription, which the types of rclnodejs keep to themselves. */

@@ -20,7 +20,8 @@ export interface TopicReaderParts {
   readonly share: DrainShare;
   readonly logger: Logger;
   readonly onMessage: (data: Buffer) => void;
-  readonly events: SubscriptionEvents;
+  /** Undefined: not listened to, as each costs the middleware as much as another subscription. */
+  readonly events?: SubscriptionEvents;
   /** After each drain; the caller ends the wake-up when the event loop goes on. */
   readonly onDrained: () => void;
 }
@@ -119,7 +120,9 @@ class Line {
       { isRaw: true, qos: request },
       onReady as never,
     );
-    watchSubscription(session, node, this.subscription, parts.events, topic, logger);
+    if (parts.events !== undefined) {
+      watchSubscription(session, node, this.subscription, parts.events, topic, logger);
+    }
   }
 
   private onReady(first: Buffer): void {

@@ -1,8 +1,13 @@
+import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
-import { requireRos, runLive } from '../../support/ros.js';
+import { openMcap } from '../../../src/core/mcap/open-mcap.js';
+import { bytesReadable } from '../../../src/core/mcap/readable.js';
+import { requireRos, runLive, stopRosChildren } from '../../support/ros.js';
+import { spawnCli } from '../../support/cli.js';
+import { startPublisher, stringOf } from '../../support/ros-publisher.js';
 import { buildTestPackage } from '../../support/ros-package.js';
 
 const extension = extname(import.meta.url);
@@ -14,6 +19,10 @@ describe('A source ros (against the ROS 2 of this machine)', function () {
   this.slow(120_000);
   before(function () {
     requireRos(this, { native: true });
+  });
+
+  it('joins and leaves domains', async function () {
+    await runLive(this, live('session'), 18);
   });
 
   it('keeps the contract of all sources', async function () {
@@ -50,6 +59,53 @@ describe('A source ros (against the ROS 2 of this machine)', function () {
         HOLDFAST_TEST_PREFIX: prefix,
         HOLDFAST_TEST_PYTHON: join(built, 'lib', python, 'site-packages'),
       });
+    } finally {
+      await fs.rm(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('is recorded by the command line into segments that hold every message', async function () {
+    const ros = requireRos(this);
+    const folder = await fs.mkdtemp(join(tmpdir(), 'holdfast-ros-cli-'));
+    try {
+      const cli = spawnCli(['record', '--data', folder, '--source', 'r7=ros:?domain=20', '--json'], {
+        env: ros.environment(20),
+      });
+      const publisher = startPublisher(ros, [{ topic: '/n', count: 500, hz: 500 }], { domainId: 20 });
+      await publisher.waitFor(/done 500/);
+      cli.child.kill('SIGINT');
+      const { exitCode, stderr } = await cli.ended;
+      assert.equal(exitCode, 0, stderr);
+      const sealed = (await fs.readdir(join(folder, 'sealed'))).filter((name) => name.endsWith('.mcap'));
+      const texts: string[] = [];
+      for (const name of sealed) {
+        assert.match(name, /\.r7\.mcap$/);
+        const file = await fs.readFile(join(folder, 'sealed', name));
+        const reader = await openMcap(bytesReadable(file), name);
+        for await (const { channel, data } of reader.messages()) {
+          if (channel.topic === '/n') texts.push(stringOf(data));
+        }
+      }
+      assert.deepEqual(
+        texts,
+        Array.from({ length: 500 }, (_, index) => String(index)),
+      );
+    } finally {
+      await stopRosChildren();
+      await fs.rm(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('fails alone and in one line where ROS is not sourced', async () => {
+    const folder = await fs.mkdtemp(join(tmpdir(), 'holdfast-ros-cli-'));
+    try {
+      const { ROS_DISTRO: _, AMENT_PREFIX_PATH: __, ...env } = process.env;
+      const cli = spawnCli(['record', '--data', folder, '--source', 'ros:'], {
+        env: { ...env, ROS_DISTRO: '', AMENT_PREFIX_PATH: '' },
+      });
+      const { exitCode, stderr } = await cli.ended;
+      assert.notEqual(exitCode, 0);
+      assert.match(stderr, /ROS 2 is not sourced .*source \/opt\/ros/);
     } finally {
       await fs.rm(folder, { recursive: true, force: true });
     }
