@@ -92,6 +92,7 @@ export async function assembleRecorder(ground: Ground): Promise<RecorderParts> {
       splitByPriority: options.segment.splitByPriority,
       softwareVersion: version,
       nodeVersion: process.version,
+      rosDistro: process.env['ROS_DISTRO'] ?? '',
     },
     {
       fs,

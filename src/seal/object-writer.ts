@@ -1,13 +1,14 @@
 import { McapWriter } from '@mcap/core';
+import type { MarkedEvent } from '../core/events.js';
+import type { FileHandle } from '../core/file-system.js';
 import { gapToJson, type Gap } from '../core/gap.js';
 import type { ManifestChannel } from '../core/manifest.js';
 import { CARRIED_KEY } from '../core/mcap/definitions.js';
+import { serializedMetadata, type BagContent, type BagTopic } from '../core/mcap/rosbag2-metadata.js';
 import type { ObjectDigest } from '../core/store.js';
 import type { SegmentChannel } from '../wal/segment-format.js';
 import type { CompressChunk } from './compression.js';
 import { DigestFile } from './digest-file.js';
-import type { MarkedEvent } from '../core/events.js';
-import type { FileHandle } from '../core/file-system.js';
 
 interface OpenChannel {
   readonly channel: SegmentChannel;
@@ -36,6 +37,8 @@ export interface ObjectWriterOptions {
   readonly softwareVersion: string;
   readonly chunkBytes: number;
   readonly compressChunk: CompressChunk | undefined;
+  /** ROS distribution this was recorded under; empty: none, or not known. */
+  readonly rosDistro?: string;
 }
 
 /** What an object turned out to hold. */
@@ -142,6 +145,7 @@ export class ObjectWriter {
 
   /** Ends the MCAP and makes the file durable. */
   async finish(): Promise<ObjectContent> {
+    await this.addMetadata('rosbag2', this.bagRecord());
     await this.writer.end();
     const digest = await this.file.finish();
     const open = [...this.channels.values()].filter(({ count, carried }) => count + carried > 0);
@@ -154,6 +158,19 @@ export class ObjectWriter {
       firstLogTime: live.map((c) => c.firstLogTime).reduce(smaller, undefined),
       lastLogTime: live.map((c) => c.lastLogTime).reduce(larger, undefined),
     };
+  }
+
+  /** What rosbag2 writes into a file of its own: offered QoS and type hashes to play it with, and the counts. */
+  private bagRecord(): Record<string, string> {
+    const { rosDistro = '' } = this.options;
+    const live = [...this.channels.values()];
+    const serialized = serializedMetadata({
+      topics: bagTopics(live),
+      messages: live.reduce((sum, { count, carried }) => sum + count + carried, 0),
+      rosDistro,
+      ...timeRange(live),
+    });
+    return { ...(rosDistro === '' ? {} : { ROS_DISTRO: rosDistro }), serialized_metadata: serialized };
   }
 
   private async register(channel: SegmentChannel, extra: Record<string, string>): Promise<number> {
@@ -180,6 +197,34 @@ export class ObjectWriter {
     }
     return id;
   }
+}
+
+/** One line per topic and type, the carried messages counted too: rosbag2 knows no difference. */
+function bagTopics(channels: readonly OpenChannel[]): BagTopic[] {
+  const topics = new Map<string, BagTopic>();
+  for (const { channel, count, carried } of channels) {
+    const { topic, encoding, schema, metadata } = channel;
+    // rosbag2 refuses to play what it cannot deserialize; its list is of what it can.
+    if (count + carried === 0 || encoding !== 'cdr') continue;
+    const key = JSON.stringify([topic, schema.name]);
+    const known = topics.get(key);
+    topics.set(key, {
+      topic,
+      type: schema.name,
+      encoding,
+      offeredQos: metadata['offered_qos_profiles'] ?? known?.offeredQos,
+      typeHash: metadata['topic_type_hash'] ?? known?.typeHash,
+      messages: count + carried + (known?.messages ?? 0),
+    });
+  }
+  return [...topics.values()];
+}
+
+function timeRange(channels: readonly OpenChannel[]): Pick<BagContent, 'firstLogTime' | 'lastLogTime'> {
+  const live = channels.filter(({ count }) => count > 0);
+  const firstLogTime = live.map((c) => c.firstLogTime).reduce(smaller, undefined);
+  const lastLogTime = live.map((c) => c.lastLogTime).reduce(larger, undefined);
+  return firstLogTime === undefined || lastLogTime === undefined ? {} : { firstLogTime, lastLogTime };
 }
 
 const smaller = (a: bigint | undefined, b: bigint): bigint => (a === undefined || b < a ? b : a);

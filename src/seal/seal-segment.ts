@@ -36,6 +36,8 @@ export interface SealRequest {
   readonly verifyPayloads: boolean;
   readonly softwareVersion: string;
   readonly nodeVersion: string;
+  /** ROS distribution of this machine; absent: none. */
+  readonly rosDistro?: string;
   /** Nanoseconds since the Unix epoch. */
   readonly sealedAt: bigint;
   /** Used where the segment's own is unreadable. */

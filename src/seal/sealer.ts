@@ -30,6 +30,8 @@ export interface SealerOptions {
   readonly splitByPriority: boolean;
   readonly softwareVersion: string;
   readonly nodeVersion: string;
+  /** ROS distribution of this machine; absent: none. */
+  readonly rosDistro?: string;
 }
 
 export interface SealerPorts {
@@ -179,7 +181,7 @@ export class Sealer {
 
   private async sealOne(segment: WaitingSegment): Promise<void> {
     const { folder, ports } = this;
-    const { splitByPriority, chunkBytes, softwareVersion, nodeVersion } = this.options;
+    const { splitByPriority, chunkBytes, softwareVersion, nodeVersion, rosDistro } = this.options;
     const result = await ports.seal({
       id: segment.id,
       directory: segment.directory,
@@ -191,6 +193,7 @@ export class Sealer {
       verifyPayloads: segment.recovered,
       softwareVersion,
       nodeVersion,
+      ...(rosDistro === undefined ? {} : { rosDistro }),
       sealedAt: ports.clock.now(),
       identity: ports.identity,
       events: ports.events?.() ?? [],

@@ -9,6 +9,8 @@ import { McapIndexedReader } from '@mcap/core';
 import type { DataFolder } from '../../src/core/data-folder.js';
 import { isHoldfastError } from '../../src/core/errors.js';
 import { decodeManifest, encodeManifest } from '../../src/core/manifest.js';
+import { openMcap } from '../../src/core/mcap/open-mcap.js';
+import { bytesReadable } from '../../src/core/mcap/readable.js';
 import { SealWorker } from '../../src/seal/seal-in-worker.js';
 import { salvageId } from '../../src/seal/seal-segment.js';
 import { systemError, watchedFs } from '../wal/faulty-fs.js';
@@ -99,6 +101,25 @@ describe('Sealing a segment', () => {
     const latched = ofCrab.channels.find(({ topic }) => topic === '/robot_description')!;
     assert.deepEqual([latched.count, latched.carried, latched.latched], [0, 1, true]);
     assert.ok(manifests.find(({ robot }) => robot === 'squid')!.channels.every((one) => one.carried === 0));
+  });
+
+  it('tells rosbag2 what is in the file as rosbag2 does, the carried messages counted too', async () => {
+    const [, second] = await closedSegments(folder, twoRobots());
+    const { manifests } = await seal(folder, second!, { rosDistro: 'jazzy' });
+    const ofCrab = manifests.find(({ robot }) => robot === 'crab')!;
+    const path = join(folder.sealed, ofCrab.file.name);
+    const reader = await openMcap(bytesReadable(await realFs.readFile(path)), path);
+    const [record, ...others] = await reader.metadata('rosbag2');
+    assert.deepEqual(others, []);
+    const entries = new Map(Object.entries(record!.metadata as unknown as Record<string, string>));
+    assert.equal(entries.get('ROS_DISTRO'), 'jazzy');
+    const text = entries.get('serialized_metadata')!;
+    assert.match(text, /^version: 9$/m);
+    assert.match(text, /^ros_distro: jazzy$/m);
+    assert.match(text, new RegExp(`^message_count: ${ofCrab.messages + 1}$`, 'm'));
+    const topics = [...text.matchAll(/name: (\S+)/g)].map(([, topic]) => topic);
+    assert.deepEqual(topics.sort(), ofCrab.channels.map(({ topic }) => topic).sort());
+    assert.match(text, new RegExp(`nanoseconds_since_epoch: ${ofCrab.firstLogTime}`));
   });
 
   for (const compression of ['none', 'zstd', 'lz4'] as const) {

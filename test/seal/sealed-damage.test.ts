@@ -64,7 +64,7 @@ describe('A damaged sealed segment', () => {
   const kinds = Object.entries(damages);
 
   it('is noticed at every byte of its MCAP', async function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     const bytes = await realFs.readFile(mcapPath);
     for (let at = 0; at < bytes.length; at++) {
       // Reading everything costs time: one kind of damage at each offset, all kinds at each third.

@@ -19,6 +19,7 @@ import { recording } from '../../support/recordings.js';
 import { storePorts } from '../../support/store-ports.js';
 import { testMcap } from '../../support/test-mcap.js';
 import { CHAT_MESSAGES, sealedFolder, SECOND, segmentIdOf, START, uploadAll } from './sealed-fixture.js';
+import { insideFirstChunk } from '../../support/inside-chunk.js';
 
 interface Row {
   topic: string;
@@ -184,7 +185,7 @@ describe('replay', () => {
     const folder = await sealedFolder(join(root, 'data'));
     const path = join(folder.sealed, `${segmentIdOf(1)}.r1.mcap`);
     const bytes = await fs.readFile(path);
-    bytes[bytes.byteLength >> 2]! ^= 0xff;
+    bytes[await insideFirstChunk(bytes)]! ^= 0xff;
     await fs.writeFile(path, bytes);
     await fs.writeFile(join(folder.sealed, `${segmentIdOf(1)}.r2.mcap`), 'no MCAP');
     const report = await run(await local(folder));

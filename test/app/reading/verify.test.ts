@@ -11,6 +11,7 @@ import { DirectoryStore } from '../../../src/stores/directory/directory-store.js
 import { recording } from '../../support/recordings.js';
 import { storePorts } from '../../support/store-ports.js';
 import { CHAT_MESSAGES, sealedFolder, segmentIdOf, uploadAll } from './sealed-fixture.js';
+import { insideFirstChunk } from '../../support/inside-chunk.js';
 
 describe('verify', () => {
   let root: string;
@@ -79,7 +80,7 @@ describe('verify', () => {
 
   it('says which chunk is damaged, and that the rest is not', async () => {
     const bytes = await fs.readFile(sealed(mcap));
-    bytes[bytes.byteLength >> 2]! ^= 0xff;
+    bytes[await insideFirstChunk(bytes)]! ^= 0xff;
     await fs.writeFile(sealed(mcap), bytes);
     const { findings } = await run();
     assert.ok(findings.some(({ what }) => /^bytes \d+ to \d+$/.test(what)));
