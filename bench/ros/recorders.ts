@@ -8,7 +8,15 @@ import { openOrSalvage } from '../../src/core/mcap/open-mcap.js';
 import type { RecorderStatus } from '../../src/core/status.js';
 import { startProgram, type Program } from './program.js';
 
-export type RecorderName = 'holdfast' | 'rosbag2';
+/**
+ * `holdfast-late` is Holdfast with segments so large that none is sealed while the load runs: what recording costs
+ * by itself. Sealing (compression, checksums) is work rosbag2 leaves to others.
+ */
+export type RecorderName = 'holdfast' | 'holdfast-late' | 'rosbag2';
+export const recorderNames: readonly RecorderName[] = ['holdfast', 'holdfast-late', 'rosbag2'];
+
+/** Default of segment.max_bytes: loads below it are not sealed while they run. */
+export const SEGMENT_BYTES = 64 * 1024 * 1024;
 
 /** One of the two recorders, recording `/bench/*` into `folder`. */
 export interface RecorderUnderTest {
@@ -35,10 +43,12 @@ const STOP_PATIENCE_MS = 300_000;
 const READ_MAX_BYTES = 600e6;
 
 export function startRecorder(name: RecorderName, folder: string, env: NodeJS.ProcessEnv): RecorderUnderTest {
-  return name === 'holdfast' ? holdfast(folder, env) : rosbag2(folder, env);
+  if (name === 'rosbag2') return rosbag2(folder, env);
+  const late = ['--segment-max-bytes', '1GiB', '--segment-max-age-ms', '1d'];
+  return holdfast(folder, env, name === 'holdfast' ? [] : late);
 }
 
-function holdfast(folder: string, env: NodeJS.ProcessEnv): RecorderUnderTest {
+function holdfast(folder: string, env: NodeJS.ProcessEnv, more: readonly string[]): RecorderUnderTest {
   const command = (...args: string[]): Program =>
     startProgram(
       process.execPath,
@@ -47,7 +57,7 @@ function holdfast(folder: string, env: NodeJS.ProcessEnv): RecorderUnderTest {
     );
   const program = command(
     ...['record', '--source', 'ros:', '--robot', 'bench', '--include', '^/bench/'],
-    ...['--data', folder, '--json', '--log-level', 'warn'],
+    ...['--data', folder, '--json', '--log-level', 'warn', ...more],
   );
   return {
     program,
