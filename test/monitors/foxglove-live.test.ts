@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import wsProtocol, { type Channel as WireChannel } from '@foxglove/ws-protocol';
 import { parse as parseDefinition } from '@foxglove/rosmsg';
 import { MessageReader, MessageWriter } from '@foxglove/rosmsg2-serialization';
@@ -7,7 +9,9 @@ import WebSocket from 'ws';
 import type { Channel, Message } from '../../src/core/message.js';
 import { silentLogger } from '../../src/core/logger.js';
 import { FoxgloveLive, type FoxgloveLiveOptions } from '../../src/monitors/foxglove/live-server.js';
+import { statusChannels } from '../../src/monitors/foxglove/status-topics.js';
 import { Watch } from '../../src/monitors/live/watch.js';
+import { packageRoot } from '../../src/app/system/version.js';
 import { systemClock } from '../../src/app/system/system-clock.js';
 import { FakeRecorder, watchPorts } from './fake-recorder.js';
 import { silentLog } from './silent-log.js';
@@ -324,5 +328,27 @@ describe('the live server for Foxglove', () => {
     const port = first + 1;
     await start({ port, tries: 50, avoid: new Set([port]) });
     assert.ok(live.port > port);
+  });
+});
+
+describe('the Foxglove layout', () => {
+  it('asks only for topics and fields there are', () => {
+    const text = readFileSync(join(packageRoot, 'config', 'foxglove', 'holdfast-live.json'), 'utf8');
+    const { configById, layout } = JSON.parse(text) as { configById: Record<string, object>; layout: object };
+    const known = new Map(
+      Object.values(statusChannels).map(({ topic, schema }) => [
+        topic,
+        Object.keys((JSON.parse(schema) as { properties: object }).properties),
+      ]),
+    );
+    const paths = [...text.matchAll(/"(\/holdfast\/[^"]+)"/g)].map(([, path]) => path!);
+    assert.ok(paths.length >= 10);
+    for (const path of paths) {
+      const [topic, field] = path.split('.');
+      const fields = known.get(topic!);
+      assert.ok(fields !== undefined && (field === undefined || fields.includes(field)), path);
+    }
+    const shown = [...JSON.stringify(layout).matchAll(/"([A-Za-z]+![a-z0-9]+)"/g)].map(([, id]) => id!);
+    assert.deepEqual(shown.toSorted(), Object.keys(configById).toSorted());
   });
 });
