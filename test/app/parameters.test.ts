@@ -12,6 +12,7 @@ import {
   type ParameterName,
 } from '../../src/app/parameters/parameter-table.js';
 import { resolve, type RawFlags } from '../../src/app/parameters/resolve.js';
+import { rosSourceOptions } from '../../src/app/parameters/ros-parameters.js';
 import { parseSourceSpec } from '../../src/app/parameters/source-spec.js';
 import { compileSyncSettings } from '../../src/app/parameters/sync-settings.js';
 import { parseTopicRule } from '../../src/app/parameters/topic-rule.js';
@@ -232,7 +233,11 @@ describe('every recorder parameter', () => {
     };
     const compiled = (flags: RawFlags): string =>
       JSON.stringify(
-        inspectable([recorder(flags), compileMonitoringOptions(resolve('recorder', undefined, flags))]),
+        inspectable([
+          recorder(flags),
+          compileMonitoringOptions(resolve('recorder', undefined, flags)),
+          rosSourceOptions(resolve('recorder', undefined, flags).values),
+        ]),
       );
     const base = compiled({ sources: ['mcap:a'] });
     for (const name of parameterNames.filter((one) => parameterNamed(one).role === 'recorder')) {

@@ -12,6 +12,29 @@ const role = 'recorder';
 
 /** Rows of the parameter table for sources `ros:`; each may be stated in the URI instead. */
 export const rosParameters = {
+  'nodes.include': regexes({
+    role,
+    flag: 'include-node',
+    description:
+      'Records only topics published by a node whose full name (/robot_1/lidar) matches one of these. Source ' +
+      'ros only; in the URI: include_node=.',
+  }),
+  'nodes.exclude': regexes({
+    role,
+    flag: 'exclude-node',
+    description:
+      'Leaves out topics that only nodes matching one of these publish. Source ros only; in the URI: ' +
+      'exclude_node=.',
+  }),
+  qos_profile_overrides_path: text({
+    role,
+    flag: 'qos-profile-overrides-path',
+    default: '',
+    placeholder: 'file',
+    description:
+      'YAML file in the form of ros2 bag record: topics with the quality of service to ask for instead of one ' +
+      'that suits all publishers. Source ros only; in the URI: qos=.',
+  }),
   'ros.domains': text(
     {
       role,
@@ -100,29 +123,6 @@ export const rosParameters = {
     flag: 'own-topics',
     description:
       'Records also what only nodes named holdfast_recorder or holdfast_sync publish. In the URI: own=.',
-  }),
-  'nodes.include': regexes({
-    role,
-    flag: 'include-node',
-    description:
-      'Records only topics published by a node whose full name (/robot_1/lidar) matches one of these. Source ' +
-      'ros only; in the URI: include_node=.',
-  }),
-  'nodes.exclude': regexes({
-    role,
-    flag: 'exclude-node',
-    description:
-      'Leaves out topics that only nodes matching one of these publish. Source ros only; in the URI: ' +
-      'exclude_node=.',
-  }),
-  qos_profile_overrides_path: text({
-    role,
-    flag: 'qos-profile-overrides-path',
-    default: '',
-    placeholder: 'file',
-    description:
-      'YAML file in the form of ros2 bag record: topics with the quality of service to ask for instead of one ' +
-      'that suits all publishers. Source ros only; in the URI: qos=.',
   }),
   'ros.use_sim_time': toggle({
     role,
