@@ -35,9 +35,9 @@ export const limits = {
   /** Rows of a Parquet row group. */
   batchRows: 122_880,
   /** Payload bytes of a batch. */
-  batchBytes: 12 * 1024 * 1024,
+  batchBytes: 8 * 1024 * 1024,
   /** Payload bytes that all tables together collect before the largest is written. */
-  collectedBytes: 32 * 1024 * 1024,
+  collectedBytes: 24 * 1024 * 1024,
 } as const;
 
 /** What of the options decides the output: an export is only ever continued with the same. */
