@@ -29,6 +29,7 @@ export class Link {
   #since: bigint;
   #lastAnswerAt: bigint;
   #error: unknown;
+  #latencyMs: number | undefined;
   readonly #waiting = new Set<() => void>();
   readonly #bell = new Bell();
   readonly #ports: LinkPorts;
@@ -63,6 +64,11 @@ export class Link {
   /** Why it is offline. */
   get error(): unknown {
     return this.#error;
+  }
+
+  /** Of the last probe that was answered. */
+  get latencyMs(): number | undefined {
+    return this.#latencyMs;
   }
 
   get nextRetryInMs(): number | undefined {
@@ -123,8 +129,10 @@ export class Link {
 
   async #probe(signal: AbortSignal): Promise<void> {
     try {
+      const askedAt = this.#ports.clock.monotonic();
       await this.#ports.probe(signal);
       this.#lastAnswerAt = this.#ports.clock.monotonic();
+      this.#latencyMs = Math.round(Number(this.#lastAnswerAt - askedAt) / 1e4) / 100;
       this.#step({ kind: 'probe-answered' });
     } catch (error) {
       if (!signal.aborted) this.failed(error);

@@ -72,6 +72,7 @@ export function composeStatus(parts: StatusParts): SyncStatus {
     link: link.state,
     linkSince: String(link.since),
     ...(counters.lastSyncAt === undefined ? {} : { lastSyncAt: String(counters.lastSyncAt) }),
+    ...(link.latencyMs === undefined ? {} : { storeLatencyMs: link.latencyMs }),
     uploadErrors: parts.calls.counters.errors,
     ...lastErrorOf(parts),
     ...(link.nextRetryInMs === undefined ? {} : { nextRetryInMs: Math.round(link.nextRetryInMs) }),
