@@ -8,6 +8,7 @@ An argument that is not given leaves the matter to the params file, and that to 
 argument has the name of an option of `ros2 bag record` it means the same (docs/ros-package.md has the table).
 """
 
+import os
 import re
 from typing import List
 from urllib.parse import quote
@@ -67,6 +68,9 @@ def generate_launch_description():
 
 def start(context):
     values = {name: context.launch_configurations[name] for name, *_ in ARGUMENTS}
+    for name in ('params_file', 'qos_profile_overrides_path'):
+        if values[name] != '' and not os.path.isfile(values[name]):
+            raise RuntimeError(f'{name}:={values[name]}: no such file')
     with_sync = values['sync'] == 'true' or (values['sync'] == 'auto' and values['store'] != '')
     nodes = []
     if values['record'] == 'true':

@@ -202,7 +202,7 @@ describe('the ROS 2 package', function () {
     });
 
     function launch(domainId: number, ...args: string[]) {
-      return workspace.start('install-merged', ['ros2', 'launch', 'holdfast', ...args], {
+      return workspace.start('install', ['ros2', 'launch', 'holdfast', ...args], {
         domainId,
         cwd: home,
       });
@@ -211,12 +211,12 @@ describe('the ROS 2 package', function () {
     it('records the simulated fleet and brings it to the store, robot by robot', async () => {
       const args = [
         'fleet_size:=2',
-        'camera_kb:=10',
+        'camera_kb:=16',
         'sim_topics:=imu,odom,tf_static,robot_description,fleet',
       ];
       const child = launch(54, 'sim.launch.py', ...args, 'sim_duration:=8s', 'max_bag_duration:=2');
       await child.waitFor(/the simulated fleet has ended/, 60_000);
-      const info = await ros2('install-merged', 54, 'topic', 'info', '/diagnostics', '--no-daemon');
+      const info = await ros2('install', 54, 'topic', 'info', '/diagnostics', '--no-daemon');
       assert.match(info, /diagnostic_msgs\/msg\/DiagnosticArray/);
       // To launch alone, as a service manager does; the default is the whole group.
       process.kill(child.child.pid!, 'SIGINT');
@@ -233,14 +233,11 @@ describe('the ROS 2 package', function () {
         '-p',
         'store.uri:=dir:sim-store',
       ];
-      const rest = workspace.start('install-merged', sync, { domainId: 54, cwd: home });
+      const rest = workspace.start('install', sync, { domainId: 54, cwd: home });
       await rest.waitFor(/syncing/);
       await rest.stop();
       const verify = ['holdfast', 'verify', 'dir:sim-store'];
-      assert.match(
-        await workspace.run('install-merged', verify, { domainId: 54, cwd: home }),
-        /^OK: .* 0 errors/m,
-      );
+      assert.match(await workspace.run('install', verify, { domainId: 54, cwd: home }), /^OK: .* 0 errors/m);
       const robots = readdirSync(join(home, 'sim-store')).filter((name) => name.startsWith('robot='));
       assert.deepEqual(robots.sort(), ['robot=robot1', 'robot=robot2']);
     });
@@ -256,7 +253,7 @@ describe('the ROS 2 package', function () {
       const child = launch(55, 'fleet.launch.py', 'robots:=robot_1 robot_2', 'params_file:=params.yaml');
       await child.waitFor(/recording[^]*recording/, 60_000);
       const get = (robot: string, name: string): Promise<string> =>
-        ros2('install-merged', 55, 'param', 'get', '--no-daemon', `/${robot}/holdfast_recorder`, name);
+        ros2('install', 55, 'param', 'get', '--no-daemon', `/${robot}/holdfast_recorder`, name);
       assert.match(await get('robot_1', 'segment.max_bytes'), /16777216/);
       assert.match(await get('robot_2', 'segment.max_bytes'), /33554432/);
       assert.match(await get('robot_2', 'robot'), /robot_2/);
@@ -272,7 +269,7 @@ describe('the ROS 2 package', function () {
       assert.doesNotMatch(recorder.output(), /holdfast_sync/);
       assert.doesNotMatch(sync.output(), /holdfast_recorder/);
       const included = await ros2(
-        'install-merged',
+        'install',
         56,
         'param',
         'get',
