@@ -156,9 +156,9 @@ export class Retention {
     this.unseenBytes += bytes;
   }
 
-  /** Free disk space, as far as is known without looking. */
+  /** Free disk space, as far as is known without looking; infinite before the first look. */
   get freeBytes(): number {
-    return this.current.freeBytes - this.unseenBytes;
+    return this.isSeen ? this.current.freeBytes - this.unseenBytes : Infinity;
   }
 
   /**

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { StatsFs } from 'node:fs';
+import { join } from 'node:path';
 import { silentLogger } from '../../src/core/logger.js';
 import { Recorder } from '../../src/app/recorder.js';
 import { systemPorts, type SystemPorts } from '../../src/app/system/ports.js';
@@ -70,6 +71,18 @@ describe('room on the disk for what is in memory', function () {
       taken++;
     }
     assert.ok(taken > 10 && taken * 100_000 < 3 * MIB, String(taken));
+  });
+
+  it('is not made by giving up the ballast where nobody knows yet that it is needed', async () => {
+    const { fs } = real;
+    await fs.mkdir(place.data, { recursive: true });
+    const handle = await fs.open(join(place.data, 'ballast'), 'w');
+    await handle.writeFile(Buffer.alloc(MIB, 1));
+    await handle.close();
+    const puppet = new PuppetSource(true);
+    recorder = await Recorder.open(place.options({ ballast_bytes: '1MiB' }), [puppet.input()], ports);
+    await recorder.close();
+    assert.equal((await fs.stat(join(place.data, 'ballast'))).size, MIB);
   });
 
   it('is not asked for under a policy that makes room as it goes', async () => {
