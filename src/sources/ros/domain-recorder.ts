@@ -3,6 +3,7 @@ import { describeError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import type { Schema } from '../../core/message.js';
 import type { SourceEvent } from '../../core/source.js';
+import { BusyTopics } from './busy-topics.js';
 import { DrainShare } from './drain-share.js';
 import type { Publisher } from './endpoints.js';
 import { Graph, type TopicChange } from './graph.js';
@@ -22,8 +23,8 @@ const RETRY_NS = 3_000_000_000n;
 const LINGER_NS = 60_000_000_000n;
 /** Rules may change while recording: so often all topics are judged again. */
 const REVIEW_NS = 2_000_000_000n;
-/** At the end, what waits in the middleware is taken for at most this long. */
-const LAST_DRAIN_NS = 2_000_000_000n;
+/** At the end, what waits in the middleware is taken for at most this long: a flood would never end. */
+const LAST_DRAIN_NS = 500_000_000n;
 
 export interface DomainParts {
   readonly session: RosSession;
@@ -75,6 +76,7 @@ export class DomainRecorder {
   private readonly graph: Graph;
   private readonly problems: Problems;
   private readonly share = new DrainShare();
+  private readonly busy: BusyTopics;
   private readonly recorded = new Map<string, Recorded>();
   /** Every topic somebody publishes, recorded or not. */
   private readonly published = new Map<string, readonly Publisher[]>();
@@ -86,9 +88,12 @@ export class DomainRecorder {
   private readonly onDrained: () => void;
 
   constructor(private readonly parts: DomainParts) {
-    this.graph = new Graph(parts.session.node);
+    this.graph = new Graph(parts.session.node, (topic, error) => {
+      parts.logger.warn('a ROS topic could not be looked at', { topic, error: describeError(error) });
+    });
     this.problems = new Problems(parts.logger, () => parts.clock.now());
     this.onDrained = () => this.endWakeSoon();
+    this.busy = new BusyTopics(parts.session, this.onDrained);
   }
 
   report(): DomainReport {
@@ -156,6 +161,10 @@ export class DomainRecorder {
     );
     if (waiting.length > 0) await this.subscribe(waiting);
     this.tidy(now);
+    this.busy.review(
+      [...this.recorded.values()].flatMap(({ reader }) => reader?.lines ?? []),
+      now,
+    );
   }
 
   /** Ends hand-overs and drops what has been gone for long. */
@@ -437,6 +446,7 @@ export class DomainRecorder {
   /** Takes what waits, then gives all subscriptions back. */
   close(): void {
     const { session, clock } = this.parts;
+    this.busy.close();
     if (session.isClosed) return;
     const until = clock.monotonic() + LAST_DRAIN_NS;
     for (let left = 1; left > 0 && clock.monotonic() < until;) {

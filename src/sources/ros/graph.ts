@@ -34,9 +34,14 @@ export class Graph {
   private readonly known = new Map<string, Known>();
   private namespaces = '';
   private readonly suspects = new Set<string>();
+  private readonly faults = new Set<string>();
   private fullLooks = 0;
 
-  constructor(private readonly node: Node) {}
+  constructor(
+    private readonly node: Node,
+    /** One topic that cannot be looked at does not stop the others; told once per topic. */
+    private readonly onFault: (topic: string, error: unknown) => void,
+  ) {}
 
   get topicCount(): number {
     return this.known.size;
@@ -53,12 +58,19 @@ export class Graph {
     const seen = new Set<string>();
     for (const { name } of this.node.getTopicNamesAndTypes() as { name: string }[]) {
       seen.add(name);
-      const change = this.look(name, now);
-      if (change !== undefined) topics.push(change);
+      try {
+        const change = this.look(name, now);
+        if (change !== undefined) topics.push(change);
+        this.faults.delete(name);
+      } catch (error) {
+        if (!this.faults.has(name)) this.onFault(name, error);
+        this.faults.add(name);
+      }
     }
     for (const [topic, known] of this.known) {
       if (seen.has(topic)) continue;
       this.known.delete(topic);
+      this.faults.delete(topic);
       if (known.count > 0) topics.push({ topic, publishers: [] });
     }
     return { topics, namespaces: this.lookAtNodes() };

@@ -1,5 +1,6 @@
 import type { Node, Subscription } from 'rclnodejs';
 import type { Logger } from '../../core/logger.js';
+import type { PacedLine } from './busy-topics.js';
 import type { DrainShare } from './drain-share.js';
 import { guard } from './guard.js';
 import { HandOver } from './hand-over.js';
@@ -74,6 +75,11 @@ export class TopicReader {
     this.handOver = undefined;
   }
 
+  /** Its subscriptions, for `BusyTopics`. */
+  get lines(): readonly PacedLine[] {
+    return [this.previous, this.current].filter((line) => line !== undefined);
+  }
+
   /** Takes what waits, at most so many messages; returns how many there were. */
   drain(maxMessages: number): number {
     const old = this.previous?.drain(maxMessages, Infinity) ?? 0;
@@ -88,14 +94,20 @@ export class TopicReader {
   }
 
   private accept(side: 'old' | 'new', data: Buffer): void {
+    // What both have must come from the old one first: the new one lacks what was sent before it was there.
+    if (side === 'new') this.previous?.drain(Infinity, Infinity);
     if (this.handOver !== undefined && !this.handOver.accept(side, data)) return;
     this.parts.onMessage(data);
   }
 }
 
 /** One subscription of the middleware. */
-class Line {
-  private subscription: Subscription | undefined;
+class Line implements PacedLine {
+  subscription: Subscription | undefined;
+  wakes = 0;
+  taken = 0;
+  isPolled = false;
+  readonly poll: () => void;
 
   constructor(
     private readonly parts: TopicReaderParts,
@@ -114,6 +126,7 @@ class Line {
       false,
     );
     const onReady = guard(`subscription of ${topic}`, (first: Buffer) => this.onReady(first), logger);
+    this.poll = guard(`polling ${topic}`, () => this.takeShare(), logger);
     this.subscription = node.createSubscription(
       typeStub(type) as never,
       topic,
@@ -128,9 +141,17 @@ class Line {
   private onReady(first: Buffer): void {
     const { share, onDrained } = this.parts;
     share.begin();
+    this.wakes++;
+    this.taken++;
     this.onMessage(first);
     this.drain(share.messages - 1, share.bytes - first.byteLength);
     onDrained();
+  }
+
+  private takeShare(): void {
+    const { share } = this.parts;
+    share.begin();
+    this.drain(share.messages, share.bytes);
   }
 
   drain(maxMessages: number, maxBytes: number): number {
@@ -145,6 +166,7 @@ class Line {
       bytes += data.byteLength;
       this.onMessage(data);
     }
+    this.taken += messages;
     return messages;
   }
 

@@ -255,6 +255,18 @@ describe('A source ros on real ROS 2', function () {
     assert.ok(names.includes('std_srvs/SetBool_Request') && names.includes('service_msgs/ServiceEventInfo'));
   });
 
+  it('records feedback and status of actions by option', async () => {
+    const { parse } = await import('@foxglove/rosmsg');
+    const live = LiveSource.open('ros:?actions=true');
+    startPython(ros, ACTION, [], at);
+    await live.received('/count/_action/feedback', 3);
+    await live.received('/count/_action/status', 1);
+    const { schema } = live.channel('/count/_action/feedback')!;
+    assert.equal(schema.name, 'example_interfaces/action/Fibonacci_FeedbackMessage');
+    const names = parse(Buffer.from(schema.data).toString(), { ros2: true }).map(({ name }) => name);
+    assert.ok(names.includes('example_interfaces/Fibonacci_Feedback'), names.join());
+  });
+
   it('ends within seconds, takes what still waits, and leaves no ghost behind', async () => {
     const live = LiveSource.open('ros:');
     const publisher = startPublisher(ros, [{ topic: '/last', count: 2_000, hz: 0 }], at);
@@ -301,4 +313,23 @@ import rclpy, time
 rclpy.init(); n = rclpy.create_node('looker')
 time.sleep(1)
 print('nodes', n.get_node_names(), flush=True)
+`;
+
+const ACTION = `
+import rclpy, threading, time
+from rclpy.action import ActionServer, ActionClient
+from example_interfaces.action import Fibonacci
+rclpy.init(); n = rclpy.create_node('act')
+def run(goal):
+    for i in range(5):
+        goal.publish_feedback(Fibonacci.Feedback(sequence=[i]))
+        time.sleep(0.02)
+    goal.succeed()
+    return Fibonacci.Result()
+s = ActionServer(n, Fibonacci, '/count', run)
+c = ActionClient(n, Fibonacci, '/count')
+threading.Thread(target=lambda: rclpy.spin(n), daemon=True).start()
+while True:
+    if c.wait_for_server(1): c.send_goal_async(Fibonacci.Goal(order=1))
+    time.sleep(0.3)
 `;
