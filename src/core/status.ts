@@ -111,6 +111,8 @@ export interface SyncStatus {
   readonly link: LinkState;
   readonly linkSince: string;
   readonly lastSyncAt?: string;
+  /** How long the store took to answer when it was last asked who it is. */
+  readonly storeLatencyMs?: number;
   readonly uploadErrors: number;
   readonly lastError?: string;
   readonly nextRetryInMs?: number;

@@ -13,7 +13,7 @@ import type { MarkedEvent } from '../../src/core/events.js';
 import type { RecorderStatus, SyncStatus } from '../../src/core/status.js';
 import { spawnCli, type CliProcess } from '../support/cli.js';
 
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 30_000;
 
 /** A simulated fleet in a real recorder with its page, a real sync, and a store that can be cut off. */
 export class FleetWorld implements AsyncDisposable {

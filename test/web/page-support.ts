@@ -18,6 +18,13 @@ export const phone = {
 /** Kept as output of CI, to be looked at. */
 const screenshots = join(packageRoot, 'test-output', 'screenshots');
 
+/** Builds the page; without a folder where a recorder looks for it, if need be. */
+export async function buildPage(folder?: string): Promise<void> {
+  const builder = pathToFileURL(join(packageRoot, 'bin', 'build-web.mjs')).href;
+  const { buildWeb } = (await import(builder)) as { buildWeb: (target?: string) => boolean };
+  buildWeb(folder);
+}
+
 /** A browser, and the page as a build makes it. */
 export class PageWorld implements AsyncDisposable {
   /** What pages said that they should not have: errors, refused loads, requests to elsewhere. */
@@ -30,9 +37,7 @@ export class PageWorld implements AsyncDisposable {
 
   static async start(): Promise<PageWorld> {
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-web-'));
-    const builder = pathToFileURL(join(packageRoot, 'bin', 'build-web.mjs')).href;
-    const { buildWeb } = (await import(builder)) as { buildWeb: (target: string) => boolean };
-    buildWeb(folder);
+    await buildPage(folder);
     return new PageWorld(await startBrowser(), folder);
   }
 
@@ -45,7 +50,7 @@ export class PageWorld implements AsyncDisposable {
   async open(url: string, options: BrowserContextOptions = desktop): Promise<Page> {
     const context = await this.browser.newContext({ reducedMotion: 'reduce', ...options });
     const page = await context.newPage();
-    page.setDefaultTimeout(15_000);
+    page.setDefaultTimeout(30_000);
     const origin = new URL(url).origin;
     page.on('pageerror', (error) => this.complaints.push(error.message));
     page.on('console', (message) => {
@@ -94,7 +99,7 @@ export async function waitForText(
   page: Page,
   selector: string,
   pattern: RegExp,
-  timeoutMs = 15_000,
+  timeoutMs = 30_000,
 ): Promise<void> {
   await page
     .locator(selector)

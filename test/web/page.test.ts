@@ -21,7 +21,7 @@ const FRAME_MS = 33;
 const LONG_TASK_MAX_MS = 100;
 
 describe('the page, with a made-up fleet', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let world: PageWorld;
 
   before(async function () {

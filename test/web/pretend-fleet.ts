@@ -233,6 +233,7 @@ export class PretendFleet {
       link: isTrouble ? 'offline' : 'online',
       linkSince: `${isTrouble ? atMs - 540_000 : this.startMs}000000`,
       lastSyncAt: `${isTrouble ? atMs - 560_000 : atMs - 14_000}000000`,
+      ...(isTrouble ? {} : { storeLatencyMs: 41.3 + 8 * noise(6, atMs / 60_000) }),
       uploadErrors: isTrouble ? 14 : 1,
       ...(isTrouble
         ? {

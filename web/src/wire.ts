@@ -49,9 +49,4 @@ export interface Welcome {
 
 export type Frame = Hello | Update | Welcome;
 
-/** Not every server tells all of it. */
-export type Status = StatusDocument & {
-  /** When sync answered last, milliseconds since the Unix epoch. */
-  readonly syncSeenAtMs?: number;
-  readonly storeLatencyMs?: number;
-};
+export type Status = StatusDocument;

@@ -225,6 +225,7 @@ function describe(manifest: Manifest): Row {
     ...(lastLogTime === undefined ? {} : { lastLogTime }),
     sealedAt,
     ...(manifest.uncleanEnd ? { uncleanEnd: true } : {}),
+    ...(manifest.events === undefined ? {} : { events: manifest.events }),
     gaps: gaps.slice(0, GAPS_MAX).map(({ reason, topic, count, firstTime, lastTime }) => ({
       reason,
       ...(topic === undefined ? {} : { topic }),

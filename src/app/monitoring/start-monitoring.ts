@@ -27,7 +27,7 @@ export interface MonitoringPorts extends SystemPorts {
   /** Default: the sync process of the data folder. */
   readonly sync?: MonitoredSync;
   readonly exports?: MonitoredExports;
-  /** The built page. Default: web/dist of the package. */
+  /** The built page. Default: dist/web of the package. */
   readonly pageFolder?: string;
 }
 
@@ -232,7 +232,7 @@ class RunningMonitoring implements Monitoring {
     };
     const { exports } = this.ports;
     const server = await Server.listen(
-      { ...web, hostname, version },
+      { ...web, hostname, version, exports: exports !== undefined },
       {
         routes: [
           ...readRoutes({ watch, recorder, log, metrics, clients }),
@@ -240,7 +240,7 @@ class RunningMonitoring implements Monitoring {
         ],
         access: new Access(tokens),
         feed,
-        files: await StaticFiles.list(this.ports.pageFolder ?? join(packageRoot, 'web', 'dist')),
+        files: await StaticFiles.list(this.ports.pageFolder ?? join(packageRoot, 'dist', 'web')),
         clock,
         logger,
       },

@@ -24,6 +24,8 @@ export interface HttpServerOptions extends PortChoice {
   /** Live connections at once. */
   readonly maxClients: number;
   readonly version: string;
+  /** Whether `POST /control/export` does anything here. */
+  readonly exports?: boolean;
 }
 
 export interface HttpServerParts {
@@ -79,7 +81,7 @@ export class HttpServer implements AsyncDisposable {
   ) {
     this.failed = new FailedTokens(parts.clock);
     this.policy = options;
-    this.live = new LiveSockets(parts.feed, parts.access, this.failed, options.maxClients);
+    this.live = new LiveSockets(parts.feed, parts.access, this.failed, options.maxClients, options.exports);
     this.app = Fastify({
       logger: false,
       bodyLimit: BODY_MAX_BYTES,

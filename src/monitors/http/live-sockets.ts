@@ -33,6 +33,8 @@ export class LiveSockets {
     private readonly access: Access,
     private readonly failed: FailedTokens,
     private readonly max: number,
+    /** Whether this process exports: pages offer only what there is. */
+    private readonly exports = false,
   ) {}
 
   get clients(): number {
@@ -82,7 +84,7 @@ export class LiveSockets {
 
   private serve(socket: WebSocket, role: AccessRole): void {
     if (!this.admit(socket, this.watching)) return;
-    socket.send(JSON.stringify({ type: 'welcome', role }));
+    socket.send(JSON.stringify({ type: 'welcome', role, ...(this.exports ? { exports: true } : {}) }));
     const leave = this.feed.join({
       get unsentBytes() {
         return socket.bufferedAmount;

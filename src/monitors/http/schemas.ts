@@ -98,6 +98,7 @@ export const apiSchemas: Readonly<Record<string, JsonSchema>> = {
       link: { type: 'string', enum: ['unknown', 'online', 'offline'] },
       linkSince: timeNs,
       lastSyncAt: timeNs,
+      storeLatencyMs: said(number, 'time the store took to answer the last probe'),
       isSyncing: flag,
       uploadErrors: whole,
       lastError: said(text, 'in words'),
@@ -171,6 +172,7 @@ export const apiSchemas: Readonly<Record<string, JsonSchema>> = {
       recorder: ref('RecorderStatus'),
       sync: said(orNull(ref('SyncStatus')), 'null while the sync process does not answer'),
       syncError: said(text, 'why sync is null'),
+      syncSeenAtMs: said(timeMs, 'when sync answered last; absent: never since the recorder started'),
       system: ref('System'),
       diskTimeToFullMs: said(
         orNull(number),
@@ -180,7 +182,7 @@ export const apiSchemas: Readonly<Record<string, JsonSchema>> = {
       log: ref('LogStats'),
       services: said({ type: 'object' }, 'reports of web, foxglove and webhook'),
     },
-    ['syncError'],
+    ['syncError', 'syncSeenAtMs'],
   ),
   Topic: object(
     {
@@ -213,6 +215,7 @@ export const apiSchemas: Readonly<Record<string, JsonSchema>> = {
       uncleanEnd: flag,
       stores: list(text),
       reason: said(text, 'why it was evicted'),
+      events: said(list(ref('MarkedEvent')), 'marked events whose windows it overlaps'),
       gaps: list(ref('Gap')),
       moreGaps: said(whole, 'gaps beyond those listed'),
     },
@@ -228,6 +231,7 @@ export const apiSchemas: Readonly<Record<string, JsonSchema>> = {
       'uncleanEnd',
       'stores',
       'reason',
+      'events',
     ],
   ),
   Segments: object({

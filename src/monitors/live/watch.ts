@@ -28,6 +28,8 @@ export interface StatusDocument {
   /** `null` while sync does not answer; then `syncError` says why. */
   readonly sync: SyncStatus | null;
   readonly syncError?: string;
+  /** When sync answered last, milliseconds since the Unix epoch; absent: never since the recorder started. */
+  readonly syncSeenAtMs?: number;
   readonly system: SystemUsage;
   /** Until the disk is full at the present rate; `null`: it does not shrink, or is not known yet. */
   readonly diskTimeToFullMs: number | null;
@@ -68,6 +70,7 @@ export class Watch implements Disposable {
   /** Named reports that `status()` carries under `services`. */
   readonly services = new Map<string, () => unknown>();
   private syncError: string | undefined;
+  private syncSeenAtMs: number | undefined;
   private system: SystemUsage;
   private memories: AlertMemories = {};
   private readonly gatherer = new AlertFactsGatherer();
@@ -111,6 +114,7 @@ export class Watch implements Disposable {
       recorder: recorder.status(),
       sync: this.sync ?? null,
       ...(this.syncError === undefined ? {} : { syncError: this.syncError }),
+      ...(this.syncSeenAtMs === undefined ? {} : { syncSeenAtMs: this.syncSeenAtMs }),
       system: this.system,
       diskTimeToFullMs: toFull === undefined || !Number.isFinite(toFull) ? null : Math.round(toFull),
       alerts: this.alerts,
@@ -127,6 +131,7 @@ export class Watch implements Disposable {
         (status) => {
           this.sync = status;
           this.syncError = undefined;
+          this.syncSeenAtMs = Number(this.ports.clock.now() / NS_PER_MS);
         },
         (error: unknown) => {
           this.sync = undefined;

@@ -1,5 +1,15 @@
 import { secondTick, serverNow, status, syncSeenAtMs } from '../model/live.js';
-import { bytes, coarse, count, counted, msOf, segmentName, share, timeOfDay } from '../model/format.js';
+import {
+  bytes,
+  coarse,
+  count,
+  counted,
+  duration,
+  msOf,
+  segmentName,
+  share,
+  timeOfDay,
+} from '../model/format.js';
 import { useStore } from '../model/store.js';
 import { Fact, Facts, Meter, Panel } from '../ui/panel.js';
 import type { SyncStatus } from '../wire.js';
@@ -28,19 +38,13 @@ export function SyncPanel() {
           </p>
         </div>
       ) : (
-        <SyncFacts sync={sync} latencyMs={now.storeLatencyMs} />
+        <SyncFacts sync={sync} />
       )}
     </Panel>
   );
 }
 
-function SyncFacts({
-  sync,
-  latencyMs,
-}: {
-  readonly sync: SyncStatus;
-  readonly latencyMs: number | undefined;
-}) {
+function SyncFacts({ sync }: { readonly sync: SyncStatus }) {
   const { segments, bytes: volume, current } = sync;
   const now = serverNow();
   const total = volume.pending + volume.verified;
@@ -68,7 +72,9 @@ function SyncFacts({
         <Fact term="Store">
           <span class="breakable">{sync.store}</span>
         </Fact>
-        {latencyMs === undefined ? null : <Fact term="Latency to the store">{Math.round(latencyMs)} ms</Fact>}
+        {sync.storeLatencyMs === undefined ? null : (
+          <Fact term="Latency">{duration(sync.storeLatencyMs)} to the store</Fact>
+        )}
         <Fact term="Last sync">
           {sync.lastSyncAt === undefined ? 'none yet' : `${coarse(now - msOf(sync.lastSyncAt))} ago`}
         </Fact>

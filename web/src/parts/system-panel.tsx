@@ -98,7 +98,7 @@ export function SystemPanel() {
       />
       <Facts>
         <Fact term="Latency to the store">
-          {now.storeLatencyMs === undefined ? 'not measured' : `${Math.round(now.storeLatencyMs)} ms`}
+          {now.sync?.storeLatencyMs === undefined ? 'not measured yet' : duration(now.sync.storeLatencyMs)}
         </Fact>
         <Fact term="Recorder">
           process {recorder.pid}, {recorder.version}, since {coarse(serverNow() - msOf(recorder.startedAt))}
