@@ -240,4 +240,20 @@ describe('from real ROS 2 topics through both nodes into the store', function ()
     const stored = await rig.stored();
     for (const topic of topics) assert.deepEqual(ofTopic(stored, topic), payloads(topic, plan));
   });
+
+  it('keeps every message in order of a topic that floods and calms down, beside one that stays calm', async () => {
+    await using rig = await RobotRig.create(ros, DOMAIN + 8);
+    const [recorder, sync] = await Promise.all([rig.recorder(), rig.sync()]);
+    const flood: Publishing = { topics: ['/flood'], count: 4100, perS: 2000, calm: { from: 4000, perS: 50 } };
+    const calm: Publishing = { topics: ['/calm'], count: 80, perS: 20 };
+    const publishers = [flood, calm].map((plan) => startPublisher(ros, rig.domainId, plan));
+    await Promise.all(publishers.map((publisher) => publisher.waitFor(/published/, 60_000)));
+    await recorder.stop();
+    assert.equal(await recorder.ended, 0, recorder.output());
+    await rig.synced();
+    await sync.stop();
+    const stored = await rig.stored();
+    assert.deepEqual(ofTopic(stored, '/flood'), payloads('/flood', flood));
+    assert.deepEqual(ofTopic(stored, '/calm'), payloads('/calm', calm));
+  });
 });

@@ -10,6 +10,8 @@ export interface Publishing {
   readonly perS: number;
   /** Transient local, depth 1. */
   readonly latched?: boolean;
+  /** From this number on, fewer per second. */
+  readonly calm?: { readonly from: number; readonly perS: number };
   /** Bytes added to each text. */
   readonly padding?: number;
 }
@@ -41,7 +43,9 @@ for number in range(plan['count']):
         publisher.publish(String(data=f'{name} {number} {padding}'))
     if number % 100 == 0:
         print('at', number, flush=True)
-    time.sleep(max(0, start + (number + 1) / plan['perS'] - time.monotonic()))
+    calm = plan.get('calm', {'from': plan['count'], 'perS': 1})
+    due = min(number + 1, calm['from']) / plan['perS'] + max(0, number + 1 - calm['from']) / calm['perS']
+    time.sleep(max(0, start + due - time.monotonic()))
 print('published', flush=True)
 while True:
     time.sleep(1)
