@@ -1,5 +1,15 @@
 const signals: Readonly<Partial<Record<NodeJS.Signals, number>>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
 
+export interface StopSignalOptions {
+  /**
+   * A second signal this soon after the first is the same wish told twice: a service manager signals the whole
+   * group, and `ros2 launch` in it signals its nodes again. Default: 0 ms.
+   */
+  readonly togetherMs?: number;
+  /** Monotonic. */
+  readonly nowMs?: () => number;
+}
+
 /**
  * The first SIGINT, SIGTERM or SIGHUP asks the command to end (it drains, or stops reading); the second
  * ends the process at once. A supervised process also ends when its supervisor is gone, so that no orphan
@@ -13,13 +23,17 @@ export class StopSignals implements Disposable {
   constructor(
     private readonly process: NodeJS.Process,
     onSecond: () => void,
+    { togetherMs = 0, nowMs = () => performance.now() }: StopSignalOptions = {},
   ) {
+    let firstAtMs = 0;
     for (const [signal, exitCode] of Object.entries(signals)) {
       this.#listen(signal, () => {
         if (this.#exitCode !== undefined) {
+          if (nowMs() - firstAtMs < togetherMs) return;
           onSecond();
           process.exit(exitCode);
         }
+        firstAtMs = nowMs();
         this.#exitCode = exitCode;
         this.#controller.abort(new Error(`ended by ${signal}`));
       });

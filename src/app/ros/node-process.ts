@@ -22,6 +22,8 @@ import { resolvedValues, startValues, type StartValues } from './start-values.js
 
 /** How long the answers under way may hold up the end. */
 const SETTLE_MS = 2_000;
+/** `ros2 launch` passes on a signal its nodes got as well, as members of its group. */
+const SAME_SIGNAL_MS = 1_000;
 
 /** A node that has joined its domain, before it does anything. */
 export interface RunningNode {
@@ -65,7 +67,7 @@ export async function runNode(program: NodeProgram): Promise<never> {
       // The process ends anyway.
     }
   };
-  const stop = new StopSignals(process, leave);
+  const stop = new StopSignals(process, leave, { togetherMs: SAME_SIGNAL_MS });
   const die = (error: unknown): void => {
     logger.error(`unexpected: ${explain(error)}`);
     leave();

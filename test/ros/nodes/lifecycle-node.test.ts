@@ -53,6 +53,8 @@ describe('the managed node holdfast_recorder', function () {
   after(async () => {
     await probe?.[Symbol.asyncDispose]();
     await stopRosChildren();
+    // The command line leaves one behind per domain.
+    if (ros !== undefined) await ros2(ros, ['daemon', 'stop'], { domainId: DOMAIN });
     folder?.[Symbol.dispose]();
   });
 

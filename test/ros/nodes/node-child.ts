@@ -7,6 +7,13 @@ import { nodeLoader, startRos, type RosChild, type RosInstall } from '../../supp
 /** The page and the live server are proven elsewhere; here they would take the time of the tests. */
 const unwatched = [...parameter('web.enabled', false), ...parameter('foxglove.enabled', false)];
 
+/** The program of a node, without ROS arguments. */
+export function nodeCommand(role: 'recorder' | 'sync'): readonly string[] {
+  const extension = extname(import.meta.url);
+  const main = fileURLToPath(new URL(`../../../src/app/ros/${role}-main${extension}`, import.meta.url));
+  return [process.execPath, ...nodeLoader, main];
+}
+
 /** Starts holdfast_recorder or holdfast_sync; `args` stand behind `--ros-args` and win over what is said here. */
 export function startNode(
   ros: RosInstall,
@@ -15,10 +22,9 @@ export function startNode(
   domainId: number,
   env: NodeJS.ProcessEnv = {},
 ): RosChild {
-  const extension = extname(import.meta.url);
-  const main = fileURLToPath(new URL(`../../../src/app/ros/${role}-main${extension}`, import.meta.url));
+  const [program, ...rest] = nodeCommand(role);
   const all = [...(role === 'recorder' ? unwatched : []), ...args];
-  return startRos(ros, process.execPath, [...nodeLoader, main, '--ros-args', ...all], { domainId, env });
+  return startRos(ros, program!, [...rest, '--ros-args', ...all], { domainId, env });
 }
 
 /** A parameter as an argument. */

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
-import { requireRos, startRos, stopRosChildren, type RosChild, type RosInstall } from '../../support/ros.js';
-import { parameter, startNode, TemporaryFolder } from './node-child.js';
+import {
+  requireRos,
+  ros2,
+  startRos,
+  stopRosChildren,
+  type RosChild,
+  type RosInstall,
+} from '../../support/ros.js';
+import { nodeCommand, parameter, startNode, TemporaryFolder } from './node-child.js';
 import { Probe, type Dictionary } from './probe.js';
 
 const DOMAIN = 31;
@@ -141,6 +148,8 @@ describe('parameters of the nodes', function () {
   after(async () => {
     await probe?.[Symbol.asyncDispose]();
     await stopRosChildren();
+    // The command line leaves one behind per domain.
+    if (ros !== undefined) await ros2(ros, ['daemon', 'stop'], { domainId: DOMAIN });
     folder?.[Symbol.dispose]();
   });
 
@@ -291,6 +300,40 @@ describe('parameters of the nodes', function () {
       /unknown parameter: segmnt\.max_bytes \(7\) .*did you mean segment\.max_bytes\?/,
     );
     assert.doesNotMatch(children[0]!.output(), /bandwidth_limit/);
+  });
+
+  it('reach both of two namespaces from one launch file, each its own', async () => {
+    const program = nodeCommand('recorder');
+    const node = (namespace: string, size: number, exclude: string): string => `
+      Node(executable=${JSON.stringify(program[0])}, arguments=${JSON.stringify([...program.slice(1)])},
+           name='holdfast_recorder', namespace=${JSON.stringify(namespace)}, parameters=[{
+             'managed': True, 'sources': ['sim:'], 'web.enabled': False, 'foxglove.enabled': False, 'data': ${JSON.stringify(folder.at(namespace))},
+             'segment.max_bytes': ${size}, 'topics': {'exclude': [${JSON.stringify(exclude)}]}}]),`;
+    const file = folder.at('two.launch.py');
+    writeFileSync(
+      file,
+      `from launch import LaunchDescription
+from launch_ros.actions import Node
+def generate_launch_description():
+    return LaunchDescription([${node('left', 1_048_576, '/a')}${node('right', 2_097_152, '/b')}
+    ])
+`,
+    );
+    const launch = startRos(ros, 'ros2', ['launch', file], { domainId: DOMAIN });
+    children.push(launch);
+    for (const [namespace, size, exclude] of [
+      ['left', 1_048_576, '/a'],
+      ['right', 2_097_152, '/b'],
+    ] as const) {
+      const name = `/${namespace}/holdfast_recorder`;
+      await probe.there(name);
+      const read = (parameterName: string): Promise<string> =>
+        ros2(ros, ['param', 'get', name, parameterName], { domainId: DOMAIN });
+      assert.match(await read('segment.max_bytes'), new RegExp(`Integer value is: ${size}`));
+      assert.match(await read('topics.exclude'), new RegExp(`\\['${exclude}'\\]`));
+    }
+    await launch.stop('SIGINT');
+    assert.match(launch.output(), /process has finished cleanly/);
   });
 
   it('stop the node from starting where a value is not allowed, each with what is', async () => {

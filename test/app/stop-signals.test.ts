@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import { StopSignals, type StopSignalOptions } from '../../src/app/cli/stop-signals.js';
+
+/** What of a process is used, and how it ended. */
+class FakeProcess extends EventEmitter {
+  exitedWith: number | undefined;
+
+  exit(code: number): void {
+    this.exitedWith ??= code;
+  }
+}
+
+function begin(options: StopSignalOptions = {}): {
+  fake: FakeProcess;
+  stop: StopSignals;
+  seconds: () => number;
+} {
+  const fake = new FakeProcess();
+  let seconds = 0;
+  const stop = new StopSignals(fake as unknown as NodeJS.Process, () => seconds++, options);
+  return { fake, stop, seconds: () => seconds };
+}
+
+describe('signals that end a process', () => {
+  it('ask it to end the first time, and end it at once the second time', () => {
+    const { fake, stop, seconds } = begin();
+    fake.emit('SIGTERM');
+    assert.deepEqual([stop.signal.aborted, stop.exitCode, fake.exitedWith], [true, 143, undefined]);
+    fake.emit('SIGINT');
+    assert.deepEqual([seconds(), fake.exitedWith], [1, 130]);
+  });
+
+  it('count as one where told twice within the given time', () => {
+    let now = 5_000;
+    const { fake, stop } = begin({ togetherMs: 1_000, nowMs: () => now });
+    fake.emit('SIGTERM');
+    now += 999;
+    fake.emit('SIGINT');
+    assert.deepEqual([stop.exitCode, fake.exitedWith], [143, undefined]);
+    now += 1;
+    fake.emit('SIGINT');
+    assert.equal(fake.exitedWith, 130);
+  });
+
+  it('are let go of when disposed of', () => {
+    const { fake, stop } = begin();
+    stop[Symbol.dispose]();
+    assert.equal(fake.listenerCount('SIGTERM'), 0);
+  });
+});
