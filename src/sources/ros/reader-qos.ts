@@ -91,7 +91,16 @@ export function sameReaderQos(a: ReaderQos, b: ReaderQos): boolean {
   );
 }
 
-/** Transient-local messages are carried into every segment. */
+/** From here on a duration means for ever: middlewares know several forms of it. */
+const FOREVER_SEC = 2_147_483_647n;
+
+/**
+ * Transient-local messages are carried into every segment, unless they expire: what a late subscriber would not
+ * get any more (the log lines of /rosout after ten seconds) is no state.
+ */
 export function isLatched(offers: readonly OfferedQos[]): boolean {
-  return offers.some((offer) => offer.durability === DURABILITY.transient_local);
+  return offers.some(
+    ({ durability, lifespan: { sec, nsec } }) =>
+      durability === DURABILITY.transient_local && (sec >= FOREVER_SEC || (sec === 0n && nsec === 0)),
+  );
 }

@@ -72,6 +72,12 @@ describe('from real ROS 2 topics through both nodes into the store', function ()
       [],
     );
 
+    // Log lines expire: they are recorded, and no state to be carried.
+    const logs = (await rig.manifests()).flatMap(({ channels }) =>
+      channels.filter(({ topic }) => topic === '/rosout'),
+    );
+    assert.ok(logs.length > 0);
+    assert.deepEqual([...new Set(logs.map(({ carried }) => carried))], [0]);
     const manifest = (await rig.manifests()).find(({ channels }) =>
       channels.some(({ topic }) => topic === '/typed'),
     )!;

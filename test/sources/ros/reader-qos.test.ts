@@ -48,6 +48,19 @@ describe('What a subscription asks for', () => {
     assert.equal(isLatched([offer(), latched]), true);
     assert.equal(isLatched([offer()]), false);
   });
+
+  it('makes no channel latched whose messages expire, such as the log lines of /rosout', () => {
+    const expiring = { ...latched, lifespan: { sec: 10n, nsec: 0 } };
+    assert.equal(isLatched([expiring]), false);
+    assert.equal(isLatched([expiring, latched]), true);
+    for (const lifespan of [
+      { sec: 9_223_372_036n, nsec: 854_775_807 },
+      { sec: 2_147_483_647n, nsec: 4_294_967_295 },
+      { sec: 0n, nsec: 0 },
+    ]) {
+      assert.equal(isLatched([{ ...latched, lifespan }]), true);
+    }
+  });
 });
 
 describe('A file of QoS overrides', () => {
