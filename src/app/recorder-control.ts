@@ -1,5 +1,5 @@
 import type { Listen, MarkedEvent, RecorderEvent, Unlisten } from '../core/events.js';
-import type { Message } from '../core/message.js';
+import type { Channel, Message } from '../core/message.js';
 import type { RecorderStatus, TopicStats } from '../core/status.js';
 import type { RecorderOptions } from './parameters/recorder-options.js';
 
@@ -50,4 +50,7 @@ export interface RecorderControl {
   readonly onEvent: Listen<RecorderEvent>;
   /** Every message taken in (`durable` false) as it is queued; costs nothing while nobody listens. */
   tap(listener: (message: Message) => void): Unlisten;
+  /** Channels seen so far, and the latched messages a late listener needs; absent: not told. */
+  channels?(): Iterable<Channel>;
+  latched?(): Iterable<Message>;
 }

@@ -161,6 +161,30 @@ describe('the live feed', () => {
     assert.deepEqual([feed.clients, feed.dropped], [0, 1]);
   });
 
+  it('stays small: 300 busy topics of 20 robots are told in less than 64 KiB', () => {
+    const robots = Array.from({ length: 20 }, (_, n) => ({
+      ...recorder.current.robots[0]!,
+      robot: `robot${n}`,
+    }));
+    recorder.current = { ...recorder.current, robots };
+    const client = new TestClient();
+    for (let round = 1; round <= 2; round++) {
+      recorder.topicList = Array.from({ length: 300 }, (_, n) =>
+        topicStats(`/robot${n % 20}/sensors/some/long/topic${n}`, {
+          robot: `robot${n % 20}`,
+          received: 1e7 + round,
+          receivedBytes: 1e12 + round,
+          messagesPerS: 123.456,
+          bytesPerS: 98_765.4321,
+        }),
+      );
+      if (round === 1) feed.join(client);
+      else tick();
+    }
+    assert.equal((client.got[1]!['topics'] as unknown[]).length, 300);
+    assert.ok(JSON.stringify(client.got[1]).length < 64 * 1024);
+  });
+
   it('does nothing while nobody watches', () => {
     const leave = feed.join(new TestClient());
     leave();
@@ -198,6 +222,17 @@ describe('the topic table', () => {
     assert.equal(table.update(topics).added.length, 100);
     assert.equal(table.omitted, 150);
     assert.equal(table.update(topics).added.length, 0);
+  });
+
+  it('keeps a topic the recorder has given up, as gone', () => {
+    const table = new TopicTable(10);
+    table.update([topicStats('/a'), topicStats('/b')]);
+    const { changed } = table.update([topicStats('/b')]);
+    assert.deepEqual(
+      changed.map(([id, , , , messagesPerS, , , , present]) => [id, messagesPerS, present]),
+      [[1, 0, 0]],
+    );
+    assert.deepEqual(table.update([topicStats('/b')]).changed, []);
   });
 
   it('keeps forty points of the past of each topic', () => {

@@ -7,7 +7,7 @@ import { logFilePath } from './monitoring-options.js';
 /**
  * The log of a long-running process: `terminal` (which must let every level pass), the rotated file the
  * parameters name, and the last lines in memory. Dispose it last. Whatever else ends the process, what is
- * queued is written on its `exit`.
+ * queued is written on its `exit`, and an error that nobody caught is on record.
  */
 export function openProcessLog(
   role: 'recorder' | 'sync',
@@ -31,7 +31,17 @@ export function openProcessLog(
     ...(file === undefined ? {} : { file }),
   });
   const onExit = (): void => log.flushSync();
+  const onFatal = (error: unknown): void =>
+    log.error('the process dies of an error nobody caught', { error });
   process.on('exit', onExit);
-  log.onClosed = () => process.off('exit', onExit);
+  // Only looks on: what becomes of the process is for others to say.
+  process.on('uncaughtExceptionMonitor', onFatal);
+  // A listener of ours alone would keep Node from ending the process.
+  if (process.listenerCount('unhandledRejection') > 0) process.prependListener('unhandledRejection', onFatal);
+  log.onClosed = () => {
+    process.off('exit', onExit);
+    process.off('uncaughtExceptionMonitor', onFatal);
+    process.off('unhandledRejection', onFatal);
+  };
   return log;
 }

@@ -1,5 +1,5 @@
 import type { Listen, MarkedEvent, RecorderEvent, Unlisten } from '../../core/events.js';
-import type { Message } from '../../core/message.js';
+import type { Channel, Message } from '../../core/message.js';
 import type { RecorderStatus, TopicStats } from '../../core/status.js';
 import type { RecorderOptions } from '../parameters/recorder-options.js';
 import type { MarkEventRequest, RecorderControl, RecorderPhase } from '../recorder-control.js';
@@ -75,6 +75,14 @@ export class ManagedRecorder implements RecorderControl {
 
   topics(): readonly TopicStats[] {
     return this.recorder.topics();
+  }
+
+  channels(): Iterable<Channel> {
+    return this.recorder.channels?.() ?? [];
+  }
+
+  latched(): Iterable<Message> {
+    return this.recorder.latched?.() ?? [];
   }
 
   tap(listener: (message: Message) => void): Unlisten {

@@ -5,7 +5,7 @@ import { prepareRecorder } from '../cli/prepare-recorder.js';
 import { listenForControl, type ControlServer } from '../control/control-server.js';
 import { recorderRequests } from '../control/recorder-requests.js';
 import { compileMonitoringOptions } from '../monitoring/monitoring-options.js';
-import { startMonitoring } from '../monitoring/start-monitoring.js';
+import { startMonitoring, type Monitoring } from '../monitoring/start-monitoring.js';
 import { compileRecorderOptions } from '../parameters/compile-recorder.js';
 import type { RecorderOptions } from '../parameters/recorder-options.js';
 import type { RecorderControl } from '../recorder-control.js';
@@ -50,11 +50,13 @@ export async function runRecorderNode(node: RunningNode): Promise<number> {
     for (const name of changes.keys()) given.add(name);
   });
   serveRecorder(node, recorder, options.data);
+  let monitors: Monitoring | undefined = undefined;
   using topics = new RecorderTopics(
     node,
     recorder,
     () => expectationsOf(current),
     () => problemsOf(sources),
+    () => monitors?.watch.alerts ?? [],
   );
   // What has nothing more to record is sealed at once; whoever wants more starts it again.
   host.onFinished(() => {
@@ -64,7 +66,8 @@ export async function runRecorderNode(node: RunningNode): Promise<number> {
   const signal = AbortSignal.any([node.signal, end.signal]);
   // A plain node that cannot have its data folder ends: whoever starts it tries again.
   if (!managed) await recorder.configure();
-  await using _monitors = startMonitoring(recorder, monitoring, { ...ports, log: logger });
+  await using watching = startMonitoring(recorder, monitoring, { ...ports, log: logger });
+  monitors = watching;
   if (!managed) await recorder.activate();
   else if (start.initial.get('autostart') === true) {
     const ready = recorder.configure().then(() => recorder.activate());

@@ -1,5 +1,7 @@
 import type { RecorderEvent } from '../../core/events.js';
+import type { Alert } from '../../monitors/alerts/evaluate-alerts.js';
 import type { RecorderControl } from '../recorder-control.js';
+import { alertDiagnostic } from './alert-diagnostics.js';
 import {
   diagnosticFields,
   recorderDiagnostics,
@@ -37,6 +39,7 @@ export class RecorderTopics implements Disposable {
     private readonly recorder: RecorderControl,
     private readonly expectations: () => RecorderExpectations,
     private readonly problems: () => readonly SourceProblem[],
+    private readonly alerts: () => readonly Alert[] = () => [],
   ) {
     const { session, logger } = node;
     const create = (type: MessageType, topic: string, depth?: number): NodePublisher =>
@@ -64,6 +67,7 @@ export class RecorderTopics implements Disposable {
       this.#recent,
       this.problems(),
     );
+    all.push(alertDiagnostic(this.alerts(), this.expectations().robot));
     this.#diagnostics.publish(diagnosticFields(all, this.node.fullName.slice(1), now));
   }
 

@@ -19,6 +19,8 @@ export interface FeedOptions {
 
 /** A client that is this far behind gets nothing more until it has caught up, and then everything anew. */
 const UNSENT_PAUSE_BYTES = 512 * 1024;
+/** Between two looks at the segments. */
+const LOOK_MS = 1_000;
 /** Updates a client may miss in a row; then it is dropped. */
 const MISSED_MAX = 60;
 
@@ -44,13 +46,17 @@ export class LiveFeed implements Disposable {
   private sentVersion = -1;
   private sentHistory: HistoryPoint | undefined;
   private sentLog = 0;
+  private ticks = 0;
+  private readonly ticksPerLook: number;
 
   constructor(
     private readonly watch: Watch,
     private readonly recorder: MonitoredRecorder,
     private readonly log: MonitoredLog,
     private readonly options: FeedOptions,
-  ) {}
+  ) {
+    this.ticksPerLook = Math.max(1, Math.round(LOOK_MS / options.intervalMs));
+  }
 
   get clients(): number {
     return this.members.size;
@@ -82,6 +88,7 @@ export class LiveFeed implements Disposable {
     const update = this.update(topics);
     if (this.members.size === 0) return;
     void this.watch.askSync();
+    if (this.ticks++ % this.ticksPerLook === 0) void this.watch.lookAtSegments();
     const text = JSON.stringify(update);
     let hello: string | undefined;
     for (const member of this.members) {

@@ -31,6 +31,8 @@ export const SPARK_STEP_S = 3;
 interface Entry {
   readonly id: number;
   stats: TopicStats;
+  /** When the recorder last spoke of it. */
+  round: number;
   spark: number[];
   /** What the last update said, as text; undefined: nothing yet. */
   told: string | undefined;
@@ -47,6 +49,7 @@ export class TopicTable {
   omitted = 0;
   private readonly entries = new Map<string, Entry>();
   private nextId = 1;
+  private round = 0;
 
   constructor(private readonly maxTopics: number) {}
 
@@ -82,13 +85,21 @@ export class TopicTable {
 
   /** Takes in what the recorder says now, without counting as told. */
   absorb(topics: readonly TopicStats[]): void {
-    this.omitted = 0;
-    for (const stats of topics) {
+    this.round++;
+    // The recorder lists them in the order they came: those beyond the bound are not even looked at.
+    this.omitted = Math.max(0, topics.length - this.maxTopics);
+    for (const stats of topics.slice(0, this.maxTopics)) {
       const key = JSON.stringify([stats.robot, stats.topic, stats.type, stats.encoding]);
       const entry = this.entries.get(key);
-      if (entry !== undefined) entry.stats = stats;
+      const { round } = this;
+      if (entry !== undefined) Object.assign(entry, { stats, round });
       else if (this.entries.size >= this.maxTopics) this.omitted++;
-      else this.entries.set(key, { id: this.nextId++, stats, spark: [], told: undefined });
+      else this.entries.set(key, { id: this.nextId++, stats, round, spark: [], told: undefined });
+    }
+    // A topic the recorder has given up stays, as gone: a page may be looking at it.
+    for (const entry of this.entries.values()) {
+      if (entry.round === this.round || !entry.stats.present) continue;
+      entry.stats = { ...entry.stats, present: false, messagesPerS: 0, bytesPerS: 0 };
     }
   }
 }

@@ -52,6 +52,8 @@ export interface WatchPorts {
 }
 
 const SAMPLE_MS = 1_000;
+/** Samples between two looks at the segments while nobody watches: a look lists five folders. */
+const SEGMENTS_EVERY = 10;
 const HISTORY_POINTS = 600;
 const TOPICS_MAX = 2_000;
 const emptyTimeline: Timeline = { version: 0, segments: [], omitted: 0, quarantined: 0 };
@@ -164,7 +166,8 @@ export class Watch implements Disposable {
       this.ports.logger.warn('watching failed for a moment', { error });
     }
     void this.askSync();
-    void this.lookAtSegments();
+    // Whoever watches asks by itself; without anybody only the alerts want to know.
+    if (this.samples % SEGMENTS_EVERY === 0) void this.lookAtSegments();
   }
 
   private sample(): void {
