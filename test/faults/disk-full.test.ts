@@ -59,8 +59,10 @@ for (const { kind, mount } of [
       const rig = await RecordingRig.open(disk.path, { whenFull: 'stop' });
       await rig.sendUntil(() => rig.acknowledged.size > 20);
       await disk.fill();
-      await rig.sendUntil(() => rig.stalls.includes('disk_full'));
-      assert.equal(new Set(rig.stalls).size, 1, `a full disk is no other failure: ${rig.stalls.join(' ')}`);
+      // A commit may find it full, or a seal before it: then commits wait, and none fails.
+      await rig.sendUntil(() => rig.stalls.length > 0 || rig.retention.state.full);
+      const others = rig.stalls.filter((reason) => reason !== 'disk_full');
+      assert.deepEqual(others, [], 'a full disk is no other failure');
       for (let i = 0; i < 100; i++) rig.send(16 * 1024);
       await disk.unfill();
       const before = rig.acknowledged.size;
