@@ -3,7 +3,7 @@ import { HoldfastError } from '../../core/errors.js';
 import { randomHex, type RandomBytes } from '../../core/identity.js';
 import { BlockCache } from '../../core/mcap/block-cache.js';
 import type { McapChannel } from '../../core/mcap/definitions.js';
-import { mergeMessages } from '../reading/merged-messages.js';
+import { mergeMessages, mergeRuns } from '../reading/merged-messages.js';
 import type { Problem, Segment } from '../reading/segments.js';
 import { EncodePool } from './encode-pool.js';
 import { groupSegments, robotOf, type ExportGroup } from './export-groups.js';
@@ -226,7 +226,7 @@ async function exportGroup(group: ExportGroup, before: readonly StepRecord[], wo
   try {
     let window: bigint | undefined;
     const from = later(filter.from, until === undefined ? undefined : BigInt(until));
-    const merged = mergeMessages(
+    const merged = mergeRuns(
       group.members.map(({ segment }) => segment),
       {
         filter: { ...filter, ...(from === undefined ? {} : { from }) },
@@ -239,19 +239,21 @@ async function exportGroup(group: ExportGroup, before: readonly StepRecord[], wo
       },
     );
     const robots = new WeakMap<McapChannel, string>();
-    for await (const { message, robot: said } of merged) {
-      work.progress.count();
-      let robot = robots.get(message.channel);
-      if (robot === undefined) {
-        robot = robotOf(said, message.channel.topic, options);
-        robots.set(message.channel, robot);
+    for await (const { messages, robot: said } of merged) {
+      for (const message of messages) {
+        work.progress.count();
+        let robot = robots.get(message.channel);
+        if (robot === undefined) {
+          robot = robotOf(said, message.channel.topic, options);
+          robots.set(message.channel, robot);
+        }
+        if (!latched.accept(message, robot)) continue;
+        const own = layout.windowOf(message.logTime);
+        if (window !== undefined && own !== window) await endStep(layout.endOf(window));
+        window = own;
+        const wait = sink.add({ message, robot });
+        if (wait !== undefined) await wait;
       }
-      if (!latched.accept(message, robot)) continue;
-      const own = layout.windowOf(message.logTime);
-      if (window !== undefined && own !== window) await endStep(layout.endOf(window));
-      window = own;
-      const wait = sink.add({ message, robot });
-      if (wait !== undefined) await wait;
     }
     await endStep(undefined);
   } catch (error) {

@@ -38,8 +38,19 @@ interface Lane {
   time: bigint;
   reader?: McapReader;
   robot: string | undefined;
-  messages?: AsyncGenerator<McapMessage, void, void>;
-  next: McapMessage | undefined;
+  runs?: AsyncGenerator<readonly McapMessage[], void, void>;
+  /** Messages that were read and not yet given. */
+  run: readonly McapMessage[];
+  position: number;
+}
+
+const NOTHING: readonly McapMessage[] = [];
+
+/** Messages of one segment that follow each other in the merge. */
+export interface MergedRun {
+  readonly messages: readonly McapMessage[];
+  readonly segment: Segment;
+  readonly robot: string | undefined;
 }
 
 /**
@@ -50,34 +61,63 @@ export async function* mergeMessages(
   segments: readonly Segment[],
   options: MergeOptions,
 ): AsyncGenerator<MergedMessage, void, void> {
-  const { filter, signal } = options;
   const carried = new CarriedFilter();
-  const heap = new MinHeap<Lane>((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : a.index - b.index));
+  for await (const { messages, segment, robot } of mergeRuns(segments, options)) {
+    for (const message of messages) {
+      options.signal?.throwIfAborted();
+      if (carried.accept(message, robot)) yield { message, segment, robot };
+    }
+  }
+}
+
+/**
+ * The same, several messages at once: waiting for each costs more than reading it. Latched messages come as
+ * often as segments repeat them.
+ */
+export async function* mergeRuns(
+  segments: readonly Segment[],
+  options: MergeOptions,
+): AsyncGenerator<MergedRun, void, void> {
+  const { filter, signal } = options;
+  const heap = new MinHeap<Lane>(earlier);
   segments.forEach((segment, index) => {
     const { firstLogTime: first, lastLogTime: last, robot } = segment;
     if (filter.from !== undefined && last !== undefined && last < filter.from) return;
     if (filter.to !== undefined && first !== undefined && first > filter.to) return;
     if (robot !== undefined && !matches(filter.robots, robot)) return;
-    heap.push({ segment, index, time: first ?? 0n, robot, next: undefined });
+    heap.push({ segment, index, time: first ?? 0n, robot, run: NOTHING, position: 0 });
   });
   const cache = options.cache ?? new BlockCache();
   try {
     for (let lane = heap.peek(); lane !== undefined; lane = heap.peek()) {
       signal?.throwIfAborted();
-      const { next } = lane;
-      lane.next = undefined;
-      if (next !== undefined && carried.accept(next, lane.robot)) {
-        yield { message: next, segment: lane.segment, robot: lane.robot };
-      }
-      if (await advance(lane, cache, options)) heap.settleTop();
+      const messages = takeRun(lane, heap.peekSecond());
+      if (messages.length > 0) yield { messages, segment: lane.segment, robot: lane.robot };
+      if (lane.position < lane.run.length || (await advance(lane, cache, options))) heap.settleTop();
       else heap.pop();
     }
   } finally {
-    for (let lane = heap.pop(); lane !== undefined; lane = heap.pop()) await lane.messages?.return();
+    for (let lane = heap.pop(); lane !== undefined; lane = heap.pop()) await lane.runs?.return();
   }
 }
 
-/** One step: open, then message by message. False: nothing more comes from here. */
+function earlier(a: Lane, b: Lane): number {
+  return a.time < b.time ? -1 : a.time > b.time ? 1 : a.index - b.index;
+}
+
+/** What the lane gives before it is the other's turn. */
+function takeRun(lane: Lane, other: Lane | undefined): readonly McapMessage[] {
+  const { run, position: from } = lane;
+  if (from >= run.length) return NOTHING;
+  do {
+    lane.position++;
+    if (lane.position >= run.length) break;
+    lane.time = run[lane.position]!.logTime;
+  } while (other === undefined || earlier(lane, other) < 0);
+  return from === 0 && lane.position === run.length ? run : run.slice(from, lane.position);
+}
+
+/** One step: open, then run by run. False: nothing more comes from here. */
 async function advance(lane: Lane, cache: BlockCache, options: MergeOptions): Promise<boolean> {
   const { segment } = lane;
   try {
@@ -87,7 +127,7 @@ async function advance(lane: Lane, cache: BlockCache, options: MergeOptions): Pr
       if (lane.time < lane.reader.firstLogTime) lane.time = lane.reader.firstLogTime;
       return true;
     }
-    lane.messages ??= lane.reader.messages({
+    lane.runs ??= lane.reader.runs({
       cache,
       select: (channel) => {
         if (!wantsChannel(options.filter, channel, lane.robot)) return undefined;
@@ -100,10 +140,11 @@ async function advance(lane: Lane, cache: BlockCache, options: MergeOptions): Pr
         }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
-    const step = await lane.messages.next();
+    const step = await lane.runs.next();
     if (step.done === true) return false;
-    lane.next = step.value;
-    lane.time = step.value.logTime;
+    lane.run = step.value;
+    lane.position = 0;
+    if (step.value.length > 0) lane.time = step.value[0]!.logTime;
     return true;
   } catch (error) {
     if (!isHoldfastError(error) || error.retryable) throw error;

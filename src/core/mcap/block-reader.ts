@@ -48,6 +48,9 @@ interface Cursor {
 
 const EMPTY = new Uint32Array(0);
 
+/** Messages given at once at most. */
+const MAX_RUN = 256;
+
 /** The selected messages of `refs` in log-time order; messages of one time in file order. */
 export async function* readBlocks(
   readable: Readable,
@@ -56,11 +59,27 @@ export async function* readBlocks(
   limits: McapLimits,
   options: ReadOptions,
 ): AsyncGenerator<McapMessage, void, void> {
+  for await (const run of readBlockRuns(readable, refs, decompressors, limits, options)) {
+    for (const message of run) {
+      options.signal?.throwIfAborted();
+      yield message;
+    }
+  }
+}
+
+/** The same messages in the same order, several at once: waiting for each costs more than reading it. */
+export async function* readBlockRuns(
+  readable: Readable,
+  refs: readonly BlockRef[],
+  decompressors: Decompressors,
+  limits: McapLimits,
+  options: ReadOptions,
+): AsyncGenerator<readonly McapMessage[], void, void> {
   const cache = options.cache ?? new BlockCache();
   const selected = selection(options.select);
-  const heap = new MinHeap<Cursor>((a, b) =>
-    a.time < b.time ? -1 : a.time > b.time ? 1 : a.ref.at - b.ref.at,
-  );
+  const compare = (a: Cursor, b: Cursor): number =>
+    a.time < b.time ? -1 : a.time > b.time ? 1 : a.ref.at - b.ref.at;
+  const heap = new MinHeap<Cursor>(compare);
   for (const ref of refs) {
     if (!mayHold(ref, selected)) continue;
     heap.push({ ref, time: ref.from, loaded: false, order: EMPTY, position: 0 });
@@ -85,8 +104,6 @@ export async function* readBlocks(
       return undefined;
     }
   };
-  // Messages mostly come from one block for a while: it is not asked for again each time.
-  let held: { readonly cursor: Cursor; readonly block: Block } | undefined;
   try {
     for (let cursor = heap.peek(); cursor !== undefined; cursor = heap.peek()) {
       options.signal?.throwIfAborted();
@@ -99,15 +116,21 @@ export async function* readBlocks(
         }
         if (block !== undefined) cursor.order = orderOf(block, selected);
       } else {
-        if (held?.cursor !== cursor) held = { cursor, block: await load(cursor.ref) };
-        yield messageAt(held.block, cursor.order[cursor.position++]!);
+        const block = await load(cursor.ref);
+        const other = heap.peekSecond();
+        const run: McapMessage[] = [];
+        do {
+          run.push(messageAt(block, cursor.order[cursor.position++]!));
+          if (cursor.position >= cursor.order.length) break;
+          cursor.time = logTimeAt(block, cursor.order[cursor.position]!);
+        } while (run.length < MAX_RUN && (other === undefined || compare(cursor, other) < 0));
+        yield run;
       }
       if (cursor.position >= cursor.order.length) {
         heap.pop();
         cache.delete(cursor.ref);
       } else {
-        if (held?.cursor !== cursor) held = { cursor, block: await load(cursor.ref) };
-        cursor.time = logTimeAt(held.block, cursor.order[cursor.position]!);
+        if (cursor.position === 0) cursor.time = logTimeAt(await load(cursor.ref), cursor.order[0]!);
         heap.settleTop();
       }
     }

@@ -15,6 +15,12 @@ export class MinHeap<T> {
     return this.#items[0];
   }
 
+  /** The least but one. */
+  peekSecond(): T | undefined {
+    const [, left, right] = this.#items;
+    return left === undefined || right === undefined || this.#compare(left, right) <= 0 ? left : right;
+  }
+
   push(item: T): void {
     const items = this.#items;
     let at = items.length;

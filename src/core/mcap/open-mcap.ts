@@ -1,5 +1,5 @@
 import { HoldfastError, isHoldfastError } from '../errors.js';
-import { readBlocks, type BlockRef, type ReadOptions } from './block-reader.js';
+import { readBlockRuns, readBlocks, type BlockRef, type ReadOptions } from './block-reader.js';
 import { logTimeAt, type McapMessage } from './block.js';
 import { loadDecompressors, type Decompressors } from './decompress.js';
 import type { McapChannel } from './definitions.js';
@@ -32,6 +32,8 @@ export interface McapReader {
   metadata(name?: string): Promise<MetadataRecord[]>;
   /** Messages in log-time order; those of one time in file order. Bounded memory; see {@link ReadOptions}. */
   messages(options?: ReadOptions): AsyncGenerator<McapMessage, void, void>;
+  /** The same messages in the same order, some hundred at once: much faster for many small ones. */
+  runs(options?: ReadOptions): AsyncGenerator<readonly McapMessage[], void, void>;
 }
 
 /** Metadata records a salvage keeps. */
@@ -126,7 +128,7 @@ export async function openOrSalvage(
   }
 }
 
-type Facts = Omit<McapReader, 'messages' | 'firstLogTime' | 'lastLogTime'>;
+type Facts = Omit<McapReader, 'messages' | 'runs' | 'firstLogTime' | 'lastLogTime'>;
 
 class BlockMcapReader implements McapReader {
   readonly name: string;
@@ -164,8 +166,18 @@ class BlockMcapReader implements McapReader {
   }
 
   async *messages(options: ReadOptions = {}): AsyncGenerator<McapMessage, void, void> {
+    yield* this.#translated(readBlocks(this.readable, this.refs, this.decompressors, this.limits, options));
+  }
+
+  async *runs(options: ReadOptions = {}): AsyncGenerator<readonly McapMessage[], void, void> {
+    yield* this.#translated(
+      readBlockRuns(this.readable, this.refs, this.decompressors, this.limits, options),
+    );
+  }
+
+  async *#translated<T>(blocks: AsyncGenerator<T, void, void>): AsyncGenerator<T, void, void> {
     try {
-      yield* readBlocks(this.readable, this.refs, this.decompressors, this.limits, options);
+      yield* blocks;
     } catch (error) {
       if (!(error instanceof RecordError)) throw error;
       throw new HoldfastError('MCAP_UNREADABLE', `${this.name}: ${error.message}`, {
