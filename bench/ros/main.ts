@@ -44,6 +44,8 @@ if (chosen.length === 0 && !withKill) {
   process.exit(2);
 }
 
+// An exit hook ends the children; a signal alone would leave them behind.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 const folder = await mkdtemp(join(resolve(values.folder), 'holdfast-bench-ros-'));
 let runs = 0;
 const context: RosBenchContext = {
