@@ -9,6 +9,7 @@ import { RecorderHost } from '../../src/app/recorder-host.js';
 import type { RecorderInput } from '../../src/app/recorder-run.js';
 import { systemPorts } from '../../src/app/system/ports.js';
 import { eventually, PuppetSource, RecorderPlace, testChannel, testMessage } from './recorder-support.js';
+import { copyAsKilled } from '../support/copy-as-killed.js';
 
 describe('a recorder that is started and stopped', function () {
   this.timeout(30_000);
@@ -136,8 +137,8 @@ describe('a recorder that is started and stopped', function () {
     puppets[0]!.emit(testMessage(testChannel('/a'), 'one'));
     await eventually('durable', () => host.status().totals.durable === 1);
     // As a kill would leave it: the folder goes, the segment stays.
-    const { cp, rename, rm } = await import('node:fs/promises');
-    await cp(place.data, `${place.data}-killed`, { recursive: true });
+    const { rename, rm } = await import('node:fs/promises');
+    await copyAsKilled(place.data, `${place.data}-killed`);
     await host.close();
     await rm(place.data, { recursive: true });
     await rename(`${place.data}-killed`, place.data);

@@ -20,6 +20,7 @@ import {
   temporaryFolder,
   type ReadRecord,
 } from './wal-support.js';
+import { copyAsKilled } from '../support/copy-as-killed.js';
 
 const BIG = 100_000;
 
@@ -189,7 +190,7 @@ describe('WAL', () => {
     const first = await openWal(folder);
     await first.wal.commit(batch([1, 2, 3].map((n) => message(channel('/a'), 'x', { sourceSequence: n }))));
     // Killed here: copied, because the process that has it open is this one.
-    await realFs.cp(folder.root, `${folder.root}-copy`, { recursive: true });
+    await copyAsKilled(folder.root, `${folder.root}-copy`);
     await first.wal.close();
     const copy = dataFolder(`${folder.root}-copy`);
     try {
