@@ -11,7 +11,7 @@ import {
   readlinkSync,
   rmSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../../../src/app/system/version.js';
 import { startRos, type RosChild, type RosChildOptions, type RosInstall } from '../../support/ros.js';
@@ -46,7 +46,8 @@ export class Workspace {
   colcon(...args: string[]): string {
     const { status, stdout, stderr } = spawnSync('colcon', args, {
       cwd: this.root,
-      env: { ...this.ros.environment(50), NO_COLOR: '1' },
+      // Unless told, colcon's make waits for other work of the machine to end.
+      env: { ...this.ros.environment(50), NO_COLOR: '1', MAKEFLAGS: `-j${availableParallelism()}` },
       encoding: 'utf8',
       maxBuffer: 256 * 1024 * 1024,
     });
