@@ -225,6 +225,27 @@ describe('a recorder that is watched', function () {
   });
 });
 
+describe('the token file of a recorder', function () {
+  this.timeout(60_000);
+
+  it('opens what it should, and a warning says that others can read it', async () => {
+    const folder = await fs.mkdtemp(join(tmpdir(), 'holdfast-tokens-'));
+    const path = join(folder, 'tokens');
+    const token = 'operator-token-0123456789';
+    await fs.writeFile(path, `operator ${token}\n`, { mode: 0o644 });
+    try {
+      await using world = await World.start({ 'web.token_file': path });
+      const url = new URL('/status', world.monitoring.webUrl);
+      assert.equal((await fetch(url)).status, 401);
+      assert.equal((await fetch(url, { headers: { authorization: `Bearer ${token}` } })).status, 200);
+      assert.ok(world.warnings.some((line) => line.includes('token file')));
+      assert.ok(world.warnings.every((line) => !line.includes(token)));
+    } finally {
+      await fs.rm(folder, { recursive: true, force: true });
+    }
+  });
+});
+
 describe('the options of watching', () => {
   const compile = (flags: RawFlags): ReturnType<typeof compileMonitoringOptions> =>
     compileMonitoringOptions(resolve('recorder', undefined, { sources: ['sim:'], ...flags }));

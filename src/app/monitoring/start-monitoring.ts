@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dataFolder } from '../../core/data-folder.js';
 import { describeError } from '../../core/errors.js';
+import type { Logger } from '../../core/logger.js';
 import type {
   MonitoredExports,
   MonitoredLog,
@@ -213,7 +214,7 @@ class RunningMonitoring implements Monitoring {
       import('../../monitors/metrics/prometheus.js'),
       import('../../monitors/metrics/top-topics.js'),
     ]);
-    const tokens = web.tokenFile === '' ? [] : await readTokens(web.tokenFile, parseTokenFile);
+    const tokens = web.tokenFile === '' ? [] : await readTokens(web.tokenFile, parseTokenFile, logger);
     const feed = new LiveFeed(watch, recorder, log, { intervalMs: web.intervalMs });
     const top = new TopTopics(metricsMaxTopics);
     const clients = (): { web: number; foxglove: number } => ({
@@ -261,8 +262,12 @@ class RunningMonitoring implements Monitoring {
 async function readTokens(
   path: string,
   parse: (text: string) => AccessToken[],
+  logger: Logger,
 ): Promise<readonly AccessToken[]> {
   try {
+    if (((await stat(path)).mode & 0o077) !== 0) {
+      logger.warn('others than the owner can read the token file', { file: path });
+    }
     return parse(await readFile(path, 'utf8'));
   } catch (error) {
     throw new Error(`web.token_file ${path} cannot be used: ${describeError(error)}`, { cause: error });
