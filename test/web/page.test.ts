@@ -13,12 +13,14 @@ import {
 } from './page-support.js';
 import { PretendFleet } from './pretend-fleet.js';
 
-/** Share of a core of the watching machine that 300 topics at 2 Hz may take; measured: 0.06. */
-const BUSY_SHARE_MAX = 0.2;
-/** CPU time that a frame may take while somebody flings through the rows: 50 a second; measured: 8 to 12. */
-const FRAME_MS = 20;
-/** The longest the page may be deaf to a finger or a key. */
-const LONG_TASK_MAX_MS = 100;
+/**
+ * Bounds for a machine that others load tenfold, where all was measured: at rest 0.06 to 0.12 of a core, 8 to 22 ms
+ * of CPU per frame while somebody flings through the rows, longest task 104 ms. With every row drawn: 0.28, 295 ms,
+ * 387 ms.
+ */
+const BUSY_SHARE_MAX = 0.25;
+const FRAME_MS = 50;
+const LONG_TASK_MAX_MS = 200;
 
 describe('the page, with a made-up fleet', function () {
   this.timeout(120_000);

@@ -136,10 +136,11 @@ function gapsOf(segment: TimelineSegment, bar: Span, axis: Span): Bar['gaps'] {
 
 const tickSteps = [10, 30, 60, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600].map((s) => s * 1_000);
 
-/** Round times for the labels of an axis. */
+/** Round times for the labels of an axis; none so close to its end that it would be cut. */
 export function ticksOf({ fromMs, toMs }: Span, most: number): number[] {
   const step = tickSteps.find((one) => (toMs - fromMs) / one <= most) ?? 43_200_000;
   const ticks: number[] = [];
-  for (let at = Math.ceil(fromMs / step) * step; at <= toMs; at += step) ticks.push(at);
+  for (let at = Math.ceil(fromMs / step) * step; at <= toMs - 0.04 * (toMs - fromMs); at += step)
+    ticks.push(at);
   return ticks;
 }
