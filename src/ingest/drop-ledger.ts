@@ -28,6 +28,9 @@ export class DropLedger {
   private readonly readyByKey = new Map<string, number>();
   private readonly totals = new Map<GapReason, number>();
 
+  /** Called when the first drop since {@link take} is counted; set by whoever writes them. */
+  onPending: (() => void) | undefined;
+
   constructor(private readonly random: RandomBytes) {}
 
   get pending(): boolean {
@@ -85,6 +88,7 @@ export class DropLedger {
   }
 
   private openGap(message: Message, reason: GapReason, oldestFirst: boolean): OpenGap {
+    if (this.open.size === 0) this.onPending?.();
     let reasons = this.open.get(message.channel);
     if (!reasons) this.open.set(message.channel, (reasons = new Map<string, OpenGap>()));
     const key = oldestFirst ? `${reason}, oldest first` : reason;

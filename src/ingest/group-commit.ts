@@ -47,6 +47,12 @@ export function groupCommit(options: GroupCommitOptions): OperatorFunction<Messa
     });
 }
 
+/**
+ * How long drops wait for a message to be committed with. Where nothing else comes (paused, or every
+ * message refused) they get a commit of their own: a kill must not take the gap along.
+ */
+const DROPS_MAX_AGE_MS = 1000;
+
 interface Listener {
   committed(batch: Batch): void;
   failed(error: unknown): void;
@@ -55,6 +61,7 @@ interface Listener {
 
 class GroupCommitter {
   private timer: NodeJS.Timeout | undefined;
+  private dropsTimer: NodeJS.Timeout | undefined;
   private busy = false;
   private ended = false;
   private inputFailure: { readonly error: unknown } | undefined;
@@ -63,7 +70,11 @@ class GroupCommitter {
   constructor(
     private readonly options: GroupCommitOptions,
     private readonly listener: Listener,
-  ) {}
+  ) {
+    options.drops.onPending = () => {
+      this.dropsTimer ??= setTimeout(() => this.onDropsAge(), DROPS_MAX_AGE_MS);
+    };
+  }
 
   push(event: Message | SourceGap): void {
     const { buffer, drops, limits, clock } = this.options;
@@ -94,11 +105,21 @@ class GroupCommitter {
   stop(): void {
     this.stopped = true;
     clearTimeout(this.timer);
+    clearTimeout(this.dropsTimer);
+    this.options.drops.onPending = undefined;
   }
 
   private onAge(): void {
     this.timer = undefined;
     if (!this.busy) this.start();
+  }
+
+  private onDropsAge(): void {
+    this.dropsTimer = undefined;
+    // A commit under way may have taken them already; one that has not is followed by the next.
+    if (!this.options.drops.pending) return;
+    if (this.busy) this.dropsTimer = setTimeout(() => this.onDropsAge(), DROPS_MAX_AGE_MS);
+    else this.start();
   }
 
   private start(): void {

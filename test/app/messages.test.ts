@@ -18,7 +18,7 @@ describe('ROS messages', () => {
   });
 
   it('have a unit for every number', () => {
-    const unit = /count|bytes|milliseconds|per second|constants|0 to 1|id\b/i;
+    const unit = /count|bytes|seconds|metres|per second|constants|0 to 1|id\b/i;
     for (const name of messages) {
       const lines = readFileSync(join(folder, name), 'utf8').split('\n');
       lines.forEach((line, index) => {
@@ -30,6 +30,8 @@ describe('ROS messages', () => {
 
   it('are all built', () => {
     const cmake = readFileSync(join(packageRoot, 'CMakeLists.txt'), 'utf8');
-    for (const name of messages) assert.ok(cmake.includes(`"msg/${name}"`), name);
+    assert.match(cmake, /GLOB interfaces [^)]*msg\/\*\.msg srv\/\*\.srv/);
+    const generated = /rosidl_generate_interfaces\(([^)]*)\)/.exec(cmake)?.[1] ?? '';
+    assert.ok(generated.includes('${interfaces}'), generated);
   });
 });

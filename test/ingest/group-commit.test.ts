@@ -231,6 +231,21 @@ describe('Group commit', () => {
     assert.ok(!drops.pending);
   });
 
+  it('commits drops by themselves within a second where no message follows', async () => {
+    const { drops } = start();
+    drops.drop(makeMessage(channel, 10), 'paused', true);
+    await time.advance(999);
+    assert.equal(commits.length, 0);
+    await time.advance(1);
+    assert.deepEqual(
+      commits[0]?.batch.gaps.map(({ reason, count }) => [reason, count]),
+      [['paused', 1]],
+    );
+    commits[0]?.done();
+    await settled();
+    assert.equal(time.pending, 0);
+  });
+
   it('stops when nobody listens any more, and leaves no timer', async () => {
     const { subscription, buffer } = start();
     push(15);
