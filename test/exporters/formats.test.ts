@@ -41,7 +41,8 @@ function withoutEmpty(value: unknown): unknown {
     : Object.fromEntries(entries.map(([name, one]) => [name, withoutEmpty(one)]));
 }
 
-describe('table formats', () => {
+describe('table formats', function () {
+  this.timeout(60_000);
   let folder: string;
   let db: DuckDBConnection;
 

@@ -79,7 +79,7 @@ export function parquetSchema(table: StructColumn, flatten: boolean): ParquetSch
       return count;
     }
     // Parquet has no empty groups: an empty message is a column of false.
-    if (!holdsLeaf(node)) {
+    if (node.children.length === 0) {
       const element: SchemaElement = { name, repetition_type, ...physical.bool };
       elements.push(element);
       leaves.push({ path: [...path, name], type: 'bool', element, columns });
@@ -98,8 +98,4 @@ export function parquetSchema(table: StructColumn, flatten: boolean): ParquetSch
   for (const child of root.children) children += add(child, child.name, [], []);
   top.num_children = children;
   return { elements, leaves };
-}
-
-function holdsLeaf(node: PlacedColumn): boolean {
-  return node.column.kind === 'leaf' || node.children.some(holdsLeaf);
 }

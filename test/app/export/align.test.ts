@@ -9,7 +9,8 @@ import { common, exportTo, originals } from './export-support.js';
 const from = recording('two_robots');
 const topics = ['/robot1/imu', '/robot1/odom', '/robot1/battery'];
 
-describe('an aligned export', () => {
+describe('an aligned export', function () {
+  this.timeout(120_000);
   let folder: string;
   before(async () => (folder = await fs.mkdtemp(join(tmpdir(), 'holdfast-align-'))));
   after(() => fs.rm(folder, { recursive: true, force: true }));

@@ -45,7 +45,8 @@ async function writeMcap(path: string, channels: readonly BadChannel[]): Promise
 const lying = Uint8Array.from([0, 1, 0, 0, 255, 255, 255, 255]);
 const json = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
 
-describe('an export of bad input', () => {
+describe('an export of bad input', function () {
+  this.timeout(120_000);
   let folder: string;
   let bad: string;
 

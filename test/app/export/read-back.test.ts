@@ -26,7 +26,9 @@ const headOf = ({ topic, logTime, publishTime, sequence }: Original): unknown =>
   sequence,
 ];
 
-describe('an export of a real recording, read back', () => {
+describe('an export of a real recording, read back', function () {
+  // Tens of thousands of values, read back by other programs.
+  this.timeout(120_000);
   let folder: string;
   let byTopic: Map<string, Original[]>;
 

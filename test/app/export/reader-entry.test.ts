@@ -11,7 +11,8 @@ import { originals } from './export-support.js';
 
 const entry = new URL(`../../../src/app/reader-entry${extname(import.meta.url)}`, import.meta.url);
 
-describe('the library entrance holdfast/reader', () => {
+describe('the library entrance holdfast/reader', function () {
+  this.timeout(120_000);
   let folder: string;
 
   before(async () => {

@@ -31,7 +31,8 @@ async function contentOf(folder: string): Promise<Record<string, string>> {
   return content;
 }
 
-describe('an export that is cut short', () => {
+describe('an export that is cut short', function () {
+  this.timeout(120_000);
   let folder: string;
   let hours: string;
 
