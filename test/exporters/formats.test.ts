@@ -45,6 +45,7 @@ describe('table formats', function () {
   this.timeout(60_000);
   let folder: string;
   let db: DuckDBConnection;
+  let files = 0;
 
   before(async () => {
     await zstd.isLoaded;
@@ -82,7 +83,8 @@ describe('table formats', function () {
         });
         if (evolves) for (const value of second) decode[1]!(encodeCdr(two, value, options));
         batches.push(builder.take());
-        const path = join(folder, 'generated.parquet');
+        // A name of its own: DuckDB keeps what it read of a file.
+        const path = join(folder, `generated-${files++}.parquet`);
         const spec: TableSpec = { format: 'parquet', columns, flatten: false };
         await fs.writeFile(
           path,

@@ -133,7 +133,8 @@ function dataPage(rows: number, levels: Levels, body: Uint8Array, encoding: Enco
       encoding,
       definition_levels_byte_length: def.byteLength,
       repetition_levels_byte_length: rep.byteLength,
-      is_compressed: true,
+      // Nothing is not compressed: a frame of nothing has bytes.
+      is_compressed: body.byteLength > 0,
     },
   });
   const plainBytes = head.offset + rep.byteLength + def.byteLength + body.byteLength;
