@@ -2,11 +2,14 @@ import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { askRole } from '../../../src/app/control/control-client.js';
 import { FilePool } from '../../../src/app/reading/file-readable.js';
+import { isHoldfastError } from '../../../src/core/errors.js';
 import { manifestKey, decodeManifest, type Manifest } from '../../../src/core/manifest.js';
+import type { RecorderStatus } from '../../../src/core/status.js';
 import { openMcap } from '../../../src/core/mcap/open-mcap.js';
 import { withoutPadding } from './publishers.js';
-import { nodeLoader, startRos, type RosChild, type RosInstall } from '../../support/ros.js';
+import { nodeLoader, startRos, stopRosChildren, type RosChild, type RosInstall } from '../../support/ros.js';
 
 /** One message as the store has it. */
 export interface Stored {
@@ -39,7 +42,14 @@ export class RobotRig implements AsyncDisposable {
 
   /** Resolves when it records. */
   async recorder(parameters: Readonly<Record<string, string>> = {}): Promise<RosChild> {
-    const given = { data: this.data, robot: 'r1', 'segment.max_age_ms': '1s', ...parameters };
+    const given = {
+      data: this.data,
+      robot: 'r1',
+      'foxglove.enabled': 'false',
+      'web.enabled': 'false',
+      'segment.max_age_ms': '1s',
+      ...parameters,
+    };
     const child = this.start('recorder-main', given);
     await child.waitFor(/recording/);
     return child;
@@ -61,6 +71,23 @@ export class RobotRig implements AsyncDisposable {
     return startRos(this.ros, process.execPath, [...nodeLoader, main, '--ros-args', ...ros], {
       domainId: this.domainId,
     });
+  }
+
+  /** What the recorder says has been made durable by now; 0 while it cannot be asked yet. */
+  async durable(): Promise<number> {
+    try {
+      const status = (await askRole(this.data, 'recorder', 'status')) as RecorderStatus;
+      return status.totals.durable;
+    } catch (error) {
+      if (isHoldfastError(error, 'ROLE_NOT_RUNNING')) return 0;
+      throw error;
+    }
+  }
+
+  /** Ends a node and gives its exit code: on a busy machine draining and sealing may take their time. */
+  async end(node: RosChild, signal: NodeJS.Signals = 'SIGINT'): Promise<number | null> {
+    process.kill(-node.child.pid!, signal);
+    return node.ended;
   }
 
   /** Resolves when every sealed segment has its receipt: the store holds it, verified. */
@@ -105,6 +132,8 @@ export class RobotRig implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // Where a claim failed they still write.
+    await stopRosChildren();
     await fs.rm(this.root, { recursive: true, force: true });
   }
 }
