@@ -17,6 +17,7 @@ import type { HttpServer } from '../../monitors/http/http-server.js';
 import { Watch } from '../../monitors/live/watch.js';
 import type { SystemPorts } from '../system/ports.js';
 import { packageRoot, version } from '../system/version.js';
+import { BackgroundExports } from './background-exports.js';
 import type { MonitoringOptions } from './monitoring-options.js';
 import { remoteSync } from './remote-sync.js';
 import { SegmentTimeline } from './segment-timeline.js';
@@ -27,6 +28,7 @@ export interface MonitoringPorts extends SystemPorts {
   readonly log?: MonitoredLog;
   /** Default: the sync process of the data folder. */
   readonly sync?: MonitoredSync;
+  /** Default: exports of the data folder, each by a process of its own. */
   readonly exports?: MonitoredExports;
   /** The built page. Default: dist/web of the package. */
   readonly pageFolder?: string;
@@ -125,6 +127,18 @@ class RunningMonitoring implements Monitoring {
         this.ports.logger.warn('a monitor could not be closed', { error });
       }
     }
+  }
+
+  private backgroundExports(): MonitoredExports {
+    const { clock, logger } = this.ports;
+    const exports = new BackgroundExports({
+      data: this.options.data,
+      clock,
+      logger,
+      status: () => this.recorder.status(),
+    });
+    this.closers.push(() => exports[Symbol.asyncDispose]());
+    return exports;
   }
 
   private tellWebhook(): void {
@@ -231,13 +245,13 @@ class RunningMonitoring implements Monitoring {
         cpuSeconds: (user + system) / 1e6,
       });
     };
-    const { exports } = this.ports;
+    const exports = this.ports.exports ?? this.backgroundExports();
     const server = await Server.listen(
-      { ...web, hostname, version, exports: exports !== undefined },
+      { ...web, hostname, version, exports: true },
       {
         routes: [
           ...readRoutes({ watch, recorder, log, metrics, clients }),
-          ...controlRoutes({ recorder, sync, log, ...(exports === undefined ? {} : { exports }) }),
+          ...controlRoutes({ recorder, sync, log, exports }),
         ],
         access: new Access(tokens),
         feed,
