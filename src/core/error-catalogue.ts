@@ -34,7 +34,8 @@ export const errorCatalogue = {
   },
   REQUEST_INVALID: {
     retryable: false,
-    meaning: 'What a request was given with is not allowed; the message names the thing, its value and what is.',
+    meaning:
+      'What a request was given with is not allowed; the message names the thing, its value and what is.',
     remedy: 'Correct the request.',
   },
   STATE_REFUSED: {

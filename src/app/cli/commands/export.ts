@@ -65,7 +65,10 @@ export const exportCommand: CommandDefinition = {
         "robot of recordings that do not say theirs (default: the topic's first part)",
       )
       .option('--compression <name>', 'MCAP: zstd, lz4 or none (default: zstd)')
-      .option('--workers <n>', 'encoding threads beside the one that reads (default: one less than cores, 1 to 4)');
+      .option(
+        '--workers <n>',
+        'encoding threads beside the one that reads (default: one less than cores, 1 to 4)',
+      );
   },
   async run(invocation) {
     const { terminal, stop, options, ports } = invocation;
