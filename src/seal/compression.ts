@@ -2,12 +2,18 @@ import type { Manifest } from '../core/manifest.js';
 
 export type Compression = Manifest['file']['compression'];
 
-/** Compresses one MCAP chunk. */
+/** Compresses one MCAP chunk; compression `''` where it is left as it is. */
 export type CompressChunk = (chunk: Uint8Array) => { compression: string; compressedData: Uint8Array };
+
+/** Compression that gains less than this is not worth the reader's time either. */
+const WORTH_GAIN = 0.03;
+/** What is tried of a chunk after one that was not worth it: 1/16 of a chunk of the default size. */
+const SAMPLE_BYTES = 64 * 1024;
 
 /**
  * The chunk compressor for a codec; undefined for `none`. `level` is zstd's, 1 (default) to 19;
  * negative levels are faster still: -1 compresses 2.5 times as fast as 1 for a few percent more bytes.
+ * Chunks that do not shrink (JPEG, video, noise) are left uncompressed, which MCAP allows chunk by chunk.
  * Synchronous inside: belongs into a worker.
  */
 export async function chunkCompressor(
@@ -20,11 +26,32 @@ export async function chunkCompressor(
     case 'zstd': {
       const zstd = (await import('@foxglove/wasm-zstd')).default;
       await zstd.isLoaded;
-      return (chunk) => ({ compression, compressedData: zstd.compress(chunk, level) });
+      return whereWorthwhile(compression, (chunk) => zstd.compress(chunk, level));
     }
     case 'lz4': {
       const { compressFrameSync } = await import('lz4-napi');
-      return (chunk) => ({ compression, compressedData: compressFrameSync(Buffer.from(chunk)) });
+      return whereWorthwhile(compression, (chunk) => compressFrameSync(Buffer.from(chunk)));
     }
   }
+}
+
+/**
+ * Remembers whether the last chunk shrank. After one that did not, a sample from the middle of the next is
+ * tried first: messages that are compressed already come in long runs, and trying each whole chunk would cost
+ * more than everything else sealing does.
+ */
+function whereWorthwhile(compression: string, compress: (data: Uint8Array) => Uint8Array): CompressChunk {
+  const isWorth = (data: Uint8Array, compressed: Uint8Array): boolean =>
+    compressed.byteLength <= data.byteLength * (1 - WORTH_GAIN);
+  let shrank = true;
+  return (chunk) => {
+    if (!shrank && chunk.byteLength > 2 * SAMPLE_BYTES) {
+      const from = Math.floor((chunk.byteLength - SAMPLE_BYTES) / 2);
+      const sample = chunk.subarray(from, from + SAMPLE_BYTES);
+      if (!isWorth(sample, compress(sample))) return { compression: '', compressedData: chunk };
+    }
+    const compressedData = compress(chunk);
+    shrank = isWorth(chunk, compressedData);
+    return shrank ? { compression, compressedData } : { compression: '', compressedData: chunk };
+  };
 }

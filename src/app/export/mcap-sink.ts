@@ -77,10 +77,7 @@ export class McapSink implements GroupSink {
   async #create(path: string): Promise<OpenMcap> {
     const { place, options, version } = this.context;
     const file = await place.create(path);
-    const { compression } = options;
-    const compressor = await chunkCompressor(compression, ZSTD_LEVEL);
-    const compress = (data: Uint8Array): Uint8Array => compressor?.(data).compressedData ?? data;
-    const writer = new ReplayWriter(asHandle(file), compress, compressor === undefined ? '' : compression);
+    const writer = new ReplayWriter(asHandle(file), await chunkCompressor(options.compression, ZSTD_LEVEL));
     await writer.start(version);
     for (const gap of this.gaps) await writer.addGap(gap);
     return { path, file, writer, rows: 0 };

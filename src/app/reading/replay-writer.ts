@@ -5,6 +5,7 @@ import type { GapJson } from '../../core/gap.js';
 import type { McapMessage } from '../../core/mcap/block.js';
 import { originalMetadata } from '../../core/mcap/carried.js';
 import type { McapChannel } from '../../core/mcap/definitions.js';
+import type { CompressChunk } from '../../seal/compression.js';
 import { serializedMetadata, type BagContent, type BagTopic } from '../../core/mcap/rosbag2-metadata.js';
 
 const CHUNK_BYTES = 1024 * 1024;
@@ -29,13 +30,13 @@ export class ReplayWriter {
   #first: bigint | undefined;
   #last: bigint | undefined;
 
-  /** @param compression what `compress` does, in MCAP's words: `zstd`, `lz4`, or empty for none */
-  constructor(handle: FileHandle, compress: (data: Uint8Array) => Uint8Array, compression = 'zstd') {
+  /** @param compressChunk none: chunks stay as they are */
+  constructor(handle: FileHandle, compressChunk?: CompressChunk) {
     this.#out = new FileWritable(handle);
     this.#writer = new McapWriter({
       writable: this.#out,
       chunkSize: CHUNK_BYTES,
-      compressChunk: (data) => ({ compression, compressedData: compress(data) }),
+      ...(compressChunk ? { compressChunk } : {}),
     });
   }
 

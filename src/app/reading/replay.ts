@@ -3,6 +3,7 @@ import { syncDirectory, writeFileDurably } from '../../core/durable-files.js';
 import { describeError, HoldfastError, isHoldfastError, systemCode } from '../../core/errors.js';
 import type { FileSystem } from '../../core/file-system.js';
 import { isLatched } from '../../core/mcap/carried.js';
+import { chunkCompressor } from '../../seal/compression.js';
 import { LatchedState } from './latched-state.js';
 import { mergeMessages } from './merged-messages.js';
 import type { MessageFilter } from './message-filter.js';
@@ -95,13 +96,12 @@ async function writeMcap(
   options: ReplayOptions,
 ): Promise<{ content: Awaited<ReturnType<ReplayWriter['finish']>>; problems: Problem[] }> {
   const { filter, onProgress, signal } = options;
-  const zstd = await import('@foxglove/wasm-zstd');
-  await zstd.isLoaded;
+  const compressChunk = await chunkCompressor('zstd', ZSTD_LEVEL);
   const problems: Problem[] = [];
   const state = new LatchedState();
   const handle = await options.fs.open(file, 'wx');
   try {
-    const writer = new ReplayWriter(handle, (data) => zstd.compress(data, ZSTD_LEVEL));
+    const writer = new ReplayWriter(handle, compressChunk);
     await writer.start(options.version);
     let count = 0;
     const start = filter.from;

@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { chunkCompressor } from '../../src/seal/compression.js';
+
+const CHUNK_BYTES = 1024 * 1024;
+const noise = (): Uint8Array => randomBytes(CHUNK_BYTES);
+const text = (): Uint8Array => Buffer.alloc(CHUNK_BYTES, 'battery 97 %, ');
+
+describe('Compression of chunks', () => {
+  for (const codec of ['zstd', 'lz4'] as const) {
+    it(`leaves as it is what does not shrink, and notices when chunks shrink again (${codec})`, async () => {
+      const compress = (await chunkCompressor(codec, 1))!;
+      const kinds = [text(), noise(), noise(), text(), text()].map((chunk) => {
+        const { compression, compressedData } = compress(chunk);
+        if (compression === '') assert.equal(compressedData, chunk);
+        else assert.ok(compressedData.byteLength < chunk.byteLength / 10);
+        return compression;
+      });
+      assert.deepEqual(kinds, [codec, '', '', codec, codec]);
+    });
+  }
+
+  it('tries small chunks whole, also after one that did not shrink', async () => {
+    const compress = (await chunkCompressor('zstd', 1))!;
+    assert.equal(compress(noise()).compression, '');
+    assert.equal(compress(text().subarray(0, 1000)).compression, 'zstd');
+  });
+
+  it('does nothing where none is asked for', async () => {
+    assert.equal(await chunkCompressor('none', 1), undefined);
+  });
+});
