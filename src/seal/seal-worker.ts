@@ -1,8 +1,15 @@
+import { readlinkSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
+import { setPriority } from 'node:os';
+import { basename } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { describeError, isHoldfastError, systemCode } from '../core/errors.js';
 import { useNativeCrc } from './native-crc.js';
 import type { SealRequest, SealResult } from './seal-segment.js';
+
+/** Niceness of this thread: where the robot has no processor to spare, sealing waits and recording goes on. */
+const NICENESS = 5;
+yieldToOthers();
 
 // Before the writer is loaded, which keeps the functions it finds.
 useNativeCrc();
@@ -31,4 +38,13 @@ async function reply(request: SealRequest): Promise<void> {
     answer = { failure: { code, message: describeError(error), system: systemCode(error) } };
   }
   parentPort?.postMessage(answer);
+}
+
+/** Linux gives each thread a priority of its own, by its id; elsewhere sealing keeps the process's. */
+function yieldToOthers(): void {
+  try {
+    setPriority(Number(basename(readlinkSync('/proc/thread-self'))), NICENESS);
+  } catch {
+    // Not Linux, or not allowed: nothing depends on it.
+  }
 }

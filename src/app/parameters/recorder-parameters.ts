@@ -80,7 +80,7 @@ export const recorderParameters = {
   ),
   'queue.max_bytes': bytes({
     role,
-    default: 16 * MIB,
+    default: 64 * MIB,
     min: KIB,
     max: GIB,
     description:
@@ -88,7 +88,7 @@ export const recorderParameters = {
   }),
   'queue.total_max_bytes': bytes({
     role,
-    default: 64 * MIB,
+    default: 128 * MIB,
     min: KIB,
     max: 16 * GIB,
     description: 'Bound on all queues together; beyond it the lowest priority class loses first.',
