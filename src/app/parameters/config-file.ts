@@ -4,13 +4,18 @@ import { type Role } from './parameter.js';
 import { isParameterName, parameterNames, parameterTable, type ParameterName } from './parameter-table.js';
 import { suggest } from './suggest.js';
 
-/** Nodes a file may speak to, in ROS params-file form. `/**` speaks to both. */
+/**
+ * Nodes a file may speak to, in ROS params-file form. The wildcard alone speaks to both; with the wildcard in front of its name
+ * a node is meant in whatever namespace it is, without it (to ROS) only the one in none.
+ */
 const sections: Readonly<Record<string, Role | 'both'>> = {
   '/**': 'both',
   holdfast_recorder: 'recorder',
   '/holdfast_recorder': 'recorder',
+  '/**/holdfast_recorder': 'recorder',
   holdfast_sync: 'sync',
   '/holdfast_sync': 'sync',
+  '/**/holdfast_sync': 'sync',
 };
 
 /** A parameter as the file gives it, not parsed yet. */

@@ -13,8 +13,16 @@ const head = `# Holdfast's parameters with their defaults, in the form of a ROS 
 const sections: readonly { readonly title: string; readonly role: Role | 'both'; readonly about: string }[] =
   [
     { title: '/**', role: 'both', about: 'Read by both processes.' },
-    { title: 'holdfast_recorder', role: 'recorder', about: 'The recorder: from sources to sealed segments.' },
-    { title: 'holdfast_sync', role: 'sync', about: 'Sync: from sealed segments to the store.' },
+    {
+      title: '/**/holdfast_recorder',
+      role: 'recorder',
+      about: 'The recorder, in any namespace: from sources to sealed segments.',
+    },
+    {
+      title: '/**/holdfast_sync',
+      role: 'sync',
+      about: 'Sync, in any namespace: from sealed segments to the store.',
+    },
   ];
 
 /** The content of config/holdfast.yaml. */

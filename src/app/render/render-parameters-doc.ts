@@ -16,12 +16,12 @@ A file (\`--config FILE\`) has the form of a ROS 2 params file, see [config/hold
 /**:
   ros__parameters:
     data: /var/lib/holdfast
-holdfast_recorder:
+/**/holdfast_recorder:
   ros__parameters:
     sources: ['@namespace=foxglove:ws://localhost:8765']
     rules: ['/camera/ priority=low policy=drop-oldest queue=32MiB']
     segment: { max_bytes: 128MiB, max_age_ms: 5min }
-holdfast_sync:
+/**/holdfast_sync:
   ros__parameters:
     store: { uri: 's3://recordings/fleet-a' }
     upload: { bandwidth_limit: 25MB/s }
