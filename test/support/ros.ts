@@ -1,9 +1,10 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { packageRoot } from '../../src/app/system/version.js';
 
 /** A ROS 2 installation the tests run against. */
 export interface RosInstall {
@@ -71,6 +72,19 @@ function install(distro: string, sourced: NodeJS.ProcessEnv): RosInstall {
       PYTHONUNBUFFERED: '1',
     }),
   };
+}
+
+/** Builds rclnodejs for the ROS of this machine, once; where there is none, or it cannot be, tests say so. */
+export function installForTests(): void {
+  const ros = findRos();
+  if (typeof ros === 'string' || checkNative(ros) === true) return;
+  console.error(`building rclnodejs for ROS ${ros.distro}, once; this takes minutes`);
+  const { status } = spawnSync('npm', ['rebuild', 'rclnodejs', '--ignore-scripts=false'], {
+    cwd: packageRoot,
+    env: ros.environment(101),
+    stdio: ['ignore', 'ignore', 'ignore'],
+  });
+  if (status !== 0) console.error('rclnodejs could not be built; tests that need it will say so');
 }
 
 /**

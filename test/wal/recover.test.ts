@@ -27,9 +27,17 @@ describe('Recovery', () => {
   /** What a kill at this moment leaves; the original stays open in this process. */
   async function killed(): Promise<DataFolder> {
     const root = `${folder.root}-killed-${copies.length}`;
-    await realFs.cp(folder.root, root, { recursive: true });
     copies.push(root);
-    return dataFolder(root);
+    for (;;) {
+      try {
+        await realFs.cp(folder.root, root, { recursive: true });
+        return dataFolder(root);
+      } catch (error) {
+        // LevelDB renames its files while the next segment is being made: no moment, then, but two.
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+        await realFs.rm(root, { recursive: true, force: true });
+      }
+    }
   }
 
   const recover = (of: DataFolder) => recoverWal(realFs, of, silentLogger);

@@ -3,26 +3,44 @@ import { parse, stringify } from '@foxglove/rosmsg';
 import { ros2jazzy } from '@foxglove/rosmsg-msgs-common';
 import type { Schema } from '../../core/message.js';
 
-/** What one robot of the fleet tells the others about itself. */
+/** What one robot of the fleet tells the others about itself; the text of msg/FleetState.msg. */
 const FLEET_STATE = `# State of one robot, as it tells it to the fleet.
-std_msgs/Header header      # stamp: when the state was true; frame_id: frame of the pose
-string robot                # name of the robot
-uint8 MODE_DRIVING = 0
-uint8 MODE_STOPPED = 1      # waiting at a station
-uint8 MODE_BLOCKED = 2      # another robot is in the way
+
+# When the state was true, and the frame of the pose.
+std_msgs/Header header
+# Name of the robot.
+string robot
+
+# What it is doing, one of the MODE_ constants.
 uint8 mode
-geometry_msgs/Pose pose     # [m]
-geometry_msgs/Twist twist   # in the robot's own frame [m/s, rad/s]
-uint32 lap                  # laps completed
-uint32 waypoint             # index of the waypoint it drives to
-float32 battery             # charge, 0 to 1
+uint8 MODE_DRIVING=0
+# Waiting at a station.
+uint8 MODE_STOPPED=1
+# Another robot is in the way.
+uint8 MODE_BLOCKED=2
+
+# Where it is, metres.
+geometry_msgs/Pose pose
+# Velocity in the robot's own frame, metres and radians per second.
+geometry_msgs/Twist twist
+# Laps completed, count.
+uint32 lap
+# Index of the waypoint it drives to, count from 0.
+uint32 waypoint
+# Charge, 0 to 1.
+float32 battery
 `;
 
 const FLEET_PEERS = `# What one robot knows about the others, from what reached it by radio.
+
+# When this was sent, and the frame of the poses.
 std_msgs/Header header
-holdfast/FleetState[] peers # last state received of each
-float32[] age               # of each state when this was sent [s]
-uint32 lost                 # radio messages that did not arrive since the start
+# Last state received of each other robot.
+holdfast/FleetState[] peers
+# Age of each of these states when this was sent, same order, seconds.
+float32[] age
+# Radio messages that did not arrive since the start, count.
+uint32 lost
 `;
 
 const definitions = new Map<string, MessageDefinition>(
