@@ -5,8 +5,8 @@ import { isParameterName, parameterNames, parameterTable, type ParameterName } f
 import { suggest } from './suggest.js';
 
 /**
- * Nodes a file may speak to, in ROS params-file form. The wildcard alone speaks to both; with the wildcard in front of its name
- * a node is meant in whatever namespace it is, without it (to ROS) only the one in none.
+ * Nodes a file may speak to, in ROS params-file form. The wildcard alone speaks to both. With the wildcard
+ * in front of its name a node is meant in whatever namespace it is; without, ROS means the one in none.
  */
 const sections: Readonly<Record<string, Role | 'both'>> = {
   '/**': 'both',
