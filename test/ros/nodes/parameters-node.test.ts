@@ -8,6 +8,7 @@ import {
   type RosChild,
   type RosInstall,
 } from '../../support/ros.js';
+import { parameterTable } from '../../../src/app/parameters/parameter-table.js';
 import { nodeCommand, parameter, startNode, TemporaryFolder } from './node-child.js';
 import { Probe, type Dictionary } from './probe.js';
 
@@ -175,7 +176,15 @@ describe('parameters of the nodes', function () {
     ]);
     // Under another name only /** is meant.
     assert.deepEqual(await values('/robot_3/holdfast_twin'), [
-      ...[2 ** 23, 60_000, 16 * 2 ** 20, 'stop', rules, [], 'warn'],
+      ...[
+        2 ** 23,
+        60_000,
+        parameterTable['queue.max_bytes'].parse(parameterTable['queue.max_bytes'].default),
+        'stop',
+        rules,
+        [],
+        'warn',
+      ],
     ]);
   });
 
