@@ -22,7 +22,10 @@ export function installForTests(): void {
 
 /** Runs a Python program with NumPy and pandas; gives what it printed, parsed as JSON. Undefined where they are not there. */
 export function python(program: string, args: readonly string[]): unknown {
-  if (!hasModules()) return undefined;
+  if (!hasModules()) {
+    console.log('      not run: python3-numpy and python3-pandas are not there');
+    return undefined;
+  }
   const { status, stdout, stderr } = spawnSync(PYTHON, ['-c', program, ...args], {
     encoding: 'utf8',
     maxBuffer: 256 * 1024 * 1024,

@@ -74,6 +74,7 @@ async function inspect(
     for (const { metadata } of await reader.metadata('holdfast_gap')) {
       const gap = parseGap(metadata['json']);
       if (gap !== undefined) gaps.push(gap);
+      else onProblem({ where: segment.name, reason: 'a gap recorded in it cannot be read' });
     }
     const channels = reader.channels.filter((channel) => wantsChannel(filter, channel, robot));
     const { channelCounts } = reader;

@@ -10,7 +10,7 @@ import { groupSegments, robotOf, type ExportGroup } from './export-groups.js';
 import { outputFingerprint, type ExportOptions } from './export-options.js';
 import type { SinkContext } from './group-sink.js';
 import { inspectSegments, type InspectedSegment } from './inspect.js';
-import { LatchedOnce } from './latched-once.js';
+import { CarriedFilter } from '../../core/mcap/carried.js';
 import { buildManifest, MANIFEST_NAME, type ExportManifest } from './export-manifest.js';
 import { openSink } from './open-sink.js';
 import type { OutputPlace } from './output-place.js';
@@ -206,7 +206,7 @@ async function exportGroup(group: ExportGroup, before: readonly StepRecord[], wo
     session: group.session,
   };
   const sink = openSink(context, group);
-  const latched = new LatchedOnce(before.at(-1)?.latched);
+  const latched = new CarriedFilter(before.at(-1)?.latched);
   const until = before.at(-1)?.until;
   let problems: Problem[] = [];
   const endStep = async (end: bigint | undefined): Promise<void> => {

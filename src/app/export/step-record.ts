@@ -1,4 +1,4 @@
-import type { LatchedDigests } from './latched-once.js';
+import type { LatchedDigests } from '../../core/mcap/carried.js';
 import type { OutputPlace } from './output-place.js';
 import { WORK_FOLDER } from './output-place.js';
 import type { ExportedFile } from './table-file.js';

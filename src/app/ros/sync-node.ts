@@ -1,12 +1,11 @@
 import { describeError } from '../../core/errors.js';
 import type { SyncEvent } from '../../core/events.js';
 import type { SyncStatus } from '../../core/status.js';
-import { SyncEngine } from '../../sync/sync-engine.js';
 import { exitCodes } from '../cli/exit-code.js';
 import { prepareSync } from '../cli/prepare-sync.js';
 import { listenForControl } from '../control/control-server.js';
+import { openSyncEngine } from '../open-sync-engine.js';
 import { compileSyncSettings } from '../parameters/sync-settings.js';
-import { version } from '../system/version.js';
 import { diagnosticFields, syncDiagnostics } from './diagnostics.js';
 import { NodePublisher } from './node-publisher.js';
 import type { RunningNode } from './node-process.js';
@@ -26,18 +25,7 @@ export async function runSyncNode(node: RunningNode): Promise<number> {
   const given = new Set(start.given);
   const { settings, store } = await prepareSync(resolvedValues('sync', start.initial, given), ports);
   await using _store = store;
-  const { fs, clock, random } = ports;
-  await using engine = await SyncEngine.open({
-    dataFolder: settings.data,
-    store,
-    fs,
-    clock,
-    random,
-    logger,
-    version,
-    pid: process.pid,
-    options: settings.options,
-  });
+  await using engine = await openSyncEngine(settings, store, ports);
   const end = new AbortController();
   const handlers = {
     status: () => engine.status(),

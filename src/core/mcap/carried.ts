@@ -17,13 +17,21 @@ export function originalMetadata(channel: McapChannel): Readonly<Record<string, 
   return rest;
 }
 
+/** By topic, the digests of latched payloads that were given. Plain data. */
+export type LatchedDigests = Readonly<Record<string, readonly string[]>>;
+
 /**
  * Lets a carried message pass only where the same payload was not already given on its topic: segments read
  * one after the other give each latched message once, and a single segment still gives all it carries.
  */
 export class CarriedFilter {
-  readonly #digests = new Map<string, Set<string>>();
+  readonly #digests: Map<string, Set<string>>;
   readonly #latched = new WeakMap<McapChannel, boolean>();
+
+  /** @param known of an earlier reading that this one continues */
+  constructor(known: LatchedDigests = {}) {
+    this.#digests = new Map(Object.entries(known).map(([key, digests]) => [key, new Set(digests)]));
+  }
 
   /** @param scope keeps apart what has the same topic, e.g. the robot */
   accept({ channel, data }: McapMessage, scope = ''): boolean {
@@ -38,5 +46,10 @@ export class CarriedFilter {
     known.add(digest);
     if (known.size > MAX_DIGESTS) known.delete(known.values().next().value!);
     return !(channel.carried && repeated);
+  }
+
+  /** What a later reading needs to continue this one. */
+  digests(): LatchedDigests {
+    return Object.fromEntries([...this.#digests].map(([key, digests]) => [key, [...digests]]));
   }
 }

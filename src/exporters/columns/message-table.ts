@@ -9,7 +9,8 @@ import {
 } from './batch.js';
 import { wideAt } from './batch-rows.js';
 import { asOptional, columnsOf, leaf, unionOf, type NamedColumn, type StructColumn } from './column.js';
-import { compileCdr, compileFill, type FillAbsent } from './compile-cdr.js';
+import { compileCdr } from './compile-cdr.js';
+import { compileFill, type FillAbsent } from './generate-cdr.js';
 import { parseTypeTree, type StructNode } from './type-tree.js';
 
 /** What a table must know of a message beside its payload. */

@@ -15,6 +15,7 @@ import { robotsOfTopic, type RobotRule } from './robots-of-topic.js';
 import type { RosSession } from './ros-session.js';
 import { readClock } from './sim-clock.js';
 import { whyNotRecorded, type TopicRules } from './topic-choice.js';
+import { TopicLosses } from './topic-losses.js';
 import { TopicReader } from './topic-reader.js';
 
 /** A type whose support is not installed is tried again this often. */
@@ -75,6 +76,7 @@ interface Recorded {
 export class DomainRecorder {
   private readonly graph: Graph;
   private readonly problems: Problems;
+  private readonly losses: TopicLosses<Recorded>;
   private readonly share = new DrainShare();
   private readonly busy: BusyTopics;
   private readonly recorded = new Map<string, Recorded>();
@@ -92,6 +94,11 @@ export class DomainRecorder {
       parts.logger.warn('a ROS topic could not be looked at', { topic, error: describeError(error) });
     });
     this.problems = new Problems(parts.logger, () => parts.clock.now());
+    this.losses = new TopicLosses({
+      ...parts,
+      problems: this.problems,
+      robotsOf: (one) => this.robotsOf(one),
+    });
     this.onDrained = () => this.endWakeSoon();
     this.busy = new BusyTopics(parts.session, this.onDrained);
   }
@@ -280,13 +287,13 @@ export class DomainRecorder {
           reader.open(node, qos);
         } catch (error) {
           one.failedAt = clock.monotonic();
-          this.deaf(one, describeError(error));
+          this.losses.deaf(one, describeError(error));
           return;
         }
         one.channels = new TopicChannels(one.topic, schemas[index]!, session.ros.distro);
         one.reader = reader;
         one.failedAt = undefined;
-        this.hearing(one);
+        this.losses.hearing(one);
         this.announce(one);
       });
     });
@@ -326,7 +333,9 @@ export class DomainRecorder {
       share: this.share,
       onMessage: (data) => this.message(one, data),
       onDrained: this.onDrained,
-      ...(this.parts.tellsLoss ? { events: { onLost: (count: number) => this.lost(one, count) } } : {}),
+      ...(this.parts.tellsLoss
+        ? { events: { onLost: (count: number) => this.losses.lost(one, count) } }
+        : {}),
     });
   }
 
@@ -372,7 +381,7 @@ export class DomainRecorder {
     one.reader?.drain(Infinity);
     one.goneAt = now;
     one.revivedAt = undefined;
-    this.hearing(one);
+    this.losses.hearing(one);
     for (const channel of one.channels?.vanish() ?? []) this.parts.emit({ kind: 'channel-gone', channel });
     this.problems.forget(one.topic);
   }
@@ -380,54 +389,6 @@ export class DomainRecorder {
   private drop(one: Recorded): void {
     one.reader?.close();
     this.recorded.delete(`${one.topic} ${one.type}`);
-  }
-
-  /** Its messages cannot be received: a gap without count says so, and another one at the end how long. */
-  private deaf(one: Recorded, detail: string): void {
-    const isNew = this.problems.set(
-      'no-type-support',
-      one.topic,
-      `${one.type} cannot be received: ${detail}`,
-    );
-    one.deafSince ??= this.parts.clock.now();
-    if (isNew) this.gap(one, 'source_unreadable', one.deafSince, `no type support for ${one.type}`);
-  }
-
-  private hearing(one: Recorded): void {
-    if (one.deafSince === undefined) return;
-    this.gap(one, 'source_unreadable', one.deafSince, `no type support for ${one.type} until now`);
-    one.deafSince = undefined;
-    this.problems.clear('no-type-support', one.topic);
-  }
-
-  private lost(one: Recorded, count: number): void {
-    const now = this.parts.clock.now();
-    this.problems.set('messages-lost', one.topic, 'the middleware lost messages on their way');
-    this.gap(one, 'source_lost', now, 'the middleware lost messages on their way', count);
-  }
-
-  private gap(
-    one: Recorded,
-    reason: 'source_unreadable' | 'source_lost',
-    since: bigint,
-    detail: string,
-    count?: number,
-  ): void {
-    const now = this.parts.clock.now();
-    for (const robot of this.robotsOf(one)) {
-      this.parts.emit({
-        kind: 'gap',
-        gap: {
-          reason,
-          robot,
-          topic: one.topic,
-          firstTime: since < now ? since : now,
-          lastTime: now,
-          detail,
-          ...(count === undefined ? {} : { count }),
-        },
-      });
-    }
   }
 
   /**

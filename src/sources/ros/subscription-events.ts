@@ -1,3 +1,4 @@
+import { describeError } from '../../core/errors.js';
 import type { Node, Subscription } from 'rclnodejs';
 import type { Logger } from '../../core/logger.js';
 import { guard } from './guard.js';
@@ -67,8 +68,9 @@ export function watchSubscription(
       if (count > 0) events.onLost(count);
     };
     event = new SubscriptionEvent(handle, guard(`event of ${topic}`, take, logger));
-  } catch {
+  } catch (error) {
     // This middleware does not know the event.
+    logger.debug('losses on the way will not be told', { topic, error: describeError(error) });
     return;
   }
   // As rclnodejs does it itself: waited for with the node, destroyed with the subscription.

@@ -94,5 +94,6 @@ export function shimLibrary(): string | undefined {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
   }
+  console.log('      not run: the crash states need a C compiler');
   return undefined;
 }

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import type { SyncStatus } from '../../../core/status.js';
 import { parameterNamesFor } from '../../parameters/parameter-table.js';
-import { version } from '../../system/version.js';
 import type { CommandDefinition, CommandResult, Invocation } from '../command-definition.js';
 import { exitCodes } from '../exit-code.js';
 import { humanBytes } from '../human.js';
@@ -31,21 +30,11 @@ export const syncCommand: CommandDefinition = {
     command.option('--drain', 'end once everything sealed is verified in the store (or parked)');
   },
   async run(invocation) {
-    const { fs, clock, random, logger } = invocation.ports;
+    const { logger } = invocation.ports;
     const { settings, store: opened } = await prepareSync(invocation.resolve('sync'), invocation.ports);
     await using store = opened;
-    const { SyncEngine } = await import('../../../sync/sync-engine.js');
-    await using engine = await SyncEngine.open({
-      dataFolder: settings.data,
-      store,
-      fs,
-      clock,
-      random,
-      logger,
-      version,
-      pid: process.pid,
-      options: settings.options,
-    });
+    const { openSyncEngine } = await import('../../open-sync-engine.js');
+    await using engine = await openSyncEngine(settings, store, invocation.ports);
     const drainRequest = new AbortController();
     const handlers = {
       status: () => engine.status(),
