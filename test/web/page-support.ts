@@ -107,3 +107,12 @@ export async function waitForText(
     .first()
     .waitFor({ state: 'attached', timeout: timeoutMs });
 }
+
+/** Waits from outside the page: its Content-Security-Policy lets no text be run as code inside, again and again. */
+export async function waitForTitle(page: Page, wanted: RegExp, patienceMs = 10_000): Promise<void> {
+  const deadline = Date.now() + patienceMs;
+  for (let title = await page.title(); !wanted.test(title); title = await page.title()) {
+    if (Date.now() > deadline) throw new Error(`the tab is called "${title}", not ${wanted}`);
+    await page.waitForTimeout(50);
+  }
+}

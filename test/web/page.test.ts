@@ -10,6 +10,7 @@ import {
   seriousFindings,
   textOf,
   waitForText,
+  waitForTitle,
 } from './page-support.js';
 import { PretendFleet } from './pretend-fleet.js';
 
@@ -96,7 +97,7 @@ describe('the page, with a made-up fleet', function () {
       /Last error the store could not be reached: connect ETIMEDOUT/,
     );
     assert.match(await textOf(page, '.panel-storage'), /9.4 GB free of 512 GB, full in about 1 h 5 min/);
-    await page.waitForFunction("document.title.startsWith('Offline for')");
+    await waitForTitle(page, /^Offline for/);
     await page.context().close();
   });
 
