@@ -135,6 +135,7 @@ export class RecorderRun {
       logger,
       wanted,
       settledThrough: (channel) => wal.settledThrough(channel),
+      identities: wal.identities,
       afterKill,
       paused: () => condition.paused,
       onPausedDrop: (message) => this.dropPaused(message),

@@ -3,6 +3,7 @@ import { assertNever, describeError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { Channel, Message } from '../core/message.js';
 import type { Source, SourceContext, SourceEvent, SourceGap } from '../core/source.js';
+import type { Identities } from '../wal/identities.js';
 import { jumpGap, numberingGaps } from '../ingest/numbering.js';
 import type { IngestBuffer } from '../ingest/ingest-buffer.js';
 import type { TopicFilter } from './parameters/recorder-options.js';
@@ -17,6 +18,7 @@ export interface RecordedSourceParts {
   readonly wanted: (topic: string, type: string) => boolean;
   /** Source number up to which a topic is settled, from earlier processes. */
   readonly settledThrough: (channel: Channel) => number | undefined;
+  readonly identities: Identities;
   readonly afterKill: boolean;
   /** Messages are refused while this is true. */
   readonly paused: () => boolean;
@@ -36,6 +38,8 @@ export class RecordedSource {
   /** Why it ended for good; undefined while it runs or when it completed. */
   failure: unknown;
   unreadableBytes = 0;
+  /** Messages that were delivered once more and are not recorded twice. */
+  duplicates = 0;
   private readonly verdicts = new Map<Channel, boolean>();
 
   constructor(private readonly parts: RecordedSourceParts) {}
@@ -106,7 +110,14 @@ export class RecordedSource {
   }
 
   private message(message: Message, emit: (event: Message | SourceGap) => void): void {
-    if (!this.isWanted(message.channel)) return;
+    if (!this.isWanted(message.channel)) {
+      message.ack?.();
+      return;
+    }
+    if (message.channel.numberedIn !== undefined) {
+      this.identified(message, message.channel.numberedIn, emit);
+      return;
+    }
     if (message.sourceSequence !== undefined) {
       const queue = this.parts.buffer.queueOf(message.channel);
       if (queue) {
@@ -122,6 +133,26 @@ export class RecordedSource {
     }
     if (this.parts.paused()) this.parts.onPausedDrop(message);
     else emit(message);
+  }
+
+  /** A message whose number says which it is: recorded once, however often it is delivered. */
+  private identified(message: Message, numbering: string, emit: (event: Message) => void): void {
+    const { paused, identities, buffer } = this.parts;
+    const { sourceSequence: number, ack } = message;
+    // It is not acknowledged: its server keeps it and delivers it again.
+    if (paused() && ack) return;
+    const admission = number === undefined ? 'new' : identities.admit(numbering, number);
+    if (admission !== 'new') {
+      this.duplicates++;
+      // Where it is pending, the first delivery is acknowledged with its commit.
+      if (admission === 'durable') ack?.();
+      return;
+    }
+    emit(message);
+    if (number === undefined || buffer.queueOf(message.channel)) return;
+    // Past the limit of channels it was dropped, as a counted gap: delivering it for ever would stop the others.
+    identities.release(numbering, [number]);
+    ack?.();
   }
 
   /**

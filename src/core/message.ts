@@ -29,6 +29,12 @@ export interface Channel {
   readonly metadata: Readonly<Record<string, string>>;
   /** Transient-local: the latest messages are carried into every segment. */
   readonly latched: boolean;
+  /**
+   * Set where `sourceSequence` says which message it is instead of counting the channel's: the name of the
+   * numbering it belongs to. The same number of the same numbering is the same message, and is recorded once;
+   * a number that is skipped means nothing, and they come in any order.
+   */
+  readonly numberedIn?: string;
 }
 
 /** One message as received. The recorder owns `data` from here on: a source never touches it again. */
@@ -41,13 +47,16 @@ export interface Message {
   /** Nanoseconds since the Unix epoch; equals `receivedAt` where the source does not know it. */
   readonly publishedAt: bigint;
   /**
-   * The source's own number of this message within its channel (up to 2^53 - 1), where it numbers them.
-   * Becomes MCAP `sequence` (modulo 2^32).
+   * The source's own number of this message within its channel (up to 2^53 - 1), where it numbers them; with
+   * `numberedIn`, within that numbering. Becomes MCAP `sequence` (modulo 2^32).
    */
   readonly sourceSequence?: number;
   /** Who published it, where the middleware says; distinguishes latched messages of several publishers. */
   readonly publisher?: string;
-  /** Called once, after the commit that holds the message was fsynced; never for a dropped message. */
+  /**
+   * Called after the commit that holds the message was fsynced; at once where it is in the recording already or
+   * is not wanted. A message that never came to a commit, because of a kill or a pause, is not acknowledged.
+   */
   readonly ack?: () => void;
 }
 
@@ -69,9 +78,11 @@ function schemaDigest(schema: Schema): string {
 
 /**
  * The identity of a channel; equal keys are one channel of the recording. A topic whose definition changed is
- * another channel: its payloads must never be decoded by the old one.
+ * another channel: its payloads must never be decoded by the old one. So is one with another numbering: its
+ * numbers are other messages.
  */
 export function channelKey(channel: Channel): string {
-  const { robot, topic, encoding, schema } = channel;
-  return JSON.stringify([robot, topic, encoding, schema.name, schema.encoding, schemaDigest(schema)]);
+  const { robot, topic, encoding, schema, numberedIn } = channel;
+  const key = [robot, topic, encoding, schema.name, schema.encoding, schemaDigest(schema)];
+  return JSON.stringify(numberedIn === undefined ? key : [...key, numberedIn]);
 }

@@ -4,6 +4,7 @@ import type { FileHandle } from '../core/file-system.js';
 import { gapToJson, type Gap } from '../core/gap.js';
 import type { ManifestChannel } from '../core/manifest.js';
 import { CARRIED_KEY } from '../core/mcap/definitions.js';
+import { SEQUENCE_HIGH_KEY } from '../core/mcap/full-sequence.js';
 import { serializedMetadata, type BagContent, type BagTopic } from '../core/mcap/rosbag2-metadata.js';
 import type { ObjectDigest } from '../core/store.js';
 import type { SegmentChannel } from '../wal/segment-format.js';
@@ -13,6 +14,8 @@ import { DigestFile } from './digest-file.js';
 interface OpenChannel {
   readonly channel: SegmentChannel;
   mcapId: number | undefined;
+  /** Upper bits of the source numbers -> id, where numbers identify messages and pass 2^32. */
+  readonly highMcapIds: Map<number, number>;
   carriedMcapId: number | undefined;
   count: number;
   bytes: number;
@@ -85,6 +88,7 @@ export class ObjectWriter {
     this.channels.set(id, {
       channel,
       mcapId: undefined,
+      highMcapIds: new Map(),
       carriedMcapId: undefined,
       count: 0,
       bytes: 0,
@@ -112,18 +116,16 @@ export class ObjectWriter {
 
   async add(record: SealRecord): Promise<void> {
     const open = this.channels.get(record.channelId) as OpenChannel;
-    open.mcapId ??= await this.register(open.channel, {});
     const { logTime, sourceSequence, data } = record;
     if (open.count === 0 || logTime < open.firstLogTime) open.firstLogTime = logTime;
     if (open.count === 0 || logTime > open.lastLogTime) open.lastLogTime = logTime;
     if (sourceSequence >= 0) {
-      if (open.firstSourceSequence < 0) open.firstSourceSequence = sourceSequence;
-      open.lastSourceSequence = sourceSequence;
+      noteSourceSequence(open, sourceSequence);
     }
     open.count++;
     open.bytes += data.byteLength;
     await this.writer.addMessage({
-      channelId: open.mcapId,
+      channelId: await this.mcapIdOf(open, sourceSequence),
       sequence: sourceSequence >= 0 ? sourceSequence % 2 ** 32 : open.count % 2 ** 32,
       logTime,
       publishTime: record.publishTime,
@@ -173,6 +175,20 @@ export class ObjectWriter {
     return { ...(rosDistro === '' ? {} : { ROS_DISTRO: rosDistro }), serialized_metadata: serialized };
   }
 
+  /** The upper bits of numbers that identify messages are in a channel's metadata: MCAP has 32 per message. */
+  private async mcapIdOf(open: OpenChannel, sourceSequence: number): Promise<number> {
+    const high = Math.floor(sourceSequence / 2 ** 32);
+    if (open.channel.numberedIn === undefined || high <= 0) {
+      return (open.mcapId ??= await this.register(open.channel, {}));
+    }
+    let id = open.highMcapIds.get(high);
+    if (id === undefined) {
+      id = await this.register(open.channel, { [SEQUENCE_HIGH_KEY]: String(high) });
+      open.highMcapIds.set(high, id);
+    }
+    return id;
+  }
+
   private async register(channel: SegmentChannel, extra: Record<string, string>): Promise<number> {
     return this.writer.registerChannel({
       schemaId: await this.schemaId(channel),
@@ -197,6 +213,15 @@ export class ObjectWriter {
     }
     return id;
   }
+}
+
+/** The first and the last; where they come in any order, the lowest and the highest. */
+function noteSourceSequence(open: OpenChannel, sourceSequence: number): void {
+  const isUnordered = open.channel.numberedIn !== undefined;
+  if (open.firstSourceSequence < 0 || (isUnordered && sourceSequence < open.firstSourceSequence)) {
+    open.firstSourceSequence = sourceSequence;
+  }
+  if (!isUnordered || sourceSequence > open.lastSourceSequence) open.lastSourceSequence = sourceSequence;
 }
 
 /** One line per topic and type, the carried messages counted too: rosbag2 knows no difference. */

@@ -3,6 +3,8 @@ import type { Gap } from '../core/gap.js';
 import type { Logger } from '../core/logger.js';
 import { numberingKey, type Channel } from '../core/message.js';
 import type { Batch } from '../ingest/batch.js';
+import { Identities, SeenNumbers } from './identities.js';
+import type { WalHead } from './wal-head.js';
 
 /**
  * When a commit is durable. `commit`: every commit is fsynced (loss window: one batch age plus one fsync).
@@ -24,6 +26,8 @@ interface Receipt extends UnsyncedBatch {
   readonly gaps: readonly Gap[];
   readonly acks: readonly (() => void)[];
   readonly settled: readonly (readonly [robot: string, topic: string, sourceSequence: number])[];
+  /** `Channel.numberedIn` -> the numbers of its messages. */
+  readonly identified: ReadonlyMap<string, readonly number[]>;
 }
 
 /** What became durable: counts, acknowledges, and keeps the source numbers that are settled. */
@@ -33,16 +37,18 @@ export class DurableLedger {
   bytes = 0;
   /** Largest time from receipt to durability seen, in milliseconds. */
   maxLossWindowMs = 0;
+  readonly identities: Identities;
   private pending: Receipt[] = [];
   private readonly numbers: Map<string, number>;
 
   constructor(
-    numbers: Readonly<Record<string, number>>,
+    head: Pick<WalHead, 'sourceSequences' | 'seen'>,
     private readonly logger: Logger,
     /** Gaps that are part of the recording from now on. Must not throw. */
     private readonly onGaps?: (gaps: readonly Gap[]) => void,
   ) {
-    this.numbers = new Map(Object.entries(numbers));
+    this.numbers = new Map(Object.entries(head.sourceSequences));
+    this.identities = new Identities(new SeenNumbers(head.seen));
   }
 
   get unsynced(): readonly UnsyncedBatch[] {
@@ -71,6 +77,9 @@ export class DurableLedger {
   abandon(): void {
     const lost = this.pending.splice(0);
     if (lost.length === 0) return;
+    for (const { identified } of lost) {
+      for (const [numbering, numbers] of identified) this.identities.release(numbering, numbers);
+    }
     const messages = lost.reduce((sum, receipt) => sum + receipt.messages.length, 0);
     this.logger.error('messages handed to the disk may be lost, their fsync failed', { messages });
   }
@@ -85,6 +94,7 @@ export class DurableLedger {
       const key = numberingKey(robot, topic);
       this.numbers.set(key, Math.max(number, this.numbers.get(key) ?? 0));
     }
+    for (const [numbering, numbers] of receipt.identified) this.identities.settle(numbering, numbers);
     if (receipt.gaps.length > 0) this.onGaps?.(receipt.gaps);
     for (const ack of receipt.acks) {
       try {
@@ -100,13 +110,20 @@ export class DurableLedger {
 function receiptOf({ messages, gaps, bytes, oldestAt }: Batch): Receipt {
   const acks: (() => void)[] = [];
   const last = new Map<Channel, number>();
+  const identified = new Map<string, number[]>();
   for (const { channel, sourceSequence, ack } of messages) {
-    if (sourceSequence !== undefined) last.set(channel, sourceSequence);
     if (ack) acks.push(ack);
+    if (sourceSequence === undefined) continue;
+    if (channel.numberedIn === undefined) last.set(channel, sourceSequence);
+    else {
+      const numbers = identified.get(channel.numberedIn);
+      if (numbers) numbers.push(sourceSequence);
+      else identified.set(channel.numberedIn, [sourceSequence]);
+    }
   }
   const settled = [...last].map(([{ robot, topic }, number]) => [robot, topic, number] as const);
   for (const { robot, topic, settledThrough } of gaps) {
     if (topic !== undefined && settledThrough !== undefined) settled.push([robot, topic, settledThrough]);
   }
-  return { messages: { length: messages.length }, bytes, oldestAt, gaps, acks, settled };
+  return { messages: { length: messages.length }, bytes, oldestAt, gaps, acks, settled, identified };
 }

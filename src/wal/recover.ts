@@ -6,6 +6,7 @@ import type { FileSystem } from '../core/file-system.js';
 import type { Logger } from '../core/logger.js';
 import { numberingKey } from '../core/message.js';
 import { isSegmentId, segmentNumber, type SegmentId } from '../core/segment-id.js';
+import { SeenNumbers } from './identities.js';
 import { BLOB_FILE, type SegmentChannel } from './segment-format.js';
 import { SegmentReader, type SegmentReport } from './segment-reader.js';
 import { emptyHead, readHead, writeHead, type WalHead } from './wal-head.js';
@@ -33,6 +34,7 @@ interface Scan {
   readonly report: SegmentReport;
   readonly firstSequence: number | undefined;
   readonly sourceSequences: ReadonlyMap<string, number>;
+  readonly seen: SeenNumbers;
 }
 
 /**
@@ -124,13 +126,14 @@ async function scanSegment(fs: FileSystem, id: SegmentId, directory: string): Pr
   const reader = new SegmentReader(fs, directory, false);
   const channels = new Map<number, SegmentChannel>();
   const sourceSequences = new Map<string, number>();
+  const seen = new SeenNumbers();
   let firstSequence: number | undefined;
   for await (const entry of reader.entries()) {
     if (entry.kind === 'meta') firstSequence = entry.meta.firstSequence;
     else if (entry.kind === 'channel') channels.set(entry.id, entry.channel);
     else if (entry.kind === 'batch') {
       firstSequence ??= entry.batch.firstSequence;
-      noteSourceSequences(entry.batch.columns, channels, sourceSequences);
+      noteSourceSequences(entry.batch.columns, channels, sourceSequences, seen);
     } else if (entry.kind === 'gap') {
       const { robot, topic, settledThrough } = entry.gap;
       if (topic !== undefined && settledThrough !== undefined) {
@@ -138,20 +141,31 @@ async function scanSegment(fs: FileSystem, id: SegmentId, directory: string): Pr
       }
     }
   }
-  return { id, directory, report: reader.report(), firstSequence, sourceSequences };
+  return { id, directory, report: reader.report(), firstSequence, sourceSequences, seen };
 }
 
 function noteSourceSequences(
   columns: { channelIds: Uint32Array; sourceSequences: Float64Array | null },
   channels: ReadonlyMap<number, SegmentChannel>,
   into: Map<string, number>,
+  seen: SeenNumbers,
 ): void {
   if (!columns.sourceSequences) return;
   const last = new Map<number, number>();
+  const identified = new Map<string, number[]>();
   for (let i = 0; i < columns.channelIds.length; i++) {
     const sequence = columns.sourceSequences[i] as number;
-    if (sequence >= 0) last.set(columns.channelIds[i] as number, sequence);
+    if (sequence < 0) continue;
+    const id = columns.channelIds[i] as number;
+    const numbering = channels.get(id)?.numberedIn;
+    if (numbering === undefined) last.set(id, sequence);
+    else {
+      const numbers = identified.get(numbering);
+      if (numbers) numbers.push(sequence);
+      else identified.set(numbering, [sequence]);
+    }
   }
+  for (const [numbering, numbers] of identified) seen.addAll(numbering, numbers);
   for (const [id, sequence] of last) {
     const channel = channels.get(id);
     if (channel) raise(into, numberingKey(channel.robot, channel.topic), sequence);
@@ -164,14 +178,17 @@ function advanceHead(head: WalHead, scans: readonly Scan[], sealed: string[], qu
   const numbers = [...ids, ...gone].map(segmentNumber);
   const sequences = scans.map((scan) => scan.report.lastSequence + 1);
   const sourceSequences = new Map(Object.entries(head.sourceSequences));
+  const seen = new SeenNumbers(head.seen);
   for (const scan of scans) {
     for (const [key, sequence] of scan.sourceSequences) raise(sourceSequences, key, sequence);
+    seen.merge(scan.seen);
   }
   return {
     version: 1,
     nextNumber: numbers.reduce((next, number) => Math.max(next, number + 1), head.nextNumber),
     nextSequence: sequences.reduce((next, sequence) => Math.max(next, sequence), head.nextSequence),
     sourceSequences: Object.fromEntries(sourceSequences),
+    seen: seen.toJson(),
     // Where the batch never came to be written again, what the failed segment has of it is all there is.
     cuts: Object.fromEntries(
       Object.entries(head.cuts ?? {}).filter(([id, cut]) => ids.has(id) && cut < head.nextSequence),

@@ -17,6 +17,8 @@ export interface WalHead {
   readonly nextSequence: number;
   /** `numberingKey` -> source number up to which everything is durable or accounted for by a gap. */
   readonly sourceSequences: Readonly<Record<string, number>>;
+  /** `Channel.numberedIn` -> the numbers in the recording, as `NumberSet` encodes them. */
+  readonly seen?: Readonly<Record<string, string>>;
   /**
    * Segments given up after a failed write -> the sequence from which on their records, if any got there,
    * were written again into a later segment. Holds once `nextSequence` has passed it.

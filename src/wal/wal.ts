@@ -10,6 +10,7 @@ import { ChannelRegistry } from './channel-registry.js';
 import { planCommit } from './commit-plan.js';
 import { CommitStats } from './commit-stats.js';
 import { DurableLedger, type UnsyncedBatch } from './durability.js';
+import type { Identities } from './identities.js';
 import { LatchedSet } from './latched-set.js';
 import { SegmentSupply, type OpenSegment } from './open-segment.js';
 import type { ClockStep } from './segment-format.js';
@@ -55,7 +56,7 @@ export class Wal {
   ) {
     this.nextSequence = head.nextSequence;
     this.supply = new SegmentSupply(folder, ports, head.nextNumber);
-    this.ledger = new DurableLedger(head.sourceSequences, ports.logger, ports.onGaps);
+    this.ledger = new DurableLedger(head, ports.logger, ports.onGaps);
     this.latched = new LatchedSet(options.latchedMaxBytes);
   }
 
@@ -90,6 +91,11 @@ export class Wal {
   /** The source number up to which a topic is durable or accounted for, also by earlier processes. */
   settledThrough(channel: Channel): number | undefined {
     return this.ledger.settledThrough(channel.robot, channel.topic);
+  }
+
+  /** Which messages that carry an identity are recorded, or about to be. */
+  get identities(): Identities {
+    return this.ledger.identities;
   }
 
   /** A channel object no message will refer to again. */
@@ -326,6 +332,7 @@ export class Wal {
       nextNumber: this.supply.nextNumber,
       nextSequence: this.nextSequence,
       sourceSequences: this.ledger.settledNumbers(),
+      seen: this.identities.toJson(),
       cuts: Object.fromEntries([...this.cuts].slice(-MAX_CUTS)),
       closed: this.ended,
     };

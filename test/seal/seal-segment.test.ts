@@ -8,7 +8,8 @@ import { crc32 } from 'node:zlib';
 import { McapIndexedReader } from '@mcap/core';
 import type { DataFolder } from '../../src/core/data-folder.js';
 import { isHoldfastError } from '../../src/core/errors.js';
-import { decodeManifest, encodeManifest } from '../../src/core/manifest.js';
+import { decodeManifest, encodeManifest, type ManifestChannel } from '../../src/core/manifest.js';
+import { fullSequence } from '../../src/core/mcap/full-sequence.js';
 import { openMcap } from '../../src/core/mcap/open-mcap.js';
 import { bytesReadable } from '../../src/core/mcap/readable.js';
 import { SealWorker } from '../../src/seal/seal-in-worker.js';
@@ -291,6 +292,28 @@ describe('Sealing a segment', () => {
     assert.equal(salvagedAs, salvageId(second!.id));
     assert.equal(manifests[0]!.messages, 1);
     assert.equal(manifests[0]!.gaps.length, 1);
+  });
+
+  it('keeps numbers that identify messages whole, beyond the 32 bits MCAP has for them', async () => {
+    const events = channel('events', { numberedIn: 'nats:S@2026', metadata: { nats_stream: 'S' } });
+    const numbers = [2 ** 32 + 1, 5, 2 ** 40 + 7, 2 ** 32 - 1, 2 ** 40 + 3];
+    const messages = numbers.map((n) => message(events, String(n), { sourceSequence: n }));
+    const [segment] = await closedSegments(folder, [[batch(messages)]]);
+    const { manifests } = await seal(folder, segment!);
+    const path = join(folder.sealed, manifests[0]!.file.name);
+    const reader = await openMcap(bytesReadable(await realFs.readFile(path)), path);
+    const read: [string, string][] = [];
+    for await (const { channel: of, sequence, data } of reader.messages()) {
+      assert.equal(of.metadata['nats_stream'], 'S');
+      read.push([Buffer.from(data).toString(), String(fullSequence(of.metadata, sequence))]);
+    }
+    assert.deepEqual(
+      read,
+      numbers.map((n) => [String(n), String(n)]),
+    );
+    assert.equal(manifests[0]!.channels.length, 1);
+    const [{ firstSourceSequence, lastSourceSequence }] = manifests[0]!.channels as [ManifestChannel];
+    assert.deepEqual([firstSourceSequence, lastSourceSequence], [5, 2 ** 40 + 7]);
   });
 
   it('gives the same result after being stopped at any of its steps', async () => {
