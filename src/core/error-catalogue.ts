@@ -96,7 +96,7 @@ export const errorCatalogue = {
   SOURCE_UNKNOWN: {
     retryable: false,
     meaning: 'No source understands this URI.',
-    remedy: 'Use sim:, mcap:PATH or foxglove:ws://host:port.',
+    remedy: 'Use one of those the message lists; docs/sources.md describes them.',
   },
   SOURCE_UNREADABLE: {
     retryable: false,

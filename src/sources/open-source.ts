@@ -36,6 +36,10 @@ const adapters: Readonly<Record<string, { readonly form: string; readonly load: 
     form: 'foxglove:ws://host:port',
     load: async (uri) => (await import('./foxglove/foxglove-source.js')).createFoxgloveSource(uri),
   },
+  udp: {
+    form: 'udp://group:port',
+    load: async (uri, { fs }) => (await import('./udp/udp-source.js')).createUdpSource(uri, { fs }),
+  },
   ros: {
     form: 'ros:?domain=3',
     load: async (uri, { fs, env = {}, ros = {} }) => {

@@ -65,6 +65,15 @@ export function numberOption(value: number, min: number, max: number): UriOption
   };
 }
 
+/** Any text that the expression matches; `default` undefined: none. */
+export function textOption(allowed: string, expression = /./): UriOption<string | undefined> {
+  return {
+    default: undefined,
+    allowed,
+    read: (text) => (expression.test(text) ? text : undefined),
+  };
+}
+
 export function choiceOption<const T extends string>(value: T, ...choices: readonly T[]): UriOption<T> {
   return {
     default: value,

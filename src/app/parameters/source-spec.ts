@@ -26,12 +26,15 @@ export function parseSourceSpec(text: string): SourceSpec | undefined {
   return match[1] === NAMESPACE ? { uri, robotFromNamespace: true } : { uri, robot: match[1]! };
 }
 
-/** Fills in what the source did not say for itself. A simulated fleet always carries its robots' names. */
+/** Sources whose topics always begin with the names of their robots. */
+const FLEET_SOURCE = /^(sim|udp|csv):/i;
+
+/** Fills in what the source did not say for itself. */
 export function completeSource(
   spec: SourceSpec,
   general: { readonly robot: string; readonly robotFromNamespace: boolean },
 ): SourceOptions {
-  const fleet = /^sim:/i.test(spec.uri);
+  const fleet = FLEET_SOURCE.test(spec.uri);
   return Object.freeze({
     uri: spec.uri,
     robot: spec.robot ?? general.robot,

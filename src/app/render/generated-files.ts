@@ -1,3 +1,4 @@
+import { datagramSchema } from '../../sources/udp/v2v-schema.js';
 import { renderCliDoc } from './render-cli-doc.js';
 import { renderConfig } from './render-config.js';
 import { renderErrorsDoc } from './render-errors-doc.js';
@@ -10,5 +11,6 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ['docs/cli.md', renderCliDoc()],
     ['docs/parameters.md', renderParametersDoc()],
     ['docs/errors.md', renderErrorsDoc()],
+    ['docs/v2v-datagram.schema.json', `${JSON.stringify(datagramSchema, undefined, 2)}\n`],
   ]);
 }

@@ -11,7 +11,7 @@ import {
   type Advertised,
 } from './advertised-channel.js';
 import { BINARY_MESSAGE_DATA, MESSAGE_HEAD_BYTES, ownPayload, readMessageHead } from './foxglove-protocol.js';
-import type { GapCollector } from './gap-collector.js';
+import type { GapCollector } from '../gap-collector.js';
 
 /** More channels than any robot has; a server that advertises more is broken. */
 const MAX_CHANNELS = 100_000;

@@ -4,7 +4,7 @@ import { runSource, type SourceRun } from '../source-runner.js';
 import type { SourceUri } from '../source-uri.js';
 import { runFoxgloveConnection, type ConnectionEnd } from './foxglove-connection.js';
 import { readFoxgloveUri, type FoxgloveOptions } from './foxglove-options.js';
-import { GapCollector } from './gap-collector.js';
+import { GapCollector } from '../gap-collector.js';
 
 const FIRST_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 5_000;

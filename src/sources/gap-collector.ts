@@ -1,6 +1,6 @@
-import type { Clock } from '../../core/clock.js';
-import type { GapReason } from '../../core/gap.js';
-import type { SourceGap } from '../../core/source.js';
+import type { Clock } from '../core/clock.js';
+import type { GapReason } from '../core/gap.js';
+import type { SourceGap } from '../core/source.js';
 
 interface Pending {
   readonly reason: GapReason;
