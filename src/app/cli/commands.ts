@@ -1,6 +1,7 @@
 import type { CommandDefinition } from './command-definition.js';
 import { bagCommand } from './commands/bag.js';
 import { catCommand } from './commands/cat.js';
+import { checkCommand } from './commands/check.js';
 import { demoCommand } from './commands/demo.js';
 import { exportCommand } from './commands/export.js';
 import { lsCommand } from './commands/ls.js';
@@ -20,6 +21,7 @@ export const commands: readonly CommandDefinition[] = [
   statusCommand,
   lsCommand,
   verifyCommand,
+  checkCommand,
   recoverCommand,
   catCommand,
   replayCommand,

@@ -24,6 +24,8 @@ export interface Segment {
   /** Log times, where a manifest says them. */
   readonly firstLogTime?: bigint;
   readonly lastLogTime?: bigint;
+  /** Jumps of the wall clock while it was recorded, where a manifest says them. */
+  readonly clockSteps?: Manifest['clockSteps'];
   readable(): Readable;
 }
 
@@ -211,6 +213,7 @@ function describe(manifest: Manifest | undefined): Partial<Segment> {
     robot: manifest.robot,
     ...(firstLogTime === undefined ? {} : { firstLogTime: BigInt(firstLogTime) }),
     ...(lastLogTime === undefined ? {} : { lastLogTime: BigInt(lastLogTime) }),
+    ...(manifest.clockSteps.length === 0 ? {} : { clockSteps: manifest.clockSteps }),
   };
 }
 
