@@ -108,6 +108,7 @@ const holdfast: Variant = async (folder, size, count) => {
               await wal.commit(batch);
               commitMs.push(performance.now() - before);
             },
+            upcoming: (batch) => wal.writeAhead(batch),
           }),
         )
         .subscribe({ next: () => flow.update(), error: reject, complete: resolve });

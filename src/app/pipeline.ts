@@ -17,6 +17,8 @@ export interface PipelineParts {
   readonly clock: Clock;
   /** Makes a batch durable. */
   readonly commit: (batch: Batch) => Promise<void>;
+  /** Told of the batch that will be committed next, while another one is. */
+  readonly upcoming: (batch: Batch) => void;
 }
 
 /**
@@ -26,8 +28,8 @@ export interface PipelineParts {
  * and the last batch is committed.
  */
 export function recordingPipeline(parts: PipelineParts): Observable<Batch> {
-  const { sources, buffer, drops, limits, onLimits, clock, commit } = parts;
+  const { sources, buffer, drops, limits, onLimits, clock, commit, upcoming } = parts;
   return merge(...sources.map((source) => source.events())).pipe(
-    groupCommit({ buffer, drops, limits, onLimits, clock, commit }),
+    groupCommit({ buffer, drops, limits, onLimits, clock, commit, upcoming }),
   );
 }

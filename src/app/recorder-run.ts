@@ -28,8 +28,8 @@ export class RecorderRun {
    * committed; rejects when commits failed to the end.
    */
   readonly done: Promise<void>;
-  /** The batch being committed, if any. */
-  inFlight: Batch | undefined;
+  /** Out of the queues and not durable yet: the batch being committed, and the one behind it. */
+  readonly inFlight = new Set<Batch>();
   gaps = 0;
   private readonly wantedChanged: Emitter<void>;
   private readonly stopSources = new AbortController();
@@ -68,18 +68,23 @@ export class RecorderRun {
   }
 
   private record(): Promise<void> {
-    const { buffer, drops, batchLimits, limitsChanged, ports, wal, flow, meters, retention, room, sealer } =
+    const { buffer, drops, batchLimits, limitsChanged, ports, wal, flow, meters, retention, sealer } =
       this.parts;
     const commit = async (batch: Batch): Promise<void> => {
-      this.inFlight = batch;
+      this.inFlight.add(batch);
       const bytes = bytesOnDisk(batch);
-      room.taken(bytes);
+      this.takeRoom();
       if (retention.mayPassFloor(bytes)) await retention.tick(sealer.unfinished());
       if (!retention.state.admits) await this.waitForRoom();
       await wal.commit(batch, this.giveUp.signal);
       retention.noteWritten(bytes);
-      this.inFlight = undefined;
-      room.taken(0);
+      this.inFlight.delete(batch);
+      this.takeRoom();
+    };
+    const upcoming = (batch: Batch): void => {
+      this.inFlight.add(batch);
+      this.takeRoom();
+      wal.writeAhead(batch);
     };
     return new Promise((resolve, reject) => {
       this.subscription = recordingPipeline({
@@ -90,6 +95,7 @@ export class RecorderRun {
         onLimits: limitsChanged.listen,
         clock: ports.clock,
         commit,
+        upcoming,
       }).subscribe({
         next: (batch) => {
           this.gaps += batch.gaps.length;
@@ -100,6 +106,10 @@ export class RecorderRun {
         complete: resolve,
       });
     });
+  }
+
+  private takeRoom(): void {
+    this.parts.room.taken([...this.inFlight].reduce((sum, batch) => sum + bytesOnDisk(batch), 0));
   }
 
   /** Space is short and nothing may go: commits wait, and what the queues cannot hold is a gap that says why. */

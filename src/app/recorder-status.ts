@@ -7,8 +7,8 @@ import { version } from './system/version.js';
 export interface StatusInput extends RecorderParts {
   readonly sources: readonly RecordedSource[];
   readonly startedAt: bigint;
-  /** The batch being committed, if any. */
-  readonly inFlight: Batch | undefined;
+  /** Out of the queues and not committed yet. */
+  readonly inFlight: Iterable<Batch>;
 }
 
 /** The recorder's state as plain JSON. */
@@ -68,9 +68,9 @@ export function buildRecorderStatus(input: StatusInput): RecorderStatus {
   };
 }
 
-/** Received and not yet durable: queued, being committed, or handed to the operating system only. */
+/** Received and not yet durable: queued, on its way into a commit, or handed to the operating system only. */
 function lossWindow({ wal, buffer, inFlight, ports }: StatusInput): RecorderStatus['lossWindow'] {
-  const pending = inFlight && !wal.unsynced.includes(inFlight) ? [inFlight, ...wal.unsynced] : wal.unsynced;
+  const pending = [...inFlight, ...wal.unsynced];
   let oldest = buffer.oldestAt;
   for (const { oldestAt } of pending) if (oldest === undefined || oldestAt < oldest) oldest = oldestAt;
   const ms = oldest === undefined ? 0 : Number(ports.clock.monotonic() - oldest) / 1e6;

@@ -155,7 +155,7 @@ export class Recorder implements AsyncDisposable {
       ...this.parts,
       sources: run?.sources ?? [],
       startedAt: this.startedAt,
-      inFlight: run?.inFlight,
+      inFlight: run?.inFlight ?? [],
     });
   }
 

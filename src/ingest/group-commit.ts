@@ -17,6 +17,8 @@ export interface GroupCommitOptions {
   readonly clock: Clock;
   /** Writes one batch; called again only after it has settled. A rejection ends the stream. */
   readonly commit: (batch: Batch) => Promise<void>;
+  /** Told of a batch that is full before the commit under way has settled: it is what `commit` gets next. */
+  readonly upcoming?: (batch: Batch) => void;
 }
 
 /**
@@ -63,6 +65,8 @@ class GroupCommitter {
   private timer: NodeJS.Timeout | undefined;
   private dropsTimer: NodeJS.Timeout | undefined;
   private busy = false;
+  /** Taken out of the buffer, and committed as soon as the commit under way has settled. */
+  private next: Batch | undefined;
   private ended = false;
   private inputFailure: { readonly error: unknown } | undefined;
   private stopped = false;
@@ -84,7 +88,9 @@ class GroupCommitter {
       this.options.buffer.oldestAt = clock.monotonic();
       this.timer ??= setTimeout(() => this.onAge(), limits.maxAgeMs);
     }
-    if (!this.busy && (buffer.bytes >= limits.maxBytes || buffer.messages >= limits.maxCount)) this.start();
+    if (!this.isFull()) return;
+    if (this.busy) this.lookAhead();
+    else this.start();
   }
 
   limitsChanged(): void {
@@ -131,11 +137,14 @@ class GroupCommitter {
 
   private async run(): Promise<void> {
     while (!this.stopped) {
-      const batch = this.takeBatch();
+      const batch = this.next ?? this.takeBatch();
+      this.next = undefined;
       if (!batch) break;
-      await this.options.commit(batch);
+      const committed = this.options.commit(batch);
+      if (this.isFull()) this.lookAhead();
+      await committed;
       this.listener.committed(batch);
-      if (!this.ended && !this.isDue()) break;
+      if (!this.ended && !this.next && !this.isDue()) break;
     }
     this.busy = false;
     if (this.stopped) return;
@@ -148,10 +157,22 @@ class GroupCommitter {
     }
   }
 
-  private isDue(): boolean {
+  /** A whole batch waits: what it will be made of is settled, and so it may be prepared. */
+  private lookAhead(): void {
+    const { upcoming } = this.options;
+    if (!upcoming || this.next || this.stopped) return;
+    this.next = this.takeBatch();
+    if (this.next) upcoming(this.next);
+  }
+
+  private isFull(): boolean {
     const { buffer, limits } = this.options;
+    return buffer.bytes >= limits.maxBytes || buffer.messages >= limits.maxCount;
+  }
+
+  private isDue(): boolean {
     if (this.options.buffer.oldestAt === undefined) return false;
-    return buffer.bytes >= limits.maxBytes || buffer.messages >= limits.maxCount || this.ageLeftMs() <= 0;
+    return this.isFull() || this.ageLeftMs() <= 0;
   }
 
   private ageLeftMs(): number {

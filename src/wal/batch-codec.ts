@@ -8,7 +8,8 @@ import { HoldfastError } from '../core/errors.js';
  *   0  magic 'HFB1'            4
  *   4  version (1)             1
  *   5  flags: 1 = carried      1
- *   6  zero                    2
+ *   6  1 = ahead               1   the batch before was not durable yet when this one was written
+ *   7  zero                    1
  *   8  first sequence          8   of its records; they are numbered without holes
  *  16  previous first sequence 8   of the batch before in this segment (0: none)
  *  24  payload bytes           8
@@ -54,6 +55,8 @@ export interface BatchColumns {
 
 export interface BatchPrefix {
   readonly carried: boolean;
+  /** The batch before it was not durable yet when it was written. */
+  readonly ahead: boolean;
   readonly firstSequence: number;
   readonly previous: BatchLink;
   readonly payloadBytes: number;
@@ -76,6 +79,12 @@ const packr = new Packr({ useRecords: false, variableMapSize: true });
 
 const bytesOf = (view: ArrayBufferView): Buffer => Buffer.from(view.buffer, view.byteOffset, view.byteLength);
 
+/** What a batch says of itself beside its records. */
+export interface BatchKind {
+  readonly carried?: boolean;
+  readonly ahead?: boolean;
+}
+
 /** Encodes columns whose `crcs` and `lengths` describe `payloads` (concatenated in order). */
 export function encodeBatch(
   columns: BatchColumns,
@@ -83,7 +92,7 @@ export function encodeBatch(
   payloadBytes: number,
   firstSequence: number,
   previous: BatchLink,
-  carried = false,
+  { carried = false, ahead = false }: BatchKind = {},
 ): EncodedBatch {
   const header = packr.pack([
     bytesOf(columns.channelIds),
@@ -98,7 +107,8 @@ export function encodeBatch(
   BATCH_MAGIC.copy(head, 0);
   head.writeUInt8(BATCH_VERSION, 4);
   head.writeUInt8(carried ? FLAG_CARRIED : 0, 5);
-  head.writeUInt16LE(0, 6);
+  head.writeUInt8(ahead ? 1 : 0, 6);
+  head.writeUInt8(0, 7);
   head.writeBigUInt64LE(BigInt(firstSequence), 8);
   head.writeBigUInt64LE(BigInt(previous.firstSequence), 16);
   head.writeBigUInt64LE(BigInt(payloadBytes), 24);
@@ -131,6 +141,7 @@ export function decodePrefix(bytes: Buffer): BatchPrefix {
     throw corrupt(`batch version ${version} is unknown, known: ${BATCH_VERSION}`);
   const prefix: BatchPrefix = {
     carried: (bytes.readUInt8(5) & FLAG_CARRIED) !== 0,
+    ahead: bytes.readUInt8(6) !== 0,
     firstSequence: Number(bytes.readBigUInt64LE(8)),
     previous: { firstSequence: Number(bytes.readBigUInt64LE(16)), crc: bytes.readUInt32LE(40) },
     payloadBytes: Number(bytes.readBigUInt64LE(24)),

@@ -1,6 +1,12 @@
 import { crc32 } from 'node:zlib';
 import type { Message } from '../core/message.js';
-import { encodeBatch, type BatchColumns, type BatchLink, type EncodedBatch } from './batch-codec.js';
+import {
+  encodeBatch,
+  type BatchColumns,
+  type BatchKind,
+  type BatchLink,
+  type EncodedBatch,
+} from './batch-codec.js';
 
 /** Payloads up to this many bytes are copied together: one large write beats thousands of small vectors. */
 const COPY_BELOW_BYTES = 16 * 1024;
@@ -41,7 +47,7 @@ export function encodeMessages(
   channelIdOf: (message: Message) => number,
   firstSequence: number,
   previous: BatchLink,
-  carried = false,
+  kind: BatchKind = {},
   slab = new Slab(),
 ): EncodedBatch {
   const count = messages.length;
@@ -72,7 +78,7 @@ export function encodeMessages(
     }
   }
   const { pieces, bytes } = gather(messages, columns, slab);
-  return encodeBatch(columns, pieces, bytes, firstSequence, previous, carried);
+  return encodeBatch(columns, pieces, bytes, firstSequence, previous, kind);
 }
 
 /** The payloads in order: runs of small ones copied into one buffer, large ones by reference. */

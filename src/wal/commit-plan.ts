@@ -20,11 +20,13 @@ interface CommitContext {
   /** Nanoseconds since the Unix epoch. */
   readonly startedAt: bigint;
   readonly priorityOf: (channel: Channel) => Priority;
-  /** For the batch's small payloads; the plan is valid until the next one is made. */
+  /** For the batch's small payloads; the plan is valid until the slab is used again. */
   readonly slab: Slab;
+  /** The commit before it is under way: what that one writes of the segment is not written again. */
+  readonly ahead: boolean;
 }
 
-interface CommitPlan {
+export interface CommitPlan {
   /** Undefined where only gaps are to be written. */
   readonly encoded: EncodedBatch | undefined;
   readonly extras: CommitExtras;
@@ -53,17 +55,17 @@ export function planCommit(current: OpenSegment, batch: Batch, context: CommitCo
     channels.push({ id, channel: { ...rest, priority, schemaId, schema: { name, encoding } } });
     return id;
   };
-  const first = current.startedAt === undefined;
+  const first = current.startedAt === undefined && !context.ahead;
   const carriedMessages = first ? latched.messages() : [];
   let link = current.writer.lastLink;
   let carried: EncodedBatch | undefined;
   if (carriedMessages.length > 0) {
-    carried = encodeMessages(carriedMessages, idOf, nextSequence, link, true);
+    carried = encodeMessages(carriedMessages, idOf, nextSequence, link, { carried: true });
     ({ link } = carried);
   }
   const encoded =
     batch.messages.length > 0
-      ? encodeMessages(batch.messages, idOf, nextSequence, link, false, context.slab)
+      ? encodeMessages(batch.messages, idOf, nextSequence, link, { ahead: context.ahead }, context.slab)
       : undefined;
   return {
     encoded,

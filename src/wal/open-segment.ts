@@ -30,6 +30,8 @@ interface SupplyPorts {
 export class SegmentSupply {
   private spare: Promise<OpenSegment | undefined> | undefined;
   private closed = false;
+  /** Empty segments the disk did not let go of. */
+  private readonly leftovers = new Set<string>();
 
   constructor(
     private readonly folder: DataFolder,
@@ -47,6 +49,7 @@ export class SegmentSupply {
     const spare = await this.spare;
     this.spare = undefined;
     const segment = spare ?? (await this.create());
+    await this.removeLeftovers();
     if (!this.closed) {
       this.spare = this.create().catch((error: unknown) => {
         this.ports.logger.warn('cannot open the next segment ahead of time', { error: describeError(error) });
@@ -67,9 +70,10 @@ export class SegmentSupply {
     const spare = await this.spare;
     this.spare = undefined;
     if (spare) await this.discard(spare);
+    await this.removeLeftovers();
   }
 
-  /** Removes a segment in which nothing was committed; what cannot be removed is left to recovery. */
+  /** Removes a segment in which nothing was committed; what cannot be removed now is tried again, at last by recovery. */
   async discard({ writer }: OpenSegment): Promise<void> {
     await writer.close(0);
     await this.remove(writer.directory);
@@ -88,13 +92,19 @@ export class SegmentSupply {
     }
   }
 
+  private async removeLeftovers(): Promise<void> {
+    for (const directory of [...this.leftovers]) await this.remove(directory);
+  }
+
   // By way of the trash: a folder removed by half would look damaged to recovery.
   private async remove(directory: string): Promise<void> {
     const { fs, logger } = this.ports;
+    this.leftovers.delete(directory);
     try {
       const trashed = await moveToTrash(fs, directory, this.folder.trash);
       if (trashed) await fs.rm(trashed, { recursive: true, force: true });
     } catch (error) {
+      this.leftovers.add(directory);
       logger.warn('cannot remove an empty segment', { directory, error: describeError(error) });
     }
   }

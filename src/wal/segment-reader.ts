@@ -259,15 +259,17 @@ export class SegmentReader {
   }
 
   /**
-   * One commit may have reached the blob and not the log. More than one means that the log lost its end, or
-   * all of it; unless nothing was synced commit by commit, when a power cut may leave just that.
+   * One commit may have reached the blob and not the log, and one more that was written ahead meanwhile. What
+   * is beyond means that the log lost its end, or all of it; unless nothing was synced commit by commit, when a
+   * power cut may leave just that.
    */
   private async checkBlobEnd(hasLog: boolean): Promise<void> {
     const blob = this.blob as BlobReader;
     if (!hasLog && blob.unreferencedBytes > 0) this.fault('directory', 'has a blob and no log');
     if (this.meta && this.meta.durability !== 'commit') return;
     const batches = (await blob.unreferencedBatches()).filter(({ carried }) => !carried);
-    if (batches.length <= 1) return;
+    const underWay = batches[1]?.ahead === true ? 2 : 1;
+    if (batches.length <= underWay) return;
     const records = batches.reduce((sum, { count }) => sum + count, 0);
     this.tally.missingRecords += records;
     this.fault('blob', `holds ${batches.length} batches (${records} records) the log says nothing of`);

@@ -56,6 +56,15 @@ export interface CommitExtras {
   readonly carried?: EncodedBatch;
 }
 
+/** A commit whose large parts are with the operating system; not durable, and nothing refers to them yet. */
+export interface StagedCommit {
+  readonly batch: EncodedBatch | undefined;
+  readonly definitions: readonly Put[];
+  readonly puts: readonly Put[];
+  /** Bytes of the batch in the blob. */
+  readonly blobBytes: number;
+}
+
 /**
  * Writes one WAL segment: one LevelDB directory with one log that never rotates, and one blob file. Created
  * once, never opened a second time: reading is `SegmentReader`'s. After a failed write nothing more is
@@ -72,8 +81,14 @@ export class SegmentWriter {
   private definitionBytes = 0;
   private inlineBytes = 0;
   private blobBytes = 0;
-  private blobDirty = false;
+  /** How much of the blob an fsync covers. */
+  private blobSynced = 0;
+  /** Appends to the blob, one after the other. */
+  private blobTail: Promise<unknown> = Promise.resolve();
+  /** Of the last batch staged. */
   private link: BatchLink = chainStart;
+  /** Of the last batch committed. */
+  private committedLink: BatchLink = chainStart;
   private failed: unknown;
   private closed = false;
 
@@ -141,24 +156,44 @@ export class SegmentWriter {
    * may be empty of records (undefined) when only gaps are to be written.
    */
   async append(batch: EncodedBatch | undefined, extras: CommitExtras, sync: boolean): Promise<void> {
+    await this.commit(await this.stage(batch, extras), sync);
+  }
+
+  /**
+   * Writes what of a commit lies in the blob, which may be done while the commit before it is being synced.
+   * Staged commits are to be committed in the same order, all of them, or the segment is to be closed.
+   */
+  async stage(batch: EncodedBatch | undefined, extras: CommitExtras): Promise<StagedCommit> {
     this.assertUsable();
+    const link = (batch ?? extras.carried)?.link;
+    if (link) this.link = link;
     try {
       const definitions = definitionPuts(extras);
-      if (extras.carried) definitions.push(await this.place(plainKey('carried'), extras.carried));
-      const blobBefore = this.blobBytes;
-      const puts: Put[] = [];
-      if (batch) puts.push(await this.place(batchKey(batch.link.firstSequence), batch));
+      if (extras.carried) definitions.push((await this.place(plainKey('carried'), extras.carried)).put);
+      const placed = batch && (await this.place(batchKey(batch.link.firstSequence), batch));
+      const puts: Put[] = placed ? [placed.put] : [];
       for (const gap of extras.gaps) puts.push({ type: 'put', key: gapKey(gap), value: pack(gap) });
       for (const step of extras.clockSteps) {
         puts.push({ type: 'put', key: clockKey(BigInt(step.at)), value: pack(step) });
       }
+      return { batch, definitions, puts, blobBytes: placed?.blobBytes ?? 0 };
+    } catch (error) {
+      throw this.fail(error);
+    }
+  }
+
+  /** Makes a staged commit part of the segment. */
+  async commit({ batch, definitions, puts, blobBytes }: StagedCommit, sync: boolean): Promise<void> {
+    try {
       // Blob before reference, or a crash leaves a reference to bytes that never reached the disk.
       if (sync) await this.syncBlob();
       await this.put([...definitions, ...puts], sync);
       this.definitionBytes += sizeOf(definitions);
       this.contentInLevel += sizeOf(puts);
-      this.contentBytes += sizeOf(puts) + this.blobBytes - blobBefore;
-      if (batch) this.records += batch.count;
+      this.contentBytes += sizeOf(puts) + blobBytes;
+      if (!batch) return;
+      this.records += batch.count;
+      this.committedLink = batch.link;
     } catch (error) {
       throw this.fail(error);
     }
@@ -183,7 +218,7 @@ export class SegmentWriter {
     if (this.closed) return false;
     let marked = false;
     if (this.failed === undefined && this.bytes > 0) {
-      const end: SegmentEnd = { lastSequence, records: this.records, link: this.link };
+      const end: SegmentEnd = { lastSequence, records: this.records, link: this.committedLink };
       try {
         await this.syncBlob();
         await this.put([{ type: 'put', key: plainKey('end'), value: pack(end) }], true);
@@ -194,7 +229,8 @@ export class SegmentWriter {
       }
     }
     this.closed = true;
-    await Promise.allSettled([this.level.close(), this.blob.close()]);
+    await Promise.allSettled([this.blobTail, this.level.close()]);
+    await this.blob.close().catch(() => undefined);
     return marked;
   }
 
@@ -217,20 +253,24 @@ export class SegmentWriter {
     this.bytes += sizeOf(stamped);
   }
 
-  private async place(key: Buffer, batch: EncodedBatch): Promise<Put> {
-    this.link = batch.link;
+  private async place(key: Buffer, batch: EncodedBatch): Promise<{ put: Put; blobBytes: number }> {
     const inline = batch.bytes <= this.inlineMaxBytes && this.inlineBytes + batch.bytes <= INLINE_TOTAL_BYTES;
     if (inline) {
       this.inlineBytes += batch.bytes;
-      return { type: 'put', key, value: inlineValue(batch.head, batch.payloads) };
+      return { put: { type: 'put', key, value: inlineValue(batch.head, batch.payloads) }, blobBytes: 0 };
     }
-    const offset = this.blobBytes;
-    await this.writeBlob([batch.head, ...batch.payloads], batch.bytes);
-    return { type: 'put', key, value: blobValue({ offset, bytes: batch.bytes, crc: batch.link.crc }) };
+    const written = this.blobTail.then(() => this.writeBlob([batch.head, ...batch.payloads], batch.bytes));
+    this.blobTail = written.catch(() => undefined);
+    const offset = await written;
+    const value = blobValue({ offset, bytes: batch.bytes, crc: batch.link.crc });
+    return { put: { type: 'put', key, value }, blobBytes: batch.bytes };
   }
 
-  private async writeBlob(pieces: readonly Uint8Array[], bytes: number): Promise<void> {
-    this.blobDirty = true;
+  /** Returns where it begins. */
+  private async writeBlob(pieces: readonly Uint8Array[], bytes: number): Promise<number> {
+    // Behind an append that failed halfway nothing would stand where it is said to.
+    if (this.failed !== undefined) throw this.fail(this.failed);
+    const offset = this.blobBytes;
     let rest = pieces;
     for (let left = bytes; left > 0;) {
       const { bytesWritten } = await this.blob.writev(rest);
@@ -239,12 +279,15 @@ export class SegmentWriter {
       this.bytes += bytesWritten;
       if (left > 0) rest = skipBytes(rest, bytesWritten);
     }
+    return offset;
   }
 
   private async syncBlob(): Promise<void> {
-    if (!this.blobDirty) return;
+    // What is written while it runs, it may miss.
+    const bytes = this.blobBytes;
+    if (this.blobSynced >= bytes) return;
     await this.blob.datasync();
-    this.blobDirty = false;
+    this.blobSynced = bytes;
   }
 }
 

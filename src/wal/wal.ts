@@ -7,13 +7,14 @@ import type { SegmentId } from '../core/segment-id.js';
 import type { Batch } from '../ingest/batch.js';
 import { Slab } from './batch-encoder.js';
 import { ChannelRegistry } from './channel-registry.js';
-import { planCommit } from './commit-plan.js';
+import { planCommit, type CommitPlan } from './commit-plan.js';
 import { CommitStats } from './commit-stats.js';
 import { DurableLedger, type UnsyncedBatch } from './durability.js';
 import type { Identities } from './identities.js';
 import { LatchedSet } from './latched-set.js';
 import { SegmentSupply, type OpenSegment } from './open-segment.js';
 import type { ClockStep } from './segment-format.js';
+import { INLINE_MAX_BYTES, type StagedCommit } from './segment-writer.js';
 import { writeFailureCode } from './write-failure.js';
 import { writeHead, type WalHead } from './wal-head.js';
 import type { ClosedSegment, WalOptions, WalPorts } from './wal-ports.js';
@@ -21,6 +22,17 @@ import type { ClosedSegment, WalOptions, WalPorts } from './wal-ports.js';
 const RETRY_MS = 500;
 /** Remembered in head.json; each is a segment that had taken commits before one failed. */
 const MAX_CUTS = 1000;
+
+/** A commit that has been planned for a segment and is being written there. */
+interface PlannedCommit {
+  readonly batch: Batch;
+  readonly segment: OpenSegment;
+  readonly plan: CommitPlan;
+  /** Rejected, the segment takes nothing more. */
+  readonly staged: Promise<StagedCommit>;
+  /** Of the record behind the batch. */
+  readonly nextSequence: number;
+}
 
 /**
  * The write-ahead log of one data folder: appends batches to the current segment, rolls, and replaces a
@@ -33,9 +45,16 @@ export class Wal {
   private current: OpenSegment | undefined;
   private readonly supply: SegmentSupply;
   private readonly registry = new ChannelRegistry();
-  private readonly slab = new Slab();
+  /** Two, since a batch may be encoded while the one before it is being written. */
+  private slabs: readonly [Slab, Slab] = [new Slab(), new Slab()];
   private readonly ledger: DurableLedger;
   private serial: Promise<unknown> = Promise.resolve();
+  /** Tasks in the line of {@link serial}, the one at work included. */
+  private tasks = 0;
+  /** The batch that will be committed next, as far as is known. */
+  private upcoming: Batch | undefined;
+  private committing: PlannedCommit | undefined;
+  private ahead: PlannedCommit | undefined;
   private nextSequence: number;
   private clockSteps: ClockStep[] = [];
   /** Closed, and not handed to sealing because head.json could not be written. */
@@ -127,6 +146,16 @@ export class Wal {
     return this.exclusively(() => this.commitUntilDone(batch, signal));
   }
 
+  /**
+   * Names the batch that will be committed next. Where a commit is under way, its payloads are written beside
+   * that one's fsync, which about doubles what a disk takes. Only {@link commit} makes it durable, and tells
+   * what went wrong.
+   */
+  writeAhead(batch: Batch): void {
+    this.upcoming = batch;
+    this.stageUpcoming();
+  }
+
   /** Ends the current segment if it holds anything, and goes on in the next. */
   roll(): Promise<void> {
     return this.exclusively(async () => void (await this.rollNow()));
@@ -166,6 +195,8 @@ export class Wal {
     clearTimeout(this.syncTimer);
     this.syncTimer = undefined;
     const marked = await this.rollNow();
+    this.upcoming = undefined;
+    this.ahead = undefined;
     if (this.current) await this.supply.discard(this.current);
     this.current = undefined;
     await this.supply.rest();
@@ -186,7 +217,8 @@ export class Wal {
   }
 
   private exclusively<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.serial.then(work);
+    this.tasks++;
+    const result = this.serial.then(work).finally(() => this.tasks--);
     this.serial = result.catch(() => undefined);
     return result;
   }
@@ -196,6 +228,8 @@ export class Wal {
       if (this.closed) throw new HoldfastError('WAL_CLOSED', `the WAL in ${this.folder.root} is closed`);
       try {
         await this.beginNow();
+        // Behind what was written ahead only that may be referred to.
+        if (this.ahead && this.ahead.batch !== batch) await this.rollNow();
         this.current ??= await this.supply.take();
         await this.appendTo(this.current, batch);
         break;
@@ -211,30 +245,29 @@ export class Wal {
     }
     this.setStalled(undefined, '');
     const { writer } = this.current;
+    // What is written ahead stands in this segment.
+    if (this.ahead) return;
     if (writer.contentBytes >= this.options.segmentMaxBytes || writer.full) await this.rollNow();
   }
 
   private async appendTo(current: OpenSegment, batch: Batch): Promise<void> {
     const { clock } = this.ports;
     const before = clock.monotonic();
-    const { encoded, extras } = planCommit(current, batch, {
-      identity: this.identity,
-      options: this.options,
-      registry: this.registry,
-      latched: this.latched,
-      clockSteps: this.clockSteps,
-      nextSequence: this.nextSequence,
-      startedAt: clock.now(),
-      priorityOf: this.ports.priorityOf,
-      slab: this.slab,
-    });
+    const planned = this.takeAhead(current, batch) ?? this.plan(current, batch);
+    const { plan, staged, segment } = planned;
+    this.committing = planned;
+    this.stageUpcoming();
     const sync = this.options.durability === 'commit';
-    await current.writer.append(encoded, extras, sync);
+    try {
+      await segment.writer.commit(await staged, sync);
+    } finally {
+      this.committing = undefined;
+    }
     // From here on nothing may throw: the batch is written, and would be written again.
-    this.clockSteps = this.clockSteps.slice(extras.clockSteps.length);
+    this.clockSteps = this.clockSteps.slice(plan.extras.clockSteps.length);
     const now = clock.monotonic();
-    current.startedAt ??= now;
-    this.nextSequence += batch.messages.length;
+    segment.startedAt ??= now;
+    this.nextSequence = planned.nextSequence;
     for (const message of batch.messages) {
       if (message.channel.latched) this.latched.add(message);
     }
@@ -243,6 +276,49 @@ export class Wal {
       this.stats.add(Number(now - before) / 1e6);
       this.ledger.synced(now);
     } else if (this.options.durability === 'interval') this.armSync();
+  }
+
+  /** Begins to write a batch into the segment. With `before`, behind that commit, which is under way there. */
+  private plan(segment: OpenSegment, batch: Batch, before?: PlannedCommit): PlannedCommit {
+    const nextSequence = before?.nextSequence ?? this.nextSequence;
+    const [slab, other] = this.slabs;
+    this.slabs = [other, slab];
+    const plan = planCommit(segment, batch, {
+      identity: this.identity,
+      options: this.options,
+      registry: this.registry,
+      latched: this.latched,
+      // The commit before tells all there are.
+      clockSteps: before ? [] : this.clockSteps,
+      nextSequence,
+      startedAt: this.ports.clock.now(),
+      priorityOf: this.ports.priorityOf,
+      slab,
+      ahead: before !== undefined,
+    });
+    const staged = segment.writer.stage(plan.encoded, plan.extras);
+    // It is told when the batch's turn comes.
+    staged.catch(() => undefined);
+    return { batch, segment, plan, staged, nextSequence: nextSequence + batch.messages.length };
+  }
+
+  /** Writes ahead where that is worth it, and where nothing but this batch can follow the commit under way. */
+  private stageUpcoming(): void {
+    const { upcoming, committing, options } = this;
+    if (!upcoming || !committing || this.ahead || this.tasks > 1) return;
+    if (options.durability !== 'commit' || upcoming.bytes <= INLINE_MAX_BYTES) return;
+    const { segment, plan } = committing;
+    const bytes = segment.writer.contentBytes + (plan.encoded?.bytes ?? 0);
+    if (plan.extras.carried || segment.writer.full || bytes >= options.segmentMaxBytes) return;
+    this.upcoming = undefined;
+    this.ahead = this.plan(segment, upcoming, committing);
+  }
+
+  private takeAhead(current: OpenSegment, batch: Batch): PlannedCommit | undefined {
+    const { ahead } = this;
+    this.ahead = undefined;
+    if (this.upcoming === batch) this.upcoming = undefined;
+    return ahead?.batch === batch && ahead.segment === current ? ahead : undefined;
   }
 
   private armSync(): void {

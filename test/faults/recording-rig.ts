@@ -169,6 +169,7 @@ export class RecordingRig {
               await retention.room(this.giveUp.signal);
               await this.wal.commit(batch, this.giveUp.signal);
             },
+            upcoming: (batch) => this.wal.writeAhead(batch),
           }),
         )
         .subscribe({ error: reject, complete: resolve });

@@ -48,6 +48,7 @@ describe('Group commit', () => {
   const channel = makeChannel('/a');
   let input: Subject<Message | SourceGap>;
   let commits: { batch: Batch; done: () => void; fail: (error: unknown) => void }[];
+  let upcoming: Batch[];
   let seen: string[];
 
   beforeEach(() => {
@@ -59,6 +60,7 @@ describe('Group commit', () => {
   function start(limits: Partial<BatchLimits> = {}, bufferSetup: Parameters<typeof makeBuffer>[0] = {}) {
     input = new Subject();
     commits = [];
+    upcoming = [];
     seen = [];
     const made = makeBuffer({ limits: { totalMaxBytes: 1e6 }, queueMaxBytes: 1e6, ...bufferSetup });
     const subscription = input
@@ -72,6 +74,7 @@ describe('Group commit', () => {
             sleep: () => Promise.reject(new Error('not used')),
           },
           commit: (batch) => new Promise((done, fail) => commits.push({ batch, done, fail })),
+          upcoming: (batch) => upcoming.push(batch),
         }),
       )
       .subscribe({
@@ -135,6 +138,44 @@ describe('Group commit', () => {
     assert.deepEqual(sizes(), [10, 10, 10], 'five left are not due yet');
     await time.advance(50);
     assert.deepEqual(sizes(), [10, 10, 10, 5]);
+  });
+
+  it('names a full batch while the commit before it is under way, and commits just that one next', async () => {
+    start();
+    push(19);
+    await settled();
+    assert.equal(upcoming.length, 0, 'nine could still become ten');
+    push(1);
+    await settled();
+    assert.deepEqual(
+      upcoming.map(({ messages }) => messages.length),
+      [10],
+    );
+    push(15);
+    await settled();
+    assert.equal(upcoming.length, 1, 'one at a time');
+    assert.deepEqual(sizes(), [10]);
+    commits[0]!.done();
+    await settled();
+    assert.equal(commits[1]!.batch, upcoming[0]);
+    assert.equal(upcoming.length, 2, 'the next one was full already');
+    commits[1]!.done();
+    await settled();
+    assert.equal(commits[2]!.batch, upcoming[1]);
+  });
+
+  it('commits what it has named when the input ends', async () => {
+    start();
+    push(23);
+    input.complete();
+    await settled();
+    assert.equal(upcoming.length, 1);
+    for (let i = 0; i < 3; i++) {
+      commits[i]!.done();
+      await settled();
+    }
+    assert.deepEqual(sizes(), [10, 10, 3]);
+    assert.equal(seen.at(-1), 'complete');
   });
 
   it('lets what waited out its age during a commit go next', async () => {

@@ -35,6 +35,7 @@ describe('Batch codec', () => {
       { ...prefix, crc: 0, headerBytes: 0 },
       {
         carried: false,
+        ahead: false,
         firstSequence: 1000,
         previous: { firstSequence: 990, crc: 0xdeadbeef },
         payloadBytes: 43,
@@ -74,7 +75,7 @@ describe('Batch codec', () => {
         const messages = specs.map(({ data, channelId: _, ...rest }) => message(of, data, rest));
         const idOf = (one: (typeof messages)[number]): number => specs[messages.indexOf(one)]!.channelId;
         const first = 2 ** 40;
-        const encoded = encodeMessages(messages, idOf, first, chainStart, carried);
+        const encoded = encodeMessages(messages, idOf, first, chainStart, { carried });
         const bytes = Buffer.concat([encoded.head, ...encoded.payloads]);
         assert.equal(bytes.length, encoded.bytes);
         const prefix = decodePrefix(bytes);

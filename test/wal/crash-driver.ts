@@ -5,9 +5,10 @@ import { dataFolder } from '../../src/core/data-folder.js';
 import { silentLogger } from '../../src/core/logger.js';
 import { Sealer } from '../../src/seal/sealer.js';
 import { sealSegment } from '../../src/seal/seal-segment.js';
+import type { Batch } from '../../src/ingest/batch.js';
 import { recoverWal } from '../../src/wal/recover.js';
 import type { Durability } from '../../src/wal/durability.js';
-import { crashMessage } from './crash-message.js';
+import { crashMessage, largeNumber } from './crash-message.js';
 import { TestClock, batch, countingRandom, identity, makeWal } from './wal-support.js';
 
 /*
@@ -54,16 +55,26 @@ for (const { id, directory, cutAtSequence } of recovered.segments) {
 }
 const { wal, closed } = makeWal(folder, recovered.head, clock, {
   random: (size) => randomBytes(size),
-  options: { durability: durability as Durability, intervalMs: 5, segmentMaxBytes: 150_000 },
+  options: { durability: durability as Durability, intervalMs: 5, segmentMaxBytes: 400_000 },
 });
 
 let next = Number(firstText);
+const makeBatch = (large: boolean): Batch => {
+  if (large) next = largeNumber(next);
+  return batch(
+    Array.from({ length: 1 + below(large ? 2 : 5) }, () => {
+      const number = next++;
+      return { ...crashMessage(number), ack: () => void writeSync(marksFile, `${number}\n`) };
+    }),
+  );
+};
+let upcoming: Batch | undefined;
 for (let commit = 0; commit < Number(commitsText); commit++) {
-  const messages = Array.from({ length: 1 + below(5) }, () => {
-    const number = next++;
-    return { ...crashMessage(number), ack: () => void writeSync(marksFile, `${number}\n`) };
-  });
-  await wal.commit(batch(messages));
+  const large = below(3) === 0;
+  const committed = wal.commit(upcoming ?? makeBatch(large));
+  upcoming = large || below(2) === 0 ? makeBatch(large) : undefined;
+  if (upcoming) wal.writeAhead(upcoming);
+  await committed;
   if (below(6) === 0) await wal.roll();
   for (const segment of closed.splice(0)) sealer.enqueue({ ...segment, recovered: false });
   if (below(4) === 0) await new Promise((resolve) => setTimeout(resolve, below(8)));

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { Channel, Message } from '../../src/core/message.js';
+import { INLINE_MAX_BYTES } from '../../src/wal/segment-writer.js';
 import { channel, payload } from './wal-support.js';
 
 const channels: readonly Channel[] = [
@@ -34,6 +35,13 @@ function make(number: number): Message {
     publishedAt: receivedAt - 1n,
     sourceSequence: number,
   };
+}
+
+/** The first number from `from` on whose message is too large for LevelDB. */
+export function largeNumber(from: number): number {
+  let number = from;
+  while (crashMessage(number).data.byteLength <= INLINE_MAX_BYTES) number++;
+  return number;
 }
 
 /** The number a payload says it is. */

@@ -150,6 +150,19 @@ describe('A damaged WAL segment', () => {
     assert.ok(outcomes.every(({ state, missing }) => missing === 0 || state !== 'empty'));
   });
 
+  it('that lost the end of its log is told from one that was cut off while it wrote ahead', async () => {
+    const stateWith = async (...staged: ('ahead' | 'alone')[]): Promise<[string, number]> => {
+      const segment = await make({ batches: [[9], [8, 7]], inlineMaxBytes: 0, ended: false, staged });
+      const { state, missingRecords } = await check(segment, segment.files, staged.join(' and '));
+      return [state, missingRecords];
+    };
+    assert.deepEqual(await stateWith('alone'), ['unclean', 0]);
+    assert.deepEqual(await stateWith('alone', 'ahead'), ['unclean', 0]);
+    assert.deepEqual(await stateWith('ahead', 'ahead'), ['unclean', 0]);
+    assert.deepEqual(await stateWith('alone', 'alone'), ['corrupt', 2]);
+    assert.deepEqual(await stateWith('alone', 'ahead', 'ahead'), ['corrupt', 3]);
+  });
+
   it('does not depend on any other file of its folder', async () => {
     const segment = await make({ ...shape, ended: true });
     for (const name of segment.files.keys()) {

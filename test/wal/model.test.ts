@@ -6,7 +6,9 @@ import { silentLogger } from '../../src/core/logger.js';
 import { sealSegment } from '../../src/seal/seal-segment.js';
 import { Sealer, type WaitingSegment } from '../../src/seal/sealer.js';
 import { BLOB_FILE } from '../../src/wal/segment-format.js';
-import { crashMessage } from './crash-message.js';
+import type { Message } from '../../src/core/message.js';
+import type { Batch } from '../../src/ingest/batch.js';
+import { crashMessage, largeNumber } from './crash-message.js';
 import { quickFs, restore } from './crash-states.js';
 import { systemError, watchedFs } from './faulty-fs.js';
 import {
@@ -39,13 +41,24 @@ describe('WAL and sealing under random actions', function () {
   }
 });
 
+const batches = new WeakMap<readonly Message[], Batch>();
+
+/** One batch for the same messages, as the WAL knows it again by identity. */
+function batchOf(messages: readonly Message[]): Batch {
+  const made = batches.get(messages) ?? batch(messages);
+  batches.set(messages, made);
+  return made;
+}
+
 class RandomRun {
   private readonly bytes: (size: number) => Uint8Array;
   private readonly acknowledged = new Set<number>();
   private opened!: OpenedWal;
   private waiting: WaitingSegment[] = [];
   private next = 1;
-  private failBlobSync = false;
+  private failBlob: 'datasync' | 'writev' | undefined;
+  /** Named to the WAL as the next to be committed. */
+  private upcoming: Message[] | undefined;
   private readonly roots: string[] = [];
 
   constructor(
@@ -62,11 +75,11 @@ class RandomRun {
   async start(): Promise<void> {
     this.roots.push(this.folder.root);
     const fs = watchedFs(({ method, path }) => {
-      if (!this.failBlobSync || method !== 'datasync' || !path.endsWith(BLOB_FILE)) return;
-      this.failBlobSync = false;
+      if (method !== this.failBlob || !path.endsWith(BLOB_FILE)) return;
+      this.failBlob = undefined;
       throw systemError('EIO');
     });
-    this.opened = await openWal(this.folder, { fs, options: { segmentMaxBytes: 200_000 } });
+    this.opened = await openWal(this.folder, { fs, options: { segmentMaxBytes: 400_000 } });
     this.waiting = this.opened.recovered.segments.map((segment) => ({ ...segment, recovered: true }));
   }
 
@@ -74,7 +87,7 @@ class RandomRun {
     const action = this.below(20);
     if (action < 11) await this.append();
     else if (action < 13) await this.opened.wal.roll();
-    else if (action < 14) this.failBlobSync = true;
+    else if (action < 14) this.failBlob = this.below(2) === 0 ? 'datasync' : 'writev';
     else if (action < 18) await this.seal(this.below(3) === 0);
     else await this.kill();
     for (const segment of this.opened.closed.splice(0)) this.waiting.push({ ...segment, recovered: false });
@@ -97,13 +110,27 @@ class RandomRun {
     for (const root of this.roots) await realFs.rm(root, { recursive: true, force: true });
   }
 
+  /** Commits a batch, half of the time with the next one written ahead, which then comes next or never. */
   private async append(): Promise<void> {
-    const messages = Array.from({ length: 1 + this.below(4) }, () => {
+    const { wal } = this.opened;
+    const large = this.below(3) === 0;
+    const messages = this.upcoming ?? this.makeMessages(large);
+    this.upcoming = undefined;
+    const committed = wal.commit(batchOf(messages));
+    if (large || this.below(2) === 0) {
+      this.upcoming = this.makeMessages(large);
+      wal.writeAhead(batchOf(this.upcoming));
+    }
+    await committed;
+    assert.ok(messages.every(({ sourceSequence }) => this.acknowledged.has(sourceSequence!)));
+  }
+
+  private makeMessages(large: boolean): Message[] {
+    if (large) this.next = largeNumber(this.next);
+    return Array.from({ length: 1 + this.below(large ? 2 : 4) }, () => {
       const number = this.next++;
       return { ...crashMessage(number), ack: () => void this.acknowledged.add(number) };
     });
-    await this.opened.wal.commit(batch(messages));
-    assert.ok(messages.every(({ sourceSequence }) => this.acknowledged.has(sourceSequence!)));
   }
 
   /** Seals one of those that wait, in any order; failing, it stops somewhere and waits on. */
@@ -152,6 +179,7 @@ class RandomRun {
         await realFs.rm(root, { recursive: true, force: true });
       }
     }
+    this.upcoming = undefined;
     await this.opened.wal.close();
     await realFs.rm(this.folder.root, { recursive: true });
     this.folder = dataFolder(root);

@@ -23,6 +23,8 @@ export interface SmallSegmentOptions {
   /** Messages of another recording as the payload of the last one. */
   readonly lastPayload?: Uint8Array;
   readonly seed?: number;
+  /** One-message batches in the blob that the log does not mention, each written ahead or not. */
+  readonly staged?: readonly ('ahead' | 'alone')[];
 }
 
 /** Writes a segment of chosen shape: carried message first, a gap with the second batch. */
@@ -51,13 +53,9 @@ export async function smallSegment(root: string, options: SmallSegmentOptions): 
     );
     const carried =
       index === 0
-        ? encodeMessages(
-            [message(latched, 'latched', { receivedAt: 7n })],
-            idOf,
-            sequence,
-            writer.lastLink,
-            true,
-          )
+        ? encodeMessages([message(latched, 'latched', { receivedAt: 7n })], idOf, sequence, writer.lastLink, {
+            carried: true,
+          })
         : undefined;
     const encoded = encodeMessages(sent, idOf, sequence, carried?.link ?? writer.lastLink);
     await writer.append(
@@ -93,6 +91,12 @@ export async function smallSegment(root: string, options: SmallSegmentOptions): 
     );
     messages.push(...sent);
     sequence += sent.length;
+  }
+  const nothing = { schemas: [], channels: [], gaps: [], clockSteps: [] };
+  for (const [index, how] of (options.staged ?? []).entries()) {
+    const kind = { ahead: how === 'ahead' };
+    const lost = message(channels[0]!, payload(20, index));
+    await writer.stage(encodeMessages([lost], idOf, sequence + index, writer.lastLink, kind), nothing);
   }
   const files = new Map<string, Buffer>();
   const readFiles = async (): Promise<void> => {
