@@ -118,6 +118,21 @@ export const errorCatalogue = {
     meaning: 'What should be written exists already, cannot be written, or exceeds what its format can hold.',
     remedy: 'Choose another path, or narrow the selection.',
   },
+  QUERY_UNAVAILABLE: {
+    retryable: false,
+    meaning: 'DuckDB, which runs queries, is not installed or cannot be loaded here.',
+    remedy: 'npm install @duckdb/node-api, on a system it has a library for.',
+  },
+  QUERY_INVALID: {
+    retryable: false,
+    meaning: 'DuckDB refuses the SQL, or it asks for what a query may not do; the message is DuckDB’s.',
+    remedy: 'Correct the SQL; `holdfast query --list` shows the views and their columns.',
+  },
+  QUERY_FAILED: {
+    retryable: true,
+    meaning: 'A query that was well formed could not be carried out; the message is DuckDB’s.',
+    remedy: 'See the message: raise --memory-limit, free disk space, or ask for less.',
+  },
   STORE_UNKNOWN: {
     retryable: false,
     meaning: 'No store understands this URI.',

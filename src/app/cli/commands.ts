@@ -5,6 +5,7 @@ import { checkCommand } from './commands/check.js';
 import { demoCommand } from './commands/demo.js';
 import { exportCommand } from './commands/export.js';
 import { lsCommand } from './commands/ls.js';
+import { queryCommand } from './commands/query.js';
 import { recordCommand } from './commands/record.js';
 import { recoverCommand } from './commands/recover.js';
 import { replayCommand } from './commands/replay.js';
@@ -26,6 +27,7 @@ export const commands: readonly CommandDefinition[] = [
   catCommand,
   replayCommand,
   exportCommand,
+  queryCommand,
   bagCommand,
   demoCommand,
 ];

@@ -7,7 +7,7 @@ export const exitCodes = {
   ok: 0,
   /** The work could not be done; standard error says why. */
   failed: 1,
-  /** Flags, configuration file or URIs are wrong; nothing was started. */
+  /** Flags, configuration file, URIs or SQL are wrong; nothing was started. */
   usage: 2,
   /** The work was done and something is wrong with what was looked at, or part of it is missing. */
   findings: 3,
@@ -19,13 +19,18 @@ export const exitCodes = {
 export const exitCodeMeanings: readonly (readonly [code: string, meaning: string])[] = [
   ['0', 'done; also when ended by a first SIGINT or SIGTERM after draining'],
   ['1', 'failed; standard error says why'],
-  ['2', 'flags, configuration file or URIs are wrong; nothing was started'],
+  ['2', 'flags, configuration file, URIs or SQL are wrong; nothing was started'],
   ['3', 'done, with findings: something is damaged, missing, parked, or nothing runs (status)'],
   ['4', 'another process holds this role on the data folder'],
   ['130, 143', 'ended at once by SIGINT, SIGTERM (the second, where the first one drains)'],
 ];
 
-const usageErrors: ReadonlySet<ErrorCode> = new Set(['CONFIG_INVALID', 'SOURCE_UNKNOWN', 'STORE_UNKNOWN']);
+const usageErrors: ReadonlySet<ErrorCode> = new Set([
+  'CONFIG_INVALID',
+  'SOURCE_UNKNOWN',
+  'STORE_UNKNOWN',
+  'QUERY_INVALID',
+]);
 
 export function exitCodeOf(error: unknown): number {
   if (!isHoldfastError(error)) return exitCodes.failed;

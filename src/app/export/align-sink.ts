@@ -90,11 +90,13 @@ export class AlignSink implements GroupSink {
 
   async endWindow(): Promise<WindowResult> {
     const files = [];
-    for (const state of this.#robots.values()) {
+    for (const [robot, state] of this.#robots) {
       // The tick at the very last message too.
       if (state.tick !== undefined) this.#emitUntil(state, state.last + 1n);
       await this.#flush(state);
-      if (state.file !== undefined) files.push(await state.file.finish());
+      const ofRobot = [...this.#tallies].filter(([, tally]) => tally.robot === robot && tally.messages > 0);
+      const holds = ofRobot.map(([key]) => key);
+      if (state.file !== undefined) files.push({ ...(await state.file.finish()), holds });
       state.file = undefined;
     }
     return { files, tallies: [...this.#tallies.values()] };

@@ -10,7 +10,7 @@ import type { ExportOptions } from './export-options.js';
 import type { InspectedSegment } from './inspect.js';
 import type { PlanRecord, StepRecord } from './step-record.js';
 import type { ExportedFile } from './table-file.js';
-import { addTally, type TopicTally } from './topic-tally.js';
+import { addTally, tallyKey, type TopicTally } from './topic-tally.js';
 
 export const MANIFEST_NAME = 'manifest.json';
 export const EXPORT_MANIFEST_VERSION = 1;
@@ -53,6 +53,8 @@ export interface ExportedTopic {
   /** Versions of the type; more than one: the columns are their union. */
   readonly schema_versions: number;
   readonly schema: readonly { readonly name: string; readonly type: string }[];
+  /** Paths of the files it is in. */
+  readonly files: readonly string[];
 }
 
 export interface ExportSource {
@@ -82,7 +84,8 @@ export function buildManifest(facts: ManifestFacts): ExportManifest {
   const firsts = all.flatMap(({ first }) => (first === undefined ? [] : [BigInt(first)]));
   const lasts = all.flatMap(({ last }) => (last === undefined ? [] : [BigInt(last)]));
   const range = firsts.length === 0 ? undefined : { start: least(firsts), end: most(lasts) };
-  const schemas = schemasOf(facts);
+  const schemas = topicColumns(inspected, options);
+  const paths = pathsByTopic(steps);
   return {
     format_version: EXPORT_MANIFEST_VERSION,
     export_id: facts.plan.export_id,
@@ -90,8 +93,8 @@ export function buildManifest(facts: ManifestFacts): ExportManifest {
     timestamp_utc: facts.endedUtc,
     num_records: all.reduce((sum, { messages }) => sum + messages, 0),
     time_range: range === undefined ? null : { start: formatTime(range.start), end: formatTime(range.end) },
-    topics: all.map((tally) => topicOf(tally, schemas)),
-    files: steps.flatMap((step) => step.files).sort((a, b) => (a.path < b.path ? -1 : 1)),
+    topics: all.map((tally) => topicOf(tally, schemas, paths.get(tallyKey(tally)) ?? [])),
+    files: steps.flatMap((step) => step.files.map(withoutHolds)).sort((a, b) => (a.path < b.path ? -1 : 1)),
     gaps: gapsInside(inspected, options, range),
     sources: inspected.map(({ segment, robot, library }) => ({
       name: segment.name,
@@ -112,13 +115,36 @@ const orderOf = ({ robot, topic, type }: TopicTally): string => JSON.stringify([
 const least = (times: readonly bigint[]): bigint => times.reduce((a, b) => (b < a ? b : a));
 const most = (times: readonly bigint[]): bigint => times.reduce((a, b) => (b > a ? b : a));
 
-interface TopicSchema {
+function withoutHolds({ holds: _, ...file }: ExportedFile): ExportedFile {
+  return file;
+}
+
+/** The files each topic is in, by the key of its tally. */
+function pathsByTopic(steps: readonly StepRecord[]): Map<string, string[]> {
+  const paths = new Map<string, string[]>();
+  for (const { files, tallies } of steps) {
+    const all = tallies.filter(({ messages }) => messages > 0).map(tallyKey);
+    for (const { path, holds = all } of files) {
+      for (const key of holds) {
+        const known = paths.get(key);
+        if (known === undefined) paths.set(key, [path]);
+        else known.push(path);
+      }
+    }
+  }
+  return paths;
+}
+
+export interface TopicSchema {
   readonly versions: number;
   readonly columns: readonly { readonly name: string; readonly type: string }[];
 }
 
-/** The columns of each topic, flat: what a reader of any format finds. */
-function schemasOf({ inspected, options }: ManifestFacts): Map<string, TopicSchema> {
+/** The columns of each topic, flat: what a reader of any format finds. By robot, topic and type. */
+export function topicColumns(
+  inspected: readonly InspectedSegment[],
+  options: ExportOptions,
+): Map<string, TopicSchema> {
   const kinds = new Map<string, Map<string, MessageKind>>();
   for (const { channels, robot } of inspected) {
     for (const { topic, encoding, schema } of channels) {
@@ -140,7 +166,11 @@ function schemasOf({ inspected, options }: ManifestFacts): Map<string, TopicSche
   );
 }
 
-function topicOf(tally: TopicTally, schemas: Map<string, TopicSchema>): ExportedTopic {
+function topicOf(
+  tally: TopicTally,
+  schemas: Map<string, TopicSchema>,
+  files: readonly string[],
+): ExportedTopic {
   const { robot, topic, type, first, last, messages } = tally;
   const schema = schemas.get(JSON.stringify([robot, topic, type]));
   const seconds = first === undefined || last === undefined ? 0 : Number(BigInt(last) - BigInt(first)) / 1e9;
@@ -161,6 +191,7 @@ function topicOf(tally: TopicTally, schemas: Map<string, TopicSchema>): Exported
     ...(tally.reason === undefined ? {} : { reason: tally.reason }),
     schema_versions: schema?.versions ?? 0,
     schema: schema?.columns ?? [],
+    files,
   };
 }
 

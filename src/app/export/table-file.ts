@@ -9,6 +9,8 @@ import type { OutputPlace, PlaceFile, WrittenFile } from './output-place.js';
 export interface ExportedFile extends WrittenFile {
   readonly path: string;
   readonly rows: number;
+  /** Keys of the tallies of the topics that are in it; absent: all of its step. */
+  readonly holds?: readonly string[];
 }
 
 /** What takes encoded batches and becomes a file. */

@@ -21,12 +21,15 @@ interface OpenTable {
   pendingBytes: number;
   firstTime: bigint;
   file: TableFile | undefined;
+  /** Keys of the tallies of what is in the file. */
+  readonly holds: Set<string>;
 }
 
 interface ChannelState {
   readonly open: OpenTable;
   readonly add: (head: MessageHead, payload: Uint8Array) => string | undefined;
   readonly tally: TopicTally;
+  readonly tallyKey: string;
   readonly thinning: Thinning;
   readonly kept: boolean;
 }
@@ -71,7 +74,15 @@ export class TableSink implements GroupSink {
         flatten: flat,
         ...(explode === undefined ? {} : { explode }),
       };
-      const open = { table, spec, sample: one.sample, pendingBytes: 0, firstTime: 0n, file: undefined };
+      const open = {
+        table,
+        spec,
+        sample: one.sample,
+        pendingBytes: 0,
+        firstTime: 0n,
+        file: undefined,
+        holds: new Set<string>(),
+      };
       this.#tables.set(key, open);
     }
   }
@@ -99,7 +110,7 @@ export class TableSink implements GroupSink {
       }
       tally.kept_raw++;
     }
-    tally.messages++;
+    if (tally.messages++ === 0) open.holds.add(state.tallyKey);
     tally.first ??= String(logTime);
     tally.last = String(logTime);
     const bytes = data.byteLength + 64;
@@ -116,7 +127,8 @@ export class TableSink implements GroupSink {
     for (const open of this.#tables.values()) {
       await this.#flush(open);
       if (open.file === undefined) continue;
-      files.push(await open.file.finish());
+      files.push({ ...(await open.file.finish()), holds: [...open.holds] });
+      open.holds.clear();
       open.file = undefined;
     }
     const tallies = [...this.#tallies.values()].map((tally) => ({ ...tally }));
@@ -189,7 +201,7 @@ export class TableSink implements GroupSink {
     }
     const { raw } = this.context.options;
     const add = open.table.adder({ encoding, schema });
-    return { open, add, tally: this.#tallies.get(name)!, thinning, kept: raw };
+    return { open, add, tally: this.#tallies.get(name)!, tallyKey: name, thinning, kept: raw };
   }
 }
 

@@ -118,8 +118,8 @@ function valueOf(at: PlacedColumn): CsvColumn['text'] {
   }
 }
 
-/** @param distinct an empty text is not a missing one */
-function quoted(text: string, distinct: boolean): string {
+/** A field of CSV. @param distinct an empty text is not a missing one */
+export function quoted(text: string, distinct: boolean): string {
   if (text === '') return distinct ? '""' : '';
   return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

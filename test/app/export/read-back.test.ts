@@ -44,11 +44,13 @@ describe('an export of a real recording, read back', function () {
     assert.ok(ok);
     assert.equal(manifest.num_records, [...byTopic.values()].flat().length);
     const db = await duckdb();
-    for (const { topic, sample_count, message_type } of manifest.topics) {
+    assert.equal(manifest.topics.flatMap(({ files }) => files).length, manifest.files.length);
+    for (const { topic, sample_count, message_type, files } of manifest.topics) {
       const expected = byTopic.get(topic)!;
       assert.equal(sample_count, expected.length);
       assert.equal(message_type, expected[0]!.type);
       const file = manifest.files.find(({ path }) => path.includes(`topic=${encodeURIComponent(topic)}/`))!;
+      assert.deepEqual(files, [file.path]);
       const rows = await rowsOf(
         db,
         `SELECT * FROM read_parquet('${join(to, file.path)}', hive_partitioning=false)`,
