@@ -223,6 +223,31 @@ export const errorCatalogue = {
     meaning: 'The ROS middleware refused to start a node.',
     remedy: 'Check RMW_IMPLEMENTATION, ROS_DOMAIN_ID, the network settings and the number of processes.',
   },
+  LOGGER_QUEUE_FULL: {
+    retryable: true,
+    meaning: 'A logger of a control program had no room for entries; they are counted and leave a gap.',
+    remedy: 'Look at the disk; a larger queueEntries rides out longer stalls.',
+  },
+  LOGGER_INPUT_INVALID: {
+    retryable: false,
+    meaning: 'A control program logged what cannot be taken (wrong type, missing, too long, after close).',
+    remedy: 'The message names the first field at fault and what is allowed.',
+  },
+  LOGGER_CSV_FAILED: {
+    retryable: true,
+    meaning: 'CSV files of a logger cannot be written; entries wait in its queues meanwhile.',
+    remedy: 'Check the folder and its disk; writing goes on by itself.',
+  },
+  LOGGER_WAL_FAILED: {
+    retryable: true,
+    meaning: 'The recording of a logger cannot be written; entries wait in its queues meanwhile.',
+    remedy: 'Check the data folder and its disk; recording goes on by itself.',
+  },
+  LOGGER_THREAD_DIED: {
+    retryable: true,
+    meaning: 'The thread that writes for the loggers of a process died; it is started again.',
+    remedy: 'Nothing to do; report it where it happens again.',
+  },
 } as const satisfies Record<string, CatalogueEntry>;
 
 export type ErrorCode = keyof typeof errorCatalogue;

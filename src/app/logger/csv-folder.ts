@@ -1,0 +1,324 @@
+import { join } from 'node:path';
+import { describeError, HoldfastError, systemCode } from '../../core/errors.js';
+import { dataFolder } from '../../core/data-folder.js';
+import { makeDirectoryDurably } from '../../core/durable-files.js';
+import type { McapChannel } from '../../core/mcap/definitions.js';
+import {
+  rowHeader,
+  rowsOfMessage,
+  vehicleFileName,
+  vehicleTables,
+  type RowTable,
+} from '../../exporters/text/vehicle-csv.js';
+import type { RingEntry } from '../../sources/logger/ring.js';
+import type { RoleLock } from '../../wal/role-lock.js';
+import { acquireRoleLock } from '../../wal/role-lock.js';
+import { MessageDecoder } from '../reading/message-decoder.js';
+import type { SystemPorts } from '../system/ports.js';
+import { CsvFile } from './csv-file.js';
+import {
+  PendingGaps,
+  type DrainedChannel,
+  type EntryGap,
+  type EntrySink,
+  type SinkFolder,
+} from './entry-sink.js';
+import type { CompiledCsv } from './logger-options.js';
+import type { CsvFileState, SinkState } from './logger-protocol.js';
+
+/** After a failure, how long until the next attempt; doubles up to the second. */
+const FIRST_RETRY_MS = 250;
+const LAST_RETRY_MS = 5_000;
+/** Rows wait in memory up to so many times what may be lost, or a queue full; behind that the ring holds them. */
+const WAITING_FACTOR = 2;
+/** How long closing files is waited for. */
+const CLOSE_FILES_MS = 500;
+const GAPS: RowTable = { file: 'gaps', columns: ['log', 'reason', 'count', 'first_time', 'last_time'] };
+
+/** Told of what happens to the files of one logger. */
+export interface CsvVoice {
+  problem(error: HoldfastError, loggerIds: readonly number[]): void;
+  changed(loggerIds: readonly number[]): void;
+}
+
+/** The rows of one channel, on their way into their file. */
+class CsvSink implements EntrySink {
+  rows: string[] = [];
+  /** The file is there, whole, with its header. */
+  isPrepared = false;
+  /** Monotonic ms of the oldest row that waits. */
+  oldest = 0;
+  private lastTakenUs = 0;
+
+  constructor(
+    readonly loggerId: number,
+    readonly channel: DrainedChannel,
+    readonly table: RowTable,
+    readonly file: CsvFile,
+    readonly gaps: GapSink,
+    private readonly limit: number,
+    private readonly now: () => number,
+    private readonly decode: (data: Uint8Array) => unknown,
+  ) {}
+
+  get canTake(): boolean {
+    return this.rows.length < this.limit;
+  }
+
+  take({ receivedUs, data }: RingEntry): void {
+    this.lastTakenUs = receivedUs;
+    const value = this.decode(data) as Readonly<Record<string, unknown>>;
+    if (this.rows.length === 0) this.oldest = this.now();
+    const time = secondsOf(receivedUs);
+    this.rows.push(rowsOfMessage(this.table, { receive_time: time, ...value }));
+  }
+
+  lose({ receivedUs }: RingEntry): void {
+    this.channel.ring.add('csvLost', 1);
+    this.gap({ reason: 'queue_full_drop_newest', count: 1, firstUs: receivedUs, lastUs: receivedUs });
+  }
+
+  gap(gap: EntryGap): void {
+    const first = gap.firstUs > 0 ? gap.firstUs : this.lastTakenUs;
+    this.gaps.pending.add(this.channel.name, { ...gap, firstUs: first });
+  }
+}
+
+/** What is missing from the files of one vehicle: a file of its own, since no reader of tables skips comments. */
+class GapSink {
+  readonly pending = new PendingGaps();
+
+  constructor(readonly file: CsvFile) {}
+
+  async write(): Promise<void> {
+    const taken = this.pending.take();
+    if (taken.length === 0) return;
+    const lines = taken.map(([log, { reason, count, firstUs, lastUs }]) => {
+      const times = { first_time: secondsOf(firstUs), last_time: secondsOf(lastUs) };
+      return rowsOfMessage(GAPS, { log, reason, count, ...times });
+    });
+    try {
+      await this.file.append(Buffer.from(lines.join('')));
+    } catch (error) {
+      for (const [log, gap] of taken) this.pending.add(log, gap);
+      throw error;
+    }
+  }
+}
+
+/**
+ * The CSV files of one folder. One thing is written at a time: a disk that hangs then holds one of the threads
+ * that the process has for its disks, not all of them.
+ */
+export class CsvFolder implements SinkFolder {
+  private readonly sinks = new Set<CsvSink>();
+  private readonly gapSinks = new Map<string, GapSink>();
+  private readonly decoder = new MessageDecoder();
+  private lock: RoleLock | undefined;
+  private busy: Promise<void> | undefined;
+  private retryAt = 0;
+  private retryMs = FIRST_RETRY_MS;
+  private lastError: string | undefined;
+  /** The folder was there when it was last written to. */
+  private isMade = false;
+  private closed = false;
+
+  /**
+   * @param othersLock Where a recorder has the same folder: whether it holds it. Else a lock of our own is taken.
+   */
+  constructor(
+    readonly options: CompiledCsv,
+    private readonly othersLock: (() => boolean) | undefined,
+    private readonly ports: SystemPorts,
+    private readonly voice: CsvVoice,
+    private readonly monotonicMs: () => number,
+  ) {}
+
+  attach(loggerId: number, channel: DrainedChannel): EntrySink {
+    const { dir, maxBytes, kept, maxEntries } = this.options;
+    const { vehicleId } = channel;
+    const fileOf = (table: RowTable): CsvFile => {
+      const path = join(dir, vehicleFileName(table, vehicleId));
+      return new CsvFile({ path, header: rowHeader(table), maxBytes, kept }, this.ports.fs);
+    };
+    let gaps = this.gapSinks.get(vehicleId);
+    if (gaps === undefined) this.gapSinks.set(vehicleId, (gaps = new GapSink(fileOf(GAPS))));
+    const { schema } = channel.topic;
+    const { topic, metadata } = channel.topic;
+    const known: McapChannel = { id: 0, topic, encoding: 'cdr', metadata, schema, carried: false };
+    const table = vehicleTables[schema.name] ?? {
+      file: channel.name,
+      columns: ['receive_time', ...channel.definition.fields.map(({ name }) => name)],
+    };
+    const sink = new CsvSink(
+      loggerId,
+      channel,
+      table,
+      fileOf(table),
+      gaps,
+      Math.max(WAITING_FACTOR * maxEntries, channel.queueEntries),
+      this.monotonicMs,
+      (data) => {
+        const decoded = this.decoder.decode(known, data);
+        return decoded.ok ? decoded.value : {};
+      },
+    );
+    this.sinks.add(sink);
+    return sink;
+  }
+
+  get state(): SinkState {
+    const { lastError, closed, isReady } = this;
+    return {
+      folder: this.options.dir,
+      state: closed ? 'closed' : lastError !== undefined ? 'failing' : isReady ? 'open' : 'opening',
+      lastError,
+    };
+  }
+
+  filesOf(loggerId: number): CsvFileState[] {
+    return [...this.sinks]
+      .filter((sink) => sink.loggerId === loggerId)
+      .map(({ file }) => ({ path: file.options.path, bytes: file.bytes, rotations: file.rotations }));
+  }
+
+  tick(now: number): void {
+    if (this.busy || this.closed || now < this.retryAt || this.othersLock?.() === false) return;
+    if (this.isReady && !this.isDue(now)) return;
+    this.busy = this.work(false)
+      .catch(() => undefined)
+      .finally(() => (this.busy = undefined));
+  }
+
+  async detach(loggerId: number, withinMs: number): Promise<void> {
+    const mine = [...this.sinks].filter((sink) => sink.loggerId === loggerId);
+    await this.flush(withinMs, () =>
+      mine.every((sink) => sink.rows.length === 0 && sink.gaps.pending.isEmpty),
+    );
+    this.voice.changed([loggerId]);
+    const closed = Promise.all(mine.flatMap(({ file, gaps }) => [file.close(), gaps.file.close()]));
+    // A disk that hangs would hold whoever closes.
+    await Promise.race([closed, this.ports.clock.sleep(CLOSE_FILES_MS)]);
+    for (const sink of mine) {
+      sink.channel.ring.add('csvLost', sink.rows.length);
+      this.sinks.delete(sink);
+      this.gapSinks.delete(sink.channel.vehicleId);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    const { lock } = this;
+    this.lock = undefined;
+    await lock?.close().catch(() => undefined);
+  }
+
+  private get isReady(): boolean {
+    return this.isMade && (this.othersLock?.() ?? this.lock !== undefined);
+  }
+
+  /** At half of what may be lost: writing it takes time, in which more comes. */
+  private isDue(now: number): boolean {
+    const { maxEntries, maxMs } = this.options;
+    for (const { rows, oldest, gaps, isPrepared } of this.sinks) {
+      if (!isPrepared || !gaps.pending.isEmpty) return true;
+      if (rows.length > 0 && (rows.length >= maxEntries / 2 || now - oldest >= maxMs / 2)) return true;
+    }
+    return false;
+  }
+
+  private async flush(withinMs: number, isDone: () => boolean): Promise<void> {
+    const until = this.monotonicMs() + withinMs;
+    for (;;) {
+      if (isDone()) return;
+      const left = until - this.monotonicMs();
+      if (left <= 0) return;
+      const turn = (this.busy ??= this.work(true)
+        .catch(() => this.ports.clock.sleep(FIRST_RETRY_MS))
+        .finally(() => (this.busy = undefined)));
+      await Promise.race([turn.catch(() => undefined), this.ports.clock.sleep(left)]);
+    }
+  }
+
+  /** One round over all files; rejects where something failed, after the others had their turn. */
+  private async work(everything: boolean): Promise<void> {
+    const now = this.monotonicMs();
+    const { maxEntries, maxMs } = this.options;
+    let failure: unknown;
+    try {
+      await this.takeFolder();
+    } catch (error) {
+      this.failed(error, undefined);
+      throw error;
+    }
+    for (const sink of [...this.sinks]) {
+      const { rows, oldest, file, gaps, loggerId, channel } = sink;
+      const isDue = everything || rows.length >= maxEntries / 4 || now - oldest >= maxMs / 4;
+      try {
+        if (!sink.isPrepared) {
+          await file.prepare(true);
+          await gaps.file.prepare(false);
+          sink.isPrepared = true;
+        }
+        if (rows.length > 0 && isDue) {
+          const count = rows.length;
+          await file.append(Buffer.from(rows.join('')));
+          // Others may have come meanwhile.
+          rows.splice(0, count);
+          sink.oldest = now;
+          channel.ring.add('csvWritten', count);
+        }
+        await gaps.write();
+      } catch (error) {
+        failure ??= error;
+        this.failed(error, loggerId);
+      }
+    }
+    if (failure !== undefined) throw failure;
+    const hadFailed = this.lastError !== undefined;
+    this.lastError = undefined;
+    this.retryMs = FIRST_RETRY_MS;
+    if (hadFailed) this.voice.changed(this.loggers());
+  }
+
+  private async takeFolder(): Promise<void> {
+    const { fs } = this.ports;
+    const { dir } = this.options;
+    if (this.othersLock?.() === false) {
+      throw new HoldfastError('DATA_FOLDER_UNUSABLE', `${dir} is not in the recorder's hands yet`);
+    }
+    if (!this.isMade) await makeDirectoryDurably(fs, dir);
+    if (!this.othersLock) this.lock ??= await acquireRoleLock(fs, dataFolder(dir), 'recorder');
+    const isNew = !this.isMade;
+    this.isMade = true;
+    if (isNew) this.voice.changed(this.loggers());
+  }
+
+  private failed(error: unknown, loggerId: number | undefined): void {
+    this.retryAt = this.monotonicMs() + this.retryMs;
+    this.retryMs = Math.min(LAST_RETRY_MS, this.retryMs * 2);
+    this.lastError = describeError(error);
+    this.isMade = false;
+    const of = loggerId === undefined ? this.loggers() : [loggerId];
+    const facts = { folder: this.options.dir, system: systemCode(error) };
+    const problem =
+      error instanceof HoldfastError
+        ? error
+        : new HoldfastError(
+            'LOGGER_CSV_FAILED',
+            `CSV files in ${this.options.dir} cannot be written: ${this.lastError}`,
+            { facts },
+          );
+    this.voice.problem(problem, of);
+    this.voice.changed(of);
+  }
+
+  private loggers(): number[] {
+    return [...new Set([...this.sinks].map(({ loggerId }) => loggerId))];
+  }
+}
+
+function secondsOf(us: number): { sec: number; nanosec: number } {
+  const sec = Math.floor(us / 1e6);
+  return { sec, nanosec: (us - sec * 1e6) * 1e3 };
+}
