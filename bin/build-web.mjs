@@ -1,5 +1,5 @@
 // Bundles the web page into dist/web, only when one of its sources is newer than the last build.
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
@@ -20,7 +20,12 @@ function newestIn(folder) {
  */
 export function buildWeb(target = join(root, 'dist', 'web')) {
   const index = join(target, 'index.html');
-  const newest = Math.max(newestIn(web), statSync(fileURLToPath(import.meta.url)).mtimeMs);
+  const newest = Math.max(
+    newestIn(web),
+    statSync(fileURLToPath(import.meta.url)).mtimeMs,
+    // What page and report share.
+    statSync(join(root, 'src', 'exporters', 'report', 'ticks.ts')).mtimeMs,
+  );
   if (existsSync(index) && statSync(index).mtimeMs >= newest) return false;
   rmSync(target, { recursive: true, force: true });
   mkdirSync(target, { recursive: true });
@@ -44,11 +49,44 @@ export function buildWeb(target = join(root, 'dist', 'web')) {
     absWorkingDir: root,
     tsconfig: join(web, 'tsconfig.json'),
   });
+  buildReport(target);
   cpSync(join(web, 'icon.svg'), join(target, 'icon.svg'));
   cpSync(join(web, 'fonts', 'OFL.txt'), join(target, 'OFL.txt'));
   // Last: its age says that the build was finished.
   cpSync(join(web, 'index.html'), index);
   return true;
+}
+
+/** Style and script that `holdfast report` puts into its pages, fonts inside. Without a script dark comes by itself. */
+function buildReport(target) {
+  const tokens = readFileSync(join(web, 'styles', 'tokens.css'), 'utf8');
+  const dark = /:root\[data-scheme='dark'\] (\{[^}]*\})/.exec(tokens);
+  if (dark === null) throw new Error('tokens.css has no dark colours where the report looks for them');
+  const common = {
+    bundle: true,
+    minify: true,
+    target: ['chrome111', 'firefox113', 'safari16.4'],
+    legalComments: 'none',
+    logLevel: 'warning',
+    absWorkingDir: root,
+  };
+  buildSync({
+    ...common,
+    stdin: {
+      contents: `@import './report.css';\n@media screen and (prefers-color-scheme: dark) {:root${dark[1]}}`,
+      resolveDir: join(web, 'styles'),
+      loader: 'css',
+    },
+    outfile: join(target, 'report.css'),
+    loader: { '.woff2': 'dataurl' },
+  });
+  buildSync({
+    ...common,
+    entryPoints: [join(web, 'src', 'report', 'main.ts')],
+    outfile: join(target, 'report.js'),
+    format: 'iife',
+    tsconfig: join(web, 'tsconfig.json'),
+  });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) buildWeb(process.argv[2]);

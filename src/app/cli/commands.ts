@@ -9,6 +9,7 @@ import { queryCommand } from './commands/query.js';
 import { recordCommand } from './commands/record.js';
 import { recoverCommand } from './commands/recover.js';
 import { replayCommand } from './commands/replay.js';
+import { reportCommand } from './commands/report.js';
 import { statusCommand } from './commands/status.js';
 import { syncCommand } from './commands/sync.js';
 import { upCommand } from './commands/up.js';
@@ -28,6 +29,7 @@ export const commands: readonly CommandDefinition[] = [
   replayCommand,
   exportCommand,
   queryCommand,
+  reportCommand,
   bagCommand,
   demoCommand,
 ];

@@ -42,6 +42,10 @@ function segmentName({ segment }: InspectedSegment): string {
 }
 
 /** The robot of a message: what its recording says, else the option, else the first part of the topic. */
-export function robotOf(robot: string | undefined, topic: string, { robotName }: ExportOptions): string {
+export function robotOf(
+  robot: string | undefined,
+  topic: string,
+  { robotName }: Pick<ExportOptions, 'robotName'>,
+): string {
   return robot ?? robotName ?? /^\/([^/]+)\//.exec(topic)?.[1] ?? '';
 }

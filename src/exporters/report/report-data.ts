@@ -1,0 +1,237 @@
+/**
+ * Everything a report says, as plain data: what rendering needs and nothing else. Times ending in `S` are seconds
+ * since the begin of the range.
+ */
+export interface ReportData {
+  readonly title: string;
+  /** When the page was made: the only thing that differs between two reports of the same. */
+  readonly createdUtc: string;
+  /** Of the product that made it. */
+  readonly version: string;
+  /** What was read, as it was named. */
+  readonly source: string;
+  readonly sourceKind: 'data' | 'store' | 'mcap';
+  /** What was chosen of it, one phrase each; empty: all. */
+  readonly chosen: readonly string[];
+  /** Log times, nanoseconds since the Unix epoch; absent where there is no message. */
+  readonly range?: { readonly startNs: bigint; readonly endNs: bigint };
+  /** In the order of their colours. */
+  readonly robots: readonly string[];
+  readonly messages: number;
+  readonly payloadBytes: number;
+  readonly topics: readonly TopicFacts[];
+  readonly gaps: GapFacts;
+  readonly plots: readonly Plot[];
+  /** Series that were not drawn because there are too many. */
+  readonly plotsOmitted: number;
+  readonly tracks: readonly TrackPlot[];
+  readonly battery: readonly Plot[];
+  readonly diagnostics: DiagnosticFacts;
+  readonly events: readonly EventMark[];
+  readonly storage: StorageFacts;
+  readonly sessions: readonly SessionFacts[];
+  readonly clockSteps: readonly ClockStep[];
+  readonly problems: readonly ProblemFact[];
+  readonly problemsOmitted: number;
+}
+
+export interface TopicFacts {
+  readonly robot: string;
+  readonly topic: string;
+  readonly type: string;
+  readonly encoding: string;
+  readonly latched: boolean;
+  readonly messages: number;
+  /** Repeated from earlier segments, not counted in `messages`. */
+  readonly carried: number;
+  readonly bytes: number;
+  readonly firstS?: number;
+  readonly lastS?: number;
+  /** Messages in each of {@link TIME_BUCKETS} equal parts of the range. */
+  readonly counts: Uint32Array;
+  /** Messages per second over the whole range. */
+  readonly rateHz: number;
+  readonly expected?: { readonly hz: number; readonly how: 'declared' | 'median' };
+  /** Stretches without a message, longest first. */
+  readonly silences: readonly Silence[];
+  /** Intervals above this are silences, seconds. */
+  readonly silenceAfterS?: number;
+  readonly undecoded: number;
+  readonly reason?: string;
+  readonly latency?: LatencyFacts;
+}
+
+/** The range is counted in so many equal parts. */
+export const TIME_BUCKETS = 720;
+
+export interface Silence {
+  readonly fromS: number;
+  readonly toS: number;
+  readonly kind: 'late start' | 'silence' | 'early end';
+}
+
+/** Receipt minus header stamp, milliseconds. */
+export interface LatencyFacts {
+  readonly count: number;
+  /** Messages whose stamp is zero. */
+  readonly unset: number;
+  readonly minMs: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
+  readonly series: Series;
+  /** Messages per bin, and the bins' bounds, one more. */
+  readonly bins: readonly number[];
+  readonly boundsMs: readonly number[];
+}
+
+/** The smallest and largest value in each bucket of the range; NaN where there is none. */
+export interface Series {
+  readonly label: string;
+  /** Index into `robots`; decides the colour. */
+  readonly robot: number;
+  readonly min: Float64Array;
+  readonly max: Float64Array;
+  readonly count: number;
+  /** Values that are NaN or infinite: not drawn. */
+  readonly notFinite: number;
+}
+
+/** One chart over time. */
+export interface Plot {
+  readonly title: string;
+  readonly robot: string;
+  readonly topic: string;
+  readonly unit: string;
+  /** Asked for by name. */
+  readonly chosen: boolean;
+  readonly series: readonly Series[];
+}
+
+export interface TrackPlot {
+  readonly title: string;
+  /** `plane`: metres; `geographic`: degrees, x is the longitude. */
+  readonly kind: 'plane' | 'geographic';
+  readonly tracks: readonly Track[];
+}
+
+export interface Track {
+  readonly robot: string;
+  readonly robotIndex: number;
+  readonly label: string;
+  /** x and y in turn; a pair of NaN breaks the line. */
+  readonly points: Float64Array;
+  readonly lengthM: number;
+  readonly count: number;
+}
+
+export interface GapFacts {
+  /** Loss by reason, largest first. */
+  readonly totals: readonly {
+    readonly reason: string;
+    readonly gaps: number;
+    /** Known losses; gaps of unknown size add nothing. */
+    readonly messages: number;
+    readonly unknown: number;
+  }[];
+  /** The first ones by time. */
+  readonly list: readonly GapFact[];
+  readonly omitted: number;
+}
+
+export interface GapFact {
+  readonly reason: string;
+  readonly robot: string;
+  readonly topic?: string;
+  readonly count?: number;
+  readonly fromS?: number;
+  readonly toS?: number;
+  readonly detail?: string;
+}
+
+export interface DiagnosticFacts {
+  readonly lanes: readonly DiagnosticLane[];
+  readonly omitted: number;
+}
+
+/** Levels of one named status. */
+export interface DiagnosticLane {
+  readonly robot: string;
+  readonly name: string;
+  readonly hardware: string;
+  /** Highest level in each bucket; 255 where nothing was said. */
+  readonly levels: Uint8Array;
+  /** Messages with level OK, WARN, ERROR, STALE. */
+  readonly counts: readonly [number, number, number, number];
+  readonly worst: number;
+  readonly worstMessage: string;
+  readonly worstAtS: number;
+}
+
+export interface EventMark {
+  readonly label: string;
+  readonly atS: number;
+  readonly fromS: number;
+  readonly toS: number;
+}
+
+export interface StorageFacts {
+  readonly segments: readonly SegmentFact[];
+  readonly omitted: number;
+  /** By state, also of those omitted. */
+  readonly totals: readonly {
+    readonly state: string;
+    readonly segments: number;
+    readonly messages: number;
+    readonly bytes: number;
+  }[];
+  readonly payloadBytes: number;
+  readonly fileBytes: number;
+}
+
+export interface SegmentFact {
+  readonly name: string;
+  readonly robot?: string;
+  readonly state: string;
+  readonly fromS?: number;
+  readonly toS?: number;
+  readonly messages?: number;
+  readonly bytes: number;
+  readonly payloadBytes?: number;
+  readonly compression?: string;
+  readonly sealedUtc?: string;
+  readonly uncleanEnd: boolean;
+  readonly evicted?: string;
+  readonly stores: readonly {
+    readonly uri: string;
+    readonly verification?: string;
+    readonly verifiedUtc?: string;
+    /** From sealed to verified. */
+    readonly delayMs?: number;
+  }[];
+}
+
+export interface SessionFacts {
+  readonly session: string;
+  readonly machine: string;
+  readonly boot: string;
+  readonly hostname: string;
+  readonly software: string;
+  readonly robots: readonly string[];
+  readonly segments: number;
+  readonly fromS?: number;
+  readonly toS?: number;
+  readonly uncleanEnds: number;
+}
+
+export interface ClockStep {
+  readonly atS: number;
+  readonly stepMs: number;
+  readonly session: string;
+}
+
+export interface ProblemFact {
+  readonly where: string;
+  readonly reason: string;
+}

@@ -1,0 +1,56 @@
+/** Markup that may stand in a page as it is. Everything else is escaped where {@link html} takes it. */
+export class SafeHtml {
+  constructor(readonly text: string) {}
+  toString(): string {
+    return this.text;
+  }
+}
+
+export type HtmlValue = SafeHtml | string | number | undefined | false | readonly HtmlValue[];
+
+const entities: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+  '`': '&#96;',
+};
+
+/**
+ * Names come from outside: no markup, and nothing that is not seen. Control characters and those that turn
+ * the direction of writing appear as their numbers.
+ */
+export function escapeText(text: string): string {
+  return text
+    .replace(
+      /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/gu,
+      (char) => `\\u{${char.codePointAt(0)!.toString(16)}}`,
+    )
+    .replace(/[&<>"'`]/g, (char) => entities[char]!);
+}
+
+/** A template whose values are escaped unless they are {@link SafeHtml}; lists are joined, `undefined` and `false` are nothing. */
+export function html(parts: TemplateStringsArray, ...values: readonly HtmlValue[]): SafeHtml {
+  const own = compact(parts);
+  let text = own[0]!;
+  for (let i = 0; i < values.length; i++) text += markup(values[i]) + own[i + 1]!;
+  return new SafeHtml(text);
+}
+
+const compacted = new WeakMap<TemplateStringsArray, readonly string[]>();
+
+/** Templates are indented to be read; in the page a line break means the same. */
+function compact(parts: TemplateStringsArray): readonly string[] {
+  let own = compacted.get(parts);
+  if (own === undefined) compacted.set(parts, (own = parts.map((part) => part.replace(/\s*\n\s*/g, '\n'))));
+  return own;
+}
+
+function markup(value: HtmlValue): string {
+  if (value === undefined || value === false) return '';
+  if (value instanceof SafeHtml) return value.text;
+  if (typeof value === 'string') return escapeText(value);
+  if (typeof value === 'number') return String(value);
+  return value.map(markup).join('');
+}
