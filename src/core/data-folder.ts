@@ -16,6 +16,8 @@ export interface DataFolder {
   readonly quarantine: string;
   /** LevelDB of upload state; can be rebuilt from sealed/ and the store. */
   readonly sync: string;
+  /** State of further sinks, a folder each: like `sync`, and files made of segments before they are sent. */
+  readonly sinks: string;
   readonly trash: string;
   readonly lock: string;
 }
@@ -31,6 +33,7 @@ export function dataFolder(root: string): DataFolder {
     events: at('events'),
     quarantine: at('quarantine'),
     sync: at('sync'),
+    sinks: at('sinks'),
     trash: at('trash'),
     lock: at('lock'),
   };

@@ -1,6 +1,6 @@
 /**
  * `receipts/<sealed name without .mcap>.json`: written durably by sync once a store provably holds the
- * segment and its manifest; read by the recorder's retention. One entry per store.
+ * segment and its manifest; read by the recorder's retention. One entry per store and form.
  */
 export interface SegmentReceipts {
   readonly version: 1;
@@ -12,7 +12,13 @@ export interface SegmentReceipts {
 export interface StoreReceipt {
   readonly storeId: string;
   readonly uri: string;
+  /** What was made of the segment, where it is not the sealed file itself: the sink's `form`. */
+  readonly form?: string;
+  /** The store holds only some topics of the segment. */
+  readonly partial?: true;
+  /** Of the object, or of the manifest that lists the files made of the segment. */
   readonly key: string;
+  /** Of the sealed file. */
   readonly sha256: string;
   readonly verification: 'store-checksum' | 'read-back';
   /** Decimal nanoseconds since the Unix epoch. */

@@ -149,10 +149,30 @@ export interface SyncStatus {
   readonly transferBytesPerS: number;
   readonly etaMs?: number;
   /** Segments the store refused for good, with the reason. */
-  readonly alarms: readonly {
-    readonly segment: string;
-    readonly robot: string;
-    readonly code: string;
-    readonly message: string;
-  }[];
+  readonly alarms: readonly SyncAlarm[];
+  /** Where there is more than one: each with its own progress. The fields above speak of the required ones. */
+  readonly sinks?: readonly SinkStatus[];
+}
+
+export interface SyncAlarm {
+  readonly segment: string;
+  readonly robot: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** One of several places segments are brought to. */
+export interface SinkStatus {
+  /** As configured: `mcap`, `parquet`, with a number where there are several of a kind. */
+  readonly name: string;
+  readonly kind: 'mcap' | 'parquet';
+  readonly store: string;
+  /** Its lag keeps local copies. */
+  readonly required: boolean;
+  readonly link: LinkState;
+  readonly lastSyncAt?: string;
+  readonly lastError?: string;
+  readonly segments: SyncStatus['segments'];
+  readonly bytes: SyncStatus['bytes'];
+  readonly alarms: number;
 }

@@ -8,6 +8,7 @@ import type { GapJson } from '../core/gap.js';
 import type { Logger } from '../core/logger.js';
 import { decodeManifest, encodeManifest, type Manifest } from '../core/manifest.js';
 import { receiptFileName, type SegmentReceipts } from '../core/receipt-file.js';
+import { isHeld, readRequiredSinks, SINKS_FILE, type RequiredSink } from '../core/sink.js';
 
 /**
  * A manifest's name once its segment is being evicted: `<sealed name>.evicted`. Renaming it is the decision;
@@ -60,6 +61,9 @@ export interface EvictOutcome {
   readonly failed: ReadonlyMap<string, unknown>;
 }
 
+/** What must hold a segment; `unknown`: it cannot be read, so nothing is known to be held. */
+type Required = readonly RequiredSink[] | undefined | 'unknown';
+
 interface Doomed {
   readonly name: string;
   readonly manifest: Manifest;
@@ -73,6 +77,7 @@ export class Evictor {
   /** Evicts each choice that can be. Never rejects for one of them. */
   async evict(choices: readonly Choice[], reason: string): Promise<EvictOutcome> {
     const { fs, folder } = this.ports;
+    const required = await this.required();
     const doomed: Doomed[] = [];
     const unconfirmed: string[] = [];
     const vanished: string[] = [];
@@ -81,7 +86,7 @@ export class Evictor {
       const path = join(folder.sealed, `${name}.json`);
       try {
         const manifest = await this.readManifest(path);
-        const verified = manifest !== undefined && (await this.isVerified(name, manifest));
+        const verified = manifest !== undefined && (await this.isVerified(name, manifest, required));
         if (!manifest) vanished.push(name);
         else if (onlyVerified && !verified) unconfirmed.push(name);
         else {
@@ -103,13 +108,15 @@ export class Evictor {
   async finishInterrupted(reason: string): Promise<{ evicted: readonly Evicted[]; left: number }> {
     const { fs, folder, logger } = this.ports;
     const markers = (await fs.readdir(folder.sealed)).filter((file) => file.endsWith(MARKER));
+    const required = markers.length > 0 ? await this.required() : undefined;
     const doomed: Doomed[] = [];
     const failed = new Map<string, unknown>();
     for (const marker of markers) {
       const name = marker.slice(0, -MARKER.length);
       try {
         const manifest = await this.readManifest(join(folder.sealed, marker));
-        if (manifest) doomed.push({ name, manifest, verified: await this.isVerified(name, manifest) });
+        if (!manifest) continue;
+        doomed.push({ name, manifest, verified: await this.isVerified(name, manifest, required) });
       } catch (error) {
         failed.set(name, error);
       }
@@ -121,17 +128,30 @@ export class Evictor {
     return { evicted, left: failed.size };
   }
 
-  /** A store provably holds these very bytes. */
-  private async isVerified(name: string, manifest: Manifest): Promise<boolean> {
+  /** Every sink that must hold these very bytes provably does. */
+  private async isVerified(name: string, manifest: Manifest, required: Required): Promise<boolean> {
+    if (required === 'unknown') return false;
     const path = join(this.ports.folder.receipts, receiptFileName(`${name}.mcap`));
     const bytes = await readFileIfPresent(this.ports.fs, path);
     if (!bytes) return false;
     try {
-      const { stores } = JSON.parse(bytes.toString('utf8')) as Partial<SegmentReceipts>;
-      return stores?.some(({ sha256 }) => sha256 === manifest.file.sha256) ?? false;
+      const receipts = JSON.parse(bytes.toString('utf8')) as SegmentReceipts;
+      return isHeld(manifest, receipts, required);
     } catch {
       // Damaged is as good as none: sync writes it anew.
       return false;
+    }
+  }
+
+  private async required(): Promise<Required> {
+    const { fs, folder, logger } = this.ports;
+    try {
+      return await readRequiredSinks(fs, join(folder.root, SINKS_FILE));
+    } catch (error) {
+      logger.warn('the required sinks cannot be read, no segment counts as verified until sync ran', {
+        error: describeError(error),
+      });
+      return 'unknown';
     }
   }
 

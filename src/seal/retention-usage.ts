@@ -10,7 +10,7 @@ import type { FileSystem } from '../core/file-system.js';
  */
 export async function bytesBesideSealed(fs: FileSystem, folder: DataFolder): Promise<number> {
   let bytes = 0;
-  for (const path of [folder.wal, folder.quarantine, folder.sync, folder.trash])
+  for (const path of [folder.wal, folder.quarantine, folder.sync, folder.sinks, folder.trash])
     bytes += await bytesBelow(fs, path);
   return bytes;
 }

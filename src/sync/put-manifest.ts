@@ -19,11 +19,22 @@ const LOST_RACES_MAX = 3;
  * Writes a manifest if the key is free. What is there already counts as done when its bytes are equal;
  * otherwise `judge` decides (`undefined`: it does not parse). Resolves `taken` when it must stay.
  */
-export async function putManifest(
-  { store, calls }: PutManifestPorts,
+export function putManifest(
+  ports: PutManifestPorts,
   key: string,
   data: Buffer,
   judge: (existing: Manifest | undefined) => ManifestVerdict,
+  signal: AbortSignal,
+): Promise<'published' | 'taken'> {
+  return putMarker(ports, key, data, (existing) => judge(parse(existing, key)), signal);
+}
+
+/** The same for a commit marker of any form; `judge` is given what is there. */
+export async function putMarker(
+  { store, calls }: PutManifestPorts,
+  key: string,
+  data: Buffer,
+  judge: (existing: Buffer) => ManifestVerdict,
   signal: AbortSignal,
 ): Promise<'published' | 'taken'> {
   const put = (ifAbsent: boolean): Promise<unknown> =>
@@ -37,7 +48,7 @@ export async function putManifest(
         : await readObject({ store, calls }, key, signal);
     if (existing) {
       if (existing.equals(data)) return 'published';
-      const verdict = judge(parse(existing, key));
+      const verdict = judge(existing);
       if (verdict === 'taken') return 'taken';
       if (verdict === 'replace') await put(false);
       return 'published';

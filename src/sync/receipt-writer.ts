@@ -5,11 +5,11 @@ import type { VerifiedRecord } from './sealed-scan.js';
 import type { SyncParts } from './sync-parts.js';
 import { parseSealedManifest } from './sealed-manifest.js';
 
-type Parts = Pick<SyncParts, 'fs' | 'folder' | 'identity' | 'receipts' | 'store' | 'trouble'>;
+type Parts = Pick<SyncParts, 'fs' | 'folder' | 'identity' | 'receipts' | 'sink' | 'store' | 'trouble'>;
 
 /** Notes in `receipts/` that the store holds this segment, verified. Never rejects. */
 export async function writeReceipt(
-  { identity, store, receipts }: Parts,
+  { identity, store, receipts, sink }: Parts,
   name: string,
   manifest: Manifest,
   record: VerifiedRecord,
@@ -17,7 +17,11 @@ export async function writeReceipt(
   const { storeId } = identity;
   if (storeId === undefined) return;
   const { key, sha256, verification, verifiedAt } = record;
-  const receipt = { storeId, uri: store.uri, key, sha256, verification, verifiedAt };
+  const made = {
+    ...(sink.form === '' ? {} : { form: sink.form }),
+    ...(sink.selection.topics ? { partial: true as const } : {}),
+  };
+  const receipt = { storeId, uri: store.uri, ...made, key, sha256, verification, verifiedAt };
   await receipts.write(name, { segment: manifest.segment.id, robot: manifest.robot, receipt });
 }
 

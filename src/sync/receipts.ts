@@ -4,10 +4,15 @@ import { makeDirectoryDurably, readFileIfPresent, writeFileDurably } from '../co
 import { describeError } from '../core/errors.js';
 import type { FileSystem } from '../core/file-system.js';
 import { receiptFileName, type SegmentReceipts, type StoreReceipt } from '../core/receipt-file.js';
+import type { Turns } from './turns.js';
 
 export interface ReceiptPorts {
   readonly fs: FileSystem;
   readonly folder: DataFolder;
+  /** Of the sink whose receipts these are. */
+  readonly form: string;
+  /** Shared by all who write receipts of this folder: a file holds those of several sinks. */
+  readonly turns: Turns;
   readonly onTrouble: (message: string) => void;
 }
 
@@ -21,7 +26,6 @@ interface NewReceipt {
 export class Receipts {
   readonly #ports: ReceiptPorts;
   readonly #unwritten = new Map<string, NewReceipt>();
-  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(ports: ReceiptPorts) {
     this.#ports = ports;
@@ -45,7 +49,7 @@ export class Receipts {
 
   /** What this store's receipt says; `undefined` where there is none, or an unreadable one. */
   async read(name: string, storeId: string): Promise<StoreReceipt | undefined> {
-    return (await this.#readAll(name))?.stores.find((receipt) => receipt.storeId === storeId);
+    return (await this.#readAll(name))?.stores.find((receipt) => this.#isOurs(receipt, storeId));
   }
 
   /** Durable when this resolves, or kept for {@link retry}; never rejects. */
@@ -62,17 +66,21 @@ export class Receipts {
 
   // One at a time: two writers of one file would share its temporary name.
   #writeOne(name: string, receipt: NewReceipt): Promise<boolean> {
-    const turn = this.#turn.then(() =>
-      this.#unwritten.get(name) === receipt ? this.#writeNow(name, receipt) : true,
+    return this.#ports.turns.run(() =>
+      this.#unwritten.get(name) === receipt ? this.#writeNow(name, receipt) : Promise.resolve(true),
     );
-    this.#turn = turn;
-    return turn;
+  }
+
+  #isOurs(receipt: StoreReceipt, storeId: string): boolean {
+    return receipt.storeId === storeId && (receipt.form ?? '') === this.#ports.form;
   }
 
   async #writeNow(name: string, { segment, robot, receipt }: NewReceipt): Promise<boolean> {
     const { fs, folder } = this.#ports;
     try {
-      const others = (await this.#readAll(name))?.stores.filter((other) => other.storeId !== receipt.storeId);
+      const others = (await this.#readAll(name))?.stores.filter(
+        (other) => !this.#isOurs(other, receipt.storeId),
+      );
       const content: SegmentReceipts = { version: 1, segment, robot, stores: [...(others ?? []), receipt] };
       await makeDirectoryDurably(fs, folder.receipts);
       await writeFileDurably(fs, this.#path(name), `${JSON.stringify(content, null, 1)}\n`);

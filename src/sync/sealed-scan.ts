@@ -5,9 +5,11 @@ import { describeError, isHoldfastError, systemCode } from '../core/errors.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { Manifest } from '../core/manifest.js';
 import type { ProgressRecord } from './progress-record.js';
+import { selects } from '../core/sink.js';
 import type { Receipts } from './receipts.js';
 import type { SegmentEntry, SegmentTable } from './segment-table.js';
 import { parseSealedManifest } from './sealed-manifest.js';
+import type { SharedByEngines, SinkSpec } from './sync-sink.js';
 
 export interface ScanPorts {
   readonly fs: FileSystem;
@@ -15,6 +17,8 @@ export interface ScanPorts {
   readonly folder: DataFolder;
   readonly table: SegmentTable;
   readonly receipts: Receipts;
+  readonly sink: SinkSpec;
+  readonly shared: SharedByEngines;
   readonly retryParked: boolean;
   readonly onTrouble: (message: string) => void;
   /** Keys this data folder uploads to; tells which unfinished uploads may be its own. */
@@ -145,13 +149,26 @@ export class SealedScan {
   }
 
   async #verified(name: string, record: VerifiedRecord): Promise<SegmentEntry> {
-    this.#ports.onKey(record.key);
-    if (this.#first && !this.#receipts.has(name)) await this.#ports.onReceiptMissing(name, record);
+    if (!this.#ports.sink.deriver) this.#ports.onKey(record.key);
+    if (this.#first && !(await this.#hasReceipt(name))) await this.#ports.onReceiptMissing(name, record);
     return { ...this.#blank(name, '', record.bytes), state: 'verified', record };
   }
 
+  /** A file of that name is this sink's where there is no other; else it must be asked. */
+  async #hasReceipt(name: string): Promise<boolean> {
+    const { shared, receipts } = this.#ports;
+    if (!this.#receipts.has(name)) return false;
+    if (!shared.several || this.#storeId === undefined) return true;
+    return (await receipts.read(name, this.#storeId)) !== undefined;
+  }
+
   async #fromManifest(name: string, manifest: Manifest): Promise<SegmentEntry> {
-    this.#ports.onKey(manifest.key);
+    const { sink } = this.#ports;
+    if (!selects(sink.selection, manifest)) {
+      return { ...this.#blank(name, manifest.robot, manifest.file.bytes), state: 'skipped' };
+    }
+    // What is made of a segment has keys of many forms: nobody can tell whose unfinished uploads those are.
+    if (!sink.deriver) this.#ports.onKey(manifest.key);
     const record = this.#records.get(name);
     const entry: SegmentEntry = {
       ...this.#blank(name, manifest.robot, manifest.file.bytes),

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { describeError, isHoldfastError, systemCode } from '../core/errors.js';
 import type { Manifest } from '../core/manifest.js';
 import type { Upload, Verification } from '../core/store.js';
-import { BandwidthLimit } from './bandwidth-limit.js';
 import { Bell } from './bell.js';
 import { Budget } from './budget.js';
+import { DerivedUpload } from './derived-upload.js';
 import { backoffMs, random01 } from './link-state.js';
 import { PartBuffers } from './part-buffers.js';
 import type { ProgressRecord } from './progress-record.js';
@@ -19,6 +19,13 @@ import { parseSealedManifest } from './sealed-manifest.js';
 import { SegmentUpload, type UploadHooks, type UploadOutcome, type UploadPorts } from './upload-segment.js';
 
 const IDLE_WAIT_MS = 3_600_000;
+/** Where files are made of segments: the next ones are made while those of one are sent. */
+const DERIVED_AT_ONCE = 2;
+
+/** Where files are made of segments before they are sent: beside the upload state. */
+export function scratchFolder({ sync }: { readonly sync: string }): string {
+  return `${sync}.files`;
+}
 
 interface Turn extends ActiveUpload {
   readonly abort: AbortController;
@@ -35,7 +42,6 @@ export class SegmentSender {
   readonly #parts: SyncParts;
   readonly #onSettled: () => void;
   readonly #partBytes: number;
-  readonly #bandwidth: BandwidthLimit;
   readonly #buffers: PartBuffers;
   readonly #window: SendWindow;
   readonly #segmentSlots: Budget;
@@ -49,23 +55,27 @@ export class SegmentSender {
     this.#parts = parts;
     this.#onSettled = onSettled;
     this.#partBytes = Math.max(options.partBytes, store.limits.minPartBytes);
-    this.#bandwidth = new BandwidthLimit(clock, options.bandwidthBytesPerS);
     this.#buffers = new PartBuffers(options.partsInFlight, this.#partBytes);
     // One less than memory holds: the next part is read meanwhile.
     const onTheirWay = Math.max(1, options.partsInFlight - 1);
     this.#window = new SendWindow(clock, this.#partBytes, onTheirWay * this.#partBytes);
-    this.#segmentSlots = new Budget(options.segmentsInFlight);
+    this.#segmentSlots = new Budget(this.#segmentsInFlight);
     this.#uploadSlots = new Budget(options.uploadsInFlight);
   }
 
   /** Takes over the options in force; what is under way goes on as it began. */
   reconfigure(): void {
     const { options } = this.#parts;
-    this.#bandwidth.change(options.bandwidthBytesPerS);
-    this.#segmentSlots.resize(options.segmentsInFlight);
+    this.#parts.shared.bandwidth.change(options.bandwidthBytesPerS);
+    this.#segmentSlots.resize(this.#segmentsInFlight);
     this.#uploadSlots.resize(options.uploadsInFlight);
     this.#limitUploads();
     this.#bell.ring();
+  }
+
+  get #segmentsInFlight(): number {
+    const { sink, options } = this.#parts;
+    return sink.deriver ? Math.min(DERIVED_AT_ONCE, options.segmentsInFlight) : options.segmentsInFlight;
   }
 
   /** There may be something to send. */
@@ -164,7 +174,8 @@ export class SegmentSender {
     const { fs, folder } = this.#parts;
     const manifestBytes = await fs.readFile(join(folder.sealed, `${entry.name}.json`));
     const manifest = parseSealedManifest(manifestBytes, entry.name);
-    const found = await this.#findUpload(entry, manifest);
+    const { deriver } = this.#parts.sink;
+    const found = deriver ? undefined : await this.#findUpload(entry, manifest);
     turn.continued =
       entry.begunAt === undefined && (found !== undefined || entry.record?.state === 'uploading');
     const job = {
@@ -176,6 +187,10 @@ export class SegmentSender {
       ...(found ? { found } : {}),
     };
     const hooks = this.#hooks(turn, manifest, onAllRead);
+    if (deriver) {
+      const scratch = join(scratchFolder(folder), entry.name);
+      return new DerivedUpload(this.#uploadPorts(), deriver, scratch, job, hooks, turn.abort.signal).run();
+    }
     return new SegmentUpload(this.#uploadPorts(), job, hooks, turn.abort.signal).run();
   }
 
@@ -187,7 +202,7 @@ export class SegmentSender {
       logger,
       calls,
       lifetime,
-      bandwidth: this.#bandwidth,
+      bandwidth: this.#parts.shared.bandwidth,
       buffers: this.#buffers,
       window: this.#window,
       sealed: folder.sealed,

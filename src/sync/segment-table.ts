@@ -2,7 +2,8 @@ import type { Priority } from '../core/message.js';
 import type { ProgressRecord } from './progress-record.js';
 import type { SyncOptions } from './sync-options.js';
 
-export type SegmentState = 'pending' | 'active' | 'verified' | 'parked';
+/** `skipped`: the sink takes nothing of it. */
+export type SegmentState = 'pending' | 'active' | 'verified' | 'parked' | 'skipped';
 
 /** What sync keeps in memory of one sealed segment: small, for there may be tens of thousands. */
 export interface SegmentEntry {
@@ -47,6 +48,7 @@ export class SegmentTable {
     active: { segments: 0, bytes: 0 },
     verified: { segments: 0, bytes: 0 },
     parked: { segments: 0, bytes: 0 },
+    skipped: { segments: 0, bytes: 0 },
   };
   readonly #entries = new Map<string, SegmentEntry>();
   #compare: (a: SegmentEntry, b: SegmentEntry) => number = byName;
@@ -71,7 +73,7 @@ export class SegmentTable {
     return this.#entries.size;
   }
 
-  /** Segments that are neither verified nor parked. */
+  /** Segments that are still to be brought there. */
   get unfinished(): number {
     return this.totals.pending.segments + this.totals.active.segments;
   }

@@ -5,6 +5,7 @@ import { randomHex, type RandomBytes } from '../core/identity.js';
 import type { Logger } from '../core/logger.js';
 import type { Store } from '../core/store.js';
 import { readKnownStore, writeKnownStore } from './known-stores.js';
+import type { Turns } from './turns.js';
 
 export interface IdentityPorts {
   readonly fs: FileSystem;
@@ -12,6 +13,8 @@ export interface IdentityPorts {
   readonly store: Store;
   readonly random: RandomBytes;
   readonly logger: Logger;
+  /** Shared by all who write `stores.json`. */
+  readonly turns: Turns;
   /** Bounds one question in time. */
   readonly within: <T>(ask: (signal: AbortSignal) => Promise<T>) => Promise<T>;
   /** The store is (or became) this one; called before anything is sent to it. */
@@ -113,9 +116,9 @@ export class StoreIdentity {
   }
 
   async #record(storeId: string): Promise<boolean> {
-    const { fs, folder, store, logger } = this.#ports;
+    const { fs, folder, store, logger, turns } = this.#ports;
     try {
-      await writeKnownStore(fs, folder, store.uri, storeId);
+      await turns.run(() => writeKnownStore(fs, folder, store.uri, storeId));
       return true;
     } catch (error) {
       logger.warn('store id cannot be remembered on disk', { storeId, error: describeError(error) });

@@ -9,8 +9,9 @@ import type { RoleLock } from '../wal/role-lock.js';
 import { assembleSync, backoffOf } from './assemble-sync.js';
 import { FolderWatch } from './folder-watch.js';
 import { Housekeeping } from './housekeeping.js';
-import { SegmentSender } from './segment-sender.js';
+import { scratchFolder, SegmentSender } from './segment-sender.js';
 import type { SegmentEntry } from './segment-table.js';
+import type { SinkSpec } from './sync-sink.js';
 import { liveSyncOptions, parseSyncOptions, type SyncOptions } from './sync-options.js';
 import type { SyncParts } from './sync-parts.js';
 import { takeSyncLock, type SyncPorts } from './sync-ports.js';
@@ -170,6 +171,11 @@ export class SyncEngine implements AsyncDisposable {
     this.#parts.table.putFirst(names);
   }
 
+  /** What this engine brings where. */
+  get sink(): SinkSpec {
+    return this.#parts.sink;
+  }
+
   status(): SyncStatus {
     const { version, pid } = this.#ports;
     const { store, folder, identity } = this.#parts;
@@ -202,6 +208,8 @@ export class SyncEngine implements AsyncDisposable {
         this.#trouble(`${path} cannot be created: ${describeError(error)}`),
       );
     }
+    // What an earlier process made and did not send is made again.
+    await fs.rm(scratchFolder(folder), { recursive: true, force: true }).catch(() => undefined);
     await progress.open();
     await identity.load();
     await tombstones.count();

@@ -13,6 +13,7 @@ import type { SegmentTable } from './segment-table.js';
 import type { StoreCalls } from './store-calls.js';
 import type { StoreIdentity } from './store-identity.js';
 import type { SyncCounters } from './sync-counters.js';
+import type { SharedByEngines, SinkSpec } from './sync-sink.js';
 import type { SyncOptions } from './sync-options.js';
 import type { Tombstones } from './tombstones.js';
 
@@ -23,6 +24,8 @@ export interface SyncParts {
   readonly random: RandomBytes;
   readonly logger: Logger;
   readonly store: Store;
+  readonly sink: SinkSpec;
+  readonly shared: SharedByEngines;
   readonly folder: DataFolder;
   /** In force now: read it when it is needed, do not keep it. */
   options: SyncOptions;

@@ -7,6 +7,7 @@ import type { Logger } from '../core/logger.js';
 import type { Store } from '../core/store.js';
 import { acquireRoleLock, type RoleLock } from '../wal/role-lock.js';
 import type { OpenProgressDatabase } from './progress-database.js';
+import type { SharedByEngines, SinkSpec } from './sync-sink.js';
 import type { SyncOptions } from './sync-options.js';
 
 /** The world as sync sees it, and who this process is. */
@@ -24,6 +25,12 @@ export interface SyncPorts {
   readonly options?: Partial<SyncOptions>;
   /** Called after something visible changed, at most once per turn of the event loop; read `status()` then. */
   readonly onStatusChange?: () => void;
+  /** Default: the sealed files as they are, all of them. */
+  readonly sink?: SinkSpec;
+  /** Where several engines work on one data folder. */
+  readonly shared?: SharedByEngines;
+  /** Folder of the upload state, where it is not the data folder's `sync/`. */
+  readonly stateFolder?: string;
   /** Default: LevelDB. */
   readonly openProgress?: OpenProgressDatabase;
   /** Default: {@link acquireRoleLock} for `sync`. */

@@ -140,7 +140,7 @@ function currentUpload(active: ReadonlyMap<string, ActiveUpload>): SyncStatus['c
 function oldestUnsynced(table: SegmentTable): string | undefined {
   let oldest: bigint | undefined;
   for (const entry of table.values()) {
-    if (entry.state === 'verified' || entry.state === 'parked' || entry.firstLogTime === undefined) continue;
+    if ((entry.state !== 'pending' && entry.state !== 'active') || entry.firstLogTime === undefined) continue;
     const time = BigInt(entry.firstLogTime);
     if (oldest === undefined || time < oldest) oldest = time;
   }

@@ -5,8 +5,11 @@ import { describeError, HoldfastError, isHoldfastError } from '../core/errors.js
 import type { FileSystem } from '../core/file-system.js';
 import type { Logger } from '../core/logger.js';
 import { decodeManifest, encodeManifest, manifestKey, type Manifest } from '../core/manifest.js';
-import { putManifest, readObject, type PutManifestPorts } from './put-manifest.js';
+import type { SegmentDeriver } from '../core/segment-deriver.js';
+import { selects } from '../core/sink.js';
+import { putManifest, putMarker, readObject, type PutManifestPorts } from './put-manifest.js';
 import { StoreTrouble } from './store-calls.js';
+import type { SharedTombstones, SinkSpec } from './sync-sink.js';
 import { keyWithSuffix } from './upload-state.js';
 
 export interface TombstonePorts extends PutManifestPorts {
@@ -16,6 +19,8 @@ export interface TombstonePorts extends PutManifestPorts {
   readonly checkIdentity: () => Promise<void>;
   /** The segment is still here and still on its way: its upload decides. */
   readonly isUploading: (name: string) => boolean;
+  readonly sink: SinkSpec;
+  readonly shared: SharedTombstones;
   readonly onTrouble: (message: string) => void;
 }
 
@@ -26,6 +31,8 @@ export class Tombstones {
   readonly #ports: TombstonePorts;
   readonly #refused = new Map<string, { readonly code: string; readonly message: string }>();
   #waiting = new Set<string>();
+  /** Told, but other sinks' stores are not yet. */
+  #told = new Set<string>();
 
   constructor(ports: TombstonePorts) {
     this.#ports = ports;
@@ -75,32 +82,62 @@ export class Tombstones {
 
   async #names(): Promise<string[]> {
     const files = await this.#ports.fs.readdir(this.#ports.folder.tombstones).catch(() => [] as string[]);
-    return files
+    const names = files
       .filter((file) => file.endsWith('.json'))
-      .map((file) => file.slice(0, -'.json'.length))
-      .filter((name) => !this.#refused.has(name))
-      .sort();
+      .map((file) => file.slice(0, -'.json'.length));
+    this.#told = new Set(names.filter((name) => this.#told.has(name)));
+    return names.filter((name) => !this.#refused.has(name) && !this.#told.has(name)).sort();
   }
 
   async #deliverOne(name: string, signal: AbortSignal): Promise<void> {
-    const { fs, folder, calls, logger } = this.#ports;
+    const { fs, folder, logger, sink, shared } = this.#ports;
     const path = join(folder.tombstones, `${name}.json`);
     const bytes = await readFileIfPresent(fs, path);
     if (!bytes) return;
     const tombstone = decodeManifest(bytes.toString('utf8'), `tombstones/${name}.json`);
-    for (let suffix = 0; ; suffix++) {
-      if (await this.#tell(tombstone, keyWithSuffix(tombstone.key, suffix), signal)) break;
-      if (suffix < SUFFIX_MAX) continue;
-      throw new HoldfastError('OBJECT_EXISTS', `${tombstone.key} and all keys after it are taken`, {
-        facts: { key: tombstone.key },
-      });
+    if (selects(sink.selection, tombstone)) await this.#tellStore(tombstone, signal);
+    if (!shared.told(name, sink.name)) {
+      this.#told.add(name);
+      return;
     }
-    await calls.call('check the store id', 0, signal, () => this.#ports.checkIdentity());
     await fs.unlink(path).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;
     });
     await syncDirectory(fs, folder.tombstones);
     logger.info('tombstone told to the store', { segment: name });
+  }
+
+  async #tellStore(tombstone: Manifest, signal: AbortSignal): Promise<void> {
+    const { calls, sink } = this.#ports;
+    if (sink.deriver) await this.#tellMarker(tombstone, sink.deriver, signal);
+    else {
+      for (let suffix = 0; ; suffix++) {
+        if (await this.#tell(tombstone, keyWithSuffix(tombstone.key, suffix), signal)) break;
+        if (suffix < SUFFIX_MAX) continue;
+        throw new HoldfastError('OBJECT_EXISTS', `${tombstone.key} and all keys after it are taken`, {
+          facts: { key: tombstone.key },
+        });
+      }
+    }
+    await calls.call('check the store id', 0, signal, () => this.#ports.checkIdentity());
+  }
+
+  /** Where files are made of segments: a marker that there are none, unless there are. */
+  async #tellMarker(tombstone: Manifest, deriver: SegmentDeriver, signal: AbortSignal): Promise<void> {
+    const { key, text } = deriver.tombstone(tombstone);
+    const outcome = await putMarker(
+      this.#ports,
+      key,
+      Buffer.from(text),
+      (existing) => {
+        const verdict = deriver.judge(existing, tombstone);
+        if (verdict === 'other') return 'taken';
+        return verdict === 'torn' ? 'replace' : 'accept';
+      },
+      signal,
+    );
+    if (outcome === 'published') return;
+    throw new HoldfastError('OBJECT_EXISTS', `${key} is taken by something else`, { facts: { key } });
   }
 
   /** False when the manifest key belongs to another segment. */

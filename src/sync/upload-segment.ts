@@ -44,6 +44,8 @@ export interface UploadJob {
   readonly manifestBytes: Buffer;
   /** Sealed while this process was watching: nothing of it can be in the store yet. */
   readonly fresh: boolean;
+  /** One of several files without a manifest of their own: it ends verified, and is nobody else's key. */
+  readonly bare?: true;
   readonly record?: ProgressRecord;
   /** An unfinished upload the store lists for this key, whose record was lost. */
   readonly found?: Upload;
@@ -228,6 +230,7 @@ export class SegmentUpload {
       if (isHoldfastError(error, 'OBJECT_MISSING')) return { kind: 'absent' };
       if (!isHoldfastError(error, 'OBJECT_CORRUPT')) throw error;
     }
+    if (this.#job.bare) return { kind: 'differs-bare' };
     const manifest = await this.#call('look for the manifest of', state, (signal, key) =>
       this.#ports.store.head(manifestKey(key), { signal }),
     );
@@ -322,7 +325,8 @@ export class SegmentUpload {
   }
 
   async #publish(state: UploadState): Promise<UploadEvent<'publishing'>> {
-    const { manifest } = this.#job;
+    const { manifest, bare } = this.#job;
+    if (bare) return { kind: 'published' };
     const kind = await putManifest(
       this.#ports,
       manifestKey(this.#key(state)),
@@ -346,6 +350,7 @@ export class SegmentUpload {
 
   /** The last look before the local copy may go: it is the right store, and it has the manifest whole. */
   async #confirm(state: UploadState): Promise<UploadEvent<'confirming'>> {
+    if (this.#job.bare) return { kind: 'confirmed' };
     await this.#identify();
     const manifest = await this.#call('confirm', state, (signal, key) =>
       this.#ports.store.head(manifestKey(key), { signal }),

@@ -95,6 +95,11 @@ export function describeSync(status: SyncStatus, nowMs: number): string[] {
     ...(status.lastError === undefined
       ? []
       : [`${label('errors')}${status.uploadErrors}, last: ${printable(status.lastError)}`]),
+    ...(status.sinks ?? []).map(
+      ({ name, store, link, required, segments: { verified, pending, parked } }) =>
+        `${label('sink')}${name}${required ? '' : ' (not required)'} ${printable(store)} ${link}: ${verified} verified, ` +
+        `${pending} pending${parked > 0 ? `, ${parked} PARKED` : ''}`,
+    ),
     ...status.alarms.map(({ robot, segment, code, message }) =>
       segment === ''
         ? `${label('ALARM')}${code}: ${printable(message)}`

@@ -4,7 +4,7 @@ import { parameterNamed, type ParameterName } from '../parameters/parameter-tabl
 import type { RawFlags } from '../parameters/resolve.js';
 
 const groups: readonly (readonly [pattern: RegExp, title: string])[] = [
-  [/^(data|sources|robot|topics|types|rules|max_channels|store)/, 'Options:'],
+  [/^(data|more_data|sources|robot|topics|types|rules|max_channels|store|sinks)/, 'Options:'],
   [/^(queue|batch|durability)/, 'Buffering and durability:'],
   [/^(segment|seal|latched)/, 'Segments:'],
   [/^(retention|ballast)/, 'Disk space:'],
@@ -29,7 +29,22 @@ export function parameterFlags(command: Command, names: readonly ParameterName[]
     const value: unknown = command.getOptionValue(attribute);
     if (value !== undefined) given[name] = value;
   }
-  return given;
+  // Other commands work on one data folder: several are a fault, as is any other wrong value.
+  return names.includes('more_data') ? spreadData(given) : given;
+}
+
+/** `--data` given several times: the first is the parameter `data`, the others are `more_data`. */
+function collect(value: string, before: string | readonly string[] | undefined): string | readonly string[] {
+  return before === undefined ? value : [...(typeof before === 'string' ? [before] : before), value];
+}
+
+/** What was given of them, for a command that takes several data folders. */
+function spreadData(given: Partial<Record<ParameterName, unknown>>): RawFlags {
+  const { data } = given;
+  if (!Array.isArray(data)) return given;
+  const [first, ...more] = data as readonly string[];
+  const others = (given.more_data ?? []) as readonly string[];
+  return { ...given, data: first, more_data: [...more, ...others] };
 }
 
 /** The same flags as arguments of another process. */
@@ -56,5 +71,6 @@ function optionsOf(name: ParameterName, parameter: Parameter): Option[] {
   const form = parameter.list ? `<${parameter.placeholder}...>` : `<${parameter.placeholder}>`;
   const standard = String(parameter.default ?? '');
   const hint = standard === '' ? '' : ` (default: ${standard})`;
-  return [new Option(`--${flag} ${form}`, parameter.description + hint).helpGroup(group)];
+  const option = new Option(`--${flag} ${form}`, parameter.description + hint).helpGroup(group);
+  return [name === 'data' ? option.argParser(collect) : option];
 }

@@ -1,41 +1,106 @@
 import { describeError, isHoldfastError } from '../../core/errors.js';
 import type { Store } from '../../core/store.js';
-import type { ConfigFault } from '../parameters/fault.js';
+import { soleSink } from '../../sync/sync-sink.js';
+import type { Sink } from '../../sync/sync-group.js';
+import { s3OptionNames, type S3OptionTexts } from '../../stores/s3/s3-options.js';
+import { configInvalid, type ConfigFault } from '../parameters/fault.js';
 import type { Resolved } from '../parameters/resolve.js';
-import { compileSyncSettings, type SyncSettings } from '../parameters/sync-settings.js';
+import type { SinkOptions } from '../parameters/sink-spec.js';
+import {
+  compileSyncSettings,
+  s3OptionTexts,
+  STORE_SINK,
+  type SyncSettings,
+} from '../parameters/sync-settings.js';
 import type { SystemPorts } from '../system/ports.js';
 import { openConfiguredStore } from './open-configured-store.js';
 
-export interface SyncSetup {
+export interface SyncSetup extends AsyncDisposable {
   readonly settings: SyncSettings;
-  /** Not contacted yet; the caller's to dispose. */
-  readonly store: Store;
+  /** Stores that were not contacted yet; the first is `store.uri`, where there is one. */
+  readonly sinks: readonly [Sink, ...Sink[]];
 }
 
 /**
- * Sync's settings and its store. What is wrong with the store's URI is reported together with everything
- * else: throws `CONFIG_INVALID`.
+ * Sync's settings and its sinks. What is wrong with a store's URI is reported together with everything else:
+ * throws `CONFIG_INVALID`.
  */
 export async function prepareSync(resolved: Resolved, ports: SystemPorts): Promise<SyncSetup> {
   const uri = resolved.values['store.uri'];
   const faults: ConfigFault[] = [...resolved.faults];
-  let store: Store | undefined;
-  if (uri !== '') {
+  const sinks: Sink[] = [];
+  const dispose = async (): Promise<void> => {
+    for (const { spec, store } of sinks) {
+      await spec.deriver?.[Symbol.asyncDispose]();
+      await store[Symbol.asyncDispose]();
+    }
+  };
+  const attempt = async (path: 'store.uri' | 'sinks', open: () => Promise<Sink>): Promise<void> => {
     try {
-      store = await openConfiguredStore(uri, resolved, ports);
+      sinks.push(await open());
     } catch (error) {
       if (!isHoldfastError(error)) throw error;
       // The URI is not repeated: it may hold a secret, and the message says what is wrong with it.
-      const allowed = describeError(error);
-      faults.push({ where: resolved.origin['store.uri'], path: 'store.uri', value: undefined, allowed });
+      faults.push({ where: resolved.origin[path], path, value: undefined, allowed: describeError(error) });
     }
-  }
+  };
   try {
+    if (uri !== '') {
+      const spec = { ...soleSink, name: STORE_SINK };
+      await attempt('store.uri', async () => ({
+        spec,
+        store: await openConfiguredStore(uri, resolved, ports),
+      }));
+    }
     const settings = compileSyncSettings({ ...resolved, faults });
-    if (store !== undefined) return { settings, store };
-    throw new Error('without a store there was a fault');
+    for (const sink of settings.sinks) {
+      await attempt('sinks', () => openSink(sink, resolved, ports));
+    }
+    if (faults.length > 0) throw configInvalid(faults);
+    refuseTwins(sinks, resolved);
+    const [first, ...others] = sinks;
+    if (!first) throw new Error('without a sink there was a fault');
+    return { settings, sinks: [first, ...others], [Symbol.asyncDispose]: dispose };
   } catch (error) {
-    await store?.[Symbol.asyncDispose]();
+    await dispose();
     throw error;
+  }
+}
+
+async function openSink(sink: SinkOptions, resolved: Resolved, ports: SystemPorts): Promise<Sink> {
+  const { name, kind, required, selection } = sink;
+  const store = await openSinkStore(sink, resolved, ports);
+  return { spec: { name, kind, form: '', required, selection }, store };
+}
+
+/** The `s3.` parameters serve all stores; what the sink's own URI says goes before them. */
+async function openSinkStore(
+  { storeUri }: SinkOptions,
+  resolved: Resolved,
+  ports: SystemPorts,
+): Promise<Store> {
+  const { openStore } = await import('../../stores/open-store.js');
+  const said = new URLSearchParams(storeUri.slice(storeUri.indexOf('?') + 1));
+  const texts: S3OptionTexts = Object.fromEntries(
+    Object.entries(s3OptionTexts(resolved, storeUri)).filter(
+      ([option]) =>
+        !(storeUri.includes('?') && s3OptionNames.some((one) => one === option) && said.has(option)),
+    ),
+  );
+  const { fs, clock, random } = ports;
+  return openStore(storeUri, texts, { fileSystem: fs, clock, random });
+}
+
+/** Two sinks of one form in one place would be one. */
+function refuseTwins(sinks: readonly Sink[], resolved: Resolved): void {
+  const seen = new Map<string, string>();
+  for (const { spec, store } of sinks) {
+    const key = JSON.stringify([spec.form, store.uri]);
+    const twin = seen.get(key);
+    if (twin !== undefined) {
+      const allowed = `another store than that of the sink ${twin}`;
+      throw configInvalid([{ where: resolved.origin.sinks, path: 'sinks', value: spec.name, allowed }]);
+    }
+    seen.set(key, spec.name);
   }
 }

@@ -18,7 +18,7 @@ export async function controlRole(
   const server: ControlServer = await listenForControl(
     data,
     role,
-    { ...handlers, end: () => stopRequest.abort(new Error('ended by a control request')) },
+    { end: () => stopRequest.abort(new Error('ended by a control request')), ...handlers },
     logger,
   );
   return {

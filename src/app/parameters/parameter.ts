@@ -178,6 +178,13 @@ function list<T>(
   };
 }
 
+/** Several texts, looked at more closely by whoever compiles them. */
+export function texts(row: Row, placeholder: string, allowed: string): Parameter<readonly string[]> {
+  return list(row, placeholder, allowed, (value) =>
+    value === '' || value.includes('\0') ? undefined : value,
+  );
+}
+
 export function regexes(row: Row): Parameter<readonly RegExp[]> {
   return list(row, 'regex', 'regular expressions (JavaScript, unanchored)', parseRegex);
 }

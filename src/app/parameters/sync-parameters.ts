@@ -1,6 +1,18 @@
 import { checksumModes } from '../../stores/s3/s3-options.js';
 import { syncOptionTable, type SyncOptions } from '../../sync/sync-options.js';
-import { bytes, choice, count, duration, rate, real, text, toggle, type Parameter } from './parameter.js';
+import {
+  bytes,
+  choice,
+  count,
+  duration,
+  rate,
+  real,
+  text,
+  texts,
+  toggle,
+  type Parameter,
+} from './parameter.js';
+import { SINK_FORM } from './sink-spec.js';
 
 const role = 'sync';
 
@@ -43,6 +55,27 @@ export const syncParameters = {
   ),
   'store.create_id': boolean('createStoreId', 'create-store-id'),
   'store.accept_new': boolean('acceptNewStore', 'accept-new-store'),
+  sinks: texts(
+    {
+      role,
+      flag: 'sink',
+      description:
+        'Further places every sealed segment goes to, each with its own progress: mcap:STORE (a replica, or a tier ' +
+        'with some robots), with ?option=value&... such as required=no, ' +
+        'robots=, priority=high. A local copy stays until every required one holds it.',
+    },
+    'sink',
+    SINK_FORM,
+  ),
+  more_data: texts(
+    {
+      role,
+      description:
+        'Further data folders this sync process serves; on the command line, --data may be given several times.',
+    },
+    'folder',
+    'paths',
+  ),
   's3.endpoint': text(
     {
       role,

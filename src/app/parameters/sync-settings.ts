@@ -1,14 +1,23 @@
+import { resolve as resolvePath } from 'node:path';
 import { s3OptionNames, type S3OptionTexts } from '../../stores/s3/s3-options.js';
 import type { SyncOptions } from '../../sync/sync-options.js';
 import { CrossCheck } from './cross-check.js';
 import { deepFreeze } from './deep-freeze.js';
 import type { Resolved } from './resolve.js';
+import { nameSinks, parseSink, type SinkFault, type SinkOptions } from './sink-spec.js';
+
+/** Name of the sink that `store.uri` is. */
+export const STORE_SINK = 'store';
 
 /** Everything the sync process is told; checked, with all defaults filled in, and frozen. */
 export interface SyncSettings {
   /** The data folder's path. */
   readonly data: string;
+  /** Further data folders. */
+  readonly moreData: readonly string[];
+  /** Empty: there are only sinks. */
   readonly storeUri: string;
+  readonly sinks: readonly SinkOptions[];
   /** What was set of the `s3.` parameters, for `openStore`; empty for other stores. */
   readonly s3: S3OptionTexts;
   readonly options: SyncOptions;
@@ -18,12 +27,26 @@ export interface SyncSettings {
 export function compileSyncSettings(resolved: Resolved): SyncSettings {
   const { values } = resolved;
   const check = new CrossCheck(resolved);
-  if (values['store.uri'] === '') {
+  if (values['store.uri'] === '' && values.sinks.length === 0) {
     check.missing('store.uri', 'a store: --store dir:PATH or --store s3://bucket/prefix');
+  }
+  const sinks: SinkOptions[] = [];
+  for (const text of values.sinks) {
+    const faults: SinkFault[] = [];
+    const sink = parseSink(text, faults);
+    if (sink) sinks.push(sink);
+    for (const { value, allowed } of faults) check.fault('sinks', value, allowed);
+  }
+  const folders = [values.data, ...values.more_data].map((path) => resolvePath(path));
+  for (const [index, path] of values.more_data.entries()) {
+    if (folders.indexOf(folders[index + 1]!) <= index)
+      check.fault('more_data', path, 'each data folder once');
   }
   const settings: SyncSettings = {
     data: values.data,
+    moreData: values.more_data,
     storeUri: values['store.uri'],
+    sinks: nameSinks(sinks, values['store.uri'] === '' ? [] : [STORE_SINK]),
     s3: s3OptionTexts(resolved, values['store.uri']),
     options: {
       order: values['upload.order'],

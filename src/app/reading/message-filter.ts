@@ -1,4 +1,7 @@
 import type { McapChannel } from '../../core/mcap/definitions.js';
+import { matches } from '../../core/name-pattern.js';
+
+export { matches };
 
 /** Which messages are wanted; an absent field wants all. `*` in a name stands for any text. */
 export interface MessageFilter {
@@ -27,26 +30,4 @@ export function wantsChannel(
 /** Recordings of others do not say the robot: there it is the first part of the topic. */
 function namespaceOf(topic: string): string {
   return /^\/([^/]+)\//.exec(topic)?.[1] ?? '';
-}
-
-export function matches(patterns: readonly string[] | undefined, text: string): boolean {
-  return patterns === undefined || patterns.some((pattern) => matchesOne(pattern, text));
-}
-
-/** Without backtracking over the whole: each piece between stars is looked for once, from left to right. */
-function matchesOne(pattern: string, text: string): boolean {
-  const pieces = pattern.split('*');
-  if (pieces.length === 1) return pattern === text;
-  const first = pieces.shift()!;
-  const last = pieces.pop()!;
-  if (!text.startsWith(first) || text.length < first.length + last.length || !text.endsWith(last))
-    return false;
-  let at = first.length;
-  const end = text.length - last.length;
-  for (const piece of pieces) {
-    const found = text.indexOf(piece, at);
-    if (found < 0 || found + piece.length > end) return false;
-    at = found + piece.length;
-  }
-  return true;
 }

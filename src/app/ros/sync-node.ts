@@ -4,7 +4,7 @@ import type { SyncStatus } from '../../core/status.js';
 import { exitCodes } from '../cli/exit-code.js';
 import { prepareSync } from '../cli/prepare-sync.js';
 import { listenForControl } from '../control/control-server.js';
-import { openSyncEngine } from '../open-sync-engine.js';
+import { openSync } from '../open-sync.js';
 import { compileSyncSettings } from '../parameters/sync-settings.js';
 import { diagnosticFields, syncDiagnostics } from './diagnostics.js';
 import { NodePublisher } from './node-publisher.js';
@@ -23,16 +23,17 @@ const STATUS_MAX_MS = 1_000;
 export async function runSyncNode(node: RunningNode): Promise<number> {
   const { start, ports, logger, services, signal } = node;
   const given = new Set(start.given);
-  const { settings, store } = await prepareSync(resolvedValues('sync', start.initial, given), ports);
-  await using _store = store;
-  await using engine = await openSyncEngine(settings, store, ports);
+  await using setup = await prepareSync(resolvedValues('sync', start.initial, given), ports);
+  const { settings, sinks } = setup;
   const end = new AbortController();
-  const handlers = {
-    status: () => engine.status(),
-    sync_now: () => engine.syncNow(),
-    end: () => end.abort(new Error('ended by a control request')),
-  };
-  await using _control = await listenForControl(settings.data, 'sync', handlers, logger);
+  await using engine = await openSync(setup, ports, (data, group) => {
+    const handlers = {
+      status: () => group.status(),
+      sync_now: () => group.syncNow(),
+      end: () => end.abort(new Error('ended by a control request')),
+    };
+    return listenForControl(data, 'sync', handlers, logger);
+  });
   services.trigger('~/sync_now', () => {
     engine.syncNow();
     return 'looking for sealed segments and trying the store now';
@@ -45,7 +46,7 @@ export async function runSyncNode(node: RunningNode): Promise<number> {
   using topics = new SyncTopics(node, () => engine.status());
   engine.onStatusChange(() => topics.changed());
   engine.onEvent((event) => topics.tell(event));
-  logger.info('syncing', { data: settings.data, store: store.uri });
+  logger.info('syncing', { data: settings.data, store: sinks.map(({ store }) => store.uri).join(', ') });
   const until = AbortSignal.any([signal, end.signal]);
   await engine.run(until);
   logger.info('ending: what is on its way is resumed next time', { reason: describeError(until.reason) });
@@ -63,7 +64,7 @@ class SyncTopics implements Disposable {
 
   constructor(
     private readonly node: RunningNode,
-    private readonly status: () => SyncStatus,
+    private readonly status: () => SyncStatus | undefined,
   ) {
     const { session, logger } = node;
     const create = (type: (typeof rosMessages)[keyof typeof rosMessages], topic: string, latched = false) =>
@@ -89,16 +90,17 @@ class SyncTopics implements Disposable {
   }
 
   publish(): void {
-    this.#status.publish(syncStatusFields(this.status(), this.node.ports.clock.now()));
+    const status = this.status();
+    if (status) this.#status.publish(syncStatusFields(status, this.node.ports.clock.now()));
   }
 
   #diagnose(): void {
     const { fullName, ports, session } = this.node;
+    const status = this.status();
+    if (!status) return;
     const now = ports.clock.now();
     const robot = robotOfNamespace(session.node.namespace()) ?? ports.hostname;
-    this.#diagnostics.publish(
-      diagnosticFields(syncDiagnostics(this.status(), robot, now), fullName.slice(1), now),
-    );
+    this.#diagnostics.publish(diagnosticFields(syncDiagnostics(status, robot, now), fullName.slice(1), now));
   }
 
   [Symbol.dispose](): void {

@@ -110,6 +110,10 @@ export const apiSchemas: Readonly<Record<string, JsonSchema>> = {
       transferBytesPerS: number,
       etaMs: number,
       alarms: list(object({ segment: text, robot: text, code: text, message: text })),
+      sinks: said(
+        list({ type: 'object' }),
+        'each of several sinks; the fields above speak of those required',
+      ),
     },
   },
   System: object({

@@ -5,6 +5,7 @@ import type { CommandDefinition, CommandResult, Invocation } from '../command-de
 import { exitCodes } from '../exit-code.js';
 import { humanBytes } from '../human.js';
 import { reportLive, syncLine } from '../live-report.js';
+import type { SyncGroup } from '../../../sync/sync-group.js';
 import { prepareSync } from '../prepare-sync.js';
 import { controlRole } from '../role-control.js';
 
@@ -20,6 +21,11 @@ export const syncCommand: CommandDefinition = {
     ['holdfast sync --data rec --store dir:/mnt/nas/recordings', 'to a NAS, for ever'],
     ['holdfast sync --data rec --store s3://recordings/fleet-a --drain', 'to S3, until all is verified'],
     [
+      "holdfast sync --data rec --store s3://rec --sink 'mcap:dir:/mnt/nas?required=no&robots=car-*'",
+      'to S3, and some robots to a NAS as well, which may be absent',
+    ],
+    ['holdfast sync --data car-1 --data car-2 --store s3://rec', 'several data folders, one process'],
+    [
       'holdfast sync --store s3://rec --s3-endpoint http://localhost:9000 --bandwidth 25MB/s',
       'to a server of your own, over a shared link',
     ],
@@ -31,37 +37,59 @@ export const syncCommand: CommandDefinition = {
   },
   async run(invocation) {
     const { logger } = invocation.ports;
-    const { settings, store: opened } = await prepareSync(invocation.resolve('sync'), invocation.ports);
-    await using store = opened;
-    const { openSyncEngine } = await import('../../open-sync-engine.js');
-    await using engine = await openSyncEngine(settings, store, invocation.ports);
+    await using setup = await prepareSync(invocation.resolve('sync'), invocation.ports);
+    const { settings, sinks } = setup;
+    const { openSync } = await import('../../open-sync.js');
     const drainRequest = new AbortController();
-    const handlers = {
-      status: () => engine.status(),
-      sync_now: () => engine.syncNow(),
-      drain: () => drainRequest.abort(),
+    const endRequest = new AbortController();
+    const signal = AbortSignal.any([invocation.stop.signal, endRequest.signal]);
+    // A folder's socket speaks of that folder; drain and end concern the process.
+    const listen = (data: string, group: SyncGroup): Promise<AsyncDisposable> =>
+      controlRole(
+        'sync',
+        data,
+        {
+          status: () => group.status(),
+          sync_now: () => group.syncNow(),
+          drain: () => drainRequest.abort(),
+          end: () => endRequest.abort(new Error('ended by a control request')),
+        },
+        invocation,
+      );
+    await using sync = await openSync(setup, invocation.ports, listen);
+    const line = (): string => {
+      const status = sync.status();
+      return status ? syncLine(status) : 'no data folder can be served now';
     };
-    await using control = await controlRole('sync', settings.data, handlers, invocation);
-    using _report = reportLive(invocation, () => syncLine(engine.status()));
-    logger.info('syncing', { data: settings.data, store: store.uri });
-    const { signal } = control;
+    using _report = reportLive(invocation, line);
+    const data = [settings.data, ...settings.moreData].join(', ');
+    logger.info('syncing', { data, store: sinks.map(({ store }) => store.uri).join(', ') });
     if (invocation.options['drain'] !== true) {
       const outcome = await Promise.race([
-        engine.run(signal).then(() => 'ended' as const),
+        sync.run(signal).then(() => 'ended' as const),
         once(drainRequest.signal, 'abort').then(() => 'drain' as const),
       ]);
-      if (outcome === 'ended') return report(engine.status(), {}, invocation);
+      if (outcome === 'ended') return report(sync.status(), {}, invocation);
     }
-    const { complete, alarms, ...summary } = await engine.drain(signal);
-    return report(engine.status(), { drained: complete, alarms, ...summary }, invocation);
+    const { complete, folders } = await sync.drain(signal);
+    const [first] = folders;
+    const { complete: _, alarms: __, ...summary } = first ?? {};
+    return report(
+      sync.status(),
+      { drained: complete, ...(sync.isAlone ? summary : { folders }) },
+      invocation,
+    );
   },
 };
 
 async function report(
-  status: SyncStatus,
+  status: SyncStatus | undefined,
   drained: Readonly<Record<string, unknown>>,
   invocation: Invocation,
 ): Promise<CommandResult> {
+  if (status === undefined) {
+    return { exitCode: invocation.stop.exitCode ?? exitCodes.findings, json: { ok: false, ...drained } };
+  }
   const { segments, bytes, alarms } = status;
   const isCut = drained['drained'] === false;
   await invocation.say(

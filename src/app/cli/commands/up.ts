@@ -76,8 +76,8 @@ async function check(invocation: Invocation): Promise<{ data: string; isFinite: 
   }
   const resolved = invocation.resolve('sync');
   try {
-    const { store } = await prepareSync(resolved, invocation.ports);
-    await store[Symbol.asyncDispose]();
+    const setup = await prepareSync(resolved, invocation.ports);
+    await setup[Symbol.asyncDispose]();
   } catch (error) {
     collect(error);
   }

@@ -1,0 +1,110 @@
+import type { LinkState, SinkStatus, SyncAlarm, SyncStatus } from '../core/status.js';
+import type { SinkSpec } from './sync-sink.js';
+
+/** One engine's status with what it is for. */
+export interface EngineStatus {
+  readonly sink: SinkSpec;
+  readonly status: SyncStatus;
+}
+
+const ALARMS_MAX = 100;
+const worst: readonly LinkState[] = ['offline', 'unknown', 'online'];
+
+/**
+ * One status for all sinks of a data folder. A segment counts as verified when every required sink has it, so
+ * that of each number the sink that is furthest behind decides; what was done is the sum of all. The store is
+ * the first one's.
+ */
+export function aggregateStatus(engines: readonly [EngineStatus, ...EngineStatus[]]): SyncStatus {
+  const [first] = engines;
+  if (engines.length === 1) return first.status;
+  const required = engines.filter(({ sink }) => sink.required).map(({ status }) => status);
+  const counted = required.length > 0 ? required : engines.map(({ status }) => status);
+  const all = engines.map(({ status }) => status);
+  const behind = counted.reduce((a, b) => (b.segments.pending > a.segments.pending ? b : a));
+  const link = worst.find((state) => counted.some((status) => status.link === state)) ?? first.status.link;
+  // Of those in the worst state, the one with something to say.
+  const said = counted.filter((status) => status.link === link);
+  const speaker = said.find(({ lastError }) => lastError !== undefined) ?? said[0] ?? first.status;
+  const {
+    lastError: _lastError,
+    nextRetryInMs: _nextRetryInMs,
+    oldestUnsyncedAt: _oldest,
+    etaMs: _etaMs,
+    current: _current,
+    ...rest
+  } = first.status;
+  const lastError = speaker.lastError ?? all.find((status) => status.lastError !== undefined)?.lastError;
+  const current = all.find((status) => status.current !== undefined)?.current;
+  const oldest = counted
+    .map(({ oldestUnsyncedAt }) => oldestUnsyncedAt)
+    .filter((time) => time !== undefined)
+    .reduce<string | undefined>((a, b) => (a === undefined || BigInt(b) < BigInt(a) ? b : a), undefined);
+  return {
+    ...rest,
+    isSyncing: all.some(({ isSyncing }) => isSyncing),
+    link,
+    linkSince: speaker.linkSince,
+    uploadErrors: sum(all, ({ uploadErrors }) => uploadErrors),
+    ...(lastError === undefined ? {} : { lastError }),
+    ...(speaker.nextRetryInMs === undefined ? {} : { nextRetryInMs: speaker.nextRetryInMs }),
+    segments: {
+      pending: behind.segments.pending,
+      verified: Math.min(...counted.map(({ segments }) => segments.verified)),
+      parked: Math.max(...counted.map(({ segments }) => segments.parked)),
+    },
+    bytes: {
+      pending: Math.max(...counted.map(({ bytes }) => bytes.pending)),
+      verified: Math.min(...counted.map(({ bytes }) => bytes.verified)),
+      resent: sum(all, ({ bytes }) => bytes.resent),
+    },
+    resumedUploads: sum(all, ({ resumedUploads }) => resumedUploads),
+    ...(first.status.uploads === undefined ? {} : { uploads: sumUploads(first.status.uploads, all) }),
+    ...(current === undefined ? {} : { current }),
+    ...(oldest === undefined ? {} : { oldestUnsyncedAt: oldest }),
+    transferBytesPerS: sum(all, ({ transferBytesPerS }) => transferBytesPerS),
+    ...(behind.etaMs === undefined ? {} : { etaMs: behind.etaMs }),
+    alarms: alarmsOf(engines),
+    sinks: engines.map(sinkStatus),
+  };
+}
+
+function sum(statuses: readonly SyncStatus[], value: (status: SyncStatus) => number): number {
+  return statuses.reduce((total, status) => total + value(status), 0);
+}
+
+/** Sent bytes and retries are all sinks'; segments and their durations those of the first. */
+function sumUploads(
+  first: NonNullable<SyncStatus['uploads']>,
+  all: readonly SyncStatus[],
+): NonNullable<SyncStatus['uploads']> {
+  return {
+    ...first,
+    sentBytes: sum(all, ({ uploads }) => uploads?.sentBytes ?? 0),
+    retries: sum(all, ({ uploads }) => uploads?.retries ?? 0),
+  };
+}
+
+function alarmsOf(engines: readonly EngineStatus[]): SyncAlarm[] {
+  return engines
+    .flatMap(({ sink, status }) =>
+      status.alarms.map((alarm) => ({ ...alarm, message: `${sink.name}: ${alarm.message}` })),
+    )
+    .slice(0, ALARMS_MAX);
+}
+
+function sinkStatus({ sink, status }: EngineStatus): SinkStatus {
+  const { store, link, lastSyncAt, lastError, segments, bytes, alarms } = status;
+  return {
+    name: sink.name,
+    kind: sink.kind,
+    store,
+    required: sink.required,
+    link,
+    ...(lastSyncAt === undefined ? {} : { lastSyncAt }),
+    ...(lastError === undefined ? {} : { lastError }),
+    segments,
+    bytes,
+    alarms: alarms.length,
+  };
+}

@@ -1,0 +1,177 @@
+import { join, relative } from 'node:path';
+import { makeDirectoryDurably } from '../core/durable-files.js';
+import { describeError, HoldfastError, isHoldfastError } from '../core/errors.js';
+import type { Manifest } from '../core/manifest.js';
+import type { Derived, DerivedFile, SegmentDeriver } from '../core/segment-deriver.js';
+import type { Verification } from '../core/store.js';
+import { putMarker, readObject } from './put-manifest.js';
+import { SegmentFile, SegmentVanished } from './segment-file.js';
+import { StoreTrouble } from './store-calls.js';
+import { PARKING } from './upload-errors.js';
+import {
+  SegmentUpload,
+  type UploadHooks,
+  type UploadJob,
+  type UploadOutcome,
+  type UploadPorts,
+} from './upload-segment.js';
+
+const READ_BYTES = 1024 * 1024;
+
+/**
+ * Brings what is made of one segment into the store, by the protocol of a sealed file: the files first, each
+ * verified; then, if it is not there, the marker that lists them; then a last look at the store's id and the
+ * marker; then the receipt. The same segment gives the same files, so that every step may be repeated, and a
+ * marker that is there says that nothing is left to do.
+ */
+export class DerivedUpload {
+  readonly #ports: UploadPorts;
+  readonly #deriver: SegmentDeriver;
+  readonly #scratch: string;
+  readonly #job: UploadJob;
+  readonly #hooks: UploadHooks;
+  readonly #signal: AbortSignal;
+  #derived: Derived | undefined;
+  readonly #verified = new Map<string, Verification>();
+
+  constructor(
+    ports: UploadPorts,
+    deriver: SegmentDeriver,
+    scratch: string,
+    job: UploadJob,
+    hooks: UploadHooks,
+    signal: AbortSignal,
+  ) {
+    this.#ports = ports;
+    this.#deriver = deriver;
+    this.#scratch = scratch;
+    this.#job = job;
+    this.#hooks = hooks;
+    this.#signal = signal;
+  }
+
+  /** Rejects only when sync ends meanwhile. */
+  async run(): Promise<UploadOutcome> {
+    const { fs, lifetime, attempts } = this.#ports;
+    try {
+      for (let failures = 1; ; failures++) {
+        try {
+          return await this.#bring();
+        } catch (error) {
+          if (lifetime.aborted) throw lifetime.reason;
+          if (error instanceof SegmentVanished || this.#signal.aborted) return { kind: 'gone' };
+          if (isHoldfastError(error) && PARKING.has(error.code)) {
+            return { kind: 'parked', code: error.code, message: describeError(error) };
+          }
+          this.#hooks.onRetry(error instanceof StoreTrouble ? error.cause : error);
+          if (!(error instanceof StoreTrouble) || failures >= attempts) return { kind: 'deferred', error };
+        }
+      }
+    } finally {
+      await fs.rm(this.#scratch, { recursive: true, force: true }).catch(() => undefined);
+    }
+  }
+
+  async #bring(): Promise<UploadOutcome> {
+    const { manifest, fresh } = this.#job;
+    const key = this.#deriver.markerKey(manifest);
+    const isThere = !fresh && (await this.#isComplete(key, manifest));
+    if (!isThere) {
+      this.#derived ??= await this.#derive();
+      const { files, marker } = this.#derived;
+      for (const file of files) {
+        if (this.#verified.has(file.key)) continue;
+        const outcome = await this.#send(file);
+        if (outcome.kind !== 'verified') return outcome;
+      }
+      const refused = await this.#publish(marker.key, Buffer.from(marker.text));
+      if (refused) return refused;
+    }
+    await this.#identify();
+    const ways = [...this.#verified.values()];
+    // One that was read back speaks for all.
+    const isSummed = ways.length > 0 && ways.every((way) => way === 'store-checksum');
+    await this.#hooks.recorded(key, isSummed ? 'store-checksum' : 'read-back');
+    return { kind: 'verified' };
+  }
+
+  async #isComplete(key: string, manifest: Manifest): Promise<boolean> {
+    const marker = await readObject(this.#ports, key, this.#signal);
+    return marker !== undefined && this.#deriver.judge(marker, manifest) === 'complete';
+  }
+
+  async #derive(): Promise<Derived> {
+    const { fs, sealed } = this.#ports;
+    const { manifest } = this.#job;
+    await this.#check(manifest);
+    await fs.rm(this.#scratch, { recursive: true, force: true });
+    await makeDirectoryDurably(fs, this.#scratch);
+    const path = join(sealed, manifest.file.name);
+    return this.#deriver.derive(path, manifest, this.#scratch, this.#signal);
+  }
+
+  /** What files are made of is what was sealed: read once more than needed, at the disk's speed. */
+  async #check(manifest: Manifest): Promise<void> {
+    const { fs, sealed } = this.#ports;
+    await using file = await SegmentFile.open(fs, sealed, manifest.file);
+    const buffer = Buffer.allocUnsafe(READ_BYTES);
+    for (let left = manifest.file.bytes; left > 0; left -= READ_BYTES) {
+      this.#signal.throwIfAborted();
+      await file.read(buffer.subarray(0, Math.min(left, READ_BYTES)));
+    }
+    file.finish();
+  }
+
+  #send(file: DerivedFile): Promise<UploadOutcome> {
+    const { manifest, fresh, record, name } = this.#job;
+    const { key, path, bytes, sha256, crc32 } = file;
+    const at = relative(this.#scratch, path);
+    const job: UploadJob = {
+      name,
+      manifest: { ...manifest, key, file: { ...manifest.file, name: at, bytes, sha256, crc32 } },
+      manifestBytes: Buffer.alloc(0),
+      fresh,
+      bare: true,
+      ...(record?.state === 'uploading' && record.key === key ? { record } : {}),
+    };
+    const hooks: UploadHooks = {
+      ...this.#hooks,
+      onAllRead: () => undefined,
+      recorded: (_key, verification) => {
+        this.#verified.set(key, verification);
+        return Promise.resolve();
+      },
+    };
+    const ports = { ...this.#ports, sealed: this.#scratch };
+    return new SegmentUpload(ports, job, hooks, this.#signal).run();
+  }
+
+  async #publish(key: string, data: Buffer): Promise<UploadOutcome | undefined> {
+    const { manifest } = this.#job;
+    const outcome = await putMarker(
+      this.#ports,
+      key,
+      data,
+      (existing) => {
+        const verdict = this.#deriver.judge(existing, manifest);
+        if (verdict === 'other') return 'taken';
+        return verdict === 'complete' ? 'accept' : 'replace';
+      },
+      this.#signal,
+    );
+    if (outcome === 'taken') {
+      return { kind: 'parked', code: 'OBJECT_EXISTS', message: `${key} holds something else` };
+    }
+    const { calls, store } = this.#ports;
+    const stored = await calls.call(`confirm ${key}`, 0, this.#signal, (signal) =>
+      store.head(key, { signal }),
+    );
+    if (stored) return undefined;
+    const lost = new HoldfastError('OBJECT_MISSING', `${key} is gone a moment after it was put`);
+    return { kind: 'deferred', error: lost };
+  }
+
+  #identify(): Promise<void> {
+    return this.#ports.calls.call('check the store id', 0, this.#signal, () => this.#ports.checkIdentity());
+  }
+}
