@@ -18,6 +18,8 @@ export interface ExportOptions {
   readonly every?: Every;
   /** CSV: one row per element of this list. */
   readonly explode?: string;
+  /** `vehicle`: the files of `holdfast/logger`. */
+  readonly preset?: 'vehicle';
   /** One wide table per robot, this many rows per second of log time. */
   readonly alignHz?: number;
   /** Aligned values older than this are missing. */

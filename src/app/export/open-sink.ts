@@ -4,10 +4,12 @@ import { robotOf } from './export-groups.js';
 import type { GroupSink, SinkContext } from './group-sink.js';
 import { McapSink } from './mcap-sink.js';
 import { TableSink } from './table-sink.js';
+import { VehicleSink } from './vehicle-sink.js';
 
 /** The sink for a group, by format and options. */
 export function openSink(context: SinkContext, group: ExportGroup): GroupSink {
   const { options } = context;
+  if (options.preset === 'vehicle') return new VehicleSink(context);
   if (options.format === 'mcap') {
     return new McapSink(
       context,

@@ -7,6 +7,7 @@ import { parseDurationMs } from '../parameters/units.js';
 import type { MessageFilter } from '../reading/message-filter.js';
 import type { Every, ExportFormat, ExportOptions } from './export-options.js';
 import { LAYOUT_FORM, PathTemplate } from './path-template.js';
+import { vehicleTypes } from './vehicle-sink.js';
 
 const formats: readonly ExportFormat[] = [...tableFormats, 'mcap'];
 /** Beside the thread that reads and decodes, which cannot keep more of them busy. */
@@ -58,12 +59,18 @@ export function parseExportOptions(
     (one) => one === (text('compression') ?? 'zstd'),
   );
   if (compression === undefined) fault('compression', given['compression'], 'zstd, lz4, none');
-  const layout = parseLayout(text('layout'), format, alignHz !== undefined, fault);
+  const isPreset = given['preset'] !== undefined;
+  // A preset names its files itself; those of one robot are one step.
+  const layout = isPreset
+    ? new PathTemplate('{robot}', extensions[format])
+    : parseLayout(text('layout'), format, alignHz !== undefined, fault);
   const every = parseEvery(text('every'), fault);
   if (alignHz !== undefined && format === 'mcap') fault('align', given['align'], 'not with --format mcap');
   const explode = text('explode');
   if (explode !== undefined && format !== 'csv') fault('explode', explode, 'only with --format csv');
-  const filter = parseFilter(given, fault);
+  const preset = parsePreset(given, format, fault);
+  const asked = parseFilter(given, fault);
+  const filter = preset === undefined ? asked : { ...asked, types: vehicleTypes };
   if (faults.length > 0 || layout === undefined || compression === undefined) return undefined;
   const robotName = text('robotName');
   return {
@@ -76,6 +83,7 @@ export function parseExportOptions(
     workers: Math.round(workers),
     ...(every === undefined ? {} : { every }),
     ...(explode === undefined ? {} : { explode }),
+    ...(preset === undefined ? {} : { preset }),
     ...(alignHz === undefined ? {} : { alignHz }),
     ...(maxAgeMs === undefined ? {} : { alignMaxAgeNs: BigInt(maxAgeMs) * 1_000_000n }),
     ...(robotName === undefined ? {} : { robotName }),
@@ -110,6 +118,21 @@ function parseLayout(
       `${LAYOUT_FORM} (${error instanceof Error ? error.message : String(error)})`,
     );
   }
+}
+
+/** What a preset decides by itself may not be given beside it. */
+function parsePreset(
+  given: Readonly<Record<string, unknown>>,
+  format: ExportFormat,
+  fault: Fault,
+): 'vehicle' | undefined {
+  if (given['preset'] === undefined) return undefined;
+  if (given['preset'] !== 'vehicle') return fault('preset', given['preset'], 'vehicle');
+  if (format !== 'csv') return fault('preset', 'vehicle', 'only with --format csv');
+  for (const option of ['layout', 'types', 'explode', 'align', 'raw', 'flatten']) {
+    if (given[option] !== undefined) fault(option, given[option], 'not with --preset');
+  }
+  return 'vehicle';
 }
 
 function parseEvery(text: string | undefined, fault: Fault): Every | undefined {

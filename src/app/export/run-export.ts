@@ -14,6 +14,7 @@ import { CarriedFilter } from '../../core/mcap/carried.js';
 import { buildManifest, MANIFEST_NAME, type ExportManifest } from './export-manifest.js';
 import { openSink } from './open-sink.js';
 import type { OutputPlace } from './output-place.js';
+import { refuseSharedFiles } from './vehicle-sink.js';
 import { ExportJournal, type PlanRecord, type StepRecord } from './step-record.js';
 
 export interface ExportRequest {
@@ -81,6 +82,7 @@ export async function runExport(request: ExportRequest): Promise<ExportReport> {
     signal,
   });
   const groups = groupSegments(inspected, options);
+  if (options.preset === 'vehicle') refuseSharedFiles(groups, options);
   const progress = new Counter(inspected, steps, request);
   await using pool = new EncodePool(options.workers);
   const known = new Set(inspected.map(({ segment }) => segment.name));

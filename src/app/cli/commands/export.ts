@@ -32,6 +32,10 @@ export const exportCommand: CommandDefinition = {
       "holdfast export --from drive.mcap --to train --format parquet --align 20 --topics '*/odom' '*/cmd_vel'",
       'one wide table per robot, 20 rows a second',
     ],
+    [
+      'holdfast export --from rec --to logs --format csv --preset vehicle',
+      'telemetry and estimates of vehicles, one file each',
+    ],
   ],
   parameters: readingParameters,
   configure(command) {
@@ -51,6 +55,10 @@ export const exportCommand: CommandDefinition = {
       )
       .option('--flatten', 'Parquet, JSON lines: nested fields as columns with dotted names')
       .option('--explode <field>', 'CSV: one row per element of this list')
+      .option(
+        '--preset <name>',
+        'CSV: vehicle gives the files that holdfast/logger writes, telemetry_vehicle_<id>.csv and so on',
+      )
       .option('--raw', 'keep messages that cannot be decoded, in a column payload')
       .option(
         '--align <hz>',
