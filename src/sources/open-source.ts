@@ -9,6 +9,8 @@ import { parseSourceUri, type SourceUri } from './source-uri.js';
 /** What adapters need of the outside world before they are opened. */
 export interface SourceDependencies {
   readonly fs: FileSystem;
+  /** Where the drive lies that comes with the product (`csv:bundled`). */
+  readonly bundledDrive?: string;
   /** Variables of the process: source `ros` needs those of a sourced shell. */
   readonly env?: RosEnvironment;
   readonly ros?: {
@@ -35,6 +37,11 @@ const adapters: Readonly<Record<string, { readonly form: string; readonly load: 
   foxglove: {
     form: 'foxglove:ws://host:port',
     load: async (uri) => (await import('./foxglove/foxglove-source.js')).createFoxgloveSource(uri),
+  },
+  csv: {
+    form: 'csv:FILE',
+    load: async (uri, { fs, bundledDrive = '' }) =>
+      (await import('./csv/csv-source.js')).createCsvSource(uri, { fs, bundledPath: bundledDrive }),
   },
   udp: {
     form: 'udp://group:port',

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { describeError, isHoldfastError } from '../../core/errors.js';
 import { openSource, type SourceDependencies } from '../../sources/open-source.js';
 import type { RosSession } from '../../sources/ros/ros-session.js';
@@ -8,6 +9,7 @@ import type { Resolved } from '../parameters/resolve.js';
 import { rosSourceOptions } from '../parameters/ros-parameters.js';
 import type { RecorderInput } from '../recorder-run.js';
 import type { SystemPorts } from '../system/ports.js';
+import { packageRoot } from '../system/version.js';
 
 export interface RecorderSetup {
   readonly options: RecorderOptions;
@@ -29,11 +31,13 @@ export async function prepareRecorder(
   const faults: ConfigFault[] = [...resolved.faults];
   const { length } = resolved.values.sources;
   if (length === 0 && !faults.some(({ path }) => path === 'sources')) {
-    const allowed = 'allowed: at least one source: --source ros:, sim:, mcap:PATH or foxglove:ws://host:port';
+    const allowed =
+      'allowed: at least one source: --source ros:, mcap:PATH, csv:FILE, foxglove:ws://host:port, udp://group:port or sim:';
     faults.push({ where: NOT_SET, path: 'sources', value: undefined, allowed });
   }
   const dependencies: SourceDependencies = {
     fs: ports.fs,
+    bundledDrive: join(packageRoot, 'config', 'drives', 'commute.csv'),
     env: process.env,
     ros: {
       defaults: rosSourceOptions(resolved.values),

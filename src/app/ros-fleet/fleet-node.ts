@@ -4,7 +4,7 @@ import { describeError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import type { RosSession } from '../../sources/ros/ros-session.js';
 import type { Generator, SimChannel } from '../../sources/sim/generator.js';
-import { Pacer } from '../../sources/sim/pacer.js';
+import { Pacer } from '../../sources/pacer.js';
 import type { SimPlan } from '../../sources/sim/sim-options.js';
 import { readQos } from './read-qos.js';
 

@@ -22,7 +22,7 @@ import {
   type FrameParts,
 } from './fleet-protocol.js';
 import type { Generator } from './generator.js';
-import { Pacer } from './pacer.js';
+import { Pacer } from '../pacer.js';
 import type { SimPlan } from './sim-options.js';
 
 export interface FleetServerOptions {

@@ -1,11 +1,11 @@
-import { CdrWriter } from './cdr-writer.js';
+import { CdrWriter } from '../../core/ros/cdr-writer.js';
 import { ChannelCounter } from './channel-counter.js';
 import type { Generator, SimChannel, SimMessage } from './generator.js';
-import { qosYaml } from './qos.js';
-import { seedOf } from './random.js';
+import { qosYaml } from '../../core/ros/qos.js';
+import { seedOf } from '../../core/random.js';
 import { robotTopics, type RobotTopic, type TopicKind } from './robot-topics.js';
 import { Robot } from './robot.js';
-import { ros2Schema, typeHash } from './schemas.js';
+import { ros2Schema, typeHash } from '../../core/ros/schemas.js';
 
 export interface FleetOptions {
   /** Vehicles, 1 to 200. */

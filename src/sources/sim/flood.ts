@@ -1,8 +1,8 @@
 import { ChannelCounter } from './channel-counter.js';
 import type { Generator, SimChannel, SimMessage } from './generator.js';
-import { defaultQos, qosYaml } from './qos.js';
-import { fillRandom, seedOf } from './random.js';
-import { ros2Schema, typeHash } from './schemas.js';
+import { defaultQos, qosYaml } from '../../core/ros/qos.js';
+import { fillRandom, seedOf } from '../../core/random.js';
+import { ros2Schema, typeHash } from '../../core/ros/schemas.js';
 
 export interface FloodOptions {
   /** Robots the channels are dealt to in turn. */

@@ -1,5 +1,5 @@
-import type { CdrWriter } from './cdr-writer.js';
-import { defaultQos, latchedQos, sensorQos, transformQos, type Qos } from './qos.js';
+import type { CdrWriter } from '../../core/ros/cdr-writer.js';
+import { defaultQos, latchedQos, sensorQos, transformQos, type Qos } from '../../core/ros/qos.js';
 import { describeRobot } from './robot-description.js';
 import { SCAN_RANGE_MAX_M, SCAN_RAYS, type PeerReport, type Robot } from './robot.js';
 import {
@@ -14,7 +14,7 @@ import {
   writeTwist,
   writeVector3,
   writeYaw,
-} from './ros-messages.js';
+} from '../../core/ros/ros-messages.js';
 import { wrapAngle } from './vehicle.js';
 import type { Pillar } from './world.js';
 

@@ -1,5 +1,5 @@
 import { Camera } from './camera.js';
-import { Random, seedOf } from './random.js';
+import { Random, seedOf } from '../../core/random.js';
 import { Vehicle, wrapAngle } from './vehicle.js';
 import { castRay, WALL_HEIGHT_M, type Hit, type Pillar } from './world.js';
 

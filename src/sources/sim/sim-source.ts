@@ -4,7 +4,7 @@ import { runSource, settledBefore, type SourceRun } from '../source-runner.js';
 import type { SourceUri } from '../source-uri.js';
 import type { Generator, SimMessage } from './generator.js';
 import { createFleetSource } from './fleet-source.js';
-import { Pacer } from './pacer.js';
+import { Pacer } from '../pacer.js';
 import { readSimUri, type SimPlan } from './sim-options.js';
 import { toChannel } from './to-channel.js';
 

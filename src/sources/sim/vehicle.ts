@@ -1,4 +1,4 @@
-import { Random, seedOf } from './random.js';
+import { Random, seedOf } from '../../core/random.js';
 import type { Pillar } from './world.js';
 
 /** Limits of the vehicle: a small differential-drive base. */

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../../src/app/system/version.js';
-import { ros2Schema } from '../../../src/sources/sim/schemas.js';
+import { ros2Schema } from '../../../src/core/ros/schemas.js';
 import { robotTopics } from '../../../src/sources/sim/robot-topics.js';
 
 const read = (...path: string[]): string => readFileSync(join(packageRoot, ...path), 'utf8');

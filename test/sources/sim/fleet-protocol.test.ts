@@ -12,7 +12,7 @@ import {
   encodeHello,
   encodeMessageHead,
 } from '../../../src/sources/sim/fleet-protocol.js';
-import { ros2Schema } from '../../../src/sources/sim/schemas.js';
+import { ros2Schema } from '../../../src/core/ros/schemas.js';
 
 const onlyBody = (bytes: Uint8Array): Uint8Array => new FrameReader().push(bytes)[0]!.body;
 

@@ -5,7 +5,7 @@ import { Fleet } from '../../../src/sources/sim/fleet.js';
 import { Flood } from '../../../src/sources/sim/flood.js';
 import type { Generator, SimMessage } from '../../../src/sources/sim/generator.js';
 import { topicKinds } from '../../../src/sources/sim/robot-topics.js';
-import { ros2Schema } from '../../../src/sources/sim/schemas.js';
+import { ros2Schema } from '../../../src/core/ros/schemas.js';
 
 const START = 1_767_225_600_000_000_000n;
 

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Clock } from '../../core/clock.js';
+import type { Clock } from '../core/clock.js';
 
 /** After so much work in one go other work of the process gets its turn. */
 const TURN_AFTER_NS = 5_000_000n;
