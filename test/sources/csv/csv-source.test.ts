@@ -10,6 +10,8 @@ import { packageRoot } from '../../../src/app/system/version.js';
 import { createCsvSource } from '../../../src/sources/csv/csv-source.js';
 import { MAX_LINE_BYTES } from '../../../src/sources/csv/log-lines.js';
 import { checkDigit } from '../../../src/sources/csv/vin.js';
+import { logSchema } from '../../../src/sources/logger/log-schema.js';
+import { vehicleTelemetry } from '../../../src/sources/logger/vehicle-messages.js';
 import { driveAsCsv } from '../../../src/sources/sim/road-drive.js';
 import { parseSourceUri } from '../../../src/sources/source-uri.js';
 import { sourceContract } from '../source-contract.js';
@@ -110,6 +112,15 @@ columns:
     assert.ok(Math.abs(telemetry(other)[0]!['v']! - 10) < 1e-9);
     assert.ok(Math.abs(telemetry(other)[0]!['theta']!) < 1e-9);
     assert.equal(JSON.parse(Buffer.from(on(other, '/vehicle1/signals')[0]!.data).toString()).temperature, 0);
+  });
+
+  it('describes telemetry as msg/VehicleTelemetry.msg and holdfast/logger do', async () => {
+    const probe = await replay(`csv:${await file(`${HEADER}\n${rows(1)}`)}?speed=max`);
+    const { schema } = on(probe, '/vehicle1/telemetry')[0]!.channel;
+    const text = await fs.readFile(join(packageRoot, 'msg', 'VehicleTelemetry.msg'), 'utf8');
+    assert.equal(new TextDecoder().decode(schema.data).trim(), text.trim());
+    assert.deepEqual({ ...schema, data: undefined }, { ...logSchema(vehicleTelemetry), data: undefined });
+    assert.deepEqual(Buffer.from(schema.data), Buffer.from(logSchema(vehicleTelemetry).data));
   });
 
   it('reads times in every unit to the last digit', async () => {

@@ -26,8 +26,8 @@ describe('A drive log on its way into sealed segments', function () {
       source,
       '--data',
       data,
-      '--monitor-port',
-      '0',
+      '--no-web',
+      '--no-foxglove',
       '--json',
     ]);
     assert.equal(recorded.exitCode, 0, recorded.stderr);
