@@ -9,6 +9,7 @@ export interface StatusInput extends RecorderParts {
   readonly startedAt: bigint;
   /** Out of the queues and not committed yet. */
   readonly inFlight: Iterable<Batch>;
+  readonly anomalies: RecorderStatus['anomalies'] | undefined;
 }
 
 /** The recorder's state as plain JSON. */
@@ -65,6 +66,7 @@ export function buildRecorderStatus(input: StatusInput): RecorderStatus {
       evictedSegments: disk.evictedSegments,
     },
     robots: meters.robots(),
+    ...(input.anomalies === undefined ? {} : { anomalies: input.anomalies }),
   };
 }
 

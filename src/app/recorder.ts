@@ -2,6 +2,7 @@ import { describeError } from '../core/errors.js';
 import type { Listen, MarkedEvent, RecorderEvent, Unlisten } from '../core/events.js';
 import type { Channel, Message } from '../core/message.js';
 import type { RecorderStatus, TopicStats } from '../core/status.js';
+import { AnomalyWatch } from './anomaly/anomaly-watch.js';
 import type { MarkEventRequest } from './recorder-control.js';
 import type { RecorderOptions } from './parameters/recorder-options.js';
 import { takeDataFolder } from './recorder-folder.js';
@@ -26,6 +27,7 @@ const TICK_MS = 1000;
 export class Recorder implements AsyncDisposable {
   private readonly startedAt: bigint;
   private readonly ticker: NodeJS.Timeout;
+  private readonly anomalies: AnomalyWatch;
   private run: RecorderRun | undefined;
   private readonly earlier = new RunTotals();
   private rolling: Promise<void> | undefined;
@@ -44,6 +46,11 @@ export class Recorder implements AsyncDisposable {
     // Whoever awaits `done` sees its error; nobody awaiting must not end the process.
     this.finished.catch(() => undefined);
     voice.tap.attach(buffer);
+    this.anomalies = new AnomalyWatch(parts.options.anomaly, {
+      ...ports,
+      tap: (listener) => this.tap(listener),
+      mark: (request) => this.markEvent(request),
+    });
     this.ticker = setInterval(() => void this.tick(), TICK_MS);
     void this.tick();
     if (recovered.segments.length > 0) {
@@ -156,6 +163,7 @@ export class Recorder implements AsyncDisposable {
       sources: run?.sources ?? [],
       startedAt: this.startedAt,
       inFlight: run?.inFlight ?? [],
+      anomalies: this.anomalies.status(),
     });
   }
 
@@ -176,6 +184,7 @@ export class Recorder implements AsyncDisposable {
   /** Takes over live parameters; the others must be as they were. */
   reconfigure(options: RecorderOptions): void {
     reconfigureParts(this.parts, options);
+    this.anomalies.reconfigure(options.anomaly);
   }
 
   /** Ends the open segment and begins the next. */
@@ -263,6 +272,7 @@ export class Recorder implements AsyncDisposable {
     const { wal, ports, meters, clockWatch, retention, sealer, condition } = this.parts;
     try {
       meters.tick(ports.clock.monotonic());
+      this.anomalies.tick(condition.state === 'recording');
       const step = clockWatch.check();
       if (step) {
         wal.noteClockStep(step);
@@ -307,6 +317,7 @@ export class Recorder implements AsyncDisposable {
   private async release(): Promise<void> {
     const { sealer, worker, retention, lock, ports, voice } = this.parts;
     clearInterval(this.ticker);
+    this.anomalies[Symbol.dispose]();
     voice.tap.attach(undefined);
     for (const close of [
       () => sealer.close(),

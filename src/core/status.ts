@@ -62,6 +62,32 @@ export interface RecorderStatus {
     readonly evictedSegments: number;
   };
   readonly robots: readonly RobotStatus[];
+  /** Absent: nobody asked to look for any. */
+  readonly anomalies?: AnomalyStatus;
+}
+
+/** What was seen by the rules for anomalies since the start; numbers only grow. */
+export interface AnomalyStatus {
+  readonly rules: readonly {
+    readonly rule: string;
+    /** Anomalies that began. */
+    readonly seen: number;
+    /** Those for which an event was marked. */
+    readonly marked: number;
+    /** Of the last one: when, and what was seen where. */
+    readonly lastAt?: string;
+    readonly last?: string;
+  }[];
+  /** Not marked: too soon after another one, or too many in an hour. */
+  readonly suppressed: number;
+  /** Not marked because that failed. */
+  readonly failedMarks: number;
+  /** Channels a rule is about. */
+  readonly channels: number;
+  /** Messages looked into, and those there was no time or room for. */
+  readonly looked: number;
+  readonly skipped: number;
+  readonly undecoded: number;
 }
 
 export interface RobotStatus {

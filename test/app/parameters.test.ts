@@ -227,6 +227,7 @@ describe('every recorder parameter', () => {
       sources: ['sim:'],
       robot: 'other',
       rules: ['/a priority=low'],
+      'anomaly.rules': ['/a nan'],
       'retention.max_bytes': '1GiB',
       'web.host': '::1',
       'alerts.webhook': 'http://localhost/alerts',

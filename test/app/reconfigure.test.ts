@@ -39,6 +39,12 @@ const other: RawFlags = {
   'retention.min_free_percent': '6',
   'retention.max_bytes': '1GiB',
   'retention.when_full': 'drop-oldest',
+  'anomaly.rules': ['/a nan'],
+  'anomaly.before_ms': '1s',
+  'anomaly.after_ms': '1s',
+  'anomaly.cooldown_ms': '1s',
+  'anomaly.max_marks_per_hour': '3',
+  'anomaly.budget_ms': '20',
   ballast_bytes: '1MiB',
 };
 

@@ -88,7 +88,7 @@ describe('alerts', () => {
     const without = alertRules({ lossWindowMs: 0, diskTimeToFullMs: 0, syncStalledMs: 0, linkDownMs: 0 });
     assert.deepEqual(
       without.map(({ id }) => id),
-      ['drops', 'recorder_stalled', 'sync_down', 'quarantine', 'segment_parked'],
+      ['drops', 'recorder_stalled', 'sync_down', 'quarantine', 'segment_parked', 'anomaly'],
     );
   });
 

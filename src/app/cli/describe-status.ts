@@ -39,7 +39,23 @@ export function describeRecorder(status: RecorderStatus, nowMs: number): string[
     `${label('sealed')}${sealed.segments} segments, ${humanBytes(sealed.bytes)}`,
     `${label('disk')}${humanBytes(disk.freeBytes)} of ${humanBytes(disk.totalBytes)} free` +
       (disk.evictedSegments > 0 ? `, ${disk.evictedSegments} segments evicted` : ''),
+    ...describeAnomalies(status),
     ...describeRobots(status),
+  ];
+}
+
+function describeAnomalies({ anomalies }: RecorderStatus): string[] {
+  if (anomalies === undefined) return [];
+  const seen = anomalies.rules.filter((rule) => rule.seen > 0);
+  const sum = (value: (rule: (typeof seen)[number]) => number): number =>
+    seen.reduce((total, rule) => total + value(rule), 0);
+  return [
+    `${label('anomalies')}${humanCount(sum((rule) => rule.seen))} by ${anomalies.rules.length} rules, ` +
+      `${humanCount(sum((rule) => rule.marked))} marked, ${humanCount(anomalies.skipped)} messages skipped`,
+    ...seen.map(({ rule, seen: count, last }) => {
+      const text = `${printable(rule)}: ${humanCount(count)}, the last one: ${printable(last ?? '')}`;
+      return `${label('')}${text}`;
+    }),
   ];
 }
 

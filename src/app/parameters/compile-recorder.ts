@@ -1,3 +1,4 @@
+import { MAX_ANOMALY_RULES } from '../anomaly/anomaly-options.js';
 import { CrossCheck } from './cross-check.js';
 import { deepFreeze } from './deep-freeze.js';
 import type { RecorderOptions } from './recorder-options.js';
@@ -58,6 +59,14 @@ export function compileRecorderOptions(resolved: Resolved, host: HostFacts): Rec
       maxBytes: values['retention.max_bytes'],
       whenFull: values['retention.when_full'],
     },
+    anomaly: {
+      rules: values['anomaly.rules'],
+      beforeMs: values['anomaly.before_ms'],
+      afterMs: values['anomaly.after_ms'],
+      cooldownMs: values['anomaly.cooldown_ms'],
+      maxMarksPerHour: values['anomaly.max_marks_per_hour'],
+      budgetMs: values['anomaly.budget_ms'],
+    },
     // Closing one segment and sealing it needs about two; half a segment more for the manifest and slack.
     ballastBytes:
       resolved.origin.ballast_bytes === 'default'
@@ -72,6 +81,12 @@ export function compileRecorderOptions(resolved: Resolved, host: HostFacts): Rec
         `a queue of at most queue.total_max_bytes (${formatBytes(queueTotal)})`,
       );
     }
+  }
+  const texts = values['anomaly.rules'].map(({ text }) => text);
+  const repeated = texts.filter((text, index) => texts.indexOf(text) !== index);
+  for (const text of new Set(repeated)) check.fault('anomaly.rules', text, 'each rule once');
+  if (texts.length > MAX_ANOMALY_RULES) {
+    check.fault('anomaly.rules', `${texts.length} rules`, `at most ${MAX_ANOMALY_RULES}`);
   }
   const quota = values['retention.max_bytes'];
   if (quota !== 0 && quota < 2 * segmentMaxBytes) {

@@ -29,6 +29,12 @@ const recorderReads = {
   'retention.min_free_percent': ({ retention }) => retention.minFreePercent,
   'retention.max_bytes': ({ retention }) => retention.maxBytes,
   'retention.when_full': ({ retention }) => retention.whenFull,
+  'anomaly.rules': ({ anomaly }) => anomaly.rules,
+  'anomaly.before_ms': ({ anomaly }) => anomaly.beforeMs,
+  'anomaly.after_ms': ({ anomaly }) => anomaly.afterMs,
+  'anomaly.cooldown_ms': ({ anomaly }) => anomaly.cooldownMs,
+  'anomaly.max_marks_per_hour': ({ anomaly }) => anomaly.maxMarksPerHour,
+  'anomaly.budget_ms': ({ anomaly }) => anomaly.budgetMs,
   ballast_bytes: ({ ballastBytes }) => ballastBytes,
 } as const satisfies Partial<Record<ParameterName, Read<RecorderOptions>>>;
 

@@ -1,3 +1,4 @@
+import { ANOMALY_RULE_FORM, parseAnomalyRule, type AnomalyRule } from './anomaly-rule.js';
 import type { TopicRule } from './recorder-options.js';
 import { parseSourceSpec, SOURCE_SPEC_FORM, type SourceSpec } from './source-spec.js';
 import { parseRegex, parseTopicRule, TOPIC_RULE_FORM } from './topic-rule.js';
@@ -191,6 +192,10 @@ export function regexes(row: Row): Parameter<readonly RegExp[]> {
 
 export function topicRules(row: Row): Parameter<readonly TopicRule[]> {
   return list(row, 'rule', TOPIC_RULE_FORM, parseTopicRule);
+}
+
+export function anomalyRules(row: Row): Parameter<readonly AnomalyRule[]> {
+  return list(row, 'rule', ANOMALY_RULE_FORM, parseAnomalyRule);
 }
 
 export function sourceSpecs(row: Row): Parameter<readonly SourceSpec[]> {

@@ -1,3 +1,4 @@
+import type { AnomalyOptions } from '../anomaly/anomaly-options.js';
 import type { Priority, QueuePolicy } from '../../core/message.js';
 
 /** One `--source`. */
@@ -70,6 +71,7 @@ export interface RecorderOptions {
     /** When the floor or quota is reached and nothing verified is left to evict. */
     readonly whenFull: WhenFull;
   };
+  readonly anomaly: AnomalyOptions;
   /** 0: no ballast file. */
   readonly ballastBytes: number;
 }

@@ -1,4 +1,5 @@
 import {
+  anomalyRules,
   bytes,
   choice,
   count,
@@ -223,6 +224,55 @@ export const recorderParameters = {
     },
     ['stop', 'drop-oldest', 'drop-lowest'],
   ),
+  'anomaly.rules': anomalyRules({
+    role,
+    flag: 'anomaly',
+    description:
+      'Looks for anomalies in what is recorded and marks an event around each (docs/events.md): values far ' +
+      'from those before (zscore), beyond a limit (value), NaN or infinite (nan), unchanged (stuck), topics ' +
+      'whose rate changes. * in a topic or field stands for any text. Empty: none are looked for.',
+  }),
+  'anomaly.before_ms': duration({
+    role,
+    default: 10_000,
+    min: 0,
+    max: 3_600_000,
+    description: 'How far the event that is marked reaches back from an anomaly.',
+  }),
+  'anomaly.after_ms': duration({
+    role,
+    default: 10_000,
+    min: 0,
+    max: 3_600_000,
+    description: 'How far it reaches ahead.',
+  }),
+  'anomaly.cooldown_ms': duration({
+    role,
+    default: 60_000,
+    min: 0,
+    max: 86_400_000,
+    description: 'After a mark the same rule marks nothing more of the same topic for so long; it counts on.',
+  }),
+  'anomaly.max_marks_per_hour': count(
+    {
+      role,
+      default: 12,
+      min: 0,
+      max: 1_000,
+      description:
+        'Bound on marks of all rules together; beyond it anomalies are counted only. 0: none is marked.',
+    },
+    'marks',
+  ),
+  'anomaly.budget_ms': duration({
+    role,
+    default: 50,
+    min: 1,
+    max: 500,
+    description:
+      'Time in each second for looking into messages; what exceeds it is recorded all the same, not looked ' +
+      'into, and counted.',
+  }),
   ballast_bytes: bytes({
     role,
     flag: 'ballast',

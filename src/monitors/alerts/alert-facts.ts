@@ -1,7 +1,7 @@
 import type { RecorderStatus, SyncStatus } from '../../core/status.js';
 import type { AlertFacts } from './alert-rules.js';
 
-const DROP_WINDOW_MS = 10_000;
+const RATE_WINDOW_MS = 10_000;
 const DISK_WINDOW_MS = 60_000;
 /** Shorter than this, a trend of the disk says nothing. */
 const DISK_WINDOW_MIN_MS = 10_000;
@@ -21,6 +21,7 @@ interface Sample {
 /** Derives what the rules look at, from one status to the next: rates, trends, how long a thing has lasted. */
 export class AlertFactsGatherer {
   private readonly dropped: Sample[] = [];
+  private readonly anomalies: Sample[] = [];
   private readonly free: Sample[] = [];
   private pendingBytes: number | undefined;
   private progressAtMs = 0;
@@ -31,7 +32,11 @@ export class AlertFactsGatherer {
 
   /** @param nowMs - of a monotonic clock */
   gather({ recorder, sync, quarantined }: AlertInput, nowMs: number): AlertFacts {
-    keep(this.dropped, { atMs: nowMs, value: recorder.totals.dropped }, DROP_WINDOW_MS);
+    keep(this.dropped, { atMs: nowMs, value: recorder.totals.dropped }, RATE_WINDOW_MS);
+    if (recorder.anomalies !== undefined) {
+      const seen = recorder.anomalies.rules.reduce((sum, rule) => sum + rule.seen, 0);
+      keep(this.anomalies, { atMs: nowMs, value: seen }, RATE_WINDOW_MS);
+    }
     if (recorder.disk.totalBytes > 0) {
       keep(this.free, { atMs: nowMs, value: recorder.disk.freeBytes }, DISK_WINDOW_MS);
     }
@@ -41,6 +46,7 @@ export class AlertFactsGatherer {
       lossWindowMs: recorder.lossWindow.ms,
       droppedPerS: Math.max(0, perSecond(this.dropped)),
       ...(this.diskTimeToFullMs === undefined ? {} : { diskTimeToFullMs: this.diskTimeToFullMs }),
+      ...(this.anomalies.length === 0 ? {} : { anomaliesPerS: anomaliesPerS(recorder, this.anomalies) }),
       recorderStalled: recorder.state === 'stalled' ? 1 : 0,
       ...(quarantined === undefined ? {} : { quarantinedSegments: quarantined }),
       ...(this.syncSeenAtMs === undefined ? {} : { syncDownMs: nowMs - this.syncSeenAtMs }),
@@ -65,6 +71,11 @@ export class AlertFactsGatherer {
       parkedSegments: sync.segments.parked,
     };
   }
+}
+
+/** Without rules there are none any more. */
+function anomaliesPerS({ anomalies }: RecorderStatus, seen: readonly Sample[]): number {
+  return anomalies === undefined ? 0 : Math.max(0, perSecond(seen));
 }
 
 function keep(samples: Sample[], sample: Sample, windowMs: number): void {

@@ -6,6 +6,8 @@ export interface AlertFacts {
   readonly lossWindowMs?: number;
   /** Messages dropped per second over the last ten seconds. */
   readonly droppedPerS?: number;
+  /** Anomalies that began, per second over the last ten seconds; absent: none are looked for. */
+  readonly anomaliesPerS?: number;
   /** Until free space reaches zero at the present rate; infinite where it does not shrink. */
   readonly diskTimeToFullMs?: number;
   /** 1 while the recorder cannot commit, else 0. */
@@ -48,6 +50,7 @@ export const alertIds = [
   'sync_down',
   'quarantine',
   'segment_parked',
+  'anomaly',
 ] as const;
 
 export type AlertId = (typeof alertIds)[number];
@@ -159,6 +162,18 @@ function allRules(limits: AlertLimits): readonly AlertRule[] {
       ...whenPositive('segment_parked', 'critical', 'segments', 0, 0),
       value: ({ parkedSegments }) => parkedSegments,
       summary: 'the store refuses segments for good',
+    },
+    {
+      id: 'anomaly',
+      severity: 'warning',
+      unit: 'anomalies/s',
+      bad: 'above',
+      raise: 0,
+      clear: 0,
+      raiseAfterMs: 0,
+      clearAfterMs: 60_000,
+      value: ({ anomaliesPerS }) => anomaliesPerS,
+      summary: 'what is recorded looks wrong by a rule in anomaly.rules',
     },
   ];
 }

@@ -88,6 +88,12 @@ export const apiSchemas: Readonly<Record<string, JsonSchema>> = {
       sealed: { type: 'object', description: 'segments, bytes, lastSealedAt' },
       disk: { type: 'object', description: 'freeBytes, totalBytes, evictedSegments' },
       robots: list(robot),
+      anomalies: {
+        type: 'object',
+        description:
+          'absent without rules; rules (rule, seen, marked, lastAt, last), suppressed, failedMarks, channels, ' +
+          'looked, skipped, undecoded',
+      },
     },
   },
   SyncStatus: {

@@ -1,4 +1,4 @@
-import type { RobotStatus } from '../../core/status.js';
+import type { AnomalyStatus, RobotStatus } from '../../core/status.js';
 import { histogramSamples } from './histogram-samples.js';
 import type { Known } from './known.js';
 import { one, type Metric, type Sample } from './metric.js';
@@ -28,6 +28,17 @@ type TopicValue = (topic: Known['topics'][number]) => number;
 function perTopic(value: TopicValue): (known: Known) => readonly Sample[] {
   return ({ topics }) =>
     topics.map((topic) => ({ labels: { robot: topic.robot, topic: topic.topic }, value: value(topic) }));
+}
+
+/** By rule; the rules are a bounded list. */
+function perAnomalyRule(
+  value: (rule: AnomalyStatus['rules'][number]) => number,
+): (known: Known) => readonly Sample[] {
+  return ({ status }) =>
+    (status.recorder.anomalies?.rules ?? []).map((rule) => ({
+      labels: { rule: rule.rule },
+      value: value(rule),
+    }));
 }
 
 const seconds = (ms: number): number => ms / 1_000;
@@ -207,5 +218,23 @@ export const recorderMetrics: readonly Metric<Known>[] = [
     help: 'Messages dropped of the topics with the most bytes; the rest is one sum.',
     type: 'counter',
     samples: perTopic(({ dropped }) => dropped),
+  },
+  {
+    name: 'holdfast_anomalies_total',
+    help: 'Anomalies that began, by rule; absent without rules.',
+    type: 'counter',
+    samples: perAnomalyRule(({ seen }) => seen),
+  },
+  {
+    name: 'holdfast_anomaly_marks_total',
+    help: 'Events marked because of an anomaly, by rule.',
+    type: 'counter',
+    samples: perAnomalyRule(({ marked }) => marked),
+  },
+  {
+    name: 'holdfast_anomaly_skipped_messages_total',
+    help: 'Messages not looked into for anomalies: the time or the room for it was used up.',
+    type: 'counter',
+    samples: ({ status }) => one(status.recorder.anomalies?.skipped),
   },
 ];
