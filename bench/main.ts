@@ -1,4 +1,4 @@
-// npm run bench [-- wal enqueue recorder sync export] [--rounds N] [--scale X] [--folder DIR]
+// npm run bench [-- wal enqueue recorder sync dashboard export logger] [--rounds N] [--scale X] [--folder DIR]
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { benchDashboard } from './bench-dashboard.js';
 import { benchEnqueue } from './bench-enqueue.js';
 import { benchExport } from './bench-export.js';
+import { benchLogger } from './bench-logger.js';
 import { benchRecorder } from './bench-recorder.js';
 import { benchSync } from './bench-sync.js';
 import { benchWal } from './bench-wal.js';
@@ -18,6 +19,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   sync: benchSync,
   dashboard: benchDashboard,
   export: benchExport,
+  logger: benchLogger,
 };
 
 const { values, positionals } = parseArgs({

@@ -69,7 +69,7 @@ const CHANNEL_MAX_BYTES = 128 * 1024;
 /** Per entry of the three logs that every vehicle has; a fleet estimate is of five vehicles. */
 const TELEMETRY_BYTES = 131;
 const FLEET_BYTES = 250;
-const LOCAL_BYTES = 96;
+const LOCAL_BYTES = 88;
 /** The same problem is told once in this time. */
 const TELL_MS = 1_000;
 /** Beyond what closing may take in the thread: it is told, or given up. */

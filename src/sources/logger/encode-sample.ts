@@ -50,7 +50,16 @@ interface Plan {
   readonly bytes: number;
 }
 
-function plan({ fields }: MessageDefinition): Plan {
+// One per type, whatever the number of loggers.
+const plans = new WeakMap<MessageDefinition, Plan>();
+
+function plan(definition: MessageDefinition): Plan {
+  let made = plans.get(definition);
+  if (made === undefined) plans.set(definition, (made = makePlan(definition)));
+  return made;
+}
+
+function makePlan({ fields }: MessageDefinition): Plan {
   const codes = fields.map(codeOf);
   const maxBytes = fields.map((field) =>
     field.kind === 'id' ? NAME_MAX_BYTES : field.kind === 'scalar' ? (field.maxBytes ?? STRING_MAX_BYTES) : 0,
