@@ -9,6 +9,7 @@ type Activity = Exclude<RecorderState, 'paused' | 'stalled'>;
 export class RecorderCondition {
   private activity: Activity;
   private isPaused = false;
+  private resumed: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
   private stall: string | undefined;
   private told: string;
 
@@ -32,7 +33,22 @@ export class RecorderCondition {
 
   set paused(paused: boolean) {
     this.isPaused = paused;
+    if (!paused) {
+      this.resumed?.resolve();
+      this.resumed = undefined;
+    }
     this.changed();
+  }
+
+  /** Resolves once it is not paused any more. */
+  whenResumed(): Promise<void> {
+    if (!this.isPaused) return Promise.resolve();
+    if (!this.resumed) {
+      let resolve = (): void => {};
+      const promise = new Promise<void>((done) => (resolve = done));
+      this.resumed = { promise, resolve };
+    }
+    return this.resumed.promise;
   }
 
   /** Why commits wait, or why the last transition failed, in words; undefined: neither. */

@@ -135,7 +135,10 @@ export class RecorderRun {
       context: {
         clock,
         logger,
-        flow,
+        // What a pause keeps out is not lost where the server keeps it.
+        flow: source.supports.acknowledgement
+          ? { whenReady: () => (condition.paused ? condition.whenResumed() : flow.whenReady()) }
+          : flow,
         robotOf: robotRule(robot, robotFromNamespace),
         wanted,
         onWantedChange: this.wantedChanged.listen,

@@ -3,6 +3,7 @@ import { assertNever, describeError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { Channel, Message } from '../core/message.js';
 import type { Source, SourceContext, SourceEvent, SourceGap } from '../core/source.js';
+import type { SourceStatus } from '../core/status.js';
 import type { Identities } from '../wal/identities.js';
 import { jumpGap, numberingGaps } from '../ingest/numbering.js';
 import type { IngestBuffer } from '../ingest/ingest-buffer.js';
@@ -38,14 +39,20 @@ export class RecordedSource {
   /** Why it ended for good; undefined while it runs or when it completed. */
   failure: unknown;
   unreadableBytes = 0;
-  /** Messages that were delivered once more and are not recorded twice. */
-  duplicates = 0;
+  /** Deliveries of what was recorded already, or on its way there. */
+  private duplicates = 0;
   private readonly verdicts = new Map<Channel, boolean>();
 
   constructor(private readonly parts: RecordedSourceParts) {}
 
   get uri(): string {
     return this.parts.source.uri;
+  }
+
+  /** What it tells of its server; undefined where it has none. */
+  get stats(): SourceStatus['stats'] {
+    const stats = this.parts.source.stats?.();
+    return stats && { ...stats, duplicateMessages: this.duplicates };
   }
 
   /** Every channel is judged anew. */

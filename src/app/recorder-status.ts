@@ -27,10 +27,11 @@ export function buildRecorderStatus(input: StatusInput): RecorderStatus {
     sessionId: input.identity.sessionId,
     dataFolder: input.folder.root,
     startedAt: String(input.startedAt),
-    sources: input.sources.map(({ uri, state, detail }) => ({
+    sources: input.sources.map(({ uri, state, detail, stats }) => ({
       uri,
       state,
       ...(detail === undefined ? {} : { detail }),
+      ...(stats === undefined ? {} : { stats }),
     })),
     totals: {
       ...meters.sums(),

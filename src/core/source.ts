@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { Clock } from './clock.js';
+import type { DurationHistogramJson } from './duration-histogram.js';
 import type { Listen } from './events.js';
 import type { Gap } from './gap.js';
 import type { Logger } from './logger.js';
@@ -78,6 +79,24 @@ export interface SourceContext {
   readonly signal: AbortSignal;
 }
 
+/** What a source that reads from a server of messages can tell; counters are since it was made. */
+export interface SourceStats {
+  /** Messages at the server that were given to nobody yet. */
+  readonly lagMessages?: number;
+  /** Given to this recorder, and not acknowledged yet. */
+  readonly unacknowledgedMessages?: number;
+  readonly acknowledgedMessages?: number;
+  /** Deliveries that were not the first of their message. */
+  readonly redeliveredMessages?: number;
+  /** Put aside because they cannot be recorded; each is a counted gap too. */
+  readonly deadLetters?: number;
+  /** Could not be put aside, and are tried again. */
+  readonly deadLetterFailures?: number;
+  readonly connections?: number;
+  /** From delivery to acknowledgement, the commit between them included. */
+  readonly acknowledgeDurations?: DurationHistogramJson;
+}
+
 /**
  * Where messages come from. `open` is called once; subscribing starts, unsubscribing or the signal stops.
  * Connection loss is the source's own business: it reconnects for ever with backoff and says so by state
@@ -88,5 +107,7 @@ export interface Source {
   /** The URI it was made from, credentials removed. */
   readonly uri: string;
   readonly supports: SourceSupport;
+  /** Absent where it has nothing to tell but its messages. */
+  stats?(): SourceStats;
   open(context: SourceContext): Observable<SourceEvent>;
 }

@@ -1,6 +1,7 @@
 import type { DurationHistogramJson } from './duration-histogram.js';
 import type { GapReason } from './gap.js';
 import type { Priority } from './message.js';
+import type { SourceStats } from './source.js';
 
 /**
  * What the recorder says about itself. Rates are over the last second; times are decimal nanoseconds since
@@ -17,7 +18,7 @@ export interface RecorderStatus {
   readonly sessionId: string;
   readonly dataFolder: string;
   readonly startedAt: string;
-  readonly sources: readonly { readonly uri: string; readonly state: string; readonly detail?: string }[];
+  readonly sources: readonly SourceStatus[];
   readonly totals: {
     readonly received: number;
     readonly receivedBytes: number;
@@ -88,6 +89,17 @@ export interface AnomalyStatus {
   readonly looked: number;
   readonly skipped: number;
   readonly undecoded: number;
+}
+
+export interface SourceStatus {
+  readonly uri: string;
+  readonly state: string;
+  readonly detail?: string;
+  /** Absent where the source has nothing to tell. */
+  readonly stats?: SourceStats & {
+    /** Deliveries of messages that were in the recording, or on their way into it. */
+    readonly duplicateMessages: number;
+  };
 }
 
 export interface RobotStatus {

@@ -47,6 +47,10 @@ const adapters: Readonly<Record<string, { readonly form: string; readonly load: 
     form: 'udp://group:port',
     load: async (uri, { fs }) => (await import('./udp/udp-source.js')).createUdpSource(uri, { fs }),
   },
+  nats: {
+    form: 'nats://host:port?stream=LOGS&durable=holdfast',
+    load: async (uri, { fs }) => (await import('./nats/nats-source.js')).createNatsSource(uri, { fs }),
+  },
   ros: {
     form: 'ros:?domain=3',
     load: async (uri, { fs, env = {}, ros = {} }) => {

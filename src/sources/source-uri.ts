@@ -7,7 +7,7 @@ export interface SourceUri {
   /** What stands between the scheme and the query, unchanged: a file path, an address, or nothing. */
   readonly path: string;
   readonly query: URLSearchParams;
-  /** The whole, with any password replaced by `***`. */
+  /** The whole, with any password or token replaced by `***`. */
   readonly text: string;
 }
 
@@ -35,6 +35,14 @@ export function parseSourceUri(uri: string): SourceUri {
     scheme: scheme.toLowerCase(),
     path: hasQuery ? rest.slice(0, at) : rest,
     query: new URLSearchParams(hasQuery ? rest.slice(at + 1) : ''),
-    text: uri.replace(/(\/\/[^/:@]*):[^/@]*@/, '$1:***@'),
+    text: withoutSecrets(uri),
   };
+}
+
+/** Also what somebody wrote where it does not belong: the refusal is logged. */
+function withoutSecrets(uri: string): string {
+  return uri
+    .replace(/(\/\/[^/:@]*):[^/@]*@/, '$1:***@')
+    .replace(/^(nats:\/\/)[^/:@]+@/i, '$1***@')
+    .replace(/([?&](?:token|password|pass|secret|seed)=)[^&]*/gi, '$1***');
 }

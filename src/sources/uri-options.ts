@@ -15,14 +15,16 @@ export type UriOptions<S> = { readonly [K in keyof S]: S[K] extends UriOption<in
 /**
  * Reads all options of a source URI against a table of them.
  *
+ * @param otherFaults what is wrong with the URI beside single options, to be reported with them
  * @throws HoldfastError CONFIG_INVALID listing every fault at once: unknown names, repeated names and
  * values that are not allowed, each with what is.
  */
 export function readUriOptions<S extends Record<string, UriOption<unknown>>>(
   uri: SourceUri,
   table: S,
+  otherFaults: readonly string[] = [],
 ): UriOptions<S> {
-  const faults: string[] = [];
+  const faults: string[] = [...otherFaults];
   const values: Record<string, unknown> = {};
   for (const name of new Set(uri.query.keys())) {
     if (!Object.hasOwn(table, name)) {

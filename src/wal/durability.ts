@@ -2,8 +2,9 @@ import { describeError } from '../core/errors.js';
 import type { Gap } from '../core/gap.js';
 import type { Logger } from '../core/logger.js';
 import { numberingKey, type Channel } from '../core/message.js';
+import { SeenNumbers } from '../core/seen-numbers.js';
 import type { Batch } from '../ingest/batch.js';
-import { Identities, SeenNumbers } from './identities.js';
+import { Identities } from './identities.js';
 import type { WalHead } from './wal-head.js';
 
 /**

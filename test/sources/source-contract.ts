@@ -284,7 +284,8 @@ function assertNoOverlap(messages: readonly Message[]): void {
 function bySequence(messages: readonly Message[]): Map<string, number[]> {
   const numbers = new Map<string, number[]>();
   for (const { channel, sourceSequence } of messages) {
-    if (sourceSequence === undefined) continue;
+    // Numbers that only say which message it is may skip, and come in any order.
+    if (sourceSequence === undefined || channel.numberedIn !== undefined) continue;
     const key = channelKey(channel);
     const list = numbers.get(key);
     if (list === undefined) numbers.set(key, [sourceSequence]);

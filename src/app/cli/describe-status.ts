@@ -21,10 +21,7 @@ export function describeRecorder(status: RecorderStatus, nowMs: number): string[
     .join(', ');
   return [
     `recorder   ${state}, pid ${status.pid}, for ${since(status.startedAt, nowMs)}`,
-    ...status.sources.map(
-      ({ uri, state: at, detail }) =>
-        `${label('source')}${printable(uri)} ${at}${detail ? ` (${printable(detail)})` : ''}`,
-    ),
+    ...status.sources.flatMap(describeSource),
     `${label('rate')}${humanCount(rates.messagesPerS)} msg/s, ${humanBytes(rates.bytesPerS)}/s`,
     `${label('received')}${humanCount(totals.received)} messages, ${humanBytes(totals.receivedBytes)}`,
     `${label('durable')}${humanCount(totals.durable)} messages, ${humanBytes(totals.durableBytes)}`,
@@ -57,6 +54,23 @@ function describeAnomalies({ anomalies }: RecorderStatus): string[] {
       return `${label('')}${text}`;
     }),
   ];
+}
+
+function describeSource({ uri, state, detail, stats }: RecorderStatus['sources'][number]): string[] {
+  const line = `${label('source')}${printable(uri)} ${state}${detail ? ` (${printable(detail)})` : ''}`;
+  if (!stats) return [line];
+  const counts: readonly (readonly [name: string, value: number | undefined])[] = [
+    ['lag', stats.lagMessages],
+    ['unacknowledged', stats.unacknowledgedMessages],
+    ['acknowledged', stats.acknowledgedMessages],
+    ['redelivered', stats.redeliveredMessages],
+    ['duplicates', stats.duplicateMessages],
+    ['dead letters', stats.deadLetters],
+  ];
+  const told = counts.flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name} ${humanCount(value)}`],
+  );
+  return [line, `${label('')}${told.join(', ')}`];
 }
 
 function describeRobots({ robots }: RecorderStatus): string[] {

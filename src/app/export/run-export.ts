@@ -11,6 +11,7 @@ import { outputFingerprint, type ExportOptions } from './export-options.js';
 import type { SinkContext } from './group-sink.js';
 import { inspectSegments, type InspectedSegment } from './inspect.js';
 import { CarriedFilter } from '../../core/mcap/carried.js';
+import { IdentityFilter } from '../../core/mcap/identity-filter.js';
 import { buildManifest, MANIFEST_NAME, type ExportManifest } from './export-manifest.js';
 import { openSink } from './open-sink.js';
 import type { OutputPlace } from './output-place.js';
@@ -209,16 +210,19 @@ async function exportGroup(group: ExportGroup, before: readonly StepRecord[], wo
   };
   const sink = openSink(context, group);
   const latched = new CarriedFilter(before.at(-1)?.latched);
+  const identities = new IdentityFilter(before.at(-1)?.seen);
   const until = before.at(-1)?.until;
   let problems: Problem[] = [];
   const endStep = async (end: bigint | undefined): Promise<void> => {
     const { files, tallies } = await sink.endWindow();
+    const seen = identities.seen();
     const step: StepRecord = {
       group: group.key,
       ...(end === undefined ? {} : { until: String(end) }),
       files,
       tallies: tallies.filter((tally) => tally.messages + tally.undecoded + tally.thinned_out > 0),
       latched: latched.digests(),
+      ...(seen === undefined ? {} : { seen }),
       problems,
     };
     problems = [];
@@ -249,7 +253,7 @@ async function exportGroup(group: ExportGroup, before: readonly StepRecord[], wo
           robot = robotOf(said, message.channel.topic, options);
           robots.set(message.channel, robot);
         }
-        if (!latched.accept(message, robot)) continue;
+        if (!latched.accept(message, robot) || !identities.accept(message)) continue;
         const own = layout.windowOf(message.logTime);
         if (window !== undefined && own !== window) await endStep(layout.endOf(window));
         window = own;

@@ -12,6 +12,8 @@ export interface StepRecord {
   readonly files: readonly ExportedFile[];
   readonly tallies: readonly TopicTally[];
   readonly latched: LatchedDigests;
+  /** Numberings -> the messages given so far, where they have an identity. */
+  readonly seen?: Readonly<Record<string, string>>;
   readonly problems: readonly { readonly where: string; readonly reason: string }[];
 }
 

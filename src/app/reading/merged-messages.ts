@@ -3,6 +3,7 @@ import type { TimeRange } from '../../core/mcap/block-reader.js';
 import type { McapMessage } from '../../core/mcap/block.js';
 import { CarriedFilter } from '../../core/mcap/carried.js';
 import type { McapChannel } from '../../core/mcap/definitions.js';
+import { IdentityFilter } from '../../core/mcap/identity-filter.js';
 import { MinHeap } from '../../core/mcap/min-heap.js';
 import { openOrSalvage, type McapReader } from '../../core/mcap/open-mcap.js';
 import { describeDamage, lacksMessages } from '../../core/mcap/scan-report.js';
@@ -54,7 +55,8 @@ export interface MergedRun {
 }
 
 /**
- * The wanted messages of all segments in log-time order, each latched message once. A segment is opened only
+ * The wanted messages of all segments in log-time order, each latched message once, and once each that several
+ * recorders were given. A segment is opened only
  * when its first log time is reached, and left when it is read; decoded chunks share one bounded cache.
  */
 export async function* mergeMessages(
@@ -62,17 +64,18 @@ export async function* mergeMessages(
   options: MergeOptions,
 ): AsyncGenerator<MergedMessage, void, void> {
   const carried = new CarriedFilter();
+  const identities = new IdentityFilter();
   for await (const { messages, segment, robot } of mergeRuns(segments, options)) {
     for (const message of messages) {
       options.signal?.throwIfAborted();
-      if (carried.accept(message, robot)) yield { message, segment, robot };
+      if (carried.accept(message, robot) && identities.accept(message)) yield { message, segment, robot };
     }
   }
 }
 
 /**
  * The same, several messages at once: waiting for each costs more than reading it. Latched messages come as
- * often as segments repeat them.
+ * often as segments repeat them, and others as often as they were recorded.
  */
 export async function* mergeRuns(
   segments: readonly Segment[],

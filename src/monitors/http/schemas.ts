@@ -34,6 +34,13 @@ const robot = object({
   messagesPerS: number,
 });
 
+const sourceStats = {
+  type: 'object',
+  description:
+    'lagMessages, unacknowledgedMessages, acknowledgedMessages, redeliveredMessages, duplicateMessages, ' +
+    'deadLetters, deadLetterFailures, connections, acknowledgeDurations; of sources that read from a server of messages',
+};
+
 const topicStats = {
   robot: text,
   topic: text,
@@ -71,7 +78,9 @@ export const apiSchemas: Readonly<Record<string, JsonSchema>> = {
       sessionId: text,
       dataFolder: text,
       startedAt: timeNs,
-      sources: list(object({ uri: text, state: text, detail: text }, ['detail'])),
+      sources: list(
+        object({ uri: text, state: text, detail: text, stats: sourceStats }, ['detail', 'stats']),
+      ),
       totals: {
         type: 'object',
         description:

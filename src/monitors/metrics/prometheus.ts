@@ -3,10 +3,16 @@ import type { Known } from './known.js';
 import type { Metric } from './metric.js';
 import { processMetrics } from './process-metrics.js';
 import { recorderMetrics } from './recorder-metrics.js';
+import { sourceMetrics } from './source-metrics.js';
 import { syncMetrics } from './sync-metrics.js';
 
 /** Every metric there is; docs/metrics.md lists them, config/monitoring uses them. */
-export const allMetrics: readonly Metric<Known>[] = [...recorderMetrics, ...syncMetrics, ...processMetrics];
+export const allMetrics: readonly Metric<Known>[] = [
+  ...recorderMetrics,
+  ...sourceMetrics,
+  ...syncMetrics,
+  ...processMetrics,
+];
 
 export interface Exposition {
   readonly contentType: string;

@@ -1,5 +1,6 @@
 import type { Channel } from '../../core/message.js';
 import type { Source, SourceContext } from '../../core/source.js';
+import { withJitter } from '../jitter.js';
 import { runSource, type SourceRun } from '../source-runner.js';
 import type { SourceUri } from '../source-uri.js';
 import { runFoxgloveConnection, type ConnectionEnd } from './foxglove-connection.js';
@@ -90,9 +91,4 @@ class Absence {
       });
     }
   }
-}
-
-/** Half to all of the delay, so that a fleet of recorders does not come back in step; the clock is the dice. */
-function withJitter(ms: number, ticks: bigint): number {
-  return Math.ceil((ms / 2) * (1 + Number(ticks % 1_009n) / 1_009));
 }

@@ -1,0 +1,114 @@
+import type { Delivery } from './delivery.js';
+import type { NatsStats } from './nats-stats.js';
+
+/** What is longer on its way than this is left to the server to deliver again. */
+const KEEP_ALIVE_MAX_MS = 30 * 60_000;
+const NS_PER_MS = 1_000_000;
+
+export const ACK = '+ACK';
+const WORKING = '+WPI';
+
+interface Held {
+  reply: string;
+  readonly receivedAt: bigint;
+  toldAt: bigint;
+  /** It is in the recording; only the acknowledgement has not been sent. */
+  durable: boolean;
+}
+
+/** How acknowledgements reach the server. */
+export type Publish = (subject: string, payload: string) => void;
+
+/**
+ * What one creation of a stream has delivered and is not acknowledged. While a message waits for its commit the
+ * server is told that it is being worked on, so that a slow disk makes no redeliveries. Without a connection
+ * acknowledgements wait; they are sent on the next one to the same creation of the stream, never to another,
+ * where the same sequence is another message.
+ */
+export class Deliveries {
+  private readonly held = new Map<number, Held>();
+  private publish: Publish | undefined;
+  private whenEmpty: (() => void) | undefined;
+
+  constructor(
+    private readonly monotonic: () => bigint,
+    private readonly stats: NatsStats,
+  ) {}
+
+  get size(): number {
+    return this.held.size;
+  }
+
+  /** It was received; of a redelivery the later one is acknowledged. */
+  add({ streamSequence, reply }: Delivery): void {
+    const known = this.held.get(streamSequence);
+    const now = this.monotonic();
+    if (known) {
+      known.reply = reply;
+      known.toldAt = now;
+      if (known.durable) this.send(streamSequence, known);
+    } else this.held.set(streamSequence, { reply, receivedAt: now, toldAt: now, durable: false });
+  }
+
+  /** Its commit was fsynced, or it needs none. */
+  ack(streamSequence: number): void {
+    const held = this.held.get(streamSequence);
+    if (!held || held.durable) return;
+    held.durable = true;
+    this.stats.acknowledged(Number(this.monotonic() - held.receivedAt) / NS_PER_MS);
+    this.send(streamSequence, held);
+  }
+
+  /** Another answer than an acknowledgement: deliver it again, or never. */
+  answer(streamSequence: number, payload: string): void {
+    const held = this.held.get(streamSequence);
+    if (!held) return;
+    this.publish?.(held.reply, payload);
+    this.remove(streamSequence);
+  }
+
+  /** It is not looked at for now: the server delivers it again. */
+  forget(streamSequence: number): void {
+    this.remove(streamSequence);
+  }
+
+  /** A connection to this creation of the stream: what waited is sent. */
+  connected(publish: Publish): void {
+    this.publish = publish;
+    for (const [streamSequence, held] of this.held) if (held.durable) this.send(streamSequence, held);
+  }
+
+  disconnected(): void {
+    this.publish = undefined;
+  }
+
+  /** Tells the server what is still being worked on; to be called more often than every `everyMs`. */
+  keepAlive(everyMs: number): void {
+    const now = this.monotonic();
+    for (const [streamSequence, held] of this.held) {
+      const ageMs = Number(now - held.receivedAt) / NS_PER_MS;
+      if (ageMs > KEEP_ALIVE_MAX_MS) this.remove(streamSequence);
+      else if (this.publish && Number(now - held.toldAt) / NS_PER_MS >= everyMs) {
+        held.toldAt = now;
+        this.publish(held.reply, WORKING);
+      }
+    }
+  }
+
+  /** Resolves when nothing is held any more. */
+  empty(): Promise<void> {
+    if (this.held.size === 0) return Promise.resolve();
+    return new Promise((resolve) => (this.whenEmpty = resolve));
+  }
+
+  private send(streamSequence: number, { reply }: Held): void {
+    if (!this.publish) return;
+    this.publish(reply, ACK);
+    this.remove(streamSequence);
+  }
+
+  private remove(streamSequence: number): void {
+    this.held.delete(streamSequence);
+    if (this.held.size === 0) this.whenEmpty?.();
+  }
+}
