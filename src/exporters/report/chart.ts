@@ -43,9 +43,13 @@ export function timeChart(options: ChartOptions): SafeHtml {
     `${((100 * (bounds[1] - value)) / (bounds[1] - bounds[0])).toFixed(2)}%`;
   const columns = Math.ceil(TIME_BUCKETS / factor);
   const join = Math.max(1.5, (joinS / axis.lengthS) * columns);
-  const paths = lines.map(({ series, colour }) => {
+  const paths = lines.map(({ label, series, colour }) => {
     const drawn = coarser(series, factor);
-    return html`<path class="line ${lineClass(colour)}" d="${seriesPath(drawn, bounds, join)}" />`;
+    return html`<path
+      class="line ${lineClass(colour)}"
+      data-label="${label}"
+      d="${seriesPath(drawn, bounds, join)}"
+    />`;
   });
   const spoken = lines
     .map(({ label, series }) => `${label || title}: ${rangeText(series)}${unit === '' ? '' : ` ${unit}`}`)
@@ -67,7 +71,6 @@ export function timeChart(options: ChartOptions): SafeHtml {
         aria-label="${spoken}"
         data-lo="${bounds[0]}"
         data-hi="${bounds[1]}"
-        data-labels="${lines.map(({ label }) => label).join('\n')}"
         data-unit="${unit}"
       >
         ${ticks.map((tick) => html`<line class="grid${tick === 0 && ' zero'}" x2="100%" y1="${y(tick)}" y2="${y(tick)}" />`)}${timeGrid(axis, CHART_TICKS)}${eventMarks(data, axis)}<svg

@@ -60,7 +60,7 @@ export function renderReport(data: ReportData, { css, script }: ReportAssets): s
 <body${axis !== undefined && html` data-start="${axis.startMs}" data-length="${axis.lengthS}"`}>
 <a class="skip" href="#main">To the report</a>
 ${patterns()}
-<header class="top"><div class="brand">${mark()}<span class="brand-name">Holdfast report</span></div><p class="made">created <time>${data.createdUtc}</time> by holdfast ${data.version}</p></header>
+<header class="top"><div class="brand">${mark()}<span class="brand-name">Holdfast report</span></div><p class="made">created <time datetime="${data.createdUtc}">${data.createdUtc.slice(0, 10)} ${data.createdUtc.slice(11, 19)} UTC</time> by holdfast ${data.version}</p></header>
 <main id="main" tabindex="-1">
 <h1><bdi>${data.title}</bdi></h1>
 <p class="lede">${rangeWords(data)}</p>

@@ -92,22 +92,37 @@ function lanes({ storage, robots }: ReportData, axis: TimeAxis): SafeHtml {
       </td>
     </tr>`;
   });
-  return html`<table class="grid topics lanes">
-    <caption class="unseen">
-      Segments over time
-    </caption>
-    <thead>
-      <tr>
-        <th scope="col">robot</th>
-        <th scope="col" class="strip-col">
-          <span class="unseen">segments over time</span>${timeLabels(axis, STRIP_TICKS)}
-        </th>
-      </tr>
-    </thead>
-    <tbody>
-      ${rows}
-    </tbody>
-  </table>`;
+  const shown = [...new Set(storage.segments.map(({ state }) => state))];
+  const keys = shown.map(
+    (state) =>
+      html`<span class="key"
+        ><svg width="18" height="12" aria-hidden="true">
+          <rect class="seg seg-${state}" width="18" height="12" /></svg
+        >${state === 'file' ? 'file' : state}</span
+      >`,
+  );
+  const hasCut = storage.segments.some(({ uncleanEnd }) => uncleanEnd);
+  const cut = html`<span class="key"
+    ><svg width="6" height="12" aria-hidden="true"><rect class="cut" width="4" height="12" /></svg>ended
+    without a stop</span
+  >`;
+  return html`<p class="legend">${keys}${hasCut && cut}</p>
+    <table class="grid topics lanes">
+      <caption class="unseen">
+        Segments over time
+      </caption>
+      <thead>
+        <tr>
+          <th scope="col">robot</th>
+          <th scope="col" class="strip-col">
+            <span class="unseen">segments over time</span>${timeLabels(axis, STRIP_TICKS)}
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        ${rows}
+      </tbody>
+    </table>`;
 }
 
 function segmentTable(segments: readonly SegmentFact[], label: string, axis: TimeAxis | undefined): SafeHtml {

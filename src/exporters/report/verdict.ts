@@ -157,7 +157,7 @@ function missingRemarks(data: ReportData): Remark[] {
   const remarks: Remark[] = gaps.totals.map(({ reason, messages, unknown, gaps: count }) => ({
     tone: 'bad',
     section: 'losses',
-    text: `${messages > 0 || unknown === 0 ? counted(messages, 'message') : `Some messages (${counted(count, 'time')}, number not known)`} ${reasonText(reason)}.`,
+    text: `${messages > 0 || unknown === 0 ? counted(messages, 'message') : `Some messages (${times(count)}, number not known)`} ${reasonText(reason)}.`,
   }));
   for (const { state, segments, messages, bytes } of storage.totals) {
     if (state === 'evicted') {
@@ -258,6 +258,10 @@ function wrongAnswer(remarks: readonly Remark[]): Answer {
   return { question: 'What went wrong?', tone: worst, headline, remarks };
 }
 
+function times(count: number): string {
+  return count === 1 ? 'once' : `${humanCount(count)} times`;
+}
+
 function wrongRemarks(data: ReportData): Remark[] {
   const { topics, sessions, clockSteps, diagnostics } = data;
   const remarks: Remark[] = [];
@@ -268,14 +272,14 @@ function wrongRemarks(data: ReportData): Remark[] {
     add(
       'bad',
       'identity',
-      `The recorder ended ${unclean === 1 ? 'once' : `${unclean} times`} without being stopped (kill, crash or power loss).`,
+      `The recorder ended ${times(unclean)} without being stopped (kill, crash or power loss).`,
     );
   if (clockSteps.length > 0) {
     const largest = clockSteps.reduce((a, b) => (Math.abs(b.stepMs) > Math.abs(a.stepMs) ? b : a));
     add(
       'warn',
       'identity',
-      `The clock was set ${counted(clockSteps.length, 'time')} while recording, by ${latencyText(largest.stepMs)} at most.`,
+      `The clock was set ${times(clockSteps.length)} while recording, by ${latencyText(largest.stepMs)} at most.`,
     );
   }
   const errors = diagnostics.lanes.filter(({ counts }) => counts[2] > 0);

@@ -36,8 +36,10 @@ export async function makeReport(
   from: string,
   ...flags: readonly string[]
 ): Promise<MadeReport> {
-  const path = join(folder, 'report.html');
-  const run = await runCli(['report', '--from', from, '--output', path, '--json', ...flags]);
+  const named = flags.indexOf('--output');
+  const path = named < 0 ? join(folder, 'report.html') : flags[named + 1]!;
+  const output = named < 0 ? ['--output', path] : [];
+  const run = await runCli(['report', '--from', from, '--json', ...output, ...flags]);
   const html = await readFile(path, 'utf8').catch(() => '');
   return { run, json: run.json as unknown as ReportJson, html, path };
 }

@@ -17,7 +17,6 @@ export function readOff(plot: SVGSVGElement, view: TimeView): void {
   if (inner === null || figure === null) return;
   const { columns, height } = { columns: inner.viewBox.baseVal.width, height: inner.viewBox.baseVal.height };
   const [low, high] = [Number(plot.dataset['lo']), Number(plot.dataset['hi'])];
-  const labels = (plot.dataset['labels'] ?? '').split('\n');
   const unit = plot.dataset['unit'] ?? '';
   let curves: Curve[] | undefined;
   const cursor = svgElement('line', { class: 'cursor', y2: '100%' });
@@ -30,11 +29,11 @@ export function readOff(plot: SVGSVGElement, view: TimeView): void {
   };
   plot.addEventListener('pointerleave', hide);
   plot.addEventListener('pointermove', (event) => {
-    curves ??= [...inner.querySelectorAll('path')].map((path, i) =>
+    curves ??= [...inner.querySelectorAll('path')].map((path) =>
       curveOf(
         path.getAttribute('d') ?? '',
         columns,
-        labels[i] ?? '',
+        path.dataset['label'] ?? '',
         (y) => high - (y / height) * (high - low),
       ),
     );
