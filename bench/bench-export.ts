@@ -23,11 +23,11 @@ const TARGET_RESIDENT_MB = 300;
 
 /** Each recording with what is made of it. DuckDB's own writer is fed the same Imu rows. */
 const plans = [
-  { kind: 'imu', title: '4 robots, Imu only', variants: ['parquet-flat', 'parquet', 'duckdb'] },
+  { kind: 'imu', title: '4 robots, Imu only', variants: ['parquet-flat', 'parquet', 'duckdb', 'report'] },
   {
     kind: 'mixed',
     title: '4 robots, all sensors',
-    variants: ['parquet', 'parquet-flat', 'csv', 'jsonl', 'numpy', 'tfrecord', 'mcap'],
+    variants: ['parquet', 'parquet-flat', 'csv', 'jsonl', 'numpy', 'tfrecord', 'mcap', 'report'],
   },
 ] as const;
 

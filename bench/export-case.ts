@@ -8,11 +8,33 @@ import { FilePool } from '../src/app/reading/file-readable.js';
 import { FolderPlace } from '../src/app/export/output-place.js';
 import { parseExportOptions } from '../src/app/export/parse-export-options.js';
 import { runExport } from '../src/app/export/run-export.js';
+import { ProblemList } from '../src/app/report/problem-list.js';
+import { reportAssets } from '../src/app/report/report-assets.js';
+import { parseReportOptions } from '../src/app/report/report-options.js';
+import { collectReport } from '../src/app/report/run-report.js';
 import { systemClock } from '../src/app/system/system-clock.js';
+import { renderReport } from '../src/exporters/report/render-report.js';
 import { openMcap } from '../src/core/mcap/open-mcap.js';
 import { resident } from './measure.js';
 
 const [variant = '', recording = '', output = ''] = process.argv.slice(2);
+
+/** One page, as `holdfast report` makes it. */
+async function report(): Promise<void> {
+  await using files = new FilePool(fs);
+  const data = await collectReport({
+    from: recording,
+    located: { kind: 'mcap', path: recording, files: [recording] },
+    files,
+    options: parseReportOptions({ output: join(output, 'report.html') }, [])!,
+    problems: new ProblemList(),
+    clock: systemClock,
+    version: 'bench',
+    signal: new AbortController().signal,
+  });
+  await fs.mkdir(output, { recursive: true });
+  await fs.writeFile(join(output, 'report.html'), renderReport(data, await reportAssets(fs)));
+}
 
 async function holdfast(): Promise<void> {
   const [format, ...flags] = variant.split('-');
@@ -91,7 +113,7 @@ async function duckdb(): Promise<void> {
 }
 
 const start = performance.now();
-await (variant === 'duckdb' ? duckdb() : holdfast());
+await (variant === 'duckdb' ? duckdb() : variant === 'report' ? report() : holdfast());
 const seconds = (performance.now() - start) / 1000;
 let bytes = 0;
 for (const name of await fs.readdir(output, { recursive: true })) {

@@ -10,10 +10,10 @@ import type { StoreReceipt } from '../../../src/core/receipt-file.js';
 import { chunkCompressor } from '../../../src/seal/compression.js';
 import { objectKey, objectName, sealedFileName } from '../../../src/seal/object-name.js';
 import { ObjectWriter } from '../../../src/seal/object-writer.js';
-import { CdrWriter } from '../../../src/sources/sim/cdr-writer.js';
+import { CdrWriter } from '../../../src/core/ros/cdr-writer.js';
 import { Fleet } from '../../../src/sources/sim/fleet.js';
-import { writeDiagnostics } from '../../../src/sources/sim/ros-messages.js';
-import { ros2Schema } from '../../../src/sources/sim/schemas.js';
+import { writeDiagnostics } from '../../../src/core/ros/ros-messages.js';
+import { ros2Schema } from '../../../src/core/ros/schemas.js';
 import { cdrString } from '../../support/test-mcap.js';
 
 /** A test drive where everything happened that a report must tell. */
