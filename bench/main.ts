@@ -1,8 +1,9 @@
-// npm run bench [-- wal enqueue recorder sync dashboard export logger] [--rounds N] [--scale X] [--folder DIR]
+// npm run bench [-- wal enqueue recorder sync dashboard export logger catalogue] [--rounds N] [--scale X] [--folder DIR]
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { benchCatalogue } from './bench-catalogue.js';
 import { benchDashboard } from './bench-dashboard.js';
 import { benchEnqueue } from './bench-enqueue.js';
 import { benchExport } from './bench-export.js';
@@ -20,6 +21,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   dashboard: benchDashboard,
   export: benchExport,
   logger: benchLogger,
+  catalogue: benchCatalogue,
 };
 
 const { values, positionals } = parseArgs({

@@ -8,13 +8,21 @@ import { locate, type Located } from './reading/locate.js';
 import { mergeMessages, type MergedMessage } from './reading/merged-messages.js';
 import { MessageDecoder, type Decoded } from './reading/message-decoder.js';
 import { wantsChannel, type MessageFilter } from './reading/message-filter.js';
-import { listSegments, type Segment } from './reading/segments.js';
+import { openCatalogueCache } from './catalogue/catalogue-cache.js';
+import type { FileSystem } from '../core/file-system.js';
+import { silentLogger } from '../core/logger.js';
+import { listSegments, type OpenCatalogue, type Segment } from './reading/segments.js';
 
 export interface OpenOptions {
   /** Options of an S3 store, as in its URI's query: `endpoint`, `region`, ... */
   readonly s3?: Readonly<Record<string, string>>;
   /** For a data folder: the store that holds what is no longer on the disk, as a URI. */
   readonly store?: string;
+  /**
+   * A folder in which the manifests of stores are remembered, so that a store is opened fast the next time; the command
+   * line's is `~/.cache/holdfast/catalogue`. Default: none, every manifest is read.
+   */
+  readonly cacheFolder?: string;
   /** Called for what cannot be read; default: it is collected in {@link Recording.problems}. The rest is read. */
   readonly onProblem?: (problem: RecordingProblem) => void;
   readonly signal?: AbortSignal;
@@ -108,7 +116,7 @@ export async function openRecordingFrom(
   const located = await locate(from, { fs, logger, openStore: open });
   const store =
     located.kind === 'data' && options.store !== undefined ? await open(options.store) : undefined;
-  return new OpenRecording(located, store, new FilePool(fs), options);
+  return new OpenRecording(located, store, new FilePool(fs), options, fs);
 }
 
 class OpenRecording implements Recording {
@@ -120,6 +128,7 @@ class OpenRecording implements Recording {
     readonly store: Store | undefined,
     readonly files: FilePool,
     readonly options: OpenOptions,
+    readonly fs: FileSystem,
   ) {}
 
   get kind(): Recording['kind'] {
@@ -131,6 +140,7 @@ class OpenRecording implements Recording {
     this.#segments ??= listSegments(this.located, {
       files,
       onProblem: this.#onProblem,
+      openCatalogue: this.#openCatalogue,
       ...(store === undefined ? {} : { store }),
       ...this.#signal(),
     });
@@ -186,6 +196,12 @@ class OpenRecording implements Recording {
   #signal(): { readonly signal?: AbortSignal } {
     return this.options.signal === undefined ? {} : { signal: this.options.signal };
   }
+
+  readonly #openCatalogue: OpenCatalogue = async (store) => {
+    const { cacheFolder } = this.options;
+    const id = cacheFolder === undefined ? undefined : await store.readId(this.#signal());
+    return id === undefined ? undefined : openCatalogueCache(this.fs, silentLogger, cacheFolder!, id);
+  };
 
   readonly #onProblem = (problem: RecordingProblem): void => {
     if (this.problems.length < MAX_PROBLEMS) this.problems.push(problem);

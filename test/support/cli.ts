@@ -1,4 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
@@ -34,7 +36,8 @@ export interface CliProcess {
 export function spawnCli(args: readonly string[], options: CliOptions = {}): CliProcess {
   const child = spawn(process.execPath, [...loader, main, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...options.env },
+    // Nothing of what tests make belongs into the user's own cache.
+    env: { ...process.env, XDG_CACHE_HOME: join(tmpdir(), 'holdfast-test-cache'), ...options.env },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.signal === undefined ? {} : { signal: options.signal, killSignal: 'SIGKILL' }),
   });

@@ -10,8 +10,9 @@ export interface Column {
 
 /** A plain table, one line per row, columns as wide as their widest cell. */
 export function renderTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
+  // Not Math.max(...): a hundred thousand arguments are too many for a call.
   const widths = columns.map(({ head }, index) =>
-    Math.max(head.length, ...rows.map((row) => printable(row[index] ?? '').length)),
+    rows.reduce((widest, row) => Math.max(widest, printable(row[index] ?? '').length), head.length),
   );
   const line = (cells: readonly string[]): string =>
     columns

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { Store } from '../../core/store.js';
 import { configInvalid, type ConfigFault } from '../parameters/fault.js';
@@ -5,7 +6,7 @@ import { parameterNames, type ParameterName } from '../parameters/parameter-tabl
 import type { FilePool } from '../reading/file-readable.js';
 import type { Located } from '../reading/locate.js';
 import type { MessageFilter } from '../reading/message-filter.js';
-import type { Problem, Segment } from '../reading/segments.js';
+import type { OpenCatalogue, Problem, Segment } from '../reading/segments.js';
 import type { Invocation } from './command-definition.js';
 import { printable } from './human.js';
 import { openConfiguredStore } from './open-configured-store.js';
@@ -28,6 +29,12 @@ export function addMessageFilter(command: Command): void {
     .option('--only-robot <name...>', 'only these robots')
     .option('--after <time>', `only messages logged at or after this (${TIME_FORM})`)
     .option('--before <time>', 'only messages logged at or before this');
+  addCacheFlag(command);
+}
+
+/** For commands that read stores. */
+export function addCacheFlag(command: Command): void {
+  command.option('--no-cache', 'read every manifest of a store, and remember none');
 }
 
 /** What was chosen. Throws `CONFIG_INVALID` with all faults. */
@@ -64,7 +71,10 @@ export interface Reading extends AsyncDisposable {
   readonly store: Store | undefined;
   /** Says a problem on standard error at once. */
   readonly onProblem: (problem: Problem) => void;
-  segments(): Promise<Segment[]>;
+  /** Opens what is remembered of a store's manifests, unless `--no-cache` forbids it. */
+  readonly openCatalogue: OpenCatalogue;
+  /** Without those whose manifest says that they hold nothing of these robots and times. */
+  segments(filter?: Pick<MessageFilter, 'robots' | 'from' | 'to'>): Promise<Segment[]>;
 }
 
 /**
@@ -88,6 +98,14 @@ export async function openReading(
   const openStore = (uri: string): Promise<Store> => openConfiguredStore(uri, resolved, ports);
   const located = await locate(from, { fs: ports.fs, logger: ports.logger, openStore });
   const store = !storeAlone && located.kind === 'data' && uri !== '' ? await openStore(uri) : undefined;
+  const openCatalogue: OpenCatalogue = async (of) => {
+    if (invocation.options['cache'] === false) return undefined;
+    const { openCatalogueCache } = await import('../catalogue/catalogue-cache.js');
+    const { userCacheFolder } = await import('../system/cache-folder.js');
+    const id = await of.readId({ signal: stop.signal });
+    const folder = join(userCacheFolder(), 'catalogue');
+    return id === undefined ? undefined : openCatalogueCache(ports.fs, ports.logger, folder, id);
+  };
   const onProblem = ({ where, reason }: Problem): void =>
     terminal.note(`holdfast: ${printable(where)}: ${printable(reason)}\n`);
   return {
@@ -96,8 +114,16 @@ export async function openReading(
     files,
     store,
     onProblem,
-    segments: () =>
-      listSegments(located, { files, onProblem, signal: stop.signal, ...(store ? { store } : {}) }),
+    openCatalogue,
+    segments: (filter = {}) =>
+      listSegments(located, {
+        files,
+        onProblem,
+        signal: stop.signal,
+        filter,
+        openCatalogue,
+        ...(store ? { store } : {}),
+      }),
     async [Symbol.asyncDispose]() {
       await files[Symbol.asyncDispose]();
       await store?.[Symbol.asyncDispose]();

@@ -3,12 +3,15 @@ import type { DataFolder } from '../../core/data-folder.js';
 import { describeError, isHoldfastError, systemCode } from '../../core/errors.js';
 import type { Manifest } from '../../core/manifest.js';
 import { openOrSalvage } from '../../core/mcap/open-mcap.js';
+import { summarise, type ManifestSummary } from '../catalogue/manifest-summary.js';
+import { readCatalogue } from '../catalogue/read-catalogue.js';
 import type { SegmentReceipts } from '../../core/receipt-file.js';
 import { isSegmentId } from '../../core/segment-id.js';
 import type { Store } from '../../core/store.js';
 import type { FilePool } from './file-readable.js';
 import type { Located } from './locate.js';
-import { namesIn, readManifestFile, readManifestObject, storeEntries, type Problem } from './segments.js';
+import { matches } from './message-filter.js';
+import { namesIn, readManifestFile, type OpenCatalogue, type Problem } from './segments.js';
 
 /**
  * - `open`: being recorded (the newest of the WAL); `waiting`: to be sealed.
@@ -46,6 +49,18 @@ export interface ListOptions {
   readonly files: FilePool;
   readonly onProblem: (problem: Problem) => void;
   readonly signal?: AbortSignal;
+  /** Rows that say another robot, or times outside, are left out. */
+  readonly filter?: RowFilter;
+  /** What is remembered of a store's manifests. */
+  readonly openCatalogue?: OpenCatalogue;
+}
+
+export interface RowFilter {
+  /** `*` stands for any text. */
+  readonly robots?: readonly string[];
+  /** Log times, inclusive, nanoseconds since the Unix epoch. */
+  readonly from?: bigint;
+  readonly to?: bigint;
 }
 
 /** What there is, one row per sealed segment and robot, in order of age. Memory for a store: one row at a time. */
@@ -53,9 +68,22 @@ export async function* listRows(
   located: Located,
   options: ListOptions,
 ): AsyncGenerator<SegmentRow, void, void> {
-  if (located.kind === 'data') yield* folderRows(located.folder, options);
-  else if (located.kind === 'store') yield* storeRows(located.store, options);
-  else yield* fileRows(located.files, options);
+  const { filter = {} } = options;
+  for await (const row of allRows(located, options)) if (isWanted(row, filter)) yield row;
+}
+
+function allRows(located: Located, options: ListOptions): AsyncGenerator<SegmentRow, void, void> {
+  if (located.kind === 'data') return folderRows(located.folder, options);
+  if (located.kind === 'store') return storeRows(located.store, options);
+  return fileRows(located.files, options);
+}
+
+/** What does not say its robot or its times may hold what is wanted. */
+function isWanted({ robot, firstLogTime: first, lastLogTime: last }: SegmentRow, filter: RowFilter): boolean {
+  const { robots, from, to } = filter;
+  if (robot !== undefined && !matches(robots, robot)) return false;
+  if (from !== undefined && last !== undefined && BigInt(last) < from) return false;
+  return to === undefined || first === undefined || BigInt(first) <= to;
 }
 
 async function* folderRows(folder: DataFolder, options: ListOptions): AsyncGenerator<SegmentRow, void, void> {
@@ -68,7 +96,7 @@ async function* folderRows(folder: DataFolder, options: ListOptions): AsyncGener
     if (!name.endsWith('.json')) continue;
     const where = join(folder.tombstones, name);
     const manifest = await manifestAt(where, options);
-    if (manifest !== undefined) yield { ...describe(manifest, where, 'evicted'), bytes: 0 };
+    if (manifest !== undefined) yield { ...describe(summarise(manifest), where, 'evicted'), bytes: 0 };
   }
   const sealed = await namesIn(files, folder.sealed);
   for (const name of sealed) {
@@ -84,7 +112,7 @@ async function* folderRows(folder: DataFolder, options: ListOptions): AsyncGener
     }
     const stores = await receiptsOf(files, join(folder.receipts, name.replace(/\.mcap$/, '.json')));
     const state = stores.length > 0 ? 'uploaded' : 'sealed';
-    yield { ...describe(manifest, where, state), bytes, ...(stores.length > 0 ? { stores } : {}) };
+    yield { ...describe(summarise(manifest), where, state), bytes, ...(stores.length > 0 ? { stores } : {}) };
   }
   const wal = (await namesIn(files, folder.wal)).filter(isSegmentId);
   for (const [index, name] of wal.entries()) {
@@ -95,21 +123,20 @@ async function* folderRows(folder: DataFolder, options: ListOptions): AsyncGener
 }
 
 async function* storeRows(store: Store, options: ListOptions): AsyncGenerator<SegmentRow, void, void> {
-  const { signal, onProblem } = options;
-  for await (const { object, manifest: info } of storeEntries(store, signal)) {
-    let manifest: Manifest | undefined;
-    try {
-      manifest = info === undefined ? undefined : await readManifestObject(store, info, signal);
-    } catch (error) {
-      if (!isHoldfastError(error, 'MANIFEST_INVALID')) throw error;
-      onProblem({ where: info?.key ?? '', reason: describeError(error) });
-    }
-    if (manifest !== undefined && object !== undefined) {
-      yield { ...describe(manifest, object.key, 'uploaded'), bytes: object.bytes };
-    } else if (manifest?.evicted !== undefined) {
-      yield { ...describe(manifest, info!.key, 'evicted'), bytes: 0 };
-    } else if (manifest !== undefined) {
-      onProblem({ where: info!.key, reason: 'its segment is missing' });
+  const { signal, onProblem, filter = {} } = options;
+  await using cache = await options.openCatalogue?.(store);
+  const { robots } = filter;
+  const given = { cache, ...(robots === undefined ? {} : { robots }), ...(signal && { signal }) };
+  for await (const { object, manifest, summary, problem } of readCatalogue(store, given)) {
+    if (problem !== undefined) onProblem({ where: manifest!.key, reason: problem });
+    if (summary !== undefined && object !== undefined) {
+      yield { ...describe(summary, object.key, 'uploaded'), bytes: object.bytes };
+    } else if (summary?.evicted === true) {
+      yield { ...describe(summary, manifest!.key, 'evicted'), bytes: 0 };
+    } else if (summary !== undefined) {
+      if (isWanted({ ...describe(summary, '', 'unfinished'), bytes: 0 }, filter)) {
+        onProblem({ where: manifest!.key, reason: 'its segment is missing' });
+      }
     } else if (object !== undefined) {
       const segment = object.key
         .split('/')
@@ -145,21 +172,9 @@ async function* fileRows(
   }
 }
 
-function describe(manifest: Manifest, where: string, state: SegmentState): Omit<SegmentRow, 'bytes'> {
-  const { segment, firstLogTime, lastLogTime, channels } = manifest;
-  return {
-    segment: segment.id,
-    robot: manifest.robot,
-    ...(segment.priority === undefined ? {} : { priority: segment.priority }),
-    state,
-    where,
-    ...(firstLogTime === undefined ? {} : { firstLogTime }),
-    ...(lastLogTime === undefined ? {} : { lastLogTime }),
-    messages: manifest.messages,
-    channels: channels.filter(({ count }) => count > 0).length,
-    gaps: manifest.gaps.length,
-    ...(manifest.uncleanEnd ? { uncleanEnd: true } : {}),
-  };
+function describe(summary: ManifestSummary, where: string, state: SegmentState): Omit<SegmentRow, 'bytes'> {
+  const { id: segment, fileName: _, evicted: __, ...facts } = summary;
+  return { segment, state, where, ...facts };
 }
 
 async function manifestAt(path: string, { files, onProblem }: ListOptions): Promise<Manifest | undefined> {

@@ -1,15 +1,16 @@
 import { join } from 'node:path';
 import type { DataFolder } from '../../core/data-folder.js';
-import { describeError, HoldfastError, isHoldfastError, systemCode } from '../../core/errors.js';
+import { describeError, isHoldfastError, systemCode } from '../../core/errors.js';
 import { decodeManifest, type Manifest } from '../../core/manifest.js';
 import type { Readable } from '../../core/mcap/readable.js';
-import type { ObjectInfo, Store } from '../../core/store.js';
+import type { Store } from '../../core/store.js';
+import type { CatalogueCache } from '../catalogue/catalogue-cache.js';
+import { summarise, type ManifestSummary } from '../catalogue/manifest-summary.js';
+import { readCatalogue } from '../catalogue/read-catalogue.js';
 import type { FilePool } from './file-readable.js';
 import type { Located } from './locate.js';
-import { readSmallObject, storeReadable } from './store-readable.js';
-
-/** Largest manifest that is read: 5,000 topics need some 2 MB. */
-export const MANIFEST_MAX_BYTES = 64 * 1024 * 1024;
+import { matches, type MessageFilter } from './message-filter.js';
+import { storeReadable } from './store-readable.js';
 
 /** One MCAP that can be read: a sealed segment, an object of a store, or a file of a recording. */
 export interface Segment {
@@ -41,7 +42,14 @@ export interface SegmentPorts {
   readonly store?: Store;
   readonly onProblem: (problem: Problem) => void;
   readonly signal?: AbortSignal;
+  /** Segments whose manifest says that they hold nothing of these robots and times are left out. */
+  readonly filter?: Pick<MessageFilter, 'robots' | 'from' | 'to'>;
+  /** What is remembered of a store's manifests; default: nothing, all are read. */
+  readonly openCatalogue?: OpenCatalogue;
 }
+
+/** Opens the cache of a store's manifests; undefined where there is none to be had. */
+export type OpenCatalogue = (store: Store) => Promise<CatalogueCache | undefined>;
 
 /** Every segment of what was located, by its first log time where that is known. */
 export async function listSegments(located: Located, ports: SegmentPorts): Promise<Segment[]> {
@@ -101,7 +109,8 @@ async function folderSegments(folder: DataFolder, ports: SegmentPorts): Promise<
     try {
       const { size } = await files.fs.stat(path);
       const manifest = await readManifestFile(files, path.replace(/\.mcap$/, '.json'));
-      segments.push({ name: path, bytes: size, ...describe(manifest), readable });
+      const facts = manifest === undefined ? {} : describe(summarise(manifest));
+      if (mayHold(ports.filter ?? {}, facts)) segments.push({ name: path, bytes: size, ...facts, readable });
     } catch (error) {
       // Evicted between the listing and now.
       if (systemCode(error) === 'ENOENT') continue;
@@ -134,86 +143,48 @@ export async function readManifestFile(files: FilePool, path: string): Promise<M
 }
 
 async function storeSegments(store: Store, ports: SegmentPorts): Promise<Segment[]> {
-  const { signal, onProblem } = ports;
+  const { signal, onProblem, filter = {} } = ports;
+  await using cache = await ports.openCatalogue?.(store);
   const segments: Segment[] = [];
-  for await (const entry of storeEntries(store, signal)) {
-    if (entry.object === undefined) continue;
-    const { key, bytes } = entry.object;
-    let manifest: Manifest | undefined;
-    try {
-      manifest =
-        entry.manifest === undefined ? undefined : await readManifestObject(store, entry.manifest, signal);
-    } catch (error) {
-      if (!isHoldfastError(error, 'MANIFEST_INVALID')) throw error;
-      onProblem({ where: entry.manifest?.key ?? key, reason: describeError(error) });
+  const { robots } = filter;
+  const options = { cache, ...(robots === undefined ? {} : { robots }), ...(signal && { signal }) };
+  for await (const { object, manifest, summary, problem } of readCatalogue(store, options)) {
+    if (problem !== undefined) onProblem({ where: manifest!.key, reason: problem });
+    if (object === undefined) {
+      const isLost = summary !== undefined && summary.evicted !== true;
+      if (isLost && mayHold(filter, describe(summary))) {
+        onProblem({ where: manifest!.key, reason: 'its segment is missing' });
+      }
+      continue;
     }
-    const options = signal === undefined ? {} : { signal };
+    const { key, bytes } = object;
+    const facts = summary === undefined ? {} : describe(summary);
+    if (!mayHold(filter, facts)) continue;
     segments.push({
       name: key,
       bytes,
-      ...describe(manifest),
-      readable: () => storeReadable(store, key, bytes, options),
+      ...facts,
+      readable: () => storeReadable(store, key, bytes, signal === undefined ? {} : { signal }),
     });
   }
   return segments;
 }
 
-/** An MCAP and its manifest under one key; either may be missing. */
-export interface StoreEntry {
-  readonly object?: ObjectInfo;
-  readonly manifest?: ObjectInfo;
-  /** Something else that lies there. */
-  readonly other?: ObjectInfo;
+/** Leaves out what lies outside of the filter as far as manifests tell. */
+function mayHold({ robots, from, to }: MessageFilter, segment: Partial<Segment>): boolean {
+  const { robot, firstLogTime, lastLogTime } = segment;
+  if (robot !== undefined && !matches(robots, robot)) return false;
+  if (from !== undefined && lastLogTime !== undefined && lastLogTime < from) return false;
+  return to === undefined || firstLogTime === undefined || firstLogTime <= to;
 }
 
-/** What a store holds, paired, in key order. `.json` sorts before `.mcap` of the same name. */
-export async function* storeEntries(
-  store: Store,
-  signal?: AbortSignal,
-): AsyncGenerator<StoreEntry, void, void> {
-  let manifest: ObjectInfo | undefined;
-  for await (const info of store.list('', signal === undefined ? {} : { signal })) {
-    if (info.key.endsWith('.mcap')) {
-      const paired = manifest?.key === info.key.replace(/\.mcap$/, '.json');
-      if (manifest !== undefined && !paired) yield { manifest };
-      yield paired ? { object: info, manifest: manifest! } : { object: info };
-      manifest = undefined;
-      continue;
-    }
-    if (manifest !== undefined) yield { manifest };
-    manifest = undefined;
-    if (info.key.endsWith('.json')) manifest = info;
-    else yield { other: info };
-  }
-  if (manifest !== undefined) yield { manifest };
-}
-
-/** Throws `MANIFEST_INVALID`, and what the store throws. */
-export async function readManifestObject(
-  store: Store,
-  info: ObjectInfo,
-  signal?: AbortSignal,
-): Promise<Manifest> {
-  if (info.bytes > MANIFEST_MAX_BYTES) {
-    const size = `${info.bytes} bytes, allowed: ${MANIFEST_MAX_BYTES}`;
-    throw new HoldfastError('MANIFEST_INVALID', `manifest ${info.key} has ${size}`, {
-      facts: { key: info.key },
-    });
-  }
-  const bytes = await readSmallObject(store, info.key, info.bytes, signal);
-  return decodeManifest(Buffer.from(bytes).toString('utf8'), info.key);
-}
-
-function describe(manifest: Manifest | undefined): Partial<Segment> {
-  if (manifest === undefined) return {};
-  const { firstLogTime, lastLogTime } = manifest;
+function describe({ id, fileName, robot, firstLogTime, lastLogTime }: ManifestSummary): Partial<Segment> {
   return {
-    id: manifest.segment.id,
-    fileName: manifest.file.name,
-    robot: manifest.robot,
+    id,
+    fileName,
+    robot,
     ...(firstLogTime === undefined ? {} : { firstLogTime: BigInt(firstLogTime) }),
     ...(lastLogTime === undefined ? {} : { lastLogTime: BigInt(lastLogTime) }),
-    ...(manifest.clockSteps.length === 0 ? {} : { clockSteps: manifest.clockSteps }),
   };
 }
 

@@ -84,7 +84,7 @@ export class DirectoryStore implements Store {
   head(key: string, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
     return this.#run('looking for an object', options, async () => {
       const found = await this.#folder.find(keySegments(key));
-      return found && { key, bytes: found.bytes };
+      return found && { key, bytes: found.bytes, etag: found.etag };
     });
   }
 

@@ -2,7 +2,7 @@ import type { Dirent } from 'node:fs';
 import type { ObjectInfo } from '../../core/store.js';
 import { RESERVED_SEGMENT } from '../object-key.js';
 import { hasCode } from './directory-errors.js';
-import type { StoreFolder } from './store-folder.js';
+import { etagOf, type StoreFolder } from './store-folder.js';
 
 /**
  * Files as objects in key order (by bytes, as S3 does). Memory holds the names of one folder per level.
@@ -13,24 +13,40 @@ export async function* listObjects(folder: StoreFolder, prefix: string): AsyncGe
   yield* listFolder(folder, '', prefix);
 }
 
+/** Files looked at at the same time. */
+const STAT_AT_ONCE = 64;
+
 async function* listFolder(folder: StoreFolder, parent: string, prefix: string): AsyncGenerator<ObjectInfo> {
-  for (const entry of await readEntries(folder, parent)) {
+  const entries = await readEntries(folder, parent);
+  let infos: (ObjectInfo | undefined)[] = [];
+  for (const [index, entry] of entries.entries()) {
     const key = parent + entry.name;
+    if (index % STAT_AT_ONCE === 0) {
+      const next = entries.slice(index, index + STAT_AT_ONCE);
+      infos = await Promise.all(next.map((one) => infoOf(folder, parent + one.name, one, prefix)));
+    }
     if (entry.isDirectory()) {
       const inside = `${key}/`;
       // Only folders that lead to the prefix or lie inside it.
       if (inside.startsWith(prefix) || prefix.startsWith(inside)) yield* listFolder(folder, inside, prefix);
-    } else if (entry.isFile() && key.startsWith(prefix)) {
-      const bytes = await sizeOf(folder, key);
-      if (bytes !== undefined) yield { key, bytes };
+    } else {
+      const info = infos[index % STAT_AT_ONCE];
+      if (info !== undefined) yield info;
     }
   }
 }
 
-/** Undefined for an object that was removed since its folder was read. */
-async function sizeOf(folder: StoreFolder, key: string): Promise<number | undefined> {
+/** Undefined for what is no object, and for one that was removed since its folder was read. */
+async function infoOf(
+  folder: StoreFolder,
+  key: string,
+  entry: Dirent,
+  prefix: string,
+): Promise<ObjectInfo | undefined> {
+  if (!entry.isFile() || !key.startsWith(prefix)) return undefined;
   try {
-    return (await folder.fs.lstat(folder.at(key))).size;
+    const found = await folder.fs.lstat(folder.at(key));
+    return { key, bytes: found.size, etag: etagOf(found) };
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;
     throw error;

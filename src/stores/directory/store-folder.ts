@@ -127,12 +127,14 @@ export class StoreFolder {
   }
 
   /** The path of an existing key for reading; undefined where nothing is there. */
-  async find(segments: readonly string[]): Promise<{ path: string; bytes: number } | undefined> {
+  async find(
+    segments: readonly string[],
+  ): Promise<{ path: string; bytes: number; etag: string } | undefined> {
     await this.#refuseSymbolicLinks(segments);
     const path = this.at(...segments);
     try {
       const found = await this.fs.lstat(path);
-      if (found.isFile()) return { path, bytes: found.size };
+      if (found.isFile()) return { path, bytes: found.size, etag: etagOf(found) };
     } catch (error) {
       if (!hasCode(error, 'ENOENT', 'ENOTDIR')) throw error;
     }
@@ -231,4 +233,9 @@ export class StoreFolder {
       await handle.close();
     }
   }
+}
+
+/** Tells a file from the one that was there before: a folder has no better. */
+export function etagOf({ mtimeMs }: { readonly mtimeMs: number }): string {
+  return `mtime-${mtimeMs}`;
 }

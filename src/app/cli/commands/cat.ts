@@ -28,7 +28,7 @@ export const catCommand: CommandDefinition = {
     const { catMessages } = await import('../../reading/cat.js');
     const signal = AbortSignal.any([stop.signal, terminal.closed]);
     try {
-      const { problems, ...report } = await catMessages(await reading.segments(), {
+      const { problems, ...report } = await catMessages(await reading.segments(filter), {
         filter,
         ...(limit === undefined ? {} : { limit }),
         write: (line) => terminal.out(line),

@@ -8,7 +8,7 @@ import { humanBytes, humanCount, printable } from '../human.js';
 import { openConfiguredStore } from '../open-configured-store.js';
 import { TIME_FORM } from '../parse-time.js';
 import { Progress } from '../progress.js';
-import { FROM_HELP, openReading, readingParameters } from '../reading-arguments.js';
+import { addCacheFlag, FROM_HELP, openReading, readingParameters } from '../reading-arguments.js';
 import type { OutputPlace } from '../../export/output-place.js';
 
 export const exportCommand: CommandDefinition = {
@@ -77,6 +77,7 @@ export const exportCommand: CommandDefinition = {
         '--workers <n>',
         'encoding threads beside the one that reads (default: one less than cores, 1 to 4)',
       );
+    addCacheFlag(command);
   },
   async run(invocation) {
     const { terminal, stop, options, ports } = invocation;
@@ -91,7 +92,7 @@ export const exportCommand: CommandDefinition = {
     const { runExport } = await import('../../export/run-export.js');
     const report = await runExport({
       from: reading.from,
-      segments: await reading.segments(),
+      segments: await reading.segments(parsed.filter),
       options: parsed,
       place,
       clock: ports.clock,

@@ -1,10 +1,13 @@
+import type { RowFilter } from '../../reading/list-segments.js';
+import { configInvalid, type ConfigFault } from '../../parameters/fault.js';
 import { formatTime } from '../../../core/clock.js';
 import type { SegmentRow } from '../../reading/list-segments.js';
 import type { Problem } from '../../reading/segments.js';
-import type { CommandDefinition } from '../command-definition.js';
+import type { CommandDefinition, Invocation } from '../command-definition.js';
 import { exitCodes } from '../exit-code.js';
 import { humanBytes, humanCount, humanDuration, renderTable, type Column } from '../human.js';
-import { FROM_HELP, openReading, readingParameters } from '../reading-arguments.js';
+import { parseTime, TIME_FORM } from '../parse-time.js';
+import { addCacheFlag, FROM_HELP, openReading, readingParameters } from '../reading-arguments.js';
 
 /** Characters of a segment id that tell it apart: its number and the first of its random digits. */
 const SHORT_ID_CHARS = 21;
@@ -21,6 +24,31 @@ const columns: readonly Column[] = [
   { head: 'SEGMENT' },
 ];
 
+const sortOrders = ['time', 'robot', 'messages', 'bytes', 'gaps'] as const;
+type SortOrder = (typeof sortOrders)[number];
+
+const most =
+  (of: (row: SegmentRow) => number) =>
+  (a: SegmentRow, b: SegmentRow): number =>
+    of(b) - of(a);
+const byTime = (a: SegmentRow, b: SegmentRow): number => compare(timeOf(a), timeOf(b));
+const compare = (a: bigint | string, b: bigint | string): number => (a < b ? -1 : a > b ? 1 : 0);
+/** What does not say its time, such as the open segment, is the newest. */
+const timeOf = ({ firstLogTime }: SegmentRow): bigint =>
+  firstLogTime === undefined ? 2n ** 64n : BigInt(firstLogTime);
+
+/** Oldest first, names by the alphabet, amounts from the most. */
+const orders: Readonly<Record<SortOrder, (a: SegmentRow, b: SegmentRow) => number>> = {
+  time: byTime,
+  robot: (a, b) => compare(a.robot ?? '', b.robot ?? '') || byTime(a, b),
+  messages: most(({ messages = 0 }) => messages),
+  bytes: most(({ bytes }) => bytes),
+  gaps: most(({ gaps = 0 }) => gaps),
+};
+
+/** How often the count of a long listing is shown. */
+const LIVE_EVERY_ROWS = 1000;
+
 export const lsCommand: CommandDefinition = {
   name: 'ls',
   summary: 'list segments with state, robot, times and counts',
@@ -32,30 +60,86 @@ export const lsCommand: CommandDefinition = {
   examples: [
     ['holdfast ls rec', 'a data folder'],
     ['holdfast ls s3://recordings/fleet-a --json', 'a store, for scripts'],
+    [
+      'holdfast ls /mnt/nas/fleet --robots robot_1 --from-time 2026-11-21 --sort bytes --limit 20',
+      'the largest of a day on',
+    ],
   ],
   parameters: readingParameters,
   configure(command) {
-    command.argument('[from]', FROM_HELP);
+    command
+      .argument('[from]', FROM_HELP)
+      .option('--robots <name...>', 'only segments of these robots; * stands for any text')
+      .option('--from-time <time>', `only segments with messages at or after this (${TIME_FORM})`)
+      .option('--to-time <time>', 'only segments with messages at or before this')
+      .option('--sort <by>', `${sortOrders.join(', ')} (default: as they lie there: by robot and time)`)
+      .option('--limit <n>', 'only the first so many');
+    addCacheFlag(command);
   },
   async run(invocation) {
+    const options = parseLsOptions(invocation);
     await using reading = await openReading(invocation, { storeAlone: true });
     const problems: Problem[] = [];
     const onProblem = (problem: Problem): void => {
       problems.push(problem);
       reading.onProblem(problem);
     };
-    const segments: SegmentRow[] = [];
-    const { files, located } = reading;
+    const { files, located, openCatalogue } = reading;
     const { listRows } = await import('../../reading/list-segments.js');
-    for await (const row of listRows(located, { files, onProblem, signal: invocation.stop.signal })) {
-      segments.push(row);
+    const { signal } = invocation.stop;
+    const { filter, sort, limit } = options;
+    const all: SegmentRow[] = [];
+    let shownAt = 0;
+    for await (const row of listRows(located, { files, onProblem, signal, filter, openCatalogue })) {
+      all.push(row);
+      // To sort, all must be there.
+      if (sort === undefined && all.length >= limit) break;
+      if (all.length - shownAt < LIVE_EVERY_ROWS) continue;
+      shownAt = all.length;
+      invocation.terminal.live(`${humanCount(all.length)} segments ...`);
     }
+    invocation.terminal.live('');
+    if (sort !== undefined) all.sort(orders[sort]);
+    const segments = all.slice(0, limit);
     for (const line of renderTable(columns, segments.map(cells))) await invocation.say(line);
     await invocation.say(total(segments));
     const ok = problems.length === 0;
     return { exitCode: ok ? exitCodes.ok : exitCodes.findings, json: { ok, segments, problems } };
   },
 };
+
+interface LsOptions {
+  readonly filter: RowFilter;
+  readonly sort: SortOrder | undefined;
+  readonly limit: number;
+}
+
+/** Throws `CONFIG_INVALID` with all faults. */
+function parseLsOptions({ options }: Invocation): LsOptions {
+  const faults: ConfigFault[] = [];
+  const fault = (option: string, value: unknown, allowed: string): undefined => {
+    faults.push({ where: `--${option}`, path: option, value, allowed: `allowed: ${allowed}` });
+    return undefined;
+  };
+  const time = (name: string, option: string): bigint | undefined => {
+    const text = options[name] as string | undefined;
+    return text === undefined ? undefined : (parseTime(text) ?? fault(option, text, TIME_FORM));
+  };
+  const [from, to] = [time('fromTime', 'from-time'), time('toTime', 'to-time')];
+  const sort = sortOrders.find((one) => one === options['sort']);
+  if (sort === undefined && options['sort'] !== undefined)
+    fault('sort', options['sort'], sortOrders.join(', '));
+  const limit = options['limit'] === undefined ? Number.MAX_SAFE_INTEGER : Number(options['limit']);
+  if (!Number.isSafeInteger(limit) || limit < 0) fault('limit', options['limit'], 'a whole number');
+  if (faults.length > 0) throw configInvalid(faults);
+  const robots = options['robots'] as readonly string[] | undefined;
+  const filter = {
+    ...(robots && { robots }),
+    ...(from !== undefined && { from }),
+    ...(to !== undefined && { to }),
+  };
+  return { filter, sort, limit };
+}
 
 function cells(row: SegmentRow): string[] {
   const { firstLogTime: first, lastLogTime: last } = row;

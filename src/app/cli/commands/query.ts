@@ -16,7 +16,7 @@ import {
   parseQueryOptions,
   type QueryOptions,
 } from '../query-options.js';
-import { FROM_HELP, openReading, readingParameters } from '../reading-arguments.js';
+import { addCacheFlag, FROM_HELP, openReading, readingParameters } from '../reading-arguments.js';
 
 export const queryCommand: CommandDefinition = {
   name: 'query',
@@ -54,6 +54,7 @@ export const queryCommand: CommandDefinition = {
         '--robot-name <name>',
         "robot of recordings that do not say theirs (default: the topic's first part)",
       );
+    addCacheFlag(command);
   },
   async run(invocation) {
     const { ports, stop, terminal } = invocation;
@@ -83,7 +84,7 @@ export const queryCommand: CommandDefinition = {
       let planned = '';
       const source = await recordingSource({
         from: reading.from,
-        segments: await reading.segments(),
+        segments: await reading.segments({ ...options.names, ...options.range }),
         filter: options.exportFilter,
         folder: exportFolder,
         ports,

@@ -35,9 +35,11 @@ export const replayCommand: CommandDefinition = {
       throw configInvalid([{ where: '--format', path: 'format', value: format, allowed }]);
     }
     const filter = messageFilter(invocation);
+    // Not by the beginning: the latched messages of before it lie in earlier segments.
+    const { from: _, ...chosen } = filter;
     await using reading = await openReading(invocation);
     const { replay } = await import('../../reading/replay.js');
-    const { problems, ...report } = await replay(await reading.segments(), {
+    const { problems, ...report } = await replay(await reading.segments(chosen), {
       output,
       format,
       filter,
