@@ -62,6 +62,9 @@ export function messageFilter({ options }: Invocation): MessageFilter {
   };
 }
 
+/** Problems that are remembered to be reported. */
+const MAX_PROBLEMS = 1000;
+
 /** A recording opened for reading, wherever it lies. */
 export interface Reading extends AsyncDisposable {
   readonly from: string;
@@ -69,6 +72,8 @@ export interface Reading extends AsyncDisposable {
   readonly files: FilePool;
   /** With `--store` beside a data folder: where evicted segments can be read. */
   readonly store: Store | undefined;
+  /** Everything that was said, at most {@link MAX_PROBLEMS}. */
+  readonly problems: readonly Problem[];
   /** Says a problem on standard error at once. */
   readonly onProblem: (problem: Problem) => void;
   /** Opens what is remembered of a store's manifests, unless `--no-cache` forbids it. */
@@ -106,13 +111,17 @@ export async function openReading(
     const folder = join(userCacheFolder(), 'catalogue');
     return id === undefined ? undefined : openCatalogueCache(ports.fs, ports.logger, folder, id);
   };
-  const onProblem = ({ where, reason }: Problem): void =>
-    terminal.note(`holdfast: ${printable(where)}: ${printable(reason)}\n`);
+  const problems: Problem[] = [];
+  const onProblem = (problem: Problem): void => {
+    if (problems.length < MAX_PROBLEMS) problems.push(problem);
+    terminal.note(`holdfast: ${printable(problem.where)}: ${printable(problem.reason)}\n`);
+  };
   return {
     from,
     located,
     files,
     store,
+    problems,
     onProblem,
     openCatalogue,
     segments: (filter = {}) =>

@@ -26,6 +26,8 @@ export interface ExportOptions {
   readonly alignMaxAgeNs?: bigint;
   /** Robot of recordings that do not say theirs; default: the first part of each topic. */
   readonly robotName?: string;
+  /** Images as files of their own instead of bytes in a table. */
+  readonly images?: 'files';
   /** Compression of MCAP chunks. */
   readonly compression: 'zstd' | 'lz4' | 'none';
   /** Encoding threads. */

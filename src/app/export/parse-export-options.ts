@@ -71,6 +71,9 @@ export function parseExportOptions(
   const preset = parsePreset(given, format, fault);
   const asked = parseFilter(given, fault);
   const filter = preset === undefined ? asked : { ...asked, types: vehicleTypes };
+  const images = text('images');
+  if (images !== undefined && images !== 'files') fault('images', images, 'files');
+  if (images !== undefined && format === 'mcap') fault('images', images, 'not with --format mcap');
   if (faults.length > 0 || layout === undefined || compression === undefined) return undefined;
   const robotName = text('robotName');
   return {
@@ -84,6 +87,7 @@ export function parseExportOptions(
     ...(every === undefined ? {} : { every }),
     ...(explode === undefined ? {} : { explode }),
     ...(preset === undefined ? {} : { preset }),
+    ...(images === undefined ? {} : { images: 'files' as const }),
     ...(alignHz === undefined ? {} : { alignHz }),
     ...(maxAgeMs === undefined ? {} : { alignMaxAgeNs: BigInt(maxAgeMs) * 1_000_000n }),
     ...(robotName === undefined ? {} : { robotName }),

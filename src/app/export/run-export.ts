@@ -22,6 +22,8 @@ export interface ExportRequest {
   /** What was asked for, as text: a continued export must be of the same. */
   readonly from: string;
   readonly segments: readonly Segment[];
+  /** What was found wrong while the segments were looked for. */
+  readonly listingProblems?: readonly Problem[];
   readonly options: ExportOptions;
   readonly place: OutputPlace;
   readonly clock: Clock;
@@ -61,7 +63,7 @@ const CACHE_BYTES = 24 * 1024 * 1024;
  */
 export async function runExport(request: ExportRequest): Promise<ExportReport> {
   const { place, options, signal, clock } = request;
-  const problems: Problem[] = [];
+  const problems: Problem[] = [...(request.listingProblems ?? [])];
   const onProblem = (problem: Problem): void => {
     if (problems.length < MAX_PROBLEMS) problems.push(problem);
     request.onProblem?.(problem);

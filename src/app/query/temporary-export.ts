@@ -20,6 +20,8 @@ const WATCH_INTERVAL_MS = 250;
 export interface TemporaryExportRequest {
   readonly from: string;
   readonly segments: readonly Segment[];
+  /** What was found wrong while they were looked for. */
+  readonly listingProblems: readonly Problem[];
   /** `robots`, `topics`, `fromTime`, `toTime`, `robotName` as on the command line of export. */
   readonly filter: Readonly<Record<string, unknown>>;
   /** Where the export goes: to be removed afterwards, or kept. */
@@ -75,12 +77,13 @@ async function exportTopics(
   request: TemporaryExportRequest,
   topics: readonly string[],
 ): ReturnType<typeof runExport> {
-  const { from, segments, filter, folder, ports, onProblem, onProgress } = request;
+  const { from, segments, listingProblems, filter, folder, ports, onProblem, onProgress } = request;
   await using place = new FolderPlace(folder, ports.fs);
   using room = await watchDisk(request);
   return await runExport({
     from,
     segments,
+    listingProblems,
     options: exportOptions({ ...filter, topics }),
     place,
     clock: ports.clock,

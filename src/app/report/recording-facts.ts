@@ -7,7 +7,8 @@ import type { SegmentReceipts, StoreReceipt } from '../../core/receipt-file.js';
 import { listRows, type SegmentState } from '../reading/list-segments.js';
 import type { FilePool } from '../reading/file-readable.js';
 import type { Located } from '../reading/locate.js';
-import { readManifestFile, readManifestObject, type Problem } from '../reading/segments.js';
+import { readManifestFile, type Problem } from '../reading/segments.js';
+import { readManifestObject } from '../reading/store-entries.js';
 
 /** What is known of one segment without reading its messages. */
 export interface SegmentRecord {

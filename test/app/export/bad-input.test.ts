@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,18 @@ import { McapWriter } from '@mcap/core';
 import { BufferWritable, cdrString } from '../../support/test-mcap.js';
 import { duckdb, rowsOf } from '../../support/duckdb.js';
 import { recording } from '../../support/recordings.js';
+import { openStore } from '../../../src/stores/open-store.js';
+import type { ExportManifest } from '../../../src/app/export/export-manifest.js';
+import { systemClock } from '../../../src/app/system/system-clock.js';
+import { runCli } from '../../support/cli.js';
+import {
+  CHAT_MESSAGES,
+  SECOND,
+  sealedFolder,
+  segmentIdOf,
+  START,
+  uploadAll,
+} from '../reading/sealed-fixture.js';
 import { exportTo } from './export-support.js';
 
 interface BadChannel {
@@ -58,6 +71,21 @@ describe('an export of bad input', function () {
       { topic: '/r/lying', payloads: [cdrString('one'), lying, cdrString('three'), new Uint8Array(2)] },
       { topic: '/r/encoding', encoding: 'smoke', payloads: [cdrString('x')] },
       {
+        topic: '/r/protobuf',
+        encoding: 'protobuf',
+        type: 'my.Type',
+        schemaEncoding: 'protobuf',
+        definition: '\n\u0001x',
+        payloads: [Buffer.from([8, 1]), Buffer.from([8, 2])],
+      },
+      {
+        topic: '/r/one',
+        type: 'my/msg/Same',
+        definition: 'int32 a',
+        payloads: [Uint8Array.from([0, 1, 0, 0, 7, 0, 0, 0])],
+      },
+      { topic: '/r/two', type: 'my/msg/Same', definition: 'string a', payloads: [cdrString('seven')] },
+      {
         topic: '/r/definition',
         definition: 'this is no definition ???',
         payloads: [cdrString('x'), cdrString('y')],
@@ -96,11 +124,12 @@ describe('an export of bad input', function () {
     assert.deepEqual(counts['/r/good'], [2, 0, false]);
     assert.deepEqual(counts['/r/lying'], [2, 2, true]);
     assert.deepEqual(counts['/r/encoding'], [0, 1, true]);
+    assert.deepEqual(counts['/r/protobuf'], [0, 2, true]);
     assert.deepEqual(counts['/r/definition'], [0, 2, true]);
     assert.deepEqual(counts['/r/unknown'], [0, 1, true]);
     assert.deepEqual(counts['/r/none'], [0, 1, true]);
     assert.deepEqual(counts['/r/json'], [1, 1, true]);
-    assert.equal(manifest.undecoded, 8);
+    assert.equal(manifest.undecoded, 10);
     const db = await duckdb();
     const rows = await rowsOf(
       db,
@@ -116,6 +145,77 @@ describe('an export of bad input', function () {
     assert.equal(names.filter((name) => name.includes('named')).length, 1);
     for (const name of await fs.readdir(folder))
       assert.ok(['bad.mcap', 'report'].includes(name) || !name.startsWith('a'));
+  });
+
+  it('keeps two types of one name apart in the columns of their table', async () => {
+    const to = join(folder, 'same-name');
+    const { ok, manifest } = await exportTo(bad, to, {
+      ...{ format: 'parquet', layout: '{type}', topics: ['/r/one', '/r/two'] },
+    });
+    assert.ok(ok);
+    assert.deepEqual(
+      manifest.topics.map(({ files }) => files),
+      [[manifest.files[0]!.path], [manifest.files[0]!.path]],
+    );
+    const rows = await rowsOf(
+      await duckdb(),
+      `SELECT topic, a, a_string FROM '${join(to, manifest.files[0]!.path)}' ORDER BY log_time`,
+    );
+    assert.deepEqual(rows, [
+      { topic: '/r/one', a: 7, a_string: null },
+      { topic: '/r/two', a: null, a_string: 'seven' },
+    ]);
+  });
+
+  it('exports what is there of a store where an object is missing, and lists only the gaps of its range', async () => {
+    const root = join(folder, 'store');
+    await fs.mkdir(root);
+    const ports = { fileSystem: fs, clock: systemClock, random: randomBytes };
+    const data = await sealedFolder(join(folder, 'data'), 3);
+    await using store = await openStore(`dir:${root}`, {}, ports);
+    await store.createId('c'.repeat(32));
+    await uploadAll(data, store);
+    const keys: string[] = [];
+    for await (const { key } of store.list('')) if (key.endsWith('.mcap')) keys.push(key);
+    const lost = keys.find((key) => key.startsWith('robot=r1/') && key.includes(segmentIdOf(2)))!;
+    await store.delete(lost);
+    const to = join(folder, 'of-store');
+    const args = [
+      'export',
+      '--from',
+      root,
+      '--to',
+      to,
+      '--format',
+      'jsonl',
+      '--topics',
+      '*/chat',
+      '--no-cache',
+    ];
+    const { exitCode, json, stderr } = await runCli([...args, '--json']);
+    assert.equal(exitCode, 3, stderr);
+    assert.equal(json!['num_records'], 5 * CHAT_MESSAGES);
+    const manifest = JSON.parse(await fs.readFile(join(to, 'manifest.json'), 'utf8')) as ExportManifest;
+    const where = lost.replace(/\.mcap$/, '.json');
+    assert.deepEqual(manifest.problems, [{ where, reason: 'its segment is missing' }]);
+    assert.deepEqual(
+      manifest.gaps.map(({ id }) => id),
+      ['gap-1-r1', 'gap-1-r2', 'gap-2-r2', 'gap-3-r1', 'gap-3-r2'],
+    );
+    const again = await runCli(args);
+    assert.equal(again.exitCode, 3);
+    const some = await runCli([
+      ...['export', '--from', root, '--to', join(folder, 'some'), '--format', 'csv', '--json', '--no-cache'],
+      ...['--from-time', String(START + 30n * SECOND), '--robots', 'r2'],
+    ]);
+    assert.equal(some.exitCode, 0, some.stderr);
+    const part = JSON.parse(
+      await fs.readFile(join(folder, 'some', 'manifest.json'), 'utf8'),
+    ) as ExportManifest;
+    assert.deepEqual(
+      part.gaps.map(({ id }) => id),
+      ['gap-3-r2'],
+    );
   });
 
   it('keeps undecodable messages as payloads when asked to', async () => {

@@ -5,11 +5,29 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { recording } from '../../support/recordings.js';
 import { duckdb, rowsOf } from '../../support/duckdb.js';
+import { runCli } from '../../support/cli.js';
+import { readTfRecords } from '../../support/read-tfrecord.js';
 import { python } from '../../support/python.js';
 import { common, exportTo, flat, originals, type Original } from './export-support.js';
 
 const from = recording('two_robots');
 const heads = ['log_time', 'publish_time', 'robot', 'topic', 'sequence'];
+
+/** A feature's value in the words of `common`. */
+function plain(value: unknown): unknown {
+  return Buffer.isBuffer(value) ? `hex:${value.toString('hex')}` : common(value);
+}
+
+/** What an Example can hold of a value: floats of 32 bits, integers for booleans. `like` is a value of the feature. */
+function single(like: unknown): (value: unknown) => unknown {
+  return (value) => {
+    if (typeof value === 'boolean') return Number(value);
+    if (typeof like === 'string' && typeof value === 'string' && value.startsWith('hex:')) {
+      return Buffer.from(value.slice(4), 'hex').toString();
+    }
+    return typeof like === 'number' && typeof value === 'number' ? Math.fround(value) : value;
+  };
+}
 
 /** The columns that describe the message, apart from its own. */
 function apart(row: Record<string, unknown>): { head: unknown; body: Record<string, unknown> } {
@@ -65,6 +83,57 @@ describe('an export of a real recording, read back', function () {
       const bytes = await fs.readFile(join(to, file.path));
       assert.equal(createHash('sha256').update(bytes).digest('hex'), file.sha256);
       assert.equal(bytes.byteLength, file.bytes);
+    }
+  });
+
+  it('gives DuckDB every value of a simulated fleet as it was recorded', async () => {
+    const data = join(folder, 'rec');
+    const source = 'sim:?robots=2&duration=4s&rate=max';
+    const recorded = await runCli(['record', '--source', source, '--data', data]);
+    assert.equal(recorded.exitCode, 0, recorded.stderr);
+    const of = group(await originals(data));
+    const { ok, manifest } = await exportTo(data, join(folder, 'sim'), { format: 'parquet' });
+    assert.ok(ok);
+    assert.ok(manifest.topics.length > 20);
+    assert.equal(manifest.num_records, [...of.values()].flat().length);
+    const db = await duckdb();
+    for (const { topic, files } of manifest.topics) {
+      const paths = files.map((path) => `'${join(folder, 'sim', path)}'`).join(', ');
+      const rows = await rowsOf(
+        db,
+        `SELECT * FROM read_parquet([${paths}], hive_partitioning=false) ORDER BY log_time`,
+      );
+      const expected = of.get(topic)!;
+      assert.equal(rows.length, expected.length);
+      rows.forEach((row, i) => {
+        const { head, body } = apart(row);
+        assert.deepEqual(head, headOf(expected[i]!));
+        const own = Object.entries(body).map(([name, field]) => [name.replace(/^message\./, ''), field]);
+        assert.deepEqual(common(Object.fromEntries(own)), common(expected[i]!.value), `${topic} ${i}`);
+      });
+    }
+  });
+
+  it('gives an independent reader of TFRecord every value', async () => {
+    const to = join(folder, 'tfrecord');
+    const given = { format: 'tfrecord', topics: ['/robot1/*', '/tf', '/diagnostics'] };
+    const { manifest } = await exportTo(from, to, given);
+    for (const { topic, files } of manifest.topics) {
+      const records = readTfRecords(await fs.readFile(join(to, files[0]!)));
+      const expected = byTopic.get(topic)!;
+      assert.equal(records.length, expected.length);
+      records.forEach((record, i) => {
+        const { value, logTime } = expected[i]!;
+        assert.deepEqual(record['log_time'], [logTime]);
+        for (const [name, wanted] of Object.entries(flat(value))) {
+          const list = Array.isArray(wanted) ? (wanted as unknown[]) : [wanted];
+          const got = record[name]!;
+          // Lists of messages are one JSON text.
+          if (typeof list[0] === 'object')
+            assert.equal((JSON.parse(got[0] as string) as unknown[]).length, list.length);
+          else assert.deepEqual(got.map(plain), list.map(single(got[0])), `${topic} ${i} ${name}`);
+        }
+      });
     }
   });
 

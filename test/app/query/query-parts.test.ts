@@ -108,6 +108,7 @@ describe('the temporary export of a query', function () {
       const source = await recordingSource({
         from: 'x',
         segments,
+        listingProblems: [],
         filter: {},
         folder: join(folder, String(fullAfter)),
         ports: { clock: systemClock, fs: wrapped, random: randomBytes, logger: silentLogger, hostname: 'h' },

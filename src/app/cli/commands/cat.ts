@@ -38,7 +38,8 @@ export const catCommand: CommandDefinition = {
       for (const { topic, messages, reason } of report.undecoded) {
         terminal.note(`holdfast: ${topic}: ${messages} messages not decoded: ${reason}\n`);
       }
-      const ok = problems.length === 0;
+      // Also what was wrong with the segments themselves.
+      const ok = problems.length + reading.problems.length === 0;
       return { exitCode: ok ? exitCodes.ok : exitCodes.findings, json: { ok, ...report, problems } };
     } catch (error) {
       // `holdfast cat | head` has what it wanted.

@@ -59,6 +59,7 @@ export const exportCommand: CommandDefinition = {
         '--preset <name>',
         'CSV: vehicle gives the files that holdfast/logger writes, telemetry_vehicle_<id>.csv and so on',
       )
+      .option('--images <how>', 'files: images as JPEG and PNG files (16 bits too), listed in index.csv')
       .option('--raw', 'keep messages that cannot be decoded, in a column payload')
       .option(
         '--align <hz>',
@@ -90,9 +91,11 @@ export const exportCommand: CommandDefinition = {
     await using place = await openPlace(invocation);
     using progress = new Progress(terminal, { label: 'exporting', nowMs: Date.now });
     const { runExport } = await import('../../export/run-export.js');
+    const segments = await reading.segments(parsed.filter);
     const report = await runExport({
       from: reading.from,
-      segments: await reading.segments(parsed.filter),
+      segments,
+      listingProblems: [...reading.problems],
       options: parsed,
       place,
       clock: ports.clock,

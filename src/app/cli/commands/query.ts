@@ -81,10 +81,12 @@ export const queryCommand: CommandDefinition = {
       await using reading = await openReading({ ...invocation, args: options.fromArgs });
       using progress = new Progress(terminal, { label: 'exporting', nowMs: Date.now });
       const { recordingSource } = await import('../../query/temporary-export.js');
+      const segments = await reading.segments({ ...options.names, ...options.range });
       let planned = '';
       const source = await recordingSource({
         from: reading.from,
-        segments: await reading.segments({ ...options.names, ...options.range }),
+        segments,
+        listingProblems: [...reading.problems],
         filter: options.exportFilter,
         folder: exportFolder,
         ports,

@@ -49,7 +49,8 @@ export const replayCommand: CommandDefinition = {
       onProgress: ({ messages }) => terminal.live(`replaying: ${humanCount(messages)} messages`),
       signal: stop.signal,
     }).finally(() => terminal.live(''));
-    const ok = problems.length === 0;
+    // Also what was wrong with the segments themselves.
+    const ok = problems.length + reading.problems.length === 0;
     await invocation.say(
       `${humanCount(report.messages)} messages of ${report.topics} topics in ${report.output} ` +
         `(${humanBytes(report.bytes)})${ok ? '' : `; ${problems.length} problems`}`,
