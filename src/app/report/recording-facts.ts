@@ -4,10 +4,10 @@ import { listEvents, readEvent } from '../../core/event-files.js';
 import type { MarkedEvent } from '../../core/events.js';
 import type { Manifest } from '../../core/manifest.js';
 import type { SegmentReceipts, StoreReceipt } from '../../core/receipt-file.js';
-import { listRows, type SegmentState } from '../reading/list-segments.js';
+import { listRows, type RowFilter, type SegmentState } from '../reading/list-segments.js';
 import type { FilePool } from '../reading/file-readable.js';
 import type { Located } from '../reading/locate.js';
-import { readManifestFile, type Problem } from '../reading/segments.js';
+import { readManifestFile, type OpenCatalogue, type Problem } from '../reading/segments.js';
 import { readManifestObject } from '../reading/store-entries.js';
 
 /** What is known of one segment without reading its messages. */
@@ -33,6 +33,8 @@ export interface FactPorts {
   readonly files: FilePool;
   readonly onProblem: (problem: Problem) => void;
   readonly signal: AbortSignal;
+  readonly filter?: RowFilter;
+  readonly openCatalogue?: OpenCatalogue;
 }
 
 /** Segments with their manifests and receipts, and marked events, as data folder or store hold them. */

@@ -10,7 +10,7 @@ import type { FilePool } from '../reading/file-readable.js';
 import type { Located } from '../reading/locate.js';
 import { mergeRuns } from '../reading/merged-messages.js';
 import { matches, wantsChannel, type MessageFilter } from '../reading/message-filter.js';
-import { listSegments, type Segment } from '../reading/segments.js';
+import { listSegments, type OpenCatalogue, type Segment } from '../reading/segments.js';
 import { eventMarks } from './event-facts.js';
 import { gapFacts } from './gap-facts.js';
 import type { ProblemList } from './problem-list.js';
@@ -27,6 +27,8 @@ export interface ReportRequest {
   readonly files: FilePool;
   /** Beside a data folder: where evicted segments can be read. */
   readonly store?: Store;
+  /** What is remembered of a store's manifests. */
+  readonly openCatalogue?: OpenCatalogue;
   readonly options: ReportOptions;
   /** Problems so far, and those to come. */
   readonly problems: ProblemList;
@@ -42,9 +44,10 @@ const CACHE_BYTES = 24 * 1024 * 1024;
 
 /** Reads the chosen messages once, in bounded memory, and says everything a report says of them. */
 export async function collectReport(request: ReportRequest): Promise<ReportData> {
-  const { options, problems, signal, located, files, store } = request;
+  const { options, problems, signal, located, files, store, openCatalogue } = request;
   const { filter } = options;
-  const ports = { files, onProblem: problems.add, signal };
+  // What lies outside of the range is not read.
+  const ports = { files, onProblem: problems.add, signal, filter, ...(openCatalogue && { openCatalogue }) };
   const facts = await recordingFacts(located, ports);
   const segments = await listSegments(located, { ...ports, ...(store === undefined ? {} : { store }) });
   // What cannot be opened is said when it is read.

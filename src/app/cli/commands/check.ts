@@ -10,7 +10,13 @@ import { exitCodes } from '../exit-code.js';
 import { humanCount, printable, renderTable, type Column } from '../human.js';
 import { TIME_FORM } from '../parse-time.js';
 import { Progress } from '../progress.js';
-import { FROM_HELP, messageFilter, openReading, readingParameters } from '../reading-arguments.js';
+import {
+  addCacheFlag,
+  FROM_HELP,
+  messageFilter,
+  openReading,
+  readingParameters,
+} from '../reading-arguments.js';
 
 export const checkCommand: CommandDefinition = {
   name: 'check',
@@ -46,6 +52,7 @@ export const checkCommand: CommandDefinition = {
         '--robot-name <name>',
         "robot of recordings that do not say theirs (default: the topic's first part)",
       );
+    addCacheFlag(command);
   },
   async run(invocation) {
     const { terminal, stop, options } = invocation;

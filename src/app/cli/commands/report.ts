@@ -6,7 +6,7 @@ import { exitCodes } from '../exit-code.js';
 import { humanBytes, humanCount, printable } from '../human.js';
 import { TIME_FORM } from '../parse-time.js';
 import { Progress } from '../progress.js';
-import { FROM_HELP, openReading, readingParameters } from '../reading-arguments.js';
+import { addCacheFlag, FROM_HELP, openReading, readingParameters } from '../reading-arguments.js';
 
 export const reportCommand: CommandDefinition = {
   name: 'report',
@@ -43,6 +43,7 @@ export const reportCommand: CommandDefinition = {
         '--robot-name <name>',
         "robot of recordings that do not say theirs (default: the topic's first part)",
       );
+    addCacheFlag(command);
   },
   async run(invocation) {
     const { terminal, stop, options, ports } = invocation;
@@ -63,6 +64,7 @@ export const reportCommand: CommandDefinition = {
       located: reading.located,
       files: reading.files,
       ...(reading.store === undefined ? {} : { store: reading.store }),
+      openCatalogue: reading.openCatalogue,
       options: parsed,
       problems,
       clock: ports.clock,
