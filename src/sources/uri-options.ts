@@ -111,6 +111,16 @@ export function durationMsOption(value: number | undefined): UriOption<number | 
   };
 }
 
+/** `2026-11-21T08:00:00Z`, as nanoseconds since the Unix epoch; `default` undefined: none. */
+export const utcTimeOption: UriOption<bigint | undefined> = {
+  default: undefined,
+  allowed: 'a time such as 2026-11-21T08:00:00Z',
+  read: (text) => {
+    const ms = /^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/.test(text) ? Date.parse(text) : NaN;
+    return Number.isNaN(ms) ? undefined : BigInt(ms) * 1_000_000n;
+  },
+};
+
 /** A speed: `1x`, `2.5x`, or `max` as Infinity. */
 export function speedOption(value: number): UriOption<number> {
   return {

@@ -9,6 +9,7 @@ import {
   readUriOptions,
   speedOption,
   textOption,
+  utcTimeOption,
   type UriOption,
 } from '../uri-options.js';
 import { readColumnMap, type ColumnMap } from './column-map.js';
@@ -48,8 +49,8 @@ const startOption: UriOption<'now' | 'log' | bigint> = {
   allowed: 'now, log, or a time such as 2026-11-21T08:00:00Z',
   read: (text) => {
     if (text === 'now' || text === 'log') return text;
-    const ms = /^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/.test(text) ? Date.parse(text) : NaN;
-    return ms > 0 ? BigInt(ms) * 1_000_000n : undefined;
+    const time = utcTimeOption.read(text);
+    return time !== undefined && time > 0n ? time : undefined;
   },
 };
 

@@ -8,6 +8,7 @@ import {
   readUriOptions,
   speedOption,
   subsetOption,
+  utcTimeOption,
   type UriOption,
 } from '../uri-options.js';
 import { CAMERA_MAX_KB, CAMERA_MIN_KB } from './camera.js';
@@ -26,21 +27,12 @@ export interface SimPlan {
   readonly generator: (startNs: bigint) => Generator;
 }
 
-const startOption: UriOption<bigint | undefined> = {
-  default: undefined,
-  allowed: 'a time such as 2026-11-21T08:00:00Z',
-  read: (text) => {
-    const ms = /^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/.test(text) ? Date.parse(text) : NaN;
-    return Number.isNaN(ms) ? undefined : BigInt(ms) * 1_000_000n;
-  },
-};
-
 const common = {
   shape: choiceOption('fleet', 'fleet', 'flood'),
   robots: integerOption(3, 1, 200),
   seed: integerOption(1, 0, 0xffff_ffff),
   duration: durationMsOption(undefined),
-  start: startOption,
+  start: utcTimeOption,
 };
 
 /** Options of a simulated fleet, also those of the fleet process. */

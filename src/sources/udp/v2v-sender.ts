@@ -1,4 +1,3 @@
-import type { Clock } from '../../core/clock.js';
 import {
   encodeDatagram,
   type FleetMember,
@@ -21,12 +20,13 @@ export interface V2vSenderOptions {
 /** Numbers and encodes the datagrams of one vehicle; sending them is the caller's. */
 export class V2vSender {
   readonly #options: V2vSenderOptions;
-  readonly #clock: Pick<Clock, 'now'>;
+  readonly #now: () => bigint;
   readonly #sequences = { state: 0, fleet: 0 };
 
-  constructor(options: V2vSenderOptions, clock: Pick<Clock, 'now'>) {
+  /** @param now wall clock, nanoseconds since the Unix epoch. */
+  constructor(options: V2vSenderOptions, now: () => bigint) {
     this.#options = options;
-    this.#clock = clock;
+    this.#now = now;
   }
 
   /** The next datagram with the vehicle's own state. */
@@ -42,7 +42,7 @@ export class V2vSender {
   #encode(body: V2vBody): Uint8Array {
     const { vehicle, session, encoding = 'msgpack', key } = this.#options;
     const sequence = ++this.#sequences[body.kind];
-    const datagram = { vehicle, session, sequence, sentNs: this.#clock.now(), body };
+    const datagram = { vehicle, session, sequence, sentNs: this.#now(), body };
     return encodeDatagram(datagram, encoding, key);
   }
 }

@@ -13,7 +13,7 @@ export const KEY = Buffer.from('sixteen bytes or more');
 export const udp = (uri: string): Promise<Source> => createUdpSource(parseSourceUri(uri), { fs });
 
 export const senderOf = (options: Partial<V2vSenderOptions> = {}): V2vSender =>
-  new V2vSender({ vehicle: 'car1', session: 's1', ...options }, systemClock);
+  new V2vSender({ vehicle: 'car1', session: 's1', ...options }, () => systemClock.now());
 
 /** A port nobody listens on just now. */
 export async function freePort(family: 'udp4' | 'udp6' = 'udp4'): Promise<number> {

@@ -37,6 +37,14 @@ export const recordCommand: CommandDefinition = {
       "holdfast record --source foxglove:ws://localhost:8765 --exclude '/(debug|markers)'",
       'without some topics',
     ],
+    [
+      "holdfast record --source 'csv:bundled?vehicles=5' --data rec",
+      'a drive log, replayed by a fleet of five',
+    ],
+    [
+      "holdfast record --source 'udp://239.7.7.7:7400?iface=wlan0' --data rec",
+      'what vehicles tell each other by multicast',
+    ],
     ['holdfast record --config /etc/holdfast.yaml --json', 'from a file, result for a machine'],
   ],
   parameters: parameterNamesFor('recorder'),
