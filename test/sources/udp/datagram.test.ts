@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { decodeDatagram, encodeDatagram, type V2vDatagram } from '../../../src/sources/udp/datagram.js';
 import { readSockets } from '../../../src/sources/udp/kernel-drops.js';
-import { KEY } from './v2v-traffic.js';
+import type * as V2vEntrance from '../../../src/app/v2v-entry.js';
+import { KEY, STANDING } from './v2v-traffic.js';
 
 const STATE: V2vDatagram = {
   ...{ vehicle: 'car1', session: 'b007', sequence: 7, sentNs: 1_790_000_000_123_456_789n },
@@ -54,6 +55,19 @@ describe('A vehicle-to-vehicle datagram', () => {
       assert.deepEqual(decoded, { datagram, encoding, authenticated: isAuthenticated });
     });
   }
+
+  it('is made and read by the library entrance holdfast/v2v', async () => {
+    // By the name of the package, as a program that has it installed would.
+    const entrance = ['holdfast', 'v2v'].join('/');
+    const { V2vSender, decodeDatagram: decode } = (await import(entrance)) as typeof V2vEntrance;
+    const sender = new V2vSender({ vehicle: 'car1', session: 'b007', key: KEY }, () => 5n);
+    sender.state(STANDING);
+    const read = decode(sender.state(STANDING), 1_000, KEY);
+    assert.deepEqual(
+      'datagram' in read && [read.authenticated, read.datagram.sequence, read.datagram.sentNs],
+      [true, 2, 5n],
+    );
+  });
 
   it('is read without a key too when it carries an HMAC', () => {
     const decoded = decodeDatagram(encodeDatagram(STATE, 'json', KEY), 1_000);
