@@ -23,7 +23,6 @@ interface Entry {
 export class TrackBoard {
   readonly #entries = new Map<string, Entry>();
   readonly #trees = new Map<string, TransformTree>();
-  omitted = 0;
 
   constructor(readonly robots: readonly string[]) {}
 
@@ -41,7 +40,6 @@ export class TrackBoard {
     let entry = this.#entries.get(key);
     if (entry === undefined) {
       if (this.#entries.size >= TRACKS_MAX) {
-        this.omitted++;
         return;
       }
       const line =
