@@ -77,7 +77,22 @@ export async function benchExport({ rounds, folder, scale, say }: BenchContext):
         );
       }
     }
-    const heads = ['', 'rows/s', 'MB/s', 'peak MB', 'output MB'].map((head, i) => ({ head, right: i > 0 }));
+    // Side by side: every other way of the same rows against DuckDB's.
+    const other = results[kind]['duckdb']?.['rowsPerS'];
+    if (other !== undefined) {
+      Object.values(results[kind]).forEach((result, i) => {
+        result['timesDuckdb'] = result['rowsPerS']! / other;
+        rows[i]!.push(`${result['timesDuckdb'].toFixed(1)}`);
+      });
+    }
+    const heads = [
+      '',
+      'rows/s',
+      'MB/s',
+      'peak MB',
+      'output MB',
+      ...(other === undefined ? [] : ['times DuckDB']),
+    ].map((head, i) => ({ head, right: i > 0 }));
     const { messages, payload } = recording;
     const about = `${messages.toLocaleString('en')} messages, ${(payload / 1e6).toFixed(0)} MB of payload`;
     ['', `export: ${title}, ${about}`, ...renderTable(heads, rows)].forEach((line) => say(line));
