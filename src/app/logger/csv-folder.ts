@@ -5,24 +5,16 @@ import { makeDirectoryDurably } from '../../core/durable-files.js';
 import type { McapChannel } from '../../core/mcap/definitions.js';
 import {
   rowHeader,
-  rowsOfMessage,
   vehicleFileName,
   vehicleTables,
   type RowTable,
 } from '../../exporters/text/vehicle-csv.js';
-import type { RingEntry } from '../../sources/logger/ring.js';
-import type { RoleLock } from '../../wal/role-lock.js';
-import { acquireRoleLock } from '../../wal/role-lock.js';
+import { acquireRoleLock, type RoleLock } from '../../wal/role-lock.js';
 import { MessageDecoder } from '../reading/message-decoder.js';
 import type { SystemPorts } from '../system/ports.js';
 import { CsvFile } from './csv-file.js';
-import {
-  PendingGaps,
-  type DrainedChannel,
-  type EntryGap,
-  type EntrySink,
-  type SinkFolder,
-} from './entry-sink.js';
+import { CsvSink, GAPS, GapSink } from './csv-sink.js';
+import type { DrainedChannel, EntrySink, SinkFolder } from './entry-sink.js';
 import type { CompiledCsv } from './logger-options.js';
 import type { CsvFileState, SinkState } from './logger-protocol.js';
 
@@ -33,77 +25,11 @@ const LAST_RETRY_MS = 5_000;
 const WAITING_FACTOR = 2;
 /** How long closing files is waited for. */
 const CLOSE_FILES_MS = 500;
-const GAPS: RowTable = { file: 'gaps', columns: ['log', 'reason', 'count', 'first_time', 'last_time'] };
 
 /** Told of what happens to the files of one logger. */
 export interface CsvVoice {
   problem(error: HoldfastError, loggerIds: readonly number[]): void;
   changed(loggerIds: readonly number[]): void;
-}
-
-/** The rows of one channel, on their way into their file. */
-class CsvSink implements EntrySink {
-  rows: string[] = [];
-  /** The file is there, whole, with its header. */
-  isPrepared = false;
-  /** Monotonic ms of the oldest row that waits. */
-  oldest = 0;
-  private lastTakenUs = 0;
-
-  constructor(
-    readonly loggerId: number,
-    readonly channel: DrainedChannel,
-    readonly table: RowTable,
-    readonly file: CsvFile,
-    readonly gaps: GapSink,
-    private readonly limit: number,
-    private readonly now: () => number,
-    private readonly decode: (data: Uint8Array) => unknown,
-  ) {}
-
-  get canTake(): boolean {
-    return this.rows.length < this.limit;
-  }
-
-  take({ receivedUs, data }: RingEntry): void {
-    this.lastTakenUs = receivedUs;
-    const value = this.decode(data) as Readonly<Record<string, unknown>>;
-    if (this.rows.length === 0) this.oldest = this.now();
-    const time = secondsOf(receivedUs);
-    this.rows.push(rowsOfMessage(this.table, { receive_time: time, ...value }));
-  }
-
-  lose({ receivedUs }: RingEntry): void {
-    this.channel.ring.add('csvLost', 1);
-    this.gap({ reason: 'queue_full_drop_newest', count: 1, firstUs: receivedUs, lastUs: receivedUs });
-  }
-
-  gap(gap: EntryGap): void {
-    const first = gap.firstUs > 0 ? gap.firstUs : this.lastTakenUs;
-    this.gaps.pending.add(this.channel.name, { ...gap, firstUs: first });
-  }
-}
-
-/** What is missing from the files of one vehicle: a file of its own, since no reader of tables skips comments. */
-class GapSink {
-  readonly pending = new PendingGaps();
-
-  constructor(readonly file: CsvFile) {}
-
-  async write(): Promise<void> {
-    const taken = this.pending.take();
-    if (taken.length === 0) return;
-    const lines = taken.map(([log, { reason, count, firstUs, lastUs }]) => {
-      const times = { first_time: secondsOf(firstUs), last_time: secondsOf(lastUs) };
-      return rowsOfMessage(GAPS, { log, reason, count, ...times });
-    });
-    try {
-      await this.file.append(Buffer.from(lines.join('')));
-    } catch (error) {
-      for (const [log, gap] of taken) this.pending.add(log, gap);
-      throw error;
-    }
-  }
 }
 
 /**
@@ -124,11 +50,12 @@ export class CsvFolder implements SinkFolder {
   private closed = false;
 
   /**
-   * @param othersLock Where a recorder has the same folder: whether it holds it. Else a lock of our own is taken.
+   * @param othersLock Where a recorder of this process has the same folder: whether it holds it, which is enough.
+   * Undefined where none has: then a lock of our own is taken.
    */
   constructor(
     readonly options: CompiledCsv,
-    private readonly othersLock: (() => boolean) | undefined,
+    private readonly othersLock: () => boolean | undefined,
     private readonly ports: SystemPorts,
     private readonly voice: CsvVoice,
     private readonly monotonicMs: () => number,
@@ -183,7 +110,7 @@ export class CsvFolder implements SinkFolder {
   }
 
   tick(now: number): void {
-    if (this.busy || this.closed || now < this.retryAt || this.othersLock?.() === false) return;
+    if (this.busy || this.closed || now < this.retryAt || this.othersLock() === false) return;
     if (this.isReady && !this.isDue(now)) return;
     this.busy = this.work(false)
       .catch(() => undefined)
@@ -192,11 +119,14 @@ export class CsvFolder implements SinkFolder {
 
   async detach(loggerId: number, withinMs: number): Promise<void> {
     const mine = [...this.sinks].filter((sink) => sink.loggerId === loggerId);
-    await this.flush(withinMs, () =>
-      mine.every((sink) => sink.rows.length === 0 && sink.gaps.pending.isEmpty),
-    );
+    const isDone = ({ isPrepared, rows, gaps }: CsvSink): boolean =>
+      isPrepared && rows.length === 0 && gaps.pending.isEmpty;
+    await this.flush(withinMs, () => mine.every(isDone));
     this.voice.changed([loggerId]);
-    const closed = Promise.all(mine.flatMap(({ file, gaps }) => [file.close(), gaps.file.close()]));
+    const closed = (async () => {
+      await this.busy;
+      await Promise.all(mine.flatMap(({ file, gaps }) => [file.close(), gaps.file.close()]));
+    })();
     // A disk that hangs would hold whoever closes.
     await Promise.race([closed, this.ports.clock.sleep(CLOSE_FILES_MS)]);
     for (const sink of mine) {
@@ -214,7 +144,7 @@ export class CsvFolder implements SinkFolder {
   }
 
   private get isReady(): boolean {
-    return this.isMade && (this.othersLock?.() ?? this.lock !== undefined);
+    return this.isMade && (this.othersLock() ?? this.lock !== undefined);
   }
 
   /** At half of what may be lost: writing it takes time, in which more comes. */
@@ -284,11 +214,12 @@ export class CsvFolder implements SinkFolder {
   private async takeFolder(): Promise<void> {
     const { fs } = this.ports;
     const { dir } = this.options;
-    if (this.othersLock?.() === false) {
+    const held = this.othersLock();
+    if (held === false) {
       throw new HoldfastError('DATA_FOLDER_UNUSABLE', `${dir} is not in the recorder's hands yet`);
     }
     if (!this.isMade) await makeDirectoryDurably(fs, dir);
-    if (!this.othersLock) this.lock ??= await acquireRoleLock(fs, dataFolder(dir), 'recorder');
+    if (held === undefined) this.lock ??= await acquireRoleLock(fs, dataFolder(dir), 'recorder');
     const isNew = !this.isMade;
     this.isMade = true;
     if (isNew) this.voice.changed(this.loggers());
@@ -316,9 +247,4 @@ export class CsvFolder implements SinkFolder {
   private loggers(): number[] {
     return [...new Set([...this.sinks].map(({ loggerId }) => loggerId))];
   }
-}
-
-function secondsOf(us: number): { sec: number; nanosec: number } {
-  const sec = Math.floor(us / 1e6);
-  return { sec, nanosec: (us - sec * 1e6) * 1e3 };
 }

@@ -197,7 +197,7 @@ function startWorker(workerData: ThreadData): Worker {
     maxYoungGenerationSizeMb: THREAD_YOUNG_MB,
   };
   // Neither the host's loaders nor its arguments: it must start the same in any program.
-  const options = { workerData, resourceLimits, name: 'holdfast-logger' };
+  const options = { workerData, resourceLimits, name: 'holdfast-logger', execArgv: [] };
   const extension = extname(import.meta.url);
   const url = new URL(`./logger-worker${extension}`, import.meta.url);
   // Run from its sources (development, tests), the thread needs the TypeScript loader of its own.

@@ -152,15 +152,8 @@ export class LoggerThread {
     let folder = this.csvs.get(options.dir);
     if (folder === undefined) {
       // A recorder in the same folder holds it for both.
-      const isShared = (): boolean => this.wals.has(options.dir);
-      const held = (): boolean => this.wals.get(options.dir)?.isHeld ?? false;
-      folder = new CsvFolder(
-        options,
-        isShared() ? held : undefined,
-        this.systemPorts,
-        this.voice,
-        this.ports.monotonicMs,
-      );
+      const othersLock = (): boolean | undefined => this.wals.get(options.dir)?.isHeld;
+      folder = new CsvFolder(options, othersLock, this.systemPorts, this.voice, this.ports.monotonicMs);
       this.csvs.set(options.dir, folder);
     }
     return folder;

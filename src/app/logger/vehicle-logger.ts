@@ -1,6 +1,6 @@
 import { HoldfastError } from '../../core/errors.js';
-import { largestBody } from '../../sources/logger/encode-sample.js';
 import { LIST_MAX, type MessageDefinition } from '../../sources/logger/field.js';
+import { largestBody } from '../../sources/logger/sample-plan.js';
 import { createRing, RECORD_HEAD_BYTES, RingWriter } from '../../sources/logger/ring.js';
 import { fleetEstimation, localEstimation, vehicleTelemetry } from '../../sources/logger/vehicle-messages.js';
 import { configInvalid, type ConfigFault } from '../parameters/fault.js';
@@ -10,57 +10,7 @@ import { parseLoggerOptions, type LoggerOptions, type VehicleLoggerOptions } fro
 import type { ChannelSpec, FromThread, LoggerSpec, ProblemReport, SinkState } from './logger-protocol.js';
 import type { CsvStats, LoggerStats, PlaceStats } from './logger-stats.js';
 import { OpenLog } from './open-log.js';
-
-/** What a vehicle knows of itself. What is left out is NaN in the log (`state`: empty). */
-export interface TelemetrySample {
-  /** On the program's own clock, seconds. */
-  readonly timestamp: number;
-  /** Position, metres. */
-  readonly x: number;
-  readonly y: number;
-  /** Heading, radians. */
-  readonly theta: number;
-  /** Speed, metres per second. */
-  readonly v: number;
-  /** Radians per second. */
-  readonly yawRate?: number;
-  /** Metres per second squared. */
-  readonly acceleration?: number;
-  /** Angle of the front wheels as measured, radians. */
-  readonly steering?: number;
-  /** And as commanded. */
-  readonly steeringCommand?: number;
-  /** -1 to 1. */
-  readonly throttle?: number;
-  /** 0 to 1. */
-  readonly brake?: number;
-  /** Speed the controller aims at, metres per second. */
-  readonly vRef?: number;
-  /** What the controller does, up to 64 bytes. */
-  readonly state?: string;
-}
-
-/** Position (metres), heading (radians) and speed (metres per second) of a vehicle. */
-export interface VehiclePose {
-  readonly x: number;
-  readonly y: number;
-  readonly theta: number;
-  readonly v: number;
-}
-
-/** A whole number, or a text of up to 64 bytes. */
-export type VehicleName = number | string;
-
-/** States of the fleet: a list, or by vehicle. At most 256. */
-export type FleetStates =
-  | readonly (VehiclePose & { readonly vehicleId: VehicleName })[]
-  | ReadonlyMap<VehicleName, VehiclePose>
-  | Readonly<Record<string, VehiclePose>>;
-
-export interface LocalState extends VehiclePose {
-  /** Metres per second squared. */
-  readonly acceleration?: number;
-}
+import type { FleetStates, LocalState, TelemetrySample, VehicleName } from './samples.js';
 
 /** Channels of one's own that one logger may have. */
 const MAX_CHANNELS = 32;
@@ -109,6 +59,7 @@ export class VehicleLogger implements AsyncDisposable {
 
   constructor(options: VehicleLoggerOptions) {
     this.options = parseLoggerOptions(options);
+    this.agree();
     const { vehicleId, csv, wal, closeMs, exitDrainMs, queueEntries } = this.options;
     this.spec = { id: this.host.newId(), vehicleId, csv, wal, closeMs };
     const whose = { senderId: undefined, timestamp: undefined };
@@ -279,6 +230,25 @@ export class VehicleLogger implements AsyncDisposable {
     // The first three go with the logger itself.
     if (this.logs.size > 3 && this.state === 'open') this.host.addChannel(this.hosted, channel);
     return log;
+  }
+
+  /** A folder is written in one way: loggers that share one must say the same of it. */
+  private agree(): void {
+    const faults: ConfigFault[] = [];
+    for (const [kind, key] of [
+      ['csv', 'dir'],
+      ['wal', 'data'],
+    ] as const) {
+      const mine = this.options[kind] as Readonly<Record<string, unknown>> | undefined;
+      const isOther = (spec: LoggerSpec): boolean => {
+        const theirs = spec[kind] as Readonly<Record<string, unknown>> | undefined;
+        return theirs?.[key] === mine?.[key] && JSON.stringify(theirs) !== JSON.stringify(mine);
+      };
+      if (mine === undefined || this.host.find(isOther) === undefined) continue;
+      const allowed = 'those of the other loggers of this process on the same folder';
+      faults.push({ where: 'VehicleLogger', path: kind, value: mine[key], allowed: `allowed: ${allowed}` });
+    }
+    if (faults.length > 0) throw configInvalid(faults);
   }
 
   /** Begins, unless another logger of this process has the same files. */

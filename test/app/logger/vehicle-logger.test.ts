@@ -269,6 +269,22 @@ describe('a vehicle logger', function () {
     assert.ok([0, 1, 2, 3, 4].every((id) => sealed.some((name) => name.includes(`vehicle_${id}.mcap`))));
   });
 
+  it('takes one folder for both, and agrees with the others on it', async () => {
+    const both = { dir: place.wal.data };
+    const first = logger(both);
+    const second = logger({ ...both, vehicleId: 4, wal: undefined as unknown as string });
+    for (const log of [first, second]) log.logTelemetry({ timestamp: 1, ...pose });
+    assert.throws(() => logger({ ...both, vehicleId: 5, csv: { kept: 1 } }), /csv .*the same folder/);
+    assert.throws(() => logger({ vehicleId: 5, wal: place.wal.data }), /wal .*the same folder/);
+    assert.equal((await first.close()).written, 1);
+    // The recorder has given the folder back: the one that is left takes it for itself.
+    second.logTelemetry({ timestamp: 2, ...pose });
+    const stats = await second.close();
+    assert.deepEqual([stats.written, stats.csv?.lost], [2, 0]);
+    assert.equal((await place.rows('telemetry_vehicle_4.csv', place.wal.data)).length, 2);
+    assert.equal((await recorded(place.wal.data)).values.get('/vehicle_3/telemetry')!.length, 1);
+  });
+
   it('survives the death of its thread: what is in the queue is written, what the thread had is counted', async () => {
     const log = logger();
     await log.ready();
