@@ -40,9 +40,9 @@ export function parseSourceUri(uri: string): SourceUri {
 }
 
 /** Also what somebody wrote where it does not belong: the refusal is logged. */
-function withoutSecrets(uri: string): string {
+export function withoutSecrets(uri: string): string {
   return uri
     .replace(/(\/\/[^/:@]*):[^/@]*@/, '$1:***@')
-    .replace(/^(nats:\/\/)[^/:@]+@/i, '$1***@')
-    .replace(/([?&](?:token|password|pass|secret|seed)=)[^&]*/gi, '$1***');
+    .replace(/(\bnats:\/\/)[^/:@]+@/i, '$1***@')
+    .replace(/([?&](?:token|password|pass|secret|seed)=)[^&\s"]*/gi, '$1***');
 }

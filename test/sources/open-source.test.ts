@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs/promises';
+import { configInvalid } from '../../src/app/parameters/fault.js';
 import { isHoldfastError } from '../../src/core/errors.js';
 import { openSource } from '../../src/sources/open-source.js';
 import { parseSourceUri } from '../../src/sources/source-uri.js';
@@ -22,6 +23,13 @@ describe('A source URI', function () {
 
   it('never shows a password', () => {
     assert.equal(parseSourceUri('foxglove:wss://me:secret@h:1').text, 'foxglove:wss://me:***@h:1');
+    for (const value of ['robot=nats://s3cret@h?x=1', 'foxglove:ws://me:s3cret@h', 'nats://h?token=s3cret']) {
+      const fault = { where: '--source', path: 'sources', value, allowed: 'another one' };
+      assert.doesNotMatch(
+        JSON.stringify([configInvalid([fault]).message, configInvalid([fault]).facts]),
+        /s3cret/,
+      );
+    }
   });
 
   it('opens the adapter of its scheme', async () => {

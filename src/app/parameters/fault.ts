@@ -1,4 +1,5 @@
 import { HoldfastError } from '../../core/errors.js';
+import { withoutSecrets } from '../../sources/source-uri.js';
 
 /** The place of what was needed and nobody said. */
 export const NOT_SET = 'not set';
@@ -26,7 +27,11 @@ export function show(value: unknown): string {
 }
 
 /** `CONFIG_INVALID` with every fault, in the message and as facts. */
-export function configInvalid(faults: readonly ConfigFault[]): HoldfastError {
+export function configInvalid(given: readonly ConfigFault[]): HoldfastError {
+  // Sources may carry credentials, and errors are logged.
+  const faults = given.map((fault) =>
+    typeof fault.value === 'string' ? { ...fault, value: withoutSecrets(fault.value) } : fault,
+  );
   const head =
     faults.length === 1 ? 'the configuration has a fault' : `the configuration has ${faults.length} faults`;
   return new HoldfastError('CONFIG_INVALID', `${head}:\n${faults.map(line).join('\n')}`, {

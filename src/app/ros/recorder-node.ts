@@ -12,6 +12,7 @@ import type { RecorderControl } from '../recorder-control.js';
 import { RecorderHost } from '../recorder-host.js';
 import type { Source } from '../../core/source.js';
 import type { RosSource } from '../../sources/ros/ros-source.js';
+import { withoutSecrets } from '../../sources/source-uri.js';
 import type { RecorderExpectations, SourceProblem } from './diagnostics.js';
 import { Lifecycle, type LifecycleTransition } from './lifecycle.js';
 import { ManagedRecorder } from './managed-recorder.js';
@@ -76,7 +77,10 @@ export async function runRecorderNode(node: RunningNode): Promise<number> {
     );
   }
   if (recorder.phase === 'active') {
-    logger.info('recording', { data: options.data, sources: options.sources.map(({ uri }) => uri) });
+    logger.info('recording', {
+      data: options.data,
+      sources: options.sources.map(({ uri }) => withoutSecrets(uri)),
+    });
   }
   if (!signal.aborted) await once(signal, 'abort');
   logger.info('ending: what was taken in is committed and sealed', { reason: describeError(signal.reason) });
