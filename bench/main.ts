@@ -1,4 +1,4 @@
-// npm run bench [-- wal enqueue recorder sync dashboard export logger catalogue] [--rounds N] [--scale X] [--folder DIR]
+// npm run bench [-- wal enqueue recorder sync dashboard export logger catalogue nats] [--rounds N] [--scale X] [--folder DIR]
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -8,6 +8,7 @@ import { benchDashboard } from './bench-dashboard.js';
 import { benchEnqueue } from './bench-enqueue.js';
 import { benchExport } from './bench-export.js';
 import { benchLogger } from './bench-logger.js';
+import { benchNats } from './bench-nats.js';
 import { benchRecorder } from './bench-recorder.js';
 import { benchSync } from './bench-sync.js';
 import { benchWal } from './bench-wal.js';
@@ -22,6 +23,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   export: benchExport,
   logger: benchLogger,
   catalogue: benchCatalogue,
+  nats: benchNats,
 };
 
 const { values, positionals } = parseArgs({

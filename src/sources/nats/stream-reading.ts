@@ -141,8 +141,10 @@ export class StreamReading {
         continue;
       }
       const delivery = pull.take();
-      if (delivery !== undefined) await this.intake.take(delivery);
-      else if (pull.ended !== undefined) break;
+      if (delivery !== undefined) {
+        const pause = this.intake.take(delivery);
+        if (pause) await pause;
+      } else if (pull.ended !== undefined) break;
       else await pull.whenNews();
     }
     for (let left = pull.take(); left !== undefined; left = pull.take()) {

@@ -6,12 +6,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DiscardPolicy, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
-import { headers, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import { credsAuthenticator, headers, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import type { Gap } from '../../../src/core/gap.js';
 import type { Message } from '../../../src/core/message.js';
 import { parseGenericEvent } from '../../../src/core/generic-event.js';
 import type { Source } from '../../../src/core/source.js';
 import { openSource } from '../../../src/sources/open-source.js';
+import { makeAccount } from '../../support/nats-accounts.js';
 import { NatsServer, event, publishAll } from '../../support/nats.js';
 import { ENOUGH, sourceContract, type SourceFixture } from '../source-contract.js';
 import { Probe, eventually, idle, type ProbeOptions } from '../source-probe.js';
@@ -438,6 +439,31 @@ describe('The NATS source', function () {
         await until(() => probes.at(-1)!.messages.length === 1, 'the message by the token in the address');
       } finally {
         await other.stop();
+      }
+    });
+
+    it('shows the credentials of a user of an account, and its password where it has one', async () => {
+      const account = makeAccount();
+      const path = join(folder, 'user.creds');
+      writeFileSync(path, account.creds);
+      const authenticator = credsAuthenticator(Buffer.from(account.creds));
+      const password = join(folder, 'password');
+      writeFileSync(password, 'p@ss:word\n');
+      const users = 'authorization { users: [{ user: "me", password: "p@ss:word" }] }';
+      const login = { user: 'me', pass: 'p@ss:word' };
+      for (const [configuration, own, options] of [
+        [account.configuration, { authenticator }, `&creds=${path}`],
+        [users, login, `&user=me&password_file=${password}`],
+      ] as const) {
+        const other = await NatsServer.start(configuration, own);
+        try {
+          await other.addStream({ name: 'WHO', subjects: ['who'] });
+          await publishAll(await other.connect(), 'who', [event(1)]);
+          const made = await probe(uriOf('WHO', 'who', options, other), committing);
+          await until(() => made.messages.length === 1, `the message with ${options}`);
+        } finally {
+          await other.stop();
+        }
       }
     });
 
