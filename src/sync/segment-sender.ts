@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import type { DataFolder } from '../core/data-folder.js';
 import { describeError, isHoldfastError, systemCode } from '../core/errors.js';
 import type { Manifest } from '../core/manifest.js';
 import type { Upload, Verification } from '../core/store.js';
@@ -22,9 +23,9 @@ const IDLE_WAIT_MS = 3_600_000;
 /** Where files are made of segments: the next ones are made while those of one are sent. */
 const DERIVED_AT_ONCE = 2;
 
-/** Where files are made of segments before they are sent: beside the upload state. */
-export function scratchFolder({ sync }: { readonly sync: string }): string {
-  return `${sync}.files`;
+/** Where files are made of segments before they are sent: in `sinks/`, named after the upload state. */
+export function scratchFolder({ sync, sinks }: Pick<DataFolder, 'sync' | 'sinks'>): string {
+  return join(sinks, `${basename(sync)}.files`);
 }
 
 interface Turn extends ActiveUpload {

@@ -70,14 +70,14 @@ export class SyncWorld implements AsyncDisposable {
 
   async seal(
     bytes: number,
-    more: { robot?: string; priority?: Priority; data?: Buffer } = {},
+    more: { robot?: string; priority?: Priority; data?: Buffer; manifest?: Partial<Manifest> } = {},
   ): Promise<Sealed> {
     const data = more.data ?? randomBytes(bytes);
     const robot = more.robot ?? 'r1';
     const number = ++this.#number;
     const id = newSegmentId(number, randomBytes);
     const name = `${id}.${robot}`;
-    const manifest = manifestOf(id, number, robot, name, data, more.priority);
+    const manifest = { ...manifestOf(id, number, robot, name, data, more.priority), ...more.manifest };
     await fs.writeFile(join(this.folder.sealed, `${name}.mcap`), data);
     await fs.writeFile(join(this.folder.sealed, `${name}.json.tmp`), encodeManifest(manifest));
     await fs.rename(join(this.folder.sealed, `${name}.json.tmp`), join(this.folder.sealed, `${name}.json`));

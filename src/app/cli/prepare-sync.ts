@@ -1,4 +1,5 @@
 import { describeError, isHoldfastError } from '../../core/errors.js';
+import type { SegmentDeriver } from '../../core/segment-deriver.js';
 import type { Store } from '../../core/store.js';
 import { soleSink } from '../../sync/sync-sink.js';
 import type { Sink } from '../../sync/sync-group.js';
@@ -70,7 +71,23 @@ export async function prepareSync(resolved: Resolved, ports: SystemPorts): Promi
 async function openSink(sink: SinkOptions, resolved: Resolved, ports: SystemPorts): Promise<Sink> {
   const { name, kind, required, selection } = sink;
   const store = await openSinkStore(sink, resolved, ports);
-  return { spec: { name, kind, form: '', required, selection }, store };
+  const spec = { name, kind, required, selection };
+  const deriver = await openDeriver(sink, ports);
+  return { spec: deriver ? { ...spec, form: deriver.form, deriver } : { ...spec, form: '' }, store };
+}
+
+/** What makes a sink's files out of segments; undefined where they go as they are. */
+async function openDeriver(
+  { layout, selection: { topics } }: SinkOptions,
+  { fs }: SystemPorts,
+): Promise<(SegmentDeriver & { readonly form: string }) | undefined> {
+  if (layout) {
+    const { ParquetDeriver } = await import('../lake/parquet-deriver.js');
+    return new ParquetDeriver(fs, { layout, ...(topics && { topics }) });
+  }
+  if (!topics) return undefined;
+  const { TopicsDeriver } = await import('../lake/topics-deriver.js');
+  return new TopicsDeriver(fs, topics);
 }
 
 /** The `s3.` parameters serve all stores; what the sink's own URI says goes before them. */
@@ -91,11 +108,12 @@ async function openSinkStore(
   return openStore(storeUri, texts, { fileSystem: fs, clock, random });
 }
 
-/** Two sinks of one form in one place would be one. */
+/** Two sinks in one place would write the same keys. */
 function refuseTwins(sinks: readonly Sink[], resolved: Resolved): void {
   const seen = new Map<string, string>();
   for (const { spec, store } of sinks) {
-    const key = JSON.stringify([spec.form, store.uri]);
+    // All of MCAP use the same keys, whichever topics they have.
+    const key = JSON.stringify([spec.kind === 'mcap' ? '' : spec.form, store.uri]);
     const twin = seen.get(key);
     if (twin !== undefined) {
       const allowed = `another store than that of the sink ${twin}`;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { encodeName } from '../../core/name-encoding.js';
 
 /** What a path is made of. */
@@ -9,13 +10,22 @@ export interface PathFacts {
   readonly session: string;
   /** Log time, nanoseconds since the Unix epoch; any within the window. */
   readonly time: bigint;
+  /** Of an event, where the layout may name them. */
+  readonly simulation_id?: string;
+  readonly worker_id?: string;
+  readonly event_type_key?: string;
 }
 
 /** Stretches of time that have files of their own. */
 export type Window = 'hour' | 'day' | 'none';
 
 const WORDS = ['robot', 'topic', 'type', 'segment', 'session', 'YYYY-MM-DD', 'HH'] as const;
-type Word = (typeof WORDS)[number];
+/** Of events beside them, where a layout allows it. */
+type EventWord = 'simulation_id' | 'worker_id' | 'event_type_key';
+export type Word = (typeof WORDS)[number] | EventWord;
+/** Leaves room for `.tmp` in a file name of 255 bytes. */
+const PART_MAX_BYTES = 240;
+const PART_KEPT_BYTES = 160;
 const NS_PER_HOUR = 3_600_000_000_000n;
 const windowNs: Readonly<Record<Window, bigint>> = { hour: NS_PER_HOUR, day: 24n * NS_PER_HOUR, none: 0n };
 
@@ -30,6 +40,7 @@ export class PathTemplate {
   constructor(
     readonly text: string,
     readonly extension: string,
+    words: readonly Word[] = WORDS,
   ) {
     if (text === '' || text.startsWith('/') || text.includes('\0') || text.includes('\\')) {
       throw new Error('a layout is a relative path');
@@ -43,7 +54,7 @@ export class PathTemplate {
     const pieces: (string | { word: Word; alone: boolean })[] = [];
     let at = 0;
     for (const match of whole.matchAll(/\{([^{}]*)\}/g)) {
-      const word = WORDS.find((one) => one === match[1]);
+      const word = words.find((one) => one === match[1]);
       if (word === undefined) throw new Error(`{${match[1]}} is not known`);
       pieces.push(whole.slice(at, match.index));
       at = match.index + match[0].length;
@@ -65,9 +76,13 @@ export class PathTemplate {
 
   /** The path of a file, in which no name can leave its place. */
   render(facts: PathFacts): string {
-    return this.#pieces
+    const path = this.#pieces
       .map((piece) => (typeof piece === 'string' ? piece : valueOf(piece.word, piece.alone, facts)))
       .join('');
+    return path
+      .split('/')
+      .map((part) => shortened(part, this.extension))
+      .join('/');
   }
 
   /** Number of the window a time lies in. */
@@ -87,6 +102,10 @@ function valueOf(word: Word, alone: boolean, facts: PathFacts): string {
     case 'segment':
     case 'session':
       return encodeName(facts[word]);
+    case 'simulation_id':
+    case 'worker_id':
+    case 'event_type_key':
+      return encodeName(facts[word] ?? '');
     case 'topic':
     case 'type':
       return alone ? asFolders(facts[word]) : encodeName(facts[word]);
@@ -95,6 +114,14 @@ function valueOf(word: Word, alone: boolean, facts: PathFacts): string {
     case 'HH':
       return isoTime(facts.time).slice(11, 13);
   }
+}
+
+/** Several names in one part of a path may be longer together than a file name can be. */
+function shortened(part: string, extension: string): string {
+  if (part.length <= PART_MAX_BYTES) return part;
+  const end = part.endsWith(extension) ? extension : '';
+  const digest = createHash('sha256').update(part).digest('hex').slice(0, 32);
+  return `${part.slice(0, PART_KEPT_BYTES).replace(/%[0-9A-F]?$/, '')}~${digest}${end}`;
 }
 
 function isoTime(ns: bigint): string {

@@ -1,4 +1,5 @@
 import type { McapChannel } from '../../core/mcap/definitions.js';
+import { natsIdentity } from '../../core/nats-identity.js';
 import { MessageTable, type MessageHead, type MessageKind } from '../../exporters/columns/message-table.js';
 import type { TableSpec } from '../../exporters/format.js';
 import { limits } from './export-options.js';
@@ -101,7 +102,11 @@ export class TableSink implements GroupSink {
       return undefined;
     }
     if (open.table.rows === 0) open.firstTime = logTime;
-    const reason = state.add({ logTime, publishTime, robot, topic: channel.topic, sequence }, data);
+    const identity = natsIdentity(channel, sequence);
+    const reason = state.add(
+      { logTime, publishTime, robot, topic: channel.topic, sequence, ...(identity && { identity }) },
+      data,
+    );
     if (reason !== undefined) {
       tally.reason ??= reason;
       if (!state.kept) {

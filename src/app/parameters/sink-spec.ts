@@ -1,15 +1,18 @@
 import type { Priority } from '../../core/message.js';
 import type { SinkSelection } from '../../core/sink.js';
+import { parseLakeLayout, type LakeLayout } from '../lake/lake-layout.js';
 
 /** A further place sync brings segments to, as `--sink` says it. */
 export interface SinkOptions {
   /** Shown in the status; unique. */
   readonly name: string;
-  readonly kind: 'mcap';
+  readonly kind: 'mcap' | 'parquet';
   /** The store, with what of the query is its own. */
   readonly storeUri: string;
   readonly required: boolean;
   readonly selection: SinkSelection;
+  /** Of Parquet: where files go. */
+  readonly layout?: LakeLayout;
 }
 
 /** Something wrong with a sink: what, and what is allowed. Values that may hold a secret are not repeated. */
@@ -19,12 +22,13 @@ export interface SinkFault {
 }
 
 export const SINK_FORM =
-  'mcap:STORE, with STORE as for --store, then ?option=value&...: required, name, robots, priority';
+  'mcap:STORE or parquet:STORE, with STORE as for --store, then ?option=value&...: required, name, topics, robots, priority';
 
-const kinds = ['mcap'] as const;
+const kinds = ['mcap', 'parquet'] as const;
 const priorities: readonly Priority[] = ['high', 'normal', 'low'];
-const own = ['required', 'name', 'robots', 'priority'] as const;
-type Option = (typeof own)[number];
+const shared = ['required', 'name', 'topics', 'robots', 'priority'] as const;
+const ofParquet = ['layout', 'events'] as const;
+type Option = (typeof shared)[number] | (typeof ofParquet)[number];
 
 /** What a sink's name may be: it appears in logs and the status. */
 const NAME = /^[A-Za-z0-9_.-]{1,40}$/;
@@ -46,17 +50,18 @@ export function parseSink(text: string, faults: SinkFault[]): SinkOptions | unde
   if (!/^(dir|s3):./.test(store)) {
     faults.push({ value: `${kind}:`, allowed: 'followed by dir:PATH or s3://bucket/prefix' });
   }
+  const own: readonly string[] = kind === 'parquet' ? [...shared, ...ofParquet] : shared;
   const given = new Map<string, string>();
   const others = new URLSearchParams();
   for (const [name, value] of new URLSearchParams(mark < 0 ? '' : rest.slice(mark + 1))) {
-    if ((own as readonly string[]).includes(name)) {
+    if (own.includes(name)) {
       if (given.has(name)) faults.push({ value: name, allowed: 'once' });
       given.set(name, value);
     } else if (store.startsWith('s3:')) others.append(name, value);
     else faults.push({ value: name, allowed: `options ${own.join(', ')}` });
   }
   const fault = (name: Option, allowed: string): undefined => {
-    faults.push({ value: `${name}=${given.get(name)}`, allowed });
+    faults.push({ value: given.has(name) ? `${name}=${given.get(name)}` : name, allowed });
     return undefined;
   };
   const list = (name: Option): string[] | undefined => {
@@ -69,8 +74,14 @@ export function parseSink(text: string, faults: SinkFault[]): SinkOptions | unde
   if (required !== 'yes' && required !== 'no') fault('required', 'yes, no');
   const name = given.get('name');
   if (name !== undefined && !NAME.test(name)) fault('name', 'up to 40 letters, digits, "_", "." and "-"');
-  const [robots, classes] = [list('robots'), list('priority')];
+  const [topics, robots, classes] = [list('topics'), list('robots'), list('priority')];
   if (classes?.some((one) => !priorities.includes(one as Priority))) fault('priority', priorities.join(', '));
+  const layout =
+    kind === 'parquet'
+      ? parseLakeLayout(given.get('layout'), given.get('events'), (name, _text, allowed) =>
+          fault(name, allowed),
+        )
+      : undefined;
   if (faults.length > before) return undefined;
   const query = others.toString();
   return {
@@ -81,7 +92,9 @@ export function parseSink(text: string, faults: SinkFault[]): SinkOptions | unde
     selection: {
       ...(robots && { robots }),
       ...(classes && { priorities: classes as Priority[] }),
+      ...(topics && { topics }),
     },
+    ...(layout && { layout }),
   };
 }
 

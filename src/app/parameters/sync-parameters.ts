@@ -61,8 +61,8 @@ export const syncParameters = {
       flag: 'sink',
       description:
         'Further places every sealed segment goes to, each with its own progress: mcap:STORE (a replica, or a tier ' +
-        'with some robots), with ?option=value&... such as required=no, ' +
-        'robots=, priority=high. A local copy stays until every required one holds it.',
+        'with some topics) or parquet:STORE (tables, docs/lake.md), with ?option=value&... such as required=no, ' +
+        'topics=*/imu,/tf, robots=, priority=high. A local copy stays until every required one holds it.',
     },
     'sink',
     SINK_FORM,

@@ -1,4 +1,6 @@
+import { genericEventSchema, parseGenericEvent, type GenericEvent } from '../../core/generic-event.js';
 import type { Schema } from '../../core/message.js';
+import type { NatsIdentity } from '../../core/nats-identity.js';
 import {
   BatchBuilder,
   isWide,
@@ -20,6 +22,8 @@ export interface MessageHead {
   readonly robot: string;
   readonly topic: string;
   readonly sequence: number;
+  /** Of what came from a JetStream stream; a table of events has columns for it. */
+  readonly identity?: NatsIdentity;
 }
 
 /** One way messages of a table are encoded: a version of a type, or several types that share a table. */
@@ -49,12 +53,13 @@ export function fieldColumn(name: string): string {
 /** Larger payloads are not decoded. */
 const DECODE_MAX_BYTES = 256 * 1024 * 1024;
 
-type Decode = (payload: Uint8Array) => void;
+type Decode = (payload: Uint8Array, head: MessageHead) => void;
 
 /** A kind that could be understood, or why not. */
 type Understood =
   | { readonly how: 'cdr'; readonly type: StructNode; readonly columns: StructColumn }
   | { readonly how: 'json' }
+  | { readonly how: 'event' }
   | { readonly how: 'not'; readonly reason: string };
 
 /**
@@ -79,6 +84,7 @@ export class MessageTable {
     for (const one of understood.values()) {
       if (one.how === 'cdr') shapes.set(JSON.stringify(one.columns), one.columns);
       if (one.how === 'json') shapes.set('json', jsonColumns);
+      if (one.how === 'event') shapes.set('event', eventColumns);
     }
     this.versions = shapes.size;
     this.columns = withHead([...shapes.values()], options);
@@ -112,7 +118,7 @@ export class MessageTable {
         return this.#addRaw(facts, payload, reason);
       }
       try {
-        decoder(payload);
+        decoder(payload, facts);
       } catch (error) {
         builder.rows = row;
         return this.#addRaw(facts, payload, error instanceof Error ? error.message : String(error));
@@ -171,6 +177,7 @@ export class MessageTable {
         return error instanceof Error ? error.message : String(error);
       }
     }
+    if (one.how === 'event') return eventDecoder(builder, this.#fill);
     const column = builder.root.children.find(({ name }) => name === 'json')!;
     const text = new TextDecoder('utf-8', { fatal: true });
     return (payload) => {
@@ -191,6 +198,62 @@ const jsonColumns: StructColumn = {
   fields: [{ name: 'json', column: leaf('json') }],
 };
 
+/** The fields of an event's envelope, and which message of a stream it is. */
+const eventColumns: StructColumn = {
+  kind: 'struct',
+  optional: false,
+  fields: [
+    { name: 'timestamp_ns', column: leaf('int64') },
+    { name: 'event_type_key', column: leaf('string') },
+    { name: 'worker_id', column: leaf('string') },
+    { name: 'simulation_id', column: leaf('string') },
+    { name: 'payload_format_hint', column: leaf('string') },
+    { name: 'event_payload', column: leaf('bytes') },
+    { name: 'stream', column: leaf('string', true) },
+    { name: 'stream_created', column: leaf('string', true) },
+    { name: 'stream_sequence', column: leaf('uint64', true) },
+  ],
+};
+
+function eventDecoder(builder: BatchBuilder, fill: FillAbsent): Decode {
+  const columns = new Map(builder.root.children.map((child) => [child.name, child]));
+  const put = (name: string, row: number, value: string | bigint | Uint8Array): void => {
+    const { id, column } = columns.get(name)!;
+    const { slots } = builder;
+    if (column.optional) (slots[`y${id}`] as Uint8Array)[row] = 1;
+    if (typeof value === 'bigint') {
+      const words = slots[`v${id}`] as Int32Array;
+      words[2 * row] = Number(BigInt.asIntN(32, value));
+      words[2 * row + 1] = Number(BigInt.asIntN(32, value >> 32n));
+    } else if (typeof value === 'string') (slots[`s${id}`] as BytesLeaf).putText(row, value);
+    else (slots[`s${id}`] as BytesLeaf).put(row, value, 0, value.byteLength);
+  };
+  return (payload, { identity }) => {
+    const event: GenericEvent | string = parseGenericEvent(payload);
+    if (typeof event === 'string') throw new Error(event);
+    builder.reserveRow();
+    const row = builder.rows;
+    fill(builder.slots, row);
+    put('timestamp_ns', row, event.timestampNs);
+    put('event_type_key', row, event.eventTypeKey);
+    put('worker_id', row, event.workerId);
+    put('simulation_id', row, event.simulationId);
+    put('payload_format_hint', row, event.payloadFormatHint);
+    put('event_payload', row, event.eventPayload);
+    if (identity) {
+      put('stream', row, identity.stream);
+      put('stream_created', row, identity.streamCreated);
+      put('stream_sequence', row, identity.sequence);
+    }
+    builder.rows = row + 1;
+  };
+}
+
+/** Whether messages of this kind are envelopes of events. */
+export function isEventKind({ encoding, schema }: MessageKind): boolean {
+  return encoding === 'protobuf' && schema.name === genericEventSchema.name;
+}
+
 function kindKey({ encoding, schema }: MessageKind): string {
   return JSON.stringify([
     encoding,
@@ -200,7 +263,9 @@ function kindKey({ encoding, schema }: MessageKind): string {
   ]);
 }
 
-function understand({ encoding, schema }: MessageKind, flatten: boolean): Understood {
+function understand(kind: MessageKind, flatten: boolean): Understood {
+  const { encoding, schema } = kind;
+  if (isEventKind(kind)) return { how: 'event' };
   if (encoding === 'json') return { how: 'json' };
   const not = (reason: string): Understood => ({ how: 'not', reason });
   if (encoding !== 'cdr') return not(`encoding "${encoding}" is not decoded`);
