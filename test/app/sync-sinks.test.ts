@@ -50,7 +50,12 @@ describe('holdfast sync with several sinks and data folders', function () {
 
   it('shows each sink in its status', async () => {
     await record(at('a'));
-    const sinks = ['--store', `dir:${at('store')}`, '--sink', `mcap:dir:${at('replica')}?required=no&name=usb`];
+    const sinks = [
+      '--store',
+      `dir:${at('store')}`,
+      '--sink',
+      `mcap:dir:${at('replica')}?required=no&name=usb`,
+    ];
     const run = await runCli(['sync', '--data', at('a'), ...sinks, '--drain', '--json']);
     assert.equal(run.exitCode, 0, run.stderr);
     const shown = run.json!['sinks'] as (SyncStatus['sinks'] & object)[number][];

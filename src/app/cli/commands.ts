@@ -2,6 +2,7 @@ import type { CommandDefinition } from './command-definition.js';
 import { bagCommand } from './commands/bag.js';
 import { catCommand } from './commands/cat.js';
 import { checkCommand } from './commands/check.js';
+import { compactCommand } from './commands/compact.js';
 import { demoCommand } from './commands/demo.js';
 import { exportCommand } from './commands/export.js';
 import { lsCommand } from './commands/ls.js';
@@ -28,6 +29,7 @@ export const commands: readonly CommandDefinition[] = [
   catCommand,
   replayCommand,
   exportCommand,
+  compactCommand,
   queryCommand,
   reportCommand,
   bagCommand,

@@ -307,8 +307,14 @@ export class StorePlace implements OutputPlace {
     return join(this.#folder, name);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Removes the local files; the store stays open. */
+  async dropScratch(): Promise<void> {
     if (this.#folder !== undefined) await this.fs.rm(this.#folder, { recursive: true, force: true });
+    this.#folder = undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dropScratch();
     await this.store[Symbol.asyncDispose]();
   }
 }

@@ -1,3 +1,4 @@
+import { LAKE_FOLDER } from '../../core/lake-manifest.js';
 import { HoldfastError } from '../../core/errors.js';
 import { decodeManifest, type Manifest } from '../../core/manifest.js';
 import type { ObjectInfo, Store } from '../../core/store.js';
@@ -22,6 +23,8 @@ export async function* storeEntries(
 ): AsyncGenerator<StoreEntry, void, void> {
   let manifest: ObjectInfo | undefined;
   for await (const info of store.list(prefix, signal === undefined ? {} : { signal })) {
+    // A lake beside the segments describes its tables in manifests of its own.
+    if (info.key.startsWith(`${LAKE_FOLDER}/`)) continue;
     if (info.key.endsWith('.mcap')) {
       const paired = manifest?.key === info.key.replace(/\.mcap$/, '.json');
       if (manifest !== undefined && !paired) yield { manifest };

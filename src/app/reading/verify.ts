@@ -206,8 +206,8 @@ class Verification {
     const { signal } = this.options;
     for await (const { object, manifest: info, other } of storeEntries(store, signal)) {
       if (other !== undefined) {
-        // Written on request, for ros2 bag.
-        if (/(^|\/)metadata\.yaml$/.test(other.key)) continue;
+        // Written on request, for ros2 bag; or a table of a lake.
+        if (/(^|\/)metadata\.yaml$|\.parquet$/.test(other.key)) continue;
         this.#findings.add('warning', other.key, 'object', 'a segment or manifest', 'something else');
         continue;
       }
