@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { evictsAsVerified } from '../../sync/group-world.js';
+import { realClock, SyncWorld } from '../../sync/sync-world.js';
+import { awsEnvironment } from '../../support/aws-environment.js';
+import { spawnCli, runCli } from '../../support/cli.js';
+import { duckdb, rowsOf } from '../../support/duckdb.js';
+import { startFaultyS3 } from '../../support/s3-fault-server/server.js';
+import { event, filesBelow, sealLake } from './lake-world.js';
+
+const SEGMENTS = 8;
+const EVENTS = 300;
+
+async function sealMany(world: SyncWorld): Promise<void> {
+  for (let part = 0; part < SEGMENTS; part++) {
+    const events = Array.from({ length: EVENTS }, (_, index) => event(EVENTS * part + index));
+    await sealLake(world, events);
+  }
+}
+
+describe('a lake out of processes that are killed', function () {
+  this.timeout(120_000);
+
+  it('has every event once in a folder, however often sync was killed in the middle of it', async () => {
+    await using world = await SyncWorld.create();
+    await sealMany(world);
+    const lake = await fs.mkdtemp(join(tmpdir(), 'holdfast-lake-'));
+    try {
+      const args = [
+        'sync',
+        '--data',
+        world.folder.root,
+        '--sink',
+        `parquet:dir:${lake}`,
+        '--drain',
+        '--json',
+      ];
+      for (let wanted = 1; wanted < SEGMENTS; wanted += 3) {
+        const { child, ended } = spawnCli(args);
+        let isOver = false;
+        void ended.then(() => (isOver = true));
+        while (!isOver && (await filesBelow(lake, '.parquet')).length < wanted) await realClock.sleep(2);
+        child.kill('SIGKILL');
+        await ended;
+      }
+      const run = await runCli(args);
+      assert.equal(run.exitCode, 0, run.stderr);
+      assert.equal((await filesBelow(lake, '.parquet')).length, SEGMENTS);
+      const [row] = await rowsOf(
+        await duckdb(),
+        `SELECT count(*) AS n, count(DISTINCT stream_sequence) AS events
+         FROM read_parquet('${lake}/logs/**/*.parquet', hive_partitioning=false)`,
+      );
+      assert.deepEqual(row, { n: BigInt(SEGMENTS * EVENTS), events: BigInt(SEGMENTS * EVENTS) });
+      for (const sealed of world.sealed) assert.ok(await evictsAsVerified(world, sealed));
+    } finally {
+      await fs.rm(lake, { recursive: true });
+    }
+  });
+
+  it('has the same in S3, where compaction joins them', async () => {
+    await using world = await SyncWorld.create();
+    await sealMany(world);
+    const server = await startFaultyS3({ buckets: ['lake'] });
+    try {
+      const uri = `s3://lake/fleet?endpoint=${encodeURIComponent(server.endpoint)}`;
+      const env = awsEnvironment(server);
+      const args = ['sync', '--data', world.folder.root, '--sink', `parquet:${uri}`, '--drain', '--json'];
+      const run = await runCli(args, { env });
+      assert.equal(run.exitCode, 0, run.stderr);
+      const compacted = await runCli(['compact', uri, '--json'], { env });
+      assert.equal(compacted.exitCode, 0, compacted.stderr);
+      const [lake] = compacted.json!['lakes'] as {
+        made: number;
+        replaced: number;
+        rows: number;
+        files: number;
+      }[];
+      assert.deepEqual(
+        [lake?.made, lake?.replaced, lake?.rows, lake?.files],
+        [1, SEGMENTS, SEGMENTS * EVENTS, 1],
+      );
+    } finally {
+      await server.stop();
+    }
+  });
+});
