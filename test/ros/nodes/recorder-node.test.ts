@@ -42,6 +42,8 @@ describe('the node holdfast_recorder', function () {
   };
 
   before(async function () {
+    // Building the messages takes a minute, and many on a machine that is busy.
+    this.timeout(900_000);
     ros = requireRos(this, { native: true });
     messages = await holdfastMessages(ros);
     folder = new TemporaryFolder();
