@@ -10,7 +10,7 @@ import { SEGMENT_FORMAT_VERSION, type ClockStep } from './segment-format.js';
 import type { CommitExtras } from './segment-writer.js';
 import type { WalOptions } from './wal-ports.js';
 
-interface CommitContext {
+export interface CommitContext {
   readonly identity: Identity;
   readonly options: WalOptions;
   readonly registry: ChannelRegistry;

@@ -5,16 +5,14 @@ import type { Identity } from '../core/identity.js';
 import type { Channel } from '../core/message.js';
 import type { SegmentId } from '../core/segment-id.js';
 import type { Batch } from '../ingest/batch.js';
-import { Slab } from './batch-encoder.js';
 import { ChannelRegistry } from './channel-registry.js';
-import { planCommit, type CommitPlan } from './commit-plan.js';
+import { CommitStage } from './commit-stage.js';
 import { CommitStats } from './commit-stats.js';
 import { DurableLedger, type UnsyncedBatch } from './durability.js';
 import type { Identities } from './identities.js';
 import { LatchedSet } from './latched-set.js';
 import { SegmentSupply, type OpenSegment } from './open-segment.js';
 import type { ClockStep } from './segment-format.js';
-import { INLINE_MAX_BYTES, type StagedCommit } from './segment-writer.js';
 import { writeFailureCode } from './write-failure.js';
 import { writeHead, type WalHead } from './wal-head.js';
 import type { ClosedSegment, WalOptions, WalPorts } from './wal-ports.js';
@@ -22,17 +20,6 @@ import type { ClosedSegment, WalOptions, WalPorts } from './wal-ports.js';
 const RETRY_MS = 500;
 /** Remembered in head.json; each is a segment that had taken commits before one failed. */
 const MAX_CUTS = 1000;
-
-/** A commit that has been planned for a segment and is being written there. */
-interface PlannedCommit {
-  readonly batch: Batch;
-  readonly segment: OpenSegment;
-  readonly plan: CommitPlan;
-  /** Rejected, the segment takes nothing more. */
-  readonly staged: Promise<StagedCommit>;
-  /** Of the record behind the batch. */
-  readonly nextSequence: number;
-}
 
 /**
  * The write-ahead log of one data folder: appends batches to the current segment, rolls, and replaces a
@@ -45,16 +32,11 @@ export class Wal {
   private current: OpenSegment | undefined;
   private readonly supply: SegmentSupply;
   private readonly registry = new ChannelRegistry();
-  /** Two, since a batch may be encoded while the one before it is being written. */
-  private slabs: readonly [Slab, Slab] = [new Slab(), new Slab()];
+  private readonly stage: CommitStage;
   private readonly ledger: DurableLedger;
   private serial: Promise<unknown> = Promise.resolve();
   /** Tasks in the line of {@link serial}, the one at work included. */
   private tasks = 0;
-  /** The batch that will be committed next, as far as is known. */
-  private upcoming: Batch | undefined;
-  private committing: PlannedCommit | undefined;
-  private ahead: PlannedCommit | undefined;
   private nextSequence: number;
   private clockSteps: ClockStep[] = [];
   /** Closed, and not handed to sealing because head.json could not be written. */
@@ -77,6 +59,18 @@ export class Wal {
     this.supply = new SegmentSupply(folder, ports, head.nextNumber);
     this.ledger = new DurableLedger(head, ports.logger, ports.onGaps);
     this.latched = new LatchedSet(options.latchedMaxBytes);
+    this.stage = new CommitStage({
+      context: () => ({
+        identity: this.identity,
+        options: this.options,
+        registry: this.registry,
+        latched: this.latched,
+        clockSteps: this.clockSteps,
+        startedAt: this.ports.clock.now(),
+        priorityOf: this.ports.priorityOf,
+      }),
+      mayWriteAhead: () => this.options.durability === 'commit' && this.tasks <= 1,
+    });
   }
 
   /** Messages made durable since this process started. */
@@ -152,8 +146,7 @@ export class Wal {
    * what went wrong.
    */
   writeAhead(batch: Batch): void {
-    this.upcoming = batch;
-    this.stageUpcoming();
+    this.stage.name(batch);
   }
 
   /** Ends the current segment if it holds anything, and goes on in the next. */
@@ -195,8 +188,7 @@ export class Wal {
     clearTimeout(this.syncTimer);
     this.syncTimer = undefined;
     const marked = await this.rollNow();
-    this.upcoming = undefined;
-    this.ahead = undefined;
+    this.stage.forget();
     if (this.current) await this.supply.discard(this.current);
     this.current = undefined;
     await this.supply.rest();
@@ -229,7 +221,7 @@ export class Wal {
       try {
         await this.beginNow();
         // Behind what was written ahead only that may be referred to.
-        if (this.ahead && this.ahead.batch !== batch) await this.rollNow();
+        if (this.stage.isAheadOf(batch)) await this.rollNow();
         this.current ??= await this.supply.take();
         await this.appendTo(this.current, batch);
         break;
@@ -246,28 +238,25 @@ export class Wal {
     this.setStalled(undefined, '');
     const { writer } = this.current;
     // What is written ahead stands in this segment.
-    if (this.ahead) return;
+    if (this.stage.isAhead) return;
     if (writer.contentBytes >= this.options.segmentMaxBytes || writer.full) await this.rollNow();
   }
 
   private async appendTo(current: OpenSegment, batch: Batch): Promise<void> {
     const { clock } = this.ports;
     const before = clock.monotonic();
-    const planned = this.takeAhead(current, batch) ?? this.plan(current, batch);
-    const { plan, staged, segment } = planned;
-    this.committing = planned;
-    this.stageUpcoming();
+    const { plan, staged, nextSequence } = this.stage.begin(current, batch, this.nextSequence);
     const sync = this.options.durability === 'commit';
     try {
-      await segment.writer.commit(await staged, sync);
+      await current.writer.commit(await staged, sync);
     } finally {
-      this.committing = undefined;
+      this.stage.end();
     }
     // From here on nothing may throw: the batch is written, and would be written again.
     this.clockSteps = this.clockSteps.slice(plan.extras.clockSteps.length);
     const now = clock.monotonic();
-    segment.startedAt ??= now;
-    this.nextSequence = planned.nextSequence;
+    current.startedAt ??= now;
+    this.nextSequence = nextSequence;
     for (const message of batch.messages) {
       if (message.channel.latched) this.latched.add(message);
     }
@@ -276,49 +265,6 @@ export class Wal {
       this.stats.add(Number(now - before) / 1e6);
       this.ledger.synced(now);
     } else if (this.options.durability === 'interval') this.armSync();
-  }
-
-  /** Begins to write a batch into the segment. With `before`, behind that commit, which is under way there. */
-  private plan(segment: OpenSegment, batch: Batch, before?: PlannedCommit): PlannedCommit {
-    const nextSequence = before?.nextSequence ?? this.nextSequence;
-    const [slab, other] = this.slabs;
-    this.slabs = [other, slab];
-    const plan = planCommit(segment, batch, {
-      identity: this.identity,
-      options: this.options,
-      registry: this.registry,
-      latched: this.latched,
-      // The commit before tells all there are.
-      clockSteps: before ? [] : this.clockSteps,
-      nextSequence,
-      startedAt: this.ports.clock.now(),
-      priorityOf: this.ports.priorityOf,
-      slab,
-      ahead: before !== undefined,
-    });
-    const staged = segment.writer.stage(plan.encoded, plan.extras);
-    // It is told when the batch's turn comes.
-    staged.catch(() => undefined);
-    return { batch, segment, plan, staged, nextSequence: nextSequence + batch.messages.length };
-  }
-
-  /** Writes ahead where that is worth it, and where nothing but this batch can follow the commit under way. */
-  private stageUpcoming(): void {
-    const { upcoming, committing, options } = this;
-    if (!upcoming || !committing || this.ahead || this.tasks > 1) return;
-    if (options.durability !== 'commit' || upcoming.bytes <= INLINE_MAX_BYTES) return;
-    const { segment, plan } = committing;
-    const bytes = segment.writer.contentBytes + (plan.encoded?.bytes ?? 0);
-    if (plan.extras.carried || segment.writer.full || bytes >= options.segmentMaxBytes) return;
-    this.upcoming = undefined;
-    this.ahead = this.plan(segment, upcoming, committing);
-  }
-
-  private takeAhead(current: OpenSegment, batch: Batch): PlannedCommit | undefined {
-    const { ahead } = this;
-    this.ahead = undefined;
-    if (this.upcoming === batch) this.upcoming = undefined;
-    return ahead?.batch === batch && ahead.segment === current ? ahead : undefined;
   }
 
   private armSync(): void {
