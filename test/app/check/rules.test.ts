@@ -85,6 +85,31 @@ describe('holdfast check', function () {
   before(async () => (folder = await fs.mkdtemp(join(tmpdir(), 'holdfast-check-'))));
   after(() => fs.rm(folder, { recursive: true, force: true }));
 
+  it('finds no error in a drive through a tunnel, where there is no fix', async () => {
+    const data = join(folder, 'drive');
+    const source = 'csv:bundled?speed=max';
+    const recorded = await runCli([
+      'record',
+      '--source',
+      source,
+      '--data',
+      data,
+      '--no-web',
+      '--no-foxglove',
+    ]);
+    assert.equal(recorded.exitCode, 0, recorded.stderr);
+    const { exitCode, stdout } = await runCli(['check', data, '--topics', '*/gps/fix']);
+    assert.equal(exitCode, 0, stdout);
+    const strict = join(folder, 'strict.yaml');
+    await fs.writeFile(
+      strict,
+      'version: 1\nrules: [{name: fix, check: not_finite, topics: ["*/gps/fix"], fields: [latitude]}]\n',
+    );
+    const asked = await runCli(['check', data, '--rules', strict]);
+    assert.match(asked.stdout, /latitude: NaN in 563 messages/);
+    assert.equal(asked.exitCode, 3);
+  });
+
   it('ends with 0 on a sound recording, with 3 on one with errors, with 2 on wrong rules', async () => {
     const sound = await runCli(['check', recording('two_robots')]);
     assert.equal(sound.exitCode, 0);
