@@ -142,7 +142,7 @@ export class Wal {
 
   /**
    * Names the batch that will be committed next. Where a commit is under way, its payloads are written beside
-   * that one's fsync, which about doubles what a disk takes. Only {@link commit} makes it durable, and tells
+   * that one's fsync. Only {@link commit} makes it durable, and tells
    * what went wrong.
    */
   writeAhead(batch: Batch): void {
