@@ -16,6 +16,18 @@ else()
   set(HOLDFAST_NODE_PATH "${HOLDFAST_NODE}")
 endif()
 
+# The scripts of the build could not even be parsed by an old Node.js, such as that of Ubuntu 22.04.
+file(READ "${CMAKE_CURRENT_LIST_DIR}/../package.json" HOLDFAST_PACKAGE_JSON)
+string(JSON HOLDFAST_NODE_FLOOR GET "${HOLDFAST_PACKAGE_JSON}" engines node)
+string(REPLACE ">=" "" HOLDFAST_NODE_FLOOR "${HOLDFAST_NODE_FLOOR}")
+execute_process(COMMAND "${HOLDFAST_NODE_PATH}" --version
+  OUTPUT_VARIABLE HOLDFAST_NODE_VERSION OUTPUT_STRIP_TRAILING_WHITESPACE)
+string(REPLACE "v" "" HOLDFAST_NODE_VERSION "${HOLDFAST_NODE_VERSION}")
+if(HOLDFAST_NODE_VERSION VERSION_LESS HOLDFAST_NODE_FLOOR)
+  message(FATAL_ERROR "holdfast: Node.js ${HOLDFAST_NODE_VERSION} (${HOLDFAST_NODE_PATH}) is too old; allowed: "
+    "${HOLDFAST_NODE_FLOOR} or newer. docs/ros-package.md says where to get it; HOLDFAST_NODE names another one")
+endif()
+
 get_filename_component(HOLDFAST_NODE_FOLDER "${HOLDFAST_NODE_PATH}" DIRECTORY)
 find_program(HOLDFAST_NPM NAMES npm HINTS "${HOLDFAST_NODE_FOLDER}" DOC "npm")
 if(NOT HOLDFAST_NPM)

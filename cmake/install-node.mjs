@@ -25,7 +25,7 @@ const { to } = values;
 
 /** In the npm package, but of no use to an installation: CMake and ROS install these elsewhere, or not at all. */
 const NOT_INSTALLED = new Set(['CMakeLists.txt', 'colcon.meta', 'launch', 'cmake']);
-/** What npm packs without being told, and what is made by the build. */
+/** The files that npm packs by default, and the files that the build makes. */
 const ALWAYS = [
   'package.json',
   'LICENSE',
@@ -53,7 +53,7 @@ function copy() {
   part('dependencies', hashFolder(join(values.build, 'stamps'), /./), copyDependencies);
 }
 
-/** Copies one part anew, whole, unless what lies there is that part already. */
+/** Copies one part again, whole, unless what lies there is that part already. */
 function part(name, key, step) {
   const stamp = join(to, `.${name}`);
   const wanted = hashOf(name, key, readFileSync(new URL(import.meta.url)));

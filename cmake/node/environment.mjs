@@ -10,8 +10,8 @@ export function readEnvironment() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major < NODE_FLOOR[0] || (major === NODE_FLOOR[0] && minor < NODE_FLOOR[1])) {
     throw new Error(
-      `Node.js ${process.versions.node} is too old: Holdfast needs ${NODE_FLOOR.join('.')} or later ` +
-        '(docs/ros-package.md says where to get it); choose another with -DHOLDFAST_NODE=/path/to/node',
+      `Node.js ${process.versions.node} is too old: Holdfast needs ${NODE_FLOOR.join('.')} or later, ` +
+        'tried on 20, 22, 24 and 26 (docs/ros-package.md says where to get it); choose another with -DHOLDFAST_NODE=/path/to/node',
     );
   }
   const rosDistro = process.env.ROS_DISTRO;

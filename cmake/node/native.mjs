@@ -10,10 +10,14 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { run } from './run.mjs';
 
 /** Generated classes every node needs; rclnodejs' generator reports its errors in its output only. */
 const NEEDED = ['builtin_interfaces', 'rcl_interfaces', 'rosgraph_msgs', 'std_srvs'];
+
+/** What rclnodejs needs and the first releases of Jazzy lack. */
+const COMPAT = fileURLToPath(new URL('../rcl-compat.hpp', import.meta.url));
 
 /**
  * Puts the addon into the copy's rclnodejs: from the cache, from the binaries rclnodejs ships for Ubuntu, or
@@ -54,7 +58,10 @@ function provide({ rclnodejs, addon, jobs, env, environment }) {
   }
   // As rclnodejs' own install script, but with as many compilers as there are cores instead of 16.
   const nodeGyp = createRequire(join(rclnodejs, 'package.json')).resolve('node-gyp/bin/node-gyp.js');
-  run(process.execPath, [nodeGyp, 'rebuild', `-j${jobs}`, '--loglevel=error'], { cwd: rclnodejs, env });
+  run(process.execPath, [nodeGyp, 'rebuild', `-j${jobs}`, '--loglevel=error'], {
+    cwd: rclnodejs,
+    env: { ...env, CXXFLAGS: `${env.CXXFLAGS ?? ''} -include "${COMPAT}"` },
+  });
   if (!existsSync(addon)) throw new Error(`node-gyp succeeded, but ${addon} is not there`);
   return 'compiled';
 }

@@ -9,7 +9,7 @@ const FOLDERS = { msg: /\.msg$/, srv: /\.srv$/ };
 /**
  * The generator reads an install space: it is shown one that holds nothing but our definitions.
  *
- * @param prefix scratch folder; made anew.
+ * @param prefix scratch folder; made again.
  */
 export function generateOwnTypes({ tree, prefix, env }) {
   const rclnodejs = join(tree, 'node_modules', 'rclnodejs');
