@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { renderTable } from '../src/app/cli/human.js';
+import { present } from '../src/core/present.js';
+import { renderTable } from '../src/host/human.js';
 import type { BenchContext, BenchReport } from './bench-context.js';
 import { median } from './measure.js';
 import { runCase } from './run-child.js';
@@ -28,7 +29,7 @@ export async function benchCatalogue({ rounds, folder, scale, say }: BenchContex
     for (const variant of variants) {
       const one = await runCase<CatalogueCase>('catalogue-case', [variant, store, cache]);
       if (one.rows !== segments) throw new Error(`${variant}: ${one.rows} rows of ${segments}`);
-      runs.get(variant)!.push(one);
+      present(runs.get(variant)).push(one);
     }
     await rm(cache, { recursive: true });
   }

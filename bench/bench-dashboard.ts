@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import WebSocket from 'ws';
-import { renderTable } from '../src/app/cli/human.js';
+import { renderTable } from '../src/host/human.js';
 import { askRole } from '../src/app/control/control-client.js';
-import { mainScript } from '../src/app/system/main-script.js';
-import { systemClock } from '../src/app/system/system-clock.js';
+import { mainScript } from '../src/app/setup/main-script.js';
+import { systemClock } from '../src/host/system-clock.js';
 import type { RecorderStatus } from '../src/core/status.js';
 import type { BenchContext, BenchReport } from './bench-context.js';
 import { cpuSeconds, median } from './measure.js';
@@ -14,7 +14,7 @@ import { cpuSeconds, median } from './measure.js';
 const PAGES = 10;
 const FLOOD_SECONDS = 20;
 const CALM_SECONDS = 30;
-/** As fast as the recorder takes it: what is recorded is what there was time for. */
+/** As fast as the recorder accepts it, so the recording has the messages for which there was time. */
 const FLOOD = 'channels=10&robots=2&size=1000&rate=max&entropy=0.5';
 /** A robot of 300 topics at 10 Hz. */
 const CALM = 'channels=300&robots=1&size=100&rate=3000';

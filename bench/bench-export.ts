@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { renderTable } from '../src/app/cli/human.js';
+import { present } from '../src/core/present.js';
+import { renderTable } from '../src/host/human.js';
 import type { BenchContext, BenchReport } from './bench-context.js';
 import { median } from './measure.js';
 import { runCase } from './run-child.js';
@@ -43,7 +44,7 @@ export async function benchExport({ rounds, folder, scale, say }: BenchContext):
     for (let round = 0; round < rounds; round++) {
       for (const variant of variants) {
         const output = join(folder, `export-${variant}`);
-        runs.get(variant)!.push(await runCase<ExportCase>('export-case', [variant, path, output]));
+        present(runs.get(variant)).push(await runCase<ExportCase>('export-case', [variant, path, output]));
         await rm(output, { recursive: true, force: true });
       }
     }
@@ -82,7 +83,7 @@ export async function benchExport({ rounds, folder, scale, say }: BenchContext):
     if (other !== undefined) {
       Object.values(results[kind]).forEach((result, i) => {
         result['timesDuckdb'] = result['rowsPerS']! / other;
-        rows[i]!.push(`${result['timesDuckdb'].toFixed(1)}`);
+        rows[i]!.push(result['timesDuckdb'].toFixed(1));
       });
     }
     const heads = [

@@ -2,13 +2,13 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { renderTable } from '../src/app/cli/human.js';
+import { renderTable } from '../src/host/human.js';
 import { mountExt4, type SmallDisk } from '../test/faults/small-disk.js';
 import type { BenchContext, BenchReport } from './bench-context.js';
 import { median } from './measure.js';
 import { runCase } from './run-child.js';
+import { eventually, sleep } from '../src/testing/waiting.js';
 
 const run = promisify(execFile);
 const VARIANTS = [
@@ -26,7 +26,7 @@ const DISK_BYTES = 256 * 2 ** 20;
 /** Of one call, microseconds. */
 const MEDIAN_MAX_US = 0.5;
 const P999_MAX_US = 5;
-const LOGGER_MAX_BYTES = 500_000;
+const LOGGER_MAX_BYTES = 344_000;
 const LOGGERS = 5;
 
 type Quantiles = Readonly<Record<'p50' | 'p99' | 'p999' | 'max', number>>;
@@ -108,12 +108,12 @@ async function freezeWhile(
     () => (isOver = true),
     () => (isOver = true),
   );
-  while (!existsSync(marker) && !isOver) await wait(20);
+  await eventually(() => isOver || existsSync(marker), 'the loop to start', 60_000);
   // Behind the five seconds in which the loop warms up.
-  await Promise.race([wait(5_000 + seconds * 250), over]);
+  await Promise.race([sleep(5_000 + seconds * 250), over]);
   await run('fsfreeze', ['-f', path]);
   try {
-    await wait(seconds * 500);
+    await sleep(seconds * 500);
   } finally {
     await run('fsfreeze', ['-u', path]);
   }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { renderTable } from '../src/app/cli/human.js';
+import { renderTable } from '../src/host/human.js';
 import { NatsServer, event, publishAll } from '../test/support/nats.js';
 import type { BenchContext, BenchReport } from './bench-context.js';
 import { median } from './measure.js';

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { crc32 } from 'node:zlib';
-import { renderTable } from '../src/app/cli/human.js';
+import { renderTable } from '../src/host/human.js';
 import { MANIFEST_VERSION, encodeManifest, type Manifest } from '../src/core/manifest.js';
 import { newSegmentId } from '../src/core/segment-id.js';
 import type { BenchContext, BenchReport } from './bench-context.js';

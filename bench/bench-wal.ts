@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { renderTable } from '../src/app/cli/human.js';
+import { renderTable } from '../src/host/human.js';
 import type { BenchContext, BenchReport } from './bench-context.js';
 import { median } from './measure.js';
 import { runCase } from './run-child.js';
@@ -43,8 +43,8 @@ export async function benchWal({ rounds, folder, scale, say }: BenchContext): Pr
       }
     }
     const middle = Object.fromEntries(names.map((name) => [name, medianCase(runs[name] as WalCase[])]));
-    results[String(size)] = middle as Record<string, WalCase>;
-    table(size, middle as Record<string, WalCase>).forEach((line) => say(line));
+    results[String(size)] = middle;
+    table(size, middle).forEach((line) => say(line));
     const own = middle['holdfast'] as WalCase;
     const ratio = own.mbPerS / (middle['append'] as WalCase).mbPerS;
     if (target !== undefined && ratio < target)

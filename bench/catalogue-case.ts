@@ -2,11 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import { silentLogger } from '../src/core/logger.js';
-import { openCatalogueCache } from '../src/app/catalogue/catalogue-cache.js';
-import { FilePool } from '../src/app/reading/file-readable.js';
-import { listRows } from '../src/app/reading/list-segments.js';
-import { readManifestObject, storeEntries } from '../src/app/reading/store-entries.js';
-import { systemClock } from '../src/app/system/system-clock.js';
+import { openCatalogueCache } from '../src/recordings/catalogue/catalogue-cache.js';
+import { FilePool } from '../src/recordings/file-readable.js';
+import { listRows } from '../src/recordings/list-segments.js';
+import { readManifestObject, storeEntries } from '../src/recordings/catalogue/store-entries.js';
+import { systemClock } from '../src/host/system-clock.js';
 import { openStore } from '../src/stores/open-store.js';
 import { resident } from './measure.js';
 

@@ -4,17 +4,18 @@ import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from '@foxglove/rosmsg';
 import { MessageReader } from '@foxglove/rosmsg2-serialization';
-import { FilePool } from '../src/app/reading/file-readable.js';
-import { FolderPlace } from '../src/app/export/output-place.js';
-import { parseExportOptions } from '../src/app/export/parse-export-options.js';
-import { runExport } from '../src/app/export/run-export.js';
-import { ProblemList } from '../src/app/report/problem-list.js';
-import { reportAssets } from '../src/app/report/report-assets.js';
-import { parseReportOptions } from '../src/app/report/report-options.js';
-import { collectReport } from '../src/app/report/run-report.js';
-import { systemClock } from '../src/app/system/system-clock.js';
+import { FilePool } from '../src/recordings/file-readable.js';
+import { FolderPlace } from '../src/jobs/export/folder-place.js';
+import { parseExportOptions } from '../src/jobs/export/parse-export-options.js';
+import { runExport } from '../src/jobs/export/run-export.js';
+import { ProblemList } from '../src/jobs/report/problem-list.js';
+import { reportAssets } from '../src/jobs/report/report-assets.js';
+import { parseReportOptions } from '../src/jobs/report/report-options.js';
+import { collectReport } from '../src/jobs/report/run-report.js';
+import { systemClock } from '../src/host/system-clock.js';
 import { renderReport } from '../src/exporters/report/render-report.js';
 import { openMcap } from '../src/core/mcap/open-mcap.js';
+import { present } from '../src/core/present.js';
 import { resident } from './measure.js';
 
 const [variant = '', recording = '', output = ''] = process.argv.slice(2);
@@ -26,7 +27,7 @@ async function report(): Promise<void> {
     from: recording,
     located: { kind: 'mcap', path: recording, files: [recording] },
     files,
-    options: parseReportOptions({ output: join(output, 'report.html') }, [])!,
+    options: present(parseReportOptions({ output: join(output, 'report.html') }, [])),
     problems: new ProblemList(),
     clock: systemClock,
     version: 'bench',
@@ -38,7 +39,7 @@ async function report(): Promise<void> {
 
 async function holdfast(): Promise<void> {
   const [format, ...flags] = variant.split('-');
-  const options = parseExportOptions({ format, flatten: flags.includes('flat') }, [])!;
+  const options = present(parseExportOptions({ format, flatten: flags.includes('flat') }, []));
   await using files = new FilePool(fs);
   await using place = new FolderPlace(output, fs);
   const { size: bytes } = await fs.stat(recording);

@@ -2,8 +2,8 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { McapWriter } from '@mcap/core';
 import zstd from '@foxglove/wasm-zstd';
-import { Fleet } from '../src/sources/sim/fleet.js';
-import { topicKinds } from '../src/sources/sim/robot-topics.js';
+import { Fleet } from '../src/simulation/fleet.js';
+import { topicKinds } from '../src/simulation/robot-topics.js';
 
 const [kind = '', bytesText = '', path = ''] = process.argv.slice(2);
 const CHUNK_BYTES = 1024 * 1024;

@@ -1,14 +1,15 @@
 // A recorder with 300 quiet topics, in a process of its own: idle-case SECONDS DATA; prints one JSON line.
 import { rm } from 'node:fs/promises';
 import { Observable } from 'rxjs';
-import { compileRecorderOptions } from '../src/app/parameters/compile-recorder.js';
-import { resolve } from '../src/app/parameters/resolve.js';
-import { Recorder } from '../src/app/recorder.js';
-import { systemPorts } from '../src/app/system/ports.js';
+import { compileRecorderOptions } from '../src/settings/compile-recorder.js';
+import { resolve } from '../src/settings/resolve.js';
+import { Recorder } from '../src/recorder/recorder.js';
+import { systemPorts } from '../src/host/ports.js';
 import { silentLogger } from '../src/core/logger.js';
 import type { Source, SourceEvent } from '../src/core/source.js';
 import { resident } from './measure.js';
 import { benchChannel } from './wal-variants.js';
+import { sleep } from '../src/testing/waiting.js';
 
 const TOPICS = 300;
 const [seconds = '20', data = ''] = process.argv.slice(2);
@@ -39,10 +40,10 @@ const options = compileRecorderOptions(resolved, { hostname: 'bench' });
 const input = { source: quiet, robot: 'robot1', robotFromNamespace: false };
 const recorder = await Recorder.open(options, [input], systemPorts(silentLogger));
 // The ballast is being written in the first seconds.
-await new Promise((done) => setTimeout(done, 10_000));
+await sleep(10_000);
 const before = process.cpuUsage();
 const start = performance.now();
-await new Promise((done) => setTimeout(done, Number(seconds) * 1000));
+await sleep(Number(seconds) * 1000);
 const used = process.cpuUsage(before);
 const cpuPercent = (used.user + used.system) / 10 / (performance.now() - start);
 await recorder.close();

@@ -6,15 +6,16 @@ import { mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import pino from 'pino';
-import { VehicleLogger, type TelemetrySample } from '../src/app/logger-entry.js';
+import { VehicleLogger, type TelemetrySample } from '../src/logger/entry.js';
 import { quantile } from './measure.js';
+import { sleep } from '../src/testing/waiting.js';
 
 const HZ = 1_000;
 const PERIOD_MS = 1_000 / HZ;
 /** Every so many rounds vehicle-to-vehicle messages come in, as at 20 Hz of 4 others. */
 const FLEET_EVERY = 50;
 const WARM_UP_ROUNDS = 5 * HZ;
-/** Calls in a row, and the pause behind them in which whoever works behind empties its queues. */
+/** Calls in a row, and the pause behind them in which the consumer empties its queues. */
 const BURST = 500;
 const BURST_PAUSE_MS = 30;
 
@@ -29,12 +30,12 @@ interface Way {
 }
 
 const file = (): string => join(folder, `${variant}.log`);
-const ways: Readonly<Record<string, () => Promise<Way>>> = {
-  none: async () => ({ telemetry: () => {}, fleet: () => {}, close: async () => {} }),
+const ways: Readonly<Record<string, () => Way | Promise<Way>>> = {
+  none: () => ({ telemetry: () => {}, fleet: () => {}, close: async () => {} }),
   'holdfast-csv': () => holdfast({ dir: join(folder, 'csv') }),
   'holdfast-wal': () => holdfast({ wal: join(folder, 'rec') }),
   'holdfast-both': () => holdfast({ dir: join(folder, 'csv'), wal: join(folder, 'rec') }),
-  'pino-async': async () => {
+  'pino-async': () => {
     const destination = pino.destination({ dest: file(), sync: false, minLength: 4096 });
     const logger = pino({ base: null }, destination);
     return {
@@ -43,7 +44,7 @@ const ways: Readonly<Record<string, () => Promise<Way>>> = {
       close: () => new Promise((done) => destination.flush(() => done(undefined))),
     };
   },
-  'write-sync': async () => {
+  'write-sync': () => {
     const fd = openSync(file(), 'a');
     const write = (value: unknown): void => void writeSync(fd, `${JSON.stringify(value)}\n`);
     return {
@@ -52,7 +53,7 @@ const ways: Readonly<Record<string, () => Promise<Way>>> = {
       close: async () => {},
     };
   },
-  'post-message': async () => {
+  'post-message': () => {
     const worker = new Worker("require('node:worker_threads').parentPort.on('message', () => {})", {
       eval: true,
     });
@@ -144,7 +145,7 @@ async function loop(): Promise<void> {
 
 async function bursts(): Promise<void> {
   for (let index = -WARM_UP_ROUNDS; index < rounds; index++) {
-    if (index % BURST === 0) await new Promise((resolve) => setTimeout(resolve, BURST_PAUSE_MS));
+    if (index % BURST === 0) await sleep(BURST_PAUSE_MS);
     sample.timestamp = index / HZ;
     const before = performance.now();
     way.telemetry(sample);

@@ -2,7 +2,8 @@
 // --expose-gc; prints one JSON line.
 import { join } from 'node:path';
 import { getHeapStatistics } from 'node:v8';
-import { VehicleLogger } from '../src/app/logger-entry.js';
+import { VehicleLogger } from '../src/logger/entry.js';
+import { sleep } from '../src/testing/waiting.js';
 
 const [count = '5', folder = ''] = process.argv.slice(2);
 
@@ -10,7 +11,7 @@ const make = (vehicleId: number): VehicleLogger => new VehicleLogger({ vehicleId
 const used = async (): Promise<number> => {
   for (let i = 0; i < 3; i++) {
     globalThis.gc?.();
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await sleep(100);
   }
   return getHeapStatistics().used_heap_size;
 };

@@ -1,18 +1,20 @@
-// npm run bench [-- wal enqueue recorder sync dashboard export logger catalogue nats] [--rounds N] [--scale X] [--folder DIR]
+// npm run bench [-- wal enqueue recorder sync dashboard export logger log catalogue nats page] [--rounds N] [--scale X] [--folder DIR]
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { cpus, release, tmpdir, totalmem } from 'node:os';
-import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { cpus, release, totalmem } from 'node:os';
+import { join } from 'node:path';
 import { benchCatalogue } from './bench-catalogue.js';
 import { benchDashboard } from './bench-dashboard.js';
 import { benchEnqueue } from './bench-enqueue.js';
 import { benchExport } from './bench-export.js';
+import { benchLog } from './bench-log.js';
 import { benchLogger } from './bench-logger.js';
 import { benchNats } from './bench-nats.js';
+import { benchPage } from './bench-page.js';
 import { benchRecorder } from './bench-recorder.js';
 import { benchSync } from './bench-sync.js';
 import { benchWal } from './bench-wal.js';
 import type { Benchmark } from './bench-context.js';
+import { readBenchOptions } from './bench-options.js';
 
 const benchmarks: Readonly<Record<string, Benchmark>> = {
   enqueue: benchEnqueue,
@@ -22,25 +24,18 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   dashboard: benchDashboard,
   export: benchExport,
   logger: benchLogger,
+  log: benchLog,
   catalogue: benchCatalogue,
   nats: benchNats,
+  page: benchPage,
 };
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    rounds: { type: 'string', default: '5' },
-    scale: { type: 'string', default: '1' },
-    folder: { type: 'string', default: tmpdir() },
-  },
-});
-const chosen = positionals.length > 0 ? positionals : Object.keys(benchmarks);
-const unknown = chosen.filter((name) => !(name in benchmarks));
-if (unknown.length > 0) {
-  console.error(`unknown benchmark ${unknown.join(', ')}, allowed: ${Object.keys(benchmarks).join(', ')}`);
+const options = await readBenchOptions(process.argv.slice(2), Object.keys(benchmarks));
+if (typeof options === 'string') {
+  console.error(options);
   process.exit(2);
 }
-const folder = await mkdtemp(join(resolve(values.folder), 'holdfast-bench-'));
+const folder = await mkdtemp(join(options.folder, 'holdfast-bench-'));
 const machine = {
   cpu: cpus()[0]?.model,
   cores: cpus().length,
@@ -50,13 +45,13 @@ const machine = {
 const report: Record<string, unknown> = {
   machine,
   node: process.version,
-  rounds: values.rounds,
-  scale: values.scale,
+  rounds: options.rounds,
+  scale: options.scale,
 };
 const misses: string[] = [];
 try {
-  for (const name of chosen) {
-    const context = { rounds: Number(values.rounds), scale: Number(values.scale), folder, say: console.log };
+  for (const name of options.names) {
+    const context = { rounds: options.rounds, scale: options.scale, folder, say: console.log };
     const result = await (benchmarks[name] as Benchmark)(context);
     report[name] = result.results;
     misses.push(...result.misses);

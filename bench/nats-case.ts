@@ -3,19 +3,20 @@
 import * as fs from 'node:fs/promises';
 import { AckPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
-import { compileRecorderOptions } from '../src/app/parameters/compile-recorder.js';
-import { resolve } from '../src/app/parameters/resolve.js';
-import { Recorder } from '../src/app/recorder.js';
-import { systemPorts } from '../src/app/system/ports.js';
+import { compileRecorderOptions } from '../src/settings/compile-recorder.js';
+import { resolve } from '../src/settings/resolve.js';
+import { Recorder } from '../src/recorder/recorder.js';
+import { systemPorts } from '../src/host/ports.js';
 import { silentLogger } from '../src/core/logger.js';
+import { present } from '../src/core/present.js';
 import { openSource } from '../src/sources/open-source.js';
 import { cpuSeconds, resident } from './measure.js';
+import { sleep } from '../src/testing/waiting.js';
 
 const POLL_MS = 5;
 const [variant, address = '', stream = '', durable = '', messagesText = '0', folder = ''] =
   process.argv.slice(2);
 const messages = Number(messagesText);
-const wait = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 const now = (): number => Number(process.hrtime.bigint()) / 1e9;
 
 /** Seconds from the first message to the last acknowledgement. */
@@ -30,7 +31,7 @@ async function holdfast(): Promise<number> {
     unlisten();
   });
   await recorder.start([{ source, robot: 'bench', robotFromNamespace: false }]);
-  while ((source.stats!().acknowledgedMessages ?? 0) < messages) await wait(POLL_MS);
+  while ((present(source.stats?.()).acknowledgedMessages ?? 0) < messages) await sleep(POLL_MS);
   const ended = now();
   const { totals } = recorder.status();
   if (totals.durable !== messages) throw new Error(`${totals.durable} of ${messages} are durable`);

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { S3Client } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import { silentLogger } from '../src/core/logger.js';
-import { systemClock } from '../src/app/system/system-clock.js';
+import { systemClock } from '../src/host/system-clock.js';
 import { openStore } from '../src/stores/open-store.js';
 import { SyncEngine } from '../src/sync/sync-engine.js';
 import { resident } from './measure.js';

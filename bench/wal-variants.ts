@@ -2,13 +2,13 @@ import { randomFillSync } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { McapWriter } from '@mcap/core';
-import { ClassicLevel } from 'classic-level';
+import { Level } from 'level';
 import { Subject } from 'rxjs';
 import { dataFolder } from '../src/core/data-folder.js';
 import { silentLogger } from '../src/core/logger.js';
 import type { Channel, Message } from '../src/core/message.js';
-import { BufferFlow } from '../src/app/recorder-flow.js';
-import { systemClock } from '../src/app/system/system-clock.js';
+import { BufferFlow } from '../src/recorder/recorder-flow.js';
+import { systemClock } from '../src/host/system-clock.js';
 import { DropLedger } from '../src/ingest/drop-ledger.js';
 import { groupCommit } from '../src/ingest/group-commit.js';
 import { IngestBuffer } from '../src/ingest/ingest-buffer.js';
@@ -55,12 +55,11 @@ async function timed(work: (commitMs: number[]) => Promise<void>): Promise<Varia
   return { seconds: (performance.now() - start) / 1000, commitMs };
 }
 
-/** The product: queue, group commit, WAL. The feeder waits while the buffer is full, as a file source does. */
-const holdfast: Variant = async (folder, size, count) => {
+async function openWal(folder: string): Promise<Wal> {
   const data = dataFolder(folder);
   const recovered = await recoverWal(fs, data, silentLogger);
   const identity = { dataFolderId: '', machineId: '', bootId: '', sessionId: '', hostname: '' };
-  const wal = new Wal(
+  return new Wal(
     data,
     recovered.head,
     identity,
@@ -85,6 +84,11 @@ const holdfast: Variant = async (folder, size, count) => {
       },
     },
   );
+}
+
+/** The product: queue, group commit, WAL. The feeder waits while the buffer is full, as a file source does. */
+const holdfast: Variant = async (folder, size, count) => {
+  const wal = await openWal(folder);
   const drops = new DropLedger(randomBytes);
   const buffer = new IngestBuffer(
     { totalMaxBytes: 64 * 1024 * 1024, maxChannels: 10 },
@@ -158,7 +162,7 @@ const append: Variant = async (folder, size, count) => {
 /** (b) One LevelDB put per record, the batch made durable by syncing its last put. */
 const levelPut: Variant = async (folder, size, count) => {
   const pool = payloads(size);
-  const level = new ClassicLevel<Buffer, Buffer>(join(folder, 'level'), {
+  const level = new Level<Buffer, Buffer>(join(folder, 'level'), {
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',
     compression: false,

@@ -1,5 +1,7 @@
 // Builds if needed, then runs the benchmarks (bench/main.ts), or with `ros` as the first word those against
 // `ros2 bag record` (bench/ros/main.ts).
+import './require-node.mjs';
+import './end-with-parent.mjs';
 import { build } from './build.mjs';
 
 build();

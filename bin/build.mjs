@@ -1,4 +1,5 @@
 // Compiles src, test and bench into dist/, only when a source is newer than the last build.
+import './require-node.mjs';
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

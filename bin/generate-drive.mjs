@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from './build.mjs';
 
 build();
-const { driveAsCsv } = await import('../dist/src/sources/sim/road-drive.js');
+const { driveAsCsv } = await import('../dist/src/simulation/road-drive.js');
 const path = fileURLToPath(new URL('../config/drives/commute.csv', import.meta.url));
 writeFileSync(path, [...driveAsCsv(1)].join(''));
 console.log(`written: ${path}`);

@@ -1,5 +1,5 @@
 // Runs the CLI of a checkout, building it first if a source changed.
-import { build } from './build.mjs';
+import './require-node.mjs';
 
-build();
-await import('../dist/src/app/main.js');
+// Imported after that check: an old Node.js could not parse them.
+import('./run-checkout.mjs');

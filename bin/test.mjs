@@ -3,25 +3,65 @@
 //   npm test                          everything but the long campaign
 //   npm test -- test/wal test/seal    only below these folders or files
 //   npm test -- --grep 'torn commit'  further options go to mocha
+//   npm test -- --node 26             everything below app, and the demo, on another version of Node.js
+//   npm test -- --node 26 --short     the part of it that .ci/run has time for (bin/short-tests.mjs), and the demo
+//   npm run coverage                  everything, with line coverage judged by coverage.json
 //   npm run test:campaign             the long campaign (test/campaign)
+import './require-node.mjs';
+import './end-with-parent.mjs';
+import './sbin-on-path.mjs';
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from './build.mjs';
+import { judgeCoverage } from './coverage.mjs';
+import { acceptedLacks, judgeMissingNode, judgeTests, tally } from './judge-tests.mjs';
+import { nodeOfMajor } from './node-version.mjs';
+import { readTimes, saveTimes, shortTests } from './short-tests.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const CAMPAIGN = join('test', 'campaign');
 
 /** Folders in the order they run: what others build upon first, so that the first failure is the cause. */
-const order = ['core', 'ingest', 'wal', 'seal', 'sources', 'stores', 'sync', 'app', '', 'faults'];
+const order = [
+  'core',
+  'host',
+  'simulation',
+  'ingest',
+  'wal',
+  'seal',
+  'sources',
+  'stores',
+  'sync',
+  'exporters',
+  'monitors',
+  'settings',
+  'recordings',
+  'recorder',
+  'logger',
+  'jobs',
+  'log',
+  'v2v',
+  'app',
+  'golden',
+  '',
+  'faults',
+];
+
+/** What runs on every supported version of Node.js: all but ROS, the app and the faults of a real disk; then the demo. */
+const onEveryNode = [
+  ...order
+    .filter((name) => name !== '' && name !== 'app' && name !== 'faults')
+    .map((name) => `test/${name}/`),
+];
 
 /** Programs tests call; a test that needs a server of its own installs it through its own hook. */
 const programs = JSON.parse(readFileSync(join(root, 'test', 'support', 'programs.json'), 'utf8'));
 
 function isOnPath(program) {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
-  return folders.some((folder) => existsSync(join(folder, program)));
+  return (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
 }
 
 /** Debian packages of programs that are missing. Tests that go without say so themselves. */
@@ -68,32 +108,117 @@ function testFiles({ campaign, only }) {
     const index = order.indexOf(folder);
     return index < 0 ? order.length : index;
   };
-  return sources
-    .sort((a, b) => rank(a) - rank(b) || a.localeCompare(b))
-    .map((name) => compiled(join(root, name)));
+  return sources.sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
 }
 
-const args = process.argv.slice(2);
+/** Those of the files that .ci/run has time for. */
+function chooseShort(files) {
+  const times = readTimes();
+  if (times === undefined) {
+    console.log('no run has left the times of the tests yet: --short runs all of them');
+    return files;
+  }
+  const chosen = shortTests(files, times);
+  console.log(
+    `--short runs ${chosen.length} of ${files.length} test files, chosen by the times of the last run`,
+  );
+  return chosen;
+}
+
+/** The value of an option and the arguments without it. */
+function takeOption(args, name) {
+  const at = args.findIndex((arg) => arg === name || arg.startsWith(`${name}=`));
+  if (at < 0) return { value: undefined, rest: args };
+  const isJoined = args[at] !== name;
+  const value = isJoined ? args[at].slice(name.length + 1) : (args[at + 1] ?? '');
+  return { value, rest: args.filter((_, index) => index !== at && (isJoined || index !== at + 1)) };
+}
+
+const { value: major, rest: args } = takeOption(process.argv.slice(2), '--node');
 const campaign = args.includes('--campaign');
-const rest = args.filter((arg) => arg !== '--campaign');
-const only = rest.filter((arg) => /^(\.\/)?test\//.test(arg)).map((arg) => arg.replace(/^\.\//, ''));
+const covers = args.includes('--coverage');
+const isShort = args.includes('--short');
+const rest = args.filter((arg) => !['--campaign', '--coverage', '--short'].includes(arg));
+const named = rest.filter((arg) => /^(\.\/)?test\//.test(arg)).map((arg) => arg.replace(/^\.\//, ''));
 const mochaOptions = rest.filter((arg) => !/^(\.\/)?test\//.test(arg));
+const only = named.length === 0 && major !== undefined ? onEveryNode : named;
+const accepted = acceptedLacks(process.env.HOLDFAST_TEST_LACKS);
+let node = process.execPath;
+try {
+  if (major !== undefined) node = nodeOfMajor(major);
+} catch (error) {
+  console.error(error.message);
+  if (!isShort) process.exit(2);
+  process.exit(judgeMissingNode(major, accepted) ? 0 : 1);
+}
+// Tests start `node` by its name too.
+if (major !== undefined) process.env.PATH = [dirname(node), process.env.PATH].join(delimiter);
 
 installPrograms();
 build();
 await runInstallHooks();
-const files = testFiles({ campaign, only });
+const sources = testFiles({ campaign, only });
+const files = (isShort ? chooseShort(sources) : sources).map((name) => compiled(join(root, name)));
 if (files.length === 0) {
   console.error(`no tests ${campaign ? `below ${CAMPAIGN}` : `match ${only.join(' ')}`}`);
   process.exit(1);
 }
 const mocha = join(root, 'node_modules', 'mocha', 'bin', 'mocha.js');
+const isWhole = named.length === 0 && mochaOptions.length === 0 && major === undefined && !campaign;
+const reportFolder = mkdtempSync(join(tmpdir(), 'holdfast-tests-'));
+const report = join(reportFolder, 'report.json');
+const reporter = compiled(join(root, 'test', 'support', 'honest-reporter.ts'));
+const coverage = covers ? join(reportFolder, 'coverage') : undefined;
 const child = spawn(
-  process.execPath,
-  ['--enable-source-maps', mocha, '--config', '.mocharc.json', ...mochaOptions, ...files],
-  { cwd: root, stdio: 'inherit' },
+  node,
+  [
+    '--enable-source-maps',
+    mocha,
+    '--config',
+    '.mocharc.json',
+    '--reporter',
+    reporter,
+    ...(coverage === undefined ? [] : ['--require', join(root, 'bin', 'cover-only-here.mjs')]),
+    ...mochaOptions,
+    ...files,
+  ],
+  {
+    cwd: root,
+    stdio: 'inherit',
+    env: {
+      ...process.env,
+      HOLDFAST_TEST_REPORT: report,
+      // Tests of this program start it again, and must not count.
+      HOLDFAST_TEST_TALLY: undefined,
+      ...(coverage === undefined ? {} : { NODE_V8_COVERAGE: coverage }),
+    },
+  },
 );
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
 child.on('close', (code, signal) => {
-  process.exitCode = signal === null ? (code ?? 1) : 1;
+  const isCovered = coverage === undefined || judgeCoverage(coverage, isWhole);
+  const isAccepted = judgeTests(report, accepted);
+  if (major === undefined && mochaOptions.length === 0) keepTimes();
+  rmSync(reportFolder, { recursive: true, force: true });
+  process.exitCode = signal === null ? code || (isAccepted && isCovered ? 0 : 1) : 1;
+  if (process.exitCode === 0 && major !== undefined && named.length === 0) runDemo(node);
 });
+
+/** Keeps how long each file took, for --short. */
+function keepTimes() {
+  if (!existsSync(report)) return;
+  const { fileTimes = {} } = JSON.parse(readFileSync(report, 'utf8'));
+  const sourceOf = (path) => relative(join(root, 'dist'), path).replace(/\.js$/, '.ts').split(sep).join('/');
+  saveTimes(Object.fromEntries(Object.entries(fileTimes).map(([path, ms]) => [sourceOf(path), ms])));
+}
+
+/** The whole product once: a fleet, kills, an upload, and the count of what arrived. */
+function runDemo(node) {
+  const demo = spawn(node, [join(root, 'dist', 'src', 'app', 'main.js'), 'demo'], { stdio: 'inherit' });
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => demo.kill(signal));
+  demo.on('close', (code) => {
+    process.exitCode = code ?? 1;
+    console.log(`the demo on Node.js ${major}: ${code === 0 ? 'passed' : `failed (${code})`}`);
+    tally({ passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 });
+  });
+}

@@ -1,11 +1,11 @@
 """
-Records a fleet whose robots have a namespace each: every robot gets nodes, a data folder and a store prefix of
-its own, in its namespace.
+Records a fleet in which each robot has a namespace. Every robot gets its own nodes, data folder and store prefix.
+The nodes run in the namespace of the robot.
 
     ros2 launch holdfast fleet.launch.py robots:='robot_1 robot_2' data:=/data/fleet store:=dir:/mnt/nas/fleet
 
-All arguments of record.launch.py work too and count for every robot. One recorder for the whole graph is the
-other way: ros2 launch holdfast record.launch.py robots:=auto
+All arguments of record.launch.py also work, and apply to every robot. To use one recorder for the whole graph
+instead: ros2 launch holdfast record.launch.py robots:=auto
 """
 
 import os
@@ -15,7 +15,7 @@ from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, GroupAction, IncludeLaunchDescription, OpaqueFunction
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 
-# What concerns every robot, without a namespace.
+# The topics without a namespace that concern every robot.
 SHARED = '^/(?:tf|tf_static|clock|diagnostics|rosout|parameter_events)$'
 
 
@@ -23,7 +23,7 @@ def generate_launch_description():
     return LaunchDescription(
         [
             DeclareLaunchArgument('robots', description='Namespaces of the robots, separated by spaces.'),
-            DeclareLaunchArgument('data', default_value='data', description='Folder for a data folder per robot.'),
+            DeclareLaunchArgument('data', default_value='data', description='Folder with one data folder per robot.'),
             DeclareLaunchArgument(
                 'shared_regex',
                 default_value=SHARED,
@@ -39,11 +39,12 @@ def start(context):
     names = [name.strip('/') for name in arguments['robots'].replace(',', ' ').split()]
     if not names:
         raise RuntimeError("robots:='': name at least one namespace, such as robots:='robot_1 robot_2'")
-    return [robot(name, arguments) for name in names]
+    # One aggregator serves the whole graph.
+    return [robot(name, arguments, {} if name == names[0] else {'aggregator': 'false'}) for name in names]
 
 
-def robot(name, arguments):
-    # The robot's own topics, unless the user chose among them.
+def robot(name, arguments, others):
+    # By default, the robot's own topics. A choice of the user replaces them.
     chosen = any(arguments.get(key) for key in ('topics', 'regex')) or arguments.get('all') == 'true'
     path = os.path.join(get_package_share_directory('holdfast'), 'launch', 'record.launch.py')
     own = {} if chosen else {'regex': f'^/{name}/|{arguments["shared_regex"]}'}
@@ -56,12 +57,13 @@ def robot(name, arguments):
                     'robot': name.replace('/', '_'),
                     'data': os.path.join(arguments['data'], *name.split('/')),
                     **own,
-                    # The namespace is the robot; others are not looked for.
+                    **others,
+                    # The namespace is the robot, so the recorder does not look for others.
                     'robots': '',
                 }.items(),
             )
         ],
-        # What one robot is given is not the next one's, but what the user gave counts for all.
+        # The arguments of one robot do not apply to the next. Those of the user apply to all.
         scoped=True,
         forwarding=True,
     )

@@ -1,11 +1,12 @@
 """
-Records one robot: the node holdfast_recorder, and holdfast_sync where there is a store.
+Records one robot: starts the node holdfast_recorder, holdfast_sync if a store is given, and an aggregator of their
+diagnostics if the package diagnostic_aggregator is installed.
 
     ros2 launch holdfast record.launch.py data:=/data/holdfast store:=dir:/mnt/nas/recordings
     ros2 launch holdfast record.launch.py topics:='/imu /odom' qos_profile_overrides_path:=qos.yaml
 
-An argument that is not given leaves the matter to the params file, and that to the nodes' defaults. Where an
-argument has the name of an option of `ros2 bag record` it means the same (docs/ros-package.md has the table).
+If an argument is missing, the value of the params file applies, and then the default of the node. An argument
+with the name of a `ros2 bag record` option has the same meaning (docs/ros-package.md has the table).
 """
 
 import os
@@ -13,48 +14,56 @@ import re
 from typing import List
 from urllib.parse import quote
 
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-# Name, default, description, and the values allowed where they are few.
+# Name, default, description, and the allowed values if there are few.
 FLAG = ['', 'true', 'false']
 ARGUMENTS = [
-    # What runs, and where.
+    # The processes and their folders.
     ('namespace', '', 'Namespace of both nodes; empty: none', None),
     ('record', 'true', 'Start the recorder', ['true', 'false']),
-    ('sync', 'auto', 'Start sync; auto: where a store is given', ['auto', 'true', 'false']),
+    ('sync', 'auto', 'Start sync; auto: if a store is given', ['auto', 'true', 'false']),
+    (
+        'aggregator',
+        'auto',
+        'Start diagnostic_aggregator, which makes the tree of rqt\'s robot monitor; auto: if it is installed',
+        ['auto', 'true', 'false'],
+    ),
+    ('analyzers_file', '', 'Params file of diagnostic_aggregator; empty: config/diagnostics/analyzers.yaml', None),
     ('params_file', '', 'Params file of both nodes (config/holdfast.yaml is one); empty: none', None),
     ('data', '', 'Data folder, on a local disk; both nodes of a robot share it', None),
-    ('store', '', 'Where sync brings sealed segments: dir:PATH or s3://BUCKET/PREFIX', None),
+    ('store', '', 'Store for the sealed segments: dir:PATH or s3://BUCKET/PREFIX', None),
     ('robot', '', 'Name of the robot; empty: the last part of the namespace, or the host name', None),
     ('robots', '', 'Several robots in one graph: auto, or namespaces such as /robot_1,/robot_2', None),
     ('domains', '', 'ROS domains to record: 3,4 or robot_a:3,robot_b:4; empty: ROS_DOMAIN_ID', None),
-    # What is recorded. The names are those of ros2 bag record.
-    ('all', 'false', 'Every topic, whatever the next six say', ['true', 'false']),
+    # The recorded topics. The names are those of ros2 bag record.
+    ('all', 'false', 'Every topic; the next six arguments are ignored', ['true', 'false']),
     ('topics', '', 'Only these topics, separated by spaces', None),
-    ('regex', '', 'Only topics that contain a match of this expression, besides those of "topics"', None),
+    ('regex', '', 'Only topics that match this regular expression, in addition to those of "topics"', None),
     ('topic_types', '', 'Only these types (sensor_msgs/msg/Imu), separated by spaces', None),
-    ('exclude_topics', '', 'Not these topics, separated by spaces', None),
-    ('exclude_regex', '', 'Not topics that contain a match of this expression', None),
-    ('exclude_topic_types', '', 'Not these types, separated by spaces', None),
-    ('include_hidden_topics', '', 'Also topics with a part that begins with an underscore', FLAG),
+    ('exclude_topics', '', 'None of these topics, separated by spaces', None),
+    ('exclude_regex', '', 'No topics that match this regular expression', None),
+    ('exclude_topic_types', '', 'None of these types, separated by spaces', None),
+    ('include_hidden_topics', '', 'Also topics with a name part that begins with an underscore', FLAG),
     ('all_services', '', 'Also service events', FLAG),
-    ('all_actions', '', "Also actions' feedback and status", FLAG),
-    ('qos_profile_overrides_path', '', "YAML file of QoS by topic, in rosbag2's form", None),
-    ('polling_interval', '', 'How often the graph is looked at, milliseconds', None),
-    ('max_bag_size', '', 'Size at which a segment is sealed and the next begun, bytes', None),
-    ('max_bag_duration', '', 'Age at which a segment is sealed and the next begun, seconds', None),
-    ('max_cache_size', '', 'Bound on what waits for the disk, bytes', None),
-    ('use_sim_time', '', 'Go by /clock; nothing is recorded before its first message', FLAG),
-    # How the nodes run.
+    ('all_actions', '', 'Also the feedback and status of actions', FLAG),
+    ('qos_profile_overrides_path', '', 'YAML file with QoS per topic, in the format of rosbag2', None),
+    ('polling_interval', '', 'Interval between two reads of the ROS graph, milliseconds', None),
+    ('max_bag_size', '', 'Size at which a segment is sealed and a new one starts, bytes', None),
+    ('max_bag_duration', '', 'Age at which a segment is sealed and a new one starts, seconds', None),
+    ('max_cache_size', '', 'Maximum size of the messages that wait for the disk, bytes', None),
+    ('use_sim_time', '', 'Use the time of /clock; recording starts with its first message', FLAG),
+    # The nodes as processes.
     ('managed', '', 'The recorder is a lifecycle node', FLAG),
     ('autostart', '', 'A managed recorder configures and activates itself', FLAG),
-    ('log_level', 'info', 'Least important level that is logged', ['debug', 'info', 'warn', 'error', 'fatal']),
-    ('respawn', 'true', 'Start a node again when it has ended unasked', ['true', 'false']),
-    ('respawn_delay', '2.0', 'Time before that, seconds', None),
-    ('shutdown_timeout', '60', 'Time to drain and seal after Ctrl-C before SIGTERM, seconds', None),
+    ('log_level', 'info', 'Lowest level that is logged', ['debug', 'info', 'warn', 'error', 'fatal']),
+    ('respawn', 'true', 'Restart a node that ends unexpectedly', ['true', 'false']),
+    ('respawn_delay', '2.0', 'Delay before a restart, seconds', None),
+    ('shutdown_timeout', '60', 'Time to drain and seal after Ctrl-C, before SIGTERM, seconds', None),
 ]
 
 
@@ -68,7 +77,7 @@ def generate_launch_description():
 
 def start(context):
     values = {name: context.launch_configurations[name] for name, *_ in ARGUMENTS}
-    for name in ('params_file', 'qos_profile_overrides_path'):
+    for name in ('params_file', 'analyzers_file', 'qos_profile_overrides_path'):
         if values[name] != '' and not os.path.isfile(values[name]):
             raise RuntimeError(f'{name}:={values[name]}: no such file')
     with_sync = values['sync'] == 'true' or (values['sync'] == 'auto' and values['store'] != '')
@@ -79,7 +88,34 @@ def start(context):
         nodes.append(node('sync', values, text_parameters(values, **{'data': 'data', 'store.uri': 'store'})))
     if not nodes:
         raise RuntimeError('record:=false and no sync: nothing is left to start (give store:=... or sync:=true)')
-    return nodes
+    return [*nodes, *aggregator(values)]
+
+
+def aggregator(values):
+    """The node that makes /diagnostics_agg of /diagnostics; one is enough for a graph, so it has no namespace."""
+    wanted = values['aggregator']
+    if wanted == 'false':
+        return []
+    try:
+        get_package_prefix('diagnostic_aggregator')
+    except PackageNotFoundError:
+        missing = 'diagnostic_aggregator is not installed: nothing publishes /diagnostics_agg for the robot monitor'
+        if wanted == 'true':
+            raise RuntimeError(f'aggregator:=true: {missing}') from None
+        return [LogInfo(msg=f'holdfast: {missing}')]
+    own = os.path.join(get_package_share_directory('holdfast'), 'config', 'diagnostics', 'analyzers.yaml')
+    return [
+        Node(
+            package='diagnostic_aggregator',
+            executable='aggregator_node',
+            parameters=[values['analyzers_file'] or own],
+            # It logs each status that it sees for the first time.
+            arguments=['--ros-args', '--log-level', 'warn'],
+            output='screen',
+            respawn=values['respawn'] == 'true',
+            respawn_delay=number('respawn_delay', values['respawn_delay']),
+        )
+    ]
 
 
 def node(role, values, parameters):
@@ -94,7 +130,7 @@ def node(role, values, parameters):
         output='screen',
         respawn=values['respawn'] == 'true',
         respawn_delay=number('respawn_delay', values['respawn_delay']),
-        # A second signal means "at once", and launch sends one after 5 s unless told otherwise.
+        # A second signal means "at once". By default, launch sends one after 5 s.
         sigterm_timeout=values['shutdown_timeout'],
         sigkill_timeout='10',
     )
@@ -138,13 +174,13 @@ def absolute(topics):
 
 
 def exactly(names):
-    """One expression for some full names, or none."""
+    """One regular expression that matches these full names; empty for no names."""
     escaped = [re.sub(r'([.*+?^${}()|\[\]\\])', r'\\\1', name) for name in names.split()]
     return [f'^(?:{"|".join(escaped)})$'] if escaped else []
 
 
 def source_uri(values):
-    """Options of the ROS graph are options of the source's URI; empty: none was given."""
+    """The source URI with the options of the ROS graph; empty if no option is given."""
     polling = values['polling_interval']
     options = {
         'robots': values['robots'],
@@ -160,12 +196,12 @@ def source_uri(values):
 
 
 def text_parameters(values, **names):
-    """Parameters and the arguments they come from; without those that were not given."""
+    """The parameters whose arguments are given."""
     return {name: text(values[argument]) for name, argument in names.items() if values[argument] != ''}
 
 
 def text(value):
-    """Text stays text: left to itself, launch makes a number of robot:=7."""
+    """Keeps text as text. Otherwise launch turns robot:=7 into a number."""
     return ParameterValue(value, value_type=str)
 
 

@@ -1,12 +1,12 @@
 """
-Everything on one machine, with a simulated fleet published as real topics: something to look at and to try
-settings on before a robot is there.
+Runs everything on one machine, with a simulated fleet that publishes real topics. Use it to try Holdfast and its
+settings without a robot.
 
     ros2 launch holdfast sim.launch.py
     ros2 launch holdfast sim.launch.py fleet_size:=10 camera_kb:=30 data:=/tmp/sim store:=dir:/tmp/sim-store
     ros2 topic list
 
-The further arguments are those of record.launch.py.
+All arguments of record.launch.py also work.
 """
 
 import os
@@ -21,13 +21,13 @@ from launch_ros.parameter_descriptions import ParameterValue
 # Argument, default, the fleet's parameter, description.
 FLEET = [
     ('fleet_size', '3', 'robots', 'Simulated robots, 1 to 200'),
-    ('seed', '1', 'seed', 'The same seed gives the same drives'),
+    ('seed', '1', 'seed', 'Seed of the simulation; the same seed gives the same drives'),
     ('imu_hz', '200', 'imu_hz', 'Rate of each IMU, per second'),
-    ('camera_kb', '90', 'camera_kb', 'Size of a camera picture, kilobytes'),
+    ('camera_kb', '90', 'camera_kb', 'Size of a camera image, kilobytes'),
     ('rate_scale', '1', 'scale', 'Multiplies every rate'),
     ('sim_topics', '', 'topics', 'Kinds of topics, separated by commas (docs/simulator.md); empty: all'),
-    ('sim_duration', '', 'duration', 'How long the fleet drives, such as 60s; empty: until the end'),
-    ('sim_ledger', '', 'ledger', 'File for the count of what was published by topic; empty: none'),
+    ('sim_duration', '', 'duration', 'How long the fleet drives, such as 60s; empty: until shutdown'),
+    ('sim_ledger', '', 'ledger', 'File for the number of published messages per topic; empty: none'),
 ]
 
 
@@ -41,7 +41,7 @@ def generate_launch_description():
             *declared,
             DeclareLaunchArgument('robots', default_value='auto', description='As in record.launch.py.'),
             DeclareLaunchArgument('data', default_value='sim-data', description='Data folder.'),
-            DeclareLaunchArgument('store', default_value='dir:sim-store', description='Where sync brings segments.'),
+            DeclareLaunchArgument('store', default_value='dir:sim-store', description='Store for sealed segments.'),
             OpaqueFunction(function=start_fleet),
             IncludeLaunchDescription(PythonLaunchDescriptionSource(path)),
         ]

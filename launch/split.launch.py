@@ -1,11 +1,11 @@
 """
-Recorder and sync on different machines that share a folder: the recorder writes to its local disk, as always,
-and that folder is exported (NFS, SMB) to the machine that has the link to the store.
+Runs recorder and sync on different machines that share a folder. The recorder always writes to its local disk. The
+robot exports that folder (NFS, SMB) to the machine that has the link to the store.
 
     robot:  ros2 launch holdfast split.launch.py role:=recorder data:=/data/holdfast
     base:   ros2 launch holdfast split.launch.py role:=sync data:=/mnt/robot_1/holdfast store:=s3://fleet/recordings
 
-The further arguments are those of record.launch.py.
+All arguments of record.launch.py also work.
 """
 
 import os
@@ -22,12 +22,17 @@ def generate_launch_description():
     return LaunchDescription(
         [
             DeclareLaunchArgument(
-                'role', choices=['recorder', 'sync'], description='Which half runs on this machine.'
+                'role', choices=['recorder', 'sync'], description='The node that runs on this machine.'
             ),
-            DeclareLaunchArgument('data', description='The data folder as this machine sees it.'),
+            DeclareLaunchArgument('data', description='Path of the data folder on this machine.'),
             IncludeLaunchDescription(
                 PythonLaunchDescriptionSource(path),
-                launch_arguments={'record': is_role('recorder'), 'sync': is_role('sync')}.items(),
+                launch_arguments={
+                    'record': is_role('recorder'),
+                    'sync': is_role('sync'),
+                    # Two in one graph would publish the same tree twice.
+                    'aggregator': if_auto('aggregator', is_role('recorder')),
+                }.items(),
             ),
         ]
     )
@@ -35,3 +40,9 @@ def generate_launch_description():
 
 def is_role(name):
     return PythonExpression(["'true' if '", LaunchConfiguration('role'), f"' == '{name}' else 'false'"])
+
+
+def if_auto(name, value):
+    """What was given for the argument; for auto, auto or false as the value says."""
+    given = LaunchConfiguration(name, default='auto')
+    return PythonExpression(["'", given, "' if '", given, "' != 'auto' or '", value, "' == 'true' else 'false'"])

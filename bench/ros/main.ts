@@ -1,15 +1,20 @@
 // npm run bench:ros [-- --rounds N] [--scale X] [--only TEXT...] [--folder DIR]
+// On every middleware that is installed; HOLDFAST_TEST_RMW names some of them, separated by commas.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { middlewares } from '../../test/support/on-every-middleware.js';
 import { findRos } from '../../test/support/ros.js';
+import { faultOfFolder } from '../bench-options.js';
 import { cases, killCase, type Case } from './cases.js';
+import { whyNoProfile } from './cpu-split.js';
+import { appendBytesPerS } from './disk-speed.js';
 import { stopPrograms } from './program.js';
-import { buildPublisher } from './publisher.js';
-import { recorderNames, SEGMENT_BYTES, type RecorderName } from './recorders.js';
-import { judgeCase, judgeKill, renderCases, renderKill } from './report.js';
-import { runCase, runKill, type CaseResult, type KillResult, type RosBenchContext } from './run-case.js';
+import { buildPrograms } from './publisher.js';
+import { judge, render } from './report.js';
+import type { RosBenchContext } from './run-case.js';
+import { noResults, runRound, type MiddlewareResults } from './run-round.js';
 
 const FIRST_DOMAIN = 80;
 const DOMAINS = 10;
@@ -34,6 +39,11 @@ if (!(Number.isInteger(rounds) && rounds > 0 && scale > 0)) {
   console.error('--rounds takes a whole number from 1, --scale a number above 0');
   process.exit(2);
 }
+const fault = await faultOfFolder(resolve(values.folder));
+if (fault !== undefined) {
+  console.error(fault);
+  process.exit(2);
+}
 const wanted = ({ name }: Case): boolean =>
   values.only.length === 0 || values.only.some((text) => name.includes(text));
 const chosen = cases.filter(wanted);
@@ -47,52 +57,36 @@ if (chosen.length === 0 && !withKill) {
 // An exit hook ends the children; a signal alone would leave them behind.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 const folder = await mkdtemp(join(resolve(values.folder), 'holdfast-bench-ros-'));
-let runs = 0;
-const context: RosBenchContext = {
-  publisher: '',
-  folder,
-  seconds: Math.max(1, SECONDS * scale),
-  nextEnvironment: () => ros.environment(FIRST_DOMAIN + (runs++ % DOMAINS)),
-};
-const results = new Map<string, Record<RecorderName, CaseResult[]>>();
-const none = (): Record<RecorderName, never[]> => ({ holdfast: [], 'holdfast-late': [], rosbag2: [] });
-const kills: Record<RecorderName, KillResult[]> = none();
-const misses: string[] = [];
+const results: MiddlewareResults[] = middlewares().map((middleware) => ({
+  middleware,
+  cases: new Map(),
+  kills: noResults(),
+  splits: new Map(),
+}));
+const noProfile = whyNoProfile();
+if (noProfile !== undefined) console.log(`processor time is not split: ${noProfile}`);
+let diskBytesPerS = 0;
 try {
-  console.log(`compiling the publisher against ROS 2 ${ros.distro}`);
-  const publisher = await buildPublisher(join(folder, 'publisher'), ros.environment(FIRST_DOMAIN));
-  const ready = { ...context, publisher };
+  console.log(`compiling the publisher and the floor against ROS 2 ${ros.distro}`);
+  let runs = 0;
+  const context: RosBenchContext = {
+    programs: await buildPrograms(join(folder, 'programs'), ros.environment(FIRST_DOMAIN)),
+    folder,
+    seconds: Math.max(1, SECONDS * scale),
+    nextEnvironment: (middleware) => ros.on(middleware).environment(FIRST_DOMAIN + (runs++ % DOMAINS)),
+  };
+  diskBytesPerS = await appendBytesPerS(folder);
+  console.log(`plain appends reach ${(diskBytesPerS / 1e6).toFixed(0)} MB/s here`);
+  const plan = { loads: chosen, withKill, isSplit: noProfile === undefined };
   for (let round = 0; round < rounds; round++) {
-    // In turn, and each first as often as the other: what one leaves in the page cache must not favour it.
-    const order = round % 2 === 0 ? recorderNames : recorderNames.toReversed();
-    for (const load of chosen) {
-      const all = results.get(load.name) ?? none();
-      results.set(load.name, all);
-      const isSealed = load.sizeBytes * load.perS * context.seconds > SEGMENT_BYTES;
-      for (const name of order) {
-        if (name === 'holdfast-late' && !isSealed) continue;
-        const result = await runCase(name, load, ready);
-        all[name].push(result);
-        console.log(
-          `  ${load.name}, ${name}: published ${result.published}, lost ${result.lost}, ` +
-            `${result.cpuUsPerMessage.toFixed(1)} us/msg, ${result.peakMb.toFixed(0)} MB`,
-        );
-      }
-    }
-    for (const name of order) {
-      if (withKill && name !== 'holdfast-late') kills[name].push(await runKill(name, killCase, ready));
-    }
+    for (const result of results) await runRound(round, result, plan, context);
   }
 } finally {
   await stopPrograms();
   await rm(folder, { recursive: true, force: true });
 }
-for (const [name, all] of results) misses.push(...judgeCase(name, all));
-if (results.size > 0) renderCases(results).forEach((line) => console.log(line));
-if (withKill) {
-  misses.push(...judgeKill(kills));
-  renderKill(kills).forEach((line) => console.log(line));
-}
+const misses = results.flatMap((result) => judge(result, diskBytesPerS));
+results.flatMap(render).forEach((line) => console.log(line));
 
 const machine = {
   cpu: cpus()[0]?.model,
@@ -102,9 +96,14 @@ const machine = {
 };
 const about = { machine, loadAverage: loadavg(), node: process.version, ros: ros.distro, rounds, scale };
 const ros2 = {
-  seconds: context.seconds,
-  cases: Object.fromEntries(results),
-  kills: withKill ? kills : undefined,
+  secondsPerLoad: Math.max(1, SECONDS * scale),
+  diskBytesPerS,
+  middlewares: results.map(({ middleware, cases: loads, kills, splits }) => ({
+    middleware,
+    cases: Object.fromEntries([...loads].map(([{ name }, all]) => [name, all])),
+    kills: withKill ? kills : undefined,
+    processorTime: Object.fromEntries([...splits].map(([{ name }, split]) => [name, split])),
+  })),
 };
 await mkdir('bench-results', { recursive: true });
 const path = join('bench-results', `ros-${new Date().toISOString().replaceAll(':', '-')}.json`);

@@ -1,7 +1,7 @@
-import { execFile, type ChildProcess } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { packageRoot } from '../../src/app/system/version.js';
+import { packageRoot } from '../../src/host/version.js';
 import type { Case } from './cases.js';
 import { startProgram, type Program } from './program.js';
 
@@ -17,51 +17,57 @@ export interface Published {
   readonly heldUpMs: number;
 }
 
-/** Compiles bench/ros/publisher against the sourced ROS; gives the program's path. */
-export async function buildPublisher(folder: string, env: NodeJS.ProcessEnv): Promise<string> {
-  const source = join(packageRoot, 'bench', 'ros', 'publisher');
+/** What bench/ros/programs holds, compiled. */
+export interface BenchPrograms {
+  readonly publisher: string;
+  readonly floor: string;
+}
+
+/** Compiles bench/ros/programs against the sourced ROS into `folder`. */
+export async function buildPrograms(folder: string, env: NodeJS.ProcessEnv): Promise<BenchPrograms> {
+  const source = join(packageRoot, 'bench', 'ros', 'programs');
   await run('cmake', ['-S', source, '-B', folder, '-DCMAKE_BUILD_TYPE=Release'], { env });
   await run('cmake', ['--build', folder], { env });
-  return join(folder, 'bench_publisher');
+  return { publisher: join(folder, 'bench_publisher'), floor: join(folder, 'bench_floor') };
 }
 
 /** The publisher as a process: it waits for its subscribers, then for {@link go}. */
 export class Publisher {
-  private readonly program: Program;
+  readonly #program: Program;
 
   constructor(path: string, load: Case, seconds: number, env: NodeJS.ProcessEnv) {
     const options = { size: load.sizeBytes, rate: load.perS, topics: load.topics, seconds };
     const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-    this.program = startProgram(path, args, env);
+    this.#program = startProgram(path, args, env);
   }
 
   /** Resolves once every topic has a subscriber. */
   matched(): Promise<unknown> {
-    return this.program.waitFor(/^matched$/m);
+    return this.#program.waitFor(/^matched$/m);
   }
 
   go(): void {
-    this.tell('go');
+    this.#tell('go');
   }
 
   /** Published so far. */
   async count(): Promise<number> {
-    const before = this.program.output().length;
-    this.tell('count');
-    return Number((await this.program.waitFor(/^count (\d+)$/m, before))[1]);
+    const before = this.#program.output().length;
+    this.#tell('count');
+    return Number((await this.#program.waitFor(/^count (\d+)$/m, before))[1]);
   }
 
   /** Resolves when everything is published and acknowledged by the subscribers, or 5 s later. */
   async done(timeoutMs: number): Promise<Published> {
-    return JSON.parse((await this.program.waitFor(/^\{.*\}$/m, 0, timeoutMs))[0]) as Published;
+    return JSON.parse((await this.#program.waitFor(/^\{.*\}$/m, 0, timeoutMs))[0]) as Published;
   }
 
   async end(): Promise<void> {
-    this.tell('end');
-    await this.program.stop('SIGTERM');
+    this.#tell('end');
+    await this.#program.stop('SIGTERM');
   }
 
-  private tell(line: string): void {
-    (this.program.child as ChildProcess).stdin?.write(`${line}\n`);
+  #tell(line: string): void {
+    this.#program.child.stdin?.write(`${line}\n`);
   }
 }

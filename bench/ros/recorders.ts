@@ -1,8 +1,8 @@
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { askRole } from '../../src/app/control/control-client.js';
-import { FilePool } from '../../src/app/reading/file-readable.js';
-import { mainScript } from '../../src/app/system/main-script.js';
+import { FilePool } from '../../src/recordings/file-readable.js';
+import { mainScript } from '../../src/app/setup/main-script.js';
 import { describeError } from '../../src/core/errors.js';
 import { openOrSalvage } from '../../src/core/mcap/open-mcap.js';
 import type { RecorderStatus } from '../../src/core/status.js';
@@ -10,15 +10,16 @@ import { startProgram, type Program } from './program.js';
 
 /**
  * `holdfast-late` is Holdfast with segments so large that none is sealed while the load runs: what recording costs
- * by itself. Sealing (compression, checksums) is work rosbag2 leaves to others.
+ * by itself. Sealing (compression, checksums) is work rosbag2 leaves to others. `floor` is the least that a durable
+ * recorder costs (programs/floor.cpp); nothing reads what it writes.
  */
-export type RecorderName = 'holdfast' | 'holdfast-late' | 'rosbag2';
-export const recorderNames: readonly RecorderName[] = ['holdfast', 'holdfast-late', 'rosbag2'];
+export type RecorderName = 'holdfast' | 'holdfast-late' | 'rosbag2' | 'floor';
+export const recorderNames: readonly RecorderName[] = ['holdfast', 'holdfast-late', 'rosbag2', 'floor'];
 
 /** Default of segment.max_bytes: loads below it are not sealed while they run. */
 export const SEGMENT_BYTES = 64 * 1024 * 1024;
 
-/** One of the two recorders, recording `/bench/*` into `folder`. */
+/** One of the recorders, recording `/bench/*` into `folder`. */
 export interface RecorderUnderTest {
   readonly program: Program;
   /** Ends it, so that its recording is whole. */
@@ -42,8 +43,21 @@ const STOP_PATIENCE_MS = 300_000;
 /** More than this is counted by the index alone. */
 const READ_MAX_BYTES = 600e6;
 
-export function startRecorder(name: RecorderName, folder: string, env: NodeJS.ProcessEnv): RecorderUnderTest {
+export interface RecorderSetup {
+  readonly folder: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** The program of `floor`. */
+  readonly floor: string;
+  readonly topics: number;
+}
+
+export async function startRecorder(name: RecorderName, setup: RecorderSetup): Promise<RecorderUnderTest> {
+  const { folder, env } = setup;
   if (name === 'rosbag2') return rosbag2(folder, env);
+  if (name === 'floor') {
+    await fs.mkdir(folder, { recursive: true });
+    return floor(setup);
+  }
   const late = ['--segment-max-bytes', '1GiB', '--segment-max-age-ms', '1d'];
   return holdfast(folder, env, name === 'holdfast' ? [] : late);
 }
@@ -84,6 +98,23 @@ function rosbag2(folder: string, env: NodeJS.ProcessEnv): RecorderUnderTest {
     stop: () => program.stop('SIGINT', STOP_PATIENCE_MS),
     status: () => Promise.resolve(undefined),
     recorded: async () => count(await mcapFiles(folder)),
+  };
+}
+
+function floor({ floor: path, folder, topics, env }: RecorderSetup): RecorderUnderTest {
+  const file = join(folder, 'floor');
+  const program = startProgram(path, ['--topics', String(topics), '--file', file], env);
+  return {
+    program,
+    stop: () => program.stop('SIGINT', STOP_PATIENCE_MS),
+    status: () => Promise.resolve(undefined),
+    recorded: () => {
+      const last = /^\{"recorded".*\}$/m.exec(program.output())?.[0];
+      if (last === undefined)
+        return Promise.resolve({ messages: 0, distinct: 0, bytes: 0, note: 'no account' });
+      const { recorded, distinct, bytes } = JSON.parse(last) as Record<string, number>;
+      return Promise.resolve({ messages: recorded ?? 0, distinct: distinct ?? 0, bytes: bytes ?? 0 });
+    },
   };
 }
 

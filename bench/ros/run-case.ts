@@ -1,15 +1,17 @@
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemClock } from '../../src/app/system/system-clock.js';
+import { defined } from '../../src/core/defined.js';
+import { systemClock } from '../../src/host/system-clock.js';
 import type { Case } from './cases.js';
 import { KILL_AFTER_S } from './cases.js';
-import { treeCpuSeconds, treeResident } from './process-tree.js';
-import { Publisher, type Published } from './publisher.js';
-import { startRecorder, type RecorderName } from './recorders.js';
+import { recordProfile, type CpuSplit } from './cpu-split.js';
+import { treeCpuSeconds, treeOf, treeResident } from './process-tree.js';
+import { Publisher, type BenchPrograms, type Published } from './publisher.js';
+import { startRecorder, type RecorderName, type RecorderUnderTest } from './recorders.js';
 
 /** Both recorders find 300 topics within this; the publisher says when they have. */
 const SETTLE_MS = 1_000;
-/** After the last message: what is on its way is still recorded by both. */
+/** After the last message, both recorders still record the messages in transit. */
 const TAIL_MS = 1_500;
 const SAMPLE_MS = 100;
 
@@ -33,23 +35,52 @@ export interface CaseResult extends Published {
 }
 
 export interface RosBenchContext {
-  readonly publisher: string;
+  readonly programs: BenchPrograms;
   readonly folder: string;
   readonly seconds: number;
-  /** The environment of a domain not used before in this run. */
-  nextEnvironment(): NodeJS.ProcessEnv;
+  /** The environment of a domain not used before in this run, on a middleware. */
+  nextEnvironment(middleware: string): NodeJS.ProcessEnv;
 }
 
-/** One load, one recorder, both fresh. */
-export async function runCase(name: RecorderName, load: Case, context: RosBenchContext): Promise<CaseResult> {
-  const env = context.nextEnvironment();
+/** Whom to run, and on which middleware. */
+export interface Contestant {
+  readonly name: RecorderName;
+  readonly middleware: string;
+}
+
+interface Started {
+  readonly folder: string;
+  readonly publisher: Publisher;
+  readonly recorder: RecorderUnderTest;
+}
+
+/** Publisher and recorder, both fresh, which know each other; nothing is published yet. */
+async function start(
+  { name, middleware }: Contestant,
+  load: Case,
+  seconds: number,
+  context: RosBenchContext,
+): Promise<Started> {
+  const env = context.nextEnvironment(middleware);
   const folder = join(context.folder, name);
   await fs.rm(folder, { recursive: true, force: true });
-  const publisher = new Publisher(context.publisher, load, context.seconds, env);
-  const recorder = startRecorder(name, folder, env);
-  const { pid } = recorder.program;
-  await publisher.matched();
+  const publisher = new Publisher(context.programs.publisher, load, seconds, env);
+  const { floor } = context.programs;
+  const recorder = await startRecorder(name, { folder, env, floor, topics: load.topics });
+  const { program } = recorder;
+  const ended = program.ended.then(() => {
+    throw new Error(`${name} ended before it recorded anything:\n${program.output().slice(-2_000)}`);
+  });
+  await Promise.race([publisher.matched(), ended]);
+  ended.catch(() => undefined);
   await systemClock.sleep(SETTLE_MS);
+  return { folder, publisher, recorder };
+}
+
+/** One load, one recorder. */
+export async function runCase(who: Contestant, load: Case, context: RosBenchContext): Promise<CaseResult> {
+  const { folder, publisher, recorder } = await start(who, load, context.seconds, context);
+  const { pid } = recorder.program;
   let peak = 0;
   const sampler = setInterval(() => (peak = Math.max(peak, treeResident(pid))), SAMPLE_MS);
   const cpuBefore = treeCpuSeconds(pid);
@@ -88,8 +119,21 @@ export async function runCase(name: RecorderName, load: Case, context: RosBenchC
           maxLossWindowMs: status.lossWindow.maxMs,
           dropped: status.totals.dropped,
         }),
-    ...(recorded.note === undefined ? {} : { note: recorded.note }),
+    ...defined({ note: recorded.note }),
   };
+}
+
+/** Where the processor time of a recorder goes under a load, sampled in a run of its own: sampling costs too. */
+export async function runProfile(who: Contestant, load: Case, context: RosBenchContext): Promise<CpuSplit> {
+  const { folder, publisher, recorder } = await start(who, load, context.seconds, context);
+  const profile = recordProfile(treeOf(recorder.program.pid), join(context.folder, 'perf.data'));
+  publisher.go();
+  await publisher.done((context.seconds + 60) * 1_000);
+  const split = await profile.stop();
+  await recorder.stop();
+  await publisher.end();
+  await fs.rm(folder, { recursive: true, force: true });
+  return split;
 }
 
 export interface KillResult {
@@ -103,14 +147,8 @@ export interface KillResult {
 }
 
 /** `kill -9` in the middle of the load, and what can be read afterwards. */
-export async function runKill(name: RecorderName, load: Case, context: RosBenchContext): Promise<KillResult> {
-  const env = context.nextEnvironment();
-  const folder = join(context.folder, name);
-  await fs.rm(folder, { recursive: true, force: true });
-  const publisher = new Publisher(context.publisher, load, KILL_AFTER_S + 5, env);
-  const recorder = startRecorder(name, folder, env);
-  await publisher.matched();
-  await systemClock.sleep(SETTLE_MS);
+export async function runKill(who: Contestant, load: Case, context: RosBenchContext): Promise<KillResult> {
+  const { folder, publisher, recorder } = await start(who, load, KILL_AFTER_S + 5, context);
   publisher.go();
   await systemClock.sleep(KILL_AFTER_S * 1_000);
   const status = await recorder.status();
@@ -126,6 +164,6 @@ export async function runKill(name: RecorderName, load: Case, context: RosBenchC
     lost: Math.max(0, published - recorded.distinct),
     fileBytes: recorded.bytes,
     ...(status === undefined ? {} : { maxLossWindowMs: status.lossWindow.maxMs }),
-    ...(recorded.note === undefined ? {} : { note: recorded.note }),
+    ...defined({ note: recorded.note }),
   };
 }

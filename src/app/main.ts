@@ -1,22 +1,12 @@
 #!/usr/bin/env -S node --max-semi-space-size=4
-import { explain, runCli } from './cli/run-cli.js';
-import { StopSignals } from './cli/stop-signals.js';
-import { Terminal } from './cli/terminal.js';
+import { nodeFault } from '../host/node-floor.js';
 
-// Node 20 is supported on purpose; the SDK's reminder would be the first thing every sync to S3 says.
-process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
-
-const terminal = new Terminal(process);
-const stop = new StopSignals(process, () => terminal.live(''));
-
-function die(error: unknown): void {
-  terminal.note(`holdfast: unexpected: ${explain(error)}\n`);
-  process.exit(1);
+// An old Node.js loads this file and node-floor.ts, and no further module, which it could not parse. So
+// neither file has `await` at the top level or a static import of anything newer.
+const fault = nodeFault(process.versions.node, process.execPath);
+if (fault === undefined) {
+  void import('./cli/start-cli.js').then(({ startCli }) => startCli());
+} else {
+  process.stderr.write(`holdfast: ${fault}\n`);
+  process.exitCode = 1;
 }
-process.on('uncaughtException', die);
-process.on('unhandledRejection', die);
-
-const exitCode = await runCli(process.argv.slice(2), { terminal, stop });
-await terminal.flush();
-// Whatever a library still holds open must not keep a finished command alive.
-process.exit(exitCode);

@@ -7,17 +7,25 @@ export interface DataFolder {
   readonly wal: string;
   /** Immutable `<id>.<robot>.mcap` + `.json`. */
   readonly sealed: string;
-  /** `<name>.json` beside each sealed file: which stores hold it, verified. Written by sync. */
+  /** `<name>.json` for each sealed file: the stores that hold it, verified. Written by sync. */
   readonly receipts: string;
-  /** Manifests of segments evicted before upload, waiting to be told to the store. */
+  /** Manifests of segments evicted before upload, waiting to be written to the store. */
   readonly tombstones: string;
-  /** Marked events, one file each; made with the first. */
+  /** Marked events, one file each; the folder is created with the first event. */
   readonly events: string;
   readonly quarantine: string;
   /** LevelDB of upload state; can be rebuilt from sealed/ and the store. */
   readonly sync: string;
-  /** State of further sinks, a folder each: like `sync`, and files made of segments before they are sent. */
+  /**
+   * State of further sinks, one folder each: as in `sync`, and the files made of segments before they are
+   * sent.
+   */
   readonly sinks: string;
+  /**
+   * Copies made on request, named by the time of the request. Retention deletes them first when space is
+   * short.
+   */
+  readonly exports: string;
   readonly trash: string;
   readonly lock: string;
 }
@@ -34,6 +42,7 @@ export function dataFolder(root: string): DataFolder {
     quarantine: at('quarantine'),
     sync: at('sync'),
     sinks: at('sinks'),
+    exports: at('exports'),
     trash: at('trash'),
     lock: at('lock'),
   };

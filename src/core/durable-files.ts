@@ -1,7 +1,8 @@
 import { basename, dirname, join } from 'node:path';
-import type { FileSystem } from './file-system.js';
+import { systemCode } from './errors.js';
+import type { FileHandle, FileSystem } from './file-system.js';
 
-/** Makes the entries of a directory durable (creations, renames, removals). */
+/** Makes the changes to the entries of a directory durable (creations, renames, removals). */
 export async function syncDirectory(fs: FileSystem, path: string): Promise<void> {
   const handle = await fs.open(path, 'r');
   try {
@@ -42,7 +43,7 @@ export async function writeFileDurably(
   data: string | Uint8Array,
 ): Promise<void> {
   const temporary = `${path}.tmp`;
-  const handle = await fs.open(temporary, 'w');
+  const handle = await openAnew(fs, temporary);
   try {
     await handle.writeFile(data);
     await handle.sync();
@@ -53,9 +54,25 @@ export async function writeFileDurably(
   await syncDirectory(fs, dirname(path));
 }
 
+/** The leftover of a crash under the temporary name may not be writable; no code needs it. */
+async function openAnew(fs: FileSystem, path: string): Promise<FileHandle> {
+  try {
+    return await fs.open(path, 'w');
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    await fs.rm(path, { force: true });
+    return fs.open(path, 'w');
+  }
+}
+
+/** Whether the file exists but cannot be read: its mode or its blocks are damaged. */
+export function isUnreadable(error: unknown): boolean {
+  return ['EACCES', 'EPERM', 'EIO'].includes(systemCode(error) ?? '');
+}
+
 /**
- * Moves a file or directory into the trash folder, both directories durable; whoever wins the rename did
- * it. Returns the new path, or undefined when it was already gone.
+ * Moves a file or directory into the trash folder and makes both directories durable. If several processes
+ * try, the one whose rename succeeds did it. Returns the new path, or undefined if the file was already gone.
  */
 export async function moveToTrash(fs: FileSystem, path: string, trash: string): Promise<string | undefined> {
   const target = join(trash, basename(path));
@@ -71,7 +88,7 @@ export async function moveToTrash(fs: FileSystem, path: string, trash: string): 
   return target;
 }
 
-/** The file's content, or undefined where it does not exist. */
+/** The file's content, or undefined if the file does not exist. */
 export async function readFileIfPresent(fs: FileSystem, path: string): Promise<Buffer | undefined> {
   try {
     return await fs.readFile(path);
@@ -79,4 +96,20 @@ export async function readFileIfPresent(fs: FileSystem, path: string): Promise<B
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+/** As {@link readFileIfPresent}, for state that can be rebuilt: an unreadable file counts as missing. */
+export async function readStateIfReadable(fs: FileSystem, path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFileIfPresent(fs, path);
+  } catch (error) {
+    if (isUnreadable(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Closes every file, and then throws the first failure. All files are closed, even if one close fails. */
+export async function closeAll(handles: readonly (FileHandle | undefined)[]): Promise<void> {
+  const ends = await Promise.allSettled(handles.map(async (handle) => handle?.close()));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
 }

@@ -1,38 +1,43 @@
-/** Counts of durations by size, as Prometheus takes them; plain JSON. */
+/** Counts of durations by size, in the form that Prometheus expects; plain JSON. */
 export interface DurationHistogramJson {
-  /** Upper bounds of the buckets in milliseconds, growing; what is longer is in `count` only. */
+  /** Upper bounds of the buckets in milliseconds, ascending; longer durations count in `count` only. */
   readonly boundsMs: readonly number[];
-  /** How many lasted at most the bound of the same place (so each holds those before it). */
+  /** Number of durations up to the bound at the same index; each count includes the ones before it. */
   readonly atMost: readonly number[];
+  /** Number of all durations. */
   readonly count: number;
+  /** Sum of all durations, milliseconds. */
   readonly sumMs: number;
 }
 
 /** Counts durations in fixed buckets; memory and cost per duration are fixed. */
 export class DurationHistogram {
-  private readonly counts: number[];
-  private count = 0;
-  private sumMs = 0;
+  readonly #counts: number[];
+  #count = 0;
+  #sumMs = 0;
 
-  /** @param boundsMs - growing */
-  constructor(private readonly boundsMs: readonly number[]) {
-    this.counts = boundsMs.map(() => 0);
+  readonly #boundsMs: readonly number[];
+
+  /** @param boundsMs - Upper bounds of the buckets in milliseconds, ascending. */
+  constructor(boundsMs: readonly number[]) {
+    this.#boundsMs = boundsMs;
+    this.#counts = boundsMs.map(() => 0);
   }
 
   add(durationMs: number): void {
-    this.count++;
-    this.sumMs += durationMs;
-    const place = this.boundsMs.findIndex((bound) => durationMs <= bound);
-    if (place >= 0) this.counts[place]!++;
+    this.#count++;
+    this.#sumMs += durationMs;
+    const place = this.#boundsMs.findIndex((bound) => durationMs <= bound);
+    if (place >= 0) this.#counts[place]!++;
   }
 
   toJson(): DurationHistogramJson {
     let sum = 0;
     return {
-      boundsMs: this.boundsMs,
-      atMost: this.counts.map((count) => (sum += count)),
-      count: this.count,
-      sumMs: this.sumMs,
+      boundsMs: this.#boundsMs,
+      atMost: this.#counts.map((count) => (sum += count)),
+      count: this.#count,
+      sumMs: this.#sumMs,
     };
   }
 }

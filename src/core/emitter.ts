@@ -1,16 +1,22 @@
 import { describeError } from './errors.js';
-import type { Listen } from './events.js';
+import type { Listen } from './listen.js';
 import type { Logger } from './logger.js';
 
-/** Tells listeners, in the teller's turn. One that throws is logged and disturbs nobody. */
+/**
+ * Calls its listeners synchronously. If a listener throws, the error is logged and the others are still
+ * called.
+ */
 export class Emitter<T> {
   readonly #listeners = new Set<(event: T) => void>();
 
+  readonly #what: string;
+  readonly #logger: Logger;
+
   /** @param what - Who listens, for the log: `a listener of <what> failed`. */
-  constructor(
-    private readonly what: string,
-    private readonly logger: Logger,
-  ) {}
+  constructor(what: string, logger: Logger) {
+    this.#what = what;
+    this.#logger = logger;
+  }
 
   /** Whether anybody listens. */
   get isHeard(): boolean {
@@ -18,7 +24,7 @@ export class Emitter<T> {
   }
 
   readonly listen: Listen<T> = (listener) => {
-    // A function of its own, so that one listener given twice is two.
+    // Wrapped in a new function, so that one listener added twice counts as two.
     const entry = (event: T): void => listener(event);
     this.#listeners.add(entry);
     return () => void this.#listeners.delete(entry);
@@ -29,7 +35,7 @@ export class Emitter<T> {
       try {
         listener(event);
       } catch (error) {
-        this.logger.error(`a listener of ${this.what} failed`, { error: describeError(error) });
+        this.#logger.error(`a listener of ${this.#what} failed`, { error: describeError(error) });
       }
     }
   }

@@ -1,253 +1,313 @@
-interface CatalogueEntry {
-  /** Whether the same call can succeed later without anyone changing its input. */
+/** The meaning of a code. */
+export interface CatalogueEntry {
+  /** Whether the same call can succeed later with the same input. */
   readonly retryable: boolean;
+  /** What happened. */
   readonly meaning: string;
+  /** What the reader should do next. */
   readonly remedy: string;
 }
 
-/** Every error code of the product. docs/errors.md is generated from this table. */
-export const errorCatalogue = {
+const entries = {
   INTERNAL: {
     retryable: false,
-    meaning: 'Holdfast broke one of its own rules.',
-    remedy: 'Report it with the log.',
+    meaning: 'Holdfast violated one of its own invariants. This is a bug.',
+    remedy: 'Report the bug with the log. The data folder stays as it is.',
   },
   CONFIG_INVALID: {
     retryable: false,
-    meaning: 'Options or the configuration file hold values that are not allowed; all are listed.',
-    remedy: 'Correct the listed parameters; docs/parameters.md says what is allowed.',
+    meaning:
+      'The command line or the configuration file has values that are not allowed. The message lists all of them.',
+    remedy: 'Correct the listed parameters. docs/parameters.md says what each one allows.',
   },
   DATA_FOLDER_BUSY: {
     retryable: true,
-    meaning: 'Another process holds this role (recorder or sync) on the data folder.',
+    meaning: 'Another process already runs as recorder or sync on this data folder.',
     remedy: 'Stop the other process, or use another data folder.',
   },
   DATA_FOLDER_UNUSABLE: {
     retryable: true,
-    meaning: 'The data folder cannot be created, read or written.',
-    remedy: 'Check the path, its permissions and that the disk is mounted read-write.',
+    meaning: 'Holdfast cannot create, read or write the data folder.',
+    remedy: 'Check the path and its permissions, and that the disk is mounted read-write.',
   },
   ROLE_NOT_RUNNING: {
     retryable: true,
-    meaning: 'No process of this role (recorder or sync) listens on the data folder, or it does not answer.',
-    remedy: 'Start it, or check that --data names the same folder and the same user runs both.',
+    meaning: 'No recorder or sync process answers on this data folder.',
+    remedy:
+      'Start it. If it runs, check that --data names the same folder and that the same user runs both processes.',
   },
   REQUEST_INVALID: {
     retryable: false,
     meaning:
-      'What a request was given with is not allowed; the message names the thing, its value and what is.',
-    remedy: 'Correct the request.',
+      'A control request has an invalid argument. The message gives the argument, its value and the allowed values.',
+    remedy: 'Correct the argument and send the request again.',
   },
   STATE_REFUSED: {
     retryable: true,
-    meaning: 'What was asked is not possible in the state the process is in; the message says why.',
-    remedy: 'Bring it into the state the message names, or wait for the transition under way.',
+    meaning: 'The process cannot do this in its current state. The message gives the state and the reason.',
+    remedy:
+      'Bring the process into the state that the message names, or wait until the current transition ends.',
   },
   REQUEST_UNSUPPORTED: {
     retryable: false,
     meaning: 'The process does not know this control request.',
-    remedy: 'Use one of the requests the message lists.',
+    remedy: 'Use one of the requests that the message lists.',
   },
   DISK_FULL: {
     retryable: true,
-    meaning: 'The disk (or quota) has no room for what must be written.',
-    remedy: 'Free space or let sync upload; recording resumes by itself.',
+    meaning: 'The disk or its quota has no room left for a write.',
+    remedy: 'Free disk space, or let sync upload segments. Recording resumes by itself.',
   },
   SEGMENT_ID_INVALID: {
     retryable: false,
-    meaning: 'A name that should be a segment id is none.',
-    remedy: 'Do not rename files inside the data folder.',
+    meaning: 'A file or folder name contains an invalid segment id.',
+    remedy: 'Restore the original name. Do not rename files in a data folder.',
+  },
+  DATA_FOLDER_GONE: {
+    retryable: false,
+    meaning:
+      'The data folder was removed or replaced while a recorder wrote into it. The recorder ends within seconds.',
+    remedy: 'Start it again: it makes a new data folder. Stop the recorder before its folder is removed.',
   },
   WAL_CLOSED: {
     retryable: false,
-    meaning: 'The WAL was used after it was closed.',
-    remedy: 'Report it with the log.',
+    meaning: 'The code used the WAL after it was closed. This is a bug.',
+    remedy: 'Report the bug with the log.',
   },
   WAL_WRITE_FAILED: {
     retryable: true,
-    meaning: 'A commit could not be made durable. The segment is closed and a new one is opened.',
-    remedy: 'See the cause (disk full, read-only, I/O error).',
+    meaning: 'A commit did not become durable. Holdfast closes the segment and opens a new one.',
+    remedy: 'Look at the cause: a full disk, a read-only file system or an I/O error.',
+  },
+  WAL_ENCODE_FAILED: {
+    retryable: false,
+    meaning:
+      'A message or a gap has no form in the WAL. It is left out and counted as `invalid_message`; the rest is recorded.',
+    remedy: 'Report the source it came from, with the log.',
   },
   WAL_CORRUPT: {
     retryable: false,
-    meaning: 'A WAL segment holds bytes that fail their checksum, chain or format.',
-    remedy: 'Readable records were salvaged; the segment is kept in quarantine/ with a report.',
+    meaning: 'A WAL segment has bytes that fail their checksum, their chain or their format.',
+    remedy:
+      'Read the report in quarantine/. Holdfast salvaged the readable records and kept the segment. Check the disk.',
   },
   MANIFEST_INVALID: {
     retryable: false,
-    meaning: 'A manifest does not parse, or a field is missing or of the wrong type.',
-    remedy: 'Run `holdfast verify`; the segment itself may be intact.',
+    meaning:
+      'A manifest or another document of Holdfast is not valid JSON, one of its fields is missing or not what its ' +
+      'schema allows, or it lies at another place than its own.',
+    remedy: 'Run `holdfast verify` on the recording. The segment itself may be intact.',
   },
   SEGMENT_CORRUPT: {
     retryable: false,
-    meaning: 'A sealed segment does not match its manifest (size, SHA-256, CRC or counts).',
-    remedy: 'Keep both files; fetch the verified copy from the store if there is one.',
+    meaning: 'A sealed segment does not match the size, SHA-256, CRC or counts in its manifest.',
+    remedy: 'Keep both files. Fetch the verified copy from the store if there is one.',
   },
   MCAP_UNREADABLE: {
     retryable: false,
-    meaning: 'An MCAP is truncated or corrupt, or uses an unknown compression.',
-    remedy: 'What can be read is read; the message says how much could not be.',
+    meaning: 'An MCAP file is truncated, corrupt or compressed with an unknown method.',
+    remedy:
+      'Holdfast reads what is readable, and the message says how much is not. Check where the file comes from.',
   },
   SEAL_FAILED: {
     retryable: true,
-    meaning: 'A WAL segment could not be turned into MCAP. It stays in the WAL and is tried again.',
-    remedy: 'See the cause.',
+    meaning:
+      'Holdfast could not write a WAL segment as MCAP. The segment stays in the WAL, and sealing is tried again.',
+    remedy: 'Look at the cause.',
   },
   SOURCE_UNKNOWN: {
     retryable: false,
-    meaning: 'No source understands this URI.',
-    remedy: 'Use one of those the message lists; docs/sources.md describes them.',
+    meaning: 'No source supports this URI.',
+    remedy: 'Use one of the sources that the message lists. docs/sources.md describes them.',
   },
   SOURCE_UNREADABLE: {
     retryable: false,
-    meaning: 'A source cannot be opened or its format is not understood.',
-    remedy: 'Check the path or address.',
+    meaning: 'A source cannot be opened, or it has an unknown format.',
+    remedy: 'Check the path or the address.',
   },
   SOURCE_DISCONNECTED: {
     retryable: true,
-    meaning: 'The connection to a source was lost.',
-    remedy: 'It reconnects by itself.',
+    meaning: 'Holdfast lost the connection to a source.',
+    remedy: 'Check the other side if this lasts. Holdfast reconnects by itself.',
   },
   SCHEMA_MISSING: {
     retryable: false,
-    meaning: 'A channel has no schema, so its payload can be recorded but not decoded.',
-    remedy: 'Provide the definition at the source.',
+    meaning: 'A channel has no schema. Holdfast records its messages but cannot decode them.',
+    remedy: 'Provide the message definition at the source.',
   },
   OUTPUT_UNUSABLE: {
     retryable: false,
-    meaning: 'What should be written exists already, cannot be written, or exceeds what its format can hold.',
+    meaning: 'The output exists already, cannot be written, or exceeds what its format can hold.',
     remedy: 'Choose another path, or narrow the selection.',
   },
   QUERY_UNAVAILABLE: {
     retryable: false,
-    meaning: 'DuckDB, which runs queries, is not installed or cannot be loaded here.',
-    remedy: 'npm install @duckdb/node-api, on a system it has a library for.',
+    meaning: 'DuckDB runs the queries, and it is not installed or does not load on this machine.',
+    remedy: 'Run `npm install @duckdb/node-api` on a system that DuckDB supports.',
   },
   QUERY_INVALID: {
     retryable: false,
-    meaning: 'DuckDB refuses the SQL, or it asks for what a query may not do; the message is DuckDB’s.',
-    remedy: 'Correct the SQL; `holdfast query --list` shows the views and their columns.',
+    meaning:
+      'DuckDB refuses the SQL, or the SQL asks for something that a query may not do. The message comes from DuckDB.',
+    remedy: 'Correct the SQL. `holdfast query --list` shows the views and their columns.',
   },
   QUERY_FAILED: {
     retryable: true,
-    meaning: 'A query that was well formed could not be carried out; the message is DuckDB’s.',
-    remedy: 'See the message: raise --memory-limit, free disk space, or ask for less.',
+    meaning: 'DuckDB could not finish a valid query. The message comes from DuckDB.',
+    remedy: 'Raise --memory-limit, free disk space, or select less data.',
   },
   STORE_UNKNOWN: {
     retryable: false,
-    meaning: 'No store understands this URI.',
+    meaning: 'No store supports this URI.',
     remedy: 'Use dir:PATH or s3://bucket/prefix.',
   },
   STORE_OFFLINE: {
     retryable: true,
-    meaning: 'The store cannot be reached, or its id object is absent (an unmounted disk).',
-    remedy: 'It is tried again with backoff; nothing local is evicted meanwhile.',
+    meaning:
+      'The store does not answer, or its id object is absent, for example because a disk is not mounted.',
+    remedy:
+      'Check the link or mount the disk. Holdfast tries again with backoff and keeps every local copy until then.',
   },
   STORE_MISMATCH: {
     retryable: false,
-    meaning: 'The store carries another id than the one this data folder knows.',
-    remedy: 'Point the URI at the right store, or accept the new one explicitly.',
+    meaning: 'The store has another id than the one that this data folder knows.',
+    remedy: 'Point the URI at the right store, or accept the new store with --accept-new-store.',
+  },
+  STORE_COPIED: {
+    retryable: false,
+    meaning: 'Two sinks have stores of one id: one place spelled twice, or a store and its copy.',
+    remedy:
+      'Remove one of the sinks; or give the copy an id of its own: delete its `.holdfast/` and start sync again.',
   },
   STORE_ACCESS_DENIED: {
     retryable: false,
-    meaning: 'The store refuses the credentials or the permission.',
-    remedy: 'Check the AWS credential chain and the bucket policy.',
+    meaning: 'The store refuses the credentials or lacks a permission for them.',
+    remedy: 'Check the AWS credential chain and the policy of the bucket.',
   },
   STORE_NOT_FOUND: {
     retryable: false,
     meaning: 'The bucket or folder does not exist.',
-    remedy: 'Create it; Holdfast creates prefixes, never buckets.',
+    remedy: 'Create it. Holdfast creates prefixes but never buckets.',
   },
   STORE_BUSY: {
     retryable: true,
-    meaning: 'The store asks to slow down (429, 503 SlowDown) or had an internal error (500).',
-    remedy: 'It is tried again with backoff.',
+    meaning: 'The store asks for fewer requests (429, 503 SlowDown) or has an internal error (500).',
+    remedy: 'Wait. Holdfast tries again with backoff.',
   },
   STORE_REJECTED: {
     retryable: false,
-    meaning: 'The store refuses this request for good (400, invalid key, entity too large).',
-    remedy: 'The segment is parked with an alarm; others go on.',
+    meaning: 'The store refuses this request permanently (400, invalid key, entity too large).',
+    remedy: 'Look at the message. Holdfast parks the segment with an alarm and continues with the others.',
   },
   STORE_FULL: {
     retryable: true,
-    meaning: 'The store has no room left (disk full, quota).',
-    remedy: 'Free space in the store; uploading resumes by itself.',
+    meaning: 'The store has no room left, or its quota is used up.',
+    remedy: 'Free space in the store. Uploads resume by themselves.',
   },
   OBJECT_EXISTS: {
     retryable: false,
-    meaning: 'A conditional write found an object at the key (412).',
-    remedy: 'Its bytes are compared; equal bytes count as done.',
+    meaning: 'A conditional write found an object at its key (412).',
+    remedy: 'Nothing to do if the bytes are equal: Holdfast compares them. Otherwise look at the alarm.',
   },
   OBJECT_MISSING: {
     retryable: false,
-    meaning: 'No object at this key.',
+    meaning: 'The store has no object at this key.',
     remedy: 'Run `holdfast verify --store`.',
   },
   OBJECT_CONFLICT: {
     retryable: true,
-    meaning: 'A concurrent conditional write won (409).',
-    remedy: 'The upload starts over.',
+    meaning: 'Another conditional write to the same key won (409).',
+    remedy: 'Nothing to do. Holdfast starts the upload over.',
   },
   OBJECT_CORRUPT: {
     retryable: true,
-    meaning: 'The object in the store does not have the checksum of the local file.',
-    remedy: 'It is uploaded again; the local copy stays.',
+    meaning: 'The object in the store has another checksum than the local file.',
+    remedy: 'Check the store if this happens again. Holdfast keeps the local copy and uploads it again.',
   },
   UPLOAD_UNKNOWN: {
     retryable: true,
     meaning: 'The store no longer knows this multipart upload (NoSuchUpload).',
-    remedy: 'The object is compared; if it is not there, the upload starts over.',
+    remedy: 'Nothing to do. Holdfast looks for the object and starts the upload over if it is absent.',
   },
   UPLOAD_MISMATCH: {
     retryable: true,
-    meaning: 'The store does not have the parts it was told to assemble (InvalidPart).',
-    remedy: 'The parts are listed again, or the upload is aborted and starts over.',
+    meaning: 'The store does not have the parts that the upload consists of (InvalidPart).',
+    remedy: 'Nothing to do. Holdfast lists the parts again, or aborts the upload and starts over.',
   },
   ROS_NOT_SOURCED: {
     retryable: false,
-    meaning: 'ROS 2 is asked for, but the environment of this process does not hold it.',
-    remedy: 'Run `source /opt/ros/<distro>/setup.bash` (and your workspace) in the shell that starts it.',
+    meaning: 'A ROS 2 source was requested, but no ROS 2 environment is sourced in this process.',
+    remedy:
+      'Run `source /opt/ros/<distro>/setup.bash` (and your workspace) in the shell that starts Holdfast.',
   },
   ROS_NOT_BUILT: {
     retryable: false,
-    meaning: 'The native part of rclnodejs is missing or does not load here.',
-    remedy: 'Run `npm rebuild rclnodejs --ignore-scripts=false` where ROS 2 is sourced.',
+    meaning: 'The native part of rclnodejs is missing or does not load on this machine.',
+    remedy: 'Run `npm rebuild rclnodejs --ignore-scripts=false` in a shell with ROS 2 sourced.',
   },
   ROS_DISTRO_MISMATCH: {
     retryable: false,
-    meaning: 'The native part of rclnodejs was built for another ROS distribution than the one sourced.',
-    remedy: 'Source the distribution it was built for, or build it again.',
+    meaning: 'The native part of rclnodejs was built for another ROS distribution than the sourced one.',
+    remedy: 'Source the distribution that it was built for, or build it again.',
   },
   ROS_UNUSABLE: {
     retryable: true,
-    meaning: 'The ROS middleware refused to start a node.',
-    remedy: 'Check RMW_IMPLEMENTATION, ROS_DOMAIN_ID, the network settings and the number of processes.',
+    meaning: 'The ROS middleware could not create a node.',
+    remedy:
+      'Check RMW_IMPLEMENTATION, ROS_DOMAIN_ID, the network settings and the number of ROS processes on this machine.',
   },
   LOGGER_QUEUE_FULL: {
     retryable: true,
-    meaning: 'A logger of a control program had no room for entries; they are counted and leave a gap.',
-    remedy: 'Look at the disk; a larger queueEntries rides out longer stalls.',
+    meaning:
+      'A logger of a control program had no room for new entries. Holdfast counts them and records a gap.',
+    remedy: 'Check the disk. A larger queueEntries bridges longer stalls.',
   },
   LOGGER_INPUT_INVALID: {
     retryable: false,
-    meaning: 'A control program logged what cannot be taken (wrong type, missing, too long, after close).',
-    remedy: 'The message names the first field at fault and what is allowed.',
+    meaning:
+      'A control program logged an invalid entry: a wrong type, a missing field, a value that is too long, or an entry after close.',
+    remedy: 'Correct the first invalid field. The message names it and says what is allowed.',
   },
   LOGGER_CSV_FAILED: {
     retryable: true,
-    meaning: 'CSV files of a logger cannot be written; entries wait in its queues meanwhile.',
-    remedy: 'Check the folder and its disk; writing goes on by itself.',
+    meaning: 'A logger cannot write its CSV files. Its entries wait in their queues.',
+    remedy: 'Check the folder and its disk. Writing resumes by itself.',
   },
   LOGGER_WAL_FAILED: {
     retryable: true,
-    meaning: 'The recording of a logger cannot be written; entries wait in its queues meanwhile.',
-    remedy: 'Check the data folder and its disk; recording goes on by itself.',
+    meaning: 'A logger cannot write its recording. Its entries wait in their queues.',
+    remedy: 'Check the data folder and its disk. Recording resumes by itself.',
   },
   LOGGER_THREAD_DIED: {
     retryable: true,
-    meaning: 'The thread that writes for the loggers of a process died; it is started again.',
-    remedy: 'Nothing to do; report it where it happens again.',
+    meaning: 'The writer thread of the loggers died. Holdfast starts it again.',
+    remedy: 'Nothing to do. Report it if it happens again.',
+  },
+  V2V_SEND_FAILED: {
+    retryable: true,
+    meaning: 'Holdfast could not send a vehicle-to-vehicle datagram or estimation.',
+    remedy:
+      'Check the network interface, and that all numbers are finite. The next datagram is sent as usual.',
+  },
+  V2V_DATAGRAM_REFUSED: {
+    retryable: false,
+    meaning: 'Holdfast refused a vehicle-to-vehicle datagram of another sender.',
+    remedy: 'Check the format (docs/udp.md), the key and the clock of the sender.',
+  },
+  V2V_NAME_TAKEN: {
+    retryable: false,
+    meaning: 'Another vehicle of the group sends under the id of this one.',
+    remedy: 'Give each vehicle an id of its own.',
+  },
+  V2V_CALLBACK_FAILED: {
+    retryable: false,
+    meaning: 'A logger or callback that was given to V2vManager threw an error.',
+    remedy: 'Correct the callback. Holdfast counts the datagram and passes on the next one as usual.',
   },
 } as const satisfies Record<string, CatalogueEntry>;
 
-export type ErrorCode = keyof typeof errorCatalogue;
+/** Stable name of a kind of error: a key of {@link errorCatalogue}. docs/errors.md lists all of them. */
+export type ErrorCode = keyof typeof entries;
+
+/** Every error code of the product. docs/errors.md is generated from this table. */
+export const errorCatalogue: Readonly<Record<ErrorCode, CatalogueEntry>> = entries;

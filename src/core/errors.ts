@@ -1,10 +1,14 @@
 import { errorCatalogue, type ErrorCode } from './error-catalogue.js';
+import { plainText } from './plain-text.js';
 
-/** Facts an error carries as data: the thing, the value, what is allowed. */
+/** Facts of an error as data: the thing, the value, what is allowed. */
 export type ErrorFacts = Readonly<Record<string, unknown>>;
 
+/** Options of a {@link HoldfastError}. */
 export interface HoldfastErrorOptions {
+  /** The error that caused it. */
   readonly cause?: unknown;
+  /** The thing, the value and what is allowed, as data. */
   readonly facts?: ErrorFacts;
   /** Overrides the catalogue: whether trying again later can succeed. */
   readonly retryable?: boolean;
@@ -18,9 +22,13 @@ export class HoldfastError extends Error {
     return true;
   }
 
+  /** The same for all errors of this class. */
   override readonly name = 'HoldfastError';
+  /** Stable; docs/errors.md lists all of them. */
   readonly code: ErrorCode;
+  /** The thing, the value and what is allowed, as data. */
   readonly facts: ErrorFacts;
+  /** The same call may succeed later. */
   readonly retryable: boolean;
 
   constructor(code: ErrorCode, message: string, options: HoldfastErrorOptions = {}) {
@@ -30,13 +38,16 @@ export class HoldfastError extends Error {
     this.retryable = options.retryable ?? errorCatalogue[code].retryable;
   }
 
-  /** By brand, not by prototype: a second copy of this module (required and imported) is the same class. */
+  /**
+   * Checked by brand, not by prototype: a second copy of this module (one required, one imported) has another
+   * prototype.
+   */
   static override [Symbol.hasInstance](value: unknown): boolean {
     return typeof value === 'object' && value !== null && brand in value;
   }
 }
 
-/** True for a HoldfastError, of the given code where one is given. */
+/** True for a HoldfastError; with `code`, only for that code. */
 export function isHoldfastError(error: unknown, code?: ErrorCode): error is HoldfastError {
   return error instanceof HoldfastError && (code === undefined || error.code === code);
 }
@@ -55,13 +66,13 @@ export function describeError(error: unknown): string {
   const parts: string[] = [];
   for (let at = error, depth = 0; at !== undefined && depth < 8; depth++) {
     if (!(at instanceof Error)) {
-      parts.push(String(at));
+      parts.push(plainText(at));
       break;
     }
     parts.push(at.message || at.name);
     at = at.cause;
   }
-  // Many messages repeat that of their cause; said once is enough.
+  // Many messages repeat the message of their cause; one mention is enough.
   return parts.filter((part, index) => !parts.slice(0, index).some((one) => one.includes(part))).join(': ');
 }
 

@@ -1,50 +1,50 @@
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { documentKind } from './documents/document.js';
+import { eventMarkSchema } from './documents/folder-schemas.js';
 import { makeDirectoryDurably, readFileIfPresent, writeFileDurably } from './durable-files.js';
 import { systemCode } from './errors.js';
-import type { MarkedEvent } from './events.js';
+import type { MarkedEvent } from './marked-event.js';
 import type { FileSystem } from './file-system.js';
 
 /*
- * `events/<id>.json` in the data folder: one marked event, written durably by the recorder before it answers,
- * read by sync, maybe on another machine. Immutable. The file's form:
+ * `events/<id>.json` in the data folder holds one marked event. The recorder writes it durably before it
+ * answers. Sync reads it, possibly on another machine. The file never changes. Its form:
  *
  *     {"crc32": <CRC-32 of the JSON of event>, "event": {"version":1,"id":...,"label":...,"at":...,"from":...,"to":...}}
  */
 
-/** Marks kept in a data folder; beyond it the oldest go. */
+/** Maximum number of marks in a data folder; beyond it the oldest are removed. */
 export const EVENTS_MAX = 1_000;
 /** How long a mark is kept after its window, nanoseconds: 30 days. */
 export const EVENT_MAX_AGE_NS = 30n * 86_400n * 1_000_000_000n;
-/** Names looked at in `events/`: bounds what a strange folder can cost. */
+/** Maximum number of names looked at in `events/`, which bounds the cost of a folder with other content. */
 const NAMES_MAX = 10 * EVENTS_MAX;
 const VERSION = 1;
 const ID = /^[0-9a-f]{32}$/;
-const TIME = /^\d{1,19}$/;
+
+const eventFiles = documentKind<{ readonly crc32: number; readonly event: MarkedEvent }>(
+  'marked event',
+  eventMarkSchema,
+);
 
 export function encodeEvent({ id, label, at, from, to }: MarkedEvent): string {
   const event = { version: VERSION, id, label, at, from, to };
   return `${JSON.stringify({ crc32: crc32(JSON.stringify(event)), event })}\n`;
 }
 
-/** The mark in a file of this id, or undefined where it is damaged or no mark. */
+/** The mark in the file of this id, or undefined if the file is damaged or is not a mark. */
 export function decodeEvent(text: string, id: string): MarkedEvent | undefined {
-  try {
-    const file = JSON.parse(text) as { crc32?: unknown; event?: Partial<Record<string, unknown>> };
-    const { event } = file;
-    if (!event || file.crc32 !== crc32(JSON.stringify(event))) return undefined;
-    if (event['version'] !== VERSION || event['id'] !== id) return undefined;
-    const { label, at, from, to } = event;
-    const isTime = (value: unknown): value is string => typeof value === 'string' && TIME.test(value);
-    if (typeof label !== 'string' || !isTime(at) || !isTime(from) || !isTime(to)) return undefined;
-    return { id, label, at, from, to };
-  } catch {
-    // Not JSON: as good as no mark; the caller says so.
+  const file = eventFiles.parseIfValid(text);
+  // Damaged, or not a mark: treated as absent. The caller logs it.
+  if (file === undefined || file.crc32 !== crc32(JSON.stringify(file.event)) || file.event.id !== id) {
     return undefined;
   }
+  const { label, at, from, to } = file.event;
+  return { id, label, at, from, to };
 }
 
-/** The ids of the marks there are; none where nothing was ever marked. */
+/** The ids of all marks; empty if no event was ever marked. */
 export async function listEvents(fs: FileSystem, folder: string): Promise<string[]> {
   let names: string[];
   try {
@@ -60,7 +60,7 @@ export async function listEvents(fs: FileSystem, folder: string): Promise<string
     .filter((id) => ID.test(id));
 }
 
-/** One mark; undefined where it is gone or damaged. */
+/** One mark; undefined if the file is missing or damaged. */
 export async function readEvent(
   fs: FileSystem,
   folder: string,
@@ -76,7 +76,7 @@ export async function writeEvent(fs: FileSystem, folder: string, event: MarkedEv
   await writeFileDurably(fs, join(folder, `${event.id}.json`), encodeEvent(event));
 }
 
-/** Whether something of these log times (nanoseconds, inclusive) lies in the window. */
+/** Whether any message in this range of log times (nanoseconds, inclusive) lies in the window. */
 export function overlapsEvent({ from, to }: MarkedEvent, first: bigint, last: bigint): boolean {
   return first <= BigInt(to) && last >= BigInt(from);
 }

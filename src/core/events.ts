@@ -1,19 +1,9 @@
 import type { Gap } from './gap.js';
 import type { Manifest } from './manifest.js';
-import type { LinkState } from './status.js';
+import type { MarkedEvent } from './marked-event.js';
+import type { LinkState } from './link-state.js';
 
-/** A window of time somebody called important: it is sealed soon and uploaded before everything else. */
-export interface MarkedEvent {
-  /** 32 hex digits. */
-  readonly id: string;
-  readonly label: string;
-  /** Decimal nanoseconds since the Unix epoch: when it was marked, and the window around it. */
-  readonly at: string;
-  readonly from: string;
-  readonly to: string;
-}
-
-/** What a recorder tells as it happens; its state as a whole is in `RecorderStatus`. */
+/** Events of a recorder as they happen; `RecorderStatus` has its whole state. */
 export type RecorderEvent =
   | { readonly kind: 'segment-sealed'; readonly manifest: Manifest }
   | {
@@ -22,12 +12,12 @@ export type RecorderEvent =
       readonly robot: string;
       readonly reason: string;
     }
-  /** Durable by now: part of the recording. */
+  /** The message is durable: part of the recording. */
   | { readonly kind: 'gap'; readonly gap: Gap }
   | { readonly kind: 'state'; readonly state: string; readonly reason?: string }
   | { readonly kind: 'event-marked'; readonly event: MarkedEvent };
 
-/** What sync tells as it happens; its state as a whole is in `SyncStatus`. */
+/** Events of sync as they happen; `SyncStatus` has its whole state. */
 export type SyncEvent =
   | {
       readonly kind: 'segment-synced';
@@ -36,9 +26,9 @@ export type SyncEvent =
       readonly key: string;
       readonly bytes: number;
       readonly messages: number;
-      /** From the first byte sent by this process to verified. */
+      /** Time from the first byte that this process sent until the object was verified. */
       readonly durationMs: number;
-      /** Continued from parts an earlier process had sent. */
+      /** Resumed with parts that an earlier process had sent. */
       readonly resumed: boolean;
     }
   | {
@@ -49,7 +39,3 @@ export type SyncEvent =
       readonly message: string;
     }
   | { readonly kind: 'link'; readonly link: LinkState; readonly since: string; readonly reason?: string };
-
-/** Listeners run in the caller's turn, must be quick, and may throw: that is logged and disturbs nobody. */
-export type Listen<T> = (listener: (event: T) => void) => Unlisten;
-export type Unlisten = () => void;

@@ -1,8 +1,8 @@
 import type * as promises from 'node:fs/promises';
 
 /**
- * The disk, injected. Its real implementation is the module `node:fs/promises` itself; tests wrap it to
- * fail or to record. Everything that must survive power loss goes through `durable-files.ts`.
+ * The disk, injected. The real implementation is the module `node:fs/promises`; tests wrap it to inject
+ * failures or to record calls. Everything that must survive a power cut goes through `durable-files.ts`.
  */
 export type FileSystem = Pick<
   typeof promises,

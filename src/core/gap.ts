@@ -1,4 +1,7 @@
-/** Why messages are absent from the recording. Stable strings: they appear in every format. */
+import { documentKind } from './documents/document.js';
+import { gapSchema } from './documents/gap-schema.js';
+
+/** Why messages are missing from the recording. The texts are stable: every format contains them. */
 export const gapReasons = [
   'queue_full_drop_oldest',
   'queue_full_drop_newest',
@@ -11,12 +14,14 @@ export const gapReasons = [
   'missed_while_down',
   'source_unreadable',
   'source_lost',
+  'not_received',
   'corrupt',
   'invalid_message',
   'paused',
   'evicted',
 ] as const;
 
+/** A reason of a gap. */
 export type GapReason = (typeof gapReasons)[number];
 
 /**
@@ -24,9 +29,11 @@ export type GapReason = (typeof gapReasons)[number];
  * metadata record named `holdfast_gap`, and into the manifest's list.
  */
 export interface Gap {
-  /** Unique and stable: writing the same gap twice counts once. */
+  /** Unique and stable: a gap that is written twice counts once. */
   readonly id: string;
+  /** Why the messages are missing. */
   readonly reason: GapReason;
+  /** The robot they belong to. */
   readonly robot: string;
   /** Absent: all topics of the robot. */
   readonly topic?: string;
@@ -34,23 +41,30 @@ export interface Gap {
   readonly count?: number;
   /** Payload bytes lost; absent: unknown. */
   readonly bytes?: number;
-  /** Nanoseconds since the Unix epoch of the first and last message lost, or the bounds of the interval. */
+  /** Nanoseconds since the Unix epoch of the first and last lost message, or the bounds of the interval. */
   readonly firstTime?: bigint;
+  /** See {@link firstTime}. */
   readonly lastTime?: bigint;
-  /** The source's own numbers of the messages lost, inclusive, where it numbers them. */
+  /** The source's own numbers of the lost messages, inclusive, if the source numbers messages. */
   readonly firstSourceSequence?: number;
+  /** See {@link firstSourceSequence}. */
   readonly lastSourceSequence?: number;
   /**
-   * Every message of the topic up to this source number is durable or accounted for by a gap: after a kill
-   * the loss is counted from here.
+   * Every message of the topic up to this source number is durable or in a gap. After a kill, the loss is
+   * counted from here.
    */
   readonly settledThrough?: number;
   /** A sentence for a person. */
   readonly detail?: string;
 }
 
-/** A gap as JSON: bigints as decimal strings. */
-export type GapJson = Omit<Gap, 'firstTime' | 'lastTime'> & { firstTime?: string; lastTime?: string };
+/** A gap as JSON: each bigint is a decimal string. */
+export type GapJson = Omit<Gap, 'firstTime' | 'lastTime'> & {
+  /** Decimal nanoseconds since the Unix epoch. */
+  firstTime?: string;
+  /** Decimal nanoseconds since the Unix epoch. */
+  lastTime?: string;
+};
 
 export function gapToJson(gap: Gap): GapJson {
   const { firstTime, lastTime, ...rest } = gap;
@@ -69,3 +83,6 @@ export function gapFromJson(json: GapJson): Gap {
     ...(lastTime === undefined ? {} : { lastTime: BigInt(lastTime) }),
   };
 }
+
+/** Gaps as the metadata records of MCAP files hold them. */
+export const gapDocuments = documentKind<GapJson>('gap', gapSchema);

@@ -1,22 +1,22 @@
 import { Reader, Writer } from 'protobufjs/minimal.js';
 import type { Schema } from './message.js';
 
-/** `holdfast.GenericEventRequest` of proto/holdfast/generic_event.proto, its payload untouched. */
+/** `holdfast.GenericEventRequest` of proto/holdfast/generic_event.proto, with its payload as received. */
 export interface GenericEvent {
-  /** Nanoseconds since the Unix epoch; 0 where the sender left it out, negative before 1970. */
+  /** Nanoseconds since the Unix epoch; 0 if the sender left it out, negative before 1970. */
   readonly timestampNs: bigint;
   readonly eventTypeKey: string;
   readonly workerId: string;
   readonly simulationId: string;
   readonly payloadFormatHint: string;
-  /** A view of the bytes it was parsed from. */
+  /** A view of the parsed bytes. */
   readonly eventPayload: Uint8Array;
 }
 
 const VARINT = 0;
 const LENGTH_DELIMITED = 2;
 
-/** Its fields in the order of their numbers, from 1 on. */
+/** The fields in the order of their numbers, from 1. */
 const fields = [
   ['timestamp_ns', VARINT],
   ['event_type_key', LENGTH_DELIMITED],
@@ -30,9 +30,9 @@ const EMPTY = new Uint8Array(0);
 const text = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * Parses an envelope as strictly as a proto3 parser does: unknown fields are passed over, the last of a
- * repeated field counts. Bytes that hold none of its fields are refused too: nearly anything short parses as
- * an empty message.
+ * Parses an envelope as strictly as a proto3 parser: it skips unknown fields, and the last value of a
+ * repeated field counts. It also refuses bytes with none of the envelope's fields, because nearly any short
+ * text parses as an empty message.
  *
  * @returns the event, or in words what is wrong with the bytes.
  */
@@ -62,7 +62,8 @@ export function parseGenericEvent(bytes: Uint8Array): GenericEvent | string {
       else strings[number - 2] = text.decode(reader.bytes());
     }
   } catch {
-    // Only these bytes can be at fault: a length beyond the end, a number too long, text that is not UTF-8.
+    // Only the bytes can be at fault here: a length beyond the end, a number that is too long, text that is
+    // not UTF-8.
     return `${what} cannot be read`;
   }
   if (known === 0) return bytes.byteLength === 0 ? 'it is empty' : 'it has none of the fields of an envelope';
@@ -70,7 +71,7 @@ export function parseGenericEvent(bytes: Uint8Array): GenericEvent | string {
   return { timestampNs, eventTypeKey, workerId, simulationId, payloadFormatHint, eventPayload };
 }
 
-// Without the package `long` protobufjs gives a rounded number: the bits are read by themselves.
+// Without the package `long`, protobufjs returns a rounded number, so the bits are read separately.
 function int64(reader: Reader): bigint {
   let value = 0n;
   for (let shift = 0n; shift < 70n; shift += 7n) {
@@ -87,7 +88,7 @@ const TYPE_INT64 = 3;
 const TYPE_BYTES = 12;
 const LABEL_OPTIONAL = 1;
 
-/** What MCAP takes as the schema of protobuf channels: a `google.protobuf.FileDescriptorSet`. */
+/** The schema of protobuf channels in MCAP: a `google.protobuf.FileDescriptorSet`. */
 function descriptorSet(): Uint8Array {
   const message = Writer.create().uint32(0x0a).string('GenericEventRequest');
   fields.forEach(([name, wireType], index) => {
@@ -113,7 +114,7 @@ export const genericEventSchema: Schema = Object.freeze({
   data: Uint8Array.from(descriptorSet()),
 });
 
-/** An envelope as bytes. */
+/** Encodes an envelope. */
 export function encodeGenericEvent(event: GenericEvent): Uint8Array {
   const { timestampNs, eventTypeKey, workerId, simulationId, payloadFormatHint, eventPayload } = event;
   const writer = Writer.create();
@@ -121,7 +122,7 @@ export function encodeGenericEvent(event: GenericEvent): Uint8Array {
     const bits = BigInt.asUintN(64, timestampNs);
     writer
       .uint32(0x08)
-      .uint64({ low: Number(bits & 0xffffffffn), high: Number(bits >> 32n), unsigned: true } as never);
+      .uint64({ low: Number(bits & 0xffffffffn), high: Number(bits >> 32n), unsigned: true });
   }
   [eventTypeKey, workerId, simulationId, payloadFormatHint].forEach((value, index) => {
     if (value !== '') writer.uint32(((index + 2) << 3) | LENGTH_DELIMITED).string(value);

@@ -1,6 +1,6 @@
-/** Numbers for people, of command line and pages alike. */
+/** Numbers for people, in the command line and in pages. */
 
-/** `1.5 GB`, decimal as disks and links are sold. */
+/** `1.5 GB`, in decimal units as for disks and links. */
 export function humanBytes(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   let value = bytes;

@@ -1,12 +1,12 @@
 /** Where a recording was made. Written into every manifest and MCAP. */
 export interface Identity {
-  /** 32 hex digits, made once per data folder. */
+  /** 32 hex digits, created once per data folder. */
   readonly dataFolderId: string;
-  /** SHA-256-derived from /etc/machine-id (never the raw value), 32 hex digits; empty where unknown. */
+  /** Derived by SHA-256 from /etc/machine-id (never the raw value), 32 hex digits; empty if unknown. */
   readonly machineId: string;
-  /** /proc/sys/kernel/random/boot_id; empty where unknown. */
+  /** /proc/sys/kernel/random/boot_id; empty if unknown. */
   readonly bootId: string;
-  /** 32 hex digits, made at each start of the recorder. */
+  /** 32 hex digits, created at each start of the recorder. */
   readonly sessionId: string;
   readonly hostname: string;
 }

@@ -1,9 +1,11 @@
 import { crc32 } from 'node:zlib';
+import { documentKind } from './documents/document.js';
+import { lakeChangeSchema, lakeSegmentSchema } from './documents/lake-schemas.js';
 import { HoldfastError } from './errors.js';
 import type { GapJson } from './gap.js';
 import type { SegmentId } from './segment-id.js';
 
-/** Everything Holdfast keeps in a lake beside the tables; engines pass over names that begin with `_`. */
+/** Holds everything that Holdfast keeps in a lake beside the tables; engines skip names that begin with `_`. */
 export const LAKE_FOLDER = '_holdfast';
 
 /** One table file of a lake. */
@@ -18,9 +20,21 @@ export interface LakeFile {
   readonly table: 'topics' | 'events';
 }
 
+/** Digest of the table's columns in one segment. A different digest means that the columns changed. */
+export interface LakeSchema {
+  readonly table: LakeFile['table'];
+  /** The topic, or the type of the events whose payloads were decoded. */
+  readonly name: string;
+  readonly columns: number;
+  /** Lower-case hex. */
+  readonly sha256: string;
+  /** The descriptor files with which payloads of this type were decoded. */
+  readonly descriptors?: readonly { readonly file: string; readonly sha256: string }[];
+}
+
 /**
- * What was made of one sealed segment, put when all its files are there and verified: the commit marker. It says
- * nothing that depends on who made it or when.
+ * The files made of one sealed segment. Sync writes it once all of them are in the store and verified: it is
+ * the commit marker. Its content does not depend on who made the files or when.
  */
 export interface LakeSegment {
   readonly format: 'holdfast-lake-segment';
@@ -37,28 +51,36 @@ export interface LakeSegment {
     readonly sha256: string;
   };
   readonly rows: number;
-  /** Rows that keep their payload because it could not be decoded. */
+  /**
+   * Rows that keep their payload because it could not be decoded, and messages with times that no table can
+   * hold.
+   */
   readonly undecoded: number;
   readonly files: readonly LakeFile[];
   readonly gaps: readonly GapJson[];
-  /** The segment was deleted by policy before anything was made of it. */
+  /** The columns of each table, as a digest of their paths and types; absent in earlier versions. */
+  readonly schemas?: readonly LakeSchema[];
+  /** The segment was deleted by policy before any file was made of it. */
   readonly evicted?: { readonly at: string; readonly reason: string };
 }
 
-/** One step of a lake's history: numbered without holes, each put only where its number is free. */
+/**
+ * One step of a lake's history. Steps are numbered without holes, and each is written only if its number is
+ * free.
+ */
 export interface LakeChange {
   readonly format: 'holdfast-lake-change';
   readonly version: 1;
   readonly form: string;
   readonly number: number;
-  /** Nanoseconds since the Unix epoch, decimal. */
+  /** Decimal nanoseconds since the Unix epoch. */
   readonly at: string;
-  /** Keys whose rows are in `adds` from now on. */
+  /** Keys whose rows are in `adds` from this step on. */
   readonly replaces: readonly string[];
   readonly adds: readonly LakeFile[];
-  /** Rows left out because another row of the same identity is there. */
+  /** Rows left out because another row has the same identity. */
   readonly duplicates: number;
-  /** Keys that nobody may add any more: left by a compaction that ended half-way. */
+  /** Keys that must not be added any more: a compaction that ended half-way left them. */
   readonly abandons: readonly string[];
 }
 
@@ -83,31 +105,26 @@ export function encodeLake(manifest: LakeSegment | LakeChange): string {
   return `${JSON.stringify({ ...manifest, crc32: crc32(JSON.stringify(manifest)) }, null, 1)}\n`;
 }
 
+interface WithCrc {
+  readonly crc32: number;
+}
+
+const segments = documentKind<LakeSegment & WithCrc>('marker', lakeSegmentSchema);
+const changes = documentKind<LakeChange & WithCrc>('change', lakeChangeSchema);
+
 /** Throws `MANIFEST_INVALID`. */
 export function decodeLakeSegment(text: string, name: string): LakeSegment {
-  return decode(text, name, 'holdfast-lake-segment') as LakeSegment;
+  return checked(segments.parse(text, name), name);
 }
 
 /** Throws `MANIFEST_INVALID`. */
 export function decodeLakeChange(text: string, name: string): LakeChange {
-  return decode(text, name, 'holdfast-lake-change') as LakeChange;
+  return checked(changes.parse(text, name), name);
 }
 
-function decode(text: string, name: string, format: string): unknown {
-  let json: { format?: unknown; version?: unknown; crc32?: unknown };
-  try {
-    json = (JSON.parse(text) ?? {}) as typeof json;
-  } catch (cause) {
-    throw invalid(name, 'is not JSON', cause);
-  }
-  const { crc32: said, ...manifest } = json;
-  if (manifest.format !== format || manifest.version !== 1)
-    throw invalid(name, `is no ${format} of version 1`);
-  if (said !== crc32(JSON.stringify(manifest)))
-    throw invalid(name, 'was changed or damaged: its CRC-32 differs');
-  return manifest;
-}
-
-function invalid(name: string, what: string, cause?: unknown): HoldfastError {
-  return new HoldfastError('MANIFEST_INVALID', `${name} ${what}`, { cause, facts: { name } });
+function checked<T extends WithCrc>({ crc32: said, ...manifest }: T, name: string): Omit<T, 'crc32'> {
+  if (said === crc32(JSON.stringify(manifest))) return manifest;
+  throw new HoldfastError('MANIFEST_INVALID', `${name} was changed or damaged: its CRC-32 differs`, {
+    facts: { name },
+  });
 }

@@ -1,6 +1,8 @@
 import { crc32 } from 'node:zlib';
+import { documentKind } from './documents/document.js';
+import { manifestSchema } from './documents/manifest-schema.js';
 import { HoldfastError } from './errors.js';
-import type { MarkedEvent } from './events.js';
+import type { MarkedEvent } from './marked-event.js';
 import { gapFromJson, gapToJson, type Gap, type GapJson } from './gap.js';
 import type { Identity } from './identity.js';
 import type { Priority } from './message.js';
@@ -8,23 +10,23 @@ import type { SegmentId } from './segment-id.js';
 
 export const MANIFEST_VERSION = 1;
 
-/** One channel of a sealed segment; carried messages are counted apart. */
+/** One channel of a sealed segment; carried messages have their own count. */
 export interface ManifestChannel {
   readonly topic: string;
   readonly type: string;
   readonly encoding: string;
   readonly schemaEncoding: string;
   readonly latched: boolean;
-  /** Messages recorded in this segment, without the carried ones. */
+  /** Messages recorded in this segment, not counting the carried ones. */
   readonly count: number;
   /** Payload bytes of those messages. */
   readonly bytes: number;
-  /** Messages repeated from earlier segments so that this one stands alone. */
+  /** Messages repeated from earlier segments, so that this one can be read alone. */
   readonly carried: number;
-  /** Decimal nanoseconds since the Unix epoch; absent where count is 0. */
+  /** Decimal nanoseconds since the Unix epoch; absent if count is 0. */
   readonly firstLogTime?: string;
   readonly lastLogTime?: string;
-  /** The source's own numbers, where it numbers messages. */
+  /** The source's own numbers, if the source numbers messages. */
   readonly firstSourceSequence?: number;
   readonly lastSourceSequence?: number;
 }
@@ -40,7 +42,7 @@ export interface Manifest {
     readonly id: SegmentId;
     readonly number: number;
     readonly priority?: Priority;
-    /** The quarantined segment this one was read out of. */
+    /** The quarantined segment from which this one was salvaged. */
     readonly salvagedFrom?: SegmentId;
   };
   readonly robot: string;
@@ -54,24 +56,29 @@ export interface Manifest {
     readonly crc32: number;
     readonly compression: 'zstd' | 'lz4' | 'none';
   };
-  /** Object key of the MCAP relative to the store's prefix, frozen at seal; the manifest's has `.json`. */
+  /**
+   * Object key of the MCAP relative to the store's prefix, fixed at seal; the manifest has the same key with
+   * `.json`.
+   */
   readonly key: string;
   readonly messages: number;
   readonly payloadBytes: number;
-  /** Decimal nanoseconds since the Unix epoch; absent where there are no messages. */
+  /** Decimal nanoseconds since the Unix epoch; absent if there are no messages. */
   readonly firstLogTime?: string;
   readonly lastLogTime?: string;
-  /** WAL sequences of the segment's records of this robot, inclusive; absent where there are none. */
+  /** WAL sequences of this robot's records in the segment, inclusive; absent if there are no records. */
   readonly firstSequence?: number;
   readonly lastSequence?: number;
   readonly channels: readonly ManifestChannel[];
   readonly gaps: readonly GapJson[];
-  /** Marked events whose windows it overlaps, as far as they were marked before it was sealed. */
+  /** Marked events whose windows overlap it, if they were marked before it was sealed. */
   readonly events?: readonly MarkedEvent[];
   readonly identity: Identity;
   /** Jumps of the wall clock against monotonic time while this segment was open. */
   readonly clockSteps: readonly { readonly at: string; readonly stepNs: string }[];
-  /** True when the recorder did not end this segment itself (kill, power loss). */
+  /** Number of jumps merged into the last entry of `clockSteps`, once that list has 1,000. */
+  readonly clockStepsMerged?: number;
+  /** True if the recorder did not end this segment itself (kill, power loss). */
   readonly uncleanEnd: boolean;
   readonly sealedAt: string;
   readonly software: { readonly name: 'holdfast'; readonly version: string; readonly node: string };
@@ -96,63 +103,20 @@ export function gapsForManifest(gaps: readonly Gap[]): GapJson[] {
   return gaps.map(gapToJson);
 }
 
-/** The key of the manifest that belongs to a segment's key. */
+/** The key of the manifest for a segment's key. */
 export function manifestKey(segmentKey: string): string {
   return segmentKey.replace(/\.mcap$/, '.json');
 }
 
-type Check = readonly [path: string, ok: (value: unknown) => boolean, allowed: string];
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-const isText = (value: unknown): boolean => typeof value === 'string';
-const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
-
-const checks: readonly Check[] = [
-  ['format', (v) => v === 'holdfast-manifest', "'holdfast-manifest'"],
-  ['version', (v) => v === MANIFEST_VERSION, String(MANIFEST_VERSION)],
-  ['segment.id', isText, 'a string'],
-  ['segment.number', isCount, 'a whole number'],
-  ['robot', isText, 'a string'],
-  ['file.name', (v) => isText(v) && !/[/\\]/.test(v as string), 'a file name without a path'],
-  ['file.bytes', isCount, 'a whole number'],
-  ['file.sha256', (v) => isText(v) && /^[0-9a-f]{64}$/.test(v as string), '64 hex digits'],
-  ['file.crc32', (v) => isCount(v) && (v as number) <= 0xffffffff, 'an unsigned 32-bit number'],
-  ['file.compression', (v) => v === 'zstd' || v === 'lz4' || v === 'none', "'zstd', 'lz4' or 'none'"],
-  ['key', (v) => isText(v) && !(v as string).split('/').includes('..'), 'a key without ".."'],
-  ['messages', isCount, 'a whole number'],
-  ['payloadBytes', isCount, 'a whole number'],
-  ['channels', Array.isArray, 'a list'],
-  ['gaps', Array.isArray, 'a list'],
-  ['identity', isObject, 'an object'],
-  ['uncleanEnd', (v) => typeof v === 'boolean', 'true or false'],
-  ['manifestCrc32', isCount, 'the CRC-32 of the other fields'],
-];
+const manifests = documentKind<Manifest & { readonly manifestCrc32: number }>('manifest', manifestSchema);
 
 /**
- * Parses a manifest. `name` (a path or key) appears in the error. Throws `MANIFEST_INVALID` naming the
- * first field that is wrong, its value and what is allowed; or saying that the CRC of the whole does not fit:
- * a changed digit of a key or a count is valid JSON too.
+ * Parses a manifest. `name` (a path or key) appears in the error. Throws `MANIFEST_INVALID` with the first
+ * wrong field, its value and what is allowed. It also throws if the CRC of the whole does not match: a
+ * changed digit of a key or a count is valid JSON too.
  */
 export function decodeManifest(text: string, name: string): Manifest {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new HoldfastError('MANIFEST_INVALID', `manifest ${name} is not JSON`, { cause, facts: { name } });
-  }
-  for (const [path, ok, allowed] of checks) {
-    let value: unknown = json;
-    for (const step of path.split('.')) value = isObject(value) ? value[step] : undefined;
-    if (!ok(value)) {
-      throw new HoldfastError(
-        'MANIFEST_INVALID',
-        `manifest ${name}: ${path} is ${String(JSON.stringify(value)).slice(0, 80)}, allowed: ${allowed}`,
-        { facts: { name, path, value } },
-      );
-    }
-  }
-  const { manifestCrc32, ...manifest } = json as Manifest & { manifestCrc32: number };
+  const { manifestCrc32, ...manifest } = manifests.parse(text, name);
   const crc = crcOf(manifest);
   if (crc !== manifestCrc32) {
     throw new HoldfastError(

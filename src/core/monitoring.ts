@@ -1,12 +1,15 @@
-import type { Listen, MarkedEvent, RecorderEvent, Unlisten } from './events.js';
+import type { SourceAlert } from './source.js';
+import type { RecorderEvent } from './events.js';
+import type { MarkedEvent } from './marked-event.js';
+import type { Listen, Unlisten } from './listen.js';
 import type { GapReason } from './gap.js';
 import type { LogLevel } from './logger.js';
 import type { Channel, Message, Priority } from './message.js';
 import type { RecorderStatus, SyncStatus, TopicStats } from './status.js';
 
 /**
- * The recorder as a monitor sees it. Control calls throw `STATE_REFUSED` at once where the recorder's phase
- * does not allow them.
+ * The recorder as a monitor sees it. Control calls throw `STATE_REFUSED` at once if the recorder's phase does
+ * not allow them.
  */
 export interface MonitoredRecorder {
   readonly phase: string;
@@ -22,35 +25,37 @@ export interface MonitoredRecorder {
   }): Promise<MarkedEvent>;
   status(): RecorderStatus;
   topics(): readonly TopicStats[];
+  /** Sends a status to the servers of the sources that accept one; absent if no source accepts one. */
+  alertSources?(alert: SourceAlert): void;
   readonly onEvent: Listen<RecorderEvent>;
-  /** Every message taken in, as it is queued and before it is durable. */
+  /** Emits every accepted message when it is queued, before it is durable. */
   tap(listener: (message: Message) => void): Unlisten;
-  /** Channels known so far; absent: they are learned from the messages. */
+  /** Channels known so far; absent: learn them from the messages. */
   channels?(): Iterable<Channel>;
-  /** The latched messages a late listener needs; absent: it does without. */
+  /** The latched messages that a late subscriber needs; absent: not available. */
   latched?(): Iterable<Message>;
 }
 
-/** Sync is another process and may be gone: then both reject with `ROLE_NOT_RUNNING`. */
+/** Sync is another process and may not run: then both reject with `ROLE_NOT_RUNNING`. */
 export interface MonitoredSync {
   status(): Promise<SyncStatus>;
   syncNow(): Promise<void>;
 }
 
-/** Where a segment is between the WAL and the store. */
+/** The state of a segment on its way from the WAL to the store. */
 export type TimelineState =
   'open' | 'waiting' | 'sealed' | 'uploading' | 'uploaded' | 'evicted' | 'quarantined';
 
 /** One segment of one robot on the timeline; plain JSON, times in decimal nanoseconds since the Unix epoch. */
 export interface TimelineSegment {
   readonly segment: string;
-  /** Order of creation in this data folder; absent for what is quarantined. */
+  /** Order of creation in this data folder; absent for quarantined segments. */
   readonly number?: number;
-  /** Absent for what holds all robots (`open`, `waiting`, `quarantined`). */
+  /** Absent if it holds all robots (`open`, `waiting`, `quarantined`). */
   readonly robot?: string;
-  /** Where priority classes have segments of their own. */
+  /** Set if priority classes have segments of their own. */
   readonly priority?: Priority;
-  /** `evicted` with `stores` is gone from this disk only; without, it is gone for good. */
+  /** `evicted` with `stores` is only gone from this disk; without `stores` it is lost. */
   readonly state: TimelineState;
   readonly bytes: number;
   readonly messages?: number;
@@ -60,18 +65,18 @@ export interface TimelineSegment {
   /** 0 to 1, while uploading. */
   readonly progress?: number;
   readonly uncleanEnd?: boolean;
-  /** Stores that provably hold it. */
+  /** Stores that hold it, verified. */
   readonly stores?: readonly string[];
-  /** Why it was evicted before it was uploaded. */
+  /** Why it was evicted before the upload. */
   readonly reason?: string;
-  /** Marked events whose windows it overlaps. */
+  /** Marked events whose windows overlap it. */
   readonly events?: readonly MarkedEvent[];
   readonly gaps: readonly TimelineGap[];
-  /** Gaps beyond those listed. */
+  /** Number of gaps beyond those listed. */
   readonly moreGaps: number;
 }
 
-/** Messages that are not in the recording. */
+/** Number of messages missing from the recording. */
 export interface TimelineGap {
   readonly reason: GapReason;
   readonly topic?: string;
@@ -80,9 +85,9 @@ export interface TimelineGap {
   readonly lastTime?: string;
 }
 
-/** The newest segments, oldest first; `omitted` older ones are left out. */
+/** The newest segments, oldest first; `omitted` counts the older ones. */
 export interface Timeline {
-  /** Changes whenever `segments` does. */
+  /** Changes whenever `segments` changes. */
   readonly version: number;
   readonly segments: readonly TimelineSegment[];
   readonly omitted: number;
@@ -91,11 +96,11 @@ export interface Timeline {
 }
 
 export interface MonitoredSegments {
-  /** Looks again and returns what there is; bounded and cheap where nothing changed. */
+  /** Looks again and returns the present state; bounded, and cheap if nothing changed. */
   refresh(sync: SyncStatus | undefined): Promise<Timeline>;
 }
 
-/** What the process and its machine use; percentages are of one core. */
+/** Resources that the process and its machine use; percentages are of one core. */
 export interface SystemUsage {
   readonly memoryMb: number;
   readonly heapMb: number;
@@ -111,26 +116,39 @@ export interface SystemUsage {
 export interface LogLine {
   /** Milliseconds since the Unix epoch. */
   readonly atMs: number;
+  /** The level. */
   readonly level: LogLevel;
+  /** What happened, in words. */
   readonly event: string;
   /** The facts, as one line of text. */
   readonly facts: string;
 }
 
-/** How the operational log is doing. */
+/** State of the operational log. */
 export interface LogStats {
+  /** The lowest level that is logged. */
   readonly level: LogLevel;
+  /** The file is open and can be written. */
   readonly listenerRunning: boolean;
-  /** Absent where nothing is written to a file. */
+  /** Absent if the log has no file. */
   readonly file?: string;
+  /** Size of the open file. */
   readonly fileBytes: number;
+  /** Lines that are not written yet. */
   readonly queuedLines: number;
+  /** Their bytes. */
   readonly queuedBytes: number;
+  /** Maximum number of lines in the queue. */
+  readonly queueMaxLines: number;
+  /** Maximum number of bytes in the queue. */
   readonly queueMaxBytes: number;
+  /** Since the start. */
   readonly writtenLines: number;
-  /** Lines the queue or the disk had no room for. */
+  /** Lines dropped because the queue or the disk was full. */
   readonly droppedLines: number;
+  /** Number of times that a full file was rotated. */
   readonly rotations: number;
+  /** Why lines are not written; absent if they are. */
   readonly lastError?: string;
 }
 
@@ -140,12 +158,14 @@ export interface MonitoredLog {
   setLevel(level: LogLevel): void;
   /** The last lines, oldest first. */
   recent(): readonly LogLine[];
-  /** Numbers of lines ever logged; the newest of {@link recent} has this number. */
+  /** Number of lines ever logged; the newest line of {@link recent} has this number. */
   readonly lastNumber: number;
 }
 
-/** Starts an export of recorded data; absent where the product has none. */
+/** Starts an export of recorded data; absent if the process cannot export. */
 export interface MonitoredExports {
-  /** Throws `CONFIG_INVALID` or `STATE_REFUSED`. Resolves once it is under way, with where it goes. */
+  /** Allowed values of `format`; the first is the default. */
+  readonly formats: readonly string[];
+  /** Throws `CONFIG_INVALID` or `STATE_REFUSED`. Resolves with the target once the export runs. */
   start(request: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>>>;
 }

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 
-/** Longest encoded name in bytes: leaves room in a 255-byte file name and a 1,024-byte key. */
+/** Maximum length of an encoded name in bytes: leaves room in a 255-byte file name and a 1,024-byte key. */
 export const ENCODED_NAME_MAX_BYTES = 120;
 const HASHED_PREFIX_BYTES = 80;
 
 /**
- * Encodes any name injectively into `[A-Za-z0-9_.-]`, `%XX` and `~`, fit for a file name and an object key:
- * it can never leave its folder (`/` and a leading `.` are escaped). Names that would exceed
- * {@link ENCODED_NAME_MAX_BYTES} keep a readable prefix, then `~` and 32 hex digits of their SHA-256.
+ * Encodes any name injectively into `[A-Za-z0-9_.-]`, `%XX` and `~`, for use as a file name and in an object
+ * key. The result can never leave its folder, because `/` and a leading `.` are escaped. Names that would
+ * exceed {@link ENCODED_NAME_MAX_BYTES} keep a readable prefix, then `~` and 32 hex digits of their SHA-256.
  */
 export function encodeName(name: string): string {
   if (name === '') return '~';
@@ -28,8 +28,8 @@ function percentEncode(name: string): string {
   return encoded;
 }
 
-// UTF-8, but a lone surrogate gets the three bytes UTF-8 would give it if it allowed it (WTF-8): Buffer folds
-// every one of them into U+FFFD, and two names would become one.
+// UTF-8, but a lone surrogate gets the three bytes that UTF-8 would give it if it allowed it (WTF-8). Buffer
+// turns each of them into U+FFFD, and two names would become one.
 function toBytes(name: string): Buffer {
   if (!/\p{Surrogate}/u.test(name)) return Buffer.from(name, 'utf8');
   const pieces = [...name].map((char) => {

@@ -1,14 +1,15 @@
-/** True where one of the patterns fits, or there are none; `*` stands for any text. */
+import { present } from './present.js';
+/** True if one of the patterns matches, or if the list is empty; `*` stands for any text. */
 export function matches(patterns: readonly string[] | undefined, text: string): boolean {
   return patterns === undefined || patterns.some((pattern) => matchesOne(pattern, text));
 }
 
-/** Without backtracking over the whole: each piece between stars is looked for once, from left to right. */
+/** No backtracking over the whole name: each piece between stars is searched once, from left to right. */
 function matchesOne(pattern: string, text: string): boolean {
   const pieces = pattern.split('*');
   if (pieces.length === 1) return pattern === text;
-  const first = pieces.shift()!;
-  const last = pieces.pop()!;
+  const first = present(pieces.shift());
+  const last = present(pieces.pop());
   if (!text.startsWith(first) || text.length < first.length + last.length || !text.endsWith(last))
     return false;
   let at = first.length;

@@ -21,13 +21,13 @@ export class Random {
     return low + (high - low) * this.unit();
   }
 
-  /** Roughly normal, mean 0, standard deviation 1, never beyond ±3.5: a sum of four uniforms. */
+  /** Approximately normal, mean 0, standard deviation 1, never beyond ±3.5: a sum of four uniforms. */
   noise(): number {
     return (this.unit() + this.unit() + this.unit() + this.unit() - 2) * 1.7320508;
   }
 }
 
-/** Makes one seed of several numbers. */
+/** Combines several numbers into one seed. */
 export function seedOf(...parts: readonly number[]): number {
   let seed = 0x243f6a88;
   for (const part of parts) seed = mix((seed ^ (part >>> 0)) + 0x9e3779b9);
@@ -36,7 +36,7 @@ export function seedOf(...parts: readonly number[]): number {
 
 const WORDS_FROM_BYTES = 512;
 
-/** Fills a range of bytes with what no codec can compress; several hundred MB/s. */
+/** Fills a range of bytes with incompressible data; several hundred MB/s. */
 export function fillRandom(bytes: Uint8Array, from: number, to: number, seed: number): void {
   let a = seed | 1;
   let at = from;

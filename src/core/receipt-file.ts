@@ -1,6 +1,9 @@
+import { documentKind } from './documents/document.js';
+import { receiptsSchema } from './documents/folder-schemas.js';
+
 /**
- * `receipts/<sealed name without .mcap>.json`: written durably by sync once a store provably holds the
- * segment and its manifest; read by the recorder's retention. One entry per store and form.
+ * `receipts/<sealed name without .mcap>.json`: sync writes it durably once a store provably holds the segment
+ * and its manifest; the recorder's retention reads it. One entry per store and form.
  */
 export interface SegmentReceipts {
   readonly version: 1;
@@ -12,7 +15,7 @@ export interface SegmentReceipts {
 export interface StoreReceipt {
   readonly storeId: string;
   readonly uri: string;
-  /** What was made of the segment, where it is not the sealed file itself: the sink's `form`. */
+  /** The sink's `form`, if the object is derived from the segment; absent for the sealed file itself. */
   readonly form?: string;
   /** The store holds only some topics of the segment. */
   readonly partial?: true;
@@ -23,9 +26,40 @@ export interface StoreReceipt {
   readonly verification: 'store-checksum' | 'read-back';
   /** Decimal nanoseconds since the Unix epoch. */
   readonly verifiedAt: string;
+  /** The last time that sync asked the store about it. Absent: never since it was verified. */
+  readonly asked?: StoreAnswer;
 }
 
-/** Name of the receipt (and tombstone) file that belongs to a sealed MCAP's name. */
+/** An object or manifest in a question to the store. */
+export interface AskedObject {
+  readonly key: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly crc32: number;
+}
+
+/**
+ * The answer of a store when sync asked for its id, and for object and manifest by key, size and checksum.
+ * Retention deletes a local copy only on this evidence ({@link decideEviction} in `eviction.ts`).
+ */
+export interface StoreAnswer {
+  readonly answer: 'held' | 'missing' | 'differs';
+  /** Wall clock before the first question, decimal nanoseconds since the Unix epoch. */
+  readonly askedAt: string;
+  /** The id that the store returned before and after the questions. */
+  readonly storeId: string;
+  /** Nonce of the recorder's request that this answers, if there was one. */
+  readonly request?: string | undefined;
+  /** Absent if the sink stores files derived from the segment. */
+  readonly object?: AskedObject;
+  /** Of the manifest, or of the marker that lists the files. */
+  readonly manifest: AskedObject;
+}
+
+/** Name of the receipt (and tombstone) file for a sealed MCAP. */
 export function receiptFileName(sealedName: string): string {
   return sealedName.replace(/\.mcap$/, '.json');
 }
+
+/** Schema of a receipt file. Throws `MANIFEST_INVALID`. */
+export const receiptFiles = documentKind<SegmentReceipts>('receipt', receiptsSchema);

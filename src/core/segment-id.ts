@@ -2,8 +2,9 @@ import { HoldfastError } from './errors.js';
 import { randomHex, type RandomBytes } from './identity.js';
 
 /**
- * A segment's id: a monotonic number, twelve digits, and 128 random bits in hex:
- * `000000000042-0f1e2d3c4b5a69788796a5b4c3d2e1f0`. Sorts by age within one data folder; unique everywhere.
+ * A segment's id: a monotonic number of twelve digits, and 128 random bits in hex:
+ * `000000000042-0f1e2d3c4b5a69788796a5b4c3d2e1f0`. Ids sort by age within one data folder and are unique
+ * everywhere.
  */
 export type SegmentId = string;
 

@@ -23,7 +23,7 @@ export function encoderOf(table: TableSpec, zstd: Zstd): EncodeBatch {
   }
 }
 
-/** Beginning and end of a file of one part, and what must be remembered of its batches. */
+/** Beginning and end of a file of one part, and the facts to remember of its batches. */
 export interface FileFrame {
   start(): Uint8Array;
   add(batch: EncodedBatch): void;

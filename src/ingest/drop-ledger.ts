@@ -1,6 +1,6 @@
+import { BoundedGaps, GAPS_KEPT } from '../core/bounded-gaps.js';
 import type { Gap, GapReason } from '../core/gap.js';
 import type { Channel, Message } from '../core/message.js';
-import { mergeGaps } from './merge-gaps.js';
 import { randomHex, type RandomBytes } from '../core/identity.js';
 
 interface OpenGap {
@@ -15,39 +15,53 @@ interface OpenGap {
   oldestFirst: boolean;
 }
 
-/** Up to here every gap keeps its own record. */
-const MERGE_ABOVE_GAPS = 4096;
+/** Number of refused channels with their own gap in one commit; there may be one such commit per second. */
+const REFUSED_KEPT = 50;
 
 /**
- * Counts what was dropped until the next commit takes it along: one open gap per channel and reason, so
- * a flood costs one record per commit and not one per message.
+ * Counts dropped messages until the next commit writes the counts. There is one open gap per channel and
+ * reason, so a flood costs one record per commit and not one per message. Beyond {@link GAPS_KEPT} channels,
+ * and for channels that are not recorded at all, gaps are merged per reason and robot: their number does not
+ * grow with the channels that a server advertises.
  */
 export class DropLedger {
-  private readonly open = new Map<Channel, Map<string, OpenGap>>();
-  private readonly ready: Gap[] = [];
-  private readonly readyByKey = new Map<string, number>();
-  private readonly totals = new Map<GapReason, number>();
+  readonly #open = new Map<Channel, Map<string, OpenGap>>();
+  readonly #ready: BoundedGaps;
+  /** Of channels that are not recorded, and of channels beyond {@link GAPS_KEPT}. */
+  readonly #refused: BoundedGaps;
+  readonly #totals = new Map<GapReason, number>();
 
-  /** Called when the first drop since {@link take} is counted; set by whoever writes them. */
+  /** Called at the first drop since {@link take}; set by the writer of the gaps. */
   onPending: (() => void) | undefined;
 
-  constructor(private readonly random: RandomBytes) {}
+  readonly #random: RandomBytes;
+
+  constructor(random: RandomBytes) {
+    this.#random = random;
+    const idOf = (): string => randomHex(random, 16);
+    this.#ready = new BoundedGaps({ idOf, keepSettled: true });
+    this.#refused = new BoundedGaps({ idOf, max: REFUSED_KEPT });
+  }
 
   get pending(): boolean {
-    return this.open.size > 0 || this.ready.length > 0;
+    return this.#open.size > 0 || this.#ready.size > 0 || this.#refused.size > 0;
   }
 
   /** Messages dropped since the start, by reason. */
   droppedByReason(): Partial<Record<GapReason, number>> {
-    return Object.fromEntries(this.totals);
+    return Object.fromEntries(this.#totals);
   }
 
-  /**
-   * @param oldestFirst the message was its channel's oldest: everything before it is already in a batch.
-   */
+  /** @param oldestFirst the message was the oldest of its channel: all earlier ones are already in a batch. */
   drop(message: Message, reason: GapReason, oldestFirst: boolean): void {
-    this.totals.set(reason, (this.totals.get(reason) ?? 0) + 1);
-    const gap = this.openGap(message, reason, oldestFirst);
+    // The settled number of a topic belongs only into the topic's own gap.
+    const isSettling = oldestFirst && message.sourceSequence !== undefined;
+    if (!isSettling && this.#open.size >= GAPS_KEPT && !this.#open.has(message.channel)) {
+      this.refuse(message, reason);
+      return;
+    }
+    this.#count(reason);
+    const gap = this.#openGap(message, reason, oldestFirst);
     gap.count++;
     gap.bytes += message.data.byteLength;
     if (message.receivedAt < gap.firstTime) gap.firstTime = message.receivedAt;
@@ -62,35 +76,38 @@ export class DropLedger {
     }
   }
 
-  /**
-   * Takes in a gap that is not a drop of ours: a source's, or one found at recovery. While nothing can be
-   * committed, gaps of the same kind become one.
-   */
-  add(gap: Omit<Gap, 'id'> & { readonly id?: string }): void {
-    const added = { ...gap, id: gap.id ?? randomHex(this.random, 16) };
-    const key = JSON.stringify([gap.reason, gap.robot, gap.topic]);
-    const at = this.ready.length < MERGE_ABOVE_GAPS ? undefined : this.readyByKey.get(key);
-    if (at === undefined) {
-      this.readyByKey.set(key, this.ready.length);
-      this.ready.push(added);
-    } else this.ready[at] = mergeGaps(this.ready[at] as Gap, added);
+  /** Counts a message of a channel that is not recorded; there may be any number of such channels. */
+  refuse({ channel, data, receivedAt }: Message, reason: GapReason): void {
+    this.#count(reason);
+    if (!this.pending) this.onPending?.();
+    const { robot, topic } = channel;
+    const times = { firstTime: receivedAt, lastTime: receivedAt };
+    this.#refused.merge({ reason, robot, topic, count: 1, bytes: data.byteLength, ...times });
   }
 
-  /** Everything gathered so far, to be written with the next commit. */
+  /** Adds a gap that is not a drop of the recorder: from a source, or found at recovery. */
+  add(gap: Omit<Gap, 'id'> & { readonly id?: string }): void {
+    this.#ready.add({ ...gap, id: gap.id ?? randomHex(this.#random, 16) });
+  }
+
+  /** Everything collected so far, to be written with the next commit. */
   take(): Gap[] {
-    const gaps = this.ready.splice(0);
-    this.readyByKey.clear();
-    for (const reasons of this.open.values()) {
-      for (const gap of reasons.values()) gaps.push(this.close(gap));
+    const gaps = [...this.#ready.take(), ...this.#refused.take()];
+    for (const reasons of this.#open.values()) {
+      for (const gap of reasons.values()) gaps.push(this.#close(gap));
     }
-    this.open.clear();
+    this.#open.clear();
     return gaps;
   }
 
-  private openGap(message: Message, reason: GapReason, oldestFirst: boolean): OpenGap {
-    if (this.open.size === 0) this.onPending?.();
-    let reasons = this.open.get(message.channel);
-    if (!reasons) this.open.set(message.channel, (reasons = new Map<string, OpenGap>()));
+  #count(reason: GapReason): void {
+    this.#totals.set(reason, (this.#totals.get(reason) ?? 0) + 1);
+  }
+
+  #openGap(message: Message, reason: GapReason, oldestFirst: boolean): OpenGap {
+    if (this.#open.size === 0) this.onPending?.();
+    let reasons = this.#open.get(message.channel);
+    if (!reasons) this.#open.set(message.channel, (reasons = new Map<string, OpenGap>()));
     const key = oldestFirst ? `${reason}, oldest first` : reason;
     let gap = reasons.get(key);
     if (!gap) {
@@ -110,11 +127,11 @@ export class DropLedger {
     return gap;
   }
 
-  private close(gap: OpenGap): Gap {
+  #close(gap: OpenGap): Gap {
     const { channel, firstSourceSequence, lastSourceSequence, oldestFirst, ...rest } = gap;
     return {
       ...rest,
-      id: randomHex(this.random, 16),
+      id: randomHex(this.#random, 16),
       robot: channel.robot,
       topic: channel.topic,
       ...(firstSourceSequence === undefined ? {} : { firstSourceSequence }),

@@ -1,8 +1,9 @@
 import { Observable, type OperatorFunction } from 'rxjs';
-import type { Clock } from '../core/clock.js';
-import type { Listen } from '../core/events.js';
+import type { Clock, Timer } from '../core/clock.js';
+import type { Listen } from '../core/listen.js';
 import type { Message } from '../core/message.js';
-import type { SourceGap } from '../core/source.js';
+import { bytesOfOther, type RobotRecord } from '../core/other-record.js';
+import type { SourceGap, SourceRecord } from '../core/source.js';
 import type { Batch, BatchLimits } from './batch.js';
 import type { DropLedger } from './drop-ledger.js';
 import type { IngestBuffer } from './ingest-buffer.js';
@@ -10,24 +11,26 @@ import type { IngestBuffer } from './ingest-buffer.js';
 export interface GroupCommitOptions {
   readonly buffer: IngestBuffer;
   readonly drops: DropLedger;
-  /** Read anew each time: they may change. */
+  /** Read each time, because they may change. */
   readonly limits: BatchLimits;
-  /** Tells that the limits changed, so that what waits is judged by the new ones. */
+  /** Emits when the limits changed, so that waiting messages are judged by the new ones. */
   readonly onLimits?: Listen<void>;
   readonly clock: Clock;
   /** Writes one batch; called again only after it has settled. A rejection ends the stream. */
   readonly commit: (batch: Batch) => Promise<void>;
-  /** Told of a batch that is full before the commit under way has settled: it is what `commit` gets next. */
+  /** Receives a batch that is full before the present commit has settled: it is the next argument of `commit`. */
   readonly upcoming?: (batch: Batch) => void;
 }
 
 /**
- * Adaptive group commit: while one commit is in flight the next batch fills in the bounded buffer, so the
- * batch size follows the speed of the disk. Emits every committed batch. Where the input completes or fails,
- * the rest is committed first. RxJS has no backpressure: this operator is where Observables end, and the
- * buffer's policies are what happens when the disk is slower than the input.
+ * Adaptive group commit. While one commit is in flight, the next batch fills in the bounded buffer, so the
+ * batch size follows the speed of the disk. It emits every committed batch. If the input completes or fails,
+ * the rest is committed first. RxJS has no backpressure: Observables end at this operator, and the buffer's
+ * policies act if the disk is slower than the input.
  */
-export function groupCommit(options: GroupCommitOptions): OperatorFunction<Message | SourceGap, Batch> {
+export function groupCommit(
+  options: GroupCommitOptions,
+): OperatorFunction<Message | SourceGap | SourceRecord, Batch> {
   return (input) =>
     new Observable<Batch>((subscriber) => {
       const committer = new GroupCommitter(options, {
@@ -50,8 +53,8 @@ export function groupCommit(options: GroupCommitOptions): OperatorFunction<Messa
 }
 
 /**
- * How long drops wait for a message to be committed with. Where nothing else comes (paused, or every
- * message refused) they get a commit of their own: a kill must not take the gap along.
+ * How long drops wait for a message to be committed with. If no message comes (paused, or all refused), they
+ * get their own commit, because a kill must not lose the gap.
  */
 const DROPS_MAX_AGE_MS = 1000;
 
@@ -62,131 +65,145 @@ interface Listener {
 }
 
 class GroupCommitter {
-  private timer: NodeJS.Timeout | undefined;
-  private dropsTimer: NodeJS.Timeout | undefined;
-  private busy = false;
-  /** Taken out of the buffer, and committed as soon as the commit under way has settled. */
-  private next: Batch | undefined;
-  private ended = false;
-  private inputFailure: { readonly error: unknown } | undefined;
-  private stopped = false;
+  #timer: Timer | undefined;
+  #dropsTimer: Timer | undefined;
+  #busy = false;
+  /** Taken out of the buffer; committed as soon as the present commit has settled. */
+  #next: Batch | undefined;
+  #ended = false;
+  #inputFailure: { readonly error: unknown } | undefined;
+  #stopped = false;
+  #others: RobotRecord[] = [];
 
-  constructor(
-    private readonly options: GroupCommitOptions,
-    private readonly listener: Listener,
-  ) {
+  readonly #options: GroupCommitOptions;
+  readonly #listener: Listener;
+
+  constructor(options: GroupCommitOptions, listener: Listener) {
+    this.#options = options;
+    this.#listener = listener;
     options.drops.onPending = () => {
-      this.dropsTimer ??= setTimeout(() => this.onDropsAge(), DROPS_MAX_AGE_MS);
+      this.#dropsTimer ??= this.#options.clock.after(DROPS_MAX_AGE_MS, () => this.#onDropsAge());
     };
   }
 
-  push(event: Message | SourceGap): void {
-    const { buffer, drops, limits, clock } = this.options;
+  push(event: Message | SourceGap | SourceRecord): void {
+    const { buffer, drops, limits, clock } = this.#options;
     if (event.kind === 'message') buffer.push(event);
-    else drops.add(event.gap);
-    if (this.options.buffer.oldestAt === undefined) {
-      this.options.buffer.oldestAt = clock.monotonic();
-      this.timer ??= setTimeout(() => this.onAge(), limits.maxAgeMs);
+    else if (event.kind === 'gap') drops.add(event.gap);
+    else this.#pushOther(event);
+    if (this.#options.buffer.oldestAt === undefined) {
+      this.#options.buffer.oldestAt = clock.monotonic();
+      this.#timer ??= this.#options.clock.after(limits.maxAgeMs, () => this.#onAge());
     }
-    if (!this.isFull()) return;
-    if (this.busy) this.lookAhead();
-    else this.start();
+    if (!this.#isFull()) return;
+    if (this.#busy) this.#lookAhead();
+    else this.#start();
+  }
+
+  /** It still counts in the buffer's bytes, so that backpressure includes it. */
+  #pushOther({ robot, record }: SourceRecord): void {
+    this.#others.push({ robot, record });
+    this.#options.buffer.bytes += bytesOfOther(record);
   }
 
   limitsChanged(): void {
-    clearTimeout(this.timer);
-    this.timer = undefined;
-    if (this.busy || this.stopped || this.options.buffer.oldestAt === undefined) return;
-    if (this.isDue()) this.start();
-    else this.timer = setTimeout(() => this.onAge(), this.ageLeftMs());
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (this.#busy || this.#stopped || this.#options.buffer.oldestAt === undefined) return;
+    if (this.#isDue()) this.#start();
+    else this.#timer = this.#options.clock.after(this.#ageLeftMs(), () => this.#onAge());
   }
 
-  /** No more input, because of a failure where one is given. */
+  /** No more input; with the error if it failed. */
   end(failure?: { readonly error: unknown }): void {
-    this.ended = true;
-    this.inputFailure = failure;
-    if (!this.busy) this.start();
+    this.#ended = true;
+    this.#inputFailure = failure;
+    if (!this.#busy) this.#start();
   }
 
   stop(): void {
-    this.stopped = true;
-    clearTimeout(this.timer);
-    clearTimeout(this.dropsTimer);
-    this.options.drops.onPending = undefined;
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#dropsTimer?.cancel();
+    this.#options.drops.onPending = undefined;
   }
 
-  private onAge(): void {
-    this.timer = undefined;
-    if (!this.busy) this.start();
+  #onAge(): void {
+    this.#timer = undefined;
+    if (!this.#busy) this.#start();
   }
 
-  private onDropsAge(): void {
-    this.dropsTimer = undefined;
-    // A commit under way may have taken them already; one that has not is followed by the next.
-    if (!this.options.drops.pending) return;
-    if (this.busy) this.dropsTimer = setTimeout(() => this.onDropsAge(), DROPS_MAX_AGE_MS);
-    else this.start();
+  #onDropsAge(): void {
+    this.#dropsTimer = undefined;
+    // The present commit may have taken them already; if not, another one follows.
+    if (!this.#options.drops.pending) return;
+    if (this.#busy) this.#dropsTimer = this.#options.clock.after(DROPS_MAX_AGE_MS, () => this.#onDropsAge());
+    else this.#start();
   }
 
-  private start(): void {
-    this.busy = true;
-    clearTimeout(this.timer);
-    this.timer = undefined;
-    this.run().catch((error: unknown) => this.listener.failed(error));
+  #start(): void {
+    this.#busy = true;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#run().catch((error: unknown) => this.#listener.failed(error));
   }
 
-  private async run(): Promise<void> {
-    while (!this.stopped) {
-      const batch = this.next ?? this.takeBatch();
-      this.next = undefined;
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      const batch = this.#next ?? this.#takeBatch();
+      this.#next = undefined;
       if (!batch) break;
-      const committed = this.options.commit(batch);
-      if (this.isFull()) this.lookAhead();
+      const committed = this.#options.commit(batch);
+      if (this.#isFull()) this.#lookAhead();
       await committed;
-      this.listener.committed(batch);
-      if (!this.ended && !this.next && !this.isDue()) break;
+      this.#listener.committed(batch);
+      if (!this.#ended && (this.#next as Batch | undefined) === undefined && !this.#isDue()) break;
     }
-    this.busy = false;
-    if (this.stopped) return;
-    if (this.ended) {
-      if (this.options.buffer.messages > 0 || this.options.drops.pending) this.start();
-      else if (this.inputFailure) this.listener.failed(this.inputFailure.error);
-      else this.listener.drained();
-    } else if (this.options.buffer.oldestAt !== undefined) {
-      this.timer ??= setTimeout(() => this.onAge(), this.ageLeftMs());
+    this.#busy = false;
+    if (this.#stopped) return;
+    if (this.#ended) {
+      const { buffer, drops } = this.#options;
+      if (buffer.messages > 0 || drops.pending || this.#others.length > 0) this.#start();
+      else if (this.#inputFailure) this.#listener.failed(this.#inputFailure.error);
+      else this.#listener.drained();
+    } else if (this.#options.buffer.oldestAt !== undefined) {
+      this.#timer ??= this.#options.clock.after(this.#ageLeftMs(), () => this.#onAge());
     }
   }
 
-  /** A whole batch waits: what it will be made of is settled, and so it may be prepared. */
-  private lookAhead(): void {
-    const { upcoming } = this.options;
-    if (!upcoming || this.next || this.stopped) return;
-    this.next = this.takeBatch();
-    if (this.next) upcoming(this.next);
+  /** A complete batch waits: its content is final, so it may be prepared. */
+  #lookAhead(): void {
+    const { upcoming } = this.#options;
+    if (!upcoming || this.#next || this.#stopped) return;
+    this.#next = this.#takeBatch();
+    if (this.#next) upcoming(this.#next);
   }
 
-  private isFull(): boolean {
-    const { buffer, limits } = this.options;
+  #isFull(): boolean {
+    const { buffer, limits } = this.#options;
     return buffer.bytes >= limits.maxBytes || buffer.messages >= limits.maxCount;
   }
 
-  private isDue(): boolean {
-    if (this.options.buffer.oldestAt === undefined) return false;
-    return this.isFull() || this.ageLeftMs() <= 0;
+  #isDue(): boolean {
+    if (this.#options.buffer.oldestAt === undefined) return false;
+    return this.#isFull() || this.#ageLeftMs() <= 0;
   }
 
-  private ageLeftMs(): number {
-    if (this.options.buffer.oldestAt === undefined) return this.options.limits.maxAgeMs;
+  #ageLeftMs(): number {
+    if (this.#options.buffer.oldestAt === undefined) return this.#options.limits.maxAgeMs;
     return (
-      this.options.limits.maxAgeMs -
-      Number(this.options.clock.monotonic() - this.options.buffer.oldestAt) / 1e6
+      this.#options.limits.maxAgeMs -
+      Number(this.#options.clock.monotonic() - this.#options.buffer.oldestAt) / 1e6
     );
   }
 
-  private takeBatch(): Batch | undefined {
-    const { buffer, drops, limits, clock } = this.options;
+  #takeBatch(): Batch | undefined {
+    const { buffer, drops, limits, clock } = this.#options;
     const messages: Message[] = [];
-    let bytes = 0;
+    const others = this.#others;
+    this.#others = [];
+    let bytes = others.reduce((sum, { record }) => sum + bytesOfOther(record), 0);
+    buffer.bytes -= bytes;
     while (messages.length < limits.maxCount && bytes < limits.maxBytes) {
       const message = buffer.shift();
       if (!message) break;
@@ -194,13 +211,13 @@ class GroupCommitter {
       bytes += message.data.byteLength;
     }
     const gaps = drops.take();
-    if (messages.length === 0 && gaps.length === 0) {
-      this.options.buffer.oldestAt = undefined;
+    if (messages.length === 0 && gaps.length === 0 && others.length === 0) {
+      this.#options.buffer.oldestAt = undefined;
       return undefined;
     }
-    const oldestAt = this.options.buffer.oldestAt ?? clock.monotonic();
-    // What stays behind may be as old as what was taken; claiming so keeps the loss window honest.
-    if (buffer.messages === 0) this.options.buffer.oldestAt = undefined;
-    return { messages, gaps, bytes, oldestAt };
+    const oldestAt = this.#options.buffer.oldestAt ?? clock.monotonic();
+    // The rest may be as old as what was taken; assuming that keeps the loss window honest.
+    if (buffer.messages === 0) this.#options.buffer.oldestAt = undefined;
+    return { messages, gaps, bytes, oldestAt, ...(others.length > 0 && { others }) };
   }
 }

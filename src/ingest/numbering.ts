@@ -1,19 +1,20 @@
 import type { GapReason } from '../core/gap.js';
 import type { Numbering, SourceGap } from '../core/source.js';
 
-/** What is known of a topic's numbers before a (re)connection. */
+/** What is known about a topic's numbers before a (re)connection. */
 export interface KnownNumbers {
   /** Last number received in this process; undefined: none yet. */
   readonly received: number | undefined;
-  /** Number up to which everything is durable or accounted for, from earlier processes; 0: nothing. */
+  /** Number up to which everything is durable or in a gap, from earlier processes; 0: none. */
   readonly settled: number;
-  /** The process before this one was killed (or lost power). */
+  /** The previous process was killed (or lost power). */
   readonly afterKill: boolean;
 }
 
 /**
- * The gaps a numbering source's (re)connection proves: what had been delivered and is not here was lost in
- * the kill (or on the way, while this process lived); what was produced while nobody listened was missed.
+ * The gaps that a numbering source's (re)connection proves. Messages that were delivered and are not here
+ * were lost in the kill (or in transit, while this process lived). Messages that were published while the
+ * recorder was not connected were missed.
  */
 export function numberingGaps(event: Numbering, known: KnownNumbers): SourceGap[] {
   const have = Math.max(known.received ?? 0, known.settled);
@@ -42,7 +43,7 @@ export function numberingGaps(event: Numbering, known: KnownNumbers): SourceGap[
   return gaps;
 }
 
-/** The gap between two consecutive numbers of one connection, or undefined where there is none. */
+/** The gap between two consecutive numbers of one connection, or undefined without a gap. */
 export function jumpGap(
   channel: Numbering['channel'],
   previous: number,

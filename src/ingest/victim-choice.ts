@@ -1,27 +1,27 @@
 import type { Priority } from '../core/message.js';
 import type { ChannelQueue } from './channel-queue.js';
 
-/** Powers of two of bytes a queue can hold: up to 2^52, and one level for queues of empty messages. */
+/** Powers of two of the bytes in a queue: up to 2^52, and one level for queues of empty messages. */
 const LEVELS = 54;
 
 /**
- * Finds the fullest queue of a class, within a factor of two, without searching thousands of channels for
- * each message of a flood: queues are kept by the power of two of what they hold.
+ * Finds the fullest queue of a class, within a factor of two, without a search through thousands of channels
+ * for each message of a flood: queues are filed by the power of two of their bytes.
  */
 export class VictimChoice {
-  private readonly levels: Record<Priority, Set<ChannelQueue>[]> = {
+  readonly #levels: Record<Priority, Set<ChannelQueue>[]> = {
     high: emptyLevels(),
     normal: emptyLevels(),
     low: emptyLevels(),
   };
 
-  /** To be called whenever a queue has become fuller or emptier. */
+  /** Call it whenever the bytes of a queue have changed. */
   update(queue: ChannelQueue): void {
-    // A source that waits was promised that nothing of its own is dropped.
+    // A source that waits has the promise that none of its messages is dropped.
     if (queue.rule.policy === 'block') return;
     const level = levelOf(queue);
     if (level === queue.level) return;
-    const levels = this.levels[queue.rule.priority];
+    const levels = this.#levels[queue.rule.priority];
     if (queue.level > 0) levels[queue.level]?.delete(queue);
     if (level > 0) levels[level]?.add(queue);
     queue.level = level;
@@ -29,16 +29,16 @@ export class VictimChoice {
 
   /** Forgets a queue, before its class or policy changes; {@link update} files it again. */
   remove(queue: ChannelQueue): void {
-    if (queue.level > 0) this.levels[queue.rule.priority][queue.level]?.delete(queue);
+    if (queue.level > 0) this.#levels[queue.rule.priority][queue.level]?.delete(queue);
     queue.level = 0;
   }
 
   /**
-   * The queue of this class that should lose its oldest message; undefined where all are empty. Among
-   * equals it is the newcomer's own: who floods is who comes most.
+   * The queue of this class that should lose its oldest message; undefined if all are empty. Among equals it
+   * is the queue of the new message: the flooding channel comes most often.
    */
   pick(priority: Priority, newcomer: ChannelQueue): ChannelQueue | undefined {
-    const levels = this.levels[priority];
+    const levels = this.#levels[priority];
     for (let level = LEVELS - 1; level > 0; level--) {
       const queues = levels[level] as Set<ChannelQueue>;
       if (queues.size === 0) continue;
@@ -53,7 +53,7 @@ function emptyLevels(): Set<ChannelQueue>[] {
   return Array.from({ length: LEVELS }, () => new Set<ChannelQueue>());
 }
 
-/** 0: empty; else 1 + floor(log2(bytes)). */
+/** 0: empty; otherwise 1 + floor(log2(bytes)). */
 function levelOf({ length, bytes }: ChannelQueue): number {
   if (length === 0) return 0;
   if (bytes < 2 ** 31) return 32 - Math.clz32(bytes | 1);

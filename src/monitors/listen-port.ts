@@ -3,15 +3,15 @@ import { systemCode } from '../core/errors.js';
 export interface PortChoice {
   /** The first port that is tried; 0: any free one. */
   readonly port: number;
-  /** How many are tried, one after the other. */
+  /** Number of ports that are tried, one after the other. */
   readonly tries: number;
-  /** Ports that are another's, even while nobody listens on them. */
+  /** Ports of other servers, even while they do not listen. */
   readonly avoid?: ReadonlySet<number>;
 }
 
 /**
- * Calls `listen` with one port after the other until one is free; resolves with what `listen` gave. Rejects
- * with the last error where all are taken, or at once on an error that another port would not cure.
+ * Calls `listen` with successive ports until one is free; resolves with its result. Rejects with the last
+ * error if all are taken, or at once on an error that another port would not avoid.
  */
 export async function listenOnFreePort<T>(
   choice: PortChoice,
@@ -30,5 +30,5 @@ export async function listenOnFreePort<T>(
       if (first === 0 || (code !== 'EADDRINUSE' && code !== 'EACCES')) throw error;
     }
   }
-  throw last ?? new Error(`no port from ${first} on can be used`);
+  throw (last as Error | undefined) ?? new Error(`no port from ${first} on can be used`);
 }

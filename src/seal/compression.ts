@@ -2,19 +2,19 @@ import type { Manifest } from '../core/manifest.js';
 
 export type Compression = Manifest['file']['compression'];
 
-/** Compresses one MCAP chunk; compression `''` where it is left as it is. */
+/** Compresses one MCAP chunk; compression `''` if the chunk is left uncompressed. */
 export type CompressChunk = (chunk: Uint8Array) => { compression: string; compressedData: Uint8Array };
 
-/** Compression that gains less than this is not worth the reader's time either. */
+/** A smaller gain is not worth the reader's time. */
 const WORTH_GAIN = 0.03;
-/** What is tried of a chunk after one that was not worth it: 1/16 of a chunk of the default size. */
+/** Sample size of the next chunk after one that did not shrink: 1/16 of a chunk of the default size. */
 const SAMPLE_BYTES = 64 * 1024;
 
 /**
- * The chunk compressor for a codec; undefined for `none`. `level` is zstd's, 1 (default) to 19;
- * negative levels are faster still: -1 compresses 2.5 times as fast as 1 for a few percent more bytes.
- * Chunks that do not shrink (JPEG, video, noise) are left uncompressed, which MCAP allows chunk by chunk.
- * Synchronous inside: belongs into a worker.
+ * The chunk compressor for a codec; undefined for `none`. `level` is zstd's, 1 (default) to 19. Negative
+ * levels are faster: -1 compresses 2.5 times as fast as 1 for a few percent more bytes. Chunks that do not
+ * shrink (JPEG, video, noise) stay uncompressed, which MCAP allows per chunk. It is synchronous: run it in a
+ * worker.
  */
 export async function chunkCompressor(
   compression: Compression,
@@ -36,9 +36,9 @@ export async function chunkCompressor(
 }
 
 /**
- * Remembers whether the last chunk shrank. After one that did not, a sample from the middle of the next is
- * tried first: messages that are compressed already come in long runs, and trying each whole chunk would cost
- * more than everything else sealing does.
+ * Remembers whether the last chunk shrank. After one that did not, a sample from the middle of the next chunk
+ * is tried first. Compressed messages come in long runs, and trying each whole chunk would take longer than
+ * the rest of sealing.
  */
 function whereWorthwhile(compression: string, compress: (data: Uint8Array) => Uint8Array): CompressChunk {
   const isWorth = (data: Uint8Array, compressed: Uint8Array): boolean =>

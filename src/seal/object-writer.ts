@@ -1,20 +1,24 @@
-import { McapWriter } from '@mcap/core';
-import type { MarkedEvent } from '../core/events.js';
-import type { FileHandle } from '../core/file-system.js';
+import type { MarkedEvent } from '../core/marked-event.js';
+import type { FileHandle, FileSystem } from '../core/file-system.js';
 import { gapToJson, type Gap } from '../core/gap.js';
 import type { ManifestChannel } from '../core/manifest.js';
 import { CARRIED_KEY } from '../core/mcap/definitions.js';
-import { SEQUENCE_HIGH_KEY } from '../core/mcap/full-sequence.js';
+import { SEQUENCE_HIGH_KEY } from '../core/full-sequence.js';
 import { serializedMetadata, type BagContent, type BagTopic } from '../core/mcap/rosbag2-metadata.js';
 import type { ObjectDigest } from '../core/store.js';
+import { present } from '../core/present.js';
+import { mcapSequence } from '../wal/batch-encoder.js';
+import { OBJECT_PROFILE, schemaKey } from '../wal/object-file.js';
 import type { SegmentChannel } from '../wal/segment-format.js';
 import type { CompressChunk } from './compression.js';
 import { DigestFile } from './digest-file.js';
+import { McapFile, type Attachment } from './mcap-file.js';
+import type { PlacedObject } from './placed-objects.js';
 
 interface OpenChannel {
   readonly channel: SegmentChannel;
   mcapId: number | undefined;
-  /** Upper bits of the source numbers -> id, where numbers identify messages and pass 2^32. */
+  /** Upper bits of the source numbers -> id, if the numbers identify messages and exceed 2^32. */
   readonly highMcapIds: Map<number, number>;
   carriedMcapId: number | undefined;
   count: number;
@@ -26,7 +30,7 @@ interface OpenChannel {
   lastSourceSequence: number;
 }
 
-/** One record on its way into an object. */
+/** One record for an object. */
 export interface SealRecord {
   readonly channelId: number;
   readonly logTime: bigint;
@@ -40,11 +44,15 @@ export interface ObjectWriterOptions {
   readonly softwareVersion: string;
   readonly chunkBytes: number;
   readonly compressChunk: CompressChunk | undefined;
-  /** ROS distribution this was recorded under; empty: none, or not known. */
+  /** Path beside which the parts that do not fit in memory are kept, in files. Absent: in memory. */
+  readonly beside?: { readonly fs: FileSystem; readonly path: string };
+  /** ROS distribution of the recording; empty: none, or unknown. */
   readonly rosDistro?: string;
+  /** The object's file as far as it is written already; absent: it is empty. */
+  readonly placed?: PlacedObject;
 }
 
-/** What an object turned out to hold. */
+/** Facts of a finished object. */
 export interface ObjectContent {
   readonly digest: ObjectDigest;
   readonly channels: readonly ManifestChannel[];
@@ -58,36 +66,35 @@ export interface ObjectContent {
  * Writes one sealed object: an MCAP of profile `ros2` as rosbag2 writes it, chunked, with CRCs and indexes.
  */
 export class ObjectWriter {
-  private readonly file: DigestFile;
-  private readonly writer: McapWriter;
-  private readonly channels = new Map<number, OpenChannel>();
-  private readonly schemas = new Map<string, number>();
+  readonly #file: DigestFile;
+  readonly #writer: McapFile;
+  readonly #channels = new Map<number, OpenChannel>();
+  readonly #schemas = new Map<string, number>();
 
-  constructor(
-    handle: FileHandle,
-    private readonly options: ObjectWriterOptions,
-  ) {
-    this.file = new DigestFile(handle);
-    this.writer = new McapWriter({
-      writable: this.file,
-      chunkSize: options.chunkBytes,
-      ...(options.compressChunk ? { compressChunk: options.compressChunk } : {}),
-    });
+  readonly #options: ObjectWriterOptions;
+
+  constructor(handle: FileHandle, options: ObjectWriterOptions) {
+    this.#options = options;
+    this.#file = new DigestFile(handle, options.placed);
+    const { chunkBytes, compressChunk, beside } = options;
+    this.#writer = new McapFile(this.#file, { chunkBytes, compressChunk }, beside);
   }
 
   async start(identity: Readonly<Record<string, string>>): Promise<void> {
-    await this.writer.start({ profile: 'ros2', library: `holdfast ${this.options.softwareVersion}` });
+    const { placed } = this.#options;
+    if (placed) await this.#adopt(placed);
+    else await this.#writer.start(OBJECT_PROFILE, `holdfast ${this.#options.softwareVersion}`);
     await this.addMetadata('holdfast', identity);
   }
 
   hasChannel(id: number): boolean {
-    return this.channels.has(id);
+    return this.#channels.has(id);
   }
 
   addChannel(id: number, channel: SegmentChannel): void {
-    this.channels.set(id, {
+    this.#channels.set(id, {
       channel,
-      mcapId: undefined,
+      mcapId: this.#options.placed?.file.channels.get(id),
       highMcapIds: new Map(),
       carriedMcapId: undefined,
       count: 0,
@@ -100,12 +107,12 @@ export class ObjectWriter {
     });
   }
 
-  /** Adds a carried message at the given log time, on a channel of its own that says so. */
+  /** Adds a carried message at the given log time, on a channel marked as carried. */
   async addCarried(record: SealRecord, logTime: bigint): Promise<void> {
-    const open = this.channels.get(record.channelId) as OpenChannel;
-    open.carriedMcapId ??= await this.register(open.channel, { [CARRIED_KEY]: 'true' });
+    const open = this.#channels.get(record.channelId) as OpenChannel;
+    open.carriedMcapId ??= await this.#register(open.channel, { [CARRIED_KEY]: 'true' });
     open.carried++;
-    await this.writer.addMessage({
+    await this.#writer.addMessage({
       channelId: open.carriedMcapId,
       sequence: 0,
       logTime,
@@ -115,22 +122,39 @@ export class ObjectWriter {
   }
 
   async add(record: SealRecord): Promise<void> {
-    const open = this.channels.get(record.channelId) as OpenChannel;
-    const { logTime, sourceSequence, data } = record;
+    const { logTime, publishTime, sourceSequence, data } = record;
+    const open = this.#note(record, data.byteLength);
+    await this.#writer.addMessage({
+      channelId: await this.#mcapIdOf(open, sourceSequence),
+      sequence: mcapSequence(sourceSequence, open.count),
+      logTime,
+      publishTime,
+      data,
+    });
+  }
+
+  /** Takes over a record whose payload the file holds already. */
+  addPlaced(record: Omit<SealRecord, 'data'>, bytes: number): void {
+    const open = this.#note(record, bytes);
+    this.#writer.countAdopted(present(open.mcapId), record.logTime);
+  }
+
+  #note({ channelId, logTime, sourceSequence }: Omit<SealRecord, 'data'>, bytes: number): OpenChannel {
+    const open = this.#channels.get(channelId) as OpenChannel;
     if (open.count === 0 || logTime < open.firstLogTime) open.firstLogTime = logTime;
     if (open.count === 0 || logTime > open.lastLogTime) open.lastLogTime = logTime;
     if (sourceSequence >= 0) {
       noteSourceSequence(open, sourceSequence);
     }
     open.count++;
-    open.bytes += data.byteLength;
-    await this.writer.addMessage({
-      channelId: await this.mcapIdOf(open, sourceSequence),
-      sequence: sourceSequence >= 0 ? sourceSequence % 2 ** 32 : open.count % 2 ** 32,
-      logTime,
-      publishTime: record.publishTime,
-      data,
-    });
+    open.bytes += bytes;
+    return open;
+  }
+
+  async #adopt({ file, chunks, crc32 }: PlacedObject): Promise<void> {
+    const { schemaRecords, channelRecords } = file;
+    for (const schema of schemaRecords) this.#schemas.set(present(schemaKey(schema)), schema.id);
+    await this.#writer.adopt({ schemas: schemaRecords, channels: channelRecords, chunks }, crc32);
   }
 
   async addGap(gap: Gap): Promise<void> {
@@ -142,15 +166,19 @@ export class ObjectWriter {
   }
 
   async addMetadata(name: string, entries: Readonly<Record<string, string>>): Promise<void> {
-    await this.writer.addMetadata({ name, metadata: new Map(Object.entries(entries)) });
+    await this.#writer.addMetadata(name, new Map(Object.entries(entries)));
+  }
+
+  async addAttachment(attachment: Attachment): Promise<void> {
+    await this.#writer.addAttachment(attachment);
   }
 
   /** Ends the MCAP and makes the file durable. */
   async finish(): Promise<ObjectContent> {
-    await this.addMetadata('rosbag2', this.bagRecord());
-    await this.writer.end();
-    const digest = await this.file.finish();
-    const open = [...this.channels.values()].filter(({ count, carried }) => count + carried > 0);
+    await this.addMetadata('rosbag2', this.#bagRecord());
+    await this.#writer.end();
+    const digest = await this.#file.finish();
+    const open = [...this.#channels.values()].filter(({ count, carried }) => count + carried > 0);
     const live = open.filter(({ count }) => count > 0);
     return {
       digest,
@@ -162,10 +190,15 @@ export class ObjectWriter {
     };
   }
 
-  /** What rosbag2 writes into a file of its own: offered QoS and type hashes to play it with, and the counts. */
-  private bagRecord(): Record<string, string> {
-    const { rosDistro = '' } = this.options;
-    const live = [...this.channels.values()];
+  /** Removes the temporary files of an unfinished object. Never throws. */
+  discard(): Promise<void> {
+    return this.#writer.removeSpills();
+  }
+
+  /** The metadata that rosbag2 writes: offered QoS and type hashes for playing, and the counts. */
+  #bagRecord(): Record<string, string> {
+    const { rosDistro = '' } = this.#options;
+    const live = [...this.#channels.values()];
     const serialized = serializedMetadata({
       topics: bagTopics(live),
       messages: live.reduce((sum, { count, carried }) => sum + count + carried, 0),
@@ -175,47 +208,46 @@ export class ObjectWriter {
     return { ...(rosDistro === '' ? {} : { ROS_DISTRO: rosDistro }), serialized_metadata: serialized };
   }
 
-  /** The upper bits of numbers that identify messages are in a channel's metadata: MCAP has 32 per message. */
-  private async mcapIdOf(open: OpenChannel, sourceSequence: number): Promise<number> {
+  /** The upper bits of identifying numbers are in a channel's metadata: MCAP has 32 bits per message. */
+  async #mcapIdOf(open: OpenChannel, sourceSequence: number): Promise<number> {
     const high = Math.floor(sourceSequence / 2 ** 32);
     if (open.channel.numberedIn === undefined || high <= 0) {
-      return (open.mcapId ??= await this.register(open.channel, {}));
+      return (open.mcapId ??= await this.#register(open.channel, {}));
     }
     let id = open.highMcapIds.get(high);
     if (id === undefined) {
-      id = await this.register(open.channel, { [SEQUENCE_HIGH_KEY]: String(high) });
+      id = await this.#register(open.channel, { [SEQUENCE_HIGH_KEY]: String(high) });
       open.highMcapIds.set(high, id);
     }
     return id;
   }
 
-  private async register(channel: SegmentChannel, extra: Record<string, string>): Promise<number> {
-    return this.writer.registerChannel({
-      schemaId: await this.schemaId(channel),
+  async #register(channel: SegmentChannel, extra: Record<string, string>): Promise<number> {
+    return this.#writer.registerChannel({
+      schemaId: await this.#schemaId(channel),
       topic: channel.topic,
       messageEncoding: channel.encoding,
       metadata: new Map(Object.entries({ ...channel.metadata, ...extra })),
     });
   }
 
-  private async schemaId({ schema }: SegmentChannel): Promise<number> {
-    // MCAP's schema 0 means none; a schema with a name and no text is still worth its name.
-    if (schema.name === '' && schema.data.byteLength === 0) return 0;
-    const key = `${schema.name}\0${schema.encoding}\0${Buffer.from(schema.data).toString('latin1')}`;
-    let id = this.schemas.get(key);
+  async #schemaId({ schema }: SegmentChannel): Promise<number> {
+    const key = schemaKey(schema);
+    if (key === undefined) return 0;
+    let id = this.#schemas.get(key);
     if (id === undefined) {
-      id = await this.writer.registerSchema({
+      id = await this.#writer.registerSchema({
         name: schema.name,
         encoding: schema.encoding,
         data: schema.data,
       });
-      this.schemas.set(key, id);
+      this.#schemas.set(key, id);
     }
     return id;
   }
 }
 
-/** The first and the last; where they come in any order, the lowest and the highest. */
+/** The first and the last number; if they come in any order, the lowest and the highest. */
 function noteSourceSequence(open: OpenChannel, sourceSequence: number): void {
   const isUnordered = open.channel.numberedIn !== undefined;
   if (open.firstSourceSequence < 0 || (isUnordered && sourceSequence < open.firstSourceSequence)) {
@@ -224,12 +256,12 @@ function noteSourceSequence(open: OpenChannel, sourceSequence: number): void {
   if (!isUnordered || sourceSequence > open.lastSourceSequence) open.lastSourceSequence = sourceSequence;
 }
 
-/** One line per topic and type, the carried messages counted too: rosbag2 knows no difference. */
+/** One line per topic and type, including carried messages: rosbag2 does not distinguish them. */
 function bagTopics(channels: readonly OpenChannel[]): BagTopic[] {
   const topics = new Map<string, BagTopic>();
   for (const { channel, count, carried } of channels) {
     const { topic, encoding, schema, metadata } = channel;
-    // rosbag2 refuses to play what it cannot deserialize; its list is of what it can.
+    // rosbag2 refuses to play types that it cannot deserialize; this list has the ones that it can.
     if (count + carried === 0 || encoding !== 'cdr') continue;
     const key = JSON.stringify([topic, schema.name]);
     const known = topics.get(key);

@@ -1,52 +1,63 @@
 import { join } from 'node:path';
-import { readFileIfPresent } from '../core/durable-files.js';
-import { isHoldfastError } from '../core/errors.js';
-import type { FileSystem } from '../core/file-system.js';
-import type { Gap } from '../core/gap.js';
+import { readStateIfReadable } from '../core/durable-files.js';
+import { defined } from '../core/defined.js';
+import { isHoldfastError, systemCode } from '../core/errors.js';
+import type { FileHandle, FileSystem } from '../core/file-system.js';
+import { BoundedGaps } from '../core/bounded-gaps.js';
 import { decodeManifest, type Manifest } from '../core/manifest.js';
 import type { SegmentId } from '../core/segment-id.js';
 import { chunkCompressor } from './compression.js';
-import { sealedFileName, type ObjectName } from './object-name.js';
+import { partId, sealedFileName, type ObjectName } from '../core/object-name.js';
+import { objectKeyOf } from './object-router.js';
 import { ObjectWriter } from './object-writer.js';
-import type { SealRequest } from './seal-segment.js';
-import type { ObjectSurvey, SegmentSurvey } from './segment-survey.js';
+import type { PlacedObject } from './placed-objects.js';
+import { severalGapsId } from './seal-gaps.js';
+import type { SealRequest } from './seal-request.js';
+import type { ObjectSurvey } from './segment-survey.js';
 
 /** One object of a segment while it is written. */
 export interface OpenObject {
   readonly survey: ObjectSurvey;
   readonly fileName: string;
-  /** Already sealed by an earlier attempt. */
+  /** An earlier attempt already sealed it. */
   readonly existing: Manifest | undefined;
   readonly writer: ObjectWriter | undefined;
-  readonly gaps: Gap[];
+  readonly gaps: BoundedGaps;
   firstSequence: number;
   lastSequence: number;
   lastLogTime: bigint | undefined;
   close(): Promise<void>;
-  /** Closes, and removes the temporary file where it has not become the object. */
+  /** Gives the finished, closed file its name in `sealed/`. That is not durable yet. */
+  publish(): Promise<void>;
+  /** Closes the file. If it was not published, removes it, or cuts an object file to its chunks. */
   discard(): Promise<void>;
 }
 
-/** Adds to `objects` as it goes, so that the caller can close them if a later one cannot be opened. */
+/** Adds to `objects` step by step, so that the caller can close them if a later one cannot be opened. */
 export async function openObjects(
   fs: FileSystem,
   request: SealRequest,
   id: SegmentId,
-  survey: SegmentSurvey,
+  surveys: readonly ObjectSurvey[],
+  placed: ReadonlyMap<string, PlacedObject>,
   objects: OpenObject[],
 ): Promise<void> {
   const compressChunk = await chunkCompressor(request.compression, request.level);
-  for (const objectSurvey of survey.objects.values()) {
-    const fileName = sealedFileName(id, objectSurvey.name);
+  for (const objectSurvey of surveys) {
+    const fileName = sealedFileName(partId(id, objectSurvey.name.part), objectSurvey.name);
     const existing =
       (await readManifest(fs, join(request.sealedFolder, manifestName(fileName)))) ??
       (await sealedBeforeDamage(fs, request, id, objectSurvey.name));
-    const temporary = join(request.sealedFolder, `${fileName}.tmp`);
-    const handle = existing ? undefined : await fs.open(temporary, 'w');
-    const writer = handle && new ObjectWriter(handle, { ...request, compressChunk });
-    let open = handle !== undefined;
+    const begun = existing ? undefined : placed.get(objectKeyOf(objectSurvey.name));
+    const target = join(request.sealedFolder, fileName);
+    const file = existing ? undefined : await openFile(fs, target, begun);
+    const beside = { fs, path: `${target}.tmp` };
+    const writer =
+      file &&
+      (await writerOf(file.handle, { ...request, compressChunk, beside, ...defined({ placed: begun }) }));
+    let open = file !== undefined;
     const close = async (): Promise<void> => {
-      if (open) await handle?.close();
+      if (open) await file?.handle.close();
       open = false;
     };
     objects.push({
@@ -54,20 +65,106 @@ export async function openObjects(
       fileName,
       existing,
       writer,
-      gaps: [],
+      gaps: new BoundedGaps({ idOf: (reason, robot) => severalGapsId(request.id, reason, robot) }),
       firstSequence: 0,
       lastSequence: 0,
       lastLogTime: undefined,
       close,
+      publish: async () => file?.publish(),
       discard: async () => {
         await close();
-        if (handle) await fs.rm(temporary, { force: true }).catch(() => undefined);
+        await writer?.discard();
+        await file?.discard().catch(() => undefined);
       },
     });
   }
 }
 
-/** Closes and removes what is not finished. */
+/** The file that an object is written into. */
+interface TargetFile {
+  readonly handle: FileHandle;
+  publish(): Promise<void>;
+  discard(): Promise<void>;
+}
+
+async function openFile(
+  fs: FileSystem,
+  target: string,
+  begun: PlacedObject | undefined,
+): Promise<TargetFile> {
+  if (begun) return openPlaced(fs, target, begun);
+  const temporary = `${target}.tmp`;
+  return {
+    handle: await fs.open(temporary, 'w'),
+    publish: () => fs.rename(temporary, target),
+    discard: () => fs.rm(temporary, { force: true }),
+  };
+}
+
+/**
+ * An object file is finished where it lies and then linked into `sealed/`. The segment keeps its own name for it until it
+ * is removed, so that a crash at any moment leaves a segment that is whole.
+ */
+async function openPlaced(
+  fs: FileSystem,
+  target: string,
+  { path, bytes }: PlacedObject,
+): Promise<TargetFile> {
+  // An object without a manifest is a leftover, and may be the same file: an object must never change.
+  await fs.rm(target, { force: true });
+  // An earlier attempt or a torn commit may have left bytes after the last chunk.
+  await fs.truncate(path, bytes);
+  let isPublished = false;
+  return {
+    handle: await fs.open(path, 'a'),
+    publish: async () => {
+      try {
+        await fs.link(path, target);
+      } catch (cause) {
+        if (NO_LINKS.has(systemCode(cause) ?? '')) throw new NoLinksError(cause);
+        throw cause;
+      }
+      isPublished = true;
+    },
+    discard: async () => {
+      if (!isPublished) await fs.truncate(path, bytes);
+    },
+  };
+}
+
+/** Codes of file systems without hard links, and of folders on two of them. */
+const NO_LINKS: ReadonlySet<string> = new Set([
+  'EPERM',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'ENOSYS',
+  'EXDEV',
+  'EMLINK',
+]);
+
+/** The file system cannot give an object file a second name; the object is to be copied instead. */
+export class NoLinksError extends Error {
+  override readonly name = 'NoLinksError';
+
+  constructor(cause: unknown) {
+    super('the file system has no hard links', { cause });
+  }
+}
+
+/** Until the object is in the list, nothing owns the handle: it must be closed on a failure. */
+async function writerOf(
+  handle: FileHandle,
+  options: ConstructorParameters<typeof ObjectWriter>[1],
+): Promise<ObjectWriter> {
+  try {
+    return new ObjectWriter(handle, options);
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/** Closes and removes unfinished objects. */
 export async function abandonObjects(objects: readonly OpenObject[]): Promise<undefined> {
   for (const object of objects) await object.discard().catch(() => undefined);
 }
@@ -76,7 +173,10 @@ export function manifestName(fileName: string): string {
   return fileName.replace(/\.mcap$/, '.json');
 }
 
-/** The object this robot got before the segment was damaged: its messages must not be salvaged once more. */
+/**
+ * The object that was sealed for this robot before the segment was damaged: its messages must not be salvaged
+ * again.
+ */
 async function sealedBeforeDamage(
   fs: FileSystem,
   request: SealRequest,
@@ -84,16 +184,19 @@ async function sealedBeforeDamage(
   name: ObjectName,
 ): Promise<Manifest | undefined> {
   if (id === request.id) return undefined;
-  return readManifest(fs, join(request.sealedFolder, manifestName(sealedFileName(request.id, name))));
+  return readManifest(
+    fs,
+    join(request.sealedFolder, manifestName(sealedFileName(partId(request.id, name.part), name))),
+  );
 }
 
 async function readManifest(fs: FileSystem, path: string): Promise<Manifest | undefined> {
-  const bytes = await readFileIfPresent(fs, path);
+  const bytes = await readStateIfReadable(fs, path);
   if (!bytes) return undefined;
   try {
     return decodeManifest(bytes.toString('utf8'), path);
   } catch (error) {
-    // Damaged after it was written; the segment is still here, so both are made again.
+    // Damaged after it was written. The segment still exists, so both files are made again.
     if (isHoldfastError(error, 'MANIFEST_INVALID')) return undefined;
     throw error;
   }

@@ -1,26 +1,36 @@
 import { join } from 'node:path';
 import { formatTime, type Clock } from '../core/clock.js';
 import type { DataFolder } from '../core/data-folder.js';
-import { readFileIfPresent, syncDirectory, writeFileDurably } from '../core/durable-files.js';
+import {
+  readFileIfPresent,
+  readStateIfReadable,
+  syncDirectory,
+  writeFileDurably,
+} from '../core/durable-files.js';
 import { describeError, systemCode } from '../core/errors.js';
+import { decideEviction, type EvictionDecision, type OpenRequest } from '../core/eviction.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { GapJson } from '../core/gap.js';
 import type { Logger } from '../core/logger.js';
 import { decodeManifest, encodeManifest, type Manifest } from '../core/manifest.js';
-import { receiptFileName, type SegmentReceipts } from '../core/receipt-file.js';
-import { isHeld, readRequiredSinks, SINKS_FILE, type RequiredSink } from '../core/sink.js';
+import { readKnownStores } from '../core/known-stores.js';
+import { receiptFileName, receiptFiles, type SegmentReceipts } from '../core/receipt-file.js';
+import { readRequiredSinks, SINKS_FILE, type RequiredSink } from '../core/sink.js';
 
 /**
- * A manifest's name once its segment is being evicted: `<sealed name>.evicted`. Renaming it is the decision;
- * whoever wins the rename evicts. From then on nobody sees a segment, and what is left to do repeats safely:
+ * The name of a manifest once its segment is being evicted: `<sealed name>.evicted`. The rename is the
+ * decision; the process that wins the rename evicts. From then on no reader sees the segment, and the
+ * remaining steps can be repeated:
  *
- * 1. rename `.json` to `.evicted`, fsync `sealed/`   a crash before: nothing happened
- * 2. unlink `.mcap`                                  a crash from here on: done again at the next start
- * 3. not verified: durable `tombstones/<name>.json`  after 2, since on a full disk only 2 makes room for it
- * 4. fsync `sealed/`, unlink `.evicted`
+ * 1. Rename `.json` to `.evicted`, fsync `sealed/`. A crash before it: nothing happened. A crash after it: the
+ *    next start decides again whether the eviction is confirmed, and continues with step 2.
+ * 2. Unlink `.mcap`. A crash from here on: the next start does it again.
+ * 3. If the eviction is not confirmed, write `tombstones/<name>.json` durably. It comes after step 2, because
+ *    on a full disk only step 2 makes room for it.
+ * 4. Fsync `sealed/`, unlink `.evicted`.
  *
- * The marker holds the whole manifest, so the eviction is on record at every moment; and a manifest without
- * its MCAP, which would look like a loss, exists at none.
+ * The marker holds the whole manifest, so the eviction is recorded at every moment. A manifest without its
+ * MCAP, which would look like a loss, never exists.
  */
 const MARKER = '.evicted';
 
@@ -29,7 +39,7 @@ export interface EvictPorts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly folder: DataFolder;
-  /** Gone from this disk, and why. Must not throw. */
+  /** The segment is gone from this disk, and why. Must not throw. */
   readonly onEvicted?: ((evicted: readonly Evicted[], reason: string) => void) | undefined;
 }
 
@@ -39,135 +49,189 @@ export interface Evicted {
   readonly robot: string;
   readonly messages: number;
   readonly bytes: number;
-  /** A store holds it; otherwise it is gone for good and a tombstone says so. */
-  readonly verified: boolean;
+  /** Every required store confirmed that it holds it; otherwise a tombstone records the eviction. */
+  readonly confirmed: boolean;
 }
 
 export interface Choice {
   readonly name: string;
-  /** Only with a valid receipt; otherwise left where it is. */
-  readonly onlyVerified: boolean;
+  /** The policy evicts it even if no store holds it. */
+  readonly mayDrop: boolean;
 }
 
 export interface EvictOutcome {
-  /** Decided: no longer segments, whether finished or not. */
+  /** Decided: no longer segments, finished or not. */
   readonly begun: readonly string[];
   readonly evicted: readonly Evicted[];
-  /** Chosen as verified, but the receipt is missing or about other bytes. */
-  readonly unconfirmed: readonly string[];
-  /** Already gone, by somebody else's hand. */
+  /** Decide again after sync has asked the stores. */
+  readonly toAsk: readonly string[];
+  /** Kept. True: a store may hold it and could not be asked. False: no store is known to hold it. */
+  readonly unconfirmed: ReadonlyMap<string, boolean>;
+  /** Already removed by another process or a user. */
   readonly vanished: readonly string[];
   /** The disk refused; tried again later. */
   readonly failed: ReadonlyMap<string, unknown>;
 }
 
-/** What must hold a segment; `unknown`: it cannot be read, so nothing is known to be held. */
-type Required = readonly RequiredSink[] | undefined | 'unknown';
+/** How the stores' answers are judged now. */
+export interface Evidence {
+  readonly maxAgeNs: bigint;
+  readonly requestOf: (name: string) => OpenRequest | undefined;
+  /** An answer to this request is recorded. */
+  readonly onAnswer: (name: string, nonce: string) => void;
+}
+
+interface Stores {
+  readonly required: readonly RequiredSink[] | undefined | 'unknown';
+  readonly knownStores: ReadonlyMap<string, string>;
+}
 
 interface Doomed {
   readonly name: string;
   readonly manifest: Manifest;
-  readonly verified: boolean;
+  readonly confirmed: boolean;
+  /** Why no store counts as holding it. */
+  readonly doubt?: string;
 }
 
-/** Deletes sealed segments so that a crash anywhere leaves nothing unaccounted for. */
-export class Evictor {
-  constructor(private readonly ports: EvictPorts) {}
+/** For decisions before a crash: the answers they were based on still count. */
+const WHATEVER_AGE: Evidence = {
+  maxAgeNs: 1n << 63n,
+  requestOf: () => ({ nonce: '', isWaiting: false }),
+  onAnswer: () => undefined,
+};
 
-  /** Evicts each choice that can be. Never rejects for one of them. */
-  async evict(choices: readonly Choice[], reason: string): Promise<EvictOutcome> {
-    const { fs, folder } = this.ports;
-    const required = await this.required();
+/** Deletes sealed segments so that a crash at any point leaves everything accounted for. */
+export class Evictor {
+  readonly #ports: EvictPorts;
+
+  constructor(ports: EvictPorts) {
+    this.#ports = ports;
+  }
+
+  /** Evicts each choice that can be evicted. Never rejects for one of them. */
+  async evict(choices: readonly Choice[], reason: string, evidence: Evidence): Promise<EvictOutcome> {
+    const { fs, folder } = this.#ports;
+    const stores = await this.#stores();
     const doomed: Doomed[] = [];
-    const unconfirmed: string[] = [];
+    const toAsk: string[] = [];
+    const unconfirmed = new Map<string, boolean>();
     const vanished: string[] = [];
     const failed = new Map<string, unknown>();
-    for (const { name, onlyVerified } of choices) {
+    for (const { name, mayDrop } of choices) {
       const path = join(folder.sealed, `${name}.json`);
       try {
-        const manifest = await this.readManifest(path);
-        const verified = manifest !== undefined && (await this.isVerified(name, manifest, required));
-        if (!manifest) vanished.push(name);
-        else if (onlyVerified && !verified) unconfirmed.push(name);
+        const manifest = await this.#readManifest(path);
+        if (!manifest) {
+          vanished.push(name);
+          continue;
+        }
+        const decision = await this.#decide(name, manifest, stores, evidence, mayDrop);
+        if (decision.kind === 'ask') toAsk.push(name);
+        else if (decision.kind === 'keep') unconfirmed.set(name, decision.mayBeHeld);
         else {
           await fs.rename(path, join(folder.sealed, name + MARKER));
-          doomed.push({ name, manifest, verified });
+          const doubt = decision.kind === 'drop' ? { doubt: decision.doubt } : {};
+          doomed.push({ name, manifest, confirmed: decision.kind === 'evict', ...doubt });
         }
       } catch (error) {
         if (systemCode(error) === 'ENOENT') vanished.push(name);
         else failed.set(name, error);
       }
     }
-    // Durable before the MCAP goes, or a power cut could keep the manifest and lose the MCAP.
+    // Durable before the MCAP is removed, or a power cut could keep the manifest and lose the MCAP.
     if (doomed.length > 0) await syncDirectory(fs, folder.sealed);
-    const evicted = await this.finishAll(doomed, reason, failed);
-    return { begun: doomed.map(({ name }) => name), evicted, unconfirmed, vanished, failed };
+    const evicted = await this.#finishAll(doomed, reason, failed);
+    return { begun: doomed.map(({ name }) => name), evicted, toAsk, unconfirmed, vanished, failed };
   }
 
-  /** Finishes what an earlier process, or a full disk, left half done. Never rejects for one of them. */
+  /**
+   * Finishes evictions that an earlier process, or a full disk, left incomplete. Never rejects for one of
+   * them.
+   */
   async finishInterrupted(reason: string): Promise<{ evicted: readonly Evicted[]; left: number }> {
-    const { fs, folder, logger } = this.ports;
+    const { fs, folder, logger } = this.#ports;
     const markers = (await fs.readdir(folder.sealed)).filter((file) => file.endsWith(MARKER));
-    const required = markers.length > 0 ? await this.required() : undefined;
+    const stores = await this.#stores();
     const doomed: Doomed[] = [];
     const failed = new Map<string, unknown>();
     for (const marker of markers) {
       const name = marker.slice(0, -MARKER.length);
       try {
-        const manifest = await this.readManifest(join(folder.sealed, marker));
+        const manifest = await this.#readManifest(join(folder.sealed, marker));
         if (!manifest) continue;
-        doomed.push({ name, manifest, verified: await this.isVerified(name, manifest, required) });
+        const decision = await this.#decide(name, manifest, stores, WHATEVER_AGE, true);
+        doomed.push({ name, manifest, confirmed: decision.kind === 'evict' });
       } catch (error) {
         failed.set(name, error);
       }
     }
-    const evicted = await this.finishAll(doomed, reason, failed);
+    const evicted = await this.#finishAll(doomed, reason, failed);
     for (const [name, error] of failed) {
-      logger.warn('a begun eviction cannot be finished', { segment: name, error: describeError(error) });
+      logger.warn('cannot finish an eviction', { segment: name, error: describeError(error) });
     }
     return { evicted, left: failed.size };
   }
 
-  /** Every sink that must hold these very bytes provably does. */
-  private async isVerified(name: string, manifest: Manifest, required: Required): Promise<boolean> {
-    if (required === 'unknown') return false;
-    const path = join(this.ports.folder.receipts, receiptFileName(`${name}.mcap`));
-    const bytes = await readFileIfPresent(this.ports.fs, path);
-    if (!bytes) return false;
-    try {
-      const receipts = JSON.parse(bytes.toString('utf8')) as SegmentReceipts;
-      return isHeld(manifest, receipts, required);
-    } catch {
-      // Damaged is as good as none: sync writes it anew.
-      return false;
+  /** Reads all inputs of the decision at the moment of the decision. */
+  async #decide(
+    name: string,
+    manifest: Manifest,
+    stores: Stores,
+    { maxAgeNs, requestOf, onAnswer }: Evidence,
+    mayDrop: boolean,
+  ): Promise<EvictionDecision> {
+    const receipts = await this.#readReceipts(name);
+    for (const { asked } of receipts?.stores ?? []) {
+      if (asked?.request !== undefined) onAnswer(name, asked.request);
     }
+    const now = this.#ports.clock.now();
+    const request = requestOf(name);
+    return decideEviction({ manifest, receipts, ...stores, now, maxAgeNs, request, mayDrop });
   }
 
-  private async required(): Promise<Required> {
-    const { fs, folder, logger } = this.ports;
+  async #readReceipts(name: string): Promise<SegmentReceipts | undefined> {
+    const path = join(this.#ports.folder.receipts, receiptFileName(`${name}.mcap`));
+    const bytes = await readStateIfReadable(this.#ports.fs, path);
+    // A damaged receipt counts as missing: sync writes it again.
+    return receiptFiles.parseIfValid(bytes?.toString('utf8'));
+  }
+
+  async #stores(): Promise<Stores> {
+    const { fs, folder } = this.#ports;
+    const known = await readKnownStores(fs, folder);
+    const knownStores = new Map(known.map(({ uri, storeId }) => [uri, storeId]));
+    return { required: await this.#required(), knownStores };
+  }
+
+  async #required(): Promise<Stores['required']> {
+    const { fs, folder, logger } = this.#ports;
     try {
       return await readRequiredSinks(fs, join(folder.root, SINKS_FILE));
     } catch (error) {
-      logger.warn('the required sinks cannot be read, no segment counts as verified until sync ran', {
-        error: describeError(error),
-      });
+      logger.warn(
+        'cannot read the list of required sinks; no segment counts as verified until sync has run',
+        {
+          error: describeError(error),
+        },
+      );
       return 'unknown';
     }
   }
 
-  private async readManifest(path: string): Promise<Manifest | undefined> {
-    const bytes = await readFileIfPresent(this.ports.fs, path);
+  async #readManifest(path: string): Promise<Manifest | undefined> {
+    const bytes = await readFileIfPresent(this.#ports.fs, path);
     return bytes && decodeManifest(bytes.toString('utf8'), path);
   }
 
-  private async finishAll(
+  async #finishAll(
     doomed: readonly Doomed[],
     reason: string,
     failed: Map<string, unknown>,
   ): Promise<Evicted[]> {
-    const { fs, folder } = this.ports;
+    const { fs, folder } = this.#ports;
     const recorded: Doomed[] = [];
-    // All files first: every tombstone then finds room.
+    // All files first: then every tombstone finds room.
     for (const { name } of doomed) {
       try {
         await fs.rm(join(folder.sealed, `${name}.mcap`), { force: true });
@@ -178,7 +242,7 @@ export class Evictor {
     for (const one of doomed) {
       if (failed.has(one.name)) continue;
       try {
-        if (!one.verified) await this.writeTombstone(one, reason);
+        if (!one.confirmed) await this.#writeTombstone(one, reason);
         recorded.push(one);
       } catch (error) {
         failed.set(one.name, error);
@@ -187,17 +251,17 @@ export class Evictor {
     if (recorded.length === 0) return [];
     await syncDirectory(fs, folder.sealed);
     for (const { name } of recorded) await fs.rm(join(folder.sealed, name + MARKER), { force: true });
-    return recorded.map(({ name, manifest, verified }) => ({
+    return recorded.map(({ name, manifest, confirmed }) => ({
       name,
       robot: manifest.robot,
       messages: manifest.messages,
       bytes: manifest.file.bytes,
-      verified,
+      confirmed,
     }));
   }
 
-  private async writeTombstone({ name, manifest }: Doomed, reason: string): Promise<void> {
-    const { fs, clock, folder } = this.ports;
+  async #writeTombstone({ name, manifest, doubt }: Doomed, reason: string): Promise<void> {
+    const { fs, clock, folder } = this.#ports;
     const now = clock.now();
     const tombstone: Manifest = {
       ...manifest,
@@ -205,18 +269,19 @@ export class Evictor {
       evicted: { at: String(now), reason },
     };
     await writeFileDurably(fs, join(folder.tombstones, `${name}.json`), encodeManifest(tombstone));
-    this.ports.logger.warn('a segment was evicted before it was uploaded', {
+    this.#ports.logger.warn('evicted a segment that no store is known to have', {
       segment: name,
       robot: manifest.robot,
       messages: manifest.messages,
       bytes: manifest.file.bytes,
       at: formatTime(now),
       reason,
+      doubt,
     });
   }
 }
 
-/** Its id follows from the segment, so that an eviction done twice counts once. */
+/** The id follows from the segment, so that an eviction done twice counts once. */
 function evictionGap(name: string, manifest: Manifest, reason: string): GapJson {
   return {
     id: `evicted-${name}`,
@@ -227,6 +292,6 @@ function evictionGap(name: string, manifest: Manifest, reason: string): GapJson 
     ...(manifest.firstLogTime === undefined
       ? {}
       : { firstTime: manifest.firstLogTime, lastTime: manifest.lastLogTime ?? manifest.firstLogTime }),
-    detail: `evicted before it was uploaded: ${reason}`,
+    detail: `evicted while no store was known to hold it: ${reason}`,
   };
 }

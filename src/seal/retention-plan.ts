@@ -1,11 +1,11 @@
 import type { Priority } from '../core/message.js';
 import type { SealedObject } from './sealed-index.js';
 
-/** What to do when space is short and nothing verified is left. */
+/** What to do when space is short and no verified segment is left. */
 export type WhenFull = 'stop' | 'drop-oldest' | 'drop-lowest';
 
 export interface SpaceLimits {
-  /** Bytes of free disk space to keep: the smaller of this and the percentage is the floor. */
+  /** Minimum bytes of free disk space; the floor is the smaller of this and the percentage. */
   readonly minFreeBytes: number;
   readonly minFreePercent: number;
   /** Quota of the data folder in bytes; 0: none. */
@@ -17,13 +17,13 @@ export interface SpaceLimits {
 export interface SpaceUse {
   readonly freeBytes: number;
   readonly totalBytes: number;
-  /** Of the data folder, the ballast too; 0 where there is no quota. */
+  /** Bytes of the data folder including the ballast; 0 if there is no quota. */
   readonly usedBytes: number;
-  /** Ballast that was given up for a full disk and must be taken back before recording goes on. */
+  /** Ballast that was released for a full disk and must be reserved again before recording continues. */
   readonly owedBytes: number;
 }
 
-/** Why something must go: stable words, also in tombstones. */
+/** Why segments must be evicted: stable words, also in tombstones. */
 export type ShortageReason = 'free_space' | 'quota';
 
 export interface Shortage {
@@ -31,7 +31,7 @@ export interface Shortage {
   readonly reason: ShortageReason;
 }
 
-/** Slack takes at most this part of the disk, or of the quota. */
+/** Slack takes at most one part in this many of the disk or the quota. */
 const DISK_PART = 16;
 const QUOTA_PART = 8;
 const LOW_WATER_BYTES = 8 * 1024 * 1024;
@@ -42,12 +42,12 @@ export function freeFloor({ minFreeBytes, minFreePercent }: SpaceLimits, totalBy
   return Math.min(minFreeBytes, Math.floor((totalBytes * minFreePercent) / 100));
 }
 
-/** Below this a disk is as good as full: the ballast goes without waiting for an error. */
+/** Below this the disk counts as full: the ballast is released without waiting for an error. */
 export function lowWater(totalBytes: number): number {
   return Math.min(LOW_WATER_BYTES, Math.floor(totalBytes / LOW_WATER_PART));
 }
 
-/** What must stay free beside the ballast, or it would go again at once. */
+/** Bytes that must stay free beside the ballast, or it would be released again at once. */
 function ballastFloor(limits: SpaceLimits, totalBytes: number): number {
   return Math.max(freeFloor(limits, totalBytes), 2 * lowWater(totalBytes));
 }
@@ -57,9 +57,9 @@ function diskSlack({ slackBytes }: SpaceLimits, totalBytes: number): number {
 }
 
 /**
- * The bytes that must be freed now. Nothing until a limit is reached; from then on (`pressed`: it was reached
- * before and is not mended, or a write hit the end of the disk; or ballast is owed) until there is slack
- * beyond it.
+ * The bytes that must be freed now. 0 until a limit is reached. After that, enough for the slack beyond the
+ * limit. `pressed`: a limit was reached before and there is no slack yet, or a write found the disk full.
+ * Owed ballast counts too.
  */
 export function shortageOf(limits: SpaceLimits, use: SpaceUse, pressed: boolean): Shortage | undefined {
   const { freeBytes, totalBytes, usedBytes, owedBytes } = use;
@@ -75,7 +75,7 @@ export function shortageOf(limits: SpaceLimits, use: SpaceUse, pressed: boolean)
   return { bytes, reason: disk >= quota ? 'free_space' : 'quota' };
 }
 
-/** Bytes the ballast may take without ever being the reason why something must go. */
+/** Bytes that the ballast may take without ever causing an eviction. */
 export function ballastRoom(limits: SpaceLimits, use: SpaceUse): number {
   const { freeBytes, totalBytes, usedBytes } = use;
   const disk = freeBytes - ballastFloor(limits, totalBytes) - diskSlack(limits, totalBytes);
@@ -85,10 +85,11 @@ export function ballastRoom(limits: SpaceLimits, use: SpaceUse): number {
 }
 
 export interface EvictionPlan {
-  /** In the order in which they go. */
+  /** Segments with a receipt, in the order of eviction if their stores confirm them. */
   readonly verified: readonly SealedObject[];
+  /** Segments that the policy evicts: those that a store probably holds come first. */
   readonly unverified: readonly SealedObject[];
-  /** Bytes still missing when all these are gone. */
+  /** Bytes still missing after all these evictions. */
   readonly shortBytes: number;
 }
 
@@ -98,13 +99,13 @@ export interface Candidates {
   readonly mayGo: (object: SealedObject) => boolean;
   readonly bytes: number;
   readonly whenFull: WhenFull;
-  /** Most segments to name; the rest is asked for again. */
+  /** Maximum number of segments per choice; a later call returns the rest. */
   readonly limit: number;
 }
 
 const dropOrder: readonly Priority[] = ['low', 'normal', 'high'];
 
-/** What goes: verified segments oldest first, then by policy. */
+/** The segments to evict: those with a receipt oldest first, then those of the policy. */
 export function planEvictions({ objects, mayGo, bytes, whenFull, limit }: Candidates): EvictionPlan {
   const verified: SealedObject[] = [];
   const others: SealedObject[] = [];
@@ -112,7 +113,7 @@ export function planEvictions({ objects, mayGo, bytes, whenFull, limit }: Candid
   for (const object of objects) {
     if (short <= 0 || verified.length >= limit) break;
     if (!mayGo(object)) continue;
-    if (object.receipt) {
+    if (object.receipt === 'seen') {
       verified.push(object);
       short -= object.bytes;
     } else if (whenFull !== 'stop') others.push(object);
@@ -123,9 +124,12 @@ export function planEvictions({ objects, mayGo, bytes, whenFull, limit }: Candid
     unverified.push(object);
     short -= object.bytes;
   };
-  if (whenFull === 'drop-oldest') others.forEach(drop);
+  others.filter(({ receipt }) => receipt === 'unanswered').forEach(drop);
+  const originals = others.filter(({ receipt }) => receipt === 'none');
+  if (whenFull === 'drop-oldest') originals.forEach(drop);
   if (whenFull === 'drop-lowest') {
-    for (const priority of dropOrder) others.filter((object) => object.priority === priority).forEach(drop);
+    for (const priority of dropOrder)
+      originals.filter((object) => object.priority === priority).forEach(drop);
   }
   return { verified, unverified, shortBytes: Math.max(0, short) };
 }

@@ -4,9 +4,9 @@ import { releaseBallast } from './ballast.js';
 import { Retention, type RetentionOptions, type RetentionPorts } from './retention.js';
 
 /**
- * Makes room on a disk so full that recording cannot even start (recovery writes a little): gives up the
- * ballast and evicts what the policy allows. Call it holding the recorder's lock, with nothing sealing; then
- * try to start once more. Returns whether anything came free.
+ * Makes room on a disk so full that recording cannot start (recovery writes a little): releases the ballast
+ * and evicts what the policy allows. Call it while holding the recorder's lock, with no sealing under way,
+ * then try once more to start. Returns whether any space was freed.
  */
 export async function makeRoomForStart(
   folder: DataFolder,
@@ -16,16 +16,21 @@ export async function makeRoomForStart(
   const { fs, logger } = ports;
   let released = await releaseBallast(fs, folder);
   try {
-    const retention = await Retention.open(folder, { ...options, ballastBytes: 0 }, ports);
+    // The start does not wait for sync: the recorded answers are used.
+    const retention = await Retention.open(
+      folder,
+      { ...options, ballastBytes: 0 },
+      { ...ports, patienceMs: 0 },
+    );
     retention.onDiskFull();
-    // Whatever has a WAL folder may be half sealed.
+    // A segment with a WAL folder may be half sealed.
     const state = await retention.tick(new Set(await fs.readdir(folder.wal)));
     await retention.close();
     released ||= state.evictedSegments > 0;
   } catch (error) {
-    // The first start ever: nothing is there to be evicted.
+    // The first start ever: there is nothing to evict.
     if (systemCode(error) !== 'ENOENT') throw error;
   }
-  if (released) logger.warn('the disk was full, room was made to start');
+  if (released) logger.warn('the disk was full: freed space to start');
   return released;
 }

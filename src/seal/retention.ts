@@ -7,6 +7,8 @@ import type { RandomBytes } from '../core/identity.js';
 import type { Logger } from '../core/logger.js';
 import type { Manifest } from '../core/manifest.js';
 import type { SegmentId } from '../core/segment-id.js';
+import { writeLimits } from '../core/space-limits.js';
+import { onAbort } from '../core/on-abort.js';
 import { Ballast } from './ballast.js';
 import type { EvictPorts } from './retention-evict.js';
 import {
@@ -21,7 +23,7 @@ import {
 } from './retention-plan.js';
 import { RetentionRecords } from './retention-records.js';
 import { EvictionRounds } from './retention-rounds.js';
-import { bytesBesideSealed } from './retention-usage.js';
+import { bytesBesideSealed, removeOldestExport } from './retention-usage.js';
 import { SealedIndex } from './sealed-index.js';
 
 export interface RetentionOptions {
@@ -31,6 +33,8 @@ export interface RetentionOptions {
   /** Quota of the data folder in bytes; 0: none. */
   readonly maxBytes: number;
   readonly whenFull: WhenFull;
+  /** What a store said counts for so long, ms. */
+  readonly confirmMaxAgeMs: number;
   /** 0: no ballast. */
   readonly ballastBytes: number;
   /** Of one WAL segment: what is freed beyond a limit. */
@@ -43,6 +47,8 @@ export interface RetentionPorts {
   readonly random: RandomBytes;
   readonly logger: Logger;
   readonly onEvicted?: EvictPorts['onEvicted'];
+  /** How long answers of sync are waited for, ms. Default: a few seconds. */
+  readonly patienceMs?: number;
 }
 
 export interface RetentionState {
@@ -50,7 +56,7 @@ export interface RetentionState {
   readonly totalBytes: number;
   /** A limit is reached and nothing more may go. */
   readonly full: boolean;
-  /** Commits may go on: not full, or a policy that records down to the last byte. */
+  /** Commits may continue: not full, or a policy that records down to the last byte. */
   readonly admits: boolean;
   /** For a person, while `full` or not admitting. */
   readonly detail: string;
@@ -78,33 +84,45 @@ const PRUNE_AFTER_EVICTIONS = 256;
  * and releases the ballast; and says when recording must wait. {@link tick} never rejects.
  */
 export class Retention {
-  private limits: SpaceLimits;
-  private readonly rounds: EvictionRounds;
-  private readonly records: RetentionRecords;
-  private current: RetentionState;
-  private ticking: Promise<RetentionState> | undefined;
+  #limits: SpaceLimits;
+  readonly #rounds: EvictionRounds;
+  readonly #records: RetentionRecords;
+  #current: RetentionState;
+  #ticking: Promise<RetentionState> | undefined;
   /** Written by us since the disk was last looked at. */
-  private unseenBytes = 0;
-  private isSeen = false;
-  private hitFull = false;
-  private hitFullAt: bigint | undefined;
-  private pressed = false;
-  private prunedAtEvictions = -PRUNE_AFTER_EVICTIONS;
-  private lastTrouble: string | undefined;
-  private readonly waiting = new Set<() => void>();
+  #unseenBytes = 0;
+  #isSeen = false;
+  /** The first look has ended, even if it failed: then nothing waits for another one. */
+  #hasLooked = false;
+  #hitFull = false;
+  #hitFullAt: bigint | undefined;
+  #pressed = false;
+  #prunedAtEvictions = -PRUNE_AFTER_EVICTIONS;
+  #lastTrouble: string | undefined;
+  #published = '';
+  readonly #waiting = new Set<() => void>();
+
+  readonly #folder: DataFolder;
+  #options: RetentionOptions;
+  readonly #ports: RetentionPorts;
+  readonly #ballast: Ballast;
 
   private constructor(
-    private readonly folder: DataFolder,
-    private options: RetentionOptions,
-    private readonly ports: RetentionPorts,
+    folder: DataFolder,
+    options: RetentionOptions,
+    ports: RetentionPorts,
     /** What lies in `sealed/`, for the status. */
     readonly index: SealedIndex,
-    private readonly ballast: Ballast,
+    ballast: Ballast,
   ) {
-    this.limits = { ...options, slackBytes: options.segmentMaxBytes };
-    this.rounds = new EvictionRounds({ ...ports, folder }, index, options.whenFull);
-    this.records = new RetentionRecords({ ...ports, folder }, (name) => index.has(name));
-    this.current = {
+    this.#folder = folder;
+    this.#options = options;
+    this.#ports = ports;
+    this.#ballast = ballast;
+    this.#limits = { ...options, slackBytes: options.segmentMaxBytes };
+    this.#rounds = new EvictionRounds({ ...ports, folder }, index, options.whenFull, options.confirmMaxAgeMs);
+    this.#records = new RetentionRecords({ ...ports, folder }, (name) => index.has(name));
+    this.#current = {
       freeBytes: 0,
       totalBytes: 0,
       full: false,
@@ -135,30 +153,31 @@ export class Retention {
   }
 
   get state(): RetentionState {
-    return this.current;
+    return this.#current;
   }
 
   /** Bytes the ballast holds now. */
   get ballastBytes(): number {
-    return this.ballast.bytes;
+    return this.#ballast.bytes;
   }
 
   /** Takes over other limits; call {@link tick} right after, which goes by them. */
   reconfigure(options: RetentionOptions): void {
-    this.options = options;
-    this.limits = { ...options, slackBytes: options.segmentMaxBytes };
-    this.rounds.whenFull = options.whenFull;
-    void this.ballast.resize(options.ballastBytes);
+    this.#options = options;
+    this.#limits = { ...options, slackBytes: options.segmentMaxBytes };
+    this.#rounds.whenFull = options.whenFull;
+    this.#rounds.confirmMaxAgeMs = options.confirmMaxAgeMs;
+    void this.#ballast.resize(options.ballastBytes);
   }
 
-  /** Told of every write, so that what is left is known between two looks at the disk. */
+  /** Receives every write, so that what is left is known between two looks at the disk. */
   noteWritten(bytes: number): void {
-    this.unseenBytes += bytes;
+    this.#unseenBytes += bytes;
   }
 
   /** Free disk space, as far as is known without looking; infinite before the first look. */
   get freeBytes(): number {
-    return this.isSeen ? this.current.freeBytes - this.unseenBytes : Infinity;
+    return this.#isSeen ? this.#current.freeBytes - this.#unseenBytes : Infinity;
   }
 
   /**
@@ -166,20 +185,24 @@ export class Retention {
    * without looking. Infinite before the first look, and under a policy that makes room as it goes.
    */
   get writableBytes(): number {
-    if (!this.isSeen || this.options.whenFull !== 'stop') return Infinity;
-    return this.freeBytes + this.ballast.bytes;
+    if (!this.#isSeen || this.#options.whenFull !== 'stop') return Infinity;
+    return this.freeBytes + this.#ballast.bytes;
   }
 
-  /** Writing so much might go below the floor: call {@link tick}, which looks, before. */
-  mayPassFloor(bytes: number): boolean {
-    if (!this.isSeen || this.options.whenFull !== 'stop') return false;
-    return this.freeBytes - bytes < freeFloor(this.limits, this.current.totalBytes);
+  /**
+   * Writing so much might go below the floor, or nobody has looked yet whether a limit is reached already: call
+   * {@link tick}, which looks, before.
+   */
+  mayPassLimit(bytes: number): boolean {
+    if (this.#options.whenFull !== 'stop') return false;
+    if (!this.#isSeen) return !this.#hasLooked;
+    return this.freeBytes - bytes < freeFloor(this.#limits, this.#current.totalBytes);
   }
 
   /** Gives the ballast up ahead of an error: the space is known to be needed now. */
   releaseBallast(): void {
-    this.hitFullAt = this.ports.clock.monotonic();
-    void this.ballast.release(true);
+    this.#hitFullAt = this.#ports.clock.monotonic();
+    void this.#ballast.release(true);
   }
 
   /** A segment was sealed: call it after its WAL folder is gone. */
@@ -192,26 +215,26 @@ export class Retention {
    * to it; call {@link tick} right after.
    */
   onDiskFull(): void {
-    this.hitFull = true;
-    this.hitFullAt = this.ports.clock.monotonic();
-    this.current = { ...this.current, admits: false, detail: 'the disk is full' };
-    void this.ballast.release(true);
+    this.#hitFull = true;
+    this.#hitFullAt = this.#ports.clock.monotonic();
+    this.#current = { ...this.#current, admits: false, detail: 'the disk is full' };
+    void this.#ballast.release(true);
   }
 
   /**
-   * Resolves when commits may go on: at once, except while full. The signal ends the waiting too: what was
+   * Resolves when commits may continue: at once, except while full. The signal ends the waiting too: what was
    * taken in before the end may use the space below the floor.
    */
   async room(signal?: AbortSignal): Promise<void> {
-    while (!this.current.admits && !signal?.aborted) {
+    while (!this.#current.admits && !signal?.aborted) {
       await new Promise<void>((resolve) => {
         const done = (): void => {
-          this.waiting.delete(done);
-          signal?.removeEventListener('abort', done);
+          this.#waiting.delete(done);
+          unlisten?.();
           resolve();
         };
-        this.waiting.add(done);
-        signal?.addEventListener('abort', done, { once: true });
+        this.#waiting.add(done);
+        const unlisten = signal && onAbort(signal, done);
       });
     }
   }
@@ -221,134 +244,164 @@ export class Retention {
    * may be sealed again and are left alone. Never two at once: a call during one joins it.
    */
   tick(context: ReadonlySet<SegmentId>): Promise<RetentionState> {
-    this.ticking ??= this.tickOnce(context).finally(() => (this.ticking = undefined));
-    return this.ticking;
+    this.#ticking ??= this.#tickOnce(context).finally(() => (this.#ticking = undefined));
+    return this.#ticking;
   }
 
   /** Resolves when nothing is in work any more. The ballast stays for the next start. */
   async close(): Promise<void> {
-    await this.ticking;
-    await this.ballast.grow(0);
+    await this.#ticking;
+    await this.#ballast.grow(0);
   }
 
-  private async tickOnce(context: ReadonlySet<SegmentId>): Promise<RetentionState> {
-    this.pressed ||= this.hitFull;
-    this.hitFull = false;
+  async #tickOnce(context: ReadonlySet<SegmentId>): Promise<RetentionState> {
+    this.#pressed ||= this.#hitFull;
+    this.#hitFull = false;
     try {
-      await this.rounds.finishInterrupted();
-      const { use, shortage } = await this.makeRoom(context);
-      if (!shortage) await this.growBallast(use);
-      this.settle(use, shortage);
+      await this.#rounds.finishInterrupted();
+      const { use, shortage, isWaiting } = await this.#makeRoom(context);
+      if (!shortage) await this.#growBallast(use);
+      // While answers of stores are about to come, recording uses what lies below the limit.
+      this.#settle(use, isWaiting ? undefined : shortage);
+      if (!shortage) await this.#askAhead(context, use);
       await this.index.readMore(READ_PER_TICK);
-      await this.prune();
-      this.trouble(undefined);
+      await this.#publishLimits();
+      await this.#prune();
+      this.#trouble(undefined);
     } catch (error) {
-      this.trouble(describeError(error));
+      this.#trouble(describeError(error));
       // Retention's own trouble must not stop recording: the WAL finds out by itself what the disk takes.
-      this.admit(!this.hitFull);
+      this.#admit(!this.#hitFull);
     }
-    return this.current;
+    this.#hasLooked = true;
+    return this.#current;
   }
 
   /** Evicts until nothing is short any more, or nothing more may go. */
-  private async makeRoom(
+  async #makeRoom(
     context: ReadonlySet<SegmentId>,
-  ): Promise<{ use: SpaceUse; shortage: Shortage | undefined }> {
+  ): Promise<{ use: SpaceUse; shortage: Shortage | undefined; isWaiting: boolean }> {
     for (let round = 0; ; round++) {
-      const use = await this.look();
+      const use = await this.#look();
       // Before anything fails: sync and the sealer, who share this disk, are about to need the space.
-      if (use.freeBytes < lowWater(use.totalBytes) && this.ballast.bytes > 0 && round === 0) {
-        this.hitFullAt = this.ports.clock.monotonic();
-        await this.ballast.release(true);
+      if (use.freeBytes < lowWater(use.totalBytes) && this.#ballast.bytes > 0 && round === 0) {
+        this.#hitFullAt = this.#ports.clock.monotonic();
+        await this.#ballast.release(true);
         continue;
       }
-      const shortage = shortageOf(this.limits, use, this.pressed);
-      this.pressed = shortage !== undefined;
-      if (!shortage || round >= MAX_ROUNDS) return { use, shortage };
-      const plan = await this.rounds.plan(context, shortage.bytes);
+      const shortage = shortageOf(this.#limits, use, this.#pressed);
+      this.#pressed = shortage !== undefined;
+      if (!shortage || round >= MAX_ROUNDS) return { use, shortage, isWaiting: false };
+      const plan = await this.#rounds.plan(context, shortage.bytes);
+      if (plan.verified.length === 0 && (await this.#dropExport())) continue;
       // The ballast counts in the quota; it goes before data that is nowhere else.
-      if (shortage.reason === 'quota' && plan.verified.length === 0 && this.ballast.bytes > 0) {
-        await this.ballast.release(false);
+      if (shortage.reason === 'quota' && plan.verified.length === 0 && this.#ballast.bytes > 0) {
+        await this.#ballast.release(false);
         continue;
       }
-      if (plan.verified.length + plan.unverified.length === 0) return { use, shortage };
-      await this.rounds.evict(plan, shortage);
+      if (plan.verified.length + plan.unverified.length === 0) return { use, shortage, isWaiting: false };
+      if ((await this.#rounds.evict(plan, shortage)) === 'waiting') return { use, shortage, isWaiting: true };
     }
   }
 
-  private async look(): Promise<SpaceUse> {
-    const { fs } = this.ports;
-    const seenBytes = this.unseenBytes;
-    const disk = await fs.statfs(this.folder.root);
+  /** Copies never cost a recording. */
+  async #dropExport(): Promise<boolean> {
+    const name = await removeOldestExport(this.#ports.fs, this.#folder);
+    if (name === undefined) return false;
+    this.#ports.logger.warn('removed an export to make space for the recording', { export: name });
+    return true;
+  }
+
+  /** Tells those who write copies onto this disk what to keep free. */
+  async #publishLimits(): Promise<void> {
+    const words = JSON.stringify(this.#limits);
+    if (words === this.#published) return;
+    await writeLimits(this.#ports.fs, this.#folder.root, this.#limits);
+    this.#published = words;
+  }
+
+  /** Close to a limit the stores are asked beforehand, so that no commit waits for them when it is reached. */
+  async #askAhead(context: ReadonlySet<SegmentId>, use: SpaceUse): Promise<void> {
+    const near = shortageOf(this.#limits, use, true);
+    if (near) await this.#rounds.askAhead(context, near.bytes);
+  }
+
+  async #look(): Promise<SpaceUse> {
+    const { fs } = this.#ports;
+    const seenBytes = this.#unseenBytes;
+    const disk = await fs.statfs(this.#folder.root);
     // What was written while the disk was asked may or may not be in its answer.
-    this.unseenBytes -= seenBytes;
+    this.#unseenBytes -= seenBytes;
     const noInodes = disk.files > 0 && disk.ffree < MIN_INODES;
-    const quota = this.options.maxBytes > 0;
+    const quota = this.#options.maxBytes > 0;
     // The quota must know everything; without one the manifests are read at leisure.
     while (quota && !this.index.complete) await this.index.readMore(READ_PER_TICK);
     return {
       freeBytes: noInodes ? 0 : disk.bavail * disk.bsize,
       totalBytes: disk.blocks * disk.bsize,
       usedBytes: quota
-        ? this.index.bytes + (await bytesBesideSealed(fs, this.folder)) + this.ballast.bytes
+        ? this.index.bytes + (await bytesBesideSealed(fs, this.#folder)) + this.#ballast.bytes
         : 0,
-      owedBytes: this.ballast.owedBytes,
+      owedBytes: this.#ballast.owedBytes,
     };
   }
 
-  private async growBallast(use: SpaceUse): Promise<void> {
+  async #growBallast(use: SpaceUse): Promise<void> {
     const rested =
-      this.hitFullAt === undefined || this.ports.clock.monotonic() - this.hitFullAt >= BALLAST_REST_NS;
-    if (rested) await this.ballast.grow(ballastRoom(this.limits, use));
+      this.#hitFullAt === undefined || this.#ports.clock.monotonic() - this.#hitFullAt >= BALLAST_REST_NS;
+    if (rested) await this.#ballast.grow(ballastRoom(this.#limits, use));
   }
 
-  private settle(use: SpaceUse, shortage: Shortage | undefined): void {
+  #settle(use: SpaceUse, shortage: Shortage | undefined): void {
     const { freeBytes, totalBytes } = use;
-    const { segments, droppedSegments, droppedMessages } = this.rounds.counts;
+    const { segments, droppedSegments, droppedMessages } = this.#rounds.counts;
     const full = shortage !== undefined;
-    this.isSeen = true;
-    const wasFull = this.current.full;
-    this.current = {
+    this.#isSeen = true;
+    const wasFull = this.#current.full;
+    this.#current = {
       freeBytes,
       totalBytes,
       full,
-      admits: this.current.admits,
-      detail: shortage ? describeShortage(shortage, use, freeFloor(this.limits, totalBytes)) : '',
+      admits: this.#current.admits,
+      detail: shortage ? describeShortage(shortage, use, this.#limits) : '',
       evictedSegments: segments,
       droppedSegments,
       droppedMessages,
     };
-    const { logger } = this.ports;
+    const { logger } = this.#ports;
     if (full && !wasFull)
-      logger.error('space is short and nothing may be evicted', { detail: this.current.detail });
-    if (!full && wasFull) logger.info('there is room on the disk again', { freeBytes });
+      logger.error('disk space is low and no segment may be evicted', { detail: this.#current.detail });
+    if (!full && wasFull) logger.info('disk space is sufficient again', { freeBytes });
     // Full again while this tick was at work: the next one sees to it.
-    this.admit(!this.hitFull && (!full || this.options.whenFull !== 'stop'));
+    this.#admit(!this.#hitFull && (!full || this.#options.whenFull !== 'stop'));
   }
 
-  private admit(admits: boolean): void {
-    this.current = { ...this.current, admits };
-    if (admits) for (const done of [...this.waiting]) done();
+  #admit(admits: boolean): void {
+    this.#current = { ...this.#current, admits };
+    if (admits) for (const done of [...this.#waiting]) done();
   }
 
-  private async prune(): Promise<void> {
-    const { segments } = this.rounds.counts;
-    if (segments - this.prunedAtEvictions < PRUNE_AFTER_EVICTIONS || !this.index.complete) return;
-    await this.records.prune();
-    this.prunedAtEvictions = segments;
+  async #prune(): Promise<void> {
+    const { segments } = this.#rounds.counts;
+    if (segments - this.#prunedAtEvictions < PRUNE_AFTER_EVICTIONS || !this.index.complete) return;
+    await this.#records.prune();
+    this.#prunedAtEvictions = segments;
   }
 
-  private trouble(message: string | undefined): void {
-    if (message !== undefined && message !== this.lastTrouble) {
-      this.ports.logger.warn('retention has trouble, it is tried again', { error: message });
+  #trouble(message: string | undefined): void {
+    if (message !== undefined && message !== this.#lastTrouble) {
+      this.#ports.logger.warn('retention pass failed, will retry', { error: message });
     }
-    this.lastTrouble = message;
+    this.#lastTrouble = message;
   }
 }
 
-function describeShortage({ bytes, reason }: Shortage, use: SpaceUse, floorBytes: number): string {
-  if (reason === 'quota')
-    return `the data folder holds ${use.usedBytes} bytes, ${bytes} too many for its quota`;
+function describeShortage({ bytes, reason }: Shortage, use: SpaceUse, limits: SpaceLimits): string {
+  if (reason === 'quota') {
+    const quota = `its quota of ${limits.maxBytes} (retention.max_bytes)`;
+    return `the data folder holds ${use.usedBytes} bytes, ${bytes} too many for ${quota}`;
+  }
+  const floorBytes = freeFloor(limits, use.totalBytes);
   const owed = use.owedBytes > 0 ? ` and ${use.owedBytes} of the ballast` : '';
   return `${use.freeBytes} bytes of disk space are free, to be kept: ${floorBytes}${owed}; ${bytes} are missing`;
 }

@@ -1,10 +1,10 @@
-import type { Gap } from '../core/gap.js';
+import type { Gap, GapReason } from '../core/gap.js';
 import type { SegmentId } from '../core/segment-id.js';
 import type { SegmentReport } from '../wal/segment-reader.js';
 
 /**
- * The gaps a segment's own state adds for one robot. Their ids follow from the segment, so sealing twice
- * tells them once. `lastLogTime` is the robot's last readable log time.
+ * The gaps that the state of a segment adds for one robot. Their ids follow from the segment, so sealing it
+ * twice reports them once. `lastLogTime` is the robot's last readable log time.
  */
 export function stateGaps(
   id: SegmentId,
@@ -25,8 +25,9 @@ export function stateGaps(
     }
     case 'corrupt': {
       const { where, what } = report.faults[0] as { where: string; what: string };
-      const more = report.faults.length > 1 ? ` and ${report.faults.length - 1} more faults` : '';
-      // Which robot a missing record belonged to is written in the record itself.
+      const others = report.faults.length + report.faultsLeftOut - 1;
+      const more = others > 0 ? ` and ${others} more faults` : '';
+      // Only the missing record itself says which robot it belonged to.
       const count =
         report.missingRecords > 0 ? ` ${report.missingRecords} records of all robots are missing;` : '';
       const detail = `the segment is damaged:${count} ${where}: ${what}${more}`;
@@ -35,7 +36,7 @@ export function stateGaps(
   }
 }
 
-/** One record whose payload fails its CRC. */
+/** One record whose payload does not match its CRC. */
 export function payloadGap(id: SegmentId, robot: string, topic: string, sequence: number, time: bigint): Gap {
   return {
     id: `corrupt-${id}-${sequence}`,
@@ -47,6 +48,11 @@ export function payloadGap(id: SegmentId, robot: string, topic: string, sequence
     lastTime: time,
     detail: `the payload of record ${sequence} fails its CRC`,
   };
+}
+
+/** The id of the gap that stands for many of a segment: the same each time it is sealed. */
+export function severalGapsId(id: SegmentId, reason: GapReason, robot: string): string {
+  return `several-${id}-${reason}-${robot}`;
 }
 
 /** The deterministic id under which a damaged segment's readable records are sealed. */

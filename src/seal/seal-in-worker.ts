@@ -1,21 +1,29 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { HoldfastError } from '../core/errors.js';
-import type { SealRequest, SealResult } from './seal-segment.js';
+import type { SealResult } from './seal-segment.js';
+import type { SealRequest } from './seal-request.js';
 import type { SealReply } from './seal-worker.js';
 
-/** The worker's JavaScript heap; sealing streams, so more would be a leak. */
-const WORKER_HEAP_MB = 192;
-/** V8's default lets 48 MB of dead chunks pile up before it looks. */
+/** The worker's JavaScript heap. Sealing streams, so higher use would be a leak. */
+export const WORKER_HEAP_MB = 192;
+/** V8's default lets 48 MB of dead chunks accumulate before it collects. */
 const WORKER_YOUNG_MB = 4;
 
 /** Seals in one worker thread, one segment at a time; a dead worker is replaced at the next call. */
 export class SealWorker implements AsyncDisposable {
-  private worker: Worker | undefined;
+  #worker: Worker | undefined;
 
-  /** Throws what {@link sealSegment} throws, and `SEAL_FAILED` when the worker dies. */
+  readonly #heapMb: number;
+
+  /** @param heapMb - The worker's JavaScript heap, in MB. */
+  constructor(heapMb = WORKER_HEAP_MB) {
+    this.#heapMb = heapMb;
+  }
+
+  /** Throws the errors of {@link sealSegment}, and `SEAL_FAILED` if the worker dies. */
   seal(request: SealRequest): Promise<SealResult> {
-    const worker = (this.worker ??= this.start());
+    const worker = (this.#worker ??= this.#start());
     return new Promise<SealResult>((resolve, reject) => {
       worker.ref();
       const settle = (): void => {
@@ -34,7 +42,7 @@ export class SealWorker implements AsyncDisposable {
       };
       const onError = (cause: unknown): void => {
         settle();
-        this.worker = undefined;
+        this.#worker = undefined;
         reject(new HoldfastError('SEAL_FAILED', `the seal worker died on segment ${request.id}`, { cause }));
       };
       const onExit = (exitCode: number): void => onError(new Error(`exit code ${exitCode}`));
@@ -46,18 +54,18 @@ export class SealWorker implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.worker?.terminate();
-    this.worker = undefined;
+    await this.#worker?.terminate();
+    this.#worker = undefined;
   }
 
-  private start(): Worker {
+  #start(): Worker {
     const resourceLimits = {
-      maxOldGenerationSizeMb: WORKER_HEAP_MB,
+      maxOldGenerationSizeMb: this.#heapMb,
       maxYoungGenerationSizeMb: WORKER_YOUNG_MB,
     };
     const extension = extname(import.meta.url);
     const url = new URL(`./seal-worker${extension}`, import.meta.url);
-    // Run from its sources (development, tests), the worker needs the TypeScript loader of its own.
+    // When it runs from its sources (development, tests), the worker needs its own TypeScript loader.
     const worker =
       extension === '.ts'
         ? new Worker(loadTypeScript(url), { eval: true, resourceLimits })

@@ -3,67 +3,70 @@ import { join } from 'node:path';
 import { syncDirectory, writeFileDurably } from '../core/durable-files.js';
 import { HoldfastError, isHoldfastError, systemCode } from '../core/errors.js';
 import { overlapsEvent } from '../core/event-files.js';
-import type { MarkedEvent } from '../core/events.js';
+import type { MarkedEvent } from '../core/marked-event.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { Gap } from '../core/gap.js';
-import type { Identity } from '../core/identity.js';
 import { MANIFEST_VERSION, encodeManifest, gapsForManifest, type Manifest } from '../core/manifest.js';
 import { segmentNumber, type SegmentId } from '../core/segment-id.js';
-import type { SegmentChannel } from '../wal/segment-format.js';
-import { SegmentReader, payloadIntact, type ReadBatch, type SegmentReport } from '../wal/segment-reader.js';
-import type { Compression } from './compression.js';
-import { objectKey } from './object-name.js';
+import type { SegmentReport } from '../wal/segment-reader.js';
+import { groupObjects } from './object-groups.js';
+import { objectKey, partId } from '../core/object-name.js';
+import { fillObjects } from './fill-objects.js';
 import type { ObjectContent } from './object-writer.js';
-import { abandonObjects, manifestName, openObjects, type OpenObject } from './open-object.js';
-import { payloadGap, stateGaps, salvageIdSource } from './seal-gaps.js';
+import { abandonObjects, manifestName, NoLinksError, openObjects, type OpenObject } from './open-object.js';
+import type { PlacedObject } from './placed-objects.js';
+import { stateGaps, salvageIdSource } from './seal-gaps.js';
+import type { SealRequest } from './seal-request.js';
 import { surveySegment, type ObjectSurvey, type SegmentSurvey } from './segment-survey.js';
 
-/** Marked events told in one object, the latest; manifests stay small. */
-const MAX_EVENTS = 100;
+/*
+ * Sealing: a closed WAL segment becomes one standalone MCAP per robot (and priority class), each with its manifest.
+ *
+ * Layout: `sealed/<segment>.<robot>.mcap` and the manifest beside it under the same name with `.json`. A file
+ * has a temporary name in the same folder while it is written. An object file of the segment is finished where it lies
+ * and then linked into `sealed/` (open-object.ts).
+ *
+ * Invariants
+ * - The segment is only read here, but for what lies behind the last chunk of an object file, which nothing refers to. It
+ *   is removed after all of its manifests are durable, and not before.
+ * - The MCAP is written, fsynced and renamed or linked before its manifest is. A manifest is the proof that its object is whole.
+ * - An object with a manifest is left alone, so sealing the same segment again changes nothing.
+ * - A damaged segment is sealed under another id, which is always the same for the same segment. The original goes into
+ *   quarantine.
+ * - Memory is bounded by the chunks and channels of one group of objects (object-groups.ts) and not by the size of the
+ *   segment; indexes that grow go to the disk (spill.ts).
+ *
+ * Crash windows
+ * - Before a rename: a temporary file. The next start removes it, and sealing the segment again writes over it.
+ * - Between the two renames: an MCAP without a manifest. It is written again. If it is a second name of an object file, it
+ *   is removed before that file changes.
+ * - Behind the last manifest, before the segment is removed: sealing finds every manifest and removes the segment.
+ */
 
-/** Everything a seal needs to know; plain data, since it crosses into a worker. */
-export interface SealRequest {
-  readonly id: SegmentId;
-  readonly directory: string;
-  readonly sealedFolder: string;
-  /** Records from this WAL sequence on belong to a later segment; absent: none do. */
-  readonly cutAtSequence?: number;
-  readonly compression: Compression;
-  readonly level: number;
-  readonly chunkBytes: number;
-  readonly splitByPriority: boolean;
-  /** Check every payload before anything is written: for segments an earlier process left behind. */
-  readonly verifyPayloads: boolean;
-  readonly softwareVersion: string;
-  readonly nodeVersion: string;
-  /** ROS distribution of this machine; absent: none. */
-  readonly rosDistro?: string;
-  /** Nanoseconds since the Unix epoch. */
-  readonly sealedAt: bigint;
-  /** Used where the segment's own is unreadable. */
-  readonly identity: Identity;
-  /** Written into the objects that overlap their windows. */
-  readonly events?: readonly MarkedEvent[];
-}
+/** Maximum of marked events in one object, the latest ones, so that manifests stay small. */
+const MAX_EVENTS = 100;
+/** Chunk size of an object that is sealed with as little memory as possible. */
+const SPARING_CHUNK_BYTES = 256 * 1024;
 
 export interface SealResult {
   readonly manifests: readonly Manifest[];
   readonly report: SegmentReport;
-  /** The segment is damaged: what was readable is sealed under this other id. */
+  /** The segment is damaged: its readable records are sealed under this other id. */
   readonly salvagedAs?: SegmentId;
 }
 
 /**
  * Turns a closed WAL segment into one standalone MCAP per robot (and priority class), each with its manifest,
- * durable when this resolves. Reads the segment from its files and never changes it. Repeatable: an object
- * whose manifest exists is left alone, so a crash anywhere is mended by sealing again.
- * Throws `SEAL_FAILED` or `DISK_FULL`.
+ * durable when this resolves. It reads the segment from its files and never changes it. An object with a
+ * manifest is left alone, so after a crash at any point the segment can be sealed again. Throws `SEAL_FAILED`
+ * or `DISK_FULL`.
  */
-export async function sealSegment(fs: FileSystem, request: SealRequest): Promise<SealResult> {
+export async function sealSegment(fs: FileSystem, asked: SealRequest): Promise<SealResult> {
+  const request = asked.sparing
+    ? { ...asked, chunkBytes: Math.min(asked.chunkBytes, SPARING_CHUNK_BYTES) }
+    : asked;
   try {
-    const trusted = await sealOnce(fs, request, request.verifyPayloads);
-    // Payload damage shows only while copying: then everything is read again, as a damaged segment.
-    return trusted ?? ((await sealOnce(fs, request, true)) as SealResult);
+    return await sealSomehow(fs, request);
   } catch (cause) {
     if (isHoldfastError(cause)) throw cause;
     const full = systemCode(cause) === 'ENOSPC' || systemCode(cause) === 'EDQUOT';
@@ -73,7 +76,18 @@ export async function sealSegment(fs: FileSystem, request: SealRequest): Promise
   }
 }
 
-/** Undefined: a payload turned out to be damaged, which the survey had not looked for. */
+async function sealSomehow(fs: FileSystem, request: SealRequest): Promise<SealResult> {
+  try {
+    const trusted = await sealOnce(fs, request, request.verifyPayloads);
+    // Damaged payloads are found only while copying: then everything is read again, as a damaged segment.
+    return trusted ?? ((await sealOnce(fs, request, true)) as SealResult);
+  } catch (error) {
+    if (!(error instanceof NoLinksError)) throw error;
+    return sealSomehow(fs, { ...request, copies: true });
+  }
+}
+
+/** Undefined: a damaged payload was found, which the survey had not checked. */
 async function sealOnce(
   fs: FileSystem,
   request: SealRequest,
@@ -86,27 +100,69 @@ async function sealOnce(
   );
   const damaged = survey.report.state === 'corrupt';
   const id = damaged ? salvageId(request.id) : request.id;
+  const placed = await placedObjects(fs, request, survey);
+  const manifests: Manifest[] = [];
+  const surveys = [...survey.objects.values()];
+  for (const group of request.sparing
+    ? surveys.map((one) => [one])
+    : groupObjects(surveys, request.chunkBytes)) {
+    const sealed = await sealGroup(fs, request, id, { ...survey, group, files: placed }, verify);
+    // The second pass writes under other names.
+    if (!sealed) return undefined;
+    manifests.push(...sealed);
+  }
+  return { manifests, report: survey.report, ...(damaged ? { salvagedAs: id } : {}) };
+}
+
+/** A survey, and the objects of one group. */
+interface GroupSurvey extends SegmentSurvey {
+  readonly group: readonly ObjectSurvey[];
+  /** Object files that become objects where they lie, by object. */
+  readonly files: ReadonlyMap<string, PlacedObject>;
+}
+
+/** None of a segment that is damaged, that is cut, or that is to be sealed sparingly: it is copied, record by record. */
+async function placedObjects(
+  fs: FileSystem,
+  request: SealRequest,
+  { placed, report }: SegmentSurvey,
+): Promise<Map<string, PlacedObject>> {
+  const isCut = (request.cutAtSequence ?? Infinity) <= report.lastSequence;
+  if (request.copies || request.sparing || report.state === 'corrupt' || isCut) return new Map();
+  return placed.check(fs, request.directory);
+}
+
+/** One pass over the segment. Undefined: a damaged payload was found. */
+async function sealGroup(
+  fs: FileSystem,
+  request: SealRequest,
+  id: SegmentId,
+  survey: GroupSurvey,
+  verify: boolean,
+): Promise<Manifest[] | undefined> {
   const objects: OpenObject[] = [];
   try {
-    await openObjects(fs, request, id, survey, objects);
+    await openObjects(fs, request, id, survey.group, survey.files, objects);
     if (objects.some((object) => object.writer)) {
-      const intact = await fill(fs, request, id, survey, objects);
-      // The second pass writes under other names.
-      if (!intact && !verify) return await abandonObjects(objects);
+      const intact = await fillObjects(fs, request, id, survey, objects);
+      if (!intact && !verify) {
+        await abandonObjects(objects);
+        return;
+      }
     }
     const manifests: Manifest[] = [];
     for (const object of objects) manifests.push(await finishObject(fs, request, id, survey, object));
-    return { manifests, report: survey.report, ...(damaged ? { salvagedAs: id } : {}) };
+    return manifests;
   } catch (error) {
-    // Whatever failed may fail for want of the space these take.
+    // The failure may be a lack of the space that these files take.
     await abandonObjects(objects);
     throw error;
   }
 }
 
 /**
- * A segment given up after a failed write has no end mark and yet ends properly: every record before the cut
- * is here, the others stand in the next one. Only a kill is an unclean end.
+ * A segment given up after a failed write has no end mark and still ends properly: every record before the
+ * cut is here, and the others are in the next one. Only a kill is an unclean end.
  */
 function continued(survey: SegmentSurvey, cutAtSequence: number): SegmentSurvey {
   const { report, meta } = survey;
@@ -115,109 +171,10 @@ function continued(survey: SegmentSurvey, cutAtSequence: number): SegmentSurvey 
   return { ...survey, report: { ...report, state: 'clean' } };
 }
 
-/** A damaged segment always salvages to the same new id, so that doing it twice gives one result. */
+/** A damaged segment is always salvaged to the same new id, so that doing it twice gives one result. */
 export function salvageId(id: SegmentId): SegmentId {
   const digest = createHash('sha256').update(salvageIdSource(id)).digest('hex').slice(0, 32);
   return `${id.slice(0, 12)}-${digest}`;
-}
-
-async function fill(
-  fs: FileSystem,
-  request: SealRequest,
-  id: SegmentId,
-  survey: SegmentSurvey,
-  objects: readonly OpenObject[],
-): Promise<boolean> {
-  let intact = true;
-  const identity = survey.meta?.identity ?? request.identity;
-  for (const { writer, survey: own } of objects) {
-    await writer?.start({
-      segment: id,
-      robot: own.name.robot,
-      ...(id === request.id ? {} : { salvaged_from: request.id }),
-      data_folder_id: identity.dataFolderId,
-      machine_id: identity.machineId,
-      boot_id: identity.bootId,
-      session_id: identity.sessionId,
-      hostname: identity.hostname,
-    });
-  }
-  const channels = new Map<number, { channel: SegmentChannel; object: OpenObject | undefined }>();
-  const reader = new SegmentReader(fs, request.directory);
-  for await (const entry of reader.entries()) {
-    switch (entry.kind) {
-      case 'channel': {
-        const { channel } = entry;
-        const found = objects.find((object) => belongs(object.survey, channel, request));
-        channels.set(entry.id, { channel, object: found });
-        found?.writer?.addChannel(entry.id, channel);
-        break;
-      }
-      case 'carried':
-        intact = (await addBatch(entry.batch, request, channels, true)) && intact;
-        break;
-      case 'batch':
-        intact = (await addBatch(entry.batch, request, channels, false)) && intact;
-        break;
-      case 'gap':
-        objects.find((object) => object.survey.name.robot === entry.gap.robot)?.gaps.push(entry.gap);
-        break;
-      case 'meta':
-      case 'clock':
-      case 'end':
-        break;
-    }
-  }
-  return intact;
-}
-
-function belongs(survey: ObjectSurvey, channel: SegmentChannel, request: SealRequest): boolean {
-  if (survey.name.robot !== channel.robot) return false;
-  const classed = request.splitByPriority && channel.priority !== 'normal' ? channel.priority : undefined;
-  return survey.name.priority === classed;
-}
-
-async function addBatch(
-  batch: ReadBatch,
-  request: SealRequest,
-  channels: ReadonlyMap<number, { channel: SegmentChannel; object: OpenObject | undefined }>,
-  carried: boolean,
-): Promise<boolean> {
-  const { columns, payload, firstSequence } = batch;
-  let intact = true;
-  let offset = 0;
-  for (let i = 0; i < columns.channelIds.length; i++) {
-    const length = columns.lengths[i] as number;
-    const data = payload.subarray(offset, offset + length);
-    offset += length;
-    const sequence = firstSequence + i;
-    if (!carried && sequence >= (request.cutAtSequence ?? Infinity)) return intact;
-    const channelId = columns.channelIds[i] as number;
-    const target = channels.get(channelId);
-    if (!target?.object?.writer) continue;
-    const { object, channel } = target;
-    const logTime = columns.receivedAt[i] as bigint;
-    if (!payloadIntact(columns, i, data)) {
-      intact = false;
-      if (!carried) object.gaps.push(payloadGap(request.id, channel.robot, channel.topic, sequence, logTime));
-      continue;
-    }
-    const record = {
-      channelId,
-      logTime,
-      publishTime: columns.publishedAt[i] as bigint,
-      sourceSequence: columns.sourceSequences?.[i] ?? -1,
-      data,
-    };
-    if (carried) await object.writer?.addCarried(record, object.survey.firstLogTime ?? logTime);
-    else {
-      await object.writer?.add(record);
-      if (object.firstSequence === 0) object.firstSequence = sequence;
-      object.lastSequence = sequence;
-      if (object.lastLogTime === undefined || logTime > object.lastLogTime) object.lastLogTime = logTime;
-    }
-  }
-  return intact;
 }
 
 async function finishObject(
@@ -230,14 +187,14 @@ async function finishObject(
   if (object.existing || !object.writer) return object.existing as Manifest;
   const { writer, fileName } = object;
   const { robot } = object.survey.name;
-  const gaps = [...object.gaps, ...stateGaps(request.id, robot, survey.report, object.lastLogTime)];
+  const gaps = [...object.gaps.list(), ...stateGaps(request.id, robot, survey.report, object.lastLogTime)];
   for (const gap of gaps) await writer.addGap(gap);
   const events = eventsOf(request, object);
   for (const event of events) await writer.addEvent(event);
   const content = await writer.finish();
   await object.close();
   const { sealedFolder } = request;
-  await fs.rename(join(sealedFolder, `${fileName}.tmp`), join(sealedFolder, fileName));
+  await object.publish();
   await syncDirectory(fs, sealedFolder);
   const manifest = describeObject(request, id, survey, object, content, gaps, events);
   await writeFileDurably(fs, join(sealedFolder, manifestName(fileName)), encodeManifest(manifest));
@@ -262,18 +219,19 @@ function describeObject(
 ): Manifest {
   const { name, firstLogTime } = object.survey;
   const { state } = survey.report;
+  const ownId = partId(id, name.part);
   return {
     format: 'holdfast-manifest',
     version: MANIFEST_VERSION,
     segment: {
-      id,
-      number: segmentNumber(id),
+      id: ownId,
+      number: segmentNumber(ownId),
       ...(name.priority ? { priority: name.priority } : {}),
       ...(id === request.id ? {} : { salvagedFrom: request.id }),
     },
     robot: name.robot,
     file: { name: object.fileName, ...content.digest, compression: request.compression },
-    key: objectKey(id, name, firstLogTime ?? request.sealedAt),
+    key: objectKey(ownId, name, firstLogTime ?? request.sealedAt),
     messages: content.messages,
     payloadBytes: content.payloadBytes,
     ...(content.firstLogTime === undefined
@@ -286,7 +244,8 @@ function describeObject(
     gaps: gapsForManifest(gaps),
     ...(events.length > 0 ? { events } : {}),
     identity: survey.meta?.identity ?? request.identity,
-    clockSteps: survey.clockSteps,
+    clockSteps: survey.clockSteps.list,
+    ...(survey.clockSteps.merged > 0 ? { clockStepsMerged: survey.clockSteps.merged } : {}),
     uncleanEnd: state === 'unclean' || state === 'corrupt',
     sealedAt: String(request.sealedAt),
     software: { name: 'holdfast', version: request.softwareVersion, node: request.nodeVersion },

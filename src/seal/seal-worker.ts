@@ -5,17 +5,18 @@ import { basename } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { describeError, isHoldfastError, systemCode } from '../core/errors.js';
 import { useNativeCrc } from './native-crc.js';
-import type { SealRequest, SealResult } from './seal-segment.js';
+import type { SealResult } from './seal-segment.js';
+import type { SealRequest } from './seal-request.js';
 
-/** Niceness of this thread: where the robot has no processor to spare, sealing waits and recording goes on. */
+/** Niceness of this thread: if the robot has no free processor, sealing waits and recording continues. */
 const NICENESS = 5;
 yieldToOthers();
 
-// Before the writer is loaded, which keeps the functions it finds.
+// Before the writer is loaded, because it keeps the functions that it finds then.
 useNativeCrc();
 const { sealSegment } = await import('./seal-segment.js');
 
-/** An error as it crosses back from the worker. */
+/** An error as the worker sends it back. */
 export interface SealFailure {
   readonly code: 'SEAL_FAILED' | 'DISK_FULL' | 'MANIFEST_INVALID';
   readonly message: string;
@@ -24,7 +25,7 @@ export interface SealFailure {
 
 export type SealReply = { readonly result: SealResult } | { readonly failure: SealFailure };
 
-// Compression is synchronous; in here it never delays ingest.
+// Compression is synchronous; in this worker it never delays ingest.
 parentPort?.on('message', (request: SealRequest) => {
   void reply(request);
 });
@@ -40,7 +41,7 @@ async function reply(request: SealRequest): Promise<void> {
   parentPort?.postMessage(answer);
 }
 
-/** Linux gives each thread a priority of its own, by its id; elsewhere sealing keeps the process's. */
+/** Linux gives each thread its own priority, by its id; elsewhere sealing has the priority of the process. */
 function yieldToOthers(): void {
   try {
     setPriority(Number(basename(readlinkSync('/proc/thread-self'))), NICENESS);

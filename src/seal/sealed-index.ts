@@ -7,12 +7,12 @@ import { decodeManifest, encodeManifest, type Manifest } from '../core/manifest.
 import type { Priority } from '../core/message.js';
 import { isSegmentId, segmentNumber, type SegmentId } from '../core/segment-id.js';
 
-/** Length of a segment id, with which every sealed name begins. */
+/** Length of a segment id, the start of every sealed name. */
 const ID_LENGTH = 45;
-/** Manifests read at one time. */
+/** Number of manifests read at the same time. */
 const READ_AT_ONCE = 32;
 
-/** What is kept of one sealed segment: enough to decide what goes, no more, since there may be 100,000. */
+/** Facts of one sealed segment: only those that decide about eviction, because there may be 100,000. */
 export interface SealedObject {
   /** Name inside `sealed/` without `.mcap`; begins with the segment's id. */
   readonly name: string;
@@ -21,10 +21,13 @@ export interface SealedObject {
   readonly priority: Priority;
   /** MCAP and manifest together. */
   readonly bytes: number;
-  /** The WAL segment this one was read out of, where that was damaged. */
+  /** The damaged WAL segment from which this one was salvaged, if it was. */
   readonly salvagedFrom?: SegmentId;
-  /** A receipt file of this name was seen; its content is checked before anything is deleted. */
-  receipt: boolean;
+  /**
+   * What is known about its receipts: none exists; a file exists; or it was read, and its stores cannot be
+   * asked now. The file is read before anything is deleted.
+   */
+  receipt: 'none' | 'seen' | 'unanswered';
 }
 
 export interface SealedIndexPorts {
@@ -34,22 +37,25 @@ export interface SealedIndexPorts {
 }
 
 /**
- * What lies in `sealed/`. Names are listed once at the start; manifests are read in steps, oldest first, by
- * {@link readMore}, so that a folder of 100,000 segments delays nothing; later ones are told by {@link add}.
+ * The content of `sealed/`. Names are listed once at the start. {@link readMore} reads manifests in steps,
+ * oldest first, so that a folder of 100,000 segments delays nothing. {@link add} reports later segments.
  */
 export class SealedIndex {
   /** Bytes of the segments whose manifests were read. */
   bytes = 0;
-  private objects = new Map<string, SealedObject>();
-  private lastNumber = -1;
-  private sorted = true;
-  private readonly robots = new Map<string, string>();
+  #objects = new Map<string, SealedObject>();
+  #lastNumber = -1;
+  #sorted = true;
+  readonly #robots = new Map<string, string>();
 
-  private constructor(
-    private readonly ports: SealedIndexPorts,
-    /** Newest first: read from the end. */
-    private readonly unread: string[],
-  ) {}
+  readonly #ports: SealedIndexPorts;
+  /** Newest first: read from the end. */
+  readonly #unread: string[];
+
+  private constructor(ports: SealedIndexPorts, unread: string[]) {
+    this.#ports = ports;
+    this.#unread = unread;
+  }
 
   /** Lists the folder; reads no manifest yet. */
   static async open(ports: SealedIndexPorts): Promise<SealedIndex> {
@@ -61,66 +67,66 @@ export class SealedIndex {
     return new SealedIndex(ports, names.sort().reverse());
   }
 
-  /** Sealed segments, those not read yet too. */
+  /** All sealed segments, including those not read yet. */
   get segments(): number {
-    return this.objects.size + this.unread.length;
+    return this.#objects.size + this.#unread.length;
   }
 
   /** Every manifest was read. */
   get complete(): boolean {
-    return this.unread.length === 0;
+    return this.#unread.length === 0;
   }
 
   has(name: string): boolean {
-    return this.objects.has(name) || this.unread.includes(name);
+    return this.#objects.has(name) || this.#unread.includes(name);
   }
 
-  /** Reads up to `count` more manifests, oldest first. What cannot be read is left alone, and said. */
+  /** Reads up to `count` more manifests, oldest first. Unreadable ones are left alone and logged. */
   async readMore(count: number): Promise<void> {
-    for (let left = count; left > 0 && this.unread.length > 0; left -= READ_AT_ONCE) {
-      const names = this.unread.splice(-Math.min(left, READ_AT_ONCE)).reverse();
-      const found = await Promise.all(names.map((name) => this.read(name)));
-      for (const object of found) if (object && !this.objects.has(object.name)) this.insert(object);
+    for (let left = count; left > 0 && this.#unread.length > 0; left -= READ_AT_ONCE) {
+      const names = this.#unread.splice(-Math.min(left, READ_AT_ONCE)).reverse();
+      const found = await Promise.all(names.map((name) => this.#read(name)));
+      for (const object of found) if (object && !this.#objects.has(object.name)) this.#insert(object);
     }
   }
 
-  /** A segment was sealed. Telling it twice changes nothing. */
+  /** A segment was sealed. Adding it twice changes nothing. */
   add(manifest: Manifest): void {
     const name = manifest.file.name.replace(/\.mcap$/, '');
-    if (!this.has(name)) this.insert(this.describe(manifest, Buffer.byteLength(encodeManifest(manifest))));
+    if (!this.has(name)) this.#insert(this.#describe(manifest, Buffer.byteLength(encodeManifest(manifest))));
   }
 
   remove(name: string): void {
-    const object = this.objects.get(name);
+    const object = this.#objects.get(name);
     if (!object) return;
-    this.objects.delete(name);
+    this.#objects.delete(name);
     this.bytes -= object.bytes;
   }
 
   get(name: string): SealedObject | undefined {
-    return this.objects.get(name);
+    return this.#objects.get(name);
   }
 
-  /** Those read so far. */
+  /** The segments read so far. */
   oldestFirst(): Iterable<SealedObject> {
-    if (!this.sorted) {
-      const sorted = [...this.objects.values()].sort(
+    if (!this.#sorted) {
+      const sorted = [...this.#objects.values()].sort(
         (a, b) => a.number - b.number || (a.name < b.name ? -1 : 1),
       );
-      this.objects = new Map(sorted.map((object) => [object.name, object]));
-      this.sorted = true;
+      this.#objects = new Map(sorted.map((object) => [object.name, object]));
+      this.#sorted = true;
     }
-    return this.objects.values();
+    return this.#objects.values();
   }
 
-  private async read(name: string): Promise<SealedObject | undefined> {
-    const { fs, folder, logger } = this.ports;
+  async #read(name: string): Promise<SealedObject | undefined> {
+    const { fs, folder, logger } = this.#ports;
     try {
       const bytes = await fs.readFile(join(folder.sealed, `${name}.json`));
-      return this.describe(decodeManifest(bytes.toString('utf8'), `sealed/${name}.json`), bytes.length);
+      return this.#describe(decodeManifest(bytes.toString('utf8'), `sealed/${name}.json`), bytes.length);
     } catch (error) {
       if (systemCode(error) !== 'ENOENT') {
-        logger.warn('a manifest cannot be read, retention leaves its segment alone', {
+        logger.warn('cannot read a manifest; retention keeps its segment', {
           segment: name,
           error: describeError(error),
         });
@@ -129,31 +135,31 @@ export class SealedIndex {
     }
   }
 
-  private describe(manifest: Manifest, manifestBytes: number): SealedObject {
+  #describe(manifest: Manifest, manifestBytes: number): SealedObject {
     const { segment, robot, file } = manifest;
     return {
       name: file.name.replace(/\.mcap$/, ''),
-      robot: this.oneString(robot),
+      robot: this.#oneString(robot),
       number: segmentNumber(segment.id),
       priority: segment.priority ?? 'normal',
       bytes: file.bytes + manifestBytes,
       ...(segment.salvagedFrom ? { salvagedFrom: segment.salvagedFrom } : {}),
-      receipt: false,
+      receipt: 'none',
     };
   }
 
-  private insert(object: SealedObject): void {
-    this.objects.set(object.name, object);
+  #insert(object: SealedObject): void {
+    this.#objects.set(object.name, object);
     this.bytes += object.bytes;
-    // The map keeps its order of insertion, which is by age but for recovered and salvaged segments.
-    if (object.number < this.lastNumber) this.sorted = false;
-    else this.lastNumber = object.number;
+    // The map keeps its order of insertion, which is by age except for recovered and salvaged segments.
+    if (object.number < this.#lastNumber) this.#sorted = false;
+    else this.#lastNumber = object.number;
   }
 
   /** Each parsed manifest brings its own copy of the same few robot names. */
-  private oneString(robot: string): string {
-    const known = this.robots.get(robot);
-    if (known === undefined) this.robots.set(robot, robot);
+  #oneString(robot: string): string {
+    const known = this.#robots.get(robot);
+    if (known === undefined) this.#robots.set(robot, robot);
     return known ?? robot;
   }
 }

@@ -1,16 +1,20 @@
 import { join } from 'node:path';
+import { defined } from '../core/defined.js';
 import type { Clock } from '../core/clock.js';
 import type { DataFolder } from '../core/data-folder.js';
 import { moveToTrash, syncDirectory, writeFileDurably } from '../core/durable-files.js';
-import { describeError, isHoldfastError } from '../core/errors.js';
-import type { MarkedEvent } from '../core/events.js';
+import { describeError } from '../core/errors.js';
+import type { MarkedEvent } from '../core/marked-event.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { Identity } from '../core/identity.js';
 import type { Logger } from '../core/logger.js';
 import type { Manifest } from '../core/manifest.js';
 import type { SegmentId } from '../core/segment-id.js';
 import type { Compression } from './compression.js';
-import type { SealRequest, SealResult } from './seal-segment.js';
+import type { SealResult } from './seal-segment.js';
+import type { SealRequest } from './seal-request.js';
+import { SealFailures } from './seal-failures.js';
+import { SetAside, type UnsealedSegment } from './set-aside.js';
 
 /** A closed WAL segment in line. */
 export interface WaitingSegment {
@@ -58,42 +62,70 @@ const RETRY_CAP_MS = 30_000;
 
 /**
  * Seals closed segments one after the other, oldest first, beside ingest. What fails waits on disk and is
- * tried again; it holds up nothing else.
+ * tried again; it holds up nothing else. What fails three times is sealed sparingly (slower, with little memory
+ * and few files), and what fails so too is set aside in `wal/` until the next start, never tried for ever.
  */
 export class Sealer {
-  private readonly line: WaitingSegment[] = [];
-  private readonly failures = new Map<SegmentId, number>();
-  private working: Promise<void> | undefined;
-  private active: WaitingSegment | undefined;
-  private pace: 'normal' | 'fast' = 'normal';
-  private held = false;
-  private readonly stopping = new AbortController();
+  readonly #line: WaitingSegment[] = [];
+  readonly #failures = new SealFailures();
+  readonly #aside = new Map<SegmentId, WaitingSegment>();
+  readonly #setAside: SetAside;
+  #working: Promise<void> | undefined;
+  #active: WaitingSegment | undefined;
+  #pace: 'normal' | 'fast' = 'normal';
+  #held = false;
+  #isLeaving = false;
+  readonly #stopping = new AbortController();
   /** Ends the pause after a failure. */
-  private pause = new AbortController();
+  #pause = new AbortController();
   sealedObjects = 0;
   sealedBytes = 0;
   lastSealedAt: bigint | undefined;
   lastError: string | undefined;
 
-  constructor(
-    private readonly folder: DataFolder,
-    private options: SealerOptions,
-    private readonly ports: SealerPorts,
-  ) {}
+  readonly #folder: DataFolder;
+  #options: SealerOptions;
+  readonly #ports: SealerPorts;
+
+  constructor(folder: DataFolder, options: SealerOptions, ports: SealerPorts) {
+    this.#folder = folder;
+    this.#options = options;
+    this.#ports = ports;
+    this.#setAside = new SetAside({ ...ports, folder });
+  }
+
+  /** Recalls which of these segments an earlier process could not seal; call it before they are enqueued. */
+  async recall(waiting: Iterable<SegmentId>): Promise<void> {
+    const ids = new Set(waiting);
+    await this.#setAside.load((id) => ids.has(id));
+  }
 
   /** For the segments that are begun from now on. */
   reconfigure(codec: Pick<SealerOptions, 'compression' | 'level' | 'chunkBytes'>): void {
-    this.options = { ...this.options, ...codec };
+    this.#options = { ...this.#options, ...codec };
   }
 
   /** Closed segments that are not sealed yet. */
   get waiting(): number {
-    return this.line.length + (this.active ? 1 : 0);
+    return this.#line.length + this.#aside.size + (this.#active ? 1 : 0);
+  }
+
+  /**
+   * Of these, the ones that could not be sealed in any way, now or by an earlier process: each start tries again, and
+   * they count until they are sealed.
+   */
+  get setAside(): number {
+    return this.#setAside.size;
+  }
+
+  /** The one of them that has waited the longest. */
+  get firstSetAside(): UnsealedSegment | undefined {
+    return this.#setAside.first;
   }
 
   /** Of the largest segment in line or in work: disk space that sealing may take for a while. */
   get largestBytes(): number {
-    return [...this.line, ...(this.active ? [this.active] : [])].reduce(
+    return [...this.#line, ...(this.#active ? [this.#active] : [])].reduce(
       (most, { bytes = 0 }) => Math.max(most, bytes),
       0,
     );
@@ -101,107 +133,140 @@ export class Sealer {
 
   /** Begins no further segment until {@link resume}: what disk space is left is needed for something else. */
   hold(): void {
-    this.held = true;
+    this.#held = true;
   }
 
   resume(): void {
-    this.held = false;
-    if (this.line.length > 0 && !this.stopping.signal.aborted) this.working ??= this.work();
+    this.#held = false;
+    if (this.#line.length > 0 && !this.#stopping.signal.aborted) this.#working ??= this.#work();
   }
 
   /** Segments that still have their WAL folder: retention leaves their objects alone. */
   unfinished(): Set<SegmentId> {
-    const ids = this.line.map(({ id }) => id);
-    return new Set(this.active ? [...ids, this.active.id] : ids);
+    const ids = [...this.#aside.keys(), ...this.#line.map(({ id }) => id)];
+    return new Set(this.#active ? [...ids, this.#active.id] : ids);
   }
 
   enqueue(segment: WaitingSegment): void {
-    this.line.push(segment);
-    this.pause.abort();
-    if (!this.stopping.signal.aborted && !this.held) this.working ??= this.work();
+    this.#line.push(segment);
+    this.#pause.abort();
+    if (!this.#stopping.signal.aborted && !this.#held) this.#working ??= this.#work();
   }
 
   /**
-   * Resolves when nothing is in line any more, or when what is left has failed at least once since the call
-   * (a full disk must not hold up the end for ever; the next start seals it).
+   * Resolves when nothing is in line any more, or when the system has refused what is left at least once since
+   * the call (a full disk must not hold up the end for ever; the next start seals it), or when the signal is given.
    */
-  async drain(): Promise<void> {
-    this.failures.clear();
-    this.pause.abort();
-    while (this.working && !this.allFailed()) await Promise.race([this.working, this.ports.clock.sleep(20)]);
+  async drain(signal?: AbortSignal): Promise<void> {
+    this.#failures.beginDrain();
+    this.#pause.abort();
+    while (this.#working && !this.#allFailed() && signal?.aborted !== true)
+      await Promise.race([this.#working, this.#ports.clock.sleep(20)]);
+  }
+
+  /**
+   * Begins nothing more, and a failure of the segment in work does not count: its worker is about to be ended, and the next
+   * start seals it. Call {@link close} then.
+   */
+  leave(): void {
+    this.#isLeaving = true;
+    this.#stopping.abort();
   }
 
   /** Stops after the segment in work. */
   async close(): Promise<void> {
-    this.stopping.abort();
-    await this.working;
+    this.#stopping.abort();
+    await this.#working;
   }
 
-  private allFailed(): boolean {
-    return this.waiting > 0 && [...this.unfinished()].every((id) => this.failures.has(id));
+  /** Nothing in line can be expected to succeed right now. */
+  #allFailed(): boolean {
+    const left = [...this.#line, ...(this.#active ? [this.#active] : [])];
+    return left.length > 0 && left.every(({ id }) => this.#failures.isRefused(id));
   }
 
-  private async work(): Promise<void> {
+  async #work(): Promise<void> {
     for (;;) {
-      const segment = this.held ? undefined : this.line.shift();
+      const segment = this.#held ? undefined : this.#line.shift();
       if (!segment) break;
-      this.active = segment;
+      this.#active = segment;
       try {
-        await this.sealOne(segment);
-        this.failures.delete(segment.id);
+        await this.#sealOne(segment);
+        this.#failures.forget(segment.id);
+        await this.#setAside.delete(segment.id);
         this.lastError = undefined;
       } catch (error) {
-        await this.failed(segment, error);
+        if (this.#isLeaving) this.#line.unshift(segment);
+        else await this.#failed(segment, error);
       }
-      this.active = undefined;
-      if (this.stopping.signal.aborted) break;
+      this.#active = undefined;
+      if (this.#stopping.signal.aborted) break;
     }
-    this.working = undefined;
+    this.#working = undefined;
   }
 
-  private async failed(segment: WaitingSegment, error: unknown): Promise<void> {
-    const count = (this.failures.get(segment.id) ?? 0) + 1;
-    this.failures.set(segment.id, count);
+  async #failed(segment: WaitingSegment, error: unknown): Promise<void> {
+    const { kind, count, next } = this.#failures.note(segment.id, error);
     this.lastError = describeError(error);
-    this.ports.logger.error('cannot seal a segment', {
+    this.#ports.logger.error('cannot seal a segment', {
       segment: segment.id,
       attempt: count,
       error: this.lastError,
     });
-    if (isHoldfastError(error, 'DISK_FULL')) this.ports.onDiskFull?.();
-    this.line.push(segment);
-    this.active = undefined;
+    if (kind === 'disk') this.#ports.onDiskFull?.();
+    this.#active = undefined;
+    if (next === 'aside') {
+      await this.#setAsideNow(segment, this.lastError);
+      return;
+    }
+    if (next === 'sparing') {
+      this.#ports.logger.warn('sealing a segment again with less memory', { segment: segment.id });
+    }
+    this.#line.push(segment);
     // Others go first; only when all fail is there a pause.
-    if (!this.allFailed()) return;
+    if (!this.#allFailed()) return;
     const pauseMs = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** Math.min(count - 1, 10));
-    this.pause = new AbortController();
-    const woken = AbortSignal.any([this.stopping.signal, this.pause.signal]);
-    await this.ports.clock.sleep(pauseMs, woken).catch(() => undefined);
+    this.#pause = new AbortController();
+    const woken = AbortSignal.any([this.#stopping.signal, this.#pause.signal]);
+    await this.#ports.clock.sleep(pauseMs, woken).catch(() => undefined);
   }
 
-  private async sealOne(segment: WaitingSegment): Promise<void> {
-    const { folder, ports } = this;
-    const { splitByPriority, chunkBytes, softwareVersion, nodeVersion, rosDistro } = this.options;
+  /** It stays in `wal/`, and its objects are left alone. */
+  async #setAsideNow(segment: WaitingSegment, error: string): Promise<void> {
+    this.#failures.forget(segment.id);
+    this.#aside.set(segment.id, segment);
+    this.#ports.logger.error('a segment cannot be sealed; it stays in wal/ and the next start tries again', {
+      segment: segment.id,
+      error,
+    });
+    await this.#setAside.add(segment.id, this.#ports.clock.now(), error);
+  }
+
+  async #sealOne(segment: WaitingSegment): Promise<void> {
+    const folder = this.#folder;
+    const ports = this.#ports;
+    const { splitByPriority, chunkBytes, softwareVersion, nodeVersion, rosDistro } = this.#options;
     const result = await ports.seal({
       id: segment.id,
       directory: segment.directory,
       sealedFolder: folder.sealed,
-      ...(segment.cutAtSequence === undefined ? {} : { cutAtSequence: segment.cutAtSequence }),
-      ...this.codec(),
+      ...defined({ cutAtSequence: segment.cutAtSequence }),
+      ...this.#codec(),
       chunkBytes,
       splitByPriority,
       verifyPayloads: segment.recovered,
+      ...(this.#failures.isSparing(segment.id) ? { sparing: true } : {}),
       softwareVersion,
       nodeVersion,
-      ...(rosDistro === undefined ? {} : { rosDistro }),
+      ...defined({ rosDistro }),
       sealedAt: ports.clock.now(),
       identity: ports.identity,
       events: ports.events?.() ?? [],
     });
     // A commit of which nothing could be read may have been a whole one: kept, with a report.
     const unread = result.manifests.length === 0 && result.report.tornBytes > 0;
-    if (result.salvagedAs || unread) await this.quarantine(segment, result);
-    else await this.discard(segment);
+    if (result.salvagedAs || unread) await this.#quarantine(segment, result);
+    else await this.#discard(segment);
     this.sealedObjects += result.manifests.length;
     this.sealedBytes += result.manifests.reduce((sum, { file }) => sum + file.bytes, 0);
     this.lastSealedAt = ports.clock.now();
@@ -213,9 +278,9 @@ export class Sealer {
   }
 
   /** Only now: every object and manifest is durable. */
-  private async discard(segment: WaitingSegment): Promise<void> {
-    const { fs, logger } = this.ports;
-    const trashed = await moveToTrash(fs, segment.directory, this.folder.trash);
+  async #discard(segment: WaitingSegment): Promise<void> {
+    const { fs, logger } = this.#ports;
+    const trashed = await moveToTrash(fs, segment.directory, this.#folder.trash);
     if (!trashed) return;
     await fs.rm(trashed, { recursive: true, force: true }).catch((error: unknown) => {
       // It is no longer a segment; recovery empties the trash.
@@ -223,40 +288,40 @@ export class Sealer {
     });
   }
 
-  private async quarantine(segment: WaitingSegment, result: SealResult): Promise<void> {
-    const { fs, logger, clock } = this.ports;
-    const target = join(this.folder.quarantine, segment.id);
+  async #quarantine(segment: WaitingSegment, result: SealResult): Promise<void> {
+    const { fs, logger, clock } = this.#ports;
+    const target = join(this.#folder.quarantine, segment.id);
     const report = { quarantinedAt: String(clock.now()), salvagedAs: result.salvagedAs, ...result.report };
     await writeFileDurably(fs, `${target}.json`, `${JSON.stringify(report, null, 1)}\n`);
     await fs.rename(segment.directory, target);
-    logger.error('a damaged segment was quarantined, its readable records are sealed', {
+    logger.error('quarantined a damaged segment and sealed its readable records', {
       segment: segment.id,
       salvagedAs: result.salvagedAs,
-      faults: result.report.faults.length,
+      faults: result.report.faults.length + result.report.faultsLeftOut,
       missingRecords: result.report.missingRecords,
       tornBytes: result.report.tornBytes,
     });
-    await this.syncFolders();
+    await this.#syncFolders();
   }
 
   // After the rename there is nothing left to seal: a failure here must not bring the segment back in line.
-  private async syncFolders(): Promise<void> {
-    const { fs, logger } = this.ports;
+  async #syncFolders(): Promise<void> {
+    const { fs, logger } = this.#ports;
     try {
-      await syncDirectory(fs, this.folder.quarantine);
-      await syncDirectory(fs, this.folder.wal);
+      await syncDirectory(fs, this.#folder.quarantine);
+      await syncDirectory(fs, this.#folder.wal);
     } catch (error) {
       logger.warn('a quarantined segment may reappear after a power cut', { error: describeError(error) });
     }
   }
 
-  private codec(): { compression: Compression; level: number } {
-    const { compression, level } = this.options;
-    const behind = this.waiting;
+  #codec(): { compression: Compression; level: number } {
+    const { compression, level } = this.#options;
+    const behind = this.#line.length + (this.#active ? 1 : 0);
     const pace = behind >= BEHIND_AT ? 'fast' : 'normal';
-    if (pace !== this.pace) {
-      this.pace = pace;
-      this.ports.logger.warn('sealing changes its pace', { pace, waitingSegments: behind });
+    if (pace !== this.#pace) {
+      this.#pace = pace;
+      this.#ports.logger.warn('the sealing rate changed', { pace, waitingSegments: behind });
     }
     if (pace === 'fast' && compression === 'zstd')
       return { compression, level: Math.min(level, FAST_ZSTD_LEVEL) };

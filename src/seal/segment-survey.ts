@@ -1,19 +1,21 @@
 import type { FileSystem } from '../core/file-system.js';
-import type { ClockStep, SegmentChannel, SegmentMeta } from '../wal/segment-format.js';
-import {
-  SegmentReader,
-  payloadIntact,
-  type ReadBatch,
-  type SegmentFault,
-  type SegmentReport,
-} from '../wal/segment-reader.js';
-import { objectName, type ObjectName } from './object-name.js';
+import { ClockSteps } from '../wal/clock-steps.js';
+import { FaultList } from '../wal/fault-list.js';
+import type { SegmentMeta } from '../wal/segment-format.js';
+import { SegmentReader, payloadIntact, type ReadBatch, type SegmentReport } from '../wal/segment-reader.js';
+import { objectName, type ObjectName } from '../core/object-name.js';
+import { PlacedSurvey } from './placed-objects.js';
+import { ObjectRouter, objectKeyOf } from './object-router.js';
 
-/** What one sealed object of a segment will hold; found before anything is written. */
+/** Facts of one future object of a segment, found before anything is written. */
 export interface ObjectSurvey {
   readonly name: ObjectName;
   records: number;
-  /** Earliest log time; undefined where there are only gaps. */
+  /** Payloads. */
+  bytes: number;
+  /** Channels with records. */
+  channels: number;
+  /** Earliest log time; undefined if there are only gaps. */
   firstLogTime: bigint | undefined;
 }
 
@@ -21,12 +23,13 @@ export interface SegmentSurvey {
   readonly report: SegmentReport;
   readonly meta: SegmentMeta | undefined;
   readonly objects: Map<string, ObjectSurvey>;
-  readonly clockSteps: ClockStep[];
+  readonly clockSteps: ClockSteps;
+  readonly placed: PlacedSurvey;
 }
 
 /**
- * Reads the heads of a segment (and with `verifyPayloads` checks every payload) to learn which objects it becomes and their first log
- * times, which carried messages and keys need up front.
+ * Reads the heads of a segment (with `verifyPayloads` also every payload) to learn its objects and their
+ * first log times, which carried messages and keys need first.
  */
 export async function surveySegment(
   fs: FileSystem,
@@ -38,80 +41,89 @@ export async function surveySegment(
   const reader = new SegmentReader(fs, directory, verifyPayloads);
   const objects = new Map<string, ObjectSurvey>();
   const byChannel = new Map<number, ObjectSurvey>();
-  const clockSteps: ClockStep[] = [];
+  const clockSteps = new ClockSteps();
   let meta: SegmentMeta | undefined;
-  const objectFor = (robot: string, channel?: SegmentChannel): ObjectSurvey => {
-    const name = objectName(robot, splitByPriority ? channel?.priority : undefined);
-    let object = objects.get(name.suffix);
-    if (!object) objects.set(name.suffix, (object = { name, records: 0, firstLogTime: undefined }));
+  const objectFor = (name: ObjectName): ObjectSurvey => {
+    const key = objectKeyOf(name);
+    let object = objects.get(key);
+    if (!object)
+      objects.set(key, (object = { name, records: 0, bytes: 0, channels: 0, firstLogTime: undefined }));
     return object;
   };
-  const channels = new Map<number, SegmentChannel>();
-  const faults: SegmentFault[] = [];
+  const router = new ObjectRouter(splitByPriority);
+  const placed = new PlacedSurvey();
+  const faults = new FaultList();
   const unknown = new Map<number, number>();
   for await (const entry of reader.entries()) {
     if (entry.kind === 'meta') meta = entry.meta;
-    else if (entry.kind === 'channel') channels.set(entry.id, entry.channel);
-    else if (entry.kind === 'clock') clockSteps.push(entry.step);
-    else if (entry.kind === 'gap') objectFor(entry.gap.robot);
+    else if (entry.kind === 'channel') {
+      router.add(entry.id, entry.channel);
+      placed.addChannel(entry.id, entry.channel);
+    } else if (entry.kind === 'object') placed.addObject(entry.number, entry.object);
+    else if (entry.kind === 'clock') clockSteps.add(entry.step);
+    else if (entry.kind === 'gap') objectFor(objectName(entry.gap.robot, undefined));
+    else if (entry.kind === 'other') objectFor(objectName(entry.other.robot, undefined));
     else if (entry.kind === 'carried') {
-      if (verifyPayloads) faults.push(...damagedPayloads(entry.batch, 'carried message'));
+      if (verifyPayloads) addDamagedPayloads(faults, entry.batch, 'carried message');
     } else if (entry.kind === 'batch') {
       const { columns, firstSequence } = entry.batch;
+      placed.addBatch(entry.batch, router);
       if (verifyPayloads) {
-        faults.push(...damagedPayloads(entry.batch, 'sequence', cutAtSequence));
+        addDamagedPayloads(faults, entry.batch, 'sequence', cutAtSequence);
       }
       for (let i = 0; i < columns.channelIds.length && firstSequence + i < cutAtSequence; i++) {
         const id = columns.channelIds[i] as number;
         let object = byChannel.get(id);
         if (!object) {
-          const channel = channels.get(id);
-          if (!channel) {
+          const name = router.nameOf(id);
+          if (!name) {
             unknown.set(id, (unknown.get(id) ?? 0) + 1);
             continue;
           }
-          byChannel.set(id, (object = objectFor(channel.robot, channel)));
+          byChannel.set(id, (object = objectFor(name)));
+          object.channels++;
         }
         object.records++;
+        object.bytes += columns.lengths[i] as number;
         const at = columns.receivedAt[i] as bigint;
         if (object.firstLogTime === undefined || at < object.firstLogTime) object.firstLogTime = at;
       }
     }
   }
   for (const [id, count] of unknown) {
-    faults.push({ where: `channel ${id}`, what: `was not read, ${count} records of it are left out` });
+    faults.add(`channel ${id}`, `was not read, ${count} records of it are left out`);
   }
-  return { report: withFaults(reader.report(), faults, unknown), meta, objects, clockSteps };
+  return { report: withFaults(reader.report(), faults, unknown), meta, objects, clockSteps, placed };
 }
 
 function withFaults(
   report: SegmentReport,
-  faults: readonly SegmentFault[],
+  faults: FaultList,
   unknown: ReadonlyMap<number, number>,
 ): SegmentReport {
-  if (faults.length === 0) return report;
+  if (faults.count === 0) return report;
   const left = [...unknown.values()].reduce((sum, count) => sum + count, 0);
   return {
     ...report,
     state: 'corrupt',
-    faults: [...report.faults, ...faults],
+    faults: [...report.faults, ...faults.list],
+    faultsLeftOut: report.faultsLeftOut + faults.leftOut,
     missingRecords: report.missingRecords + left,
   };
 }
 
-function damagedPayloads(
+function addDamagedPayloads(
+  faults: FaultList,
   { columns, payload, firstSequence }: ReadBatch,
   what: string,
   cutAtSequence = Infinity,
-): SegmentFault[] {
-  const faults: SegmentFault[] = [];
+): void {
   let offset = 0;
   for (let i = 0; i < columns.lengths.length && firstSequence + i < cutAtSequence; i++) {
     const end = offset + (columns.lengths[i] as number);
     if (!payloadIntact(columns, i, payload.subarray(offset, end))) {
-      faults.push({ where: `${what} ${firstSequence + i}`, what: 'the payload fails its CRC' });
+      faults.add(`${what} ${firstSequence + i}`, 'the payload fails its CRC');
     }
     offset = end;
   }
-  return faults;
 }

@@ -1,3 +1,4 @@
+import { defined } from '../core/defined.js';
 import type { Clock } from '../core/clock.js';
 import type { GapReason } from '../core/gap.js';
 import type { SourceGap } from '../core/source.js';
@@ -13,12 +14,12 @@ interface Pending {
   bytes: number;
 }
 
-/** Gaps of one kind on one topic are told at most this often; in between they are added up. */
+/** Gaps of one kind on one topic are reported at most this often; in between they are added up. */
 const INTERVAL_NS = 1_000_000_000n;
-/** Beyond so many different ones all are told at once, so that a hostile server cannot fill the memory. */
+/** Beyond this many different ones all are reported at once, so that a hostile server cannot fill the memory. */
 const MAX_PENDING = 1_000;
 
-/** Turns bad messages, however many, into few gap events. */
+/** Turns any number of bad messages into few gap events. */
 export class GapCollector {
   readonly #clock: Clock;
   readonly #emit: (gap: SourceGap) => void;
@@ -30,7 +31,7 @@ export class GapCollector {
     this.#emit = emit;
   }
 
-  /** One message lost; the first of its kind is told at once. */
+  /** One message was lost; the first of its kind is reported at once. */
   add(reason: GapReason, robot: string, topic: string | undefined, bytes: number, detail: string): void {
     const key = JSON.stringify([reason, robot, topic]);
     const now = this.#clock.now();
@@ -67,6 +68,6 @@ export class GapCollector {
     this.#pending.delete(key);
     this.#toldAt.set(key, this.#clock.monotonic());
     const { topic, ...rest } = pending;
-    this.#emit({ kind: 'gap', gap: { ...rest, ...(topic === undefined ? {} : { topic }) } });
+    this.#emit({ kind: 'gap', gap: { ...rest, ...defined({ topic }) } });
   }
 }

@@ -1,3 +1,4 @@
+import { defined } from '../core/defined.js';
 import { HoldfastError } from '../core/errors.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { Source } from '../core/source.js';
@@ -6,25 +7,25 @@ import type { RosSourceOptions } from './ros/ros-options.js';
 import type { RosSession } from './ros/ros-session.js';
 import { parseSourceUri, type SourceUri } from './source-uri.js';
 
-/** What adapters need of the outside world before they are opened. */
+/** What adapters need from outside before they are opened. */
 export interface SourceDependencies {
   readonly fs: FileSystem;
-  /** Where the drive lies that comes with the product (`csv:bundled`). */
+  /** Path of the bundled drive (`csv:bundled`). */
   readonly bundledDrive?: string;
-  /** Variables of the process: source `ros` needs those of a sourced shell. */
+  /** Environment variables: source `ros` needs those of a sourced shell. */
   readonly env?: RosEnvironment;
   readonly ros?: {
-    /** What a `ros:` URI does not state. */
+    /** Defaults for what a `ros:` URI does not state. */
     readonly defaults?: RosSourceOptions;
-    /** The node of the process, to listen with instead of one more. */
+    /** The node of the process, for listening without another one. */
     readonly session?: RosSession;
   };
 }
 
 type Load = (uri: SourceUri, dependencies: SourceDependencies) => Promise<Source>;
 
-// Each adapter is loaded when it is first asked for: a recorder of one kind of source does not pay start-up
-// time and memory for the others.
+// Each adapter is loaded at its first use: a recorder with one kind of source does not pay start-up time and
+// memory for the others.
 const adapters: Readonly<Record<string, { readonly form: string; readonly load: Load }>> = {
   sim: {
     form: 'sim:?robots=3 or sim://host:port',
@@ -56,16 +57,15 @@ const adapters: Readonly<Record<string, { readonly form: string; readonly load: 
     load: async (uri, { fs, env = {}, ros = {} }) => {
       const { createRosSource } = await import('./ros/ros-source.js');
       const { session, defaults } = ros;
-      return createRosSource(uri, { fs, env, ...(session === undefined ? {} : { session }) }, defaults);
+      return createRosSource(uri, { fs, env, ...defined({ session }) }, defaults);
     },
   },
 };
 
 /**
- * Makes the source of a URI; nothing is connected or read yet.
+ * Creates the source of a URI; nothing is connected or read yet.
  *
- * @throws HoldfastError SOURCE_UNKNOWN for a URI nobody understands, CONFIG_INVALID with all faults of its
- * options.
+ * @throws HoldfastError SOURCE_UNKNOWN for an unknown URI, CONFIG_INVALID with all faults of its options.
  */
 export async function openSource(uri: string, dependencies: SourceDependencies): Promise<Source> {
   const parsed = parseSourceUri(uri);

@@ -1,13 +1,12 @@
-import { setImmediate as turn } from 'node:timers/promises';
-import type { Clock } from '../core/clock.js';
+import { nextTurn, type Clock } from '../core/clock.js';
 
-/** After so much work in one go other work of the process gets its turn. */
+/** Maximum time of work before other work of the process gets its turn. */
 const TURN_AFTER_NS = 5_000_000n;
-/** Sleeping is only worth it for this long; below, steps are taken early together. */
+/** Minimum worthwhile sleep; below it, several steps are taken early together. */
 const MIN_SLEEP_MS = 1;
 /**
- * How far simulated time may fall behind and still catch up. Beyond, it stays behind: after a laptop's
- * sleep the fleet goes on from where it was instead of producing hours at once.
+ * How far simulated time may fall behind and still catch up. Beyond that it stays behind: after a laptop's
+ * sleep the fleet continues from where it was instead of producing hours at once.
  */
 const MAX_LAG_US = 2_000_000;
 
@@ -26,7 +25,7 @@ export class Pacer {
     this.#turnAtNs = this.#originNs + TURN_AFTER_NS;
   }
 
-  /** Waits until the simulated time (microseconds since the start) is due; false: the signal came. */
+  /** Waits until the simulated time (microseconds since the start) is due; false: the signal aborted. */
   async until(simUs: number, signal: AbortSignal): Promise<boolean> {
     if (this.#speed !== Infinity) {
       const aheadUs = simUs / this.#speed - this.#passedUs();
@@ -40,10 +39,10 @@ export class Pacer {
     return !signal.aborted;
   }
 
-  /** Gives other work its turn if it has been long. */
+  /** Yields to other work if it has been long. */
   async breathe(): Promise<void> {
     if (this.#clock.monotonic() < this.#turnAtNs) return;
-    await turn();
+    await nextTurn(this.#clock);
     this.#turnAtNs = this.#clock.monotonic() + TURN_AFTER_NS;
   }
 

@@ -1,17 +1,18 @@
 import { Observable } from 'rxjs';
 import type { SourceContext, SourceEvent } from '../core/source.js';
+import { onAbort } from '../core/on-abort.js';
 
-/** What the body of a source works with. */
+/** The tools for the body of a source. */
 export interface SourceRun {
   readonly emit: (event: SourceEvent) => void;
-  /** Given when the context's signal is, or when nobody is subscribed any more. */
+  /** Aborts with the context's signal, or when there is no subscriber any more. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Makes the Observable of a source from an async body: it completes when the body returns, errors when the
- * body throws, and completes without an error once the signal was given, whatever the body throws then.
- * Unsubscribing gives the signal; nothing is emitted afterwards.
+ * Creates the Observable of a source from an async body. It completes when the body returns, and errors when
+ * the body throws. After the signal aborted, it completes without an error, even if the body throws.
+ * Unsubscribing aborts the signal; nothing is emitted afterwards.
  */
 export function runSource(
   context: SourceContext,
@@ -19,11 +20,9 @@ export function runSource(
 ): Observable<SourceEvent> {
   return new Observable((subscriber) => {
     const stop = new AbortController();
-    const forward = (): void => stop.abort();
-    if (context.signal.aborted) stop.abort();
-    else context.signal.addEventListener('abort', forward, { once: true });
+    const unlisten = onAbort(context.signal, () => stop.abort());
     subscriber.add(() => {
-      context.signal.removeEventListener('abort', forward);
+      unlisten();
       stop.abort();
     });
     if (stop.signal.aborted) {
@@ -43,14 +42,12 @@ export function runSource(
   });
 }
 
-/** Waits for the promise or the signal, whichever comes first; false: the signal came. */
+/** Waits for the promise or the signal; false: the signal aborted first. */
 export async function settledBefore(promise: Promise<unknown>, signal: AbortSignal): Promise<boolean> {
   if (signal.aborted) return false;
   let release = (): void => {};
   const aborted = new Promise<false>((resolve) => {
-    const onAbort = (): void => resolve(false);
-    signal.addEventListener('abort', onAbort, { once: true });
-    release = () => signal.removeEventListener('abort', onAbort);
+    release = onAbort(signal, () => resolve(false));
   });
   try {
     return await Promise.race([promise.then(() => true), aborted]);

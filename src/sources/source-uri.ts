@@ -4,7 +4,7 @@ import { HoldfastError } from '../core/errors.js';
 export interface SourceUri {
   /** Lower case, without the colon: `sim`, `mcap`, `foxglove`. */
   readonly scheme: string;
-  /** What stands between the scheme and the query, unchanged: a file path, an address, or nothing. */
+  /** The text between the scheme and the query, unchanged: a file path, an address, or empty. */
   readonly path: string;
   readonly query: URLSearchParams;
   /** The whole, with any password or token replaced by `***`. */
@@ -12,10 +12,10 @@ export interface SourceUri {
 }
 
 /**
- * Splits a source URI. The path is taken literally (nothing is percent-decoded: it may be any file name);
- * the query begins at the last `?` that is followed by `name=` or by nothing.
+ * Splits a source URI. The path is taken literally (nothing is percent-decoded, because it may be any file
+ * name). The query begins at the last `?` that is followed by `name=` or by nothing.
  *
- * @throws HoldfastError SOURCE_UNKNOWN when there is no scheme.
+ * @throws HoldfastError SOURCE_UNKNOWN if there is no scheme.
  */
 export function parseSourceUri(uri: string): SourceUri {
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(uri)?.[1];
@@ -39,7 +39,7 @@ export function parseSourceUri(uri: string): SourceUri {
   };
 }
 
-/** Also what somebody wrote where it does not belong: the refusal is logged. */
+/** Also secrets in the wrong place: the refusal is logged. */
 export function withoutSecrets(uri: string): string {
   return uri
     .replace(/(\/\/[^/:@]*):[^/@]*@/, '$1:***@')

@@ -1,9 +1,9 @@
 import { HoldfastError } from '../core/errors.js';
 import type { SourceUri } from './source-uri.js';
 
-/** One option of a source URI: how it is read and what is allowed. */
+/** One option of a source URI: how to read it and what is allowed. */
 export interface UriOption<T> {
-  /** The value, or undefined when the text is not allowed. */
+  /** The value, or undefined if the text is not allowed. */
   readonly read: (text: string) => T | undefined;
   readonly default: T;
   /** For the error message: `an integer from 1 to 1000`. */
@@ -13,11 +13,11 @@ export interface UriOption<T> {
 export type UriOptions<S> = { readonly [K in keyof S]: S[K] extends UriOption<infer T> ? T : never };
 
 /**
- * Reads all options of a source URI against a table of them.
+ * Reads all options of a source URI by a table.
  *
- * @param otherFaults what is wrong with the URI beside single options, to be reported with them
- * @throws HoldfastError CONFIG_INVALID listing every fault at once: unknown names, repeated names and
- * values that are not allowed, each with what is.
+ * @param otherFaults faults of the URI beside single options, to be reported together
+ * @throws HoldfastError CONFIG_INVALID with every fault at once: unknown names, repeated names and values
+ * that are not allowed, each with what is allowed.
  */
 export function readUriOptions<S extends Record<string, UriOption<unknown>>>(
   uri: SourceUri,
@@ -44,7 +44,7 @@ export function readUriOptions<S extends Record<string, UriOption<unknown>>>(
   return Object.freeze(values) as UriOptions<S>;
 }
 
-/** The error for options that are wrong, alone or together. */
+/** The error for wrong options, single ones or combinations. */
 export function invalidOptions(uri: SourceUri, faults: readonly string[]): HoldfastError {
   return new HoldfastError('CONFIG_INVALID', `source ${uri.text}: ${faults.join('; ')}`, {
     facts: { uri: uri.text, faults },

@@ -1,16 +1,27 @@
 import { HoldfastError } from '../core/errors.js';
 
-/** Longest key in bytes, prefix included: the limit of S3. */
+/** Maximum length of a key in bytes, including the prefix: the limit of S3. */
 export const KEY_MAX_BYTES = 1024;
 
 /** Everything below this first segment belongs to Holdfast: the id object, unfinished uploads. */
 export const RESERVED_SEGMENT = '.holdfast';
 export const ID_KEY = `${RESERVED_SEGMENT}/store-id`;
+/** Below it, a short text per sink of a data folder. */
+const MARKS = `${RESERVED_SEGMENT}/marks`;
+export const MARK_MAX_BYTES = 64;
+
+/** The key of a mark. */
+export function markKey(name: string): string {
+  if (!/^[0-9a-f]{32}$/.test(name)) {
+    throw new HoldfastError('INTERNAL', `the name of a mark is ${JSON.stringify(name)}, not 32 hex digits`);
+  }
+  return `${MARKS}/${name}`;
+}
 
 /**
- * The key's segments. Throws `STORE_REJECTED` for what could leave the store's root or means different
- * things to different stores: empty, `.` or `..` segments, a leading or trailing slash, backslashes and
- * control characters, more than {@link KEY_MAX_BYTES} with the prefix, Holdfast's own `.holdfast/`.
+ * The key's segments. Throws `STORE_REJECTED` for keys that could leave the store's root or that stores
+ * interpret differently: empty, `.` or `..` segments, a leading or trailing slash, backslashes and control
+ * characters, more than {@link KEY_MAX_BYTES} with the prefix, Holdfast's own `.holdfast/`.
  */
 export function keySegments(key: string, prefix = ''): readonly string[] {
   const segments = key.split('/');

@@ -1,3 +1,4 @@
+import { defined } from '../core/defined.js';
 import { HoldfastError } from '../core/errors.js';
 import type { Store } from '../core/store.js';
 import { DirectoryStore, type DirectoryStorePorts } from './directory/directory-store.js';
@@ -5,18 +6,18 @@ import { parseS3Options, type S3OptionTexts, type S3Options } from './s3/s3-opti
 
 export type StorePorts = DirectoryStorePorts;
 
-/** Names that belong into the AWS credential chain and nowhere else. */
+/** Names that belong into the AWS credential chain only. */
 const CREDENTIALS = /key|secret|token|password|credential/i;
 
 /**
- * Opens the store a URI names; nothing is contacted yet.
+ * Opens the store of a URI without contacting it.
  *
- * - `dir:PATH`: a folder; everything behind `dir:` is the path, taken literally.
- * - `s3://bucket/prefix?endpoint=...&region=...`: see {@link S3Options} for the options; `options` wins over
+ * - `dir:PATH`: a folder; everything after `dir:` is the path, taken literally.
+ * - `s3://bucket/prefix?endpoint=...&region=...`: see {@link S3Options} for the options; `options` overrides
  *   the query.
  *
- * Throws `STORE_UNKNOWN`, or `CONFIG_INVALID` with all faults together. Credentials in a URI are refused
- * and never repeated.
+ * Throws `STORE_UNKNOWN`, or `CONFIG_INVALID` with all faults together. Credentials in a URI are refused and
+ * never repeated.
  */
 export async function openStore(uri: string, options: S3OptionTexts, ports: StorePorts): Promise<Store> {
   if (uri.startsWith('dir:')) return openDirectory(uri.slice('dir:'.length), options, ports);
@@ -45,7 +46,7 @@ async function openS3(uri: string, options: S3OptionTexts, ports: StorePorts): P
   refuse('s3:', faults);
   // Loaded only now: a folder as a store needs none of the client's start-up time and memory.
   const { S3Store } = await import('./s3/s3-store.js');
-  const store = new S3Store({ uri: describe(parsed), options: parsed, ...(ca === undefined ? {} : { ca }) });
+  const store = new S3Store({ uri: describe(parsed), options: parsed, ...defined({ ca }) });
   await store.requireRegion();
   return store;
 }
@@ -88,7 +89,7 @@ async function readCa(path: string, ports: StorePorts, faults: string[]): Promis
   }
 }
 
-/** The URI as status and errors show it: what tells one store from another. */
+/** The URI as status and errors show it: it identifies the store. */
 function describe({ bucket, prefix, endpoint, region }: S3Options): string {
   const query = [
     ...(endpoint === undefined ? [] : [`endpoint=${endpoint}`]),

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { HoldfastError } from '../core/errors.js';
 import type { ObjectDigest } from '../core/store.js';
 
-/** Throws `OBJECT_CORRUPT` naming what was found instead of what should be there. */
+/** Throws `OBJECT_CORRUPT` with what was found and what was expected. */
 export function corrupt(key: string, what: string, expected: unknown, found: unknown): HoldfastError {
   return new HoldfastError(
     'OBJECT_CORRUPT',
@@ -21,7 +21,7 @@ export async function verifyByReading(
   let bytes = 0;
   for await (const chunk of content) {
     bytes += chunk.byteLength;
-    // Stop early: an object that is too long can be far too long.
+    // Stop early: the object may be far longer.
     if (bytes > digest.bytes) throw corrupt(key, 'size', digest.bytes, `${bytes} or more`);
     hash.update(chunk);
   }

@@ -2,10 +2,10 @@ import { HoldfastError } from '../core/errors.js';
 
 const PATTERN = /^[0-9a-f]{32}$/;
 
-/** More than this is no id object, whatever else it may be. */
+/** A larger file is not an id object. */
 export const ID_MAX_BYTES = 64;
 
-/** The id inside an id object. Throws `STORE_MISMATCH` where it holds something else. */
+/** The id inside an id object. Throws `STORE_MISMATCH` if it holds anything else. */
 export function parseStoreId(content: string, uri: string): string {
   const id = content.trim();
   if (!PATTERN.test(id)) {
@@ -18,7 +18,7 @@ export function parseStoreId(content: string, uri: string): string {
   return id;
 }
 
-/** Guards against writing an id that could not be read again. */
+/** Prevents writing an id that could not be read again. */
 export function checkStoreId(id: string): void {
   if (!PATTERN.test(id)) {
     throw new HoldfastError('INTERNAL', `store id ${JSON.stringify(id)} is not 32 hex digits`);

@@ -1,7 +1,9 @@
-import type { LinkState, SinkStatus, SyncAlarm, SyncStatus } from '../core/status.js';
+import { defined } from '../core/defined.js';
+import type { SinkStatus, SyncAlarm, SyncStatus } from '../core/status.js';
+import type { LinkState } from '../core/link-state.js';
 import type { SinkSpec } from './sync-sink.js';
 
-/** One engine's status with what it is for. */
+/** The status of one engine, and the sink that it works for. */
 export interface EngineStatus {
   readonly sink: SinkSpec;
   readonly status: SyncStatus;
@@ -12,8 +14,8 @@ const worst: readonly LinkState[] = ['offline', 'unknown', 'online'];
 
 /**
  * One status for all sinks of a data folder. A segment counts as verified when every required sink has it, so
- * that of each number the sink that is furthest behind decides; what was done is the sum of all. The store is
- * the first one's.
+ * for each number the sink that is furthest behind decides. Completed work is the sum of all sinks. The store
+ * shown is that of the first sink.
  */
 export function aggregateStatus(engines: readonly [EngineStatus, ...EngineStatus[]]): SyncStatus {
   const [first] = engines;
@@ -23,7 +25,7 @@ export function aggregateStatus(engines: readonly [EngineStatus, ...EngineStatus
   const all = engines.map(({ status }) => status);
   const behind = counted.reduce((a, b) => (b.segments.pending > a.segments.pending ? b : a));
   const link = worst.find((state) => counted.some((status) => status.link === state)) ?? first.status.link;
-  // Of those in the worst state, the one with something to say.
+  // Among the sinks in the worst state, prefer one with a reason.
   const said = counted.filter((status) => status.link === link);
   const speaker = said.find(({ lastError }) => lastError !== undefined) ?? said[0] ?? first.status;
   const {
@@ -32,6 +34,7 @@ export function aggregateStatus(engines: readonly [EngineStatus, ...EngineStatus
     oldestUnsyncedAt: _oldest,
     etaMs: _etaMs,
     current: _current,
+    writes: _writes,
     ...rest
   } = first.status;
   const lastError = speaker.lastError ?? all.find((status) => status.lastError !== undefined)?.lastError;
@@ -46,12 +49,13 @@ export function aggregateStatus(engines: readonly [EngineStatus, ...EngineStatus
     link,
     linkSince: speaker.linkSince,
     uploadErrors: sum(all, ({ uploadErrors }) => uploadErrors),
-    ...(lastError === undefined ? {} : { lastError }),
-    ...(speaker.nextRetryInMs === undefined ? {} : { nextRetryInMs: speaker.nextRetryInMs }),
+    ...defined({ lastError, nextRetryInMs: speaker.nextRetryInMs }),
+    segmentsSynced: Math.min(...counted.map(({ segmentsSynced = 0 }) => segmentsSynced)),
     segments: {
       pending: behind.segments.pending,
       verified: Math.min(...counted.map(({ segments }) => segments.verified)),
       parked: Math.max(...counted.map(({ segments }) => segments.parked)),
+      lost: sum(all, ({ segments }) => segments.lost ?? 0),
     },
     bytes: {
       pending: Math.max(...counted.map(({ bytes }) => bytes.pending)),
@@ -60,10 +64,9 @@ export function aggregateStatus(engines: readonly [EngineStatus, ...EngineStatus
     },
     resumedUploads: sum(all, ({ resumedUploads }) => resumedUploads),
     ...(first.status.uploads === undefined ? {} : { uploads: sumUploads(first.status.uploads, all) }),
-    ...(current === undefined ? {} : { current }),
-    ...(oldest === undefined ? {} : { oldestUnsyncedAt: oldest }),
+    ...defined({ current, oldestUnsyncedAt: oldest }),
     transferBytesPerS: sum(all, ({ transferBytesPerS }) => transferBytesPerS),
-    ...(behind.etaMs === undefined ? {} : { etaMs: behind.etaMs }),
+    ...defined({ etaMs: behind.etaMs }),
     alarms: alarmsOf(engines),
     sinks: engines.map(sinkStatus),
   };
@@ -73,7 +76,7 @@ function sum(statuses: readonly SyncStatus[], value: (status: SyncStatus) => num
   return statuses.reduce((total, status) => total + value(status), 0);
 }
 
-/** Sent bytes and retries are all sinks'; segments and their durations those of the first. */
+/** Sent bytes and retries are summed over all sinks; segments and their durations are those of the first. */
 function sumUploads(
   first: NonNullable<SyncStatus['uploads']>,
   all: readonly SyncStatus[],
@@ -94,15 +97,14 @@ function alarmsOf(engines: readonly EngineStatus[]): SyncAlarm[] {
 }
 
 function sinkStatus({ sink, status }: EngineStatus): SinkStatus {
-  const { store, link, lastSyncAt, lastError, segments, bytes, alarms } = status;
+  const { store, link, lastSyncAt, lastError, segments, bytes, writes, alarms } = status;
   return {
     name: sink.name,
     kind: sink.kind,
     store,
     required: sink.required,
     link,
-    ...(lastSyncAt === undefined ? {} : { lastSyncAt }),
-    ...(lastError === undefined ? {} : { lastError }),
+    ...defined({ lastSyncAt, lastError, writes }),
     segments,
     bytes,
     alarms: alarms.length,

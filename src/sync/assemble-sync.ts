@@ -1,15 +1,19 @@
-import { dataFolder } from '../core/data-folder.js';
+import { dataFolder, type DataFolder } from '../core/data-folder.js';
+import { dataFolderId } from '../host/host-identity.js';
 import { describeError } from '../core/errors.js';
 import { BandwidthLimit } from './bandwidth-limit.js';
 import { Link } from './link.js';
 import type { Backoff } from './link-state.js';
+import { LostSegments } from './lost-segments.js';
 import { OpenUploads } from './open-uploads.js';
 import { openLevelProgress } from './progress-database.js';
+import { Places } from './places.js';
 import { ProgressStore } from './progress-store.js';
 import { Receipts } from './receipts.js';
 import { SegmentTable } from './segment-table.js';
 import { StoreCalls } from './store-calls.js';
 import { StoreIdentity } from './store-identity.js';
+import { StoreMemory } from './store-memory.js';
 import { SyncCounters } from './sync-counters.js';
 import { soleSink, type SharedByEngines } from './sync-sink.js';
 import type { SyncOptions } from './sync-options.js';
@@ -18,13 +22,13 @@ import type { SyncPorts } from './sync-ports.js';
 import { Tombstones } from './tombstones.js';
 import { Turns } from './turns.js';
 
-/** How the parts reach the engine around them. */
+/** How the parts call the engine around them. */
 export interface SyncHooks extends Pick<
   SyncParts,
   'lifetime' | 'changed' | 'trouble' | 'tell' | 'isTableValid'
 > {
   readonly linkChanged: () => void;
-  /** The store said who it is, for the first time or as another one. */
+  /** The store reported its id, for the first time or a new one. */
   readonly storeKnown: () => void;
 }
 
@@ -39,10 +43,11 @@ function alone({ clock }: SyncPorts, options: SyncOptions): SharedByEngines {
     files: new Turns(),
     bandwidth: new BandwidthLimit(clock, options.bandwidthBytesPerS),
     tombstones: { told: () => true },
+    places: new Places(),
   };
 }
 
-/** Wires what the loops of one engine share; nothing runs yet. */
+/** Wires the parts that the loops of one engine share; nothing runs yet. */
 export function assembleSync(ports: SyncPorts, options: SyncOptions, hooks: SyncHooks): SyncParts {
   const { clock, fs, random, store, logger, openProgress } = ports;
   const { lifetime, changed, trouble } = hooks;
@@ -55,28 +60,17 @@ export function assembleSync(ports: SyncPorts, options: SyncOptions, hooks: Sync
     counters.noteError(`${what}: ${describeError(error)}`);
     changed();
   });
-  const identity = new StoreIdentity(
-    {
-      fs,
-      folder,
-      store,
-      random,
-      logger,
-      turns: shared.files,
-      within: (ask) => calls.within('ask the store for its id', 0, lifetime, ask),
-      onKnown: hooks.storeKnown,
-    },
-    options,
-  );
-  const link = new Link(
-    { clock, random, logger, probe: () => identity.check(), onChange: hooks.linkChanged },
-    backoffOf(options),
-    options.idleProbeMs,
-  );
+  const openDatabase = openProgress ?? openLevelProgress;
+  const progress = new ProgressStore({ fs, clock, logger, folder, openDatabase, onTrouble: trouble });
+  const known = { hooks, shared, sink, folder, root: whole.root, calls, progress };
+  const identity = storeIdentity(ports, options, known);
+  const memory = new StoreMemory({ fs, folder, store, clock, logger, turns: shared.files });
+  const link = storeLink(ports, options, { hooks, identity, memory });
   calls.attach(link);
+  const own = { fs, folder, onTrouble: trouble };
+  const receipts = new Receipts({ ...own, form: sink.form, uri: store.uri, turns: shared.files });
   const table = new SegmentTable(options.order);
   const isUploading = (name: string): boolean => ['pending', 'active'].includes(table.get(name)?.state ?? '');
-  const checkIdentity = (): Promise<void> => identity.check();
   return {
     fs,
     clock,
@@ -86,38 +80,96 @@ export function assembleSync(ports: SyncPorts, options: SyncOptions, hooks: Sync
     sink,
     shared,
     folder,
+    only: ports.only,
     options,
     counters,
     calls,
     link,
     identity,
+    memory,
     table,
     lifetime,
     changed,
     trouble,
     tell: hooks.tell,
-    receipts: new Receipts({ fs, folder, form: sink.form, turns: shared.files, onTrouble: trouble }),
-    progress: new ProgressStore({
-      fs,
-      clock,
-      logger,
-      folder,
-      openDatabase: openProgress ?? openLevelProgress,
-      onTrouble: trouble,
-    }),
+    receipts,
+    progress,
     tombstones: new Tombstones({
       fs,
       folder,
       store,
       logger,
       calls,
-      checkIdentity,
+      checkIdentity: () => identity.check(),
       isUploading,
       sink,
       shared: shared.tombstones,
       onTrouble: trouble,
     }),
+    lost: new LostSegments({
+      ...{ fs, folder, uri: store.uri, form: sink.form, turns: shared.files, onTrouble: trouble },
+    }),
     openUploads: new OpenUploads({ store, calls, clock, logger }),
     isTableValid: hooks.isTableValid,
   };
+}
+
+interface LinkParts {
+  readonly hooks: SyncHooks;
+  readonly identity: StoreIdentity;
+  readonly memory: StoreMemory;
+}
+
+/** The store is there if it is the one that this data folder knows. */
+function storeLink(ports: SyncPorts, options: SyncOptions, { hooks, identity, memory }: LinkParts): Link {
+  const { clock, random, logger } = ports;
+  const probe = async (): Promise<void> => {
+    await identity.check();
+    await memory.recall(identity.storeId);
+  };
+  const linkPorts = { clock, random, logger, probe, onChange: hooks.linkChanged };
+  return new Link(linkPorts, backoffOf(options), options.idleProbeMs);
+}
+
+interface IdentityParts {
+  readonly hooks: SyncHooks;
+  readonly shared: SharedByEngines;
+  readonly sink: SyncParts['sink'];
+  readonly folder: DataFolder;
+  /** Of the data folder. */
+  readonly root: string;
+  readonly calls: StoreCalls;
+  readonly progress: ProgressStore;
+}
+
+function storeIdentity(ports: SyncPorts, options: SyncOptions, parts: IdentityParts): StoreIdentity {
+  const { fs, random, store, logger } = ports;
+  const { hooks, shared, sink, folder, root, calls, progress } = parts;
+  return new StoreIdentity(
+    {
+      fs,
+      folder,
+      store,
+      random,
+      logger,
+      turns: shared.files,
+      sink,
+      places: shared.places,
+      dataFolderId: nameOfFolder(root, { fs, random }),
+      within: (ask) => calls.within('ask the store for its id', 0, hooks.lifetime, ask),
+      onKnown: hooks.storeKnown,
+      onDoubt: async (storeId) => {
+        const segments = await progress.doubtVerified(storeId);
+        if (segments > 0) hooks.storeKnown();
+        return segments;
+      },
+    },
+    options,
+  );
+}
+
+/** The data folder's id; its path if it has no id and the disk accepts none now. Constant while sync runs. */
+function nameOfFolder(root: string, ports: Pick<SyncPorts, 'fs' | 'random'>): () => Promise<string> {
+  let name: Promise<string> | undefined;
+  return () => (name ??= dataFolderId(root, ports).catch(() => root));
 }

@@ -1,19 +1,20 @@
 import { NS_PER_S, type Clock } from '../core/clock.js';
+import { onAbort } from '../core/on-abort.js';
 
 /**
- * A token bucket that may go into debt: a part is sent at once when the account is not in the red, and
- * pays afterwards. So parts larger than the bucket pass, and the average holds.
+ * A token bucket that may go into debt: a part is sent at once if the balance is not negative, and is paid
+ * for afterwards. So parts larger than the bucket pass, and the average holds.
  */
 export class BandwidthLimit {
   readonly #clock: Clock;
   #bytesPerS: number;
   #burstBytes: number;
-  /** End the waits that were reckoned at another rate. */
+  /** Ends the waits that were computed with another rate. */
   readonly #wakers = new Set<() => void>();
   #balance: number;
   #at: bigint;
 
-  /** `bytesPerS` 0: unlimited. The account never holds more than a quarter of a second's worth. */
+  /** `bytesPerS` 0: unlimited. The bucket never holds more than a quarter of a second's worth. */
   constructor(clock: Clock, bytesPerS: number) {
     this.#clock = clock;
     this.#bytesPerS = bytesPerS;
@@ -22,7 +23,7 @@ export class BandwidthLimit {
     this.#at = clock.monotonic();
   }
 
-  /** Another rate, also for those who wait; a debt is paid at it. */
+  /** Sets another rate, also for pending waits; debts are paid at the new rate. */
   change(bytesPerS: number): void {
     this.#refill();
     this.#bytesPerS = bytesPerS;
@@ -43,15 +44,15 @@ export class BandwidthLimit {
     this.#balance -= bytes;
   }
 
-  /** Waits, or until the rate changes. Rejects with the signal's reason. */
+  /** Waits, but at most until the rate changes. Rejects with the signal's reason. */
   async #wait(ms: number, signal: AbortSignal): Promise<void> {
     const woken = new AbortController();
     const wake = (): void => woken.abort();
     this.#wakers.add(wake);
-    signal.addEventListener('abort', wake, { once: true });
+    const unlisten = onAbort(signal, wake);
     await this.#clock.sleep(ms, woken.signal).catch(() => undefined);
     this.#wakers.delete(wake);
-    signal.removeEventListener('abort', wake);
+    unlisten();
     signal.throwIfAborted();
   }
 

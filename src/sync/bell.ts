@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.js';
 
-/** Wakes whoever waits; rung while nobody waits, the next wait returns at once. */
+/** Wakes all waiters. If nothing waits, the next wait returns at once. */
 export class Bell {
   #rung = false;
   #wake: (() => void) | undefined;
@@ -10,7 +10,7 @@ export class Bell {
     this.#wake?.();
   }
 
-  /** Resolves when rung, after `ms`, or when the signal aborts (never rejects). One waiter at a time. */
+  /** Resolves on a wake-up, after `ms`, or when the signal aborts (never rejects). One waiter at a time. */
   async wait(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
     if (!this.#rung && !signal.aborted) {
       const done = new AbortController();

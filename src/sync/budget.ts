@@ -1,9 +1,11 @@
+import { onAbort } from '../core/on-abort.js';
+
 interface Waiter {
   readonly amount: number;
   readonly grant: () => void;
 }
 
-/** A bounded amount of something (bytes, slots), given out first come first served. */
+/** A bounded amount (bytes, slots), given out in the order of the requests. */
 export class Budget {
   #capacity: number;
   #limit: number;
@@ -19,22 +21,22 @@ export class Budget {
     return this.#capacity;
   }
 
-  /** Gives out this much from now on. What is out already stays out. */
+  /** Sets the capacity. Amounts already given out stay out. */
   resize(capacity: number): void {
     this.#capacity = capacity;
     this.#limit = capacity;
     this.#serve();
   }
 
-  /** Gives out less for now (at most the capacity). What is out already stays out. */
+  /** Gives out less for now (at most the capacity). Amounts already given out stay out. */
   limit(amount: number): void {
     this.#limit = Math.min(amount, this.#capacity);
     this.#serve();
   }
 
   /**
-   * Takes `amount` (where it exceeds the limit: as soon as nothing else is out) and returns the function
-   * that gives it back, which may be called more than once. Rejects with the signal's reason.
+   * Takes `amount` (if it exceeds the limit: as soon as nothing else is out) and returns the function that
+   * gives it back, which may be called more than once. Rejects with the signal's reason.
    */
   async take(amount: number, signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted();
@@ -51,20 +53,19 @@ export class Budget {
 
   #queue(amount: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const onAbort = (): void => {
-        this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
-        reject(signal.reason as Error);
-        this.#serve();
-      };
       const waiter: Waiter = {
         amount,
         grant: () => {
-          signal.removeEventListener('abort', onAbort);
+          unlisten();
           resolve();
         },
       };
-      signal.addEventListener('abort', onAbort, { once: true });
       this.#waiting.push(waiter);
+      const unlisten = onAbort(signal, () => {
+        this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
+        reject(signal.reason as Error);
+        this.#serve();
+      });
     });
   }
 

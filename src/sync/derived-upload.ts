@@ -3,26 +3,23 @@ import { makeDirectoryDurably } from '../core/durable-files.js';
 import { describeError, HoldfastError, isHoldfastError } from '../core/errors.js';
 import type { Manifest } from '../core/manifest.js';
 import type { Derived, DerivedFile, SegmentDeriver } from '../core/segment-deriver.js';
+import type { StoreAnswer } from '../core/receipt-file.js';
 import type { Verification } from '../core/store.js';
-import { putMarker, readObject } from './put-manifest.js';
+import { askForDerived } from './ask-store.js';
+import { putMarker } from './put-manifest.js';
 import { SegmentFile, SegmentVanished } from './segment-file.js';
 import { StoreTrouble } from './store-calls.js';
 import { PARKING } from './upload-errors.js';
-import {
-  SegmentUpload,
-  type UploadHooks,
-  type UploadJob,
-  type UploadOutcome,
-  type UploadPorts,
-} from './upload-segment.js';
+import { SegmentUpload, type UploadOutcome } from './upload-segment.js';
+import type { UploadHooks, UploadJob, UploadPorts } from './upload-ports.js';
 
 const READ_BYTES = 1024 * 1024;
 
 /**
- * Brings what is made of one segment into the store, by the protocol of a sealed file: the files first, each
- * verified; then, if it is not there, the marker that lists them; then a last look at the store's id and the
- * marker; then the receipt. The same segment gives the same files, so that every step may be repeated, and a
- * marker that is there says that nothing is left to do.
+ * Uploads the files made of one segment, with the protocol of a sealed file. First the files, each verified.
+ * Then, if it is missing, the marker that lists them. Then it checks the store's id and the marker once more,
+ * and writes the receipt. The same segment gives the same files, so every step may be repeated, and an
+ * existing marker means that nothing is left to do.
  */
 export class DerivedUpload {
   readonly #ports: UploadPorts;
@@ -50,7 +47,7 @@ export class DerivedUpload {
     this.#signal = signal;
   }
 
-  /** Rejects only when sync ends meanwhile. */
+  /** Rejects only if sync ends meanwhile. */
   async run(): Promise<UploadOutcome> {
     const { fs, lifetime, attempts } = this.#ports;
     try {
@@ -73,10 +70,19 @@ export class DerivedUpload {
   }
 
   async #bring(): Promise<UploadOutcome> {
-    const { manifest, fresh } = this.#job;
+    const { manifest, manifestBytes, fresh } = this.#job;
     const key = this.#deriver.markerKey(manifest);
-    const isThere = !fresh && (await this.#isComplete(key, manifest));
-    if (!isThere) {
+    const ask = (): Promise<StoreAnswer> =>
+      askForDerived(
+        this.#ports,
+        this.#deriver,
+        { manifest, manifestBytes, key },
+        new Set(this.#verified.keys()),
+        this.#signal,
+      );
+    // A marker means that its files were there once.
+    let answer = fresh ? undefined : await ask();
+    if (answer?.answer !== 'held') {
       this.#derived ??= await this.#derive();
       const { files, marker } = this.#derived;
       for (const file of files) {
@@ -86,18 +92,19 @@ export class DerivedUpload {
       }
       const refused = await this.#publish(marker.key, Buffer.from(marker.text));
       if (refused) return refused;
+      answer = await ask();
+      if (answer.answer !== 'held') {
+        return {
+          kind: 'deferred',
+          error: new HoldfastError('OBJECT_MISSING', `${key} or a file of it is gone`),
+        };
+      }
     }
-    await this.#identify();
     const ways = [...this.#verified.values()];
-    // One that was read back speaks for all.
+    // The result of one read-back holds for all.
     const isSummed = ways.length > 0 && ways.every((way) => way === 'store-checksum');
-    await this.#hooks.recorded(key, isSummed ? 'store-checksum' : 'read-back');
+    await this.#hooks.recorded(key, isSummed ? 'store-checksum' : 'read-back', answer);
     return { kind: 'verified' };
-  }
-
-  async #isComplete(key: string, manifest: Manifest): Promise<boolean> {
-    const marker = await readObject(this.#ports, key, this.#signal);
-    return marker !== undefined && this.#deriver.judge(marker, manifest) === 'complete';
   }
 
   async #derive(): Promise<Derived> {
@@ -110,7 +117,7 @@ export class DerivedUpload {
     return this.#deriver.derive(path, manifest, this.#scratch, this.#signal);
   }
 
-  /** What files are made of is what was sealed: read once more than needed, at the disk's speed. */
+  /** The files are made of exactly what was sealed: this costs one more read, at the speed of the disk. */
   async #check(manifest: Manifest): Promise<void> {
     const { fs, sealed } = this.#ports;
     await using file = await SegmentFile.open(fs, sealed, manifest.file);
@@ -159,19 +166,7 @@ export class DerivedUpload {
       },
       this.#signal,
     );
-    if (outcome === 'taken') {
-      return { kind: 'parked', code: 'OBJECT_EXISTS', message: `${key} holds something else` };
-    }
-    const { calls, store } = this.#ports;
-    const stored = await calls.call(`confirm ${key}`, 0, this.#signal, (signal) =>
-      store.head(key, { signal }),
-    );
-    if (stored) return undefined;
-    const lost = new HoldfastError('OBJECT_MISSING', `${key} is gone a moment after it was put`);
-    return { kind: 'deferred', error: lost };
-  }
-
-  #identify(): Promise<void> {
-    return this.#ports.calls.call('check the store id', 0, this.#signal, () => this.#ports.checkIdentity());
+    if (outcome !== 'taken') return undefined;
+    return { kind: 'parked', code: 'OBJECT_EXISTS', message: `${key} holds something else` };
   }
 }

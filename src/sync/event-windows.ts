@@ -1,6 +1,6 @@
 import { describeError } from '../core/errors.js';
 import { listEvents, readEvent } from '../core/event-files.js';
-import type { MarkedEvent } from '../core/events.js';
+import type { MarkedEvent } from '../core/marked-event.js';
 import type { FileSystem } from '../core/file-system.js';
 
 export interface EventWindowsPorts {
@@ -15,7 +15,7 @@ interface Window {
   to: bigint;
 }
 
-/** The windows of time somebody called important, read from the recorder's marks. */
+/** The windows of marked events, read from the recorder's marks. */
 export class EventWindows {
   readonly #ports: EventWindowsPorts;
   /** Undefined: damaged; it is not read again. */
@@ -27,7 +27,7 @@ export class EventWindows {
     this.#ports = ports;
   }
 
-  /** Looks for new marks. True where there are some. */
+  /** Looks for new marks. True if there are any. */
   async refresh(): Promise<boolean> {
     const { fs, folder, onTrouble } = this.#ports;
     try {

@@ -1,13 +1,32 @@
 import { Bell } from './bell.js';
 import { EventWindows } from './event-windows.js';
 import type { ProgressRecord } from './progress-record.js';
-import { rewriteReceipt } from './receipt-writer.js';
 import { SealedScan } from './sealed-scan.js';
 import type { SegmentEntry } from './segment-table.js';
 import type { SyncParts } from './sync-parts.js';
 
+/** What it needs of the parts. */
+type Parts = Pick<
+  SyncParts,
+  | 'clock'
+  | 'counters'
+  | 'folder'
+  | 'fs'
+  | 'identity'
+  | 'only'
+  | 'openUploads'
+  | 'options'
+  | 'progress'
+  | 'receipts'
+  | 'shared'
+  | 'sink'
+  | 'table'
+  | 'tombstones'
+  | 'trouble'
+>;
+
 export interface FolderWatchHooks {
-  /** The folder was looked through: there may be something to send. */
+  /** The folder was scanned: there may be something to send. */
   readonly onLooked: () => void;
   /** There are more tombstones than before. */
   readonly onTombstones: () => void;
@@ -18,72 +37,71 @@ export interface FolderWatchHooks {
 const NOT_SCANNED = '';
 
 /**
- * Keeps the table in step with the data folder: looks again and again for sealed segments, tombstones and
- * marked events, and begins anew when the store turns out to be another one.
+ * Keeps the table in step with the data folder: scans repeatedly for sealed segments, tombstones and marked
+ * events, and starts over if the store turns out to be another one.
  */
 export class FolderWatch {
-  readonly #parts: SyncParts;
+  readonly #parts: Parts;
   readonly #hooks: FolderWatchHooks;
   readonly #scan: SealedScan;
   readonly #windows: EventWindows;
   readonly #bell = new Bell();
   #mustReset = true;
-  /** What the table holds is towards this store. */
+  /** The store that the states in the table refer to. */
   #scannedStore: string | undefined = NOT_SCANNED;
-  /** The store towards which the folder was looked through whole. */
+  /** The store for which the whole folder was scanned. */
   #scannedWhole: string | undefined = NOT_SCANNED;
   #begun = 0;
   #done = 0;
 
-  constructor(parts: SyncParts, hooks: FolderWatchHooks) {
+  constructor(parts: Parts, hooks: FolderWatchHooks) {
     this.#parts = parts;
     this.#hooks = hooks;
     const { fs, folder, trouble, openUploads, options } = parts;
     this.#windows = new EventWindows({ fs, folder: folder.events, onTrouble: trouble });
     this.#scan = new SealedScan({
       ...parts,
-      retryParked: options.retryParked,
+      retryParked: options.retryParked || parts.only !== undefined,
       onTrouble: trouble,
       onKey: (key) => openUploads.addKey(key),
-      onReceiptMissing: (name, record) => rewriteReceipt(parts, name, record),
-      // What the recorder knew when it sealed is in the manifest; the marks may say more.
+      // The manifest has the events known when it was sealed; there may be later marks.
       isMarked: (entry, { events }) => (events?.length ?? 0) > 0 || this.#isMarked(entry),
       onVanished: hooks.onVanished,
     });
   }
 
-  /** The table holds what is there, towards the store that is there. */
+  /** The table has the present content, for the present store. */
   get isValid(): boolean {
     return !this.#mustReset && this.#scannedStore === this.#parts.identity.storeId;
   }
 
-  /** The same, and the folder was looked through whole. */
+  /** The same, after a scan of the whole folder. */
   get isWhole(): boolean {
     return this.isValid && this.#scannedWhole === this.#scannedStore;
   }
 
-  /** Number of the next look to begin; compare with {@link looked}. */
+  /** Number of the next scan; compare with {@link looked}. */
   get nextLook(): number {
     return this.#begun + 1;
   }
 
-  /** Number of the last look that went through the whole folder. */
+  /** Number of the last scan that covered the whole folder. */
   get looked(): number {
     return this.#done;
   }
 
-  /** The store is another one, or known at last: everything is looked at anew. */
+  /** The store is another one, or known for the first time: scan everything again. */
   reset(): void {
     this.#mustReset = true;
     this.#bell.ring();
   }
 
-  /** Looks now instead of at the next turn. */
+  /** Scans now instead of at the next turn. */
   wake(): void {
     this.#bell.ring();
   }
 
-  /** Looks until the signal aborts. */
+  /** Scans until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     let force = true;
     while (!signal.aborted) {
@@ -110,6 +128,7 @@ export class FolderWatch {
       this.#scannedWhole = NOT_SCANNED;
       const records =
         storeId === undefined ? new Map<string, ProgressRecord>() : await progress.load(storeId);
+      await this.#countSynced(storeId, records);
       await this.#scan.reset(storeId, records);
       this.#scannedStore = storeId;
     }
@@ -117,6 +136,17 @@ export class FolderWatch {
     const before = tombstones.waiting;
     if ((await tombstones.count()) > before) this.#hooks.onTombstones();
     return this.#scan.poll(signal, force || isNewStore);
+  }
+
+  /** Continues the count of the last process; if the count was lost, it starts with the known segments. */
+  async #countSynced(
+    storeId: string | undefined,
+    records: ReadonlyMap<string, ProgressRecord>,
+  ): Promise<void> {
+    const { progress, counters } = this.#parts;
+    if (storeId === undefined) return;
+    const known = [...records.values()].filter(({ state }) => state === 'verified').length;
+    counters.syncedTotal = Math.max(known, (await progress.syncedTotal(storeId)) ?? 0);
   }
 
   #isMarked({ firstLogTime, lastLogTime }: SegmentEntry): boolean {

@@ -2,26 +2,28 @@ import { join } from 'node:path';
 import type { DataFolder } from '../core/data-folder.js';
 import { readFileIfPresent, writeFileDurably } from '../core/durable-files.js';
 import type { FileSystem } from '../core/file-system.js';
-import type { SegmentReceipts } from '../core/receipt-file.js';
+import {
+  KNOWN_STORES_FILE,
+  readKnownStores,
+  type KnownStore,
+  type KnownStoresFile,
+} from '../core/known-stores.js';
+import { receiptFiles } from '../core/receipt-file.js';
 
-/** Name inside the data folder. Not in `data/sync`: losing that must not turn a known store into a new one. */
-export const KNOWN_STORES_FILE = 'stores.json';
-
-interface KnownStoresFile {
-  readonly version: 1;
-  readonly stores: readonly { readonly uri: string; readonly storeId: string }[];
-}
-
-const isId = (value: unknown): value is string => typeof value === 'string' && value !== '';
-
-/** The id of the store at this URI, if this data folder ever used one: from stores.json, else from a receipt. */
+/**
+ * The store at this URI, if this data folder ever used one: from stores.json, otherwise its id from a
+ * receipt.
+ */
 export async function readKnownStore(
   fs: FileSystem,
   folder: DataFolder,
   uri: string,
-): Promise<string | undefined> {
-  const known = (await readFile(fs, folder)).stores.find((store) => store.uri === uri);
-  return known ? known.storeId : fromReceipts(fs, folder, uri);
+  onDamage?: (message: string) => void,
+): Promise<KnownStore | undefined> {
+  const known = (await readKnownStores(fs, folder, onDamage)).find((store) => store.uri === uri);
+  if (known) return known;
+  const storeId = await fromReceipts(fs, folder, uri);
+  return storeId === undefined ? undefined : { uri, storeId };
 }
 
 export async function writeKnownStore(
@@ -29,22 +31,28 @@ export async function writeKnownStore(
   folder: DataFolder,
   uri: string,
   storeId: string,
+  markName: string,
+  mark: string | undefined,
 ): Promise<void> {
-  const others = (await readFile(fs, folder)).stores.filter((store) => store.uri !== uri);
-  const content: KnownStoresFile = { version: 1, stores: [...others, { uri, storeId }] };
-  await writeFileDurably(fs, join(folder.root, KNOWN_STORES_FILE), `${JSON.stringify(content, null, 1)}\n`);
+  const all = await readKnownStores(fs, folder);
+  const before = all.find((store) => store.uri === uri && store.storeId === storeId);
+  const marks = { ...before?.marks, ...(mark !== undefined && { [markName]: mark }) };
+  await writeAll(fs, folder, [...all.filter((store) => store.uri !== uri), { uri, storeId, marks }]);
 }
 
-async function readFile(fs: FileSystem, folder: DataFolder): Promise<KnownStoresFile> {
-  const none: KnownStoresFile = { version: 1, stores: [] };
-  const bytes = await readFileIfPresent(fs, join(folder.root, KNOWN_STORES_FILE));
-  try {
-    const json = JSON.parse(bytes?.toString('utf8') ?? 'null') as KnownStoresFile | null;
-    const stores = Array.isArray(json?.stores) ? json.stores : [];
-    return { version: 1, stores: stores.filter((store) => isId(store.uri) && isId(store.storeId)) };
-  } catch {
-    return none;
-  }
+/** As if it had never been used. */
+export async function forgetKnownStore(fs: FileSystem, folder: DataFolder, uri: string): Promise<void> {
+  const all = await readKnownStores(fs, folder);
+  await writeAll(
+    fs,
+    folder,
+    all.filter((store) => store.uri !== uri),
+  );
+}
+
+async function writeAll(fs: FileSystem, { root }: DataFolder, stores: readonly KnownStore[]): Promise<void> {
+  const content: KnownStoresFile = { version: 1, stores };
+  await writeFileDurably(fs, join(root, KNOWN_STORES_FILE), `${JSON.stringify(content, null, 1)}\n`);
 }
 
 async function fromReceipts(fs: FileSystem, folder: DataFolder, uri: string): Promise<string | undefined> {
@@ -52,13 +60,11 @@ async function fromReceipts(fs: FileSystem, folder: DataFolder, uri: string): Pr
   for (const name of names.sort().reverse()) {
     if (!name.endsWith('.json')) continue;
     const bytes = await readFileIfPresent(fs, join(folder.receipts, name)).catch(() => undefined);
-    try {
-      const receipts = JSON.parse(bytes?.toString('utf8') ?? '{}') as Partial<SegmentReceipts>;
-      const found = receipts.stores?.find((store) => store.uri === uri);
-      if (found && isId(found.storeId)) return found.storeId;
-    } catch {
-      // A damaged receipt says nothing; the next one may.
-    }
+    // A damaged receipt has no information; try the next one.
+    const found = receiptFiles
+      .parseIfValid(bytes?.toString('utf8'))
+      ?.stores.find((store) => store.uri === uri);
+    if (found !== undefined && found.storeId !== '') return found.storeId;
   }
   return undefined;
 }

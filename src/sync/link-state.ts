@@ -14,8 +14,8 @@ export type LinkPhase = 'unknown' | 'probing' | 'online' | 'waiting';
 export interface LinkView {
   readonly phase: LinkPhase;
   /**
-   * Failures since the last success that was not a probe: a store that answers probes and refuses uploads
-   * must not be asked every two seconds for ever.
+   * Failures since the last success that was not a probe. A store that answers probes but refuses uploads
+   * must not be called every two seconds for ever.
    */
   readonly failures: number;
   /** Meaningful in `waiting`. */
@@ -31,7 +31,7 @@ export type LinkEvent =
 export interface Backoff {
   readonly firstMs: number;
   readonly maxMs: number;
-  /** Share of the delay that is random, 0 to 1, so that a fleet does not come back in one moment. */
+  /** Fraction of the delay that is random, 0 to 1, so that a fleet does not return at the same moment. */
   readonly jitter: number;
 }
 
@@ -41,7 +41,7 @@ export function backoffMs(backoff: Backoff, failures: number, random01: number):
   return full * (1 - backoff.jitter * random01);
 }
 
-/** A number from 0 to 1 out of injected randomness. */
+/** A number from 0 to 1 from the injected randomness. */
 export function random01(random: RandomBytes): number {
   return Buffer.from(random(4)).readUInt32LE() / 2 ** 32;
 }
@@ -68,9 +68,9 @@ const wait: Step<'failed'> = (view, event, delayMs) => {
 
 const table: Readonly<Record<LinkPhase, Row>> = {
   unknown: { probe: probing, 'probe-answered': reachable, succeeded: stay, failed: wait },
-  // Only the probe says whether it is still the same store.
+  // Only the probe can tell whether it is still the same store.
   probing: { probe: stay, 'probe-answered': reachable, succeeded: stay, failed: wait },
-  // A probe of an idle link does not make it any less online.
+  // Probing an idle link leaves it online.
   online: { probe: stay, 'probe-answered': stay, succeeded: working, failed: wait },
   // Three parts cut by one reset are one failure, not three.
   waiting: { probe: probing, 'probe-answered': reachable, succeeded: probing, failed: stay },
@@ -78,5 +78,5 @@ const table: Readonly<Record<LinkPhase, Row>> = {
 
 export function nextLink(view: LinkView, event: LinkEvent, delayMs: (failures: number) => number): LinkView {
   const step = table[view.phase][event.kind] as Step<typeof event.kind>;
-  return step(view, event as never, delayMs);
+  return step(view, event, delayMs);
 }

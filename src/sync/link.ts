@@ -2,7 +2,8 @@ import type { Clock } from '../core/clock.js';
 import { describeError } from '../core/errors.js';
 import type { RandomBytes } from '../core/identity.js';
 import type { Logger } from '../core/logger.js';
-import type { LinkState } from '../core/status.js';
+import type { LinkState } from '../core/link-state.js';
+import { onAbort } from '../core/on-abort.js';
 import { Bell } from './bell.js';
 import {
   backoffMs,
@@ -18,12 +19,12 @@ export interface LinkPorts {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly logger: Logger;
-  /** Asks the store who it is; a rejection is a failure of the link. */
+  /** Asks the store for its id; a rejection is a failure of the link. */
   readonly probe: (signal: AbortSignal) => Promise<void>;
   readonly onChange: () => void;
 }
 
-/** Runs the link state machine: reports go in, `whenOnline` comes out, probing happens in between. */
+/** Runs the link state machine: it receives reports, resolves `whenOnline`, and probes in between. */
 export class Link {
   #view: LinkView = initialLink;
   #since: bigint;
@@ -44,7 +45,7 @@ export class Link {
     this.#lastAnswerAt = ports.clock.monotonic();
   }
 
-  /** For the failures from now on, and for an idle link at once. */
+  /** Applies to the next failures, and to an idle link at once. */
   reconfigure(backoff: Backoff, idleProbeMs: number): void {
     this.#backoff = backoff;
     this.#idleProbeMs = idleProbeMs;
@@ -56,7 +57,7 @@ export class Link {
     return this.#error === undefined ? 'unknown' : 'offline';
   }
 
-  /** Wall clock of the last change between online and not. */
+  /** Wall clock of the last change between online and not online. */
   get since(): bigint {
     return this.#since;
   }
@@ -66,7 +67,7 @@ export class Link {
     return this.#error;
   }
 
-  /** Of the last probe that was answered. */
+  /** Time of the last answered probe. */
   get latencyMs(): number | undefined {
     return this.#latencyMs;
   }
@@ -88,7 +89,7 @@ export class Link {
     if (!known) this.#ports.logger.warn('store offline', { error: describeError(error) });
   }
 
-  /** Ends a backoff: somebody has reason to believe it works now. */
+  /** Ends a backoff: there is reason to believe that the link works now. */
   retryNow(): void {
     if (this.#view.phase === 'waiting') this.#step({ kind: 'probe' });
   }
@@ -100,15 +101,14 @@ export class Link {
       await new Promise<void>((resolve, reject) => {
         const done = (): void => {
           this.#waiting.delete(done);
-          signal.removeEventListener('abort', onAbort);
+          unlisten();
           resolve();
         };
-        const onAbort = (): void => {
+        this.#waiting.add(done);
+        const unlisten = onAbort(signal, () => {
           this.#waiting.delete(done);
           reject(signal.reason as Error);
-        };
-        this.#waiting.add(done);
-        signal.addEventListener('abort', onAbort, { once: true });
+        });
       });
       signal.throwIfAborted();
     }

@@ -11,12 +11,12 @@ export interface OpenUploadPorts {
   readonly logger: Logger;
 }
 
-/** Never more of a store's unfinished uploads than this are kept in memory. */
+/** Maximum number of a store's unfinished uploads kept in memory. */
 const KEPT_MAX = 10_000;
 
 /**
- * The store's unfinished uploads, seen from one data folder: those under the robots it records. Others
- * are never touched, however old: they belong to somebody else.
+ * The store's unfinished uploads that belong to one data folder: those under the robots it records. Others
+ * are never touched at any age, because another recorder owns them.
  */
 export class OpenUploads {
   readonly #ports: OpenUploadPorts;
@@ -26,15 +26,15 @@ export class OpenUploads {
     this.#ports = ports;
   }
 
-  /** Remembers the `robot=...` part of a key as ours. */
+  /** Remembers the `robot=...` part of a key as its own. */
   addKey(key: string): void {
     this.#robots.add(robotPart(key));
   }
 
-  /** The newest upload per key of ours, for a data folder that lost its records. */
+  /** The newest upload per own key, for a data folder that lost its records. */
   async find(signal: AbortSignal): Promise<Map<string, Upload>> {
     const newest = new Map<string, Upload & { readonly startedAt: bigint }>();
-    await this.#each(signal, async (upload) => {
+    await this.#each(signal, (upload) => {
       const known = newest.get(upload.key);
       if (!known && newest.size >= KEPT_MAX) return;
       if (!known || upload.startedAt >= known.startedAt) newest.set(upload.key, upload);
@@ -42,12 +42,12 @@ export class OpenUploads {
     return new Map([...newest].map(([key, { uploadId }]) => [key, { key, uploadId }]));
   }
 
-  /** Aborts uploads of ours that were begun before `ageMs` and that `isKnown` does not claim; returns how many. */
+  /** Aborts own uploads that began before `ageMs` and that `isKnown` does not claim; returns how many. */
   async sweep(ageMs: number, isKnown: (upload: Upload) => boolean, signal: AbortSignal): Promise<number> {
     const { store, calls, clock, logger } = this.#ports;
     const before = clock.now() - BigInt(ageMs) * NS_PER_MS;
     const stale: Upload[] = [];
-    await this.#each(signal, async (upload) => {
+    await this.#each(signal, (upload) => {
       if (upload.startedAt < before && !isKnown(upload) && stale.length < KEPT_MAX) {
         stale.push({ key: upload.key, uploadId: upload.uploadId });
       }
@@ -64,13 +64,13 @@ export class OpenUploads {
 
   async #each(
     signal: AbortSignal,
-    visit: (upload: Upload & { readonly startedAt: bigint }) => Promise<void>,
+    visit: (upload: Upload & { readonly startedAt: bigint }) => void,
   ): Promise<void> {
     const { store, calls, logger } = this.#ports;
     try {
       await calls.call('list unfinished uploads', 0, signal, async (within) => {
         for await (const upload of store.listUploads({ signal: within })) {
-          if (this.#robots.has(robotPart(upload.key))) await visit(upload);
+          if (this.#robots.has(robotPart(upload.key))) visit(upload);
         }
       });
     } catch (error) {

@@ -1,21 +1,21 @@
 import { Budget } from './budget.js';
 
-/** Smaller ones are allocated as they come; keeping a whole part buffer for them would starve the others. */
+/** Smaller parts are allocated individually: a whole part buffer for each would starve the others. */
 const POOLED_MIN_BYTES = 256 * 1024;
 
 /** Memory lent for one part. */
 export interface LentBuffer {
   readonly data: Buffer;
   /**
-   * Gives it back. `reusable`: nobody can hold on to the bytes any more; after a call that failed or was
-   * given up somebody may, and a reused buffer would send the bytes of another part. Idempotent.
+   * Returns the memory. `reusable`: no code can still use the bytes. After a failed or cancelled call some
+   * code may, and a reused buffer would send the bytes of another part. Idempotent.
    */
   release(reusable: boolean): void;
 }
 
 /**
- * The part buffers of all uploads: bounded, and used again, because garbage collection notices memory
- * outside its heap late and a long upload would grow to several times what it needs.
+ * The part buffers of all uploads: bounded and reused. Garbage collection notices memory outside its heap
+ * late, and a long upload would grow to several times its need.
  */
 export class PartBuffers {
   readonly #partBytes: number;
@@ -27,7 +27,7 @@ export class PartBuffers {
     this.#budget = new Budget(count * partBytes);
   }
 
-  /** Waits for memory. Parts larger than usual (planned under other options) get it when nothing else is out. */
+  /** Waits for memory. Parts larger than usual (planned with other options) get it when nothing else is out. */
   async take(bytes: number, signal: AbortSignal): Promise<LentBuffer> {
     const isPooled = bytes >= POOLED_MIN_BYTES && bytes <= this.#partBytes;
     const giveBack = await this.#budget.take(isPooled ? this.#partBytes : bytes, signal);

@@ -15,8 +15,8 @@ export function planParts(bytes: number, partBytes: number): PartPlan {
 }
 
 /**
- * The wanted part size, raised (in whole MiB) where the store allows fewer parts or only larger ones.
- * Throws `STORE_REJECTED` for a file the store cannot hold at all.
+ * The wanted part size, raised (in whole MiB) if the store allows fewer parts or only larger ones. Throws
+ * `STORE_REJECTED` for a file that the store cannot hold.
  */
 export function choosePlan(bytes: number, wantedPartBytes: number, limits: Store['limits']): PartPlan {
   if (bytes > limits.maxObjectBytes) {
@@ -39,7 +39,7 @@ export function partRange(plan: PartPlan, partNumber: number): { start: number; 
   return { start, bytes: Math.min(plan.partBytes, plan.bytes - start) };
 }
 
-/** Whether a part the store lists has the place and size the plan gives it. */
+/** Whether a part in the store has the place and size of the plan. */
 export function fitsPlan(plan: PartPlan, part: Receipt): boolean {
   return (
     part.partNumber >= 1 &&
@@ -49,8 +49,8 @@ export function fitsPlan(plan: PartPlan, part: Receipt): boolean {
 }
 
 /**
- * The part size of an upload whose record was lost, told from its parts: all but the last are equally
- * large. `undefined` when the parts fit no plan for this file.
+ * The part size of an upload whose record was lost, derived from its parts: all but the last are equally
+ * large. `undefined` if the parts fit no plan for this file.
  */
 export function inferPartBytes(bytes: number, parts: readonly Receipt[]): number | undefined {
   const largest = Math.max(0, ...parts.map((part) => part.bytes));

@@ -1,26 +1,26 @@
-import { ClassicLevel } from 'classic-level';
+import { Level } from 'level';
 
 /** One change: `undefined` removes the key. */
 export type ProgressChange = readonly [key: string, value: string | undefined];
 
-/** The little that sync needs of a database; the real one is LevelDB. */
+/** The operations that sync needs of a database; the real one is LevelDB. */
 export interface ProgressDatabase {
   /** All entries whose key begins with `prefix`. */
   entries(prefix: string): AsyncIterable<readonly [key: string, value: string]>;
-  /** Atomic. With `sync` it survives power loss when this resolves, without it only a kill. */
+  /** Atomic. With `sync` it survives a power cut once this resolves, without it only a kill. */
   write(changes: readonly ProgressChange[], sync: boolean): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Opens (creating it) the database in this directory. */
+/** Opens the database in this directory, or creates it. */
 export type OpenProgressDatabase = (path: string) => Promise<ProgressDatabase>;
 
-// The defaults of LevelDB (4 MiB write buffer, 8 MiB cache) are for much more than this holds.
+// LevelDB's defaults (4 MiB write buffer, 8 MiB cache) are made for much more data.
 const WRITE_BUFFER_BYTES = 512 * 1024;
 const CACHE_BYTES = 512 * 1024;
 
 export const openLevelProgress: OpenProgressDatabase = async (path) => {
-  const level = new ClassicLevel<string, string>(path, {
+  const level = new Level<string, string>(path, {
     writeBufferSize: WRITE_BUFFER_BYTES,
     cacheSize: CACHE_BYTES,
   });

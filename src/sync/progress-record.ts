@@ -1,25 +1,26 @@
+import { documentKind } from '../core/documents/document.js';
+import { progressSchema } from '../core/documents/folder-schemas.js';
 import type { Verification } from '../core/store.js';
 
 /**
- * What sync remembers of one segment towards one store, as JSON under `v1/<store id>/<segment base name>`
- * in `data/sync`. Nothing here is needed for correctness: receipts, the store's own lists and checksums
- * give it back; it saves asking.
+ * What sync remembers of one segment and one store, as JSON under `v1/<store id>/<segment base name>` in
+ * `data/sync`. It only saves questions: receipts, the store's lists and checksums can restore all of it.
  */
 export type ProgressRecord =
   | {
-      /** A call that carries the whole file may be under way. */
+      /** A call with the whole file may be under way. */
       readonly state: 'sending';
       readonly suffix: number;
     }
   | {
       readonly state: 'uploading';
       readonly suffix: number;
-      /** Where to, as the store's URI had it. */
-      readonly uri: string;
+      /** The store's URI at that time; absent in records of early versions. */
+      readonly uri?: string;
       readonly key: string;
       readonly uploadId: string;
       readonly partBytes: number;
-      /** Parts begun so far; those the store does not list afterwards have to be sent a second time. */
+      /** Parts begun so far; those that the store does not list afterwards must be sent again. */
       readonly started: number;
     }
   | {
@@ -39,45 +40,24 @@ export type ProgressRecord =
       readonly message: string;
     };
 
-const states: readonly string[] = ['sending', 'uploading', 'verified', 'parked'];
+/** For a segment that may be in the store: look for it before sending. */
+export const toBeLookedFor: ProgressRecord = { state: 'sending', suffix: 0 };
 
-const fields: { readonly [S in ProgressRecord['state']]: Readonly<Record<string, 'string' | 'number'>> } = {
-  sending: { suffix: 'number' },
-  uploading: {
-    suffix: 'number',
-    key: 'string',
-    uploadId: 'string',
-    partBytes: 'number',
-    started: 'number',
-  },
-  verified: {
-    key: 'string',
-    bytes: 'number',
-    sha256: 'string',
-    verification: 'string',
-    verifiedAt: 'string',
-  },
-  parked: { robot: 'string', bytes: 'number', code: 'string', message: 'string' },
-};
+/** Schema of the value under a segment's key in `data/sync`. */
+export const progressRecords = documentKind<ProgressRecord>('upload record', progressSchema);
 
-/** `undefined` for anything that is not a record: it is then as if it had never been written. */
+/** `undefined` for anything that is not a record. */
 export function decodeProgress(text: string): ProgressRecord | undefined {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (typeof json !== 'object' || json === null) return undefined;
-  const record = json as Record<string, unknown>;
-  if (!states.includes(record['state'] as string)) return undefined;
-  const wanted = fields[record['state'] as ProgressRecord['state']];
-  const fits = Object.entries(wanted).every(([name, type]) => typeof record[name] === type);
-  return fits ? (record as unknown as ProgressRecord) : undefined;
+  return progressRecords.parseIfValid(text);
 }
 
 export function encodeProgress(record: ProgressRecord): string {
   return JSON.stringify(record);
+}
+
+/** Key of the number of segments verified in a store so far; it is not a key of a segment. */
+export function syncedTotalKey(storeId: string): string {
+  return `total/${storeId}`;
 }
 
 export function progressKey(storeId: string, name: string): string {

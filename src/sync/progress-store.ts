@@ -6,7 +6,14 @@ import { describeError } from '../core/errors.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { Logger } from '../core/logger.js';
 import type { OpenProgressDatabase, ProgressDatabase } from './progress-database.js';
-import { decodeProgress, encodeProgress, progressKey, type ProgressRecord } from './progress-record.js';
+import {
+  decodeProgress,
+  encodeProgress,
+  progressKey,
+  syncedTotalKey,
+  toBeLookedFor,
+  type ProgressRecord,
+} from './progress-record.js';
 
 export interface ProgressPorts {
   readonly fs: FileSystem;
@@ -14,15 +21,15 @@ export interface ProgressPorts {
   readonly logger: Logger;
   readonly folder: DataFolder;
   readonly openDatabase: OpenProgressDatabase;
-  /** Told once when writing stops working, with the words for a person. */
+  /** Called once when writing stops working, with a sentence for a person. */
   readonly onTrouble: (message: string) => void;
 }
 
 const QUARANTINE_PREFIX = 'sync-';
 
 /**
- * The progress records, in `data/sync` as long as that works. A disk that is full or read-only must not
- * stop uploading: changes that cannot be written wait in memory and go in when the database opens again.
+ * The progress records, kept in `data/sync` as long as that works. A disk that is full or read-only must not
+ * stop uploads: changes that cannot be written wait in memory, and are written when the database opens again.
  */
 export class ProgressStore {
   #rebuilt = true;
@@ -36,7 +43,7 @@ export class ProgressStore {
     this.#ports = ports;
   }
 
-  /** The database was missing, damaged or unreadable at the start: what it does not know may still be so. */
+  /** The database was missing, damaged or unreadable at the start: what it does not contain may still be true. */
   get rebuilt(): boolean {
     return this.#rebuilt;
   }
@@ -62,14 +69,20 @@ export class ProgressStore {
     return this.#unwritten.size;
   }
 
-  /** All readable records towards one store, by segment base name. Empty while the database is not open. */
+  /**
+   * All records of one store, by segment base name. Empty while the database is not open. A segment with a
+   * damaged record is looked for in the store, as after a lost answer.
+   */
   async load(storeId: string): Promise<Map<string, ProgressRecord>> {
     const records = new Map<string, ProgressRecord>();
     const prefix = progressKey(storeId, '');
+    const damaged: string[] = [];
     const add = (key: string, text: string | undefined): void => {
+      const name = key.slice(prefix.length);
       const record = text === undefined ? undefined : decodeProgress(text);
-      if (record) records.set(key.slice(prefix.length), record);
-      else records.delete(key.slice(prefix.length));
+      if (text !== undefined && record === undefined) damaged.push(name);
+      if (text === undefined) records.delete(name);
+      else records.set(name, record ?? toBeLookedFor);
     };
     try {
       if (this.#database) {
@@ -79,12 +92,45 @@ export class ProgressStore {
       this.#ports.onTrouble(`upload progress is only partly readable: ${describeError(error)}`);
     }
     for (const [key, text] of this.#unwritten) if (key.startsWith(prefix)) add(key, text);
+    if (damaged.length > 0) await this.#replaceDamaged(storeId, damaged);
     return records;
   }
 
+  async #replaceDamaged(storeId: string, names: readonly string[]): Promise<void> {
+    this.#ports.logger.warn('upload records are damaged; checking the store for their segments', {
+      records: names.length,
+      first: names[0],
+    });
+    for (const name of names) {
+      this.#unwritten.set(progressKey(storeId, name), encodeProgress(toBeLookedFor));
+    }
+    await this.#flush(false);
+  }
+
+  /** Number of segments verified in a store so far; undefined: unknown. */
+  async syncedTotal(storeId: string): Promise<number | undefined> {
+    const key = syncedTotalKey(storeId);
+    let text = this.#unwritten.get(key);
+    try {
+      if (text === undefined && this.#database) {
+        for await (const [found, value] of this.#database.entries(key)) if (found === key) text = value;
+      }
+    } catch (error) {
+      this.#ports.onTrouble(`upload progress is only partly readable: ${describeError(error)}`);
+    }
+    const total = Number(text);
+    return text !== undefined && Number.isSafeInteger(total) && total >= 0 ? total : undefined;
+  }
+
+  /** Remembers it. Never rejects: a change that cannot be written waits. */
+  async writeSyncedTotal(storeId: string, total: number): Promise<void> {
+    this.#unwritten.set(syncedTotalKey(storeId), String(total));
+    await this.#flush(false);
+  }
+
   /**
-   * Writes (or with `undefined` removes) a record. Never rejects: what cannot be written waits. With
-   * `sync`, it survives power loss where the disk works.
+   * Writes (or with `undefined` removes) a record. Never rejects: a change that cannot be written waits. With
+   * `sync`, it survives a power cut if the disk works.
    */
   async write(
     storeId: string,
@@ -97,21 +143,40 @@ export class ProgressStore {
     await this.#flush(sync);
   }
 
-  /** Opens the database again if it was given up, and writes what waits. */
+  /**
+   * Nothing that was found in this store is certain any more: each segment will be looked for before anything
+   * is sent. Returns how many there are. Never rejects: a change that cannot be written waits.
+   */
+  async doubtVerified(storeId: string): Promise<number> {
+    let segments = 0;
+    for (const [name, record] of await this.load(storeId)) {
+      if (record.state !== 'verified') continue;
+      this.#unwritten.set(progressKey(storeId, name), encodeProgress(toBeLookedFor));
+      segments++;
+    }
+    if (segments > 0) await this.#flush(true);
+    return segments;
+  }
+
+  /** Opens the database again if it was given up, and writes the pending changes. */
   async retry(): Promise<void> {
     if (this.#closed || this.#unwritten.size === 0) return;
     if (!this.#database) {
       try {
         const database = await openAndRead(this.#ports);
-        if (this.#closed) return await database.close();
+        // It may have been closed meanwhile.
+        if (this.#closed as boolean) {
+          await database.close();
+          return;
+        }
         this.#database = database;
       } catch (error) {
-        this.#ports.logger.debug('upload progress still not writable', { error: describeError(error) });
+        this.#ports.logger.debug('upload progress still cannot be written', { error: describeError(error) });
         return;
       }
     }
     await this.#flush(true);
-    if (this.#unwritten.size === 0) this.#ports.logger.info('upload progress is written again');
+    if (this.#unwritten.size === 0) this.#ports.logger.info('upload progress can be written again');
   }
 
   async close(): Promise<void> {
@@ -121,7 +186,7 @@ export class ProgressStore {
     await this.#database?.close().catch(() => undefined);
   }
 
-  // One write at a time; whatever arrived meanwhile goes into the next one together.
+  // One write at a time; changes that arrive meanwhile go into the next one together.
   #flush(sync: boolean): Promise<void> {
     const turn = this.#queue.then(() => this.#writeWaiting(sync));
     this.#queue = turn;
@@ -138,11 +203,11 @@ export class ProgressStore {
         if (this.#unwritten.get(key) === value) this.#unwritten.delete(key);
       }
     } catch (error) {
-      // LevelDB's errors are sticky: this handle is given up, a later retry opens a new one.
+      // LevelDB's errors are sticky: this handle is given up, and a later retry opens a new one.
       this.#database = undefined;
       await database.close().catch(() => undefined);
       this.#ports.onTrouble(
-        `upload progress cannot be written, uploading goes on from memory: ${describeError(error)}`,
+        `upload progress cannot be written, uploading continues from memory: ${describeError(error)}`,
       );
     }
   }
@@ -152,8 +217,9 @@ async function openAndRead(ports: ProgressPorts): Promise<ProgressDatabase> {
   await makeDirectoryDurably(ports.fs, ports.folder.sync);
   const database = await ports.openDatabase(ports.folder.sync);
   try {
-    // Reads every table once: damage shows now and not in the middle of an upload.
-    for await (const _entry of database.entries('')) void _entry;
+    // Reads every table once, so that damage shows now and not in the middle of an upload.
+    const entries = database.entries('')[Symbol.asyncIterator]();
+    while ((await entries.next()).done !== true);
     return database;
   } catch (error) {
     await database.close().catch(() => undefined);
@@ -161,7 +227,7 @@ async function openAndRead(ports: ProgressPorts): Promise<ProgressDatabase> {
   }
 }
 
-/** Moves a damaged database to quarantine/ (the latest one is kept). False: the disk, not it, is at fault. */
+/** Moves a damaged database to quarantine/ (only the latest is kept). False: the disk is at fault. */
 async function moveAside(ports: ProgressPorts, error: unknown): Promise<boolean> {
   const { fs, folder, logger } = ports;
   const target = join(folder.quarantine, `${QUARANTINE_PREFIX}${ports.clock.now()}`);
@@ -189,7 +255,7 @@ async function moveAside(ports: ProgressPorts, error: unknown): Promise<boolean>
   return true;
 }
 
-// LevelDB reports a full disk and a missing table with one code; a file of a few bytes tells them apart.
+// LevelDB reports a full disk and a missing table with one code; writing a small file distinguishes them.
 async function assertWritable(fs: FileSystem, path: string): Promise<void> {
   const handle = await fs.open(path, 'w');
   try {

@@ -3,7 +3,7 @@ import { decodeManifest, type Manifest } from '../core/manifest.js';
 import type { Store } from '../core/store.js';
 import type { StoreCalls } from './store-calls.js';
 
-/** What to do about a manifest of other content that is already at the key. */
+/** What to do about another manifest that is already at the key. */
 export type ManifestVerdict = 'accept' | 'replace' | 'taken';
 
 export interface PutManifestPorts {
@@ -11,13 +11,13 @@ export interface PutManifestPorts {
   readonly calls: StoreCalls;
 }
 
-// Larger than any manifest sync would write beside it; only bounds what is read into memory.
+// Larger than any manifest that sync would write; it only bounds what is read into memory.
 const READ_MAX_BYTES = 64 * 1024 * 1024;
 const LOST_RACES_MAX = 3;
 
 /**
- * Writes a manifest if the key is free. What is there already counts as done when its bytes are equal;
- * otherwise `judge` decides (`undefined`: it does not parse). Resolves `taken` when it must stay.
+ * Writes a manifest if the key is free. An existing one with equal bytes counts as done; otherwise `judge`
+ * decides (`undefined`: it does not parse). Resolves `taken` if the existing one must stay.
  */
 export function putManifest(
   ports: PutManifestPorts,
@@ -29,7 +29,7 @@ export function putManifest(
   return putMarker(ports, key, data, (existing) => judge(parse(existing, key)), signal);
 }
 
-/** The same for a commit marker of any form; `judge` is given what is there. */
+/** The same for a commit marker of any form; `judge` receives the existing one. */
 export async function putMarker(
   { store, calls }: PutManifestPorts,
   key: string,
@@ -63,7 +63,7 @@ export async function putMarker(
   }
 }
 
-/** A small object's bytes, `undefined` where there is none. */
+/** The bytes of a small object; `undefined` if it does not exist. */
 export async function readObject(
   { store, calls }: PutManifestPorts,
   key: string,

@@ -1,36 +1,23 @@
-import { join } from 'node:path';
-import { describeError } from '../core/errors.js';
 import type { Manifest } from '../core/manifest.js';
+import type { StoreAnswer } from '../core/receipt-file.js';
 import type { VerifiedRecord } from './sealed-scan.js';
 import type { SyncParts } from './sync-parts.js';
-import { parseSealedManifest } from './sealed-manifest.js';
 
-type Parts = Pick<SyncParts, 'fs' | 'folder' | 'identity' | 'receipts' | 'sink' | 'store' | 'trouble'>;
+type Parts = Pick<SyncParts, 'receipts' | 'sink' | 'store'>;
 
-/** Notes in `receipts/` that the store holds this segment, verified. Never rejects. */
+/** Records in `receipts/` the store's answer about this segment, and how it was verified. Never rejects. */
 export async function writeReceipt(
-  { identity, store, receipts, sink }: Parts,
+  { store, receipts, sink }: Parts,
   name: string,
-  manifest: Manifest,
-  record: VerifiedRecord,
+  { segment, robot }: Pick<Manifest, 'segment' | 'robot'>,
+  { key, sha256, verification, verifiedAt }: Omit<VerifiedRecord, 'state' | 'bytes'>,
+  asked: StoreAnswer,
 ): Promise<void> {
-  const { storeId } = identity;
-  if (storeId === undefined) return;
-  const { key, sha256, verification, verifiedAt } = record;
   const made = {
     ...(sink.form === '' ? {} : { form: sink.form }),
     ...(sink.selection.topics ? { partial: true as const } : {}),
   };
-  const receipt = { storeId, uri: store.uri, ...made, key, sha256, verification, verifiedAt };
-  await receipts.write(name, { segment: manifest.segment.id, robot: manifest.robot, receipt });
-}
-
-/** The same for a segment verified earlier, whose receipt file is not there. */
-export async function rewriteReceipt(parts: Parts, name: string, record: VerifiedRecord): Promise<void> {
-  try {
-    const bytes = await parts.fs.readFile(join(parts.folder.sealed, `${name}.json`));
-    await writeReceipt(parts, name, parseSealedManifest(bytes, name), record);
-  } catch (error) {
-    parts.trouble(`receipt of ${name} cannot be written again: ${describeError(error)}`);
-  }
+  const { storeId } = asked;
+  const receipt = { storeId, uri: store.uri, ...made, key, sha256, verification, verifiedAt, asked };
+  await receipts.write(name, { segment: segment.id, robot, receipt });
 }

@@ -3,15 +3,21 @@ import type { DataFolder } from '../core/data-folder.js';
 import { makeDirectoryDurably, readFileIfPresent, writeFileDurably } from '../core/durable-files.js';
 import { describeError } from '../core/errors.js';
 import type { FileSystem } from '../core/file-system.js';
-import { receiptFileName, type SegmentReceipts, type StoreReceipt } from '../core/receipt-file.js';
+import {
+  receiptFileName,
+  receiptFiles,
+  type SegmentReceipts,
+  type StoreReceipt,
+} from '../core/receipt-file.js';
 import type { Turns } from './turns.js';
 
 export interface ReceiptPorts {
   readonly fs: FileSystem;
   readonly folder: DataFolder;
-  /** Of the sink whose receipts these are. */
+  /** Of the sink of these receipts. */
   readonly form: string;
-  /** Shared by all who write receipts of this folder: a file holds those of several sinks. */
+  readonly uri: string;
+  /** Shared by all writers of receipts in this folder: a file holds those of several sinks. */
   readonly turns: Turns;
   readonly onTrouble: (message: string) => void;
 }
@@ -22,7 +28,10 @@ interface NewReceipt {
   readonly receipt: StoreReceipt;
 }
 
-/** The files in `receipts/`: what lets retention delete a local copy. Written here, never removed here. */
+/**
+ * The files in `receipts/`, which allow retention to delete a local copy. Sync writes them and never removes
+ * them.
+ */
 export class Receipts {
   readonly #ports: ReceiptPorts;
   readonly #unwritten = new Map<string, NewReceipt>();
@@ -31,12 +40,12 @@ export class Receipts {
     this.#ports = ports;
   }
 
-  /** Receipts that wait for the disk. */
+  /** Receipts that are not written yet. */
   get unwritten(): number {
     return this.#unwritten.size;
   }
 
-  /** Base names that have a receipt file, of whatever store. */
+  /** Base names that have a receipt file, of any store. */
   async list(): Promise<Set<string>> {
     const names = await this.#ports.fs.readdir(this.#ports.folder.receipts).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
@@ -47,7 +56,7 @@ export class Receipts {
     return new Set(names.filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -5)));
   }
 
-  /** What this store's receipt says; `undefined` where there is none, or an unreadable one. */
+  /** The receipt of this store; `undefined` if it is missing or unreadable. */
   async read(name: string, storeId: string): Promise<StoreReceipt | undefined> {
     return (await this.#readAll(name))?.stores.find((receipt) => this.#isOurs(receipt, storeId));
   }
@@ -72,7 +81,9 @@ export class Receipts {
   }
 
   #isOurs(receipt: StoreReceipt, storeId: string): boolean {
-    return receipt.storeId === storeId && (receipt.form ?? '') === this.#ports.form;
+    const { form, uri } = this.#ports;
+    // A copy of a store has the same id, but what was verified in the one may be missing in the other.
+    return receipt.storeId === storeId && receipt.uri === uri && (receipt.form ?? '') === form;
   }
 
   async #writeNow(name: string, { segment, robot, receipt }: NewReceipt): Promise<boolean> {
@@ -97,10 +108,9 @@ export class Receipts {
   async #readAll(name: string): Promise<SegmentReceipts | undefined> {
     try {
       const bytes = await readFileIfPresent(this.#ports.fs, this.#path(name));
-      const json = JSON.parse(bytes?.toString('utf8') ?? 'null') as SegmentReceipts | null;
-      return json !== null && Array.isArray(json.stores) ? json : undefined;
+      return receiptFiles.parseIfValid(bytes?.toString('utf8'));
     } catch {
-      // Damaged: as if there were none. The store is asked, and the file written anew.
+      // Damaged: counts as missing. The store is asked, and the file is written again.
       return undefined;
     }
   }

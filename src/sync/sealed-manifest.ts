@@ -1,7 +1,7 @@
 import { HoldfastError } from '../core/errors.js';
 import { decodeManifest, type Manifest } from '../core/manifest.js';
 
-/** Reads what `sealed/<name>.json` says. Throws `MANIFEST_INVALID`, also where it does not fit its name. */
+/** Reads `sealed/<name>.json`. Throws `MANIFEST_INVALID`, also if it does not fit its name. */
 export function parseSealedManifest(bytes: Buffer, name: string): Manifest {
   const manifest = decodeManifest(bytes.toString('utf8'), `${name}.json`);
   if (manifest.file.name !== `${name}.mcap` || !manifest.key.endsWith('.mcap')) {

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
+import { defined } from '../core/defined.js';
 import { NS_PER_MS, NS_PER_S, type Clock } from '../core/clock.js';
 import type { DataFolder } from '../core/data-folder.js';
 import { describeError, isHoldfastError, systemCode } from '../core/errors.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { Manifest } from '../core/manifest.js';
-import type { ProgressRecord } from './progress-record.js';
+import { toBeLookedFor, type ProgressRecord } from './progress-record.js';
 import { selects } from '../core/sink.js';
 import type { Receipts } from './receipts.js';
 import type { SegmentEntry, SegmentTable } from './segment-table.js';
@@ -20,12 +21,12 @@ export interface ScanPorts {
   readonly sink: SinkSpec;
   readonly shared: SharedByEngines;
   readonly retryParked: boolean;
+  /** Names of the segments to send; undefined: all. */
+  readonly only: ReadonlySet<string> | undefined;
   readonly onTrouble: (message: string) => void;
-  /** Keys this data folder uploads to; tells which unfinished uploads may be its own. */
+  /** The keys this data folder uploads to; they show which unfinished uploads may be its own. */
   readonly onKey: (key: string) => void;
-  /** The store holds it, but the local receipt is not there. */
-  readonly onReceiptMissing: (name: string, record: VerifiedRecord) => Promise<void>;
-  /** Its window of time was marked: it goes before the others. */
+  /** Its window of time was marked: it is sent before the others. */
   readonly isMarked: (entry: SegmentEntry, manifest: Manifest) => boolean;
   readonly onVanished: (entry: SegmentEntry) => void;
 }
@@ -33,21 +34,21 @@ export interface ScanPorts {
 export type VerifiedRecord = Extract<ProgressRecord, { state: 'verified' }>;
 
 const READ_AT_ONCE = 32;
-/** A file system may give two changes within its time step one modification time. */
+/** A file system may give two changes within its time step the same modification time. */
 const SETTLED_NS = 2n * NS_PER_S;
-/** Modification times of network folders lie; look through the names at least this often. */
+/** Modification times of network folders can be wrong; list the names at least this often. */
 const FULL_LOOK_NS = 30n * NS_PER_S;
 
 /**
- * Watches `sealed/` by polling (change notification fails on network disks and under load): the names are
- * listed only when the directory changed, and only manifests not seen before are read.
+ * Watches `sealed/` by polling (change notification fails on network disks and under load). It lists the
+ * names only if the directory changed, and reads only new manifests.
  */
 export class SealedScan {
   readonly #ports: ScanPorts;
   #storeId: string | undefined;
   #records = new Map<string, ProgressRecord>();
   #receipts = new Set<string>();
-  /** Found in this step, to be put first. */
+  /** Segments found in this step that come first. */
   readonly #marked = new Set<string>();
   #first = true;
   #seenMtime: bigint | undefined;
@@ -57,7 +58,7 @@ export class SealedScan {
     this.#ports = ports;
   }
 
-  /** Begins anew towards this store, with what is remembered about it. */
+  /** Starts over for this store, with the remembered records of it. */
   async reset(storeId: string | undefined, records: Map<string, ProgressRecord>): Promise<void> {
     this.#storeId = storeId;
     this.#records = records;
@@ -67,7 +68,7 @@ export class SealedScan {
     this.#seenMtime = undefined;
   }
 
-  /** Brings the table in step with the folder. False when it could not be looked through whole. */
+  /** Updates the table from the folder. False if the folder could not be scanned completely. */
   async poll(signal: AbortSignal, force: boolean): Promise<boolean> {
     const { fs, clock, folder } = this.#ports;
     const mtime = await this.#mtime();
@@ -128,8 +129,20 @@ export class SealedScan {
   }
 
   async #look(name: string): Promise<SegmentEntry | 'unreadable' | undefined> {
+    const { only } = this.#ports;
+    const found = await this.#find(name);
+    if (only === undefined || only.has(name)) return found;
+    const isWaiting = typeof found === 'object' && found.state === 'pending';
+    return isWaiting ? { ...found, state: 'skipped' } : found;
+  }
+
+  async #find(name: string): Promise<SegmentEntry | 'unreadable' | undefined> {
     const record = this.#records.get(name);
-    if (record?.state === 'verified') return this.#verified(name, record);
+    // Without a receipt there is no recorded answer of the store: ask again.
+    if (record?.state === 'verified' && (!this.#first || (await this.#hasReceipt(name)))) {
+      if (!this.#ports.sink.deriver) this.#ports.onKey(record.key);
+      return { ...this.#blank(name, '', record.bytes), state: 'verified', record };
+    }
     if (record?.state === 'parked' && !this.#ports.retryParked) {
       const { robot, bytes, code, message } = record;
       return { ...this.#blank(name, robot, bytes), state: 'parked', record, alarm: { code, message } };
@@ -148,13 +161,7 @@ export class SealedScan {
     }
   }
 
-  async #verified(name: string, record: VerifiedRecord): Promise<SegmentEntry> {
-    if (!this.#ports.sink.deriver) this.#ports.onKey(record.key);
-    if (this.#first && !(await this.#hasReceipt(name))) await this.#ports.onReceiptMissing(name, record);
-    return { ...this.#blank(name, '', record.bytes), state: 'verified', record };
-  }
-
-  /** A file of that name is this sink's where there is no other; else it must be asked. */
+  /** If this is the only sink, a file of that name is its receipt; otherwise it must be read. */
   async #hasReceipt(name: string): Promise<boolean> {
     const { shared, receipts } = this.#ports;
     if (!this.#receipts.has(name)) return false;
@@ -162,25 +169,27 @@ export class SealedScan {
     return (await receipts.read(name, this.#storeId)) !== undefined;
   }
 
+  async #isOnRecord(name: string): Promise<boolean> {
+    if (this.#storeId === undefined || !this.#receipts.has(name)) return false;
+    return (await this.#ports.receipts.read(name, this.#storeId)) !== undefined;
+  }
+
   async #fromManifest(name: string, manifest: Manifest): Promise<SegmentEntry> {
     const { sink } = this.#ports;
     if (!selects(sink.selection, manifest)) {
       return { ...this.#blank(name, manifest.robot, manifest.file.bytes), state: 'skipped' };
     }
-    // What is made of a segment has keys of many forms: nobody can tell whose unfinished uploads those are.
+    // Files made of a segment have keys of many forms, so the owner of such unfinished uploads is unknown.
     if (!sink.deriver) this.#ports.onKey(manifest.key);
-    const record = this.#records.get(name);
+    // A receipt without a record: the records were removed. The store is asked before anything is believed.
+    const record = this.#records.get(name) ?? ((await this.#isOnRecord(name)) ? toBeLookedFor : undefined);
     const entry: SegmentEntry = {
       ...this.#blank(name, manifest.robot, manifest.file.bytes),
       priority: manifest.segment.priority ?? 'normal',
-      ...(manifest.firstLogTime === undefined ? {} : { firstLogTime: manifest.firstLogTime }),
-      ...(manifest.lastLogTime === undefined ? {} : { lastLogTime: manifest.lastLogTime }),
+      ...defined({ firstLogTime: manifest.firstLogTime, lastLogTime: manifest.lastLogTime }),
       ...(record && record.state !== 'parked' ? { record } : {}),
     };
     if (this.#ports.isMarked(entry, manifest)) this.#marked.add(name);
-    if (!this.#storeId || !this.#receipts.has(name)) return entry;
-    const receipt = await this.#ports.receipts.read(name, this.#storeId);
-    if (receipt?.sha256 === manifest.file.sha256) entry.state = 'verified';
     return entry;
   }
 

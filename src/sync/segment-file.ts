@@ -5,14 +5,14 @@ import { HoldfastError, systemCode } from '../core/errors.js';
 import type { FileHandle, FileSystem } from '../core/file-system.js';
 import type { Manifest } from '../core/manifest.js';
 
-/** The local file is no longer there: evicted while it waited or was being sent. */
+/** The local file is gone: evicted while it waited or was being sent. */
 export class SegmentVanished extends Error {
   override readonly name = 'SegmentVanished';
 }
 
 /**
- * A sealed file read once from front to back and held against its manifest on the way: what was sent is
- * what was sealed, or nothing is completed.
+ * Reads a sealed file once from front to back and compares it with its manifest: the upload completes only if
+ * the sent bytes are the sealed bytes.
  */
 export class SegmentFile implements AsyncDisposable {
   readonly #handle: FileHandle;
@@ -26,7 +26,7 @@ export class SegmentFile implements AsyncDisposable {
     this.#file = file;
   }
 
-  /** Throws {@link SegmentVanished}, or `SEGMENT_CORRUPT` when the size is already wrong. */
+  /** Throws {@link SegmentVanished}, or `SEGMENT_CORRUPT` if the size is already wrong. */
   static async open(fs: FileSystem, sealed: string, file: Manifest['file']): Promise<SegmentFile> {
     let handle: FileHandle;
     try {
@@ -35,15 +35,17 @@ export class SegmentFile implements AsyncDisposable {
       if (systemCode(error) === 'ENOENT') throw new SegmentVanished(`${file.name} is gone`, { cause: error });
       throw error;
     }
-    const { size } = await handle.stat();
-    if (size !== file.bytes) {
+    try {
+      const { size } = await handle.stat();
+      if (size !== file.bytes) throw corrupt(file, 'bytes', size, file.bytes);
+      return new SegmentFile(handle, file);
+    } catch (error) {
       await handle.close();
-      throw corrupt(file, 'bytes', size, file.bytes);
+      throw error;
     }
-    return new SegmentFile(handle, file);
   }
 
-  /** Fills `target` with the next bytes. Throws `SEGMENT_CORRUPT` where the file ends or cannot be read. */
+  /** Fills `target` with the next bytes. Throws `SEGMENT_CORRUPT` if the file ends or cannot be read. */
   async read(target: Buffer): Promise<void> {
     for (let filled = 0; filled < target.length;) {
       const at = this.#offset + filled;
@@ -56,7 +58,7 @@ export class SegmentFile implements AsyncDisposable {
     this.#crc32 = crc32(target, this.#crc32);
   }
 
-  /** After the last byte: throws `SEGMENT_CORRUPT` unless everything read is what the manifest says. */
+  /** After the last byte: throws `SEGMENT_CORRUPT` unless the read bytes match the manifest. */
   finish(): void {
     if (this.#offset !== this.#file.bytes) throw corrupt(this.#file, 'bytes', this.#offset, this.#file.bytes);
     if (this.#crc32 !== this.#file.crc32) throw corrupt(this.#file, 'crc32', this.#crc32, this.#file.crc32);

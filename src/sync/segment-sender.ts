@@ -1,23 +1,52 @@
 import { setMaxListeners } from 'node:events';
 import { basename, join } from 'node:path';
 import type { DataFolder } from '../core/data-folder.js';
-import { describeError, isHoldfastError, systemCode } from '../core/errors.js';
+import { describeError, HoldfastError } from '../core/errors.js';
 import type { Manifest } from '../core/manifest.js';
+import type { StoreAnswer } from '../core/receipt-file.js';
 import type { Upload, Verification } from '../core/store.js';
+import { onAbort } from '../core/on-abort.js';
 import { Bell } from './bell.js';
 import { Budget } from './budget.js';
 import { DerivedUpload } from './derived-upload.js';
-import { backoffMs, random01 } from './link-state.js';
 import { PartBuffers } from './part-buffers.js';
-import type { ProgressRecord } from './progress-record.js';
 import { writeReceipt } from './receipt-writer.js';
 import type { VerifiedRecord } from './sealed-scan.js';
 import type { SegmentEntry } from './segment-table.js';
+import { SchemaBook } from './schema-book.js';
 import { SendWindow } from './send-window.js';
+import { keepRecord, outcomeOf, Settlement, type EndedTurn } from './settlement.js';
 import type { SyncParts } from './sync-parts.js';
-import type { ActiveUpload } from './sync-status.js';
 import { parseSealedManifest } from './sealed-manifest.js';
-import { SegmentUpload, type UploadHooks, type UploadOutcome, type UploadPorts } from './upload-segment.js';
+import { SegmentUpload, type UploadOutcome } from './upload-segment.js';
+import type { UploadHooks, UploadPorts } from './upload-ports.js';
+
+/** What it needs of the parts. */
+type Parts = Pick<
+  SyncParts,
+  | 'calls'
+  | 'changed'
+  | 'clock'
+  | 'counters'
+  | 'folder'
+  | 'fs'
+  | 'identity'
+  | 'isTableValid'
+  | 'lifetime'
+  | 'link'
+  | 'logger'
+  | 'memory'
+  | 'openUploads'
+  | 'options'
+  | 'progress'
+  | 'random'
+  | 'receipts'
+  | 'shared'
+  | 'sink'
+  | 'store'
+  | 'table'
+  | 'tell'
+>;
 
 const IDLE_WAIT_MS = 3_600_000;
 /** Where files are made of segments: the next ones are made while those of one are sent. */
@@ -28,19 +57,17 @@ export function scratchFolder({ sync, sinks }: Pick<DataFolder, 'sync' | 'sinks'
   return join(sinks, `${basename(sync)}.files`);
 }
 
-interface Turn extends ActiveUpload {
+interface Turn extends EndedTurn {
   readonly abort: AbortController;
   /** An earlier process had begun to send it. */
   continued: boolean;
-  resumed: boolean;
-  verified?: { readonly key: string; readonly messages: number };
 }
 
 /** Takes segments out of the table one by one and brings each as far as it gets. */
 export class SegmentSender {
   /** Segments on their way, by name. */
   readonly active = new Map<string, Turn>();
-  readonly #parts: SyncParts;
+  readonly #parts: Parts;
   readonly #onSettled: () => void;
   readonly #partBytes: number;
   readonly #buffers: PartBuffers;
@@ -48,13 +75,17 @@ export class SegmentSender {
   readonly #segmentSlots: Budget;
   readonly #uploadSlots: Budget;
   readonly #bell = new Bell();
+  readonly #schemas: SchemaBook;
+  readonly #settlement: Settlement;
   #found: Promise<Map<string, Upload>> | undefined;
 
   /** `onSettled`: a segment was verified, parked or is gone. */
-  constructor(parts: SyncParts, onSettled: () => void) {
+  constructor(parts: Parts, onSettled: () => void) {
     const { clock, options, store } = parts;
     this.#parts = parts;
+    this.#settlement = new Settlement(parts);
     this.#onSettled = onSettled;
+    this.#schemas = new SchemaBook(parts.fs, parts.folder);
     this.#partBytes = Math.max(options.partBytes, store.limits.minPartBytes);
     this.#buffers = new PartBuffers(options.partsInFlight, this.#partBytes);
     // One less than memory holds: the next part is read meanwhile.
@@ -64,7 +95,7 @@ export class SegmentSender {
     this.#uploadSlots = new Budget(options.uploadsInFlight);
   }
 
-  /** Takes over the options in force; what is under way goes on as it began. */
+  /** Takes over the options in force; what is under way continues as it began. */
   reconfigure(): void {
     const { options } = this.#parts;
     this.#parts.shared.bandwidth.change(options.bandwidthBytesPerS);
@@ -144,8 +175,7 @@ export class SegmentSender {
     const { clock, lifetime, changed } = this.#parts;
     const abort = new AbortController();
     setMaxListeners(0, abort.signal);
-    const onStop = (): void => abort.abort(lifetime.reason);
-    lifetime.addEventListener('abort', onStop, { once: true });
+    const unlisten = onAbort(lifetime, () => abort.abort(lifetime.reason));
     const turn: Turn = {
       abort,
       entry,
@@ -164,9 +194,9 @@ export class SegmentSender {
       outcome = outcomeOf(error);
     } finally {
       this.active.delete(entry.name);
-      lifetime.removeEventListener('abort', onStop);
+      unlisten();
     }
-    await this.#settle(turn, outcome);
+    if (await this.#settlement.settle(turn, outcome)) this.#onSettled();
     this.#bell.ring();
     changed();
   }
@@ -190,13 +220,20 @@ export class SegmentSender {
     const hooks = this.#hooks(turn, manifest, onAllRead);
     if (deriver) {
       const scratch = join(scratchFolder(folder), entry.name);
-      return new DerivedUpload(this.#uploadPorts(), deriver, scratch, job, hooks, turn.abort.signal).run();
+      return new DerivedUpload(
+        this.#uploadPorts(),
+        this.#parts.counters.writes.measured(deriver, { book: this.#schemas, logger: this.#parts.logger }),
+        scratch,
+        job,
+        hooks,
+        turn.abort.signal,
+      ).run();
     }
     return new SegmentUpload(this.#uploadPorts(), job, hooks, turn.abort.signal).run();
   }
 
   #uploadPorts(): UploadPorts {
-    const { fs, store, logger, calls, options, folder, identity, lifetime } = this.#parts;
+    const { fs, clock, store, logger, calls, options, folder, identity, lifetime } = this.#parts;
     return {
       fs,
       store,
@@ -210,7 +247,9 @@ export class SegmentSender {
       partBytes: this.#partBytes,
       partsPerUpload: store.supports.parallelParts ? options.partsPerUpload : 1,
       attempts: options.attemptsPerTurn,
+      clock,
       checkIdentity: () => identity.check(),
+      storeId: () => identity.storeId,
     };
   }
 
@@ -239,16 +278,17 @@ export class SegmentSender {
       onCollision: (key, newKey) => {
         const message = `${key} holds other bytes and a manifest; the segment goes to ${newKey}`;
         entry.alarm = { code: 'OBJECT_EXISTS', message };
-        logger.error('object key is taken', { segment: entry.name, key, newKey });
+        logger.error('the object key already exists', { segment: entry.name, key, newKey });
         counters.noteError(message);
       },
       onAllRead,
       remember: (record, sync) => {
         entry.begunAt ??= this.#parts.clock.monotonic();
-        return this.#remember(entry, record, sync);
+        return keepRecord(this.#parts, entry, record, sync);
       },
-      recorded: async (key, verification) => {
-        await this.#recordVerified(entry, manifest, key, verification);
+      recorded: async (key, verification, asked) => {
+        if (!asked) throw new HoldfastError('INTERNAL', `${key} was verified without an answer of its store`);
+        await this.#recordVerified(entry, manifest, key, verification, asked);
         turn.verified = { key, messages: manifest.messages };
       },
     };
@@ -276,85 +316,17 @@ export class SegmentSender {
     }
   }
 
-  #remember(entry: SegmentEntry, record: ProgressRecord, sync: boolean): Promise<void> {
-    entry.record = record;
-    const { identity, progress } = this.#parts;
-    const { storeId } = identity;
-    return storeId === undefined ? Promise.resolve() : progress.write(storeId, entry.name, record, sync);
-  }
-
   async #recordVerified(
     entry: SegmentEntry,
     manifest: Manifest,
     key: string,
     verification: Verification,
+    asked: StoreAnswer,
   ): Promise<void> {
     const { sha256, bytes } = manifest.file;
     const verifiedAt = String(this.#parts.clock.now());
     const record: VerifiedRecord = { state: 'verified', key, bytes, sha256, verification, verifiedAt };
-    await writeReceipt(this.#parts, entry.name, manifest, record);
-    await this.#remember(entry, record, false);
+    await writeReceipt(this.#parts, entry.name, manifest, record, asked);
+    await keepRecord(this.#parts, entry, record, false);
   }
-
-  async #settle(turn: Turn, outcome: UploadOutcome): Promise<void> {
-    const { entry } = turn;
-    const { table, counters, clock, random, options, logger, progress, identity, tell } = this.#parts;
-    switch (outcome.kind) {
-      case 'verified':
-        counters.verifiedSegments++;
-        counters.verifiedBytes += entry.bytes;
-        counters.lastSyncAt = clock.now();
-        table.move(entry, 'verified');
-        this.#tellSynced(turn);
-        break;
-      case 'parked': {
-        const { code, message } = outcome;
-        const { robot, bytes } = entry;
-        entry.alarm = { code, message };
-        logger.error('segment parked', { segment: entry.name, code, message });
-        counters.noteError(message);
-        table.move(entry, 'parked');
-        await this.#remember(entry, { state: 'parked', robot, bytes, code, message }, true);
-        tell({ kind: 'segment-parked', segment: entry.name, robot, code, message });
-        break;
-      }
-      case 'gone':
-        table.remove(entry);
-        if (identity.storeId !== undefined && entry.record) {
-          await progress.write(identity.storeId, entry.name, undefined, false);
-        }
-        break;
-      case 'deferred': {
-        entry.turns++;
-        const backoff = { firstMs: options.backoffFirstMs, maxMs: options.backoffMaxMs };
-        const waitMs = backoffMs(
-          { ...backoff, jitter: options.backoffJitter },
-          entry.turns,
-          random01(random),
-        );
-        counters.noteError(outcome.error);
-        table.move(entry, 'pending', clock.monotonic() + BigInt(Math.round(waitMs * 1e6)));
-        return;
-      }
-    }
-    this.#onSettled();
-  }
-
-  #tellSynced({ entry, verified, resumed, startedAt }: Turn): void {
-    if (!verified) return;
-    const { clock, tell, counters } = this.#parts;
-    const { name: segment, robot, bytes, begunAt = startedAt } = entry;
-    const durationMs = Number(clock.monotonic() - begunAt) / 1e6;
-    counters.durations.add(durationMs);
-    tell({ kind: 'segment-synced', segment, robot, bytes, ...verified, durationMs, resumed });
-  }
-}
-
-/** What an error outside the store means for the segment. */
-function outcomeOf(error: unknown): UploadOutcome {
-  if (systemCode(error) === 'ENOENT') return { kind: 'gone' };
-  if (isHoldfastError(error, 'MANIFEST_INVALID')) {
-    return { kind: 'parked', code: error.code, message: error.message };
-  }
-  return { kind: 'deferred', error };
 }

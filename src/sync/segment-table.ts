@@ -2,10 +2,10 @@ import type { Priority } from '../core/message.js';
 import type { ProgressRecord } from './progress-record.js';
 import type { SyncOptions } from './sync-options.js';
 
-/** `skipped`: the sink takes nothing of it. */
+/** `skipped`: the sink does not take this segment. */
 export type SegmentState = 'pending' | 'active' | 'verified' | 'parked' | 'skipped';
 
-/** What sync keeps in memory of one sealed segment: small, for there may be tens of thousands. */
+/** What sync keeps in memory per sealed segment. It is small, because there may be tens of thousands. */
 export interface SegmentEntry {
   /** The sealed file's name without `.mcap`. Sorts by age. */
   readonly name: string;
@@ -15,12 +15,14 @@ export interface SegmentEntry {
   /** Decimal nanoseconds since the Unix epoch. */
   readonly firstLogTime?: string;
   readonly lastLogTime?: string;
-  /** Appeared while this process was watching: nothing of it can be in the store yet. */
+  /** Appeared while this process was running, so nothing of it can be in the store yet. */
   readonly fresh: boolean;
   state: SegmentState;
   record?: ProgressRecord;
-  /** Turns that ended without success; spaces the next ones. */
+  /** Turns that ended without success; they delay the next ones. */
   turns: number;
+  /** Rounds in which the store answered and refused it. */
+  refusals?: number;
   /** When this process began to send it, monotonic nanoseconds. */
   begunAt?: bigint;
   alarm?: { readonly code: string; readonly message: string };
@@ -34,14 +36,14 @@ interface Total {
 const RANK: Readonly<Record<Priority, number>> = { high: 0, normal: 1, low: 2 };
 const byName = (a: SegmentEntry, b: SegmentEntry): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
 
-/** Negative: `a` goes first. */
+/** Negative: `a` comes first. */
 const orders: Readonly<Record<SyncOptions['order'], (a: SegmentEntry, b: SegmentEntry) => number>> = {
   'oldest-first': byName,
   'newest-first': (a, b) => byName(b, a),
   priority: (a, b) => RANK[a.priority] - RANK[b.priority] || byName(a, b),
 };
 
-/** All sealed segments by state, and the queue of those that wait. */
+/** All sealed segments by state, and the queue of the pending ones. */
 export class SegmentTable {
   readonly totals: Readonly<Record<SegmentState, Total>> = {
     pending: { segments: 0, bytes: 0 },
@@ -53,7 +55,7 @@ export class SegmentTable {
   readonly #entries = new Map<string, SegmentEntry>();
   #compare: (a: SegmentEntry, b: SegmentEntry) => number = byName;
   readonly #first = new Set<string>();
-  /** The next one to go is the last. */
+  /** The next segment is the last element. */
   #ready: SegmentEntry[] = [];
   #sorted = true;
   readonly #delayed = new Map<SegmentEntry, bigint>();
@@ -73,7 +75,7 @@ export class SegmentTable {
     return this.#entries.size;
   }
 
-  /** Segments that are still to be brought there. */
+  /** Segments that are not uploaded yet. */
   get unfinished(): number {
     return this.totals.pending.segments + this.totals.active.segments;
   }
@@ -112,7 +114,7 @@ export class SegmentTable {
     else this.#delayed.set(entry, dueAt);
   }
 
-  /** Lets these go before all others, in their usual order among themselves, until they are settled. */
+  /** Puts these before all others, in their usual order among themselves, until they are settled. */
   putFirst(names: Iterable<string>): void {
     for (const name of names) {
       const state = this.#entries.get(name)?.state;
@@ -122,7 +124,7 @@ export class SegmentTable {
     }
   }
 
-  /** Takes the next segment that is due out of the queue; it becomes active. */
+  /** Takes the next due segment out of the queue; it becomes active. */
   takeNext(now: bigint): SegmentEntry | undefined {
     for (const [entry, dueAt] of this.#delayed) if (dueAt <= now) this.#release(entry);
     if (!this.#sorted) {
@@ -135,7 +137,7 @@ export class SegmentTable {
     return entry;
   }
 
-  /** When the first of the waiting ones is due. */
+  /** When the first waiting segment is due. */
   get nextDueAt(): bigint | undefined {
     let first: bigint | undefined;
     for (const dueAt of this.#delayed.values()) if (first === undefined || dueAt < first) first = dueAt;

@@ -15,40 +15,40 @@ export interface SendPorts {
   readonly calls: StoreCalls;
   readonly bandwidth: BandwidthLimit;
   readonly buffers: PartBuffers;
-  /** Bytes on their way over all uploads. */
+  /** Bytes in flight over all uploads. */
   readonly window: SendWindow;
   readonly partsPerUpload: number;
   readonly attempts: number;
 }
 
 export interface SendHooks {
-  /** Before a part is sent for the first time by this process. */
+  /** Before this process sends a part for the first time. */
   readonly onBegin: (partNumber: number) => void;
   readonly onSent: (bytes: number) => void;
-  /** The store had this part already. */
+  /** The store already had this part. */
   readonly onPresent: (bytes: number) => void;
-  /** These bytes go over the link once more. */
+  /** These bytes are sent again. */
   readonly onResend: (bytes: number) => void;
-  /** Every part is read; what is left waits for the store only. */
+  /** Every part is read; the rest only waits for the store. */
   readonly onAllRead: () => void;
 }
 
-/** One upload: what is to be sent, and what is known of it. */
+/** One upload: the content, and what is known about it. */
 export interface PartsToSend {
   readonly upload: Upload;
   readonly plan: PartPlan;
   readonly file: SegmentFile;
-  /** The parts the store lists. */
+  /** The parts in the store. */
   readonly have: readonly Receipt[];
   /** Parts up to this number were begun before. */
   readonly begun: number;
 }
 
 /**
- * Sends what the store lacks of an upload, reading the file once, the next part while earlier ones are on
- * their way, and returns the receipts of all parts. A part that failed is tried again from memory, after
- * asking whether it arrived. Throws the first failure once nothing is in flight any more: a part that
- * still makes it then need not be sent again.
+ * Sends the missing parts of an upload and returns the receipts of all parts. It reads the file once, the
+ * next part while earlier ones are in flight. A failed part is retried from memory, after asking whether it
+ * arrived. Throws the first failure once nothing is in flight any more: a part that still completes need not
+ * be sent again.
  */
 export async function sendParts(
   ports: SendPorts,
@@ -88,7 +88,8 @@ export async function sendParts(
           continue;
         }
         const freeSlot = await slots.take(1, signal);
-        if (failure) break;
+        // A part sent meanwhile may have failed.
+        if ((failure as object | undefined) !== undefined) break;
         isSending = true;
         if (partNumber <= todo.begun) hooks.onResend(data.length);
         const turn = send(partNumber, buffer).finally(() => {
@@ -114,7 +115,7 @@ export async function sendParts(
 
 interface SentPart {
   readonly receipt: Receipt;
-  /** No call that failed may still hold the bytes. */
+  /** No failed call may still use the bytes. */
   readonly clean: boolean;
 }
 
@@ -137,7 +138,7 @@ async function sendPart(
       );
       return { receipt, clean: attempt === 1 };
     } catch (error) {
-      // Bytes changed on their way are sent again like bytes that did not arrive.
+      // Bytes that changed in transit are sent again like bytes that did not arrive.
       const isPassing = error instanceof StoreTrouble || isHoldfastError(error, 'OBJECT_CORRUPT');
       if (!isPassing || attempt >= ports.attempts) throw error;
     }
@@ -147,7 +148,7 @@ async function sendPart(
   }
 }
 
-// The answer may have been lost on the way back: asking costs less than sending a part twice.
+// The answer may have been lost: a question costs less than sending a part twice.
 async function findPart(
   ports: SendPorts,
   upload: Upload,
@@ -167,7 +168,7 @@ async function findPart(
   }
 }
 
-/** Whether the store's part provably has these bytes: by CRC-32, else by an ETag that is the MD5. */
+/** Whether the store's part provably has these bytes: by CRC-32, otherwise by an ETag that is the MD5. */
 export function holds(part: Receipt, data: Buffer): boolean {
   if (part.bytes !== data.length) return false;
   if (part.crc32 !== undefined) return part.crc32 === crc32(data);

@@ -1,15 +1,15 @@
 import type { Clock } from '../core/clock.js';
 import { Budget } from './budget.js';
 
-/** A link that drops costs what was on its way: never more than it moves in this time. */
+/** Bounds what a broken link costs: never more in flight than it moves in this time. */
 const WINDOW_SECONDS = 4;
 /** Weight of the newest measurement. */
 const WEIGHT = 0.4;
 
 /**
- * How many bytes may be on their way at the same time: what the link moves in four seconds, at least one
- * part, at most what memory allows. On a fast link the pipe stays full; on a slow one segments go one after
- * the other, and a dead zone does not cost several half-sent parts.
+ * Bounds the bytes in flight: what the link moves in four seconds, at least one part, at most what memory
+ * allows. A fast link stays full. On a slow link segments are sent one at a time, and a dead zone does not
+ * cost several half-sent parts.
  */
 export class SendWindow {
   readonly #clock: Clock;
@@ -25,13 +25,13 @@ export class SendWindow {
     this.#budget.limit(minBytes);
   }
 
-  /** Its size now, bytes. Before the first measurement: the minimum. */
+  /** Present size, bytes. Before the first measurement: the minimum. */
   get bytes(): number {
     const wanted = (this.#bytesPerS ?? 0) * WINDOW_SECONDS;
     return Math.min(this.#budget.capacity, Math.max(this.#minBytes, wanted));
   }
 
-  /** Waits for room, then sends; a success is a measurement of the link. */
+  /** Waits for room, then sends; a success measures the link. */
   async send<T>(bytes: number, signal: AbortSignal, send: () => Promise<T>): Promise<T> {
     const release = await this.#budget.take(bytes, signal);
     this.#inFlight += bytes;

@@ -1,9 +1,10 @@
 import type { Clock } from '../core/clock.js';
 import type { ErrorCode } from '../core/error-catalogue.js';
 import { HoldfastError, isHoldfastError } from '../core/errors.js';
+import { onAbort } from '../core/on-abort.js';
 import type { Link } from './link.js';
 
-/** Codes that are an answer about one object: the store works. */
+/** Codes that answer about one object: the store works. */
 const ANSWERS: ReadonlySet<ErrorCode> = new Set([
   'OBJECT_EXISTS',
   'OBJECT_MISSING',
@@ -14,10 +15,10 @@ const ANSWERS: ReadonlySet<ErrorCode> = new Set([
   'STORE_REJECTED',
 ]);
 
-// The slowest link that is still taken for alive; with it, a part on a bad radio link may take minutes.
+// The slowest link that still counts as alive; with it, a part on a bad radio link may take minutes.
 const SLOWEST_BYTES_PER_MS = 16;
 
-/** A store call failed for a reason that concerns the store as a whole, not this object; try again later. */
+/** A store call failed for a reason of the store as a whole, not of this object; try again later. */
 export class StoreTrouble extends Error {
   override readonly name = 'StoreTrouble';
   constructor(cause: unknown) {
@@ -26,11 +27,14 @@ export class StoreTrouble extends Error {
 }
 
 export interface StoreCallCounters {
-  /** Calls that failed for a reason of the store or the link. */
+  /** Calls that failed because of the store or the link. */
   errors: number;
 }
 
-/** Every call to the store goes through here: it waits for the link, is bounded in time, and reports. */
+/**
+ * Every call to the store passes through here: it waits for the link, has a time limit, and reports its
+ * result.
+ */
 export class StoreCalls {
   readonly counters: StoreCallCounters = { errors: 0 };
   readonly #clock: Clock;
@@ -54,8 +58,8 @@ export class StoreCalls {
   }
 
   /**
-   * Runs one call when the link is online. Throws the store's answer about the object (a HoldfastError) as
-   * it is, everything else as {@link StoreTrouble}, after reporting it to the link; rejects with the
+   * Runs one call when the link is online. Throws the store's answer about the object (a HoldfastError)
+   * unchanged, and everything else as {@link StoreTrouble}, after reporting it to the link. Rejects with the
    * signal's reason.
    */
   async call<T>(
@@ -82,7 +86,7 @@ export class StoreCalls {
     }
   }
 
-  /** Only the bound in time: `STORE_OFFLINE` when there is no answer, even from a call that ignores its signal. */
+  /** Only the time limit: `STORE_OFFLINE` if no answer arrives, even from a call that ignores its signal. */
   async within<T>(
     what: string,
     bytes: number,
@@ -93,11 +97,10 @@ export class StoreCalls {
     const timeoutMs = this.#timeoutMs + bytes / SLOWEST_BYTES_PER_MS;
     const call = new AbortController();
     const timer = new AbortController();
-    const onAbort = (): void => call.abort(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
+    const unlisten = onAbort(signal, () => call.abort(signal.reason));
     try {
       return await new Promise<T>((resolve, reject) => {
-        call.signal.addEventListener('abort', () => reject(call.signal.reason as Error), { once: true });
+        onAbort(call.signal, () => reject(call.signal.reason as Error));
         this.#clock.sleep(timeoutMs, timer.signal).then(
           () =>
             call.abort(
@@ -111,7 +114,7 @@ export class StoreCalls {
       });
     } finally {
       timer.abort();
-      signal.removeEventListener('abort', onAbort);
+      unlisten();
     }
   }
 }

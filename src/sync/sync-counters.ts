@@ -1,19 +1,24 @@
 import { NS_PER_MS, type Clock } from '../core/clock.js';
 import { DurationHistogram, uploadBoundsMs } from '../core/duration-histogram.js';
 import { describeError } from '../core/errors.js';
+import { WriteTimes } from './timed-deriver.js';
 
 const RATE_WINDOW_NS = 10_000n * NS_PER_MS;
 const RATE_SAMPLES_MAX = 4096;
 
-/** What happened since this process started; numbers only grow. */
+/** Counters since the start of this process; they only grow. */
 export class SyncCounters {
   sentBytes = 0;
   resentBytes = 0;
   resumedUploads = 0;
   retries = 0;
   verifiedSegments = 0;
+  /** Over all processes, for the present store. */
+  syncedTotal = 0;
   verifiedBytes = 0;
   readonly durations = new DurationHistogram(uploadBoundsMs);
+  /** Of a sink that makes files of segments. */
+  readonly writes: WriteTimes;
   lastSyncAt: bigint | undefined;
   lastError: string | undefined;
   readonly #clock: Clock;
@@ -22,6 +27,7 @@ export class SyncCounters {
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.writes = new WriteTimes(clock);
   }
 
   sent(bytes: number): void {

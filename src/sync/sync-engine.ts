@@ -3,12 +3,16 @@ import { dataFolder } from '../core/data-folder.js';
 import { makeDirectoryDurably } from '../core/durable-files.js';
 import { Emitter } from '../core/emitter.js';
 import { describeError, HoldfastError } from '../core/errors.js';
-import type { Listen, SyncEvent } from '../core/events.js';
-import type { LinkState, SyncStatus } from '../core/status.js';
-import type { RoleLock } from '../wal/role-lock.js';
+import type { SyncEvent } from '../core/events.js';
+import type { Listen } from '../core/listen.js';
+import type { SyncStatus } from '../core/status.js';
+import type { LinkState } from '../core/link-state.js';
+import type { RoleLock } from '../host/role-lock.js';
 import { assembleSync, backoffOf } from './assemble-sync.js';
+import { Confirmer } from './confirmer.js';
 import { FolderWatch } from './folder-watch.js';
 import { Housekeeping } from './housekeeping.js';
+import { Scrub } from './scrub.js';
 import { scratchFolder, SegmentSender } from './segment-sender.js';
 import type { SegmentEntry } from './segment-table.js';
 import type { SinkSpec } from './sync-sink.js';
@@ -19,9 +23,32 @@ import { composeStatus, summarize, type SyncSummary } from './sync-status.js';
 
 export type { SyncPorts } from './sync-ports.js';
 
+/*
+ * Sync: sealed segments reach a store, each exactly once. docs/sync.md has the states; upload-state.ts is their table.
+ *
+ * Layout: `sync/` holds the progress database and the state of its store; `receipts/` one file per sealed object
+ * with what each store answered; `tombstones/` what was evicted and the store is yet to learn.
+ *
+ * Invariants
+ * - One engine per data folder and sink: the lock of the role is held from `open` to `close`.
+ * - Object first, then verification, then the manifest in the store, then the local receipt. Each step may be repeated.
+ * - Only a manifest in the store makes an object count. Nothing is read back from a store as its own proof: size and
+ *   SHA-256 are compared with the local manifest.
+ * - Sync deletes no local segment. Retention does, and only with a receipt of the store in use that was confirmed lately.
+ * - A store is known by its id and a mark. If either is another one, nothing is sent and no earlier receipt counts.
+ * - Every call has a time limit and every retry a backoff; open uploads, parts and buffers are bounded (sync-options.ts).
+ *
+ * Crash windows
+ * - During a part: at most the parts in flight are sent again. The upload id was written down before the first part.
+ * - Between completing and verifying: the object is there without a manifest. It is compared, not sent again.
+ * - Between the manifest and the receipt: the next run finds the manifest and writes the receipt.
+ * - The progress database is lost: unfinished uploads are found by listing them, or swept when they are old.
+ */
+
 /**
- * Brings sealed segments into the store, each exactly once. `open` takes the data folder, `run` works until
- * told to stop, `drain` until nothing is left to do; after either the engine has ended, and `close` lets go.
+ * Uploads sealed segments into the store, each exactly once. `open` takes the data folder. `run` works until
+ * the signal aborts, `drain` until nothing is left to do; after either, the engine has ended. `close`
+ * releases the data folder.
  */
 export class SyncEngine implements AsyncDisposable {
   readonly #ports: SyncPorts;
@@ -31,6 +58,8 @@ export class SyncEngine implements AsyncDisposable {
   readonly #watch: FolderWatch;
   readonly #sender: SegmentSender;
   readonly #housekeeping: Housekeeping;
+  readonly #confirmer: Confirmer;
+  readonly #scrub: Scrub;
   readonly #watchers = new Set<() => void>();
   readonly #events: Emitter<SyncEvent>;
   readonly #changes: Emitter<void>;
@@ -48,7 +77,7 @@ export class SyncEngine implements AsyncDisposable {
     this.#events = new Emitter('sync events', ports.logger);
     this.#changes = new Emitter('sync status changes', ports.logger);
     if (ports.onStatusChange) this.#changes.listen(ports.onStatusChange);
-    // As many listeners as there are calls in flight, which the options bound.
+    // As many listeners as calls in flight, which the options bound.
     setMaxListeners(0, this.#lifetime.signal);
     this.#parts = assembleSync(ports, options, {
       lifetime: this.#lifetime.signal,
@@ -70,14 +99,16 @@ export class SyncEngine implements AsyncDisposable {
     this.#housekeeping = new Housekeeping(this.#parts, async () => {
       this.#lock ??= await takeSyncLock(ports, this.#parts.folder, this.#parts.trouble);
     });
+    this.#confirmer = new Confirmer(this.#parts, () => this.#sender.wake());
+    this.#scrub = new Scrub(this.#parts, this.#confirmer);
     this.#sender = new SegmentSender(this.#parts, () => {
       if (this.#parts.tombstones.waiting > 0) this.#housekeeping.wake();
     });
   }
 
   /**
-   * Takes the role `sync` on the data folder and reads what an earlier process left. The store is not
-   * asked yet. Throws `CONFIG_INVALID`, `DATA_FOLDER_BUSY`.
+   * Takes the role `sync` on the data folder and reads the state of an earlier process. It does not ask the
+   * store yet. Throws `CONFIG_INVALID`, `DATA_FOLDER_BUSY`.
    */
   static async open(ports: SyncPorts): Promise<SyncEngine> {
     const options = parseSyncOptions(ports.options);
@@ -94,7 +125,7 @@ export class SyncEngine implements AsyncDisposable {
     }
   }
 
-  /** Works until the signal aborts. Rejects only when it can never work. */
+  /** Works until the signal aborts. Rejects only for a permanent fault. */
   async run(signal: AbortSignal): Promise<void> {
     this.#start();
     await this.#until(() => false, signal);
@@ -102,8 +133,8 @@ export class SyncEngine implements AsyncDisposable {
   }
 
   /**
-   * Works until every segment sealed so far is verified or parked and every tombstone is told, or the
-   * signal aborts: `complete` in the summary says which. A dead link is waited for.
+   * Works until every segment sealed so far is verified or parked and every tombstone is written, or the
+   * signal aborts: `complete` in the summary says which. It waits for a dead link.
    */
   async drain(signal: AbortSignal): Promise<SyncSummary> {
     this.#start();
@@ -118,7 +149,7 @@ export class SyncEngine implements AsyncDisposable {
     return summarize({ ...this.#parts, complete, unwritten });
   }
 
-  /** Looks and tries now: ends backoffs, of the link and of single segments. */
+  /** Scans and tries now: ends the backoffs of the link and of single segments. */
   syncNow(): void {
     this.#parts.table.releaseDelayed();
     this.#parts.link.retryNow();
@@ -128,7 +159,7 @@ export class SyncEngine implements AsyncDisposable {
   }
 
   /**
-   * Takes over options at once, all or none; what is not given stays. Uploads under way go on as they began.
+   * Takes over options at once, all or none; what is not given stays. Uploads under way continue as they began.
    * Returns the names of those that changed. Throws `CONFIG_INVALID`, and `STATE_REFUSED` where one that is
    * fixed differs ({@link liveSyncOptions} are not).
    */
@@ -152,6 +183,7 @@ export class SyncEngine implements AsyncDisposable {
     this.#sender.reconfigure();
     this.#watch.wake();
     this.#housekeeping.wake();
+    this.#scrub.wake();
     this.#changed();
     return changed;
   }
@@ -161,17 +193,17 @@ export class SyncEngine implements AsyncDisposable {
     return this.#events.listen;
   }
 
-  /** Called after something visible changed, at most once per turn of the event loop; read `status()` then. */
+  /** Called after a visible change, at most once per turn of the event loop; read `status()` then. */
   get onStatusChange(): Listen<void> {
     return this.#changes.listen;
   }
 
-  /** Lets these segments (sealed names without `.mcap`) go before all others, where they still wait. */
+  /** Puts these pending segments (sealed names without `.mcap`) before all others. */
   putFirst(names: Iterable<string>): void {
     this.#parts.table.putFirst(names);
   }
 
-  /** What this engine brings where. */
+  /** The sink of this engine. */
   get sink(): SinkSpec {
     return this.#parts.sink;
   }
@@ -191,7 +223,7 @@ export class SyncEngine implements AsyncDisposable {
     });
   }
 
-  /** Stops working and lets go of the data folder. Idempotent. */
+  /** Stops and releases the data folder. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -202,16 +234,17 @@ export class SyncEngine implements AsyncDisposable {
   }
 
   async #open(): Promise<void> {
-    const { fs, folder, progress, identity, tombstones } = this.#parts;
+    const { fs, folder, progress, identity, tombstones, lost, options } = this.#parts;
     for (const path of [folder.sealed, folder.receipts, folder.tombstones]) {
       await makeDirectoryDurably(fs, path).catch((error: unknown) =>
         this.#trouble(`${path} cannot be created: ${describeError(error)}`),
       );
     }
-    // What an earlier process made and did not send is made again.
+    // Files that an earlier process made and did not send are made again.
     await fs.rm(scratchFolder(folder), { recursive: true, force: true }).catch(() => undefined);
     await progress.open();
     await identity.load();
+    await lost.load(options.acknowledgeLost);
     await tombstones.count();
   }
 
@@ -234,13 +267,15 @@ export class SyncEngine implements AsyncDisposable {
       guard(this.#watch.run(signal)),
       guard(this.#sender.run()),
       guard(this.#housekeeping.run()),
+      guard(this.#confirmer.run()),
+      guard(this.#scrub.run()),
     ]).then(() => undefined);
   }
 
   async #stop(): Promise<void> {
     this.#lifetime.abort(stopped());
     await this.#loops;
-    if (this.#fatal !== undefined) throw this.#fatal;
+    if (this.#fatal !== undefined) throw this.#fatal as Error;
   }
 
   #fail(error: unknown): void {
@@ -250,7 +285,7 @@ export class SyncEngine implements AsyncDisposable {
     this.#changed();
   }
 
-  /** Waits for a state; false when the signal (or a failure) came first. */
+  /** Waits for a state; false if the signal (or a failure) came first. */
   #until(reached: () => boolean, signal: AbortSignal): Promise<boolean> {
     const { lifetime } = this.#parts;
     return new Promise((resolve) => {
@@ -270,14 +305,16 @@ export class SyncEngine implements AsyncDisposable {
   }
 
   #isDone(): boolean {
-    const { table, tombstones } = this.#parts;
-    return this.#watch.isWhole && table.unfinished === 0 && tombstones.waiting === 0;
+    const { table, tombstones, identity } = this.#parts;
+    // Earlier verifications count only if the store is still in the same place.
+    const isSure = identity.isSure || table.totals.verified.segments === 0;
+    return isSure && this.#watch.isWhole && table.unfinished === 0 && tombstones.waiting === 0;
   }
 
   #changed(): void {
     if (this.#statusQueued) return;
     this.#statusQueued = true;
-    setImmediate(() => {
+    this.#ports.clock.soon(() => {
       this.#statusQueued = false;
       for (const look of [...this.#watchers]) look();
       this.#changes.emit();
@@ -296,7 +333,7 @@ export class SyncEngine implements AsyncDisposable {
 
   #trouble(message: string): void {
     const { counters } = this.#parts;
-    if (message !== counters.lastError) this.#ports.logger.warn('sync trouble', { message });
+    if (message !== counters.lastError) this.#ports.logger.warn('a sync step failed', { message });
     counters.noteError(message);
     this.#changed();
   }

@@ -1,15 +1,19 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { defined } from '../core/defined.js';
 import { dataFolder, type DataFolder } from '../core/data-folder.js';
 import { Emitter } from '../core/emitter.js';
 import { describeError } from '../core/errors.js';
-import type { Listen, SyncEvent } from '../core/events.js';
+import type { SyncEvent } from '../core/events.js';
+import type { Listen } from '../core/listen.js';
 import { SINKS_FILE, writeRequiredSinks, type RequiredSink } from '../core/sink.js';
 import type { SyncStatus } from '../core/status.js';
 import type { Store } from '../core/store.js';
-import { acquireRoleLock, type RoleLock } from '../wal/role-lock.js';
+import { present } from '../core/present.js';
+import { acquireRoleLock, type RoleLock } from '../host/role-lock.js';
 import { aggregateStatus, type EngineStatus } from './aggregate-status.js';
 import { BandwidthLimit } from './bandwidth-limit.js';
+import { Places } from './places.js';
 import { SyncEngine } from './sync-engine.js';
 import { parseSyncOptions, type SyncOptions } from './sync-options.js';
 import type { SyncPorts } from './sync-ports.js';
@@ -17,7 +21,7 @@ import type { SharedByEngines, SharedTombstones, SinkSpec } from './sync-sink.js
 import type { SyncSummary } from './sync-status.js';
 import { Turns } from './turns.js';
 
-/** A sink with the store it goes to; whoever opened them closes both store and deriver, after the group. */
+/** A sink with its store; the caller closes store and deriver, after the group. */
 export interface Sink {
   readonly spec: SinkSpec;
   readonly store: Store;
@@ -27,18 +31,18 @@ export type GroupPorts = Omit<SyncPorts, 'store' | 'sink' | 'shared' | 'stateFol
   readonly sinks: readonly [Sink, ...Sink[]];
 };
 
-/** How a drain ended: of the required sinks taken together, and of each sink. */
+/** How a drain ended: for the required sinks together, and for each sink. */
 export interface GroupSummary extends SyncSummary {
   readonly sinks: readonly ({ readonly name: string } & SyncSummary)[];
 }
 
-/** A list of sinks that could not be written is tried again after this. */
+/** Delay before another try to write the list of sinks. */
 const RETRY_NS = 5_000_000_000n;
 
 /**
- * Brings the sealed segments of one data folder to all its sinks: one engine each, with a link, a queue and a
- * progress of its own, so that a sink that fails for ever holds up no other. They share the role's lock, the
- * bandwidth, and the files of the data folder they write. `sinks.json` tells retention which of them count.
+ * Uploads the sealed segments of one data folder to all its sinks. Each sink has its own engine with link,
+ * queue and progress, so that a failing sink delays no other. They share the role's lock, the bandwidth, and
+ * the files of the data folder that they write. `sinks.json` tells retention which of them count.
  */
 export class SyncGroup implements AsyncDisposable {
   readonly #events: Emitter<SyncEvent>;
@@ -48,18 +52,27 @@ export class SyncGroup implements AsyncDisposable {
   #triedAt: bigint | undefined;
   #closing: Promise<void> | undefined;
 
+  readonly #ports: GroupPorts;
+  readonly #engines: readonly [SyncEngine, ...SyncEngine[]];
+  readonly #shared: SharedByEngines;
+  readonly #lock: SharedLock;
+
   private constructor(
-    private readonly ports: GroupPorts,
-    private readonly engines: readonly [SyncEngine, ...SyncEngine[]],
-    private readonly shared: SharedByEngines,
-    private readonly lock: SharedLock,
+    ports: GroupPorts,
+    engines: readonly [SyncEngine, ...SyncEngine[]],
+    shared: SharedByEngines,
+    lock: SharedLock,
   ) {
+    this.#ports = ports;
+    this.#engines = engines;
+    this.#shared = shared;
+    this.#lock = lock;
     this.#path = join(ports.dataFolder, SINKS_FILE);
     this.#events = new Emitter('sync events', ports.logger);
     this.#changes = new Emitter('sync status changes', ports.logger);
     if (ports.onStatusChange) this.#changes.listen(ports.onStatusChange);
     for (const [index, engine] of engines.entries()) {
-      // The first one speaks for the link; what becomes of segments is told of every sink.
+      // The first sink reports the link; the fate of segments is reported for every sink.
       engine.onEvent((event) => {
         if (index === 0 || event.kind !== 'link') this.#events.emit(event);
       });
@@ -81,6 +94,7 @@ export class SyncGroup implements AsyncDisposable {
       files: new Turns(),
       bandwidth: new BandwidthLimit(ports.clock, options.bandwidthBytesPerS),
       tombstones: sharedTombstones(sinks.map(({ spec }) => spec)),
+      places: new Places(),
     };
     const engines: SyncEngine[] = [];
     try {
@@ -94,7 +108,7 @@ export class SyncGroup implements AsyncDisposable {
             sink: spec,
             shared,
             acquireLock: () => lock.take(folder),
-            ...(stateFolder === undefined ? {} : { stateFolder }),
+            ...defined({ stateFolder }),
           }),
         );
       }
@@ -104,38 +118,38 @@ export class SyncGroup implements AsyncDisposable {
       throw error;
     }
     const group = new SyncGroup(ports, engines as [SyncEngine, ...SyncEngine[]], shared, lock);
-    // Before anything is verified anywhere: a sink that is new keeps local copies from now on.
+    // Before anything is verified: local copies now also wait for a new sink.
     await group.#tellRetention();
     return group;
   }
 
-  /** Works until the signal aborts. Rejects, after all have ended, when one of them can never work. */
+  /** Works until the signal aborts. Rejects, after all have ended, if one of them has a permanent fault. */
   async run(signal: AbortSignal): Promise<void> {
-    const ends = await Promise.allSettled(this.engines.map((engine) => engine.run(signal)));
+    const ends = await Promise.allSettled(this.#engines.map((engine) => engine.run(signal)));
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
   }
 
   /**
-   * Works until every required sink has everything, or the signal aborts. A sink that is not required is waited
-   * for while its link is alive, not when it is dead.
+   * Works until every required sink has everything, or the signal aborts. It waits for a sink that is not
+   * required while its link is alive, but not while it is dead.
    */
   async drain(signal: AbortSignal): Promise<GroupSummary> {
-    const hasRequired = this.engines.some(({ sink }) => sink.required);
+    const hasRequired = this.#engines.some(({ sink }) => sink.required);
     const counts = (engine: SyncEngine): boolean => engine.sink.required || !hasRequired;
     let isDone = false;
-    const patience = new Map(this.engines.map((engine) => [engine, new AbortController()]));
+    const patience = new Map(this.#engines.map((engine) => [engine, new AbortController()]));
     const giveUpOnDead = (): void => {
       if (!isDone) return;
-      for (const engine of this.engines) {
+      for (const engine of this.#engines) {
         if (!counts(engine) && engine.status().link !== 'online') patience.get(engine)?.abort();
       }
     };
     const drainOne = (engine: SyncEngine): Promise<SyncSummary> =>
-      engine.drain(AbortSignal.any([signal, patience.get(engine)!.signal]));
+      engine.drain(AbortSignal.any([signal, present(patience.get(engine)).signal]));
     const unlisten = this.#changes.listen(giveUpOnDead);
-    const drains = new Map(this.engines.map((engine) => [engine, drainOne(engine)]));
+    const drains = new Map(this.#engines.map((engine) => [engine, drainOne(engine)]));
     for (const drain of drains.values()) drain.catch(() => undefined);
-    await Promise.allSettled(this.engines.filter(counts).map((engine) => drains.get(engine)!));
+    await Promise.allSettled(this.#engines.filter(counts).map((engine) => present(drains.get(engine))));
     isDone = true;
     giveUpOnDead();
     const ends = await Promise.allSettled(drains.values());
@@ -143,18 +157,18 @@ export class SyncGroup implements AsyncDisposable {
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
     const summaries = new Map<SyncEngine, SyncSummary>();
     for (const [engine, drain] of drains) summaries.set(engine, await drain);
-    const counted = this.engines.filter(counts).map((engine) => summaries.get(engine)!);
+    const counted = this.#engines.filter(counts).map((engine) => present(summaries.get(engine)));
     return this.#summarize(summaries, counted);
   }
 
-  /** Looks and tries now, everywhere. */
+  /** Scans and tries now, in all sinks. */
   syncNow(): void {
-    for (const engine of this.engines) engine.syncNow();
+    for (const engine of this.#engines) engine.syncNow();
   }
 
   /** See {@link SyncEngine.reconfigure}; all sinks, or none. */
   reconfigure(given: Partial<SyncOptions>): readonly (keyof SyncOptions)[] {
-    const [changed] = this.engines.map((engine) => engine.reconfigure(given));
+    const [changed] = this.#engines.map((engine) => engine.reconfigure(given));
     return changed ?? [];
   }
 
@@ -169,11 +183,11 @@ export class SyncGroup implements AsyncDisposable {
   /** See {@link SyncEngine.putFirst}. */
   putFirst(names: Iterable<string>): void {
     const all = [...names];
-    for (const engine of this.engines) engine.putFirst(all);
+    for (const engine of this.#engines) engine.putFirst(all);
   }
 
   status(): SyncStatus {
-    const statuses = this.engines.map((engine): EngineStatus => ({
+    const statuses = this.#engines.map((engine): EngineStatus => ({
       sink: engine.sink,
       status: engine.status(),
     }));
@@ -191,27 +205,27 @@ export class SyncGroup implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    await Promise.all(this.engines.map((engine) => engine.close()));
-    // A list that is being written.
-    await this.shared.files.run(() => Promise.resolve());
-    await this.lock.close();
+    await Promise.all(this.#engines.map((engine) => engine.close()));
+    // The list is being written.
+    await this.#shared.files.run(() => Promise.resolve());
+    await this.#lock.close();
   }
 
   #required(): RequiredSink[] {
-    return this.engines
+    return this.#engines
       .map((engine) => ({ spec: engine.sink, status: engine.status() }))
       .filter(({ spec }) => spec.required)
       .map(({ spec, status }) => ({
         uri: status.store,
-        ...(status.storeId === undefined ? {} : { storeId: status.storeId }),
+        ...defined({ storeId: status.storeId }),
         form: spec.form,
         selection: spec.selection,
       }));
   }
 
-  /** Never rejects: what cannot be written is tried again with a later change. */
+  /** Never rejects: a failed write is tried again with a later change. */
   async #tellRetention(): Promise<void> {
-    const { fs, clock, logger } = this.ports;
+    const { fs, clock, logger } = this.#ports;
     const required = this.#required();
     const words = JSON.stringify(required);
     if (words === this.#told) return;
@@ -219,12 +233,12 @@ export class SyncGroup implements AsyncDisposable {
     if (this.#triedAt !== undefined && now - this.#triedAt < RETRY_NS) return;
     this.#told = words;
     try {
-      await this.shared.files.run(() => writeRequiredSinks(fs, this.#path, required));
+      await this.#shared.files.run(() => writeRequiredSinks(fs, this.#path, required));
       this.#triedAt = undefined;
     } catch (error) {
       this.#told = '';
       this.#triedAt = now;
-      logger.warn('the required sinks cannot be written down now; until then the earlier list holds', {
+      logger.warn('cannot write the list of required sinks; the earlier list applies until it works', {
         error: describeError(error),
       });
     }
@@ -237,7 +251,7 @@ export class SyncGroup implements AsyncDisposable {
     const { segments, bytes, alarms, lastError } = this.status();
     const { segments: parkedOf } = counted.reduce((a, b) => (b.segments.parked > a.segments.parked ? b : a));
     const parkedBytes = Math.max(...counted.map((summary) => summary.bytes.parked));
-    const first = summaries.get(this.engines[0])!;
+    const first = present(summaries.get(this.#engines[0]));
     return {
       complete: counted.every(({ complete }) => complete),
       segments: { ...segments, parked: parkedOf.parked },
@@ -251,13 +265,13 @@ export class SyncGroup implements AsyncDisposable {
       uploadErrors: total(({ uploadErrors }) => uploadErrors),
       unwrittenFiles: total(({ unwrittenFiles }) => unwrittenFiles),
       alarms,
-      ...(lastError === undefined ? {} : { lastError }),
-      sinks: this.engines.map((engine) => ({ name: engine.sink.name, ...summaries.get(engine)! })),
+      ...defined({ lastError }),
+      sinks: this.#engines.map((engine) => ({ name: engine.sink.name, ...present(summaries.get(engine)) })),
     };
   }
 }
 
-/** By what the sink is, not by its place in the list: a list in another order finds its progress again. */
+/** By the sink's identity, not by its place in the list: it finds its progress in a list of another order too. */
 function stateFolderOf({ sinks }: DataFolder, { kind, form }: SinkSpec, { uri }: Store): string {
   const digest = createHash('sha256')
     .update(JSON.stringify([kind, form, uri]))
@@ -265,7 +279,10 @@ function stateFolderOf({ sinks }: DataFolder, { kind, form }: SinkSpec, { uri }:
   return join(sinks, `${kind}-${digest.slice(0, 16)}`);
 }
 
-/** A tombstone may go when every required sink was told; one that is not required may come too late. */
+/**
+ * A tombstone may be removed once every required sink has it; for a sink that is not required it may come too
+ * late.
+ */
 export function sharedTombstones(sinks: readonly SinkSpec[]): SharedTombstones {
   const required = sinks.filter((sink) => sink.required);
   const names = (required.length > 0 ? required : sinks).map(({ name }) => name);
@@ -282,19 +299,23 @@ export function sharedTombstones(sinks: readonly SinkSpec[]): SharedTombstones {
   };
 }
 
-/** One lock for all engines: taken with the first that asks, given back when the group ends. */
+/** One lock for all engines: taken for the first that asks, released when the group ends. */
 class SharedLock {
   #taking: Promise<RoleLock> | undefined;
 
-  constructor(private readonly ports: GroupPorts) {}
+  readonly #ports: GroupPorts;
+
+  constructor(ports: GroupPorts) {
+    this.#ports = ports;
+  }
 
   async take(folder: DataFolder): Promise<RoleLock> {
-    const { fs, acquireLock } = this.ports;
+    const { fs, acquireLock } = this.#ports;
     this.#taking ??= acquireLock?.(fs, folder) ?? acquireRoleLock(fs, folder, 'sync');
     try {
       await this.#taking;
     } catch (error) {
-      // The next to ask tries again.
+      // The next caller tries again.
       this.#taking = undefined;
       throw error;
     }

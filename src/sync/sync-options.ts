@@ -1,4 +1,5 @@
 import { HoldfastError } from '../core/errors.js';
+import { jsonText } from '../core/json-text.js';
 
 /** How sync behaves. Every field has a default ({@link syncOptionTable}); all are validated together. */
 export interface SyncOptions {
@@ -9,43 +10,54 @@ export interface SyncOptions {
   /** Parts held in memory, over all uploads: one being read, the others on their way. Default 3. */
   readonly partsInFlight: number;
   /**
-   * Parts of one upload sent at the same time; what a kill makes one upload send again. Default 1.
-   * Ignored where the store takes parts in order.
+   * Parts of one upload sent at the same time, which is also what one upload sends again after a kill.
+   * Default 1. Ignored if the store takes parts in order.
    */
   readonly partsPerUpload: number;
-  /** Multipart uploads sending at the same time; on a slow link one after the other. Default 2. */
+  /** Multipart uploads sending at the same time; on a slow link one at a time. Default 2. */
   readonly uploadsInFlight: number;
   /** Segments in any stage between read and receipt at the same time. Default 12. */
   readonly segmentsInFlight: number;
   /** Bytes per second sent to the store, averaged over a part; 0: unlimited. Default 0. */
   readonly bandwidthBytesPerS: number;
-  /** Between two looks into the data folder, ms. Default 500. */
+  /** Time between two scans of the data folder, ms. Default 500. */
   readonly pollIntervalMs: number;
-  /** Between two rounds of deferred local writes, tombstones and sweeps, ms. Default 5,000. */
+  /** Time between two rounds of deferred local writes, tombstones and sweeps, ms. Default 5,000. */
   readonly housekeepingIntervalMs: number;
   /** First wait after a failure, ms; doubled each time. Default 2,000. */
   readonly backoffFirstMs: number;
   /** Longest wait, ms. Default 120,000. */
   readonly backoffMaxMs: number;
-  /** Random share taken off each wait, 0 to 1. Default 0.25. */
+  /** Random fraction subtracted from each wait, 0 to 1. Default 0.25. */
   readonly backoffJitter: number;
-  /** An idle link is probed after this, ms. Default 60,000. */
+  /** An idle link is probed after this time, ms. Default 60,000. */
   readonly idleProbeMs: number;
-  /** A store call without an answer for this long failed, ms, plus 1 s per 16 KiB sent. Default 300,000. */
+  /** Time limit of a store call without an answer, ms, plus 1 s per 16 KiB sent. Default 300,000. */
   readonly callTimeoutMs: number;
-  /** Failures after which a segment lets the others go first. Default 5. */
+  /** Failures after which a segment goes behind the others. Default 5. */
   readonly attemptsPerTurn: number;
-  /** Unfinished uploads of this data folder's robots that nobody knows are aborted at this age, ms. Default 24 h. */
+  /** Refusals by the store after which a segment is parked with an alarm. Default 5. */
+  readonly refusedRounds: number;
+  /**
+   * Turns without success that a segment may have; one more, and it is parked with an alarm. 0: no limit.
+   * Default 0.
+   */
+  readonly maxRetries: number;
+  /** Age at which unknown unfinished uploads of this data folder's robots are aborted, ms. Default 24 h. */
   readonly staleUploadAgeMs: number;
-  /** Create the store's id object on first use; false: wait until somebody did. Default true. */
+  /** Segments per hour that the scrub asks the store for, local or evicted; 0: none. Default 12. */
+  readonly scrubPerHour: number;
+  /** Create the store's id object on first use; false: wait until it exists. Default true. */
   readonly createStoreId: boolean;
   /** Accept a store with another id than the one known under its URI. Default false. */
   readonly acceptNewStore: boolean;
   /** Try parked segments once more at the start. Default false. */
   readonly retryParked: boolean;
+  /** Raise no alarm any more for the lost segments recorded at the start. Default false. */
+  readonly acknowledgeLost: boolean;
 }
 
-/** What an engine takes over while it runs; the others are fixed when it is opened. */
+/** Options that may change while an engine runs; the others are fixed when it is opened. */
 export const liveSyncOptions = [
   'order',
   'partsPerUpload',
@@ -60,7 +72,10 @@ export const liveSyncOptions = [
   'idleProbeMs',
   'callTimeoutMs',
   'attemptsPerTurn',
+  'refusedRounds',
+  'maxRetries',
   'staleUploadAgeMs',
+  'scrubPerHour',
 ] as const satisfies readonly (keyof SyncOptions)[];
 
 interface NumberRule {
@@ -103,7 +118,7 @@ const flag = (standard: boolean, description: string): ChoiceRule<boolean> => ({
   description,
 });
 
-/** Default, unit and limits of every option: the one place parameters, flags and docs/sync.md come from. */
+/** Default, unit and limits of every option: the source of parameters, flags and docs/sync.md. */
 export const syncOptionTable: { readonly [K in keyof SyncOptions]: Rule<SyncOptions[K]> } = {
   order: {
     default: 'oldest-first',
@@ -143,10 +158,26 @@ export const syncOptionTable: { readonly [K in keyof SyncOptions]: Rule<SyncOpti
   idleProbeMs: count(60_000, 10, DAY_MS, 'ms', 'An idle link is probed after this.'),
   callTimeoutMs: count(300_000, 10, DAY_MS, 'ms', 'A store call fails after this, plus 1 s per 16 KiB sent.'),
   attemptsPerTurn: count(5, 1, 1_000, 'failures', 'After this many a segment lets the others go first.'),
+  refusedRounds: count(
+    5,
+    1,
+    1_000,
+    'rounds',
+    'A segment that the store refuses in this many rounds is parked with an alarm; --retry-parked tries it again.',
+  ),
+  maxRetries: count(
+    0,
+    0,
+    1_000_000,
+    'turns',
+    'Turns without success after which a segment is tried again; one more, and it is parked with an alarm. 0: for ever.',
+  ),
   staleUploadAgeMs: count(DAY_MS, 1, 365 * DAY_MS, 'ms', 'Age at which forgotten uploads are aborted.'),
+  scrubPerHour: count(12, 0, 3_600_000, 'segments/h', 'Segments that the store is asked for again; 0: none.'),
   createStoreId: flag(true, "Create the store's id object on first use."),
   acceptNewStore: flag(false, 'Accept a store with another id than the one known under its URI.'),
   retryParked: flag(false, 'Try parked segments once more at the start.'),
+  acknowledgeLost: flag(false, 'Raise no alarm any more for lost segments that are on record at the start.'),
 };
 
 /** All defaults, as options. */
@@ -154,15 +185,15 @@ export const syncDefaults: SyncOptions = Object.freeze(
   Object.fromEntries(Object.entries(syncOptionTable).map(([name, rule]) => [name, rule.default])),
 ) as unknown as SyncOptions;
 
-/** Fills in defaults and checks. Throws `CONFIG_INVALID` naming every option that is wrong. */
+/** Fills in defaults and checks. Throws `CONFIG_INVALID` with every wrong option. */
 export function parseSyncOptions(given: Partial<SyncOptions> = {}): SyncOptions {
   const faults: string[] = [];
   const parsed: Record<string, unknown> = { ...syncDefaults };
-  for (const [name, value] of Object.entries(given)) {
+  for (const [name, value] of Object.entries(given) as [string, unknown][]) {
     if (value === undefined) continue;
     const rule = (syncOptionTable as Readonly<Record<string, NumberRule | ChoiceRule<unknown>>>)[name];
     const fault = rule ? faultOf(rule, value) : 'no such option';
-    if (fault) faults.push(`sync.${name}: ${String(JSON.stringify(value)).slice(0, 60)}, ${fault}`);
+    if (fault) faults.push(`sync.${name}: ${String(jsonText(value)).slice(0, 60)}, ${fault}`);
     parsed[name] = value;
   }
   if (faults.length > 0) {

@@ -6,12 +6,14 @@ import type { RandomBytes } from '../core/identity.js';
 import type { Logger } from '../core/logger.js';
 import type { Store } from '../core/store.js';
 import type { Link } from './link.js';
+import type { LostSegments } from './lost-segments.js';
 import type { OpenUploads } from './open-uploads.js';
 import type { ProgressStore } from './progress-store.js';
 import type { Receipts } from './receipts.js';
 import type { SegmentTable } from './segment-table.js';
 import type { StoreCalls } from './store-calls.js';
 import type { StoreIdentity } from './store-identity.js';
+import type { StoreMemory } from './store-memory.js';
 import type { SyncCounters } from './sync-counters.js';
 import type { SharedByEngines, SinkSpec } from './sync-sink.js';
 import type { SyncOptions } from './sync-options.js';
@@ -27,25 +29,30 @@ export interface SyncParts {
   readonly sink: SinkSpec;
   readonly shared: SharedByEngines;
   readonly folder: DataFolder;
-  /** In force now: read it when it is needed, do not keep it. */
+  /** Names of the segments to send; undefined: all. */
+  readonly only: ReadonlySet<string> | undefined;
+  /** The present options: read them when they are needed, do not keep them. */
   options: SyncOptions;
   readonly counters: SyncCounters;
   readonly calls: StoreCalls;
   readonly link: Link;
   readonly identity: StoreIdentity;
+  readonly memory: StoreMemory;
   readonly table: SegmentTable;
   readonly receipts: Receipts;
   readonly progress: ProgressStore;
   readonly tombstones: Tombstones;
   readonly openUploads: OpenUploads;
+  /** Evicted segments that the store no longer holds. */
+  readonly lost: LostSegments;
   /** Aborts when the engine stops. */
   readonly lifetime: AbortSignal;
-  /** The table holds what is there, towards the store that is there. */
+  /** The table has the present content, for the present store. */
   readonly isTableValid: () => boolean;
   /** Something visible changed. */
   readonly changed: () => void;
-  /** Something happened that others want to hear of. */
+  /** An event for the listeners. */
   readonly tell: (event: SyncEvent) => void;
-  /** Something local does not work; in words. */
+  /** A local fault, in words. */
   readonly trouble: (message: string) => void;
 }

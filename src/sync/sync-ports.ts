@@ -5,15 +5,15 @@ import type { FileSystem } from '../core/file-system.js';
 import type { RandomBytes } from '../core/identity.js';
 import type { Logger } from '../core/logger.js';
 import type { Store } from '../core/store.js';
-import { acquireRoleLock, type RoleLock } from '../wal/role-lock.js';
+import { acquireRoleLock, type RoleLock } from '../host/role-lock.js';
 import type { OpenProgressDatabase } from './progress-database.js';
 import type { SharedByEngines, SinkSpec } from './sync-sink.js';
 import type { SyncOptions } from './sync-options.js';
 
-/** The world as sync sees it, and who this process is. */
+/** The environment of sync, and the identity of this process. */
 export interface SyncPorts {
   readonly dataFolder: string;
-  /** Closed by whoever made it, after the engine. */
+  /** Closed by its creator, after the engine. */
   readonly store: Store;
   readonly fs: FileSystem;
   readonly clock: Clock;
@@ -21,15 +21,17 @@ export interface SyncPorts {
   readonly logger: Logger;
   readonly version: string;
   readonly pid: number;
-  /** What is not given has its default. */
+  /** Missing options have their defaults. */
   readonly options?: Partial<SyncOptions>;
-  /** Called after something visible changed, at most once per turn of the event loop; read `status()` then. */
+  /** Sealed names, without `.mcap`, of the segments to send; default: all. */
+  readonly only?: ReadonlySet<string>;
+  /** Called after a visible change, at most once per turn of the event loop; read `status()` then. */
   readonly onStatusChange?: () => void;
   /** Default: the sealed files as they are, all of them. */
   readonly sink?: SinkSpec;
-  /** Where several engines work on one data folder. */
+  /** Set if several engines work on one data folder. */
   readonly shared?: SharedByEngines;
-  /** Folder of the upload state, where it is not the data folder's `sync/`. */
+  /** Folder of the upload state, if it is not the data folder's `sync/`. */
   readonly stateFolder?: string;
   /** Default: LevelDB. */
   readonly openProgress?: OpenProgressDatabase;
@@ -38,8 +40,8 @@ export interface SyncPorts {
 }
 
 /**
- * Takes the role `sync`. Undefined: not now. A disk nobody can write to cannot hold a lock either, and must not
- * stop uploading: two processes would waste bandwidth, not data.
+ * Takes the role `sync`. Undefined: not now. A disk that cannot be written cannot hold a lock either, and
+ * must not stop uploads: two processes would waste bandwidth, but lose no data.
  */
 export async function takeSyncLock(
   { fs, acquireLock }: SyncPorts,

@@ -1,12 +1,17 @@
+import { defined } from '../core/defined.js';
 import { describeError, isHoldfastError } from '../core/errors.js';
 import type { SyncStatus } from '../core/status.js';
+import { LOST } from './confirmer.js';
 import type { Link } from './link.js';
+import type { LostSegments } from './lost-segments.js';
 import type { SegmentEntry, SegmentTable } from './segment-table.js';
 import type { StoreCalls } from './store-calls.js';
+import type { StoreMemory } from './store-memory.js';
 import type { SyncCounters } from './sync-counters.js';
+import type { SinkSpec } from './sync-sink.js';
 import type { Tombstones } from './tombstones.js';
 
-/** A segment on its way. */
+/** A segment that is being uploaded. */
 export interface ActiveUpload {
   readonly entry: SegmentEntry;
   readonly startedAt: bigint;
@@ -15,7 +20,7 @@ export interface ActiveUpload {
 
 /** How a drain ended, and what this process did. */
 export interface SyncSummary {
-  /** Everything sealed is verified or parked, every tombstone is told. False: stopped before that. */
+  /** Everything sealed is verified or parked, and every tombstone is written. False: stopped before that. */
   readonly complete: boolean;
   readonly segments: { readonly verified: number; readonly parked: number; readonly pending: number };
   readonly bytes: { readonly verified: number; readonly parked: number; readonly pending: number };
@@ -27,7 +32,7 @@ export interface SyncSummary {
   readonly resumedUploads: number;
   readonly retries: number;
   readonly uploadErrors: number;
-  /** Receipts and progress records the disk did not take. */
+  /** Receipts and progress records that the disk did not accept. */
   readonly unwrittenFiles: number;
   readonly alarms: SyncStatus['alarms'];
   readonly lastError?: string;
@@ -39,6 +44,7 @@ interface Parts {
   readonly table: SegmentTable;
   readonly tombstones: Tombstones;
   readonly link: Link;
+  readonly lost: LostSegments;
 }
 
 interface StatusParts extends Parts {
@@ -47,8 +53,10 @@ interface StatusParts extends Parts {
   readonly dataFolder: string;
   readonly storeUri: string;
   readonly storeId: string | undefined;
+  readonly memory: StoreMemory;
   readonly startedAt: bigint;
   readonly active: ReadonlyMap<string, ActiveUpload>;
+  readonly sink: SinkSpec;
 }
 
 const ALARMS_MAX = 100;
@@ -66,13 +74,14 @@ export function composeStatus(parts: StatusParts): SyncStatus {
     pid: parts.pid,
     dataFolder: parts.dataFolder,
     store: parts.storeUri,
-    ...(parts.storeId === undefined ? {} : { storeId: parts.storeId }),
+    ...defined({ storeId: parts.storeId, storeRefuses: refusalOf(parts.memory) }),
     startedAt: String(parts.startedAt),
     isSyncing: parts.active.size > 0,
     link: link.state,
     linkSince: String(link.since),
     ...(counters.lastSyncAt === undefined ? {} : { lastSyncAt: String(counters.lastSyncAt) }),
-    ...(link.latencyMs === undefined ? {} : { storeLatencyMs: link.latencyMs }),
+    ...defined({ storeLatencyMs: link.latencyMs }),
+    segmentsSynced: counters.syncedTotal,
     uploadErrors: parts.calls.counters.errors,
     ...lastErrorOf(parts),
     ...(link.nextRetryInMs === undefined ? {} : { nextRetryInMs: Math.round(link.nextRetryInMs) }),
@@ -80,6 +89,7 @@ export function composeStatus(parts: StatusParts): SyncStatus {
       pending: pending.segments + active.segments,
       verified: verified.segments,
       parked: parked.segments,
+      lost: parts.lost.open.length,
     },
     bytes: { pending: pendingBytes, verified: verified.bytes, resent: counters.resentBytes },
     resumedUploads: counters.resumedUploads,
@@ -90,12 +100,17 @@ export function composeStatus(parts: StatusParts): SyncStatus {
       retries: counters.retries,
       durations: counters.durations.toJson(),
     },
+    ...(parts.sink.kind === 'parquet' ? { writes: counters.writes.toJson() } : {}),
     ...(current ? { current } : {}),
-    ...(oldest === undefined ? {} : { oldestUnsyncedAt: oldest }),
+    ...defined({ oldestUnsyncedAt: oldest }),
     transferBytesPerS: rate,
     ...(rate > 0 && pendingBytes > 0 ? { etaMs: Math.round((pendingBytes / rate) * 1000) } : {}),
     alarms: alarmsOf(parts),
   };
+}
+
+function refusalOf({ refusal }: StoreMemory): SyncStatus['storeRefuses'] {
+  return refusal && { what: 'checksums', server: refusal.server, since: refusal.since };
 }
 
 export function summarize(parts: Parts & { complete: boolean; unwritten: number }): SyncSummary {
@@ -122,7 +137,7 @@ export function summarize(parts: Parts & { complete: boolean; unwritten: number 
   };
 }
 
-// While offline the reason for that matters more than what happened before or since.
+// While offline, the reason for that matters more than earlier or later errors.
 function lastErrorOf({ link, counters }: Parts): { lastError?: string } {
   const lastError = link.state === 'offline' ? describeError(link.error) : counters.lastError;
   return lastError === undefined ? {} : { lastError };
@@ -147,13 +162,19 @@ function oldestUnsynced(table: SegmentTable): string | undefined {
   return oldest === undefined ? undefined : String(oldest);
 }
 
-function alarmsOf({ table, tombstones, link }: Parts): SyncStatus['alarms'] {
+/** Sealed files are named after their segment and robot. */
+function robotOf(name: string): string {
+  return name.slice(name.indexOf('.') + 1);
+}
+
+function alarmsOf({ table, tombstones, link, lost }: Parts): SyncStatus['alarms'] {
   const alarms: SyncStatus['alarms'][number][] = [];
   const add = (segment: string, robot: string, alarm: { code: string; message: string }): void => {
     if (alarms.length < ALARMS_MAX) alarms.push({ segment, robot, code: alarm.code, message: alarm.message });
   };
-  // Concerns the whole store; it waits for somebody to do something.
+  // Concerns the whole store; a user must act.
   if (isHoldfastError(link.error) && !link.error.retryable) add('', '', link.error);
+  for (const { name, message } of lost.open) add(name, robotOf(name), { code: LOST, message });
   for (const { name, robot, alarm } of table.values()) if (alarm) add(name, robot, alarm);
   for (const [name, alarm] of tombstones.refused) add(name, '', alarm);
   return alarms;

@@ -17,7 +17,7 @@ export interface TombstonePorts extends PutManifestPorts {
   readonly folder: DataFolder;
   readonly logger: Logger;
   readonly checkIdentity: () => Promise<void>;
-  /** The segment is still here and still on its way: its upload decides. */
+  /** The segment is still here and still being uploaded: its upload decides. */
   readonly isUploading: (name: string) => boolean;
   readonly sink: SinkSpec;
   readonly shared: SharedTombstones;
@@ -26,29 +26,29 @@ export interface TombstonePorts extends PutManifestPorts {
 
 const SUFFIX_MAX = 8;
 
-/** Tells the store which segments were evicted before they could be uploaded, then drops the local note. */
+/** Reports to the store which segments were evicted before the upload, then removes the local file. */
 export class Tombstones {
   readonly #ports: TombstonePorts;
   readonly #refused = new Map<string, { readonly code: string; readonly message: string }>();
   #waiting = new Set<string>();
-  /** Told, but other sinks' stores are not yet. */
+  /** This store has it, but the stores of other sinks do not yet. */
   #told = new Set<string>();
 
   constructor(ports: TombstonePorts) {
     this.#ports = ports;
   }
 
-  /** Tombstones seen in the last round that the store does not know yet and may still be told. */
+  /** Tombstones of the last round that the store does not have yet and may still receive. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
-  /** Tombstones that can never be told, with the reason. */
+  /** Tombstones that no store can ever receive, with the reason. */
   get refused(): ReadonlyMap<string, { readonly code: string; readonly message: string }> {
     return this.#refused;
   }
 
-  /** Looks what is there, without telling anybody. */
+  /** Lists the tombstones, without writing to the store. */
   async count(): Promise<number> {
     this.#waiting = new Set(await this.#names());
     return this.#waiting.size;
@@ -72,7 +72,7 @@ export class Tombstones {
   }
 
   #note(name: string, error: unknown): void {
-    const message = `tombstone ${name} cannot be told to the store: ${describeError(error)}`;
+    const message = `tombstone ${name} cannot be written to the store: ${describeError(error)}`;
     this.#ports.onTrouble(message);
     const forGood = isHoldfastError(error, 'MANIFEST_INVALID') || isHoldfastError(error, 'STORE_REJECTED');
     if (!forGood) return;
@@ -100,11 +100,11 @@ export class Tombstones {
       this.#told.add(name);
       return;
     }
-    await fs.unlink(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error;
+    await fs.unlink(path).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     });
     await syncDirectory(fs, folder.tombstones);
-    logger.info('tombstone told to the store', { segment: name });
+    logger.info('tombstone written to the store', { segment: name });
   }
 
   async #tellStore(tombstone: Manifest, signal: AbortSignal): Promise<void> {
@@ -122,7 +122,7 @@ export class Tombstones {
     await calls.call('check the store id', 0, signal, () => this.#ports.checkIdentity());
   }
 
-  /** Where files are made of segments: a marker that there are none, unless there are. */
+  /** For a sink that makes files of segments: writes a marker without files, unless one with files exists. */
   async #tellMarker(tombstone: Manifest, deriver: SegmentDeriver, signal: AbortSignal): Promise<void> {
     const { key, text } = deriver.tombstone(tombstone);
     const outcome = await putMarker(
@@ -140,7 +140,7 @@ export class Tombstones {
     throw new HoldfastError('OBJECT_EXISTS', `${key} is taken by something else`, { facts: { key } });
   }
 
-  /** False when the manifest key belongs to another segment. */
+  /** False if the manifest key belongs to another segment. */
   async #tell(tombstone: Manifest, key: string, signal: AbortSignal): Promise<boolean> {
     const manifest = (await this.#isStored(tombstone, key, signal)) ? revived(tombstone) : tombstone;
     const data = Buffer.from(encodeManifest(manifest.key === key ? manifest : { ...manifest, key }));
@@ -154,7 +154,7 @@ export class Tombstones {
       (existing) => {
         if (!existing) return 'replace';
         if (!isOurs(existing)) return 'taken';
-        // The segment's own manifest says more than a tombstone; a tombstone less than the manifest.
+        // The segment's own manifest has more than a tombstone; a tombstone has less than the manifest.
         return existing.evicted && !manifest.evicted ? 'replace' : 'accept';
       },
       signal,
@@ -167,7 +167,7 @@ export class Tombstones {
     });
   }
 
-  // Evicted between the last part and the manifest: the store has it all, so nothing was lost.
+  // Evicted between the last part and the manifest: the store has all of it, so nothing was lost.
   async #isStored(tombstone: Manifest, key: string, signal: AbortSignal): Promise<boolean> {
     const { store, calls } = this.#ports;
     const found = await calls.call(`look for ${key}`, 0, signal, (within) =>

@@ -1,4 +1,4 @@
-/** Lets one piece of work run after the other, in the order they came. */
+/** Runs tasks one at a time, in the order of the calls. */
 export class Turns {
   #last: Promise<unknown> = Promise.resolve();
 

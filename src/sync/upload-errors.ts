@@ -2,18 +2,34 @@ import { HoldfastError, isHoldfastError } from '../core/errors.js';
 import { StoreTrouble } from './store-calls.js';
 import { isActive, type ActivePhase, type UploadEventKind, type UploadState } from './upload-state.js';
 
-const RESTARTS_MAX = 6;
+// Each of these sends the segment again; a permanent refusal must not fill the link.
+const RESTARTS_MAX = 3;
 const CORRUPTIONS_MAX = 3;
 const SUFFIX_MAX = 8;
 
-/** The store, or the file, says no for good. */
+/** A permanent refusal by the store or the file system. */
 export const PARKING: ReadonlySet<string> = new Set([
   'STORE_REJECTED',
   'SEGMENT_CORRUPT',
   'MANIFEST_INVALID',
 ]);
 
-/** What an error means to the phase it happened in; `undefined`: nothing, the phase is tried again. */
+const REFUSALS: ReadonlySet<string> = new Set([
+  'OBJECT_CONFLICT',
+  'OBJECT_CORRUPT',
+  'OBJECT_EXISTS',
+  'UPLOAD_MISMATCH',
+  'UPLOAD_UNKNOWN',
+]);
+
+/** The store answered and refused: 500 is an answer too, if other calls succeed. */
+export function isRefusal(error: unknown): boolean {
+  const cause = error instanceof StoreTrouble ? error.cause : error;
+  if (!isHoldfastError(cause)) return false;
+  return REFUSALS.has(cause.code) || (cause.code === 'STORE_BUSY' && cause.facts['status'] === 500);
+}
+
+/** The event that an error means in its phase; `undefined`: none, the phase is tried again. */
 export function eventOf(phase: ActivePhase, error: unknown, restarts: number): UploadEventKind | undefined {
   if (error instanceof StoreTrouble) {
     if (phase === 'sending') return 'unsure';
@@ -25,7 +41,7 @@ export function eventOf(phase: ActivePhase, error: unknown, restarts: number): U
   if (conditional && error.code === 'OBJECT_CONFLICT') return 'conflict';
   const inParts = phase === 'resuming' || phase === 'uploading' || phase === 'completing';
   if (inParts && error.code === 'UPLOAD_UNKNOWN') return 'upload-unknown';
-  // The list may have been wrong once; a second time the upload itself is.
+  // The list may have been wrong once; the second time, the upload itself is.
   if (phase === 'completing' && error.code === 'UPLOAD_MISMATCH') {
     return restarts < 2 ? 'parts-refused' : 'conflict';
   }
@@ -36,8 +52,8 @@ export function eventOf(phase: ActivePhase, error: unknown, restarts: number): U
   return undefined;
 }
 
-/** Why an upload must not be begun once more; `undefined`: it may. */
-export function overLimit(state: UploadState, key: string): HoldfastError | undefined {
+/** Why an upload must not begin again; `undefined`: it may. */
+export function overLimit(state: UploadState, key: string, lastRefusal: unknown): HoldfastError | undefined {
   if (!isActive(state.phase)) return undefined;
   if (state.corruptions >= CORRUPTIONS_MAX) {
     return new HoldfastError(
@@ -52,7 +68,16 @@ export function overLimit(state: UploadState, key: string): HoldfastError | unde
     });
   }
   if (state.restarts <= RESTARTS_MAX) return undefined;
-  return new HoldfastError('OBJECT_CONFLICT', `${key} had to be begun anew ${state.restarts} times`, {
-    facts: { key, restarts: state.restarts },
-  });
+  // The store was asked each time, or the upload would not have been started again.
+  const why = isHoldfastError(lastRefusal, 'OBJECT_EXISTS')
+    ? ': the store says that it exists, and it does not; for a store without conditional writes set --s3-conditional false'
+    : '';
+  return new HoldfastError(
+    'OBJECT_CONFLICT',
+    `${key} had to be started again ${state.restarts} times${why}`,
+    {
+      ...(lastRefusal === undefined ? {} : { cause: lastRefusal }),
+      facts: { key, restarts: state.restarts },
+    },
+  );
 }

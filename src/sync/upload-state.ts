@@ -1,9 +1,9 @@
 import type { Receipt, Verification } from '../core/store.js';
 
 /**
- * One segment's way into the store, as a pure state machine; `upload-segment.ts` does what the phase says
- * and reports one event. Object first, verified, then the manifest, then the local receipt: whatever
- * happens between two steps, repeating the earlier one changes nothing.
+ * The way of one segment into the store, as a pure state machine. `upload-steps.ts` acts on the phase and
+ * reports one event. The order is object, verification, manifest, local receipt: a crash between two steps is
+ * safe, because repeating the earlier step changes nothing.
  *
  *     looking ─> comparing                       (is it there already?)
  *     sending                                    (whole, in one call)
@@ -12,7 +12,7 @@ import type { Receipt, Verification } from '../core/store.js';
  */
 export interface UploadState {
   readonly phase: UploadPhase;
-  /** 0: the key the manifest names. n: `<segment>~n.mcap`, because other bytes were published there. */
+  /** 0: the key in the manifest. n: `<segment>~n.mcap`, because other bytes were published at the key. */
   readonly suffix: number;
   /** The object at the key is known to be wrong and unpublished. */
   readonly overwrite: boolean;
@@ -21,9 +21,9 @@ export interface UploadState {
   readonly upload?: OpenUpload;
   readonly parts?: readonly Receipt[];
   readonly verification?: Verification;
-  /** Times the object had to be begun anew in this turn. */
+  /** How often the object was started again in this turn. */
   readonly restarts: number;
-  /** Times the store was found to hold other bytes than were sent. */
+  /** How often the store was found to hold other bytes than were sent. */
   readonly corruptions: number;
   readonly parked?: { readonly code: string; readonly message: string };
 }
@@ -33,7 +33,7 @@ export interface OpenUpload {
   readonly partBytes: number;
 }
 
-/** Events each phase may report; the table below is complete for exactly these. */
+/** Events that each phase may report; the table below is complete for exactly these. */
 interface PhaseEvents {
   looking: 'absent' | 'present';
   comparing: 'same' | 'absent' | 'differs-bare' | 'differs-published';
@@ -52,7 +52,7 @@ export type ActivePhase = keyof PhaseEvents;
 export type UploadPhase = ActivePhase | 'done' | 'parked' | 'gone';
 export type UploadEventKind = PhaseEvents[ActivePhase];
 
-/** What an effect learned besides the event itself. */
+/** Facts that an effect reports beside the event. */
 export interface UploadFacts {
   readonly upload?: OpenUpload;
   readonly parts?: readonly Receipt[];
@@ -88,13 +88,13 @@ const to =
   (phase: UploadPhase): Step =>
   (state) => ({ ...state, phase });
 
-/** Without its upload: it is used up, unknown to the store, or belongs to another key. */
+/** Without its upload, which is used up, unknown to the store, or of another key. */
 function forgetUpload(state: UploadState): UploadState {
   const { upload: _upload, parts: _parts, ...rest } = state;
   return rest;
 }
 
-/** The first step of bringing the bytes there, from what is known. */
+/** The first step of sending the bytes, from the known facts. */
 function begin(state: UploadState): UploadState {
   if (state.upload) return { ...state, phase: 'resuming' };
   return { ...state, phase: state.single ? 'sending' : 'creating' };
@@ -119,13 +119,14 @@ export const uploadTable: { readonly [P in ActivePhase]: Row<P> } = {
   looking: { absent: begin, present: to('comparing') },
   comparing: {
     same: published,
-    absent: begin,
+    // Refused as existing, and not there: counted, or the two would alternate for ever.
+    absent: (state) => begin({ ...state, restarts: state.restarts + 1 }),
     'differs-bare': replace,
     'differs-published': otherKey,
   },
   sending: {
     sent: to('verifying'),
-    // It may have arrived although the answer did not: ask before sending it again.
+    // It may have arrived without an answer: ask before sending it again.
     unsure: to('looking'),
     exists: to('comparing'),
     conflict: again,
@@ -144,7 +145,7 @@ export const uploadTable: { readonly [P in ActivePhase]: Row<P> } = {
     completed: (state) => ({ ...forgetUpload(state), phase: 'verifying' }),
     exists: to('comparing'),
     conflict: again,
-    // Completed by a call whose answer was lost, or aborted by somebody: the object tells.
+    // Completed by a call whose answer was lost, or aborted elsewhere: the object decides.
     'upload-unknown': again,
     'parts-refused': (state) => ({ ...state, phase: 'resuming', restarts: state.restarts + 1 }),
   },
@@ -173,12 +174,12 @@ export function nextUpload<P extends ActivePhase>(
   return step(state, facts);
 }
 
-/** From any phase: refused for good. */
+/** From any phase: refused permanently. */
 export function park(state: UploadState, code: string, message: string): UploadState {
   return { ...state, phase: 'parked', parked: { code, message } };
 }
 
-/** From any phase: the local file is no longer there. */
+/** From any phase: the local file is gone. */
 export function vanish(state: UploadState): UploadState {
   return { ...state, phase: 'gone' };
 }

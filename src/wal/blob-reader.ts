@@ -3,16 +3,19 @@ import type { FileHandle, FileSystem } from '../core/file-system.js';
 import { BATCH_PREFIX_BYTES, decodeColumns, decodePrefix, type BatchPrefix } from './batch-codec.js';
 import { BLOB_FILE, type BlobReference } from './segment-format.js';
 
-/** Reads batches out of a segment's blob file. A segment without one has a blob of 0 bytes. */
+/** Reads batches out of a segment's blob file. A segment without a blob file has a blob of 0 bytes. */
 export class BlobReader {
-  private scratch = Buffer.alloc(0);
+  #scratch = Buffer.alloc(0);
   /** End of the last batch the log refers to. */
-  private referencedBytes = 0;
+  #referencedBytes = 0;
 
-  private constructor(
-    private readonly file: FileHandle | undefined,
-    private readonly size: number,
-  ) {}
+  readonly #file: FileHandle | undefined;
+  readonly #size: number;
+
+  private constructor(file: FileHandle | undefined, size: number) {
+    this.#file = file;
+    this.#size = size;
+  }
 
   static async open(fs: FileSystem, directory: string, exists: boolean): Promise<BlobReader> {
     if (!exists) return new BlobReader(undefined, 0);
@@ -26,30 +29,30 @@ export class BlobReader {
   }
 
   async close(): Promise<void> {
-    await this.file?.close();
+    await this.#file?.close();
   }
 
   /** A batch's bytes, valid until the next call; without `payloads` only its head. */
   async read({ offset, bytes }: BlobReference, payloads: boolean): Promise<Buffer> {
-    this.referencedBytes = Math.max(this.referencedBytes, offset + bytes);
-    if (offset + bytes > this.size) throw new Error(`blob ends at ${this.size}, before ${offset + bytes}`);
-    if (payloads) return this.readExactly(offset, bytes);
-    const prefix = decodePrefix(await this.readExactly(offset, Math.min(bytes, BATCH_PREFIX_BYTES)));
-    return this.readExactly(offset, Math.min(bytes, BATCH_PREFIX_BYTES + prefix.headerBytes));
+    this.#referencedBytes = Math.max(this.#referencedBytes, offset + bytes);
+    if (offset + bytes > this.#size) throw new Error(`blob ends at ${this.#size}, before ${offset + bytes}`);
+    if (payloads) return this.#readExactly(offset, bytes);
+    const prefix = decodePrefix(await this.#readExactly(offset, Math.min(bytes, BATCH_PREFIX_BYTES)));
+    return this.#readExactly(offset, Math.min(bytes, BATCH_PREFIX_BYTES + prefix.headerBytes));
   }
 
-  /** Whole batches behind the last one the log refers to: a commit whose log write is missing. */
+  /** Whole batches after the last one the log refers to: commits whose log write is missing. */
   async unreferencedBatches(): Promise<BatchPrefix[]> {
     const found: BatchPrefix[] = [];
-    for (let at = this.referencedBytes; at + BATCH_PREFIX_BYTES <= this.size;) {
+    for (let at = this.#referencedBytes; at + BATCH_PREFIX_BYTES <= this.#size;) {
       let prefix: BatchPrefix;
       try {
-        prefix = decodePrefix(await this.readExactly(at, BATCH_PREFIX_BYTES));
+        prefix = decodePrefix(await this.#readExactly(at, BATCH_PREFIX_BYTES));
         const headBytes = BATCH_PREFIX_BYTES + prefix.headerBytes;
-        if (at + headBytes + prefix.payloadBytes > this.size) break;
-        decodeColumns(await this.readExactly(at, headBytes), prefix);
+        if (at + headBytes + prefix.payloadBytes > this.#size) break;
+        decodeColumns(await this.#readExactly(at, headBytes), prefix);
       } catch {
-        // Not a batch: the unfinished append this search expects to end at.
+        // Not a batch: the unfinished append at which this search is expected to end.
         break;
       }
       found.push(prefix);
@@ -59,16 +62,16 @@ export class BlobReader {
   }
 
   get unreferencedBytes(): number {
-    return Math.max(0, this.size - this.referencedBytes);
+    return Math.max(0, this.#size - this.#referencedBytes);
   }
 
-  private async readExactly(offset: number, bytes: number): Promise<Buffer> {
+  async #readExactly(offset: number, bytes: number): Promise<Buffer> {
     // Checked before allocating: a damaged length must not ask for gigabytes.
-    if (!this.file || offset + bytes > this.size) throw new Error(`blob ends at ${this.size}`);
-    if (this.scratch.length < bytes) this.scratch = Buffer.allocUnsafeSlow(bytes);
-    const target = this.scratch.subarray(0, bytes);
+    if (!this.#file || offset + bytes > this.#size) throw new Error(`blob ends at ${this.#size}`);
+    if (this.#scratch.length < bytes) this.#scratch = Buffer.allocUnsafeSlow(bytes);
+    const target = this.#scratch.subarray(0, bytes);
     for (let at = 0; at < bytes;) {
-      const { bytesRead } = await this.file.read(target, at, bytes - at, offset + at);
+      const { bytesRead } = await this.#file.read(target, at, bytes - at, offset + at);
       if (bytesRead === 0) throw new Error(`blob ends at ${offset + at}`);
       at += bytesRead;
     }

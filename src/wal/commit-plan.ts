@@ -1,8 +1,10 @@
+import { defined } from '../core/defined.js';
 import type { Identity } from '../core/identity.js';
 import type { Channel, Message, Priority } from '../core/message.js';
 import type { Batch } from '../ingest/batch.js';
+import { clampTime } from '../core/time-range.js';
 import type { EncodedBatch } from './batch-codec.js';
-import { encodeMessages, type Slab } from './batch-encoder.js';
+import { encodeMessages, type Placing, type Slab } from './batch-encoder.js';
 import type { ChannelRegistry } from './channel-registry.js';
 import type { LatchedSet } from './latched-set.js';
 import type { OpenSegment } from './open-segment.js';
@@ -22,19 +24,19 @@ export interface CommitContext {
   readonly priorityOf: (channel: Channel) => Priority;
   /** For the batch's small payloads; the plan is valid until the slab is used again. */
   readonly slab: Slab;
-  /** The commit before it is under way: what that one writes of the segment is not written again. */
+  /** The previous commit is under way: what it writes of the segment is not written again. */
   readonly ahead: boolean;
 }
 
 export interface CommitPlan {
-  /** Undefined where only gaps are to be written. */
+  /** Undefined if only gaps are written. */
   readonly encoded: EncodedBatch | undefined;
   readonly extras: CommitExtras;
 }
 
 /**
- * Everything one commit writes: the batch, the channels and schemas this segment does not know yet, and
- * with the first commit the segment's identity and the latched messages it must begin with.
+ * Everything that one commit writes: the batch, and the channels and schemas that this segment does not have
+ * yet. The first commit also writes the segment's identity and the latched messages at its start.
  */
 export function planCommit(current: OpenSegment, batch: Batch, context: CommitContext): CommitPlan {
   const { registry, latched, nextSequence } = context;
@@ -63,20 +65,38 @@ export function planCommit(current: OpenSegment, batch: Batch, context: CommitCo
     carried = encodeMessages(carriedMessages, idOf, nextSequence, link, { carried: true });
     ({ link } = carried);
   }
+  const { messages } = batch;
+  const kind = { ahead: context.ahead };
+  const placing = placingOf(current, context);
   const encoded =
-    batch.messages.length > 0
-      ? encodeMessages(batch.messages, idOf, nextSequence, link, { ahead: context.ahead }, context.slab)
+    messages.length > 0
+      ? encodeMessages(messages, idOf, nextSequence, link, kind, context.slab, placing)
       : undefined;
+  const objects = current.placement.takeUnnamed();
   return {
     encoded,
     extras: {
       schemas,
       channels,
       gaps: batch.gaps,
+      ...defined({ others: batch.others }),
+      ...(objects.length > 0 ? { objects } : {}),
       clockSteps: context.clockSteps,
       ...(first ? { meta: metaOf(current, context) } : {}),
       ...(carried ? { carried } : {}),
     },
+  };
+}
+
+/** Undefined: nothing is written in place. */
+function placingOf({ placement }: OpenSegment, context: CommitContext): Placing | undefined {
+  const { inPlace, softwareVersion } = context.options;
+  if (inPlace === undefined || inPlace.mode === 'never') return undefined;
+  const library = `holdfast ${softwareVersion}`;
+  return {
+    count: (channelId) => placement.count(channelId),
+    fileOf: (message, channelId) =>
+      placement.fileFor(message, channelId, context.priorityOf(message.channel), library, inPlace),
   };
 }
 
@@ -88,7 +108,7 @@ function metaOf({ id, number }: OpenSegment, context: CommitContext): NonNullabl
     number,
     firstSequence: nextSequence,
     identity,
-    startedAt: String(startedAt),
+    startedAt: String(clampTime(startedAt)),
     softwareVersion: options.softwareVersion,
     durability: options.durability,
   };

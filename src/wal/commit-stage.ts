@@ -1,106 +1,127 @@
 import type { Batch } from '../ingest/batch.js';
 import { Slab } from './batch-encoder.js';
 import { planCommit, type CommitContext, type CommitPlan } from './commit-plan.js';
+import { encodeFailed } from './encode-failure.js';
 import type { OpenSegment } from './open-segment.js';
-import { INLINE_MAX_BYTES, type StagedCommit } from './segment-writer.js';
+import { INLINE_MAX_BYTES, bytesOnDisk, type StagedCommit } from './segment-writer.js';
 
-/** A commit that has been planned for a segment and is being written there. */
+/** A commit that was planned for a segment and is being written there. */
 export interface PlannedCommit {
   readonly batch: Batch;
   readonly segment: OpenSegment;
   readonly plan: CommitPlan;
-  /** Rejected, the segment takes nothing more. */
+  /** If it rejects, the segment accepts nothing more. */
   readonly staged: Promise<StagedCommit>;
-  /** Of the record behind the batch. */
+  /** Sequence of the record after the batch. */
   readonly nextSequence: number;
 }
 
 interface StagePorts {
-  /** What every commit is planned with, as it is now. */
+  /** The present state with which every commit is planned. */
   context(): Omit<CommitContext, 'nextSequence' | 'slab' | 'ahead'>;
-  /** Nothing but the batch that was named can follow the commit under way. */
+  /** Only the batch that was named can follow the commit under way. */
   mayWriteAhead(): boolean;
 }
 
 /**
- * Begins to write batches: one for the commit under way, and where it is known the next one, whose payloads go
- * to the blob beside the fsync of the first. What is written ahead is committed next, in the same segment, or
- * that segment ends.
+ * Begins to write batches: one for the commit under way, and the next one if it is known. The payloads of the
+ * next one go to the blob during the fsync of the first. The batch written ahead is committed next in the
+ * same segment, or that segment ends.
  */
 export class CommitStage {
-  /** Two, since a batch may be encoded while the one before it is being written. */
-  private slabs: readonly [Slab, Slab] = [new Slab(), new Slab()];
-  private upcoming: Batch | undefined;
-  private committing: PlannedCommit | undefined;
-  private ahead: PlannedCommit | undefined;
+  /** Two, because a batch may be encoded while the previous one is being written. */
+  #slabs: readonly [Slab, Slab] = [new Slab(), new Slab()];
+  #upcoming: Batch | undefined;
+  #committing: PlannedCommit | undefined;
+  #ahead: PlannedCommit | undefined;
 
-  constructor(private readonly ports: StagePorts) {}
+  readonly #ports: StagePorts;
+
+  constructor(ports: StagePorts) {
+    this.#ports = ports;
+  }
 
   /** A batch is written ahead in the open segment. */
   get isAhead(): boolean {
-    return this.ahead !== undefined;
+    return this.#ahead !== undefined;
   }
 
-  /** Another batch than this is written ahead: the segment cannot take this one. */
+  /** Another batch is written ahead, so the segment cannot take this one. */
   isAheadOf(batch: Batch): boolean {
-    return this.ahead !== undefined && this.ahead.batch !== batch;
+    return this.#ahead !== undefined && this.#ahead.batch !== batch;
   }
 
   /** The batch that will be committed next. */
   name(batch: Batch): void {
-    this.upcoming = batch;
-    this.writeAhead();
+    this.#upcoming = batch;
+    this.#writeAhead();
   }
 
-  /** Nothing that was named or written ahead will be committed. */
+  /** No batch that was named or written ahead will be committed. */
   forget(): void {
-    this.upcoming = undefined;
-    this.ahead = undefined;
+    this.#upcoming = undefined;
+    this.#ahead = undefined;
   }
 
-  /** The commit of `batch` is under way from now on, until {@link end}. */
+  /** The commit of `batch` is under way until {@link end}. */
   begin(segment: OpenSegment, batch: Batch, nextSequence: number): PlannedCommit {
-    const { ahead } = this;
-    this.ahead = undefined;
-    if (this.upcoming === batch) this.upcoming = undefined;
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    if (this.#upcoming === batch) this.#upcoming = undefined;
     const isWritten = ahead?.batch === batch && ahead.segment === segment;
-    this.committing = isWritten ? ahead : this.plan(segment, batch, nextSequence, false);
-    this.writeAhead();
-    return this.committing;
+    this.#committing = isWritten ? ahead : this.#plan(segment, batch, nextSequence, false);
+    this.#writeAhead();
+    return this.#committing;
   }
 
   end(): void {
-    this.committing = undefined;
+    this.#committing = undefined;
   }
 
-  private writeAhead(): void {
-    const { upcoming, committing, ports } = this;
-    if (!upcoming || !committing || this.ahead || !ports.mayWriteAhead()) return;
+  #writeAhead(): void {
+    const upcoming = this.#upcoming;
+    const committing = this.#committing;
+    const ports = this.#ports;
+    if (!upcoming || !committing || this.#ahead || !ports.mayWriteAhead()) return;
     if (upcoming.bytes <= INLINE_MAX_BYTES) return;
     const { segment, plan, nextSequence } = committing;
-    // What the first commit of a segment carries comes before it in the blob, and is not all there yet.
+    // The first commit of a segment has more in the blob before its batch, and that is not complete yet.
     if (plan.extras.carried || segment.writer.full) return;
-    const bytes = segment.writer.contentBytes + (plan.encoded?.bytes ?? 0);
+    const bytes = segment.writer.contentBytes + (plan.encoded ? bytesOnDisk(plan.encoded) : 0);
     if (bytes >= ports.context().options.segmentMaxBytes) return;
-    this.upcoming = undefined;
-    this.ahead = this.plan(segment, upcoming, nextSequence, true);
+    this.#upcoming = undefined;
+    try {
+      this.#ahead = this.#plan(segment, upcoming, nextSequence, true);
+    } catch {
+      // The failure is reported when it is the batch's turn. What it began in the segment must not be used.
+      segment.isSpoilt = true;
+    }
   }
 
-  private plan(segment: OpenSegment, batch: Batch, nextSequence: number, ahead: boolean): PlannedCommit {
-    const [slab, other] = this.slabs;
-    this.slabs = [other, slab];
-    const context = this.ports.context();
-    const plan = planCommit(segment, batch, {
+  #plan(segment: OpenSegment, batch: Batch, nextSequence: number, ahead: boolean): PlannedCommit {
+    const [slab, other] = this.#slabs;
+    this.#slabs = [other, slab];
+    const context = this.#ports.context();
+    const plan = planned(segment, batch, {
       ...context,
-      // The commit before tells all there are.
+      // The previous commit already carries the pending clock steps.
       ...(ahead ? { clockSteps: [] } : {}),
       nextSequence,
       slab,
       ahead,
     });
     const staged = segment.writer.stage(plan.encoded, plan.extras);
-    // It is told when the batch's turn comes.
+    // The failure is reported when it is the batch's turn.
     staged.catch(() => undefined);
     return { batch, segment, plan, staged, nextSequence: nextSequence + batch.messages.length };
+  }
+}
+
+/** Throws `WAL_ENCODE_FAILED`; in that case nothing was written. */
+function planned(...of: Parameters<typeof planCommit>): CommitPlan {
+  try {
+    return planCommit(...of);
+  } catch (cause) {
+    throw encodeFailed(cause);
   }
 }

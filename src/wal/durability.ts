@@ -8,14 +8,14 @@ import { Identities } from './identities.js';
 import type { WalHead } from './wal-head.js';
 
 /**
- * When a commit is durable. `commit`: every commit is fsynced (loss window: one batch age plus one fsync).
- * `interval`: handed to the operating system at once, fsynced every `intervalMs`. `os`: fsynced when a
- * segment rolls; until then the operating system decides. A kill -9 loses nothing handed over; a power cut
- * loses what was not fsynced. Sources are acknowledged only after the fsync in all three.
+ * When a commit is durable. `commit`: every commit is fsynced (loss window: the age of one batch plus one
+ * fsync). `interval`: written to the operating system at once, fsynced every `intervalMs`. `os`: fsynced when
+ * a segment rolls; until then the operating system decides. kill -9 loses nothing that was written; a power
+ * cut loses what was not fsynced. In all three modes, sources get their acknowledgement only after the fsync.
  */
 export type Durability = 'commit' | 'interval' | 'os';
 
-/** A batch the operating system has and the disk may not; its payloads are no longer in memory. */
+/** A batch that the operating system has and the disk may not have; its payloads are no longer in memory. */
 export interface UnsyncedBatch {
   readonly messages: { readonly length: number };
   readonly bytes: number;
@@ -31,61 +31,66 @@ interface Receipt extends UnsyncedBatch {
   readonly identified: ReadonlyMap<string, readonly number[]>;
 }
 
-/** What became durable: counts, acknowledges, and keeps the source numbers that are settled. */
+/** Handles what became durable: counts it, acknowledges it, and keeps the settled source numbers. */
 export class DurableLedger {
   /** Messages and payload bytes made durable since this process started. */
   messages = 0;
   bytes = 0;
-  /** Largest time from receipt to durability seen, in milliseconds. */
+  /** Maximum time from receipt to durability, in milliseconds. */
   maxLossWindowMs = 0;
   readonly identities: Identities;
-  private pending: Receipt[] = [];
-  private readonly numbers: Map<string, number>;
+  #pending: Receipt[] = [];
+  readonly #numbers: Map<string, number>;
+
+  readonly #logger: Logger;
+  /** Gaps that are part of the recording from now on. Must not throw. */
+  readonly #onGaps: ((gaps: readonly Gap[]) => void) | undefined;
 
   constructor(
     head: Pick<WalHead, 'sourceSequences' | 'seen'>,
-    private readonly logger: Logger,
-    /** Gaps that are part of the recording from now on. Must not throw. */
-    private readonly onGaps?: (gaps: readonly Gap[]) => void,
+    logger: Logger,
+    onGaps?: (gaps: readonly Gap[]) => void,
   ) {
-    this.numbers = new Map(Object.entries(head.sourceSequences));
+    this.#logger = logger;
+    this.#onGaps = onGaps;
+    this.#numbers = new Map(Object.entries(head.sourceSequences));
     this.identities = new Identities(new SeenNumbers(head.seen));
   }
 
   get unsynced(): readonly UnsyncedBatch[] {
-    return this.pending;
+    return this.#pending;
   }
 
   settledThrough(robot: string, topic: string): number | undefined {
-    return this.numbers.get(numberingKey(robot, topic));
+    return this.#numbers.get(numberingKey(robot, topic));
   }
 
   /** `numberingKey` -> source number, for the head. */
   settledNumbers(): Record<string, number> {
-    return Object.fromEntries(this.numbers);
+    return Object.fromEntries(this.#numbers);
   }
 
   written(batch: Batch): void {
-    this.pending.push(receiptOf(batch));
+    this.#pending.push(receiptOf(batch));
   }
 
   /** An fsync covered everything written so far. */
   synced(monotonicNs: bigint): void {
-    for (const receipt of this.pending.splice(0)) this.settle(receipt, monotonicNs);
+    for (const receipt of this.#pending.splice(0)) this.#settle(receipt, monotonicNs);
   }
 
-  /** An fsync failed: what it should have covered may survive or not, and is never acknowledged. */
+  /** An fsync failed: the data it should have covered may survive or not, and is never acknowledged. */
   abandon(): void {
-    const lost = this.pending.splice(0);
+    const lost = this.#pending.splice(0);
     if (lost.length === 0) return;
     for (const { identified } of lost) {
       for (const [numbering, numbers] of identified) this.identities.release(numbering, numbers);
     }
     const messages = lost.reduce((sum, receipt) => sum + receipt.messages.length, 0);
-    this.logger.error('messages handed to the disk may be lost, their fsync failed', { messages });
+    this.#logger.error('fsync failed: messages that the disk had accepted may be lost', { messages });
   }
 
-  private settle(receipt: Receipt, now: bigint): void {
+  #settle(receipt: Receipt, now: bigint): void {
     this.messages += receipt.messages.length;
     this.bytes += receipt.bytes;
     if (receipt.messages.length > 0) {
@@ -93,16 +98,17 @@ export class DurableLedger {
     }
     for (const [robot, topic, number] of receipt.settled) {
       const key = numberingKey(robot, topic);
-      this.numbers.set(key, Math.max(number, this.numbers.get(key) ?? 0));
+      this.#numbers.set(key, Math.max(number, this.#numbers.get(key) ?? 0));
     }
     for (const [numbering, numbers] of receipt.identified) this.identities.settle(numbering, numbers);
-    if (receipt.gaps.length > 0) this.onGaps?.(receipt.gaps);
+    if (receipt.gaps.length > 0) this.#onGaps?.(receipt.gaps);
     for (const ack of receipt.acks) {
       try {
         ack();
       } catch (error) {
-        // The messages are durable: a source's fault must not look like a failed commit and write them twice.
-        this.logger.error('a source failed while being acknowledged', { error: describeError(error) });
+        // The messages are durable: a fault of a source must not look like a failed commit, which would write
+        // them twice.
+        this.#logger.error('acknowledging messages to a source failed', { error: describeError(error) });
       }
     }
   }

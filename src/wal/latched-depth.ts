@@ -1,11 +1,11 @@
 import { parse } from 'yaml';
 
-/** More is never carried, whatever a publisher offers. */
+/** Maximum depth, even if a publisher offers more. */
 const MAX_DEPTH = 100;
 
 /**
  * How many messages a late joiner would get from all publishers of a latched topic: the sum of the offered
- * depths, 1 to 100. `profiles` is rosbag2's YAML list; anything unreadable counts as depth 1.
+ * depths, 1 to 100. `profiles` is rosbag2's YAML list; an unreadable one counts as depth 1.
  */
 export function latchedDepth(profiles: string | undefined): number {
   if (!profiles) return 1;
@@ -13,7 +13,7 @@ export function latchedDepth(profiles: string | undefined): number {
   try {
     parsed = parse(profiles);
   } catch {
-    // Foreign bags hold QoS in forms of their own; one message is what every late joiner gets.
+    // Other tools write QoS in other forms; every late joiner gets at least one message.
     return 1;
   }
   if (!Array.isArray(parsed)) return 1;

@@ -12,22 +12,23 @@ interface Kept {
 }
 
 /**
- * The latched messages a new segment must begin with so that it stands alone: per channel the last `depth`
- * distinct payloads (the sum of what its publishers offer), `/tf_static` merged per child frame. Bounded in
- * bytes: over the limit a channel's newest payloads are not carried, and {@link overflowed} counts it.
+ * The latched messages at the start of each new segment, so that it can be read alone. Per channel these are
+ * the last `depth` distinct payloads (the sum of its publishers' offers); `/tf_static` is merged per child
+ * frame. Bounded in bytes: over the limit, the newest payloads of a channel are not carried, and {@link
+ * overflowed} counts them.
  */
 export class LatchedSet {
   bytes = 0;
   overflowed = 0;
-  private readonly kept = new Map<string, Kept>();
+  readonly #kept = new Map<string, Kept>();
 
-  /** @param maxBytes - May change; what is carried already stays. */
+  /** @param maxBytes - May change; messages that are already carried stay. */
   constructor(public maxBytes: number) {}
 
   /** Takes in a message of a latched channel. */
   add(message: Message): void {
     const key = channelKey(message.channel);
-    let kept = this.kept.get(key);
+    let kept = this.#kept.get(key);
     if (!kept) {
       const isTf = TF_TYPES.has(message.channel.schema.name) && message.channel.encoding === 'cdr';
       kept = {
@@ -35,27 +36,27 @@ export class LatchedSet {
         depth: latchedDepth(message.channel.metadata['offered_qos_profiles']),
         merge: isTf ? new TfStaticMerge() : undefined,
       };
-      this.kept.set(key, kept);
+      this.#kept.set(key, kept);
     }
-    if (!kept.merge || !this.merge(kept.merge, message)) this.append(kept, message);
+    if (!kept.merge || !this.#merge(kept.merge, message)) this.#append(kept, message);
   }
 
-  /** Forgets all: nobody listens any more, so what is latched may change unseen. */
+  /** Forgets all latched messages: without a subscription they may change unseen. */
   clear(): void {
-    this.kept.clear();
+    this.#kept.clear();
     this.bytes = 0;
   }
 
-  /** Everything to be carried, in no particular order of channels. */
+  /** All carried messages, channels in no particular order. */
   messages(): Message[] {
-    return [...this.kept.values()].flatMap(({ messages, merge }) => {
+    return [...this.#kept.values()].flatMap(({ messages, merge }) => {
       const merged = merge?.message();
       return merged ? [...messages, merged] : messages;
     });
   }
 
   /** False: it cannot be decoded. */
-  private merge(merge: TfStaticMerge, message: Message): boolean {
+  #merge(merge: TfStaticMerge, message: Message): boolean {
     const others = this.bytes - merge.bytes;
     const result = merge.add(message, this.maxBytes - others);
     this.bytes = others + merge.bytes;
@@ -63,7 +64,7 @@ export class LatchedSet {
     return result !== 'undecodable';
   }
 
-  private append(kept: Kept, message: Message): void {
+  #append(kept: Kept, message: Message): void {
     const before = sizeOf(kept.messages);
     const next = appendDistinct(kept.messages, message, kept.depth);
     const after = sizeOf(next);

@@ -7,16 +7,17 @@ import type { Logger } from '../core/logger.js';
 import { numberingKey } from '../core/message.js';
 import { SeenNumbers } from '../core/seen-numbers.js';
 import { isSegmentId, segmentNumber, type SegmentId } from '../core/segment-id.js';
+import { objectFileNumber } from './object-file.js';
 import { BLOB_FILE, type SegmentChannel } from './segment-format.js';
 import { SegmentReader, type SegmentReport } from './segment-reader.js';
 import { emptyHead, readHead, writeHead, type WalHead } from './wal-head.js';
 
-/** A segment an earlier process left behind, to be sealed. */
+/** A segment of an earlier process that must be sealed. */
 export interface LeftSegment {
   readonly id: SegmentId;
   readonly directory: string;
   readonly report: SegmentReport;
-  /** Records from here on belong to the next segment, which holds them again; undefined: none do. */
+  /** Records from here on also stand in the next segment and belong to it; undefined: none do. */
   readonly cutAtSequence?: number;
 }
 
@@ -24,7 +25,7 @@ export interface RecoveredWal {
   readonly head: WalHead;
   /** Oldest first. */
   readonly segments: readonly LeftSegment[];
-  /** Whether an earlier process ended without ending its segment. */
+  /** Whether an earlier process stopped without ending its segment. */
   readonly unclean: boolean;
 }
 
@@ -38,10 +39,10 @@ interface Scan {
 }
 
 /**
- * Makes the WAL consistent at start. Changes nothing but: creates missing folders, empties the trash, removes
- * unfinished files, trashes segments in which nothing was ever written, and brings `head.json` up to date,
- * so that segments may be sealed and go. Everything else is left for sealing, which repeats safely.
- * Idempotent, and safe to be killed anywhere.
+ * Makes the WAL consistent at start. It creates missing folders, empties the trash, removes unfinished files,
+ * moves segments without any write into the trash, and updates `head.json`, so that segments may be sealed
+ * and removed. It changes nothing else: sealing does the rest and can be repeated. Idempotent, and safe
+ * against a kill at any point.
  */
 export async function recoverWal(fs: FileSystem, folder: DataFolder, logger: Logger): Promise<RecoveredWal> {
   await prepareFolders(fs, folder);
@@ -49,7 +50,7 @@ export async function recoverWal(fs: FileSystem, folder: DataFolder, logger: Log
   let empty = 0;
   for (const name of (await fs.readdir(folder.wal)).sort()) {
     if (!isSegmentId(name)) {
-      logger.warn('ignoring a folder in wal/ that is no segment', { name });
+      logger.warn('ignoring a folder in wal/ that is not a segment', { name });
       continue;
     }
     await syncSegment(fs, join(folder.wal, name), logger);
@@ -61,7 +62,8 @@ export async function recoverWal(fs: FileSystem, folder: DataFolder, logger: Log
     } else scans.push(scan);
   }
   const stored = await readHead(fs, folder.root);
-  if (!stored && scans.length > 0) logger.warn('no readable head.json, going by the segments');
+  if (!stored && scans.length > 0)
+    logger.warn('head.json is missing or unreadable; recovering from the segments');
   const ended = stored ? stored.closed === true : empty === 0;
   const head = advanceHead(
     stored ?? emptyHead,
@@ -82,7 +84,7 @@ async function prepareFolders(fs: FileSystem, folder: DataFolder): Promise<void>
   for (const path of [wal, sealed, receipts, tombstones, quarantine, trash, lock]) {
     await makeDirectoryDurably(fs, path);
   }
-  // An earlier process may have been killed between making these and making them durable.
+  // An earlier process may have been killed after it created these and before they were durable.
   await syncDirectory(fs, root);
   await syncDirectory(fs, dirname(root)).catch(() => undefined);
   for (const name of await fs.readdir(trash))
@@ -90,13 +92,13 @@ async function prepareFolders(fs: FileSystem, folder: DataFolder): Promise<void>
   await removeUnfinished(fs, folder);
 }
 
-/** What a seal cut short has left. Only the recorder writes here, and none is running. */
+/** Leftovers of an interrupted seal. Only the recorder writes here, and none is running. */
 async function removeUnfinished(fs: FileSystem, { wal, sealed, quarantine }: DataFolder): Promise<void> {
   const unsealed = new Set(await fs.readdir(wal));
   for (const path of [sealed, quarantine]) {
     const names = new Set(await fs.readdir(path));
     for (const name of names) {
-      // Without a manifest an object was never finished; while its segment is there, it is made again.
+      // Without a manifest, the object was never finished. Its segment is still there, so it is made again.
       const lonely =
         name.endsWith('.mcap') &&
         !names.has(name.replace(/\.mcap$/, '.json')) &&
@@ -108,17 +110,18 @@ async function removeUnfinished(fs: FileSystem, { wal, sealed, quarantine }: Dat
 }
 
 /**
- * A killed recorder may have left bytes in the page cache alone. Sealing must find the same ones after a
- * power cut as before it, or a segment would be sealed twice with different content.
+ * A killed recorder may have left bytes only in the page cache. Sealing must find the same bytes after a
+ * power cut as before it; otherwise a segment could be sealed twice with different content.
  */
 async function syncSegment(fs: FileSystem, directory: string, logger: Logger): Promise<void> {
   try {
     for (const name of await fs.readdir(directory)) {
-      if (/\.log$/.test(name) || name === BLOB_FILE) await syncFile(fs, join(directory, name));
+      if (/\.log$/.test(name) || name === BLOB_FILE || objectFileNumber(name).length > 0)
+        await syncFile(fs, join(directory, name));
     }
     await syncDirectory(fs, directory);
   } catch (error) {
-    logger.warn('cannot sync a segment an earlier run left', { directory, error: describeError(error) });
+    logger.warn('cannot fsync a segment of an earlier run', { directory, error: describeError(error) });
   }
 }
 
@@ -189,7 +192,7 @@ function advanceHead(head: WalHead, scans: readonly Scan[], sealed: string[], qu
     nextSequence: sequences.reduce((next, sequence) => Math.max(next, sequence), head.nextSequence),
     sourceSequences: Object.fromEntries(sourceSequences),
     seen: seen.toJson(),
-    // Where the batch never came to be written again, what the failed segment has of it is all there is.
+    // If the batch was never written again, the failed segment has its only copy.
     cuts: Object.fromEntries(
       Object.entries(head.cuts ?? {}).filter(([id, cut]) => ids.has(id) && cut < head.nextSequence),
     ),
@@ -197,13 +200,13 @@ function advanceHead(head: WalHead, scans: readonly Scan[], sealed: string[], qu
   };
 }
 
-// A segment that waited longer than a later one must not take numbers back.
+// A segment that waited longer than a later one must not lower the numbers.
 function raise(numbers: Map<string, number>, key: string, sequence: number): void {
   numbers.set(key, Math.max(sequence, numbers.get(key) ?? 0));
 }
 
-// After a failed write the batch was written again into the next segment, under the same sequences; what
-// the failed segment may hold of it was never acknowledged.
+// After a failed write, the batch was written again into the next segment with the same sequences. Its part
+// in the failed segment was never acknowledged.
 function toLeft({ id, directory, report }: Scan, later: readonly Scan[], head: WalHead): LeftSegment {
   const next = later.find(({ firstSequence }) => firstSequence !== undefined)?.firstSequence ?? Infinity;
   const cut = Math.min(next, head.cuts?.[id] ?? Infinity);

@@ -3,7 +3,9 @@ import { HoldfastError } from '../core/errors.js';
 import type { Gap } from '../core/gap.js';
 import type { Identity } from '../core/identity.js';
 import type { Channel, Priority, Schema } from '../core/message.js';
+import type { OtherRecord, RobotRecord } from '../core/other-record.js';
 import { segmentNumber, type SegmentId } from '../core/segment-id.js';
+import { clampTime } from '../core/time-range.js';
 import type { BatchLink } from './batch-codec.js';
 
 /*
@@ -17,11 +19,14 @@ import type { BatchLink } from './batch-codec.js';
  *   t                       a batch of carried messages, in the first write
  *   b + sequence (u64 BE)   a batch, by its first record's sequence
  *   g + gap id              a gap, in the write of the batch that found it
+ *   f + number (u32 BE)     ObjectEntry, in the write of the first batch that refers to the object file
+ *   o + record id           a metadata record or an attachment of an input; versions before do not know it
  *   k + time (u64 BE)       a clock step
  *   s                       nothing: a synced write behind unsynced ones
  *   e                       SegmentEnd: the recorder ended this segment itself
  *
- * A batch's value is its bytes behind a 0, or a reference into the file `blob` behind a 1.
+ * A batch's value is its bytes behind a 0, or a reference into the file `blob` behind a 1. Payloads of a batch may lie
+ * in the object files beside it (object-file.ts); then the batch says where.
  */
 
 export const SEGMENT_FORMAT_VERSION = 1;
@@ -36,7 +41,7 @@ export interface SegmentMeta {
   /** Decimal nanoseconds since the Unix epoch. */
   readonly startedAt: string;
   readonly softwareVersion: string;
-  /** What an acknowledgement meant in this segment: see `Durability`. */
+  /** What an acknowledgement means in this segment: see `Durability`. */
   readonly durability: 'commit' | 'interval' | 'os';
 }
 
@@ -44,14 +49,14 @@ export interface SegmentChannel extends Channel {
   readonly priority: Priority;
 }
 
-/** A channel as it is stored: thousands share a handful of schemas, so their text lies beside. */
+/** A channel as stored. Thousands of channels share a few schemas, so the schema text is stored separately. */
 export type ChannelEntry = Omit<SegmentChannel, 'schema'> & {
   readonly schemaId: number;
   readonly schema: Omit<Schema, 'data'>;
 };
 
 export interface SegmentEnd {
-  /** Sequence of the last record, or the one before the first where there is none. */
+  /** Sequence of the last record, or of the record before the first if the segment is empty. */
   readonly lastSequence: number;
   readonly records: number;
   readonly link: BatchLink;
@@ -66,20 +71,28 @@ export interface ClockStep {
 export interface BlobReference {
   readonly offset: number;
   readonly bytes: number;
-  /** The batch's own CRC, so that other bytes at that place are noticed. */
+  /** The batch's own CRC, so that other bytes at that place are detected. */
   readonly crc: number;
 }
 
-const packr = new Packr({ useRecords: false, int64AsType: 'bigint' } as ConstructorParameters<
-  typeof Packr
->[0]);
+const packr = new Packr({ useRecords: false, int64AsType: 'bigint' });
 
 export const pack = (value: unknown): Buffer => packr.pack(value);
 
-/** Unpacks a value of the WAL. Throws `WAL_CORRUPT` naming the entry. */
-export function unpack<T>(value: Buffer, entry: string): T {
+/** A gap as stored in the WAL, with its times within the range of the formats. */
+export function packGap(gap: Gap): Buffer {
+  const { firstTime, lastTime } = gap;
+  return pack({
+    ...gap,
+    ...(firstTime === undefined ? {} : { firstTime: clampTime(firstTime) }),
+    ...(lastTime === undefined ? {} : { lastTime: clampTime(lastTime) }),
+  });
+}
+
+/** Unpacks a value of the WAL. Throws `WAL_CORRUPT` with the name of the entry. */
+export function unpack(value: Buffer, entry: string): unknown {
   try {
-    return packr.unpack(value) as T;
+    return packr.unpack(value);
   } catch (cause) {
     throw new HoldfastError('WAL_CORRUPT', `WAL entry ${entry} does not parse`, { cause });
   }
@@ -91,8 +104,10 @@ const LETTER = {
   schema: 'd',
   carried: 't',
   channel: 'c',
+  object: 'f',
   batch: 'b',
   gap: 'g',
+  other: 'o',
   clock: 'k',
   sync: 's',
   end: 'e',
@@ -104,8 +119,8 @@ const KIND = Object.fromEntries(Object.entries(LETTER).map(([kind, letter]) => [
 >;
 
 /**
- * The 16 random bytes of a segment's id. Every write carries them, so that no bytes of another segment (a
- * recording of a recording, a disk block used a second time after a power cut) are taken for its own.
+ * The 16 random bytes of a segment's id. Every write carries them, so that bytes of another segment never
+ * count as its own (a recording of a recording, or a disk block that was reused after a power cut).
  */
 export function segmentStamp(id: SegmentId): Buffer {
   segmentNumber(id);
@@ -116,7 +131,7 @@ export function plainKey(kind: 'stamp' | 'meta' | 'carried' | 'sync' | 'end'): B
   return Buffer.from(LETTER[kind], 'latin1');
 }
 
-export function definitionKey(kind: 'schema' | 'channel', id: number): Buffer {
+export function definitionKey(kind: 'schema' | 'channel' | 'object', id: number): Buffer {
   const key = Buffer.alloc(5, LETTER[kind], 'latin1');
   key.writeUInt32BE(id, 1);
   return key;
@@ -127,7 +142,7 @@ export function batchKey(firstSequence: number): Buffer {
 }
 
 export function clockKey(at: bigint): Buffer {
-  return numberedKey('clock', at < 0n ? 0n : at);
+  return numberedKey('clock', clampTime(at));
 }
 
 function numberedKey(kind: 'batch' | 'clock', number: bigint): Buffer {
@@ -140,7 +155,39 @@ export function gapKey(gap: Gap): Buffer {
   return Buffer.from(LETTER.gap + gap.id, 'utf8');
 }
 
-/** What kind of entry a key names; undefined for none of ours. */
+export function otherKey(id: string): Buffer {
+  return Buffer.from(LETTER.other + id, 'utf8');
+}
+
+/** A record as stored in the WAL: times are decimal digits, which hold all 64 bits. */
+type PackedOther =
+  | (Omit<RobotRecord, 'record'> & { readonly record: Extract<OtherRecord, { kind: 'metadata' }> })
+  | (Omit<RobotRecord, 'record'> & {
+      readonly record: Omit<Extract<OtherRecord, { kind: 'attachment' }>, 'logTime' | 'createTime'> & {
+        readonly logTime: string;
+        readonly createTime: string;
+      };
+    });
+
+export function packOther({ robot, record }: RobotRecord): Buffer {
+  if (record.kind === 'metadata') return pack({ robot, record });
+  const { logTime, createTime, data, ...rest } = record;
+  const times = { logTime: String(logTime), createTime: String(createTime) };
+  return pack({
+    robot,
+    record: { ...rest, ...times, data: Buffer.from(data.buffer, data.byteOffset, data.byteLength) },
+  });
+}
+
+/** Throws `WAL_CORRUPT`. */
+export function unpackOther(value: Buffer): RobotRecord {
+  const { robot, record } = unpack(value, 'other record') as PackedOther;
+  if (record.kind === 'metadata') return { robot, record };
+  const { logTime, createTime, ...rest } = record;
+  return { robot, record: { ...rest, logTime: BigInt(logTime), createTime: BigInt(createTime) } };
+}
+
+/** The kind of entry of a key; undefined for an unknown key. */
 export function entryKind(key: Buffer): EntryKind | undefined {
   return KIND[String.fromCharCode(key[0] ?? 0)];
 }

@@ -1,54 +1,58 @@
 import { chainStart, type BatchLink, type BatchPrefix } from './batch-codec.js';
 import type { SegmentEnd } from './segment-format.js';
 
-/** Counts the records of a segment while it is read, and tells where some are missing. */
+/** Counts the records of a segment while it is read, and detects missing ones. */
 export class SegmentTally {
   records = 0;
-  /** 0 where there are no records. */
+  /** 0 if there are no records. */
   firstSequence = 0;
   lastSequence = 0;
-  /** Records that are provably absent. */
+  /** Records that are provably missing. */
   missingRecords = 0;
-  private expectedSequence: number | undefined;
-  private link: BatchLink = chainStart;
+  #expectedSequence: number | undefined;
+  #link: BatchLink = chainStart;
 
-  /** @param fault is told what does not fit together, and where. */
-  constructor(private readonly fault: (where: string, what: string) => void) {}
+  readonly #fault: (where: string, what: string) => void;
 
-  /** What the segment's identity says its first record is. */
+  /** @param fault receives each contradiction, and its place. */
+  constructor(fault: (where: string, what: string) => void) {
+    this.#fault = fault;
+  }
+
+  /** The first record according to the segment's identity. */
   begin(firstSequence: number): void {
-    this.expectedSequence ??= firstSequence;
+    this.#expectedSequence ??= firstSequence;
   }
 
   add({ firstSequence, count, previous, crc }: BatchPrefix, carried: boolean): void {
     if (!carried) {
-      // Where even the segment's identity is lost, the chain still tells of the batch before.
+      // If the segment's identity is lost, the chain still refers to the previous batch.
       if (previous.firstSequence > 0) this.begin(previous.firstSequence);
-      this.count(firstSequence, count);
+      this.#count(firstSequence, count);
     }
-    if (previous.crc !== this.link.crc || previous.firstSequence !== this.link.firstSequence) {
-      this.fault(`batch ${firstSequence}`, `the batch before it (${previous.firstSequence}) was not read`);
+    if (previous.crc !== this.#link.crc || previous.firstSequence !== this.#link.firstSequence) {
+      this.#fault(`batch ${firstSequence}`, `the batch before it (${previous.firstSequence}) was not read`);
     }
-    this.link = { firstSequence, crc };
+    this.#link = { firstSequence, crc };
   }
 
   end(end: SegmentEnd): void {
     if (end.records !== this.records) {
       this.missingRecords = Math.max(this.missingRecords, end.records - this.records);
-      this.fault('end mark', `counts ${end.records} records, read: ${this.records}`);
-    } else if (end.link.crc !== this.link.crc) {
-      this.fault('end mark', 'belongs to another last batch');
+      this.#fault('end mark', `counts ${end.records} records, read: ${this.records}`);
+    } else if (end.link.crc !== this.#link.crc) {
+      this.#fault('end mark', 'belongs to another last batch');
     }
   }
 
-  private count(firstSequence: number, count: number): void {
-    if (this.expectedSequence !== undefined && firstSequence !== this.expectedSequence) {
-      this.missingRecords += Math.max(0, firstSequence - this.expectedSequence);
-      this.fault(`sequence ${this.expectedSequence}`, `the next record read has sequence ${firstSequence}`);
+  #count(firstSequence: number, count: number): void {
+    if (this.#expectedSequence !== undefined && firstSequence !== this.#expectedSequence) {
+      this.missingRecords += Math.max(0, firstSequence - this.#expectedSequence);
+      this.#fault(`sequence ${this.#expectedSequence}`, `the next record read has sequence ${firstSequence}`);
     }
     if (this.records === 0) this.firstSequence = firstSequence;
     this.lastSequence = firstSequence + count - 1;
-    this.expectedSequence = this.lastSequence + 1;
+    this.#expectedSequence = this.lastSequence + 1;
     this.records += count;
   }
 }

@@ -1,12 +1,17 @@
 import { dirname, join } from 'node:path';
-import { ClassicLevel } from 'classic-level';
+import { Level } from 'level';
 import { makeDirectoryDurably, syncDirectory, syncFile } from '../core/durable-files.js';
 import { HoldfastError } from '../core/errors.js';
 import type { FileHandle, FileSystem } from '../core/file-system.js';
 import type { Gap } from '../core/gap.js';
+import { otherRecordId, type RobotRecord } from '../core/other-record.js';
 import type { Schema } from '../core/message.js';
 import type { SegmentId } from '../core/segment-id.js';
+import { encodeFailed } from './encode-failure.js';
+import { AppendFile } from './append-file.js';
 import { chainStart, type BatchLink, type EncodedBatch } from './batch-codec.js';
+import type { ObjectFile } from './object-file.js';
+import { ObjectAppender } from './object-appender.js';
 import {
   BLOB_FILE,
   batchKey,
@@ -14,8 +19,11 @@ import {
   clockKey,
   definitionKey,
   gapKey,
+  otherKey,
+  packOther,
   inlineValue,
   pack,
+  packGap,
   plainKey,
   segmentStamp,
   type ChannelEntry,
@@ -25,87 +33,107 @@ import {
 } from './segment-format.js';
 
 /**
- * Batches up to this size lie in LevelDB, larger ones in the blob file. Measured: at 64 KiB one LevelDB put
+ * Batches up to this size lie in LevelDB, larger ones in the blob file. Measured: at 64 KiB, one LevelDB put
  * is as fast as a blob append plus its fsync; at 256 KiB the blob is 4 times faster.
  */
 export const INLINE_MAX_BYTES = 64 * 1024;
-/** Inline bytes one segment may hold, since LevelDB keeps them in memory; then every batch goes to the blob. */
+/**
+ * Maximum of inline bytes in one segment, because LevelDB keeps them in memory; beyond it every batch goes to
+ * the blob.
+ */
 const INLINE_TOTAL_BYTES = 8 * 1024 * 1024;
 /**
- * LevelDB starts a new log (and rewrites the old one into a table) when its memory passes this: never, here.
- * It is a limit and not an allocation; a gigabyte is the most LevelDB accepts. A segment stays far below by
- * {@link CONTENT_MAX_BYTES} and {@link DEFINITIONS_MAX_BYTES}, even where one commit passes them at once.
+ * Beyond this size of its memory, LevelDB starts a new log and rewrites the old one into a table, which must
+ * never happen here. It is a limit, not an allocation; LevelDB accepts at most a gigabyte. {@link
+ * CONTENT_MAX_BYTES} and {@link DEFINITIONS_MAX_BYTES} keep a segment far below it, even if one commit passes
+ * both at once.
  */
 const WRITE_BUFFER_BYTES = 1024 * 1024 * 1024;
-/** Batches and gaps in LevelDB's memory, after which the segment reports itself full. */
+/** Maximum of batches and gaps in LevelDB's memory; beyond it the segment reports that it is full. */
 const CONTENT_MAX_BYTES = 24 * 1024 * 1024;
-/** The same for channels and schemas, which every segment must hold whatever they weigh. */
+/** The same for channels and schemas, which every segment must hold at any size. */
 const DEFINITIONS_MAX_BYTES = 256 * 1024 * 1024;
 
-type Level = ClassicLevel<Buffer, Buffer>;
+type Database = Level<Buffer, Buffer>;
 type Put = { type: 'put'; key: Buffer; value: Buffer };
 
-/** What one commit writes beside its batch, all in the same atomic LevelDB write. */
+/** The parts of a commit beside its batch, all in the same atomic LevelDB write. */
 export interface CommitExtras {
   readonly schemas: readonly { readonly id: number; readonly schema: Schema }[];
   readonly channels: readonly { readonly id: number; readonly channel: ChannelEntry }[];
   readonly gaps: readonly Gap[];
+  readonly others?: readonly RobotRecord[];
+  /** Object files that the batch is the first to refer to. */
+  readonly objects?: readonly ObjectFile[];
   readonly clockSteps: readonly ClockStep[];
   /** Only with the first commit of a segment. */
   readonly meta?: SegmentMeta;
   readonly carried?: EncodedBatch;
 }
 
-/** A commit whose large parts are with the operating system; not durable, and nothing refers to them yet. */
+/**
+ * A commit whose large parts were written to the operating system. It is not durable, and nothing refers to
+ * it yet.
+ */
 export interface StagedCommit {
   readonly batch: EncodedBatch | undefined;
   readonly definitions: readonly Put[];
   readonly puts: readonly Put[];
-  /** Bytes of the batch in the blob. */
-  readonly blobBytes: number;
+  /** Bytes of the batch in the blob and in object files. */
+  readonly fileBytes: number;
 }
 
 /**
- * Writes one WAL segment: one LevelDB directory with one log that never rotates, and one blob file. Created
- * once, never opened a second time: reading is `SegmentReader`'s. After a failed write nothing more is
- * written; the caller closes it and goes on in another segment.
+ * Writes one WAL segment: one LevelDB directory with one log that never rotates, and one blob file. It is
+ * created once and never opened again; `SegmentReader` reads it. After a failed write, nothing more is
+ * written: the caller closes it and continues in another segment.
  */
 export class SegmentWriter {
   /** Everything on disk. */
   bytes = 0;
-  /** Without what every segment begins with (identity, channels, carried messages): what makes it roll. */
+  /**
+   * Without the start of every segment (identity, channels, carried messages): the size that decides about
+   * the roll.
+   */
   contentBytes = 0;
   records = 0;
-  private readonly stamp: Put;
-  private contentInLevel = 0;
-  private definitionBytes = 0;
-  private inlineBytes = 0;
-  private blobBytes = 0;
-  /** How much of the blob an fsync covers. */
-  private blobSynced = 0;
-  /** Appends to the blob, one after the other. */
-  private blobTail: Promise<unknown> = Promise.resolve();
+  readonly #stamp: Put;
+  #contentInLevel = 0;
+  #definitionBytes = 0;
+  #inlineBytes = 0;
+  /** Appends to the blob and the object files, one at a time. */
+  #tail: Promise<unknown> = Promise.resolve();
   /** Of the last batch staged. */
-  private link: BatchLink = chainStart;
-  /** Of the last batch committed. */
-  private committedLink: BatchLink = chainStart;
-  private failed: unknown;
-  private closed = false;
+  #link: BatchLink = chainStart;
+  /** Of the last committed batch. */
+  #committedLink: BatchLink = chainStart;
+  #failed: unknown;
+  #closed = false;
+
+  readonly #level: Database;
+  readonly #blob: AppendFile;
+  readonly #objects: ObjectAppender;
+  readonly #inlineMaxBytes: number;
 
   private constructor(
+    fs: FileSystem,
     readonly directory: string,
     id: SegmentId,
-    private readonly level: Level,
-    private readonly blob: FileHandle,
-    private readonly inlineMaxBytes: number,
+    level: Database,
+    blob: FileHandle,
+    inlineMaxBytes: number,
   ) {
-    this.stamp = { type: 'put', key: plainKey('stamp'), value: segmentStamp(id) };
+    this.#level = level;
+    this.#blob = new AppendFile(blob);
+    this.#objects = new ObjectAppender(fs, directory);
+    this.#inlineMaxBytes = inlineMaxBytes;
+    this.#stamp = { type: 'put', key: plainKey('stamp'), value: segmentStamp(id) };
   }
 
   /**
-   * Creates the directory and makes every entry in it durable before the first acknowledgement can depend
-   * on it. Batches above `inlineMaxBytes` (default: the measured {@link INLINE_MAX_BYTES}) go to the blob.
-   * Throws what the disk says.
+   * Creates the directory and makes all its entries durable before the first acknowledgement can depend on
+   * them. Batches above `inlineMaxBytes` (default: the measured {@link INLINE_MAX_BYTES}) go to the blob.
+   * Throws the error of the disk.
    */
   static async create(
     fs: FileSystem,
@@ -114,7 +142,7 @@ export class SegmentWriter {
     inlineMaxBytes = INLINE_MAX_BYTES,
   ): Promise<SegmentWriter> {
     await makeDirectoryDurably(fs, dirname(directory));
-    const level: Level = new ClassicLevel(directory, {
+    const level: Database = new Level(directory, {
       keyEncoding: 'buffer',
       valueEncoding: 'buffer',
       createIfMissing: true,
@@ -126,14 +154,14 @@ export class SegmentWriter {
     let blob: FileHandle | undefined;
     try {
       blob = await fs.open(join(directory, BLOB_FILE), 'ax');
-      // LevelDB syncs neither its CURRENT nor the directory. Its LOCK is left alone: closing any
-      // descriptor of it would drop the lock.
+      // LevelDB syncs neither its CURRENT nor the directory. Its LOCK stays untouched: closing any descriptor
+      // of it would drop the lock.
       for (const name of await fs.readdir(directory)) {
         if (name !== 'LOCK') await syncFile(fs, join(directory, name));
       }
       await syncDirectory(fs, directory);
       await syncDirectory(fs, dirname(directory));
-      return new SegmentWriter(directory, id, level, blob, inlineMaxBytes);
+      return new SegmentWriter(fs, directory, id, level, blob, inlineMaxBytes);
     } catch (error) {
       await blob?.close().catch(() => undefined);
       await level.close().catch(() => undefined);
@@ -141,72 +169,73 @@ export class SegmentWriter {
     }
   }
 
-  /** The chain's end: what the next batch must be encoded with. */
+  /** The end of the chain: the next batch must be encoded with it. */
   get lastLink(): BatchLink {
-    return this.link;
+    return this.#link;
   }
 
-  /** No further batch should go here, whatever the configured segment size. */
+  /** No further batch should go here, at any configured segment size. */
   get full(): boolean {
-    return this.contentInLevel >= CONTENT_MAX_BYTES || this.definitionBytes >= DEFINITIONS_MAX_BYTES;
+    return this.#contentInLevel >= CONTENT_MAX_BYTES || this.#definitionBytes >= DEFINITIONS_MAX_BYTES;
   }
 
   /**
-   * Appends one commit; durable when it resolves with `sync`, else handed to the operating system. The batch
-   * may be empty of records (undefined) when only gaps are to be written.
+   * Appends one commit. With `sync` it is durable when this resolves, otherwise the operating system has it.
+   * The batch may be undefined if only gaps are written.
    */
   async append(batch: EncodedBatch | undefined, extras: CommitExtras, sync: boolean): Promise<void> {
     await this.commit(await this.stage(batch, extras), sync);
   }
 
   /**
-   * Writes what of a commit lies in the blob, which may be done while the commit before it is being synced.
-   * Staged commits are to be committed in the same order, all of them, or the segment is to be closed.
+   * Writes the blob part of a commit, which is possible while the previous commit is being synced. The caller
+   * must commit all staged commits in the same order, or close the segment.
    */
   async stage(batch: EncodedBatch | undefined, extras: CommitExtras): Promise<StagedCommit> {
-    this.assertUsable();
+    this.#assertUsable();
+    // Before anything is written: a value that cannot be encoded is not a fault of the disk.
+    const { definitions, notes } = encodeExtras(extras);
     const link = (batch ?? extras.carried)?.link;
-    if (link) this.link = link;
+    if (link) this.#link = link;
     try {
-      const definitions = definitionPuts(extras);
-      if (extras.carried) definitions.push((await this.place(plainKey('carried'), extras.carried)).put);
-      const placed = batch && (await this.place(batchKey(batch.link.firstSequence), batch));
-      const puts: Put[] = placed ? [placed.put] : [];
-      for (const gap of extras.gaps) puts.push({ type: 'put', key: gapKey(gap), value: pack(gap) });
-      for (const step of extras.clockSteps) {
-        puts.push({ type: 'put', key: clockKey(BigInt(step.at)), value: pack(step) });
-      }
-      return { batch, definitions, puts, blobBytes: placed?.blobBytes ?? 0 };
+      const placing = batch && this.#appendChunks(batch);
+      // Another part may fail first; then its error is the one to report.
+      placing?.catch(() => undefined);
+      if (extras.carried) definitions.push((await this.#place(plainKey('carried'), extras.carried)).put);
+      const placed = batch && (await this.#place(batchKey(batch.link.firstSequence), batch));
+      const objectBytes = (await placing) ?? 0;
+      const puts: Put[] = placed ? [placed.put, ...notes] : notes;
+      return { batch, definitions, puts, fileBytes: (placed?.blobBytes ?? 0) + objectBytes };
     } catch (error) {
-      throw this.fail(error);
+      throw this.#fail(error);
     }
   }
 
   /** Makes a staged commit part of the segment. */
-  async commit({ batch, definitions, puts, blobBytes }: StagedCommit, sync: boolean): Promise<void> {
+  async commit({ batch, definitions, puts, fileBytes }: StagedCommit, sync: boolean): Promise<void> {
     try {
-      // Blob before reference, or a crash leaves a reference to bytes that never reached the disk.
-      if (sync) await this.syncBlob();
-      await this.put([...definitions, ...puts], sync);
-      this.definitionBytes += sizeOf(definitions);
-      this.contentInLevel += sizeOf(puts);
-      this.contentBytes += sizeOf(puts) + blobBytes;
+      // Payloads before reference, or a crash leaves a reference to bytes that never reached the disk.
+      if (sync) await this.#syncFiles();
+      await this.#put([...definitions, ...puts], sync);
+      this.#definitionBytes += sizeOf(definitions);
+      this.#contentInLevel += sizeOf(puts);
+      this.contentBytes += sizeOf(puts) + fileBytes;
       if (!batch) return;
       this.records += batch.count;
-      this.committedLink = batch.link;
+      this.#committedLink = batch.link;
     } catch (error) {
-      throw this.fail(error);
+      throw this.#fail(error);
     }
   }
 
   /** Makes everything appended without `sync` durable. */
   async sync(): Promise<void> {
-    this.assertUsable();
+    this.#assertUsable();
     try {
-      await this.syncBlob();
-      await this.put([{ type: 'put', key: plainKey('sync'), value: Buffer.alloc(0) }], true);
+      await this.#syncFiles();
+      await this.#put([{ type: 'put', key: plainKey('sync'), value: Buffer.alloc(0) }], true);
     } catch (error) {
-      throw this.fail(error);
+      throw this.#fail(error);
     }
   }
 
@@ -215,79 +244,112 @@ export class SegmentWriter {
    * Idempotent. Returns whether the end mark is durable.
    */
   async close(lastSequence: number): Promise<boolean> {
-    if (this.closed) return false;
+    if (this.#closed) return false;
     let marked = false;
-    if (this.failed === undefined && this.bytes > 0) {
-      const end: SegmentEnd = { lastSequence, records: this.records, link: this.committedLink };
+    if (this.#failed === undefined && this.bytes > 0) {
+      const end: SegmentEnd = { lastSequence, records: this.records, link: this.#committedLink };
       try {
-        await this.syncBlob();
-        await this.put([{ type: 'put', key: plainKey('end'), value: pack(end) }], true);
+        await this.#syncFiles();
+        await this.#put([{ type: 'put', key: plainKey('end'), value: pack(end) }], true);
         marked = true;
       } catch (error) {
-        // Without its mark the segment counts as ended uncleanly, which is the truth.
-        this.failed = error;
+        // Without its mark the segment counts as uncleanly ended, which is correct.
+        this.#failed = error;
       }
     }
-    this.closed = true;
-    await Promise.allSettled([this.blobTail, this.level.close()]);
-    await this.blob.close().catch(() => undefined);
+    this.#closed = true;
+    await Promise.allSettled([this.#tail, this.#level.close()]);
+    await this.#blob.close();
+    await this.#objects.close();
     return marked;
   }
 
-  private assertUsable(): void {
-    if (this.closed) throw new HoldfastError('WAL_CLOSED', `WAL segment ${this.directory} is closed`);
-    if (this.failed !== undefined) throw this.fail(this.failed);
+  #assertUsable(): void {
+    if (this.#closed) throw new HoldfastError('WAL_CLOSED', `WAL segment ${this.directory} is closed`);
+    if (this.#failed !== undefined) throw this.#fail(this.#failed);
   }
 
-  private fail(error: unknown): HoldfastError {
-    this.failed = error;
+  #fail(error: unknown): HoldfastError {
+    this.#failed = error;
     if (error instanceof HoldfastError) return error;
     return new HoldfastError('WAL_WRITE_FAILED', `WAL segment ${this.directory} cannot be written`, {
       cause: error,
     });
   }
 
-  private async put(puts: Put[], sync: boolean): Promise<void> {
-    const stamped = [this.stamp, ...puts];
-    await this.level.batch(stamped, { sync });
+  async #put(puts: Put[], sync: boolean): Promise<void> {
+    const stamped = [this.#stamp, ...puts];
+    await this.#level.batch(stamped, { sync });
     this.bytes += sizeOf(stamped);
   }
 
-  private async place(key: Buffer, batch: EncodedBatch): Promise<{ put: Put; blobBytes: number }> {
-    const inline = batch.bytes <= this.inlineMaxBytes && this.inlineBytes + batch.bytes <= INLINE_TOTAL_BYTES;
+  async #place(key: Buffer, batch: EncodedBatch): Promise<{ put: Put; blobBytes: number }> {
+    const inline =
+      batch.bytes <= this.#inlineMaxBytes && this.#inlineBytes + batch.bytes <= INLINE_TOTAL_BYTES;
     if (inline) {
-      this.inlineBytes += batch.bytes;
+      this.#inlineBytes += batch.bytes;
       return { put: { type: 'put', key, value: inlineValue(batch.head, batch.payloads) }, blobBytes: 0 };
     }
-    const written = this.blobTail.then(() => this.writeBlob([batch.head, ...batch.payloads], batch.bytes));
-    this.blobTail = written.catch(() => undefined);
-    const offset = await written;
+    const offset = await this.#inLine(() => this.#appendToBlob([batch.head, ...batch.payloads], batch.bytes));
     const value = blobValue({ offset, bytes: batch.bytes, crc: batch.link.crc });
     return { put: { type: 'put', key, value }, blobBytes: batch.bytes };
   }
 
-  /** Returns where it begins. */
-  private async writeBlob(pieces: readonly Uint8Array[], bytes: number): Promise<number> {
-    // Behind an append that failed halfway nothing would stand where it is said to.
-    if (this.failed !== undefined) throw this.fail(this.failed);
-    const offset = this.blobBytes;
-    let rest = pieces;
-    for (let left = bytes; left > 0;) {
-      const { bytesWritten } = await this.blob.writev(rest);
-      left -= bytesWritten;
-      this.blobBytes += bytesWritten;
-      this.bytes += bytesWritten;
-      if (left > 0) rest = skipBytes(rest, bytesWritten);
-    }
+  /** Returns the number of bytes written. */
+  async #appendChunks({ chunks = [] }: EncodedBatch): Promise<number> {
+    const written = chunks.map(({ chunk, payloads }) =>
+      this.#inLine(async () => {
+        const bytes = await this.#objects.append(chunk, payloads);
+        this.bytes += bytes;
+        return bytes;
+      }),
+    );
+    return (await Promise.all(written)).reduce((sum, bytes) => sum + bytes, 0);
+  }
+
+  #inLine<T>(write: () => Promise<T>): Promise<T> {
+    const written = this.#tail.then(() => {
+      // After an append that failed halfway, later offsets would be wrong.
+      if (this.#failed !== undefined) throw this.#fail(this.#failed);
+      return write();
+    });
+    this.#tail = written.catch((error: unknown) => {
+      this.#failed ??= error;
+    });
+    return written;
+  }
+
+  /** Returns the offset of its start. */
+  async #appendToBlob(pieces: readonly Uint8Array[], bytes: number): Promise<number> {
+    const offset = this.#blob.bytes;
+    await this.#blob.append(pieces, bytes);
+    this.bytes += bytes;
     return offset;
   }
 
-  private async syncBlob(): Promise<void> {
-    // What is written while it runs, it may miss.
-    const bytes = this.blobBytes;
-    if (this.blobSynced >= bytes) return;
-    await this.blob.datasync();
-    this.blobSynced = bytes;
+  async #syncFiles(): Promise<void> {
+    await Promise.all([this.#blob.sync(), this.#objects.sync()]);
+  }
+}
+
+/** Bytes of a batch on disk: in the log or the blob, and in object files. */
+export function bytesOnDisk({ bytes, chunks = [] }: EncodedBatch): number {
+  return chunks.reduce((sum, { chunk }) => sum + chunk.bytes, bytes);
+}
+
+/** Everything of a commit except its messages. Throws `WAL_ENCODE_FAILED`. */
+function encodeExtras(extras: CommitExtras): { definitions: Put[]; notes: Put[] } {
+  try {
+    const notes: Put[] = extras.gaps.map((gap) => ({ type: 'put', key: gapKey(gap), value: packGap(gap) }));
+    for (const other of extras.others ?? []) {
+      notes.push({ type: 'put', key: otherKey(otherRecordId(other)), value: packOther(other) });
+    }
+    for (const step of extras.clockSteps) {
+      notes.push({ type: 'put', key: clockKey(BigInt(step.at)), value: pack(step) });
+    }
+    return { definitions: definitionPuts(extras), notes };
+  } catch (cause) {
+    throw encodeFailed(cause);
   }
 }
 
@@ -297,6 +359,9 @@ function definitionPuts(extras: CommitExtras): Put[] {
   for (const { id, schema } of extras.schemas) {
     puts.push({ type: 'put', key: definitionKey('schema', id), value: pack(schema) });
   }
+  for (const { number, entry } of extras.objects ?? []) {
+    puts.push({ type: 'put', key: definitionKey('object', number), value: pack(entry) });
+  }
   for (const { id, channel } of extras.channels) {
     puts.push({ type: 'put', key: definitionKey('channel', id), value: pack(channel) });
   }
@@ -305,18 +370,4 @@ function definitionPuts(extras: CommitExtras): Put[] {
 
 function sizeOf(puts: readonly Put[]): number {
   return puts.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
-}
-
-/** What is left of a vector after a short write. */
-function skipBytes(pieces: readonly Uint8Array[], bytes: number): Uint8Array[] {
-  let skip = bytes;
-  const rest: Uint8Array[] = [];
-  for (const piece of pieces) {
-    if (skip >= piece.byteLength) skip -= piece.byteLength;
-    else {
-      rest.push(skip > 0 ? piece.subarray(skip) : piece);
-      skip = 0;
-    }
-  }
-  return rest;
 }

@@ -1,64 +1,67 @@
-import { parse } from '@foxglove/rosmsg';
 import { MessageReader, MessageWriter } from '@foxglove/rosmsg2-serialization';
 import type { Message } from '../core/message.js';
+import { cdrKindOf } from '../core/ros/cdr-kind.js';
+import { parseDefinition } from '../core/ros/parse-definition.js';
 
 interface Transform {
   header: { frame_id: string };
   child_frame_id: string;
 }
 
-/** A transform's stamp, numbers, lengths and padding, beside its two names. */
+/** Bytes of a transform's stamp, numbers, lengths and padding, without its two names. */
 const TRANSFORM_BYTES = 96;
 
 /**
- * `/tf_static` is published in pieces by several nodes, each transient-local: what a late joiner knows is
- * the union. Keeps the last transform per publisher and child frame and gives it as one message.
+ * Several nodes publish parts of `/tf_static`, each transient-local, and a late joiner knows the union. This
+ * keeps the last transform per publisher and child frame and returns them as one message.
  */
 export class TfStaticMerge {
-  /** At most what the merged message takes. */
+  /** Maximum size of the merged message. */
   bytes = 0;
-  private readonly transforms = new Map<string, Transform>();
-  private reader: MessageReader | undefined;
-  private writer: MessageWriter | undefined;
-  private latest: Message | undefined;
-  private merged: Message | undefined;
+  readonly #transforms = new Map<string, Transform>();
+  #reader: MessageReader | undefined;
+  #writer: MessageWriter | undefined;
+  #latest: Message | undefined;
+  #merged: Message | undefined;
 
   /**
-   * `full`: the message would take the merged one past `maxBytes` and was left out. `undecodable`: a
-   * definition or payload that lies.
+   * `full`: the message would make the merged one larger than `maxBytes` and was left out. `undecodable`: its
+   * definition or payload is wrong.
    */
   add(message: Message, maxBytes: number): 'merged' | 'full' | 'undecodable' {
     let transforms: readonly Transform[];
     try {
-      ({ transforms } = this.readerFor(message).readMessage<{ transforms: Transform[] }>(message.data));
+      // The library would read the sizes in XCDR2 as values.
+      if (cdrKindOf(message.data).version !== 1) return 'undecodable';
+      ({ transforms } = this.#readerFor(message).readMessage<{ transforms: Transform[] }>(message.data));
     } catch {
-      // Not ours to judge: the caller carries it as it came.
+      // Not decided here: the caller carries it unchanged.
       return 'undecodable';
     }
     const added = new Map(transforms.map((transform) => [keyOf(message, transform), transform]));
     let bytes = this.bytes;
-    for (const [key, transform] of added) bytes += sizeOf(transform) - sizeOf(this.transforms.get(key));
+    for (const [key, transform] of added) bytes += sizeOf(transform) - sizeOf(this.#transforms.get(key));
     if (bytes > maxBytes) return 'full';
-    for (const [key, transform] of added) this.transforms.set(key, transform);
+    for (const [key, transform] of added) this.#transforms.set(key, transform);
     this.bytes = bytes;
-    this.latest = message;
-    this.merged = undefined;
+    this.#latest = message;
+    this.#merged = undefined;
     return 'merged';
   }
 
-  /** Everything known, as one message; made anew only when there is news, since segments are few. */
+  /** All known transforms as one message; built again only after a change, because segments are few. */
   message(): Message | undefined {
-    if (!this.latest || !this.writer) return undefined;
-    const transforms = [...this.transforms.values()];
-    return (this.merged ??= { ...this.latest, data: this.writer.writeMessage({ transforms }) });
+    if (!this.#latest || !this.#writer) return undefined;
+    const transforms = [...this.#transforms.values()];
+    return (this.#merged ??= { ...this.#latest, data: this.#writer.writeMessage({ transforms }) });
   }
 
-  private readerFor(message: Message): MessageReader {
-    if (this.reader) return this.reader;
-    const text = Buffer.from(message.channel.schema.data).toString('utf8');
-    const definitions = parse(text, { ros2: true });
-    this.writer = new MessageWriter(definitions);
-    return (this.reader = new MessageReader(definitions));
+  #readerFor(message: Message): MessageReader {
+    if (this.#reader) return this.#reader;
+    const { schema } = message.channel;
+    const definitions = parseDefinition(Buffer.from(schema.data).toString('utf8'), schema.name);
+    this.#writer = new MessageWriter(definitions);
+    return (this.#reader = new MessageReader(definitions));
   }
 }
 

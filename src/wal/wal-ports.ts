@@ -6,16 +6,19 @@ import type { Logger } from '../core/logger.js';
 import type { Channel, Priority } from '../core/message.js';
 import type { SegmentId } from '../core/segment-id.js';
 import type { Durability } from './durability.js';
+import type { InPlaceOptions } from './placement.js';
 
 export interface WalOptions {
   readonly durability: Durability;
   /** Milliseconds between fsyncs in mode `interval`. */
   readonly intervalMs: number;
-  /** A segment rolls when its bytes on disk pass this. */
+  /** A segment rolls when its bytes on disk exceed this. */
   readonly segmentMaxBytes: number;
   /** A segment with content rolls at this age. */
   readonly segmentMaxAgeMs: number;
   readonly latchedMaxBytes: number;
+  /** Which payloads lie in object files from the start. Default: none. */
+  readonly inPlace?: InPlaceOptions;
   readonly softwareVersion: string;
 }
 
@@ -27,13 +30,13 @@ export interface WalPorts {
   readonly priorityOf: (channel: Channel) => Priority;
   /** A segment was closed and waits to be sealed. */
   readonly onClosed: (segment: ClosedSegment) => void;
-  /** Called whenever commits begin to fail (with why) and when they work again (undefined). */
+  /** Called when commits begin to fail (with the reason) and when they succeed again (undefined). */
   readonly onStall: (reason: GapReason | undefined, detail: string) => void;
   /** Gaps that became durable. Must not throw. */
   readonly onGaps?: (gaps: readonly Gap[]) => void;
 }
 
-/** A segment of this process that takes no more records. */
+/** A segment of this process that accepts no more records. */
 export interface ClosedSegment {
   readonly id: SegmentId;
   readonly directory: string;

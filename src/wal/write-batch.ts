@@ -7,15 +7,14 @@ export interface LevelPut {
 }
 
 export interface LevelWrite {
-  /** LevelDB's own sequence of the first operation; the next write's is this plus the operations. */
+  /** LevelDB's own sequence of the first operation; the next write's is this plus the number of operations. */
   readonly sequence: bigint;
   readonly puts: readonly LevelPut[];
 }
 
 /**
- * Parses a LevelDB WriteBatch as it lies in the log (LevelDB, db/write_batch.cc): sequence u64, count u32,
- * then per put: type 1, varint-length key, varint-length value. Throws `WAL_CORRUPT`; the WAL writes no
- * deletions.
+ * Parses a LevelDB WriteBatch from the log (LevelDB, db/write_batch.cc): sequence u64, count u32, then per
+ * put: type 1, varint-length key, varint-length value. Throws `WAL_CORRUPT`; the WAL writes no deletions.
  */
 export function parseLevelWrite(data: Buffer): LevelWrite {
   if (data.length < 12) throw corrupt(`LevelDB write of ${data.length} bytes is too short`);

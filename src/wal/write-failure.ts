@@ -4,7 +4,10 @@ import type { FileSystem } from '../core/file-system.js';
 
 const PROBE_BYTES = 1024 * 1024;
 
-/** How `strerror` ends LevelDB's message; its errors carry no code, and nothing else of the cause. */
+/**
+ * Endings of LevelDB's messages, from `strerror`. LevelDB's errors have no code and no other information
+ * about the cause.
+ */
 const LEVEL_TEXTS: readonly (readonly [text: string, code: string])[] = [
   ['No space left on device', 'ENOSPC'],
   ['Disk quota exceeded', 'EDQUOT'],
@@ -12,8 +15,9 @@ const LEVEL_TEXTS: readonly (readonly [text: string, code: string])[] = [
 ];
 
 /**
- * The system code behind a failed write: the error's own; else by LevelDB's text; else what the disk answers
- * to a small write now, which may differ when space came free meanwhile. Undefined where none says.
+ * The system code behind a failed write: the error's own, otherwise the one in LevelDB's text, otherwise the
+ * result of a small write now (which may differ if space was freed meanwhile). Undefined if none of them has
+ * a code.
  */
 export async function writeFailureCode(
   fs: FileSystem,
@@ -32,7 +36,7 @@ function levelCode(error: unknown): string | undefined {
   return undefined;
 }
 
-/** The code with which the disk refuses a small durable file, or undefined when it takes it. */
+/** The code with which the disk refuses a small durable file; undefined if it accepts the file. */
 async function probeDisk(fs: FileSystem, folder: string): Promise<string | undefined> {
   const path = join(folder, 'probe');
   try {

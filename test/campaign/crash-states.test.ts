@@ -5,13 +5,14 @@ import { join } from 'node:path';
 import type { Durability } from '../../src/wal/durability.js';
 import { shimLibrary } from '../support/crash-shim/trace.js';
 import { runCampaign, traceDrivers } from '../wal/crash-states.js';
+import { lacking } from '../../src/testing/lacking.js';
 
 /** The long form of test/wal/crash-states.test.ts: more recordings, more cuts, recovery interrupted more often. */
 describe('Crash states below LevelDB, at length', function () {
   this.timeout(30 * 60_000);
   let scratch: string;
   before(async function () {
-    if (shimLibrary() === undefined) this.skip();
+    if (shimLibrary() === undefined) lacking(this, 'c-compiler', 'neither gcc, cc nor clang is installed');
     scratch = await realFs.mkdtemp(join(tmpdir(), 'holdfast-crash-'));
   });
   after(async () => {

@@ -1,6 +1,31 @@
 import assert from 'node:assert/strict';
 import { runKillCampaign } from '../support/kill-campaign.js';
 
+/** Kills of one data folder and store; more of them with other seeds, so that neither grows without end. */
+const KILLS_PER_FOLDER = 50;
+
+describe('the long campaign against stores', () => {
+  for (const [attack, what] of [
+    ['folder', 'stores that are swapped, copied and set back'],
+    ['s3', 'an S3 store that lies and loses objects'],
+  ] as const) {
+    it(`keeps every acknowledged message through 500 kills of recorder, sync, eviction and scrub beside ${what}`, async function () {
+      this.timeout(240 * 60_000);
+      const first = Number(process.env['HOLDFAST_SEED'] ?? 1);
+      for (let part = 0; part < 500 / KILLS_PER_FOLDER; part++) {
+        const result = await runKillCampaign({ kills: KILLS_PER_FOLDER, seed: first + part, attack });
+        console.log(
+          `      seed ${first + part}: ${JSON.stringify(result.attacks)}, ${result.evicted} segments evicted,`,
+        );
+        console.log(`      ${result.acknowledged} messages acknowledged, ${result.stored} found`);
+        assert.deepEqual(result.missing.slice(0, 10), []);
+        assert.ok(result.evicted > 0);
+        assert.ok(result.acknowledged > 1_000);
+      }
+    });
+  }
+});
+
 describe('the long kill campaign', () => {
   it('keeps every acknowledged message exactly once through 240 kill -9 of recorder and sync', async function () {
     this.timeout(60 * 60_000);

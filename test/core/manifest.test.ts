@@ -146,7 +146,7 @@ describe('Segment id', () => {
     assert.ok(ids.every(isSegmentId));
   });
 
-  it('refuses what is none', () => {
+  it('refuses a document that is not a manifest', () => {
     for (const text of ['', '1', `000000000001-${'A'.repeat(32)}`, `../00000000001-${'a'.repeat(32)}`]) {
       assert.throws(
         () => segmentNumber(text),

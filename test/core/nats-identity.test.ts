@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { natsIdentity, natsIdentityKey } from '../../src/core/nats-identity.js';
+import { present } from '../../src/core/present.js';
 
 const created = '2026-11-21T08:00:00.123456789Z';
 const metadata = { nats_stream: 'LOGS', nats_stream_created: created };
@@ -19,7 +20,7 @@ describe('The identity of a JetStream message', () => {
     assert.equal(natsIdentity({ metadata: { ...metadata, holdfast_sequence_high: 'x' } }, 1)?.sequence, 1n);
   });
 
-  it('is none for what comes from elsewhere', () => {
+  it('is absent for messages of other sources', () => {
     assert.equal(natsIdentity({ metadata: {} }, 1), undefined);
     assert.equal(natsIdentity({ metadata: { nats_stream: 'LOGS' } }, 1), undefined);
   });
@@ -31,8 +32,8 @@ describe('The identity of a JetStream message', () => {
       natsIdentity({ metadata: { ...metadata, nats_stream: 'OTHER' } }, 1),
       natsIdentity({ metadata: { ...metadata, nats_stream_created: '2026-11-22T08:00:00Z' } }, 1),
       natsIdentity({ metadata: { ...metadata, holdfast_sequence_high: '1' } }, 1),
-    ].map((identity) => natsIdentityKey(identity!));
+    ].map((identity) => natsIdentityKey(present(identity)));
     assert.equal(new Set(keys).size, keys.length);
-    assert.equal(natsIdentityKey(natsIdentity({ metadata: { ...metadata } }, 1)!), keys[0]);
+    assert.equal(natsIdentityKey(present(natsIdentity({ metadata: { ...metadata } }, 1))), keys[0]);
   });
 });

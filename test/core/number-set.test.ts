@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { NumberSet } from '../../src/core/number-set.js';
+import { present } from '../../src/core/present.js';
 
 const BLOCK = 4096;
 
@@ -31,8 +32,11 @@ describe('A number set', () => {
           return set;
         };
         const set = build(mine);
-        set.addAll(NumberSet.decode(build(theirs).encode())!);
-        const again = NumberSet.decode(set.encode())!;
+        set.addAll(present(NumberSet.decode(build(theirs).encode())));
+        const again = present(NumberSet.decode(set.encode()));
+        assert.equal(set.countIn(0, Number.MAX_SAFE_INTEGER), known.size);
+        const [from, to] = [BLOCK - 7, 2 * BLOCK + 11];
+        assert.equal(set.countIn(from, to), [...known].filter((one) => one >= from && one <= to).length);
         for (const number of known) {
           assert.ok(set.has(number) && again.has(number), `${number} is missing`);
           for (const near of [number - 1, number + 1]) {

@@ -11,7 +11,7 @@ import { definitionOf, encodeCdr, expectedValue, generatedType, generatedValue }
 
 /** Decodes payloads of one definition into columns and gives them back as objects. */
 function throughColumns(definition: string, payloads: readonly Uint8Array[], flatten: boolean): unknown[] {
-  const type = parseTypeTree(definition);
+  const type = parseTypeTree(definition, '');
   const builder = new BatchBuilder(columnsOf(type, { flatten }));
   const decode = compileCdr(type, builder, builder.root, { flatten });
   for (const payload of payloads) decode(payload);
@@ -46,12 +46,17 @@ function fromReader(value: unknown): unknown {
 
 const cdrOptions = fc.record({
   littleEndian: fc.boolean(),
-  xcdr2: fc.boolean(),
+  layout: fc.constant('xcdr1' as const),
   wideBytes: fc.constantFrom(2 as const, 4 as const),
+});
+const xcdr2Options = fc.record({
+  littleEndian: fc.boolean(),
+  layout: fc.constantFrom('final' as const, 'appendable' as const),
+  wideBytes: fc.constant(2 as const),
 });
 
 describe('CDR into columns', () => {
-  it('gives every value of generated messages of generated types, in both byte orders and both alignments', () => {
+  it('gives every value of generated messages of generated types, in both byte orders', () => {
     const cases = generatedType(2).chain((type) =>
       fc.tuple(fc.constant(type), fc.array(generatedValue(type), { maxLength: 5 }), cdrOptions, fc.boolean()),
     );
@@ -63,6 +68,20 @@ describe('CDR into columns', () => {
           decoded,
           values.map((value) => collapsed(expectedValue(type, value))),
         );
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('gives every value of XCDR2 messages of generated types, final and appendable, in both byte orders', () => {
+    const among = primitives.filter((one) => one !== 'wstring');
+    const cases = generatedType(2, among).chain((type) =>
+      fc.tuple(fc.constant(type), generatedValue(type), xcdr2Options, fc.boolean()),
+    );
+    fc.assert(
+      fc.property(cases, ([type, value, options, flatten]) => {
+        const [decoded] = throughColumns(definitionOf(type), [encodeCdr(type, value, options)], flatten);
+        assert.deepEqual(collapsed(decoded), collapsed(expectedValue(type, value)));
       }),
       { numRuns: 300 },
     );
@@ -88,12 +107,18 @@ describe('CDR into columns', () => {
   it('refuses every cut payload and allocates nothing for lengths that lie', () => {
     const among = primitives.filter((one) => one !== 'wstring');
     const cases = generatedType(1, among).chain((type) =>
-      fc.tuple(fc.constant(type), generatedValue(type), cdrOptions, fc.nat(), fc.nat()),
+      fc.tuple(
+        fc.constant(type),
+        generatedValue(type),
+        fc.oneof(cdrOptions, xcdr2Options),
+        fc.nat(),
+        fc.nat(),
+      ),
     );
     fc.assert(
       fc.property(cases, ([type, value, options, at, word]) => {
         const payload = encodeCdr(type, value, options);
-        const tree = parseTypeTree(definitionOf(type));
+        const tree = parseTypeTree(definitionOf(type), '');
         const builder = new BatchBuilder(columnsOf(tree, { flatten: false }));
         const decode = compileCdr(tree, builder, builder.root, { flatten: false });
         const cut = payload.subarray(0, 4 + (at % (payload.length - 3)));
@@ -135,13 +160,14 @@ describe('CDR into columns', () => {
 
   it('decodes two versions of a type into the union of their columns', () => {
     const [first, second] = ['int32 a\nstring b\nint32 c', 'int32 a\nfloat64 c\nint16[] d'].map((text) =>
-      parseTypeTree(text),
+      parseTypeTree(text, ''),
     );
+    assert.ok(first && second);
     for (const flatten of [true, false]) {
       const shape = { flatten };
-      const table = unionOf(columnsOf(first!, shape), columnsOf(second!, shape), flatten);
+      const table = unionOf(columnsOf(first, shape), columnsOf(second, shape), flatten);
       const builder = new BatchBuilder(table);
-      const value = { littleEndian: true, xcdr2: false, wideBytes: 2 as const };
+      const value = { littleEndian: true, layout: 'xcdr1' as const, wideBytes: 2 as const };
       const one = [
         { base: 'int32' as const, array: undefined },
         { base: 'string' as const, array: undefined },
@@ -152,8 +178,8 @@ describe('CDR into columns', () => {
         { base: 'float64' as const, array: undefined },
         { base: 'int16' as const, array: 'sequence' as const },
       ];
-      const decodeFirst = compileCdr(first!, builder, builder.root, shape);
-      const decodeSecond = compileCdr(second!, builder, builder.root, shape);
+      const decodeFirst = compileCdr(first, builder, builder.root, shape);
+      const decodeSecond = compileCdr(second, builder, builder.root, shape);
       decodeFirst(encodeCdr(one, [1, 'x', 3], value));
       decodeSecond(encodeCdr(two, [2, 0.5, [7, 8]], value));
       decodeFirst(encodeCdr(one, [4, 'y', 5], value));
@@ -175,12 +201,12 @@ describe('CDR into columns', () => {
   it('refuses a type that contains itself, and one with too many fields', () => {
     const line = '='.repeat(80);
     const self = `gen/A a\n${line}\nMSG: gen/A\ngen/B b\n${line}\nMSG: gen/B\ngen/A[] a`;
-    assert.throws(() => parseTypeTree(self), /nested deeper/);
+    assert.throws(() => parseTypeTree(self, ''), /nested deeper/);
     const levels = Array.from({ length: 12 }, (_, i) => {
       const inner = i === 11 ? 'int32' : `gen/L${i + 1}`;
       return `MSG: gen/L${i}\n${inner} a\n${inner} b\n${inner} c\n${inner} d`;
     });
     const wide = `gen/L0 x\n${levels.map((level) => `${'='.repeat(80)}\n${level}`).join('\n')}`;
-    assert.throws(() => parseTypeTree(wide), /more than/);
+    assert.throws(() => parseTypeTree(wide, ''), /more than/);
   });
 });

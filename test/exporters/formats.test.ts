@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import zstd from '@foxglove/wasm-zstd';
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
 import fc from 'fast-check';
+import { present } from '../../src/core/present.js';
 import { BatchBuilder, type Batch } from '../../src/exporters/columns/batch.js';
 import { columnsOf, unionOf, type StructColumn } from '../../src/exporters/columns/column.js';
 import { compileCdr } from '../../src/exporters/columns/compile-cdr.js';
@@ -13,16 +14,17 @@ import { encoderOf, frameOf } from '../../src/exporters/encoders.js';
 import type { TableSpec } from '../../src/exporters/format.js';
 import { encodeRle } from '../../src/exporters/parquet/rle.js';
 import { crc32c, maskedCrc32c } from '../../src/exporters/tfrecord/crc32c.js';
+import { arrowTable } from '../support/arrow.js';
 import { bitwiseCrc32c, readTfRecords } from '../support/read-tfrecord.js';
-import { common } from '../app/export/export-support.js';
+import { common } from '../jobs/export/export-support.js';
 import { definitionOf, encodeCdr, expectedValue, generatedType, generatedValue } from './generated-types.js';
 
-const options = { littleEndian: true, xcdr2: false, wideBytes: 2 } as const;
+const options = { littleEndian: true, layout: 'xcdr1', wideBytes: 2 } as const;
 
 /** Encodes batches as one file of the format. */
 function fileOf(spec: TableSpec, batches: readonly Batch[]): Buffer {
   const encode = encoderOf(spec, (data) => zstd.compress(data, 1));
-  const frame = frameOf(spec, 'test')!;
+  const frame = present(frameOf(spec, 'test'));
   const parts: Uint8Array[] = [frame.start()];
   for (const batch of batches) {
     const encoded = encode(batch);
@@ -55,7 +57,7 @@ describe('table formats', function () {
   });
   after(() => fs.rm(folder, { recursive: true, force: true }));
 
-  it('gives DuckDB every value of generated messages of generated types, also where a type changed', async () => {
+  it('gives DuckDB every value of generated messages of generated types, also where a type changed, and arrow-rs every row', async () => {
     const cases = fc
       .tuple(generatedType(2), generatedType(1))
       .chain(([one, two]) =>
@@ -69,7 +71,7 @@ describe('table formats', function () {
     await fc.assert(
       fc.asyncProperty(cases, async ([[one, two], first, second, evolves]) => {
         if (one.length === 0) return;
-        const types = [one, two].map((type) => parseTypeTree(definitionOf(type)));
+        const types = [one, two].map((type) => parseTypeTree(definitionOf(type), ''));
         const shape = { flatten: false };
         const own = columnsOf(types[0]!, shape);
         const columns: StructColumn = evolves ? unionOf(own, columnsOf(types[1]!, shape), false) : own;
@@ -95,6 +97,7 @@ describe('table formats', function () {
           ),
         );
         const rows = (await db.runAndReadAll(`SELECT * FROM '${path}'`)).getRowObjects();
+        assert.equal(arrowTable(await fs.readFile(path)).numRows, rows.length);
         assert.equal(rows.length, first.length + (evolves ? second.length : 0));
         first.forEach((value, i) => {
           const expected = common(expectedValue(one, value)) as Record<string, unknown>;
@@ -141,7 +144,7 @@ describe('table formats', function () {
       { base: 'uint8', array: 'sequence' },
       { base: 'bool', array: undefined },
     ] as const;
-    const tree = parseTypeTree(definitionOf(type));
+    const tree = parseTypeTree(definitionOf(type), '');
     const columns = columnsOf(tree, { flatten: false });
     const builder = new BatchBuilder(columns);
     const decode = compileCdr(tree, builder, builder.root, { flatten: false });
@@ -168,7 +171,7 @@ describe('table formats', function () {
         array: 'sequence',
       },
     ] as const;
-    const tree = parseTypeTree(definitionOf(type));
+    const tree = parseTypeTree(definitionOf(type), '');
     const columns = columnsOf(tree, { flatten: true });
     const builder = new BatchBuilder(columns);
     const decode = compileCdr(tree, builder, builder.root, { flatten: true });
@@ -194,6 +197,24 @@ describe('table formats', function () {
     );
   });
 
+  it('guards texts of CSV that a spreadsheet takes for formulas, if asked to, and no numbers', () => {
+    const type = [
+      { base: 'string', array: undefined },
+      { base: 'float64', array: undefined },
+    ] as const;
+    const tree = parseTypeTree(definitionOf(type), '');
+    const columns = columnsOf(tree, { flatten: true });
+    const builder = new BatchBuilder(columns);
+    const decode = compileCdr(tree, builder, builder.root, { flatten: true });
+    const texts = ['=1+1', '+1', '-1', '@a', '\tx', 'a=b', '=HYPERLINK("x")'];
+    for (const text of texts) decode(encodeCdr(type, [text, -1], options));
+    const spec: TableSpec = { format: 'csv', columns, flatten: true, guardFormulas: true };
+    assert.equal(
+      fileOf(spec, [builder.take()]).toString(),
+      `f0,f1\n'=1+1,-1\n'+1,-1\n'-1,-1\n'@a,-1\n'\tx,-1\na=b,-1\n"'=HYPERLINK(""x"")",-1\n`,
+    );
+  });
+
   it('writes JSON for what JSON has no word for', () => {
     const type = [
       { base: 'uint64', array: undefined },
@@ -202,7 +223,7 @@ describe('table formats', function () {
       { base: 'time', array: undefined },
       { base: 'float32', array: undefined },
     ] as const;
-    const tree = parseTypeTree(definitionOf(type));
+    const tree = parseTypeTree(definitionOf(type), '');
     const columns = columnsOf(tree, { flatten: false });
     const builder = new BatchBuilder(columns);
     const value = [

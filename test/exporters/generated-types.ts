@@ -124,15 +124,17 @@ export function definitionOf(type: GeneratedType): string {
 
 export interface CdrOptions {
   readonly littleEndian: boolean;
-  /** XCDR2: eight-byte values align to four. */
-  readonly xcdr2: boolean;
+  /** `final` and `appendable`: XCDR2 of types that are all so. */
+  readonly layout: 'xcdr1' | 'final' | 'appendable';
   readonly wideBytes: 2 | 4;
 }
 
 /** Encodes a message the straightforward way, to be compared with. */
 export function encodeCdr(type: GeneratedType, value: GeneratedValue, options: CdrOptions): Uint8Array {
-  const { littleEndian: le, xcdr2, wideBytes } = options;
-  const out: number[] = [0, (xcdr2 ? 6 : 0) + (le ? 1 : 0), 0, 0];
+  const { littleEndian: le, layout, wideBytes } = options;
+  const xcdr2 = layout !== 'xcdr1';
+  const identifier = { xcdr1: 0, final: 6, appendable: 8 }[layout];
+  const out: number[] = [0, identifier + (le ? 1 : 0), 0, 0];
   const align = (bytes: number): void => {
     while ((out.length - 4) % Math.min(bytes, xcdr2 ? 4 : 8) !== 0) out.push(0);
   };
@@ -143,27 +145,51 @@ export function encodeCdr(type: GeneratedType, value: GeneratedValue, options: C
     for (let i = 0; i < bytes; i++) out.push(scratch.getUint8(i));
   };
   const u32 = (n: number): void => put(4, () => scratch.setUint32(0, n, le));
+  /** XCDR2 puts its size in front of a list of anything but numbers, and of an appendable struct. */
+  const sized = (hasSize: boolean, write: () => void): void => {
+    if (!hasSize) {
+      write();
+      return;
+    }
+    u32(0);
+    const at = out.length;
+    write();
+    scratch.setUint32(0, out.length - at, le);
+    for (let i = 0; i < 4; i++) out[at - 4 + i] = scratch.getUint8(i);
+  };
   const primitive = (kind: Primitive, one: unknown): void => {
     switch (kind) {
       case 'bool':
         out.push(one === true ? 1 : 0);
         return;
       case 'int8':
-      case 'uint8':
-        return put(1, () => scratch.setUint8(0, one as number));
+      case 'uint8': {
+        put(1, () => scratch.setUint8(0, one as number));
+        return;
+      }
       case 'int16':
-      case 'uint16':
-        return put(2, () => scratch.setUint16(0, one as number, le));
+      case 'uint16': {
+        put(2, () => scratch.setUint16(0, one as number, le));
+        return;
+      }
       case 'int32':
-      case 'uint32':
-        return u32(one as number);
+      case 'uint32': {
+        u32(one as number);
+        return;
+      }
       case 'int64':
-      case 'uint64':
-        return put(8, () => scratch.setBigUint64(0, BigInt.asUintN(64, one as bigint), le));
-      case 'float32':
-        return put(4, () => scratch.setFloat32(0, one as number, le));
-      case 'float64':
-        return put(8, () => scratch.setFloat64(0, one as number, le));
+      case 'uint64': {
+        put(8, () => scratch.setBigUint64(0, BigInt.asUintN(64, one as bigint), le));
+        return;
+      }
+      case 'float32': {
+        put(4, () => scratch.setFloat32(0, one as number, le));
+        return;
+      }
+      case 'float64': {
+        put(8, () => scratch.setFloat64(0, one as number, le));
+        return;
+      }
       case 'string': {
         const bytes = Buffer.from(one as string);
         u32(bytes.length + 1);
@@ -184,22 +210,31 @@ export function encodeCdr(type: GeneratedType, value: GeneratedValue, options: C
       case 'time':
       case 'duration': {
         const { sec, nanosec } = one as { sec: number; nanosec: number };
-        u32(sec);
-        u32(nanosec);
+        sized(layout === 'appendable', () => {
+          u32(sec);
+          u32(nanosec);
+        });
       }
     }
   };
-  const struct = (fields: GeneratedType, values: GeneratedValue): void => {
-    if (fields.length === 0) out.push(0);
-    fields.forEach(({ base, array }, index) => {
-      const one = (item: unknown): void =>
-        typeof base === 'string' ? primitive(base, item) : struct(base, item as GeneratedValue);
-      if (array === undefined) return one(values[index]);
-      const list = values[index] as unknown[];
-      if (typeof array !== 'number') u32(list.length);
-      list.forEach(one);
+  const struct = (fields: GeneratedType, values: GeneratedValue): void =>
+    sized(layout === 'appendable', () => {
+      if (fields.length === 0) out.push(0);
+      fields.forEach(({ base, array }, index) => {
+        const one = (item: unknown): void =>
+          typeof base === 'string' ? primitive(base, item) : struct(base, item as GeneratedValue);
+        if (array === undefined) {
+          one(values[index]);
+          return;
+        }
+        const list = values[index] as unknown[];
+        const isNumber = typeof base === 'string' && !['string', 'time', 'duration'].includes(base);
+        sized(xcdr2 && !isNumber, () => {
+          if (typeof array !== 'number') u32(list.length);
+          list.forEach(one);
+        });
+      });
     });
-  };
   struct(type, value);
   return Uint8Array.from(out);
 }

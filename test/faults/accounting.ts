@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
-import { FilePool } from '../../src/app/reading/file-readable.js';
-import { verify } from '../../src/app/reading/verify.js';
+import { FilePool } from '../../src/recordings/file-readable.js';
+import { systemClock } from '../../src/host/system-clock.js';
+import type { StoreReceipt } from '../../src/core/receipt-file.js';
+import { verify } from '../../src/recordings/verify.js';
 import type { DataFolder } from '../../src/core/data-folder.js';
 import { openMcap } from '../../src/core/mcap/open-mcap.js';
-import { decodeManifest, type Manifest } from '../../src/core/manifest.js';
+import { decodeManifest, manifestKey, type Manifest } from '../../src/core/manifest.js';
 
 /** What became of every message that was sent. */
 export interface Account {
@@ -75,19 +77,30 @@ export async function assertAllAccounted(
 /** Plays sync: copies every sealed segment away and leaves its receipt. Returns how many. */
 export async function uploadAll(folder: DataFolder, store: string): Promise<number> {
   let count = 0;
+  const uri = 'dir:x';
+  const stores = JSON.stringify({ version: 1, stores: [{ uri, storeId: 's' }] });
+  await fs.writeFile(join(folder.root, 'stores.json'), stores).catch(() => undefined);
   for (const name of await fs.readdir(folder.sealed)) {
     if (!name.endsWith('.json')) continue;
     const manifest = decodeManifest(await fs.readFile(join(folder.sealed, name), 'utf8'), name);
     const { file, key, segment, robot } = manifest;
     await fs.copyFile(join(folder.sealed, file.name), join(store, file.name));
     await fs.copyFile(join(folder.sealed, name), join(store, name));
-    const receipt = {
+    const { bytes, sha256, crc32 } = file;
+    const receipt: StoreReceipt = {
       storeId: 's',
-      uri: 'dir:x',
+      uri,
       key,
-      sha256: file.sha256,
+      sha256,
       verification: 'read-back',
       verifiedAt: '1',
+      asked: {
+        answer: 'held',
+        askedAt: String(systemClock.now()),
+        storeId: 's',
+        object: { key, bytes, sha256, crc32 },
+        manifest: { key: manifestKey(key), bytes: 1, sha256: '0'.repeat(64), crc32: 0 },
+      },
     };
     try {
       await fs.writeFile(

@@ -6,7 +6,9 @@ import type { DataFolder } from '../../src/core/data-folder.js';
 import { decodeManifest, type Manifest } from '../../src/core/manifest.js';
 import { assertAllAccounted, uploadAll } from './accounting.js';
 import { RecordingRig } from './recording-rig.js';
-import { mountExt4, mountTmpfs, type SmallDisk } from './small-disk.js';
+import { mountExt4, mountRefusal, mountTmpfs, type SmallDisk } from './small-disk.js';
+import { lacking } from '../../src/testing/lacking.js';
+import { perhaps } from '../support/perhaps.js';
 
 const MIB = 1024 * 1024;
 
@@ -31,12 +33,12 @@ for (const { kind, mount } of [
 
     beforeEach(async function () {
       const mounted = await mount();
-      if (!mounted) this.skip();
+      if (!mounted) lacking(this, 'mount', mountRefusal());
       disk = mounted;
       store = await fs.mkdtemp(join(tmpdir(), 'holdfast-store-'));
     });
     afterEach(async () => {
-      await disk?.remove();
+      await perhaps(disk)?.remove();
       if (store) await fs.rm(store, { recursive: true, force: true });
     });
 
@@ -84,7 +86,7 @@ for (const { kind, mount } of [
     });
 
     for (const whenFull of ['drop-oldest', 'drop-lowest'] as const) {
-      it(`records on for ever under ${whenFull}, and tells of every evicted message`, async () => {
+      it(`records on for ever under ${whenFull}, and reports every evicted message`, async () => {
         const rig = await RecordingRig.open(disk.path, { whenFull, minFreeBytes: 3 * MIB });
         await rig.sendUntil(() => rig.retention.state.droppedSegments > 8);
         await rig.close();
@@ -104,7 +106,7 @@ for (const { kind, mount } of [
         const rig = await RecordingRig.open(disk.path, { whenFull });
         await rig.sendUntil(() => rig.retention.state.droppedSegments > 3);
         await rig.close();
-        // What could not be sealed for want of space is sealed by the next start.
+        // What could not be sealed for lack of space is sealed by the next start.
         await (await RecordingRig.open(disk.path, { whenFull, minFreeBytes: 2 * MIB })).close();
         await assertAllAccounted(rig);
       });

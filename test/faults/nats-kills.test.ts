@@ -4,15 +4,17 @@ import { once } from 'node:events';
 import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { present } from '../../src/core/present.js';
 import { parseGenericEvent } from '../../src/core/generic-event.js';
 import { openMcap } from '../../src/core/mcap/open-mcap.js';
 import { bytesReadable } from '../../src/core/mcap/readable.js';
 import { natsIdentity, natsIdentityKey } from '../../src/core/nats-identity.js';
 import { runCli, spawnCli, type CliProcess } from '../support/cli.js';
 import { NatsServer, event, publishAll } from '../support/nats.js';
+import { eventually, sleep } from '../../src/testing/waiting.js';
+import { perhaps } from '../support/perhaps.js';
 
 const PATIENCE_MS = 60_000;
 const QUIET = ['--retention-min-free-bytes', '0', '--ballast', '0', '--no-web', '--no-foxglove'];
@@ -29,7 +31,7 @@ async function readEvents(path: string): Promise<Recorded[]> {
   for await (const { channel, sequence, data } of reader.messages()) {
     const parsed = parseGenericEvent(data);
     assert.ok(typeof parsed === 'object');
-    const key = natsIdentityKey(natsIdentity(channel, sequence)!);
+    const key = natsIdentityKey(present(natsIdentity(channel, sequence)));
     found.push({ number: Number(Buffer.from(parsed.eventPayload.subarray(0, 12)).toString()), key });
   }
   return found;
@@ -51,13 +53,13 @@ describe('Recording from NATS', function () {
   });
   afterEach(async () => {
     for (const { child } of running.splice(0)) child.kill('SIGKILL');
-    await server.stop();
+    await perhaps(server)?.stop();
     await fs.rm(folder, { recursive: true, force: true });
   });
 
   function record(name: string, options = ''): CliProcess {
     const source = `nats://${server.address}?stream=LOGS&durable=holdfast&ack_wait=2s${options}`;
-    // Small segments: what was seen has to reach across them.
+    // Small segments, so that the seen identities must reach across them.
     const small = ['--segment-max-bytes', '1MB'];
     const made = spawnCli([
       'record',
@@ -96,13 +98,9 @@ describe('Recording from NATS', function () {
     return found;
   }
 
-  async function until(check: () => Promise<boolean>, what: string): Promise<void> {
-    const end = Date.now() + PATIENCE_MS;
-    while (!(await check().catch(() => false))) {
-      if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
-      await sleep(50);
-    }
-  }
+  /** While the server is down its answers count as no. */
+  const until = (check: () => Promise<boolean>, what: string): Promise<true> =>
+    eventually(() => check().catch(() => false), what, PATIENCE_MS);
 
   const delivered = async (): Promise<number> =>
     (await manager.consumers.info('LOGS', 'holdfast')).delivered.stream_seq;
@@ -179,7 +177,7 @@ describe('Recording from NATS', function () {
     await until(drained, 'everything to be acknowledged');
     await stop(second);
     const again = record('a');
-    await again.waitFor(/a NATS source reads/);
+    await again.waitFor(/a NATS source is reading/);
     await stop(again);
     const shares = [await recordedIn('a'), await recordedIn('b')];
     assert.ok(

@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { account, assertAllAccounted } from './accounting.js';
 import { RecordingRig } from './recording-rig.js';
-import { coverReadOnly, mountExt4 } from './small-disk.js';
+import { coverReadOnly, mountExt4, mountRefusal } from './small-disk.js';
+import { lacking } from '../../src/testing/lacking.js';
 
 describe('a disk that becomes read-only', function () {
   this.timeout(60_000);
 
   for (const folder of ['wal', 'sealed'] as const) {
-    it(`in ${folder}/, in mid-recording, and back: nothing is lost, all is counted, and it goes on by itself`, async function () {
+    it(`in ${folder}/, in mid-recording, and back: nothing is lost, all is counted, and it continues by itself`, async function () {
       const root = await fs.mkdtemp(join(tmpdir(), 'holdfast-ro-'));
       let uncover: (() => Promise<void>) | undefined;
       try {
@@ -19,7 +20,7 @@ describe('a disk that becomes read-only', function () {
         uncover = await coverReadOnly(rig.folder[folder]);
         if (!uncover) {
           await rig.close();
-          this.skip();
+          lacking(this, 'mount', mountRefusal());
         }
         if (folder === 'wal') await rig.sendUntil(() => rig.stalls.length > 0);
         else await rig.sendUntil(() => rig.sealer.lastError !== undefined);
@@ -40,7 +41,7 @@ describe('a disk that becomes read-only', function () {
 
   it('for good, after an I/O error: recording stops with its reason, and all that was durable is there after a restart', async function () {
     const disk = await mountExt4(24 * 1024 * 1024);
-    if (!disk) this.skip();
+    if (!disk) lacking(this, 'mount', mountRefusal());
     try {
       const rig = await RecordingRig.open(disk.path);
       await rig.sendUntil(() => rig.acknowledged.size > 60);

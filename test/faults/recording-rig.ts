@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import * as realFs from 'node:fs/promises';
 import { Subject, type Subscription } from 'rxjs';
-import { systemClock } from '../../src/app/system/system-clock.js';
+import { defined } from '../../src/core/defined.js';
+import { systemClock } from '../../src/host/system-clock.js';
 import { dataFolder, type DataFolder } from '../../src/core/data-folder.js';
 import { systemCode } from '../../src/core/errors.js';
 import type { FileSystem } from '../../src/core/file-system.js';
@@ -17,6 +18,7 @@ import { sealSegment } from '../../src/seal/seal-segment.js';
 import { Sealer } from '../../src/seal/sealer.js';
 import { recoverWal } from '../../src/wal/recover.js';
 import { Wal } from '../../src/wal/wal.js';
+import { sleep } from '../../src/testing/waiting.js';
 
 const KIB = 1024;
 const TICK_MS = 20;
@@ -36,22 +38,22 @@ export class RecordingRig {
   readonly acknowledged = new Set<number>();
   readonly stalls: string[] = [];
   sent = 0;
-  private readonly input = new Subject<Message | SourceGap>();
-  private readonly drops = new DropLedger(randomBytes);
-  private readonly buffer: IngestBuffer;
-  private readonly channels: readonly Channel[];
-  private readonly giveUp = new AbortController();
-  private subscription: Subscription | undefined;
-  private ended: Promise<void> | undefined;
-  private ticker: NodeJS.Timeout | undefined;
-  private walStall: 'disk_full' | 'commit_failed' | undefined;
+  readonly #input = new Subject<Message | SourceGap>();
+  readonly #drops = new DropLedger(randomBytes);
+  readonly #buffer: IngestBuffer;
+  readonly #channels: readonly Channel[];
+  readonly #giveUp = new AbortController();
+  #subscription: Subscription | undefined;
+  #ended: Promise<void> | undefined;
+  #ticker: NodeJS.Timeout | undefined;
+  #walStall: 'disk_full' | 'commit_failed' | undefined;
   wal!: Wal;
   sealer!: Sealer;
   retention!: Retention;
 
   private constructor(root: string) {
     this.folder = dataFolder(root);
-    this.channels = priorities.map((priority) => ({
+    this.#channels = priorities.map((priority) => ({
       robot: 'r1',
       topic: `/${priority}`,
       encoding: 'cdr',
@@ -59,25 +61,27 @@ export class RecordingRig {
       metadata: {},
       latched: false,
     }));
-    this.buffer = new IngestBuffer(
+    this.#buffer = new IngestBuffer(
       { totalMaxBytes: 256 * KIB, maxChannels: 10 },
       ({ topic }) => ({
         priority: topic.slice(1) as Priority,
         policy: 'drop-oldest',
         queueMaxBytes: 128 * KIB,
       }),
-      this.drops,
+      this.#drops,
     );
   }
 
   static async open(root: string, options: RigOptions = {}): Promise<RecordingRig> {
     const rig = new RecordingRig(root);
-    await rig.start(options);
+    await rig.#start(options);
     return rig;
   }
 
-  private async start({ fs = realFs, logger = silentLogger, ...given }: RigOptions): Promise<void> {
-    const { folder, buffer, drops } = this;
+  async #start({ fs = realFs, logger = silentLogger, ...given }: RigOptions): Promise<void> {
+    const { folder } = this;
+    const buffer = this.#buffer;
+    const drops = this.#drops;
     const clock = systemClock;
     const identity = { dataFolderId: 'f', machineId: '', bootId: '', sessionId: '', hostname: '' };
     const retentionOptions: RetentionOptions = {
@@ -85,11 +89,13 @@ export class RecordingRig {
       minFreePercent: 50,
       maxBytes: 0,
       whenFull: 'stop',
+      confirmMaxAgeMs: 600_000,
       ballastBytes: 0,
       segmentMaxBytes: 512 * KIB,
       ...given,
     };
-    const ports = { fs, clock, random: randomBytes, logger };
+    // No sync answers here.
+    const ports = { fs, clock, random: randomBytes, logger, patienceMs: 0 };
     const recovered = await recoverWal(fs, folder, logger).catch(async (error: unknown) => {
       if (systemCode(error) !== 'ENOSPC' || !(await makeRoomForStart(folder, retentionOptions, ports)))
         throw error;
@@ -99,8 +105,8 @@ export class RecordingRig {
     this.retention = retention;
     const diskFull = (): void => {
       retention.onDiskFull();
-      this.showStall();
-      void this.tick();
+      this.#showStall();
+      void this.#tick();
     };
     this.sealer = new Sealer(
       folder,
@@ -142,10 +148,10 @@ export class RecordingRig {
         priorityOf: (channel) => channel.topic.slice(1) as Priority,
         onClosed: (segment) => this.sealer.enqueue({ ...segment, recovered: false }),
         onStall: (reason) => {
-          this.walStall = reason as 'disk_full' | 'commit_failed' | undefined;
+          this.#walStall = reason as 'disk_full' | 'commit_failed' | undefined;
           if (reason) this.stalls.push(reason);
           if (reason === 'disk_full') diskFull();
-          this.showStall();
+          this.#showStall();
         },
       },
     );
@@ -154,11 +160,11 @@ export class RecordingRig {
         id,
         directory,
         recovered: true,
-        ...(cutAtSequence === undefined ? {} : { cutAtSequence }),
+        ...defined({ cutAtSequence }),
       });
     }
-    this.ended = new Promise((resolve, reject) => {
-      this.subscription = this.input
+    this.#ended = new Promise((resolve, reject) => {
+      this.#subscription = this.#input
         .pipe(
           groupCommit({
             buffer,
@@ -166,17 +172,17 @@ export class RecordingRig {
             clock,
             limits: { maxBytes: 128 * KIB, maxCount: 1000, maxAgeMs: 2 },
             commit: async (batch) => {
-              await retention.room(this.giveUp.signal);
-              await this.wal.commit(batch, this.giveUp.signal);
+              await retention.room(this.#giveUp.signal);
+              await this.wal.commit(batch, this.#giveUp.signal);
             },
             upcoming: (batch) => this.wal.writeAhead(batch),
           }),
         )
         .subscribe({ error: reject, complete: resolve });
     });
-    this.ended.catch(() => undefined);
-    await this.tick();
-    this.ticker = setInterval(() => void this.tick(), TICK_MS);
+    this.#ended.catch(() => undefined);
+    await this.#tick();
+    this.#ticker = setInterval(() => void this.#tick(), TICK_MS);
   }
 
   /** One message; a third of them in each priority class. Its number is in its first bytes. */
@@ -185,13 +191,13 @@ export class RecordingRig {
     const data = Buffer.alloc(Math.max(8, bytes), number & 0xff);
     data.writeDoubleLE(number);
     const now = systemClock.now();
-    this.input.next({
+    this.#input.next({
       kind: 'message',
-      channel: this.channels[number % this.channels.length] as Channel,
+      channel: this.#channels[number % this.#channels.length] as Channel,
       data,
       receivedAt: now,
       publishedAt: now,
-      sourceSequence: Math.floor(number / this.channels.length) + 1,
+      sourceSequence: Math.floor(number / this.#channels.length) + 1,
       ack: () => this.acknowledged.add(number),
     });
   }
@@ -202,34 +208,33 @@ export class RecordingRig {
       if (Date.now() > end)
         throw new Error(`nothing happened in ${patienceMs} ms; stalls: ${this.stalls.join(' ')}`);
       this.send(bytes);
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await sleep(1);
     }
   }
 
   /** Ends as the recorder does: commits what was taken in, ends the segment, seals. */
   async close(): Promise<void> {
-    this.input.complete();
-    const patience = setTimeout(() => this.giveUp.abort(), 1000);
-    await this.ended?.catch(() => undefined);
+    this.#input.complete();
+    const patience = setTimeout(() => this.#giveUp.abort(), 1000);
+    await this.#ended?.catch(() => undefined);
     clearTimeout(patience);
     await this.wal.close();
     await this.sealer.drain();
     await this.sealer.close();
-    clearInterval(this.ticker);
-    this.subscription?.unsubscribe();
+    clearInterval(this.#ticker);
+    this.#subscription?.unsubscribe();
     await this.retention.close();
   }
 
   // Retention first, and never behind the WAL, which waits while the disk is full.
-  private async tick(): Promise<void> {
+  async #tick(): Promise<void> {
     const { retention, sealer, wal } = this;
-    if (!sealer || !wal) return;
     await retention.tick(sealer.unfinished());
-    this.showStall();
+    this.#showStall();
     void wal.rollIfOld();
   }
 
-  private showStall(): void {
-    this.buffer.stalledBy = this.walStall ?? (this.retention.state.admits ? undefined : 'disk_full');
+  #showStall(): void {
+    this.#buffer.stalledBy = this.#walStall ?? (this.retention.state.admits ? undefined : 'disk_full');
   }
 }

@@ -47,7 +47,7 @@ describe('a disk that refuses', function () {
 
   for (const { name, operation, path, stalls, alsoReadOnly } of phases) {
     for (const code of alsoReadOnly ? ['ENOSPC', 'EROFS'] : ['ENOSPC']) {
-      it(`${name} with ${code}: nothing is lost, all is counted, and it goes on by itself`, async () => {
+      it(`${name} with ${code}: nothing is lost, all is counted, and it continues by itself`, async () => {
         const disk = new RefusingFs();
         const rig = await RecordingRig.open(root, { fs: disk.fs, segmentMaxBytes: 256 * 1024 });
         await rig.sendUntil(() => rig.retention.index.segments > 0);

@@ -12,9 +12,9 @@ export interface Refusal {
 export class RefusingFs {
   refusal: Refusal | undefined;
   refused = 0;
-  readonly fs: FileSystem = this.wrap(realFs, undefined) as unknown as FileSystem;
+  readonly fs: FileSystem = this.#wrap(realFs, undefined) as unknown as FileSystem;
 
-  private wrap(target: object, handlePath: string | undefined): object {
+  #wrap(target: object, handlePath: string | undefined): object {
     return new Proxy(target, {
       get: (object, operation: string) => {
         const value = (object as Record<string, unknown>)[operation];
@@ -30,7 +30,7 @@ export class RefusingFs {
           }
           const result = (value as (...all: unknown[]) => unknown).apply(object, parameters);
           if (handlePath !== undefined || operation !== 'open') return result;
-          return (result as Promise<object>).then((handle) => this.wrap(handle, path));
+          return (result as Promise<object>).then((handle) => this.#wrap(handle, path));
         };
       },
     });

@@ -42,6 +42,13 @@ export async function mountExt4(bytes: number): Promise<SmallDisk | undefined> {
 }
 
 /** Undefined, and one line saying so, where this machine allows no mounts. */
+let refusal = '';
+
+/** Why the last mount was refused. */
+export function mountRefusal(): string {
+  return refusal;
+}
+
 async function mountAt(
   what: string,
   mount: (path: string) => Promise<unknown>,
@@ -55,7 +62,7 @@ async function mountAt(
     await mount(path);
   } catch (error) {
     await away();
-    console.log(`      not run: ${what} needs the right to mount (${String(error).split('\n')[0]})`);
+    refusal = `${what} needs the right to mount (${String(error).split('\n')[0]})`;
     return undefined;
   }
   const filler = join(path, 'filler');
@@ -69,7 +76,9 @@ async function mountAt(
       }
     },
     unfill: () => fs.rm(filler, { force: true }),
-    failReadOnly: async () => void (await run('mount', ['-o', 'remount,abort', path])),
+    async failReadOnly() {
+      await run('mount', ['-o', 'remount,abort', path]);
+    },
     async remount() {
       await run('umount', [path]);
       await mount(path);
@@ -92,9 +101,7 @@ export async function coverReadOnly(path: string): Promise<(() => Promise<void>)
     await run('mount', ['--bind', path, side]);
   } catch (error) {
     await fs.rmdir(side);
-    console.log(
-      `      not run: a read-only folder needs the right to mount (${String(error).split('\n')[0]})`,
-    );
+    refusal = `a read-only folder needs the right to mount (${String(error).split('\n')[0]})`;
     return undefined;
   }
   await run('mount', ['-o', 'remount,bind,ro', side]);

@@ -5,46 +5,14 @@ import type { SourceGap } from '../../src/core/source.js';
 import type { Batch, BatchLimits } from '../../src/ingest/batch.js';
 import { groupCommit } from '../../src/ingest/group-commit.js';
 import { drain, makeBuffer, makeChannel, makeMessage } from './ingest-support.js';
-
-/** Timers under control: the operator's ages are real time nowhere. */
-class FakeTime {
-  now = 0;
-  private timers = new Map<number, { at: number; run: () => void }>();
-  private next = 1;
-  private readonly real = { setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clearTimeout };
-
-  install(): void {
-    globalThis.setTimeout = ((run: () => void, ms: number) => {
-      this.timers.set(this.next, { at: this.now + ms, run });
-      return this.next++;
-    }) as unknown as typeof setTimeout;
-    globalThis.clearTimeout = ((id: number) => this.timers.delete(id)) as unknown as typeof clearTimeout;
-  }
-
-  restore(): void {
-    Object.assign(globalThis, this.real);
-  }
-
-  get pending(): number {
-    return this.timers.size;
-  }
-
-  async advance(ms: number): Promise<void> {
-    this.now += ms;
-    for (const [id, { at, run }] of [...this.timers]) {
-      if (at > this.now || !this.timers.delete(id)) continue;
-      run();
-    }
-    await settled();
-  }
-}
+import { SimulatedClock } from '../support/simulated-clock.js';
 
 const settled = async (): Promise<void> => {
   for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
 };
 
 describe('Group commit', () => {
-  const time = new FakeTime();
+  let time: SimulatedClock;
   const channel = makeChannel('/a');
   let input: Subject<Message | SourceGap>;
   let commits: { batch: Batch; done: () => void; fail: (error: unknown) => void }[];
@@ -52,10 +20,8 @@ describe('Group commit', () => {
   let seen: string[];
 
   beforeEach(() => {
-    time.now = 0;
-    time.install();
+    time = new SimulatedClock();
   });
-  afterEach(() => time.restore());
 
   function start(limits: Partial<BatchLimits> = {}, bufferSetup: Parameters<typeof makeBuffer>[0] = {}) {
     input = new Subject();
@@ -68,11 +34,7 @@ describe('Group commit', () => {
         groupCommit({
           ...made,
           limits: { maxBytes: 1000, maxCount: 10, maxAgeMs: 50, ...limits },
-          clock: {
-            now: () => BigInt(time.now) * 1_000_000n,
-            monotonic: () => BigInt(time.now) * 1_000_000n,
-            sleep: () => Promise.reject(new Error('not used')),
-          },
+          clock: time,
           commit: (batch) => new Promise((done, fail) => commits.push({ batch, done, fail })),
           upcoming: (batch) => upcoming.push(batch),
         }),
@@ -100,7 +62,7 @@ describe('Group commit', () => {
     assert.deepEqual(sizes(), [10]);
   });
 
-  it('closes a batch on its bytes', async () => {
+  it('closes a batch on its bytes', () => {
     start();
     push(1, 999);
     assert.deepEqual(sizes(), []);
@@ -195,7 +157,7 @@ describe('Group commit', () => {
     push(12);
     assert.equal(commits[0]?.batch.oldestAt, 7_000_000n);
     await time.advance(20);
-    commits[0]!.done();
+    commits[0].done();
     await settled();
     await time.advance(30);
     assert.equal(commits[1]?.batch.oldestAt, 7_000_000n);
@@ -253,8 +215,8 @@ describe('Group commit', () => {
     input.next({ kind: 'gap', gap: { reason: 'source_lost', robot: 'crab', count: 4 } });
     await time.advance(50);
     assert.deepEqual(commits[0]?.batch.messages, []);
-    assert.equal(commits[0]?.batch.gaps[0]?.count, 4);
-    commits[0]!.done();
+    assert.equal(commits[0].batch.gaps[0]?.count, 4);
+    commits[0].done();
     input.complete();
     await settled();
     assert.deepEqual(seen, ['committed 0', 'complete']);
@@ -266,7 +228,7 @@ describe('Group commit', () => {
     await time.advance(50);
     assert.equal(commits[0]?.batch.messages.length, 2);
     assert.deepEqual(
-      commits[0]?.batch.gaps.map(({ reason, count }) => [reason, count]),
+      commits[0].batch.gaps.map(({ reason, count }) => [reason, count]),
       [['queue_full_drop_oldest', 3]],
     );
     assert.ok(!drops.pending);
@@ -282,7 +244,7 @@ describe('Group commit', () => {
       commits[0]?.batch.gaps.map(({ reason, count }) => [reason, count]),
       [['paused', 1]],
     );
-    commits[0]?.done();
+    commits[0].done();
     await settled();
     assert.equal(time.pending, 0);
   });

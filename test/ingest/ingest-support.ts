@@ -1,7 +1,9 @@
+import { defined } from '../../src/core/defined.js';
 import type { Channel, Message, Priority, QueuePolicy } from '../../src/core/message.js';
 import type { ChannelRule } from '../../src/ingest/channel-queue.js';
 import { DropLedger } from '../../src/ingest/drop-ledger.js';
 import { IngestBuffer, type BufferLimits } from '../../src/ingest/ingest-buffer.js';
+import { seededBytes } from '../../src/testing/seeded-bytes.js';
 
 export function makeChannel(topic: string, robot = 'crab'): Channel {
   return Object.freeze({
@@ -24,16 +26,7 @@ export function makeMessage(channel: Channel, size: number, sourceSequence?: num
     data: new Uint8Array(size),
     receivedAt: at,
     publishedAt: at,
-    ...(sourceSequence === undefined ? {} : { sourceSequence }),
-  };
-}
-
-export function seededRandom(): (size: number) => Uint8Array {
-  let count = 0;
-  return (size) => {
-    const bytes = new Uint8Array(size);
-    new DataView(bytes.buffer).setUint32(0, ++count);
-    return bytes;
+    ...defined({ sourceSequence }),
   };
 }
 
@@ -46,7 +39,7 @@ export interface BufferSetup {
 }
 
 export function makeBuffer(setup: BufferSetup = {}): { buffer: IngestBuffer; drops: DropLedger } {
-  const drops = new DropLedger(seededRandom());
+  const drops = new DropLedger(seededBytes());
   const ruleFor = (channel: Channel): ChannelRule => ({
     priority: setup.priorityOf?.(channel) ?? 'normal',
     policy: setup.policyOf?.(channel) ?? setup.policy ?? 'drop-oldest',

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { silentLogger } from '../../src/core/logger.js';
+import type { LogStats } from '../../src/core/monitoring.js';
+import { present } from '../../src/core/present.js';
+import type { RecorderStatus, SinkStatus, SyncStatus } from '../../src/core/status.js';
+import { describeRecorder } from '../../src/app/cli/describe-status.js';
+import type { Known } from '../../src/monitors/metrics/known.js';
+import { recorderMetrics } from '../../src/monitors/metrics/recorder-metrics.js';
+import { syncMetrics } from '../../src/monitors/metrics/sync-metrics.js';
+import { describeParquet } from '../../src/monitors/alerts/parquet-watch.js';
 import { AlertFactsGatherer } from '../../src/monitors/alerts/alert-facts.js';
 import {
   alertIds,
@@ -11,6 +19,8 @@ import {
 import { evaluateAlerts, type Alert, type AlertMemories } from '../../src/monitors/alerts/evaluate-alerts.js';
 import { Webhook, type WebhookBody } from '../../src/monitors/alerts/webhook.js';
 import { recorderStatus, syncStatus } from './fake-recorder.js';
+import { systemTimers } from '../../src/host/system-clock.js';
+import type { Timers } from '../../src/core/clock.js';
 
 const limits = {
   lossWindowMs: 2_000,
@@ -59,7 +69,7 @@ describe('alerts', () => {
     assert.equal(run.changes.length, 1);
   });
 
-  it('tell of drops at the first one, and go a minute after the last', () => {
+  it('report drops at the first one, and go a minute after the last', () => {
     const run = new Run().feed({ droppedPerS: 0 }).feed({ droppedPerS: 0.1 }).feed({ droppedPerS: 0 }, 70);
     assert.deepEqual(run.changes, ['1 +drops', '62 -drops']);
   });
@@ -88,7 +98,20 @@ describe('alerts', () => {
     const without = alertRules({ lossWindowMs: 0, diskTimeToFullMs: 0, syncStalledMs: 0, linkDownMs: 0 });
     assert.deepEqual(
       without.map(({ id }) => id),
-      ['drops', 'recorder_stalled', 'sync_down', 'quarantine', 'segment_parked', 'anomaly'],
+      [
+        'drops',
+        'recorder_stalled',
+        'sync_down',
+        'quarantine',
+        'segment_parked',
+        'segment_unsealed',
+        'segment_lost',
+        'anomaly',
+        'log_queue',
+        'parquet_failed',
+        'parquet_schema_changed',
+        'topic_silent',
+      ],
     );
   });
 
@@ -102,6 +125,129 @@ describe('alerts', () => {
         assert.ok(signs.every((sign, index) => sign === (index % 2 === 0 ? '+' : '-')));
       }),
     );
+  });
+});
+
+describe('the alert about silent topics', () => {
+  it('is raised while a source has any, and cleared when none has for ten seconds', () => {
+    const ofSource = (silentTopics?: number): AlertFacts => {
+      const stats = { duplicateMessages: 0, ...(silentTopics === undefined ? {} : { silentTopics }) };
+      const sources = [{ uri: 'ros:', state: 'open', stats }];
+      return new AlertFactsGatherer().gather({ recorder: { ...recorderStatus(), sources } }, 0);
+    };
+    const run = new Run().feed(ofSource()).feed(ofSource(2), 3).feed(ofSource(0), 12);
+    assert.deepEqual(run.changes, ['1 +topic_silent', '14 -topic_silent']);
+  });
+});
+
+describe('the alert about the queue of the log', () => {
+  const log = (queuedLines: number, queuedBytes = 0): LogStats => ({
+    ...{ level: 'info', listenerRunning: true, fileBytes: 0, queuedLines, queuedBytes },
+    ...{ queueMaxLines: 10_000, queueMaxBytes: 1_000, writtenLines: 0, droppedLines: 0, rotations: 0 },
+  });
+  const factsOf = (stats: LogStats): AlertFacts =>
+    new AlertFactsGatherer().gather({ recorder: recorderStatus(), log: stats }, 0);
+
+  it('is raised above 80 % of its lines or bytes, and cleared under 40 %', () => {
+    const run = new Run();
+    run
+      .feed(factsOf(log(8_000)), 5)
+      .feed(factsOf(log(8_001)))
+      .feed(factsOf(log(5_000)), 20);
+    run.feed(factsOf(log(4_000)), 20).feed(factsOf(log(1, 801)));
+    assert.deepEqual(
+      run.changes.map((change) => change.replace(/^\d+ /, '')),
+      ['+log_queue', '-log_queue', '+log_queue'],
+    );
+  });
+
+  it('knows nothing where nothing is written to a file', () => {
+    assert.equal(factsOf({ ...log(0), queueMaxLines: 0, queueMaxBytes: 0 }).logQueuePercent, undefined);
+  });
+});
+
+describe('the alerts about what is in no MCAP, and in no store', () => {
+  const recorder = (setAside: number): RecorderStatus => {
+    const status = recorderStatus();
+    return { ...status, wal: { ...status.wal, setAside, setAsideError: 'segment s: heap out of memory' } };
+  };
+  const sync = (lost: number): SyncStatus => syncStatus({ segments: { ...syncStatus().segments, lost } });
+
+  it('are raised as long as there is one', () => {
+    const gatherer = new AlertFactsGatherer();
+    const run = new Run();
+    const feed = (setAside: number, lost: number): void =>
+      void run.feed(gatherer.gather({ recorder: recorder(setAside), sync: sync(lost) }, 0));
+    feed(1, 0);
+    feed(1, 2);
+    feed(0, 2);
+    feed(0, 0);
+    assert.deepEqual(
+      run.changes.map((change) => change.replace(/^\d+ /, '')),
+      ['+segment_unsealed', '+segment_lost', '-segment_unsealed', '-segment_lost'],
+    );
+  });
+
+  it('are metrics and lines of the status too', () => {
+    const shown = describeRecorder(recorder(2), 0).join('\n');
+    assert.match(shown, /2 segments cannot be sealed.*in no MCAP.*heap out of memory/);
+    assert.doesNotMatch(describeRecorder(recorder(0), 0).join('\n'), /cannot be sealed/);
+    const status = { atMs: 0, recorder: recorder(2), sync: sync(3) } as Known['status'];
+    const value = (name: string): number | undefined =>
+      [...recorderMetrics, ...syncMetrics]
+        .find((metric) => metric.name === name)
+        ?.samples({ status } as Known)[0]?.value;
+    assert.equal(value('holdfast_wal_set_aside_segments'), 2);
+    assert.equal(value('holdfast_lost_segments'), 3);
+  });
+});
+
+describe('the alert about Parquet', () => {
+  const sink = (more: Partial<SinkStatus>): SyncStatus =>
+    syncStatus({
+      sinks: [
+        {
+          ...{
+            name: 'lake',
+            kind: 'parquet',
+            store: 'dir:/lake',
+            required: false,
+            link: 'online',
+            alarms: 0,
+          },
+          ...{ segments: syncStatus().segments, bytes: syncStatus().bytes },
+          writes: { failures: 0, durations: { boundsMs: [], atMost: [], count: 0, sumMs: 0 } },
+          ...more,
+        },
+      ],
+    });
+  const failed = (failures: number): SyncStatus =>
+    sink({
+      writes: { failures, durations: { boundsMs: [], atMost: [], count: 0, sumMs: 0 } },
+      lastError: 'no room',
+    });
+
+  it('is raised while files cannot be made, sent or accepted, and for a minute after a failure', () => {
+    const gatherer = new AlertFactsGatherer();
+    const at = (sync: SyncStatus, nowMs: number): number | undefined =>
+      gatherer.gather({ recorder: recorderStatus(), sync }, nowMs).failingParquetSinks;
+    assert.equal(at(sink({}), 0), 0);
+    assert.equal(at(failed(1), 1_000), 1);
+    assert.equal(at(failed(1), 60_000), 1);
+    assert.equal(at(failed(1), 61_000), 0);
+    assert.equal(at(failed(2), 62_000), 1);
+    assert.equal(at(sink({ link: 'offline' }), 200_000), 1);
+    assert.equal(at(sink({ alarms: 1 }), 300_000), 1);
+    assert.equal(at(syncStatus(), 400_000), 0);
+  });
+
+  it('names the sinks with what they have to say', () => {
+    assert.equal(describeParquet(failed(1)), 'lake: no room');
+    const alone = {
+      ...syncStatus({ link: 'offline' }),
+      writes: present(present(failed(1).sinks)[0]!.writes),
+    };
+    assert.match(describeParquet(alone), /^parquet: /);
   });
 });
 
@@ -162,7 +308,9 @@ describe('the facts behind alerts', () => {
 
 describe('the webhook', () => {
   const url = 'https://hooks.example/secret-path';
-  const alert = new Run().feed({ quarantinedSegments: 1 }).alerts.find(({ id }) => id === 'quarantine')!;
+  const alert = present(
+    new Run().feed({ quarantinedSegments: 1 }).alerts.find(({ id }) => id === 'quarantine'),
+  );
   const body: WebhookBody = { source: 'holdfast', host: 'h', robots: ['robot1'], alert };
 
   /** A clock whose sleeps are over at once, noted. */
@@ -171,9 +319,18 @@ describe('the webhook', () => {
     now: () => bigint;
     monotonic: () => bigint;
     sleep: (ms: number) => Promise<void>;
-  } {
+  } & Timers {
     const slept: number[] = [];
-    return { slept, now: () => 0n, monotonic: () => 0n, sleep: async (ms) => void slept.push(ms) };
+    return {
+      ...systemTimers,
+      slept,
+      now: () => 0n,
+      monotonic: () => 0n,
+      sleep: (ms) => {
+        slept.push(ms);
+        return Promise.resolve();
+      },
+    };
   }
 
   async function settled(webhook: Webhook): Promise<void> {
@@ -182,17 +339,17 @@ describe('the webhook', () => {
     }
   }
 
-  it('is told again and again, with growing pauses, until it takes it', async () => {
+  it('is reported again and again, with growing pauses, until it takes it', async () => {
     const clock = instantClock();
     const posted: string[] = [];
     let failures = 3;
     await using webhook = new Webhook(url, {
       clock,
       logger: silentLogger,
-      fetch: async (to, init) => {
-        posted.push(`${to} ${String(init.body)}`);
-        if (failures-- > 0) throw new Error('no route');
-        return { ok: true, status: 200 };
+      fetch: (to, init) => {
+        posted.push(`${to} ${typeof init.body === 'string' ? init.body : 'no text'}`);
+        if (failures-- > 0) return Promise.reject(new Error('no route'));
+        return Promise.resolve({ ok: true, status: 200 });
       },
     });
     webhook.tell(body);
@@ -203,26 +360,24 @@ describe('the webhook', () => {
     assert.equal(webhook.stats().sent, 1);
   });
 
-  it('is given up on after ten attempts, counted, and its address is told to nobody', async () => {
+  it('stops after ten attempts, counts the failure, and never shows its address', async () => {
     const lines: string[] = [];
     const note = (event: string, fields?: object): void =>
       void lines.push(`${event} ${JSON.stringify(fields)}`);
     await using webhook = new Webhook(url, {
       clock: instantClock(),
       logger: { debug: note, info: note, warn: note, error: note },
-      fetch: async () => {
-        throw new Error(`cannot reach ${url}`);
-      },
+      fetch: () => Promise.reject(new Error(`cannot reach ${url}`)),
     });
     webhook.tell(body);
     await settled(webhook);
     assert.equal(webhook.stats().failed, 1);
     const said = lines.join('\n') + JSON.stringify(webhook.stats());
-    assert.match(said, /could not be told/);
+    assert.match(said, /cannot send an alert/);
     assert.ok(!said.includes('secret-path'), said);
   });
 
-  it('never holds more than its bound, and never keeps whoever tells it', async () => {
+  it('never holds more than its bound, and never blocks its caller', async () => {
     let hang = (): void => {};
     const webhook = new Webhook(url, {
       clock: instantClock(),

@@ -1,12 +1,13 @@
 import { HoldfastError } from '../../src/core/errors.js';
 import { Emitter } from '../../src/core/emitter.js';
-import type { MarkedEvent, RecorderEvent } from '../../src/core/events.js';
+import type { RecorderEvent } from '../../src/core/events.js';
+import type { MarkedEvent } from '../../src/core/marked-event.js';
 import { silentLogger } from '../../src/core/logger.js';
 import type { Channel, Message } from '../../src/core/message.js';
 import type { MonitoredRecorder, MonitoredSync, Timeline } from '../../src/core/monitoring.js';
 import type { RecorderStatus, SyncStatus, TopicStats } from '../../src/core/status.js';
 import type { WatchPorts } from '../../src/monitors/live/watch.js';
-import { systemClock } from '../../src/app/system/system-clock.js';
+import { systemClock } from '../../src/host/system-clock.js';
 import { silentLog } from './silent-log.js';
 
 export function recorderStatus(changes: Partial<RecorderStatus> = {}): RecorderStatus {
@@ -95,7 +96,7 @@ export function topicStats(topic: string, changes: Partial<TopicStats> = {}): To
   };
 }
 
-/** A recorder that records nothing: it says what it is told to, and notes what is asked of it. */
+/** A recorder that records nothing: it answers as scripted, and notes each request. */
 export class FakeRecorder implements MonitoredRecorder {
   phase = 'active';
   current = recorderStatus();
@@ -129,33 +130,34 @@ export class FakeRecorder implements MonitoredRecorder {
   }
 
   activate(): Promise<void> {
-    return this.note('activate');
+    return this.#note('activate');
   }
 
   deactivate(): Promise<void> {
-    return this.note('deactivate');
+    return this.#note('deactivate');
   }
 
   pause(): void {
-    void this.note('pause');
+    void this.#note('pause');
   }
 
   resume(): void {
-    void this.note('resume');
+    void this.#note('resume');
   }
 
   split(): Promise<void> {
     if (this.phase !== 'active') throw new HoldfastError('STATE_REFUSED', 'it does not record');
-    return this.note('split');
+    return this.#note('split');
   }
 
   async markEvent(request: { label: string; beforeS: number; afterS: number }): Promise<MarkedEvent> {
-    await this.note(`mark ${request.label} ${request.beforeS} ${request.afterS}`);
+    await this.#note(`mark ${request.label} ${request.beforeS} ${request.afterS}`);
     return { id: 'ab'.repeat(16), label: request.label, at: '3', from: '1', to: '5' };
   }
 
-  private async note(what: string): Promise<void> {
+  #note(what: string): Promise<void> {
     this.asked.push(what);
+    return Promise.resolve();
   }
 }
 
@@ -163,9 +165,10 @@ export class FakeSync implements MonitoredSync {
   current: SyncStatus | undefined = syncStatus();
   asked = 0;
 
-  async status(): Promise<SyncStatus> {
-    if (this.current === undefined) throw new HoldfastError('ROLE_NOT_RUNNING', 'sync is not running');
-    return this.current;
+  status(): Promise<SyncStatus> {
+    return this.current === undefined
+      ? Promise.reject(new HoldfastError('ROLE_NOT_RUNNING', 'sync is not running'))
+      : Promise.resolve(this.current);
   }
 
   async syncNow(): Promise<void> {
@@ -180,7 +183,7 @@ export function watchPorts(recorder: MonitoredRecorder, sync: MonitoredSync = ne
   return {
     recorder,
     sync,
-    segments: { refresh: async () => noSegments },
+    segments: { refresh: () => Promise.resolve(noSegments) },
     system: () => ({
       memoryMb: 100,
       heapMb: 20,

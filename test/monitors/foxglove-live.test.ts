@@ -8,13 +8,15 @@ import { MessageReader, MessageWriter } from '@foxglove/rosmsg2-serialization';
 import WebSocket from 'ws';
 import type { Channel, Message } from '../../src/core/message.js';
 import { silentLogger } from '../../src/core/logger.js';
+import { present } from '../../src/core/present.js';
 import { FoxgloveLive, type FoxgloveLiveOptions } from '../../src/monitors/foxglove/live-server.js';
 import { statusChannels } from '../../src/monitors/foxglove/status-topics.js';
 import { Watch } from '../../src/monitors/live/watch.js';
-import { packageRoot } from '../../src/app/system/version.js';
-import { systemClock } from '../../src/app/system/system-clock.js';
+import { packageRoot } from '../../src/host/version.js';
+import { systemClock } from '../../src/host/system-clock.js';
 import { FakeRecorder, watchPorts } from './fake-recorder.js';
 import { silentLog } from './silent-log.js';
+import { eventually, sleep } from '../../src/testing/waiting.js';
 
 const { FoxgloveClient } = wsProtocol;
 const definition = 'string data\nint32 count';
@@ -46,7 +48,7 @@ class Viewer {
   readonly channels = new Map<string, WireChannel>();
   readonly received: { readonly topic: string; readonly timestamp: bigint; readonly data: Uint8Array }[] = [];
   readonly said: string[] = [];
-  private readonly topicOf = new Map<number, string>();
+  readonly #topicOf = new Map<number, string>();
 
   constructor(
     url: string,
@@ -60,24 +62,24 @@ class Viewer {
     this.client.on('status', ({ message: words }) => this.said.push(words));
     this.client.on('message', ({ subscriptionId, timestamp, data }) => {
       const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-      this.received.push({ topic: this.topicOf.get(subscriptionId)!, timestamp, data: Buffer.from(bytes) });
+      this.received.push({
+        topic: present(this.#topicOf.get(subscriptionId)),
+        timestamp,
+        data: Buffer.from(bytes),
+      });
     });
   }
 
   async subscribe(topic: string): Promise<WireChannel> {
-    await until(() => this.channels.has(topic));
-    const wire = this.channels.get(topic)!;
-    this.topicOf.set(this.client.subscribe(wire.id), topic);
+    await eventually(() => this.channels.has(topic));
+    const wire = present(this.channels.get(topic));
+    this.#topicOf.set(this.client.subscribe(wire.id), topic);
     return wire;
   }
 
   on(topic: string): { readonly timestamp: bigint; readonly data: Uint8Array }[] {
     return this.received.filter((one) => one.topic === topic);
   }
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 describe('the live server for Foxglove', () => {
@@ -88,7 +90,8 @@ describe('the live server for Foxglove', () => {
   const log = silentLog();
 
   async function start(changes: Partial<FoxgloveLiveOptions> = {}): Promise<void> {
-    await live?.[Symbol.asyncDispose]();
+    // It does not exist the first time.
+    await (live as FoxgloveLive | undefined)?.[Symbol.asyncDispose]();
     live = await FoxgloveLive.listen(
       {
         address: '127.0.0.1',
@@ -110,8 +113,7 @@ describe('the live server for Foxglove', () => {
     viewers.push(viewer);
     return viewer;
   }
-  const isSubscribed = (wire: WireChannel): boolean =>
-    (live as unknown as { subscribed: Set<number> }).subscribed.has(wire.id);
+  const isSubscribed = (wire: WireChannel): boolean => live.isSubscribed(wire.id);
 
   beforeEach(async () => {
     recorder = new FakeRecorder();
@@ -133,9 +135,9 @@ describe('the live server for Foxglove', () => {
       [wire.encoding, wire.schemaName, wire.schemaEncoding],
       ['cdr', 'test_msgs/msg/Text', 'ros2msg'],
     );
-    await until(() => isSubscribed(wire));
+    await eventually(() => isSubscribed(wire));
     for (let n = 0; n < 10; n++) recorder.messages.emit(text(of, n));
-    await until(() => viewer.on('/text').length === 10);
+    await eventually(() => viewer.on('/text').length === 10);
     const reader = new MessageReader(parseDefinition(wire.schema, { ros2: true }));
     assert.deepEqual(
       viewer.on('/text').map(({ data }) => reader.readMessage(data)),
@@ -149,11 +151,11 @@ describe('the live server for Foxglove', () => {
     recorder.known.push(of);
     const viewer = view();
     const wire = await viewer.subscribe('/image');
-    await until(() => isSubscribed(wire));
+    await eventually(() => isSubscribed(wire));
     const data = Buffer.alloc(600_000, 7);
     data.writeUInt32LE(1, 599_000);
     recorder.messages.emit(message(of, data));
-    await until(() => viewer.on('/image').length === 1);
+    await eventually(() => viewer.on('/image').length === 1);
     assert.ok(data.equals(viewer.on('/image')[0]!.data));
   });
 
@@ -162,9 +164,9 @@ describe('the live server for Foxglove', () => {
     await viewer.subscribe('/holdfast/watermark');
     recorder.messages.emit(text(channel('/late'), 1));
     const wire = await viewer.subscribe('/late');
-    await until(() => isSubscribed(wire));
+    await eventually(() => isSubscribed(wire));
     recorder.messages.emit(text(channel('/late'), 2));
-    await until(() => viewer.on('/late').length === 1);
+    await eventually(() => viewer.on('/late').length === 1);
   });
 
   it('gives the same topic of two robots two names', async () => {
@@ -172,20 +174,20 @@ describe('the live server for Foxglove', () => {
     const viewer = view();
     await viewer.subscribe('/odom');
     const wire = await viewer.subscribe('/robot2/odom');
-    await until(() => isSubscribed(wire));
+    await eventually(() => isSubscribed(wire));
     recorder.messages.emit(text(recorder.known[1]!, 5));
-    await until(() => viewer.on('/robot2/odom').length === 1);
+    await eventually(() => viewer.on('/robot2/odom').length === 1);
     assert.equal(viewer.on('/odom').length, 0);
   });
 
-  it('gives whoever comes late the latched messages, each client for itself', async () => {
+  it('gives a late client the latched messages, each client separately', async () => {
     const of = channel('/tf_static', { latched: true });
     recorder.known.push(of);
     recorder.kept.push(text(of, 1), text(of, 2));
     for (let n = 0; n < 2; n++) {
       const viewer = view();
       await viewer.subscribe('/tf_static');
-      await until(() => viewer.on('/tf_static').length === 2);
+      await eventually(() => viewer.on('/tf_static').length === 2);
     }
   });
 
@@ -193,7 +195,7 @@ describe('the live server for Foxglove', () => {
     const viewer = view();
     const wire = await viewer.subscribe('/holdfast/watermark');
     assert.deepEqual([wire.encoding, wire.schemaEncoding], ['json', 'jsonschema']);
-    await until(() => viewer.on('/holdfast/watermark').length >= 1);
+    await eventually(() => viewer.on('/holdfast/watermark').length >= 1);
     const { timestamp, data } = viewer.on('/holdfast/watermark')[0]!;
     const mark = JSON.parse(Buffer.from(data).toString()) as {
       durable_until: { sec: number; nsec: number };
@@ -208,13 +210,15 @@ describe('the live server for Foxglove', () => {
     const viewer = view();
     for (const topic of ['/holdfast/status', '/holdfast/alerts', '/holdfast/log'])
       await viewer.subscribe(topic);
-    await until(() => viewer.on('/holdfast/status').length > 0 && viewer.on('/holdfast/alerts').length > 0);
+    await eventually(
+      () => viewer.on('/holdfast/status').length > 0 && viewer.on('/holdfast/alerts').length > 0,
+    );
     const status = JSON.parse(Buffer.from(viewer.on('/holdfast/status')[0]!.data).toString()) as {
       state: string;
     };
     assert.equal(status.state, 'recording');
     log.warn('something happened', { n: 1 });
-    await until(() => viewer.on('/holdfast/log').length > 0);
+    await eventually(() => viewer.on('/holdfast/log').length > 0);
     const line = JSON.parse(Buffer.from(viewer.on('/holdfast/log')[0]!.data).toString()) as Record<
       string,
       unknown
@@ -225,12 +229,12 @@ describe('the live server for Foxglove', () => {
   it('speaks both subprotocols, and nothing else', async () => {
     for (const protocol of ['foxglove.websocket.v1', 'foxglove.sdk.v1']) {
       const viewer = view(protocol);
-      await until(() => viewer.channels.size > 0);
+      await eventually(() => viewer.channels.size > 0);
       assert.equal(viewer.socket.protocol, protocol);
       viewer.socket.terminate();
     }
     const both = view(['foxglove.websocket.v1', 'foxglove.sdk.v1']);
-    await until(() => both.channels.size > 0);
+    await eventually(() => both.channels.size > 0);
     const none = new WebSocket(live.url);
     none.on('error', () => {});
     await new Promise((resolve) => none.on('close', resolve));
@@ -240,9 +244,9 @@ describe('the live server for Foxglove', () => {
   it('taps the recorder only while somebody is connected', async () => {
     assert.equal(recorder.messages.isHeard, false);
     const viewer = view();
-    await until(() => recorder.messages.isHeard);
+    await eventually(() => recorder.messages.isHeard);
     viewer.socket.close();
-    await until(() => !recorder.messages.isHeard);
+    await eventually(() => !recorder.messages.isHeard);
   });
 
   it('leaves out for a slow client what it cannot take, holds a bounded amount for it, and does not wait', async function () {
@@ -253,23 +257,22 @@ describe('the live server for Foxglove', () => {
     const quick = view();
     const wire = await slow.subscribe('/flood');
     await quick.subscribe('/flood');
-    await until(() => isSubscribed(wire) && quick.channels.size > 0);
-    const socketOf = (live as unknown as { clients: Set<{ unsentBytes: number }> }).clients;
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await eventually(() => isSubscribed(wire) && quick.channels.size > 0);
+    await sleep(50);
     slow.socket.pause();
     const data = Buffer.alloc(100_000);
     for (let n = 0; n < 400; n++) {
       recorder.messages.emit(message(of, data));
-      for (const client of socketOf) assert.ok(client.unsentBytes <= 1_100_000);
+      assert.ok(live.maxUnsentBytes <= 1_100_000);
       if (n % 5 === 0) await new Promise((resolve) => setImmediate(resolve));
     }
     assert.ok(live.skipped > 0);
     slow.socket.resume();
-    await until(() => slow.said.length > 0);
+    await eventually(() => slow.said.length > 0);
     assert.match(slow.said[0]!, /too slow/);
     const before = quick.on('/flood').length;
     recorder.messages.emit(message(of, data));
-    await until(() => quick.on('/flood').length > before);
+    await eventually(() => quick.on('/flood').length > before);
   });
 
   it('refuses strangers’ pages and names, and lets Foxglove and programs in', async () => {
@@ -297,7 +300,7 @@ describe('the live server for Foxglove', () => {
     const first = view();
     view();
     view();
-    await until(() => live.clientCount === 3);
+    await eventually(() => live.clientCount === 3);
     const fourth = new WebSocket(live.url, 'foxglove.websocket.v1');
     fourth.on('error', () => {});
     const status = await new Promise((resolve) =>
@@ -319,7 +322,7 @@ describe('the live server for Foxglove', () => {
     raw.on('error', () => {});
     raw.write('nonsense\r\n\r\n');
     await first.subscribe('/holdfast/watermark');
-    await until(() => first.on('/holdfast/watermark').length > 0);
+    await eventually(() => first.on('/holdfast/watermark').length > 0);
     raw.destroy();
   });
 
@@ -341,14 +344,17 @@ describe('the Foxglove layout', () => {
         Object.keys((JSON.parse(schema) as { properties: object }).properties),
       ]),
     );
-    const paths = [...text.matchAll(/"(\/holdfast\/[^"]+)"/g)].map(([, path]) => path!);
+    const paths = [...text.matchAll(/"(\/holdfast\/[^"]+)"/g)].map(([, path]) => present(path));
     assert.ok(paths.length >= 10);
     for (const path of paths) {
       const [topic, field] = path.split('.');
-      const fields = known.get(topic!);
+      assert.ok(topic !== undefined);
+      const fields = known.get(topic);
       assert.ok(fields !== undefined && (field === undefined || fields.includes(field)), path);
     }
-    const shown = [...JSON.stringify(layout).matchAll(/"([A-Za-z]+![a-z0-9]+)"/g)].map(([, id]) => id!);
+    const shown = [...JSON.stringify(layout).matchAll(/"([A-Za-z]+![a-z0-9]+)"/g)].map(([, id]) =>
+      present(id),
+    );
     assert.deepEqual(shown.toSorted(), Object.keys(configById).toSorted());
   });
 });

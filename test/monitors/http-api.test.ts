@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { present } from '../../src/core/present.js';
 import { apiSchemas } from '../../src/monitors/http/schemas.js';
 import { topicStats } from './fake-recorder.js';
+import { BackgroundExports } from '../../src/app/monitoring/background-exports.js';
+import { silentLogger } from '../../src/core/logger.js';
+import { systemClock } from '../../src/host/system-clock.js';
 import { TestWeb } from './web-server.js';
 
 type Json = Record<string, unknown>;
@@ -11,7 +16,7 @@ type Json = Record<string, unknown>;
 /** What of a value its schema does not name, and what of the schema the value lacks; deep. */
 function misfits(value: unknown, schema: Json, at: string): string[] {
   const ref = schema['$ref'] as string | undefined;
-  if (ref !== undefined) return misfits(value, apiSchemas[ref.split('/').at(-1)!] as Json, at);
+  if (ref !== undefined) return misfits(value, apiSchemas[present(ref.split('/').at(-1))] as Json, at);
   const any = schema['anyOf'] as Json[] | undefined;
   if (any !== undefined)
     return any.map((one) => misfits(value, one, at)).find((found) => found.length === 0) ?? [at];
@@ -49,6 +54,12 @@ describe('the HTTP API', () => {
   });
   afterEach(() => web[Symbol.asyncDispose]());
 
+  it('tells how full the queue of the log is, and whether its file is written', async () => {
+    const { json } = await web.get('/system-resources');
+    const expected = { queue_size: 0, queue_maxsize: 0, log_file: null, listener_running: false };
+    assert.deepEqual((json as { logging: unknown }).logging, expected);
+  });
+
   it('answers every GET of its own OpenAPI document as the document says', async () => {
     const { json: document } = await web.get('/openapi.json');
     const paths = document['paths'] as Record<string, Record<string, Json>>;
@@ -58,7 +69,9 @@ describe('the HTTP API', () => {
       const answer = await web.get(path);
       assert.equal(answer.status, 200, path);
       const content = (
-        (get!['responses'] as Record<string, Json>)['200'] as { content: Record<string, { schema: Json }> }
+        (present(get)['responses'] as Record<string, Json>)['200'] as {
+          content: Record<string, { schema: Json }>;
+        }
       ).content;
       const [type, { schema }] = Object.entries(content)[0]!;
       assert.ok(answer.headers['content-type']?.startsWith(type), path);
@@ -86,10 +99,39 @@ describe('the HTTP API', () => {
     assert.equal(web.sync.asked, 1);
   });
 
-  it('marks an event with the window it is told, or thirty seconds each way', async () => {
+  it('marks an event with the given window, or thirty seconds each way', async () => {
     const { json } = await web.post('/control/mark_event', { label: 'bump', before_s: 5 });
     assert.equal((json['event'] as Json)['label'], 'bump');
     assert.deepEqual(web.recorder.asked, ['mark bump 5 30']);
+  });
+
+  it('answers 400 to an export request that the exports refuse, and to a body that is no object', async () => {
+    const exports = new BackgroundExports({
+      data: '/nowhere',
+      fs,
+      clock: systemClock,
+      logger: silentLogger,
+      status: () => assert.fail('nothing is asked for an invalid request'),
+    });
+    await using exporting = await TestWeb.start({ startExport: (request) => exports.start(request) });
+    const invalid = [
+      { format: 'xls' },
+      { topics: 'a' },
+      { unknown: 1 },
+      { after: 'noon' },
+      [],
+      'text',
+      7,
+      null,
+    ];
+    for (const body of invalid) {
+      const { status, json } = await exporting.post('/control/export', body);
+      assert.deepEqual(
+        [status, (json['error'] as Json)['code']],
+        [400, 'REQUEST_INVALID'],
+        JSON.stringify(body),
+      );
+    }
   });
 
   it('refuses with the reason what the recorder, the request or this process does not allow', async () => {

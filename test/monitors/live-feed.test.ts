@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Timeline } from '../../src/core/monitoring.js';
+import { present } from '../../src/core/present.js';
 import { LiveFeed, type FeedClient } from '../../src/monitors/live/live-feed.js';
 import { TopicTable } from '../../src/monitors/live/topic-table.js';
 import { Watch } from '../../src/monitors/live/watch.js';
@@ -8,7 +9,7 @@ import { silentLog } from './silent-log.js';
 
 type Json = Record<string, unknown>;
 
-/** A page that takes what it is sent as fast, or as slowly, as it is told to. */
+/** A page that reads as fast, or as slowly, as the test asks. */
 class TestClient implements FeedClient {
   unsentBytes = 0;
   isDropped = false;
@@ -34,7 +35,7 @@ describe('the live feed', () => {
   let timeline: Timeline = { version: 0, segments: [], omitted: 0, quarantined: 0 };
   const log = silentLog();
   /** One interval, without waiting for it. */
-  const tick = (): void => (feed as unknown as { tick(): void }).tick();
+  const tick = (): void => feed.tick();
 
   beforeEach(() => {
     recorder = new FakeRecorder();
@@ -42,7 +43,7 @@ describe('the live feed', () => {
     watch = new Watch({
       ...watchPorts(recorder, new FakeSync()),
       log,
-      segments: { refresh: async () => timeline },
+      segments: { refresh: () => Promise.resolve(timeline) },
     });
     feed = new LiveFeed(watch, recorder, log, { intervalMs: 1_000_000 });
   });
@@ -127,7 +128,7 @@ describe('the live feed', () => {
     log.info('during', { n: 1 });
     tick();
     tick();
-    assert.equal((client.got[0]!['log'] as Json[]).at(-1)!['event'], 'before');
+    assert.equal(present((client.got[0]!['log'] as Json[]).at(-1))['event'], 'before');
     assert.deepEqual(
       (client.got[1]!['log'] as Json[]).map(({ event, facts }) => [event, facts]),
       [['during', 'n=1']],
@@ -135,7 +136,7 @@ describe('the live feed', () => {
     assert.equal(client.got[2]!['log'], undefined);
   });
 
-  it('skips a slow page without waiting, and tells it the whole anew once it has caught up', () => {
+  it('skips a slow page without waiting, and tells it the whole again once it has caught up', () => {
     const slow = new TestClient();
     const quick = new TestClient();
     feed.join(slow);
@@ -161,7 +162,7 @@ describe('the live feed', () => {
     assert.deepEqual([feed.clients, feed.dropped], [0, 1]);
   });
 
-  it('stays small: 300 busy topics of 20 robots are told in less than 64 KiB', () => {
+  it('stays small: 300 busy topics of 20 robots are reported in less than 64 KiB', () => {
     const robots = Array.from({ length: 20 }, (_, n) => ({
       ...recorder.current.robots[0]!,
       robot: `robot${n}`,
@@ -189,12 +190,12 @@ describe('the live feed', () => {
     const leave = feed.join(new TestClient());
     leave();
     assert.equal(feed.clients, 0);
-    assert.equal((feed as unknown as { timer?: unknown }).timer, undefined);
+    assert.equal(feed.isRunning, false);
   });
 });
 
 describe('the watch', () => {
-  it('goes on when the recorder, sync or the disk fails under it', async () => {
+  it('continues when the recorder, sync or the disk fails under it', async () => {
     const recorder = new FakeRecorder();
     const watch = new Watch({
       ...watchPorts(recorder, {
@@ -206,7 +207,7 @@ describe('the watch', () => {
     recorder.status = () => {
       throw new Error('broken');
     };
-    (watch as unknown as { tick(): void }).tick();
+    watch.tick();
     await watch.askSync();
     await watch.lookAtSegments();
     assert.equal(watch.sync, undefined);
@@ -239,6 +240,7 @@ describe('the topic table', () => {
     const table = new TopicTable(10);
     for (let n = 0; n < 60; n++) table.sample([topicStats('/a', { messagesPerS: n })]);
     const [row] = table.rows();
-    assert.deepEqual([row!.spark.length, row!.spark[0], row!.spark.at(-1)], [40, 20, 59]);
+    assert.ok(row);
+    assert.deepEqual([row.spark.length, row.spark[0], row.spark.at(-1)], [40, 20, 59]);
   });
 });

@@ -1,3 +1,5 @@
+import { present } from '../../src/core/present.js';
+
 /** One metric of an exposition. */
 export interface Family {
   readonly name: string;
@@ -70,6 +72,7 @@ function checkHistogram({ name, samples }: Family): void {
   if (!isGrowing(bounds) || bounds.at(-1) !== Infinity) throw new Error(`bounds of ${name}`);
   if (!isGrowing(buckets.map(({ value }) => value))) throw new Error(`buckets of ${name} shrink`);
   const count = samples.find((sample) => sample.name === `${name}_count`)?.value;
-  if (count !== buckets.at(-1)!.value) throw new Error(`${name} has another count than its last bucket`);
+  if (count !== present(buckets.at(-1)).value)
+    throw new Error(`${name} has another count than its last bucket`);
   if (!samples.some((sample) => sample.name === `${name}_sum`)) throw new Error(`${name} has no sum`);
 }

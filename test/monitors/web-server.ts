@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import WebSocket from 'ws';
 import { silentLogger } from '../../src/core/logger.js';
-import type { MonitoredLog } from '../../src/core/monitoring.js';
+import type { MonitoredExports, MonitoredLog } from '../../src/core/monitoring.js';
 import { Access, type AccessToken } from '../../src/monitors/http/access.js';
 import { controlRoutes } from '../../src/monitors/http/control-routes.js';
 import { HttpServer, type HttpServerOptions } from '../../src/monitors/http/http-server.js';
@@ -11,7 +11,7 @@ import { LiveFeed } from '../../src/monitors/live/live-feed.js';
 import { Watch } from '../../src/monitors/live/watch.js';
 import { renderMetrics } from '../../src/monitors/metrics/prometheus.js';
 import { TopTopics } from '../../src/monitors/metrics/top-topics.js';
-import { systemClock } from '../../src/app/system/system-clock.js';
+import { systemClock } from '../../src/host/system-clock.js';
 import { FakeRecorder, FakeSync, watchPorts } from './fake-recorder.js';
 
 export interface Answer {
@@ -24,9 +24,10 @@ export interface Answer {
 export interface TestWebOptions extends Partial<HttpServerOptions> {
   readonly tokens?: readonly AccessToken[];
   readonly pageFolder?: string;
+  readonly startExport?: MonitoredExports['start'];
 }
 
-/** The HTTP server around a recorder that is none, on a free loopback port. */
+/** The HTTP server around a fake recorder, on a free loopback port. */
 export class TestWeb implements AsyncDisposable {
   readonly recorder = new FakeRecorder();
   readonly sync = new FakeSync();
@@ -72,7 +73,12 @@ export class TestWeb implements AsyncDisposable {
                 cpuSeconds: 1,
               }),
           }),
-          ...controlRoutes({ recorder, sync, log }),
+          ...controlRoutes({
+            recorder,
+            sync,
+            log,
+            ...(options.startExport ? { exports: { formats: ['mcap'], start: options.startExport } } : {}),
+          }),
         ],
         access: new Access(options.tokens ?? []),
         feed,
@@ -150,7 +156,7 @@ export class TestWeb implements AsyncDisposable {
 export class LivePage {
   readonly socket: WebSocket;
   readonly messages: Record<string, unknown>[] = [];
-  private readonly wakers = new Set<() => void>();
+  readonly #wakers = new Set<() => void>();
   /** Close code, or the HTTP status that refused it. */
   readonly ended: Promise<number>;
 
@@ -158,7 +164,7 @@ export class LivePage {
     this.socket = new WebSocket(url, { headers });
     this.socket.on('message', (data: Buffer) => {
       this.messages.push(JSON.parse(String(data)) as Record<string, unknown>);
-      for (const wake of this.wakers) wake();
+      for (const wake of this.#wakers) wake();
     });
     this.ended = new Promise((resolve) => {
       this.socket.on('close', (code) => resolve(code));
@@ -175,10 +181,10 @@ export class LivePage {
     for (let at = 0; ; at++) {
       while (at >= this.messages.length) {
         await new Promise<void>((resolve) => {
-          this.wakers.add(resolve);
+          this.#wakers.add(resolve);
           void this.ended.then(() => resolve());
         });
-        this.wakers.clear();
+        this.#wakers.clear();
         if (at >= this.messages.length && this.socket.readyState === WebSocket.CLOSED) {
           throw new Error('the connection ended before the message came');
         }

@@ -3,31 +3,14 @@ import * as realFs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import type { Clock } from '../../src/core/clock.js';
 import { dataFolder, type DataFolder } from '../../src/core/data-folder.js';
 import type { FileSystem } from '../../src/core/file-system.js';
 import { silentLogger } from '../../src/core/logger.js';
-import { encodeManifest, type Manifest } from '../../src/core/manifest.js';
+import { encodeManifest, manifestKey, type Manifest } from '../../src/core/manifest.js';
 import type { Priority } from '../../src/core/message.js';
+import type { StoreAnswer, StoreReceipt } from '../../src/core/receipt-file.js';
 import type { RetentionOptions, RetentionPorts } from '../../src/seal/retention.js';
-
-/** Time that only moves when told. */
-export class StillClock implements Clock {
-  at = 1_700_000_000_000_000_000n;
-  now(): bigint {
-    return this.at;
-  }
-  monotonic(): bigint {
-    return this.at;
-  }
-  advance(seconds: number): void {
-    this.at += BigInt(Math.round(seconds * 1e9));
-  }
-  sleep(ms: number): Promise<void> {
-    this.advance(ms / 1000);
-    return Promise.resolve();
-  }
-}
+import { TestClock } from '../support/test-clock.js';
 
 /** A real folder that claims to be a disk of `capacity` bytes, and some system calls of which may fail. */
 export class TestDisk {
@@ -36,7 +19,7 @@ export class TestDisk {
   others = 0;
   /** Called before every operation; throws to fail it. */
   before: (operation: string, path: string) => void = () => undefined;
-  readonly clock = new StillClock();
+  readonly clock = new TestClock();
   readonly folder: DataFolder;
 
   private constructor(root: string, capacity: number) {
@@ -48,6 +31,7 @@ export class TestDisk {
     const disk = new TestDisk(await realFs.mkdtemp(join(tmpdir(), 'holdfast-retention-')), capacity);
     const { wal, sealed, receipts, tombstones, quarantine, sync, trash } = disk.folder;
     for (const path of [wal, sealed, receipts, tombstones, quarantine, sync, trash]) await realFs.mkdir(path);
+    await disk.useStore('s');
     return disk;
   }
 
@@ -60,25 +44,25 @@ export class TestDisk {
       get:
         (target, operation: string) =>
         async (path: string, ...rest: unknown[]) => {
-          this.before(operation, String(path));
-          if (operation === 'statfs') return this.statfs();
+          this.before(operation, path);
+          if (operation === 'statfs') return this.#statfs();
           return (target as unknown as Record<string, (...all: unknown[]) => unknown>)[operation]?.(
             path,
             ...rest,
           );
         },
-    }) as unknown as FileSystem;
+    });
   }
 
   ports(): RetentionPorts {
-    return { fs: this.fs, clock: this.clock, random: randomBytes, logger: silentLogger };
+    return { fs: this.fs, clock: this.clock, random: randomBytes, logger: silentLogger, patienceMs: 0 };
   }
 
   async free(): Promise<number> {
     return this.capacity - this.others - (await bytesOf(this.folder.root));
   }
 
-  private async statfs(): Promise<unknown> {
+  async #statfs(): Promise<unknown> {
     const free = await this.free();
     return { bsize: 1, blocks: this.capacity, bavail: free, bfree: free, files: 0, ffree: 0, type: 0 };
   }
@@ -94,15 +78,36 @@ export class TestDisk {
     return manifest;
   }
 
+  /** What sync writes when it knows the store. */
+  async useStore(storeId: string, uri = 'dir:x'): Promise<void> {
+    const known = { version: 1, stores: [{ uri, storeId }] };
+    await realFs.writeFile(join(this.folder.root, 'stores.json'), JSON.stringify(known));
+  }
+
   /** What sync writes once a store provably holds the segment. */
-  async verify(manifest: Manifest, sha256 = manifest.file.sha256): Promise<void> {
-    const receipt = {
+  async verify(
+    manifest: Manifest,
+    sha256 = manifest.file.sha256,
+    asked: Partial<StoreAnswer> | null = {},
+  ): Promise<void> {
+    const { key } = manifest;
+    const { bytes, crc32: crc } = manifest.file;
+    const answer: StoreAnswer = {
+      answer: 'held',
+      askedAt: String(this.clock.now()),
+      storeId: 's',
+      object: { key, bytes, sha256, crc32: crc },
+      manifest: { key: manifestKey(key), bytes: 1, sha256: '0'.repeat(64), crc32: 0 },
+      ...asked,
+    };
+    const receipt: StoreReceipt = {
       storeId: 's',
       uri: 'dir:x',
-      key: manifest.key,
+      key,
       sha256,
       verification: 'read-back',
       verifiedAt: '1',
+      ...(asked && { asked: answer }),
     };
     const content = { version: 1, segment: manifest.segment.id, robot: manifest.robot, stores: [receipt] };
     await realFs.writeFile(join(this.folder.receipts, `${nameOf(manifest)}.json`), JSON.stringify(content));
@@ -129,6 +134,7 @@ export const defaults: RetentionOptions = {
   minFreePercent: 50,
   maxBytes: 0,
   whenFull: 'stop',
+  confirmMaxAgeMs: 600_000,
   ballastBytes: 0,
   segmentMaxBytes: 0,
 };

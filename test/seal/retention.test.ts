@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeManifest, type Manifest } from '../../src/core/manifest.js';
+import { present } from '../../src/core/present.js';
+import { readLimits } from '../../src/core/space-limits.js';
 import { Retention, type RetentionOptions } from '../../src/seal/retention.js';
 import { EVICTED_FILE, RetentionRecords } from '../../src/seal/retention-records.js';
+import { systemError } from '../wal/faulty-fs.js';
 import { defaults, idOf, nameOf, TestDisk } from './retention-support.js';
 
 const none: ReadonlySet<string> = new Set();
@@ -65,7 +68,7 @@ describe('retention', () => {
     assert.equal((await numbers()).length, 8);
   });
 
-  it('stops when nothing verified is left under stop, and goes on by itself when there is room', async () => {
+  it('stops when nothing verified is left under stop, and continues by itself when there is room', async () => {
     const manifests = await sealMany(8);
     const retention = await open({ minFreeBytes: 400_000 });
     const full = await retention.tick(none);
@@ -112,6 +115,33 @@ describe('retention', () => {
     );
   });
 
+  it('lets exports go, the oldest first, before a segment that no store has, and before it stops', async () => {
+    await sealMany(4);
+    for (const name of ['2026-01-01-mcap', '2026-01-02-mcap', '2026-01-03-mcap']) {
+      await fs.mkdir(join(disk.folder.exports, name), { recursive: true });
+      await fs.writeFile(join(disk.folder.exports, name, 'copy.mcap'), Buffer.alloc(100_000));
+    }
+    for (const whenFull of ['drop-oldest', 'stop'] as const) {
+      const retention = await open({ minFreeBytes: whenFull === 'stop' ? 490_000 : 390_000, whenFull });
+      const state = await retention.tick(none);
+      assert.deepEqual([state.full, state.droppedSegments], [false, 0]);
+      assert.deepEqual(await numbers(), [1, 2, 3, 4]);
+    }
+    assert.deepEqual(await fs.readdir(disk.folder.exports), ['2026-01-03-mcap']);
+  });
+
+  it('tells those who write copies what it keeps, and counts exports in the quota', async () => {
+    await sealMany(1);
+    await fs.mkdir(join(disk.folder.exports, 'one'), { recursive: true });
+    await fs.writeFile(join(disk.folder.exports, 'one', 'copy.mcap'), Buffer.alloc(300_000));
+    const retention = await open({ minFreeBytes: 1000, maxBytes: 350_000, whenFull: 'drop-oldest' });
+    const { droppedSegments } = await retention.tick(none);
+    assert.equal(droppedSegments, 0);
+    assert.deepEqual(await fs.readdir(disk.folder.exports), []);
+    const { minFreeBytes, maxBytes } = present(await readLimits(fs, disk.folder.root));
+    assert.deepEqual([minFreeBytes, maxBytes], [1000, 350_000]);
+  });
+
   it('evicts the lowest class first under drop-lowest', async () => {
     for (let number = 1; number <= 8; number++) {
       await disk.seal(number, number % 2 === 0 ? { priority: 'low' } : { priority: 'high' });
@@ -139,6 +169,36 @@ describe('retention', () => {
     assert.ok(used <= 600_000, `${used} bytes`);
     assert.ok(state.droppedSegments <= 6, `${state.droppedSegments} segments evicted`);
     assert.equal(state.full, false);
+  });
+
+  it('is about the quota where that is what is reached, not of free disk space', async () => {
+    disk.capacity = 1e9;
+    await sealMany(8);
+    const retention = await open({ maxBytes: 300_000, whenFull: 'stop', segmentMaxBytes: 100_000 });
+    const { admits, detail } = await retention.tick(none);
+    assert.equal(admits, false);
+    assert.match(
+      detail,
+      /^the data folder holds \d+ bytes, \d+ too many for its quota of 300000 \(retention\.max_bytes\)$/,
+    );
+  });
+
+  it('is looked at before the first commit under stop, and only once if that cannot be done', async () => {
+    await sealMany(8);
+    const stop = { maxBytes: 300_000, whenFull: 'stop', segmentMaxBytes: 100_000 } as const;
+    const retention = await open(stop);
+    assert.equal(retention.mayPassLimit(1), true);
+    await retention.tick(none);
+    assert.deepEqual([retention.mayPassLimit(1), retention.state.admits], [false, false]);
+    const blind = await open(stop);
+    disk.before = (operation) => {
+      if (operation === 'statfs') throw systemError('EIO');
+    };
+    await blind.tick(none);
+    assert.deepEqual([blind.mayPassLimit(1), blind.state.admits], [false, true]);
+    disk.before = () => undefined;
+    const dropping = await open({ ...stop, whenFull: 'drop-oldest' });
+    assert.equal(dropping.mayPassLimit(1), false);
   });
 
   it('gives up the ballast for the quota before data that is nowhere else', async () => {
@@ -181,7 +241,7 @@ describe('retention', () => {
     assert.deepEqual([state.full, state.admits, state.droppedSegments], [false, true, 1]);
   });
 
-  it('after a full disk, makes room for the ballast again before recording goes on', async () => {
+  it('after a full disk, makes room for the ballast again before recording continues', async () => {
     disk.capacity = 100_000_000;
     const ballastBytes = 4 * 1024 * 1024;
     const retention = await open({ ballastBytes, segmentMaxBytes: 1000 });
@@ -191,7 +251,7 @@ describe('retention', () => {
     retention.onDiskFull();
     const full = await retention.tick(none);
     assert.deepEqual([full.full, full.admits, retention.ballastBytes], [true, false, 0]);
-    disk.clock.advance(3600);
+    disk.clock.pass(3_600_000);
     disk.others -= 2_000_000;
     assert.equal((await retention.tick(none)).admits, false, 'it would be released again at once');
     disk.others -= 2_000_000;
@@ -200,7 +260,7 @@ describe('retention', () => {
     assert.equal(retention.ballastBytes, ballastBytes);
   });
 
-  it('leaves what cannot be evicted and goes on with the next', async () => {
+  it('leaves what cannot be evicted and continues with the next', async () => {
     await sealMany(8);
     disk.before = (operation, path) => {
       if (operation === 'rename' && path.includes(idOf(1)))
@@ -289,7 +349,8 @@ describe('retention', () => {
       (await disk.tombstones()).map((name) => Number(name.slice(0, 12))),
       [6, 7, 8],
     );
-    const totals = JSON.parse(await fs.readFile(join(disk.folder.root, EVICTED_FILE), 'utf8'));
+    const evicted = await fs.readFile(join(disk.folder.root, EVICTED_FILE), 'utf8');
+    const totals = JSON.parse(evicted) as { robots: unknown };
     assert.deepEqual(totals.robots, { r1: { segments: 5, messages: 150, bytes: 500_000 } });
   });
 });

@@ -9,9 +9,10 @@ import { McapIndexedReader } from '@mcap/core';
 import type { DataFolder } from '../../src/core/data-folder.js';
 import { isHoldfastError } from '../../src/core/errors.js';
 import { decodeManifest, encodeManifest, type ManifestChannel } from '../../src/core/manifest.js';
-import { fullSequence } from '../../src/core/mcap/full-sequence.js';
+import { fullSequence } from '../../src/core/full-sequence.js';
 import { openMcap } from '../../src/core/mcap/open-mcap.js';
 import { bytesReadable } from '../../src/core/mcap/readable.js';
+import { present } from '../../src/core/present.js';
 import { SealWorker } from '../../src/seal/seal-in-worker.js';
 import { salvageId } from '../../src/seal/seal-segment.js';
 import { systemError, watchedFs } from '../wal/faulty-fs.js';
@@ -40,7 +41,7 @@ describe('Sealing a segment', () => {
 
   it('makes one MCAP and manifest per robot, and each says what it holds', async () => {
     const [first] = await closedSegments(folder, twoRobots());
-    const { manifests, report, salvagedAs } = await seal(folder, first!);
+    const { manifests, report, salvagedAs } = await seal(folder, first);
     assert.equal(report.state, 'clean');
     assert.equal(salvagedAs, undefined);
     assert.deepEqual(manifests.map(({ robot }) => robot).sort(), ['crab', 'squid']);
@@ -53,43 +54,44 @@ describe('Sealing a segment', () => {
       );
       const text = await realFs.readFile(path.replace(/\.mcap$/, '.json'), 'utf8');
       assert.deepEqual(decodeManifest(text, path), JSON.parse(JSON.stringify(manifest)));
-      assert.equal(manifest.segment.id, first!.id);
+      assert.equal(manifest.segment.id, first.id);
       assert.deepEqual(manifest.identity, identity);
       assert.equal(manifest.uncleanEnd, false);
     }
     const [ofCrab, ofSquid] = [...manifests].sort((a, b) => (a.robot < b.robot ? -1 : 1));
+    assert.ok(ofCrab && ofSquid);
     assert.deepEqual(
-      [ofCrab!.messages, ofCrab!.payloadBytes, ofCrab!.firstSequence, ofCrab!.lastSequence],
+      [ofCrab.messages, ofCrab.payloadBytes, ofCrab.firstSequence, ofCrab.lastSequence],
       [3, 8, 1, 4],
     );
-    assert.equal(ofCrab!.firstLogTime, '1700000000000000000');
-    assert.equal(ofCrab!.lastLogTime, '1700000000003000000');
-    assert.equal(ofCrab!.key, `robot=crab/date=2023-11-14/hour=22/${first!.id}.mcap`);
-    const odom = ofCrab!.channels.find(({ topic }) => topic === '/crab/odom');
+    assert.equal(ofCrab.firstLogTime, '1700000000000000000');
+    assert.equal(ofCrab.lastLogTime, '1700000000003000000');
+    assert.equal(ofCrab.key, `robot=crab/date=2023-11-14/hour=22/${first.id}.mcap`);
+    const odom = ofCrab.channels.find(({ topic }) => topic === '/crab/odom');
     assert.deepEqual(
       [odom?.count, odom?.bytes, odom?.carried, odom?.firstSourceSequence, odom?.lastSourceSequence],
       [2, 4, 0, 7, 8],
     );
-    assert.deepEqual([ofSquid!.messages, ofSquid!.firstSequence, ofSquid!.lastSequence], [1, 3, 3]);
+    assert.deepEqual([ofSquid.messages, ofSquid.firstSequence, ofSquid.lastSequence], [1, 3, 3]);
     assert.deepEqual(
-      ofSquid!.gaps.map(({ id }) => id),
+      ofSquid.gaps.map(({ id }) => id),
       [dropGap.id],
     );
-    const object = await readSealed(join(folder.sealed, ofSquid!.file.name));
+    const object = await readSealed(join(folder.sealed, ofSquid.file.name));
     assert.deepEqual(object.messages, [
       { topic: '/squid/odom', text: 's1', logTime: 1_700_000_000_001_000_000n, sequence: 5 },
     ]);
     assert.deepEqual(object.gaps, [
       { ...dropGap, firstTime: '1700000000000000000', lastTime: '1700000000000000005' },
     ]);
-    assert.equal(object.identity['segment'], first!.id);
+    assert.equal(object.identity['segment'], first.id);
     assert.equal(object.profile, 'ros2');
   });
 
   it('puts the latched messages of earlier segments first, and counts them apart', async () => {
     const [, second] = await closedSegments(folder, twoRobots());
-    const { manifests } = await seal(folder, second!);
-    const ofCrab = manifests.find(({ robot }) => robot === 'crab')!;
+    const { manifests } = await seal(folder, second);
+    const ofCrab = present(manifests.find(({ robot }) => robot === 'crab'));
     const { carried, messages } = await readSealed(join(folder.sealed, ofCrab.file.name));
     assert.deepEqual(carried, [
       { topic: '/robot_description', text: 'urdf', logTime: 1_700_000_000_007_000_000n, sequence: 0 },
@@ -99,22 +101,25 @@ describe('Sealing a segment', () => {
       ['c4', 'c3'],
     );
     assert.equal(ofCrab.messages, 2);
-    const latched = ofCrab.channels.find(({ topic }) => topic === '/robot_description')!;
+    const latched = present(ofCrab.channels.find(({ topic }) => topic === '/robot_description'));
     assert.deepEqual([latched.count, latched.carried, latched.latched], [0, 1, true]);
-    assert.ok(manifests.find(({ robot }) => robot === 'squid')!.channels.every((one) => one.carried === 0));
+    assert.ok(
+      present(manifests.find(({ robot }) => robot === 'squid')).channels.every((one) => one.carried === 0),
+    );
   });
 
   it('tells rosbag2 what is in the file as rosbag2 does, the carried messages counted too', async () => {
     const [, second] = await closedSegments(folder, twoRobots());
-    const { manifests } = await seal(folder, second!, { rosDistro: 'jazzy' });
-    const ofCrab = manifests.find(({ robot }) => robot === 'crab')!;
+    const { manifests } = await seal(folder, second, { rosDistro: 'jazzy' });
+    const ofCrab = present(manifests.find(({ robot }) => robot === 'crab'));
     const path = join(folder.sealed, ofCrab.file.name);
     const reader = await openMcap(bytesReadable(await realFs.readFile(path)), path);
     const [record, ...others] = await reader.metadata('rosbag2');
+    assert.ok(record);
     assert.deepEqual(others, []);
-    const entries = new Map(Object.entries(record!.metadata as unknown as Record<string, string>));
+    const entries = new Map(Object.entries(record.metadata as unknown as Record<string, string>));
     assert.equal(entries.get('ROS_DISTRO'), 'jazzy');
-    const text = entries.get('serialized_metadata')!;
+    const text = present(entries.get('serialized_metadata'));
     assert.match(text, /^version: 9$/m);
     assert.match(text, /^ros_distro: jazzy$/m);
     assert.match(text, new RegExp(`^message_count: ${ofCrab.messages + 1}$`, 'm'));
@@ -127,7 +132,7 @@ describe('Sealing a segment', () => {
     it(`writes what the reference reader opens by its index (${compression})`, async () => {
       const sent = Array.from({ length: 300 }, (_, i) => message(crab, payload(1000 + i, i)));
       const [segment] = await closedSegments(folder, [[batch(sent.slice(0, 150)), batch(sent.slice(150))]]);
-      const { manifests } = await seal(folder, segment!, { compression });
+      const { manifests } = await seal(folder, segment, { compression });
       const bytes = await realFs.readFile(join(folder.sealed, manifests[0]!.file.name));
       const zstd = (await import('@foxglove/wasm-zstd')).default;
       const { decompressFrameSync } = await import('lz4-napi');
@@ -154,7 +159,7 @@ describe('Sealing a segment', () => {
     const [segment] = await closedSegments(folder, twoRobots(), ({ topic }) =>
       topic === '/crab/odom' ? 'high' : 'normal',
     );
-    const { manifests } = await seal(folder, segment!, { splitByPriority: true });
+    const { manifests } = await seal(folder, segment, { splitByPriority: true });
     assert.deepEqual(
       manifests.map(({ robot, segment: { priority = '' }, messages }) => [robot, priority, messages]).sort(),
       [
@@ -175,7 +180,7 @@ describe('Sealing a segment', () => {
 
   it('seals a robot that has nothing but gaps', async () => {
     const [segment] = await closedSegments(folder, [[batch([], [dropGap])]]);
-    const { manifests } = await seal(folder, segment!);
+    const { manifests } = await seal(folder, segment);
     assert.equal(manifests.length, 1);
     assert.deepEqual([manifests[0]!.messages, manifests[0]!.gaps.length], [0, 1]);
     assert.equal(manifests[0]!.firstLogTime, undefined);
@@ -184,7 +189,7 @@ describe('Sealing a segment', () => {
 
   it('leaves out what belongs to a later segment', async () => {
     const [segment] = await closedSegments(folder, twoRobots());
-    const { manifests } = await seal(folder, segment!, { cutAtSequence: 3 });
+    const { manifests } = await seal(folder, segment, { cutAtSequence: 3 });
     assert.deepEqual(
       manifests.map(({ robot, messages }) => [robot, messages]).sort(),
       [
@@ -198,15 +203,15 @@ describe('Sealing a segment', () => {
 
   it('tells an unclean end once per robot, after its last message, however often it is sealed', async () => {
     const [segment] = await closedSegments(folder, twoRobots());
-    await cutEnd(segment!.directory);
+    await cutEnd(segment.directory);
     for (let turn = 0; turn < 2; turn++) {
-      const { manifests, report } = await seal(folder, segment!, { verifyPayloads: true });
+      const { manifests, report } = await seal(folder, segment, { verifyPayloads: true });
       assert.equal(report.state, 'unclean');
       for (const { robot, gaps, uncleanEnd, lastLogTime } of manifests) {
         const told = gaps.filter(({ reason }) => reason === 'unclean_end');
         assert.deepEqual(
           told.map(({ id, count, firstTime }) => [id, count, firstTime]),
-          [[`unclean-${segment!.id}`, undefined, lastLogTime]],
+          [[`unclean-${segment.id}`, undefined, lastLogTime]],
           robot,
         );
         assert.ok(uncleanEnd);
@@ -226,17 +231,17 @@ describe('Sealing a segment', () => {
     const [segment] = await closedSegments(folder, [
       sent.map((one) => batch([one])).concat(batch([message(squid, 's')])),
     ]);
-    const blob = join(segment!.directory, 'blob');
+    const blob = join(segment.directory, 'blob');
     const bytes = await realFs.readFile(blob);
     bytes[bytes.indexOf(Buffer.from(sent[1]!.data.subarray(0, 40))) + 100]! ^= 4;
     await realFs.writeFile(blob, bytes);
-    const first = await seal(folder, segment!);
-    assert.equal(first.salvagedAs, salvageId(segment!.id));
-    assert.notEqual(first.salvagedAs, segment!.id);
-    const ofCrab = first.manifests.find(({ robot }) => robot === 'crab')!;
+    const first = await seal(folder, segment);
+    assert.equal(first.salvagedAs, salvageId(segment.id));
+    assert.notEqual(first.salvagedAs, segment.id);
+    const ofCrab = present(first.manifests.find(({ robot }) => robot === 'crab'));
     assert.deepEqual(
       [ofCrab.messages, ofCrab.segment.salvagedFrom, ofCrab.uncleanEnd],
-      [2, segment!.id, true],
+      [2, segment.id, true],
     );
     assert.deepEqual(
       ofCrab.gaps.map(({ reason, topic, count }) => [reason, topic, count]),
@@ -246,29 +251,29 @@ describe('Sealing a segment', () => {
       ],
     );
     assert.ok(
-      (await sealedNames(folder)).every((name) => name.startsWith(first.salvagedAs!)),
+      (await sealedNames(folder)).every((name) => name.startsWith(present(first.salvagedAs))),
       'no .tmp is left',
     );
-    assert.deepEqual((await seal(folder, segment!, { verifyPayloads: true })).manifests, first.manifests);
+    assert.deepEqual((await seal(folder, segment, { verifyPayloads: true })).manifests, first.manifests);
     const [object] = await Promise.all([readSealed(join(folder.sealed, ofCrab.file.name))]);
     assert.equal(object.identity['segment'], first.salvagedAs);
-    assert.equal(object.identity['salvaged_from'], segment!.id);
+    assert.equal(object.identity['salvaged_from'], segment.id);
   });
 
   it('salvages nothing that was already sealed before the damage came', async () => {
     const [segment] = await closedSegments(folder, twoRobots());
-    const whole = await seal(folder, segment!);
-    const ofCrab = whole.manifests.find(({ robot }) => robot === 'crab')!;
+    const whole = await seal(folder, segment);
+    const ofCrab = present(whole.manifests.find(({ robot }) => robot === 'crab'));
     await realFs.rm(join(folder.sealed, ofCrab.file.name.replace(/\.mcap$/, '.json')));
-    const log = join(segment!.directory, '000003.log');
+    const log = join(segment.directory, '000003.log');
     const bytes = await realFs.readFile(log);
     bytes[bytes.indexOf('c2')]! ^= 1;
     await realFs.writeFile(log, bytes);
     await realFs.rm(join(folder.sealed, ofCrab.file.name));
-    const { manifests, salvagedAs } = await seal(folder, segment!, { verifyPayloads: true });
+    const { manifests, salvagedAs } = await seal(folder, segment, { verifyPayloads: true });
     assert.deepEqual(manifests.map(({ robot, segment: { id } }) => [robot, id]).sort(), [
       ['crab', salvagedAs],
-      ['squid', segment!.id],
+      ['squid', segment.id],
     ]);
     assert.deepEqual(await everything(folder), [
       '/crab/odom c1',
@@ -284,12 +289,12 @@ describe('Sealing a segment', () => {
       [batch([message(latched, map)])],
       [batch([message(crab, 'c')])],
     ]);
-    const blob = join(second!.directory, 'blob');
+    const blob = join(second.directory, 'blob');
     const bytes = await realFs.readFile(blob);
     bytes[bytes.length - 10]! ^= 1;
     await realFs.writeFile(blob, bytes);
-    const { salvagedAs, manifests } = await seal(folder, second!);
-    assert.equal(salvagedAs, salvageId(second!.id));
+    const { salvagedAs, manifests } = await seal(folder, second);
+    assert.equal(salvagedAs, salvageId(second.id));
     assert.equal(manifests[0]!.messages, 1);
     assert.equal(manifests[0]!.gaps.length, 1);
   });
@@ -299,7 +304,7 @@ describe('Sealing a segment', () => {
     const numbers = [2 ** 32 + 1, 5, 2 ** 40 + 7, 2 ** 32 - 1, 2 ** 40 + 3];
     const messages = numbers.map((n) => message(events, String(n), { sourceSequence: n }));
     const [segment] = await closedSegments(folder, [[batch(messages)]]);
-    const { manifests } = await seal(folder, segment!);
+    const { manifests } = await seal(folder, segment);
     const path = join(folder.sealed, manifests[0]!.file.name);
     const reader = await openMcap(bytesReadable(await realFs.readFile(path)), path);
     const read: [string, string][] = [];
@@ -318,7 +323,7 @@ describe('Sealing a segment', () => {
 
   it('gives the same result after being stopped at any of its steps', async () => {
     const [segment] = await closedSegments(folder, twoRobots());
-    const reference = await seal(folder, segment!);
+    const reference = await seal(folder, segment);
     const messages = await everything(folder);
     const files = await readAll();
     for (let stopAt = 1; ; stopAt++) {
@@ -327,11 +332,11 @@ describe('Sealing a segment', () => {
       const fs = watchedFs(({ number }) => {
         if (number >= stopAt) throw systemError('EIO');
       });
-      const completed = await seal(folder, segment!, {}, fs).then(
+      const completed = await seal(folder, segment, {}, fs).then(
         () => true,
-        (error) => !isHoldfastError(error, 'SEAL_FAILED'),
+        (error: unknown) => !isHoldfastError(error, 'SEAL_FAILED'),
       );
-      const again = await seal(folder, segment!);
+      const again = await seal(folder, segment);
       assert.deepEqual(again.manifests, reference.manifests, `stopped at step ${stopAt}`);
       assert.deepEqual(await everything(folder), messages);
       assert.deepEqual(await readAll(), files, 'byte for byte');
@@ -357,21 +362,21 @@ describe('Sealing a segment', () => {
     const fs = watchedFs(({ method, path }) => {
       if (method === 'write' && path.includes('.squid.')) throw systemError('ENOSPC');
     });
-    await assert.rejects(seal(folder, segment!, {}, fs), (error) => isHoldfastError(error, 'DISK_FULL'));
+    await assert.rejects(seal(folder, segment, {}, fs), (error) => isHoldfastError(error, 'DISK_FULL'));
     assert.deepEqual(
       (await sealedNames(folder)).filter((name) => name.endsWith('.tmp')),
       [],
     );
-    await seal(folder, segment!);
+    await seal(folder, segment);
     assert.equal((await sealedNames(folder)).length, 4);
   });
 
   it('makes an object again whose manifest was damaged while the segment was still there', async () => {
     const [segment] = await closedSegments(folder, twoRobots());
-    const { manifests } = await seal(folder, segment!);
+    const { manifests } = await seal(folder, segment);
     const path = join(folder.sealed, manifests[0]!.file.name.replace(/\.mcap$/, '.json'));
     await realFs.writeFile(path, '{"format":');
-    assert.deepEqual((await seal(folder, segment!)).manifests, manifests);
+    assert.deepEqual((await seal(folder, segment)).manifests, manifests);
     assert.equal(await realFs.readFile(path, 'utf8'), encodeManifest(manifests[0]!));
   });
 
@@ -379,7 +384,7 @@ describe('Sealing a segment', () => {
     const names = ['../../escape', '/abs', '', '.', '..', 'ünï/cødé', 'x'.repeat(4096), '\ud800'];
     const sent = names.map((robot) => message(channel('/t', { robot }), robot.slice(0, 5)));
     const [segment] = await closedSegments(folder, [[batch(sent)]]);
-    const { manifests } = await seal(folder, segment!);
+    const { manifests } = await seal(folder, segment);
     assert.equal(manifests.length, names.length);
     assert.equal((await sealedNames(folder)).length, 2 * names.length);
     for (const { key } of manifests) {
@@ -401,25 +406,25 @@ describe('Sealing a segment', () => {
     for (const [name, load] of builds) {
       it(`does the same (${name})`, async () => {
         const [segment, second] = await closedSegments(folder, twoRobots());
-        const direct = await seal(folder, segment!);
+        const direct = await seal(folder, segment);
         await realFs.rm(folder.sealed, { recursive: true });
         await realFs.mkdir(folder.sealed);
         await using worker = new (await load())();
-        assert.deepEqual((await worker.seal(sealRequest(folder, segment!))).manifests, direct.manifests);
-        await worker.seal(sealRequest(folder, second!));
+        assert.deepEqual((await worker.seal(sealRequest(folder, segment))).manifests, direct.manifests);
+        await worker.seal(sealRequest(folder, second));
         assert.equal((await sealedNames(folder)).length, 8);
       });
     }
 
-    it('brings errors back with their code, and goes on', async () => {
+    it('brings errors back with their code, and continues', async () => {
       const [segment] = await closedSegments(folder, twoRobots());
       await using worker = new SealWorker();
-      const broken = sealRequest(folder, { id: segment!.id, directory: join(folder.wal, 'absent') });
+      const broken = sealRequest(folder, { id: segment.id, directory: join(folder.wal, 'absent') });
       await assert.rejects(
         worker.seal(broken),
         (error) => isHoldfastError(error, 'SEAL_FAILED') && /ENOENT/.test(error.message),
       );
-      assert.equal((await worker.seal(sealRequest(folder, segment!))).manifests.length, 2);
+      assert.equal((await worker.seal(sealRequest(folder, segment))).manifests.length, 2);
     });
   });
 });

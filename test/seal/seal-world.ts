@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import * as realFs from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DataFolder } from '../../src/core/data-folder.js';
@@ -6,22 +7,26 @@ import type { Gap } from '../../src/core/gap.js';
 import type { Channel, Priority } from '../../src/core/message.js';
 import { openMcap } from '../../src/core/mcap/open-mcap.js';
 import { bytesReadable } from '../../src/core/mcap/readable.js';
-import { sealSegment, type SealRequest, type SealResult } from '../../src/seal/seal-segment.js';
+import { present } from '../../src/core/present.js';
+import { sealSegment, type SealResult } from '../../src/seal/seal-segment.js';
+import { type SealRequest } from '../../src/seal/seal-request.js';
 import type { Batch } from '../../src/ingest/batch.js';
 import { emptyHead } from '../../src/wal/wal-head.js';
 import type { ClosedSegment } from '../../src/wal/wal-ports.js';
-import { TestClock, batch, channel, countingRandom, identity, makeWal, message } from '../wal/wal-support.js';
+import { batch, channel, identity, makeWal, message } from '../wal/wal-support.js';
+import { TestClock } from '../support/test-clock.js';
+import { seededBytes } from '../../src/testing/seeded-bytes.js';
 
-/** A data folder with its places, and a WAL segment in it made of the given batches. */
-export async function closedSegments(
+/** A data folder with its places, and in it one closed WAL segment for each list of batches. */
+export async function closedSegments<const Segments extends readonly (readonly Batch[])[]>(
   folder: DataFolder,
-  segments: readonly (readonly Batch[])[],
+  segments: Segments,
   priorityOf: (channel: Channel) => Priority = () => 'normal',
-): Promise<ClosedSegment[]> {
+): Promise<{ -readonly [Index in keyof Segments]: ClosedSegment }> {
   const { wal: walFolder, sealed, quarantine, trash } = folder;
   for (const path of [walFolder, sealed, quarantine, trash]) await realFs.mkdir(path, { recursive: true });
   const { wal, closed } = makeWal(folder, emptyHead, new TestClock(), {
-    random: countingRandom(4),
+    random: seededBytes(4),
     priorityOf,
   });
   for (const batches of segments) {
@@ -29,7 +34,8 @@ export async function closedSegments(
     await wal.roll();
   }
   await wal.close();
-  return closed;
+  assert.equal(closed.length, segments.length);
+  return closed as { -readonly [Index in keyof Segments]: ClosedSegment };
 }
 
 export function sealRequest(
@@ -91,9 +97,10 @@ export async function readSealed(path: string): Promise<SealedObject> {
     messages,
     carried,
     gaps: gaps.map(
-      ({ metadata }) => JSON.parse(new Map(toEntries(metadata)).get('json')!) as Record<string, unknown>,
+      ({ metadata }) =>
+        JSON.parse(present(new Map(toEntries(metadata)).get('json'))) as Record<string, unknown>,
     ),
-    identity: Object.fromEntries(toEntries(described!.metadata)),
+    identity: Object.fromEntries(toEntries(present(described).metadata)),
     profile: reader.profile,
   };
 }
@@ -125,7 +132,7 @@ export const dropGap: Gap = {
 };
 
 /** Two segments of two robots: the second carries what the first latched. */
-export function twoRobots(): Batch[][] {
+export function twoRobots(): [Batch[], Batch[]] {
   return [
     [
       batch([

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import * as realFs from 'node:fs/promises';
 import { join } from 'node:path';
-import { FilePool } from '../../src/app/reading/file-readable.js';
-import { verify, type VerifyReport } from '../../src/app/reading/verify.js';
+import { present } from '../../src/core/present.js';
+import { FilePool } from '../../src/recordings/file-readable.js';
+import { verify, type VerifyReport } from '../../src/recordings/verify.js';
 import type { DataFolder } from '../../src/core/data-folder.js';
 import { isHoldfastError } from '../../src/core/errors.js';
 import { decodeManifest } from '../../src/core/manifest.js';
@@ -18,11 +19,11 @@ describe('A damaged sealed segment', () => {
   before(async () => {
     folder = await temporaryFolder();
     const [segment] = await closedSegments(folder, twoRobots());
-    const { manifests } = await seal(folder, segment!, { compression: 'zstd' });
-    const ofCrab = manifests.find(({ robot }) => robot === 'crab')!;
+    const { manifests } = await seal(folder, segment, { compression: 'zstd' });
+    const ofCrab = present(manifests.find(({ robot }) => robot === 'crab'));
     mcapPath = join(folder.sealed, ofCrab.file.name);
     manifestPath = mcapPath.replace(/\.mcap$/, '.json');
-    await realFs.rm(segment!.directory, { recursive: true });
+    await realFs.rm(segment.directory, { recursive: true });
   });
   after(async () => {
     await realFs.rm(folder.root, { recursive: true, force: true });

@@ -4,11 +4,15 @@ import { join } from 'node:path';
 import type { DataFolder } from '../../src/core/data-folder.js';
 import type { FileSystem } from '../../src/core/file-system.js';
 import { silentLogger, type Logger } from '../../src/core/logger.js';
+import { present } from '../../src/core/present.js';
 import { Sealer, type SealerPorts } from '../../src/seal/sealer.js';
-import { sealSegment, salvageId, type SealRequest } from '../../src/seal/seal-segment.js';
+import { sealSegment, salvageId } from '../../src/seal/seal-segment.js';
+import { UNSEALED_FILE } from '../../src/seal/set-aside.js';
+import { type SealRequest } from '../../src/seal/seal-request.js';
 import type { ClosedSegment } from '../../src/wal/wal-ports.js';
 import { systemError, watchedFs } from '../wal/faulty-fs.js';
-import { TestClock, batch, identity, message, payload, temporaryFolder } from '../wal/wal-support.js';
+import { batch, identity, message, payload, temporaryFolder } from '../wal/wal-support.js';
+import { TestClock } from '../support/test-clock.js';
 import { closedSegments, crab, everything, sealedNames } from './seal-world.js';
 
 describe('Sealer', () => {
@@ -88,7 +92,7 @@ describe('Sealer', () => {
     await sealer.close();
   });
 
-  it('begins nothing while it is held, finishes what it had begun, and goes on after it', async () => {
+  it('begins nothing while it is held, finishes the current segment, and continues afterwards', async () => {
     const segments = await numbered(3);
     const done: number[] = [];
     const { sealer } = make({
@@ -114,9 +118,10 @@ describe('Sealer', () => {
 
   it('checks every payload of what an earlier process left', async () => {
     const [one, two] = await numbered(2);
+    assert.ok(one && two);
     const { sealer, requests } = make();
-    sealer.enqueue({ ...one!, recovered: true });
-    sealer.enqueue({ ...two!, recovered: false });
+    sealer.enqueue({ ...one, recovered: true });
+    sealer.enqueue({ ...two, recovered: false });
     await sealer.drain();
     assert.deepEqual(
       requests.map(({ verifyPayloads }) => verifyPayloads),
@@ -144,8 +149,9 @@ describe('Sealer', () => {
     await sealer.close();
   });
 
-  it('does not let a new segment wait for the pause of one that fails', async () => {
+  it('seals a new segment without the pause of one that fails', async () => {
     const [bad, good] = await numbered(2);
+    assert.ok(bad && good);
     let pauses = 0;
     const clock = new TestClock();
     clock.sleep = (_ms, signal) => {
@@ -157,27 +163,91 @@ describe('Sealer', () => {
     const { sealer } = make({
       clock,
       seal: (request) =>
-        request.id === bad!.id
+        request.id === bad.id
           ? Promise.reject(systemError('ENOSPC'))
           : sealSegment(realFs, { ...request, compression: 'none' }),
     });
-    sealer.enqueue({ ...bad!, recovered: false });
+    sealer.enqueue({ ...bad, recovered: false });
     while (pauses === 0) await new Promise((resolve) => setImmediate(resolve));
-    sealer.enqueue({ ...good!, recovered: false });
+    sealer.enqueue({ ...good, recovered: false });
     while (sealer.sealedObjects === 0) await new Promise((resolve) => setImmediate(resolve));
     assert.equal(sealer.waiting, 1);
     await sealer.close();
-    assert.deepEqual(await left(), [bad!.id]);
+    assert.deepEqual(await left(), [bad.id]);
+  });
+
+  it('seals sparingly what failed three times, and sets it aside after three more: it is not tried for ever', async () => {
+    const [bad, good] = await numbered(2);
+    assert.ok(bad && good);
+    const tries: boolean[] = [];
+    const { sealer, logged } = make({
+      seal: async (request) => {
+        if (request.id === good.id) return sealSegment(realFs, { ...request, compression: 'none' });
+        tries.push(request.sparing === true);
+        throw new Error('heap out of memory');
+      },
+    });
+    for (const segment of [bad, good]) sealer.enqueue({ ...segment, recovered: false });
+    await sealer.drain();
+    await sealer.drain();
+    assert.deepEqual(tries, [false, false, false, true, true, true]);
+    assert.deepEqual([sealer.waiting, sealer.setAside, sealer.sealedObjects], [1, 1, 1]);
+    assert.deepEqual([...sealer.unfinished()], [bad.id]);
+    assert.equal(logged.filter((event) => event.includes('stays in wal/')).length, 1);
+    await sealer.close();
+    assert.deepEqual(await left(), [bad.id]);
+    // The next start tries again, and reports from its first moment what is in no MCAP.
+    const next = make({ seal: (request) => sealSegment(realFs, { ...request, compression: 'none' }) });
+    await next.sealer.recall([bad.id]);
+    assert.equal(next.sealer.setAside, 1);
+    assert.match(present(next.sealer.firstSetAside).error, /heap out of memory/);
+    next.sealer.enqueue({ ...bad, recovered: true });
+    await next.sealer.drain();
+    assert.deepEqual([next.sealer.setAside, next.sealer.firstSetAside], [0, undefined]);
+    await assert.rejects(realFs.stat(join(folder.root, UNSEALED_FILE)), { code: 'ENOENT' });
+    assert.deepEqual(await everything(folder), ['/crab/odom m0', '/crab/odom m1']);
+    assert.deepEqual(await left(), []);
+  });
+
+  it('starts with a damaged list of what it could not seal', async () => {
+    const [segment] = await numbered(1);
+    assert.ok(segment);
+    for (const text of ['', '\0\0', '{"version":1,"segments":[{"id":5}]}', '[null]']) {
+      await realFs.writeFile(join(folder.root, UNSEALED_FILE), text);
+      const { sealer } = make({ seal: () => Promise.reject(new Error('never')) });
+      await sealer.recall([segment.id]);
+      assert.equal(sealer.setAside, 0);
+      await assert.rejects(realFs.stat(join(folder.root, UNSEALED_FILE)), { code: 'ENOENT' });
+    }
+  });
+
+  it('needs the sparing way only once, and never gives up on what the system refuses', async () => {
+    const [segment] = await numbered(1);
+    assert.ok(segment);
+    const ways: string[] = [];
+    const { sealer } = make({
+      seal: async (request) => {
+        ways.push(request.sparing ? 'sparing' : 'usual');
+        if (ways.length < 9) throw systemError('EMFILE');
+        return sealSegment(realFs, { ...request, compression: 'none' });
+      },
+    });
+    sealer.enqueue({ ...segment, recovered: false });
+    while (sealer.waiting > 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(ways, [...Array<string>(3).fill('usual'), ...Array<string>(6).fill('sparing')]);
+    assert.deepEqual([sealer.setAside, sealer.sealedObjects], [0, 1]);
+    await sealer.close();
   });
 
   it('ends draining when what is left has failed, so that a full disk holds up no shutdown', async () => {
     const [segment] = await numbered(1);
+    assert.ok(segment);
     const { sealer } = make({ seal: () => Promise.reject(systemError('ENOSPC')) });
-    sealer.enqueue({ ...segment!, recovered: false });
+    sealer.enqueue({ ...segment, recovered: false });
     await sealer.drain();
     await sealer.close();
     assert.equal(sealer.waiting, 1);
-    assert.deepEqual(await left(), [segment!.id]);
+    assert.deepEqual(await left(), [segment.id]);
   });
 
   it('takes a cheaper codec while it is behind, says so, and comes back', async () => {
@@ -189,7 +259,7 @@ describe('Sealer', () => {
       requests.map(({ compression, level }) => `${compression} ${level}`),
       ['zstd 3', 'zstd -1', 'zstd -1', 'zstd -1', 'zstd 3', 'zstd 3'],
     );
-    assert.equal(logged.filter((event) => event === 'sealing changes its pace').length, 2);
+    assert.equal(logged.filter((event) => event === 'the sealing rate changed').length, 2);
     await sealer.close();
   });
 
@@ -197,18 +267,18 @@ describe('Sealer', () => {
     const [segment] = await closedSegments(folder, [
       [batch([message(crab, 'm1')]), batch([message(crab, 'm2')]), batch([message(crab, 'm3')])],
     ]);
-    await damage(segment!, 'm2');
+    await damage(segment, 'm2');
     const { sealer } = make();
-    sealer.enqueue({ ...segment!, recovered: true });
+    sealer.enqueue({ ...segment, recovered: true });
     await sealer.drain();
     assert.deepEqual(await left(), []);
-    assert.deepEqual((await realFs.readdir(folder.quarantine)).sort(), [segment!.id, `${segment!.id}.json`]);
+    assert.deepEqual((await realFs.readdir(folder.quarantine)).sort(), [segment.id, `${segment.id}.json`]);
     const report = JSON.parse(
-      await realFs.readFile(join(folder.quarantine, `${segment!.id}.json`), 'utf8'),
+      await realFs.readFile(join(folder.quarantine, `${segment.id}.json`), 'utf8'),
     ) as Record<string, unknown>;
     assert.deepEqual(
       [report['state'], report['salvagedAs'], report['missingRecords'], report['records']],
-      ['corrupt', salvageId(segment!.id), 1, 2],
+      ['corrupt', salvageId(segment.id), 1, 2],
     );
     assert.deepEqual(await everything(folder), ['/crab/odom m1', '/crab/odom m3']);
     await sealer.close();
@@ -216,13 +286,13 @@ describe('Sealer', () => {
 
   it('keeps a segment of which only a torn commit is left, since it may have been a whole one', async () => {
     const [segment] = await closedSegments(folder, [[batch([message(crab, 'm1')])]]);
-    const log = join(segment!.directory, '000003.log');
+    const log = join(segment.directory, '000003.log');
     await realFs.truncate(log, 200);
     const { sealer } = make();
-    sealer.enqueue({ ...segment!, recovered: true });
+    sealer.enqueue({ ...segment, recovered: true });
     await sealer.drain();
     assert.deepEqual(await left(), []);
-    assert.ok((await realFs.readdir(folder.quarantine)).includes(segment!.id));
+    assert.ok((await realFs.readdir(folder.quarantine)).includes(segment.id));
     assert.deepEqual(await sealedNames(folder), []);
     await sealer.close();
   });
@@ -239,9 +309,9 @@ describe('Sealer', () => {
       [batch([message(crab, 'm1')])],
       [batch([message(crab, 'm2')]), batch([message(crab, 'm3')])],
     ]);
-    await damage(segments[1]!, 'm2');
+    await damage(segments[1], 'm2');
     const fs = watchedFs(({ method, path }) => {
-      if (method === 'rm' && path.startsWith(folder.trash) && path.endsWith(segments[0]!.id)) rmFails();
+      if (method === 'rm' && path.startsWith(folder.trash) && path.endsWith(segments[0].id)) rmFails();
     });
     let removals = 0;
     const rmFails = (): void => {
@@ -268,24 +338,24 @@ describe('Sealer', () => {
         [batch([message(crab, payload(70_000, 1))])],
         [batch([message(crab, 'm1')]), batch([message(crab, 'm2')])],
       ]);
-      await damage(bad!, 'm2');
+      await damage(bad, 'm2');
       const fs = watchedFs(({ number }) => {
         if (number === stopAt) throw systemError('EIO');
       });
       const first = make({ fs, seal: (request) => sealSegment(realFs, { ...request, compression: 'none' }) });
-      for (const segment of [good!, bad!]) first.sealer.enqueue({ ...segment, recovered: false });
+      for (const segment of [good, bad]) first.sealer.enqueue({ ...segment, recovered: false });
       await first.sealer.drain();
       await first.sealer.close();
       // What failed to the end is there at the next start.
       const second = make();
-      for (const segment of [good!, bad!]) {
+      for (const segment of [good, bad]) {
         if ((await left()).includes(segment.id)) second.sealer.enqueue({ ...segment, recovered: true });
       }
       await second.sealer.drain();
       await second.sealer.close();
       assert.deepEqual(await left(), [], `stopped at step ${stopAt}`);
       assert.equal((await everything(folder)).length, 2, `stopped at step ${stopAt}`);
-      assert.ok((await realFs.readdir(folder.quarantine)).includes(bad!.id));
+      assert.ok((await realFs.readdir(folder.quarantine)).includes(bad.id));
     }
   });
 });

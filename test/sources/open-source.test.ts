@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs/promises';
-import { configInvalid } from '../../src/app/parameters/fault.js';
+import { configInvalid } from '../../src/settings/fault.js';
 import { isHoldfastError } from '../../src/core/errors.js';
 import { openSource } from '../../src/sources/open-source.js';
 import { parseSourceUri } from '../../src/sources/source-uri.js';

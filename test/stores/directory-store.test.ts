@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import type { FileHandle, FileSystem } from '../../src/core/file-system.js';
 import { DirectoryStore } from '../../src/stores/directory/directory-store.js';
 import { storePorts } from '../support/store-ports.js';
-import { all, assertCode, bytesOf, collect, digestOf, storeContract } from './store-contract.js';
+import { all, assertCode, collect, digestOf, storeContract } from '../../src/testing/store-contract.js';
+import { bytesOf } from '../../src/testing/seeded-bytes.js';
 
 const ports = storePorts;
 
@@ -41,7 +42,13 @@ function watched(hook: Hook): FileSystem {
         const value: unknown = Reflect.get(target, name, target);
         if (typeof value !== 'function') return value;
         return (...args: unknown[]) => {
-          hook(String(name), path);
+          try {
+            hook(String(name), path);
+          } catch (error) {
+            // A close that fails has still closed the file, and so does the end of a process.
+            if (name === 'close') void target.close().catch(() => undefined);
+            throw error;
+          }
           return (value as (...args: unknown[]) => unknown).apply(target, args);
         };
       },
@@ -143,7 +150,7 @@ describe('a folder as a store', () => {
       await store.completeUpload(upload, [receipt]);
     });
 
-    it('refuses to go on when another store is mounted in its place', async () => {
+    it('refuses to continue when another store is mounted in its place', async () => {
       await store.createId(ID);
       await fs.writeFile(join(root, '.holdfast/store-id'), ID.replace('0', 'f'));
       await assertCode(store.put(KEY, bytesOf(1)), 'STORE_MISMATCH');
@@ -179,7 +186,7 @@ describe('a folder as a store', () => {
       await assertCode(store.uploadPart(upload, 1, bytesOf(11)), 'STORE_REJECTED');
     });
 
-    it('lists no part whose bytes or journal line were torn, and goes on from there', async () => {
+    it('lists no part whose bytes or journal line were torn, and continues from there', async () => {
       const parts = [bytesOf(5000, 1), bytesOf(5000, 2), bytesOf(700, 3)];
       const spoil: Record<string, (folder: string) => Promise<void>> = {
         'bytes cut short': (folder) => fs.truncate(join(folder, 'data'), 10_100),
@@ -248,7 +255,7 @@ describe('a folder as a store', () => {
           () => true,
           () => false,
         );
-        // What sync does after a restart: go on if the upload is known, else look at the object.
+        // What sync does after a restart: continue if the upload is known, else look at the object.
         const again = new DirectoryStore(root, ports);
         const listed = await again.listParts(upload).catch(() => undefined);
         if (listed) await again.completeUpload(upload, listed);

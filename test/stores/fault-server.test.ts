@@ -81,7 +81,7 @@ describe('the fault-injecting S3 server', () => {
     assert.deepEqual(server.objects(), []);
   });
 
-  it('strikes the nth request of an operation, as often as it was told', () => {
+  it('strikes the nth request of an operation, the given number of times', () => {
     const script = new FaultScript();
     script.add({ operation: 'UploadPart', nth: 3, times: 2, fault: 'slow-down' });
     const struck = Array.from({ length: 6 }, () => script.strike('UploadPart', 'k') !== undefined);

@@ -6,7 +6,7 @@ import { isHoldfastError, type HoldfastError } from '../../src/core/errors.js';
 import { openStore } from '../../src/stores/open-store.js';
 import { useAwsCredentials } from '../support/aws-environment.js';
 import { storePorts } from '../support/store-ports.js';
-import { assertCode } from './store-contract.js';
+import { assertCode } from '../../src/testing/store-contract.js';
 
 describe('opening a store by its URI', () => {
   let restore: () => void;

@@ -3,7 +3,7 @@ import { useAwsCredentials } from '../support/aws-environment.js';
 import { startFaultyS3, type FaultyS3, type FaultyS3Options } from '../support/s3-fault-server/server.js';
 import { storePorts } from '../support/store-ports.js';
 import { openStore } from '../../src/stores/open-store.js';
-import { storeContract, type StoreHarness } from './store-contract.js';
+import { storeContract, type StoreHarness } from '../../src/testing/store-contract.js';
 
 describe('an S3 store', () => {
   const servers: FaultyS3[] = [];
@@ -43,7 +43,7 @@ describe('an S3 store', () => {
     };
   }
 
-  const contract = { partBytes: 4096, manyParts: 13 };
+  const contract = { partBytes: 4096, manyParts: 13, sendsWhole: true };
   storeContract('S3 with full-object checksums', contract, harnessOn({}));
   storeContract(
     'S3 without checksums, with opaque ETags and neither conditional put nor complete',

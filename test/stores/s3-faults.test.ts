@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
 import { isHoldfastError } from '../../src/core/errors.js';
 import { errorCatalogue, type ErrorCode } from '../../src/core/error-catalogue.js';
-import type { Receipt, Store, Upload } from '../../src/core/store.js';
+import { present } from '../../src/core/present.js';
+import type { Receipt, Store, Upload, WholeFile } from '../../src/core/store.js';
 import { openStore } from '../../src/stores/open-store.js';
 import { useAwsCredentials } from '../support/aws-environment.js';
 import type { Fault, Operation } from '../support/s3-fault-server/fault-script.js';
+import { eventually } from '../../src/testing/waiting.js';
 import { startFaultyS3, type FaultyS3 } from '../support/s3-fault-server/server.js';
 import { storePorts } from '../support/store-ports.js';
-import { all, assertCode, bytesOf, collect, digestOf } from './store-contract.js';
+import { all, assertCode, collect, digestOf } from '../../src/testing/store-contract.js';
+import { bytesOf } from '../../src/testing/seeded-bytes.js';
 
 const KEY = 'robot=r/seg.mcap';
 const data = bytesOf(200_000);
@@ -263,6 +267,77 @@ describe('an S3 store under faults', () => {
     server.goOnline();
     server.bandwidthBytesPerS = undefined;
     assert.equal((await store.uploadPart(upload, 2, large)).bytes, large.length);
+  });
+
+  describe('sends a whole file', () => {
+    const large = bytesOf(20 * 1024 * 1024, 3);
+    const whole = (bytes: Buffer): WholeFile => ({
+      key: 'export/table.parquet',
+      bytes: bytes.byteLength,
+      content: () => Readable.from(pieces(bytes)),
+    });
+    function* pieces(bytes: Buffer): Generator<Buffer> {
+      for (let at = 0; at < bytes.byteLength; at += 1_000_000) yield bytes.subarray(at, at + 1_000_000);
+    }
+    const isThere = async (bytes: Buffer): Promise<void> => {
+      assert.equal(await store.verify('export/table.parquet', digestOf(bytes)), 'store-checksum');
+      assert.deepEqual(await collect(store.read('export/table.parquet')), bytes);
+      assert.deepEqual(await all(store.listUploads()), []);
+    };
+
+    it('small or empty in one request, large in parts, in place of an older one', async () => {
+      for (const bytes of [data, Buffer.alloc(0), large, bytesOf(8 * 1024 * 1024 + 1)]) {
+        const info = await present(store.sendWhole?.(whole(bytes)));
+        assert.equal(info.bytes, bytes.byteLength);
+        await isThere(bytes);
+      }
+    });
+
+    it('leaves no part behind when the store fails, or when it is cancelled', async () => {
+      for (const operation of ['UploadPart', 'CompleteMultipartUpload'] as const) {
+        server.faults.add({ operation, fault: 'error-500', times: Infinity });
+        await assertCode(present(store.sendWhole?.(whole(large))), 'STORE_BUSY');
+        assert.deepEqual(await all(store.listUploads()), []);
+        server.faults.clear();
+      }
+      const abort = new AbortController();
+      const reason = new Error('stop');
+      server.bandwidthBytesPerS = 1_000_000;
+      const sending = present(store.sendWhole?.(whole(large), { signal: abort.signal }));
+      setTimeout(() => abort.abort(reason), 100);
+      await assert.rejects(sending, (error: unknown) => error === reason);
+      server.bandwidthBytesPerS = undefined;
+      assert.deepEqual(await all(store.listUploads()), []);
+      assert.equal(await store.head('export/table.parquet'), undefined);
+    });
+
+    it('drops the upload that the store was creating when it was cancelled', async () => {
+      server.faults.add({ operation: 'CreateMultipartUpload', fault: 'slow-response', delayMs: 1_000 });
+      const abort = new AbortController();
+      const reason = new Error('stop');
+      const sending = present(store.sendWhole?.(whole(large), { signal: abort.signal }));
+      const refused = assert.rejects(sending, (error: unknown) => error === reason);
+      await eventually(async () => (await all(store.listUploads())).length === 1, 'the upload in the store');
+      abort.abort(reason);
+      await refused;
+      assert.deepEqual(await all(store.listUploads()), []);
+    });
+
+    for (const checksums of ['refused', 'refused-at-completion', 'mismatch-500'] as const) {
+      it(`without checksums to a store whose answer to them is: ${checksums}`, async () => {
+        const refusing = await startFaultyS3({ buckets: ['fleet'], checksums });
+        try {
+          const uri = `s3://fleet?endpoint=${refusing.endpoint}`;
+          await using strict = await openStore(uri, { checksum: 'crc32' }, storePorts);
+          await assert.rejects(present(strict.sendWhole?.(whole(large))));
+          await using auto = await openStore(uri, {}, storePorts);
+          await present(auto.sendWhole?.(whole(large)));
+          assert.equal(await auto.verify('export/table.parquet', digestOf(large)), 'read-back');
+        } finally {
+          await refusing.stop();
+        }
+      });
+    }
   });
 
   it('does not call a slow part a timeout while bytes move', async () => {

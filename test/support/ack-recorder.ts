@@ -1,20 +1,25 @@
 // A recorder in a process of its own, to be killed: records numbered messages and writes every
 // acknowledged number to standard output before anything else can happen to it.
 //
-//   ack-recorder DATA CHANNELS FIRST_NUMBER RATE_PER_S
+//   ack-recorder DATA CHANNELS FIRST_NUMBER RATE_PER_S [MAX_BYTES [IN_PLACE]]
+//
+// With IN_PLACE `always`, payloads from 4 KiB on are written in place. With MAX_BYTES retention evicts, on answers of stores that are at most two seconds old.
 import { writeSync } from 'node:fs';
 import { Observable } from 'rxjs';
 import type { Channel } from '../../src/core/message.js';
 import type { Source, SourceContext, SourceEvent } from '../../src/core/source.js';
-import { compileRecorderOptions } from '../../src/app/parameters/compile-recorder.js';
-import { resolve } from '../../src/app/parameters/resolve.js';
-import { Recorder } from '../../src/app/recorder.js';
-import { createStreamLogger } from '../../src/app/system/stream-logger.js';
-import { systemPorts } from '../../src/app/system/ports.js';
+import { compileRecorderOptions } from '../../src/settings/compile-recorder.js';
+import { resolve } from '../../src/settings/resolve.js';
+import { Recorder } from '../../src/recorder/recorder.js';
+import { createStreamLogger } from '../../src/host/stream-logger.js';
+import { systemPorts } from '../../src/host/ports.js';
 import { payloadOf } from './numbered-message.js';
 
 const TICK_MS = 5;
-const [data = '', channelCount = '4', first = '1', rate = '2000'] = process.argv.slice(2);
+/** A busy machine ticks late: then the messages of at most this much time are sent. */
+const CATCH_UP_MS = 500;
+const [data = '', channelCount = '4', first = '1', rate = '2000', maxBytes = '0', inPlace = 'never'] =
+  process.argv.slice(2);
 
 const channels = Array.from({ length: Number(channelCount) }, (_, index): Channel => {
   return Object.freeze({
@@ -29,18 +34,18 @@ const channels = Array.from({ length: Number(channelCount) }, (_, index): Channe
 
 /** Acknowledgements of one commit, written in one go: a line `channel number number ...` per channel. */
 class AckLog {
-  private pending = new Map<number, number[]>();
+  #pending = new Map<number, number[]>();
 
   add(channel: number, number: number): void {
-    if (this.pending.size === 0) queueMicrotask(() => this.flush());
-    const numbers = this.pending.get(channel);
+    if (this.#pending.size === 0) queueMicrotask(() => this.#flush());
+    const numbers = this.#pending.get(channel);
     if (numbers) numbers.push(number);
-    else this.pending.set(channel, [number]);
+    else this.#pending.set(channel, [number]);
   }
 
-  private flush(): void {
-    const lines = [...this.pending].map(([channel, numbers]) => `ack ${channel} ${numbers.join(' ')}\n`);
-    this.pending = new Map();
+  #flush(): void {
+    const lines = [...this.#pending].map(([channel, numbers]) => `ack ${channel} ${numbers.join(' ')}\n`);
+    this.#pending = new Map();
     writeSync(1, lines.join(''));
   }
 }
@@ -53,8 +58,13 @@ class NumberSource implements Source {
     return new Observable((subscriber) => {
       const acks = new AckLog();
       let next = Number(first);
+      let due = 0;
+      let last = performance.now();
       const timer = setInterval(() => {
-        for (let i = 0; i < (Number(rate) * TICK_MS) / 1000 / channels.length; i++) {
+        const elapsedMs = Math.min(CATCH_UP_MS, performance.now() - last);
+        last = performance.now();
+        due += (Number(rate) * elapsedMs) / 1000 / channels.length;
+        for (; due >= 1; due--) {
           for (const [index, channel] of channels.entries()) {
             const number = next;
             const now = clock.now();
@@ -84,10 +94,14 @@ class NumberSource implements Source {
 const flags = {
   data,
   sources: ['sim:'],
-  'segment.max_bytes': '1MiB',
+  'segment.max_bytes': maxBytes === '0' ? '1MiB' : '256KiB',
   'segment.max_age_ms': '400ms',
+  'seal.in_place': inPlace,
+  'seal.in_place_min_bytes': '4KiB',
   'retention.min_free_bytes': '0',
   'retention.min_free_percent': 0,
+  'retention.max_bytes': maxBytes,
+  'retention.confirm_max_age_ms': '2s',
   ballast_bytes: '0',
 };
 const options = compileRecorderOptions(resolve('recorder', undefined, flags), { hostname: 'test' });

@@ -8,7 +8,7 @@ export function awsEnvironment({ accessKeyId, secretAccessKey }: AwsCredentials)
   return {
     AWS_ACCESS_KEY_ID: accessKeyId,
     AWS_SECRET_ACCESS_KEY: secretAccessKey,
-    // No test asks a cloud's metadata service, or reads the profile of whoever runs it.
+    // No test asks a cloud's metadata service, or reads the profile of the user who runs it.
     AWS_EC2_METADATA_DISABLED: 'true',
     AWS_CONFIG_FILE: '/dev/null',
     AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
@@ -30,7 +30,7 @@ export function useAwsCredentials(credentials: AwsCredentials): () => void {
   const before = Object.fromEntries(Object.keys(wanted).map((name) => [name, process.env[name]]));
   const apply = (values: Record<string, string | undefined>): void => {
     for (const [name, value] of Object.entries(values)) {
-      if (value === undefined) delete process.env[name];
+      if (value === undefined) Reflect.deleteProperty(process.env, name);
       else process.env[name] = value;
     }
   };

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chromium, type Browser } from 'playwright-core';
+import { present } from '../../src/core/present.js';
 
 const CHROMIUM = '/usr/bin/chromium';
 
@@ -10,7 +11,7 @@ export function installForTests(): void {
   const prefix = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
   const apt = (...args: string[]): void => {
     const [command, ...rest] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...args];
-    execFileSync(command!, rest, { stdio: ['ignore', 'ignore', 'inherit'] });
+    execFileSync(present(command), rest, { stdio: ['ignore', 'ignore', 'inherit'] });
   };
   const install = (): void => apt('install', '-y', '-qq', '--no-install-recommends', 'chromium');
   console.error('installing chromium for the tests');

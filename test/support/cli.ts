@@ -1,7 +1,9 @@
+import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { defined } from '../../src/core/defined.js';
 
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 const main = fileURLToPath(new URL(`../../src/app/main.${extension}`, import.meta.url));
@@ -14,7 +16,7 @@ export interface CliRun {
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
-  /** The last line of standard output, parsed; `undefined` where it is no JSON. */
+  /** The last line of standard output, parsed; `undefined` if it is no JSON. {@link jsonOf} insists on it. */
   readonly json: Record<string, unknown> | undefined;
 }
 
@@ -22,6 +24,8 @@ export interface CliOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
   readonly signal?: AbortSignal;
+  /** User and group the process runs as; only root may choose. */
+  readonly uid?: number;
 }
 
 export interface CliProcess {
@@ -38,7 +42,8 @@ export function spawnCli(args: readonly string[], options: CliOptions = {}): Cli
     stdio: ['ignore', 'pipe', 'pipe'],
     // Nothing of what tests make belongs into the user's own cache.
     env: { ...process.env, XDG_CACHE_HOME: join(tmpdir(), 'holdfast-test-cache'), ...options.env },
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...defined({ cwd: options.cwd }),
+    ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
     ...(options.signal === undefined ? {} : { signal: options.signal, killSignal: 'SIGKILL' }),
   });
   let stdout = '';
@@ -83,6 +88,12 @@ export function spawnCli(args: readonly string[], options: CliOptions = {}): Cli
 /** Runs the command line to its end. */
 export function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliRun> {
   return spawnCli(args, options).ended;
+}
+
+/** The JSON that a command printed at its end. Fails with what it printed instead. */
+export function jsonOf({ json, exitCode, stdout, stderr }: CliRun): Record<string, unknown> {
+  assert.ok(json, `no JSON at the end, exit code ${exitCode}:\n${stdout}\n${stderr}`);
+  return json;
 }
 
 function lastLine(stdout: string): Record<string, unknown> | undefined {

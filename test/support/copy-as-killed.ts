@@ -1,12 +1,13 @@
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
+import { eventually } from '../../src/testing/waiting.js';
 
 /**
  * Copies the data folder of a recorder of this very process, as a kill at this moment would leave it. Waits until
  * the segment that is opened ahead of time is there: files that come and go cannot be copied.
  */
 export async function copyAsKilled(root: string, target: string): Promise<void> {
-  while (!(await isSettled(join(root, 'wal')))) await new Promise((done) => setTimeout(done, 5));
+  await eventually(() => isSettled(join(root, 'wal')));
   await fs.cp(root, target, { recursive: true });
 }
 

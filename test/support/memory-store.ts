@@ -16,6 +16,7 @@ import type {
 export class MemoryStoreContent {
   id: string | undefined;
   readonly objects = new Map<string, Buffer>();
+  readonly marks = new Map<string, string>();
   readonly uploads = new Map<string, { key: string; startedAt: bigint; parts: Map<number, Buffer> }>();
   uploadCount = 0;
   /** Bytes taken in by `put` of segments and by `uploadPart`. */
@@ -25,6 +26,8 @@ export class MemoryStoreContent {
 export type StoreMethod =
   | 'readId'
   | 'createId'
+  | 'readMark'
+  | 'writeMark'
   | 'head'
   | 'read'
   | 'put'
@@ -98,6 +101,18 @@ export class MemoryStore implements Store {
     return this.#do({ method: 'createId', key: '' }, options, () => (this.content.id ??= id));
   }
 
+  readMark(name: string, options?: CallOptions): Promise<string | undefined> {
+    return this.#do({ method: 'readMark', key: name }, options, () => this.content.marks.get(name));
+  }
+
+  writeMark(name: string, text: string, options?: CallOptions): Promise<void> {
+    return this.#do(
+      { method: 'writeMark', key: name },
+      options,
+      () => void this.content.marks.set(name, text),
+    );
+  }
+
   head(key: string, options?: CallOptions): Promise<ObjectInfo | undefined> {
     return this.#do({ method: 'head', key }, options, () => this.#info(key));
   }
@@ -113,6 +128,8 @@ export class MemoryStore implements Store {
   }
 
   async *list(prefix: string): AsyncGenerator<ObjectInfo> {
+    // The first name comes later than the call, as from any store.
+    await Promise.resolve();
     for (const key of [...this.content.objects.keys()].sort()) {
       const info = this.#info(key);
       if (info && key.startsWith(prefix)) yield info;

@@ -13,7 +13,7 @@ type KeyPair = ReturnType<typeof nkeys.createUser>;
 
 const base64 = (bytes: string | Uint8Array): string => Buffer.from(bytes).toString('base64url');
 
-/** An operator, its system account, and an account with JetStream and one user, made anew. */
+/** An operator, its system account, and an account with JetStream and one user, made again. */
 export function makeAccount(): NatsAccount {
   const [operator, account, system, user] = [
     nkeys.createOperator(),

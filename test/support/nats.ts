@@ -4,32 +4,43 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectSocket, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { jetstream, jetstreamManager, type StreamConfig } from '@nats-io/jetstream';
 import { connect, type ConnectionOptions, type NatsConnection } from '@nats-io/transport-node';
 import { encodeGenericEvent, type GenericEvent } from '../../src/core/generic-event.js';
+import { sleep } from '../../src/testing/waiting.js';
 
 const START_TIMEOUT_MS = 20_000;
 const MB = 1024 * 1024;
 
 /** Debian's nats-server with JetStream, on a free port of loopback, with a store of its own. */
 export class NatsServer {
-  private child: ChildProcess | undefined;
-  private readonly connections: NatsConnection[] = [];
+  #child: ChildProcess | undefined;
+  readonly #connections: NatsConnection[] = [];
+
+  /** More lines of its configuration file. */
+  readonly #extra: string;
+  /** How the tests themselves connect. */
+  readonly #login: ConnectionOptions;
 
   private constructor(
     readonly port: number,
     readonly folder: string,
-    /** More lines of its configuration file. */
-    private readonly extra: string,
-    /** How the tests themselves connect. */
-    private readonly login: ConnectionOptions,
-  ) {}
+    extra: string,
+    login: ConnectionOptions,
+  ) {
+    this.#extra = extra;
+    this.#login = login;
+  }
 
   static async start(extra = '', login: ConnectionOptions = {}): Promise<NatsServer> {
     const server = await NatsServer.prepare(extra, login);
-    await server.run();
-    return server;
+    try {
+      await server.run();
+      return server;
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
   }
 
   /** With a port and a folder, and not running yet. */
@@ -45,15 +56,19 @@ export class NatsServer {
     const config = join(this.folder, 'server.conf');
     writeFileSync(
       config,
-      `listen: "${this.address}"\nmax_payload: 2097152\njetstream { store_dir: "${this.folder}/store" }\n${this.extra}\n`,
+      `listen: "${this.address}"\nmax_payload: 2097152\njetstream { store_dir: "${this.folder}/store" }\n${this.#extra}\n`,
     );
     const child = spawn('nats-server', ['-c', config], { stdio: ['ignore', 'ignore', 'pipe'] });
-    this.child = child;
+    this.#child = child;
     let said = '';
     child.stderr.on('data', (data: Buffer) => (said = `${said}${data.toString()}`.slice(-4_000)));
+    let failure: Error | undefined;
+    // Without a listener a program that is missing would end the whole run of tests.
+    child.on('error', (error) => (failure = error));
     process.once('exit', () => child.kill('SIGKILL'));
     const end = Date.now() + START_TIMEOUT_MS;
     while (!(await accepts(this.port))) {
+      if (failure) throw new Error(`nats-server cannot be started: ${failure.message}`);
       if (child.exitCode !== null || Date.now() > end) throw new Error(`nats-server does not start: ${said}`);
       await sleep(20);
     }
@@ -61,15 +76,15 @@ export class NatsServer {
 
   /** Ends the process as a power cut would; {@link run} starts it again on the same store. */
   async kill(): Promise<void> {
-    const { child } = this;
-    this.child = undefined;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const child = this.#child;
+    this.#child = undefined;
+    if (!child || child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     child.kill('SIGKILL');
     await once(child, 'exit');
   }
 
   async stop(): Promise<void> {
-    for (const connection of this.connections.splice(0)) await connection.close().catch(() => undefined);
+    for (const connection of this.#connections.splice(0)) await connection.close().catch(() => undefined);
     await this.kill();
     rmSync(this.folder, { recursive: true, force: true });
   }
@@ -81,9 +96,9 @@ export class NatsServer {
       maxReconnectAttempts: -1,
       reconnectTimeWait: 50,
       ignoreAuthErrorAbort: true,
-      ...this.login,
+      ...this.#login,
     });
-    this.connections.push(connection);
+    this.#connections.push(connection);
     return connection;
   }
 

@@ -12,8 +12,8 @@ export function installForTests(): void {
   if (isThere()) return;
   const prefix = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
   const run = (...args: string[]): boolean => {
-    const [command, ...rest] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...args];
-    return spawnSync(command!, rest, { stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
+    const command = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...args];
+    return spawnSync(command[0]!, command.slice(1), { stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
   };
   const install = (): boolean => run('install', '-y', '-qq', '--no-install-recommends', PACKAGE);
   console.error(`installing ${PACKAGE} for the tests`);

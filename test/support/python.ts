@@ -11,8 +11,8 @@ export function installForTests(): void {
   if (hasModules()) return;
   const prefix = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
   const run = (...args: string[]): boolean => {
-    const [command, ...rest] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...args];
-    return spawnSync(command!, rest, { stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
+    const command = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...args];
+    return spawnSync(command[0]!, command.slice(1), { stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
   };
   const install = (): boolean =>
     run('install', '-y', '-qq', '--no-install-recommends', 'python3-numpy', 'python3-pandas');
@@ -22,10 +22,7 @@ export function installForTests(): void {
 
 /** Runs a Python program with NumPy and pandas; gives what it printed, parsed as JSON. Undefined where they are not there. */
 export function python(program: string, args: readonly string[]): unknown {
-  if (!hasModules()) {
-    console.log('      not run: python3-numpy and python3-pandas are not there');
-    return undefined;
-  }
+  if (!hasModules()) return undefined;
   const { status, stdout, stderr } = spawnSync(PYTHON, ['-c', program, ...args], {
     encoding: 'utf8',
     maxBuffer: 256 * 1024 * 1024,

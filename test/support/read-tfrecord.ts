@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { firstOf } from './first-of.js';
 
 export function bitwiseCrc32c(bytes: Uint8Array): number {
   let crc = 0xffffffff;
@@ -22,12 +23,12 @@ export function readTfRecords(file: Buffer): Record<string, unknown[]>[] {
     const record: Record<string, unknown[]> = {};
     for (const features of messages(body, 1)) {
       for (const entry of messages(features, 1)) {
-        const [name] = messages(entry, 1);
-        const [feature] = messages(entry, 2);
-        const [bytes] = messages(feature!, 1);
-        const [floats] = messages(feature!, 2);
-        const [ints] = messages(feature!, 3);
-        const key = name!.toString();
+        const [name] = firstOf(1, messages(entry, 1));
+        const [feature] = firstOf(1, messages(entry, 2));
+        const [bytes] = messages(feature, 1);
+        const [floats] = messages(feature, 2);
+        const [ints] = messages(feature, 3);
+        const key = name.toString();
         if (bytes !== undefined) record[key] = messages(bytes, 1).map(textOrBytes);
         if (floats !== undefined) {
           const packed = messages(floats, 1)[0] ?? Buffer.alloc(0);

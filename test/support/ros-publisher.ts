@@ -1,3 +1,4 @@
+import { defined } from '../../src/core/defined.js';
 import { startPython, type RosChild, type RosInstall } from './ros.js';
 
 /** One topic a {@link startPublisher} process publishes std_msgs/msg/String on. */
@@ -27,7 +28,7 @@ export interface PublisherOptions {
 }
 
 // Says "ready" when the publishers are there, "matched" when it begins, "done N" when all is published; then
-// it stays until it is told to stop, or for the seconds given.
+// it stays until a stop command, or for the given seconds.
 const PROGRAM = `
 import sys, json, time, importlib, signal
 import rclpy
@@ -49,7 +50,7 @@ for t in o['topics']:
 print('ready', flush=True)
 while not stopping and any(p.get_subscription_count() < o['subscribers'] for _, _, p in out):
     time.sleep(0.01)
-# A writer knows of a reader before that reader knows of it, and what it sends in between is lost.
+# A writer knows about a reader before that reader knows about it, and what it sends in between is lost.
 if o['subscribers']: time.sleep(0.7)
 print('matched', flush=True)
 n = 0
@@ -82,7 +83,7 @@ export function startPublisher(
   const { domainId, node = 'publisher', namespace = '/', subscribers = 1, env } = options;
   return startPython(ros, PROGRAM, [JSON.stringify({ node, namespace, subscribers, topics })], {
     domainId,
-    ...(env === undefined ? {} : { env }),
+    ...defined({ env }),
   });
 }
 

@@ -4,7 +4,10 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { packageRoot } from '../../src/app/system/version.js';
+import { defined } from '../../src/core/defined.js';
+import { packageRoot } from '../../src/host/version.js';
+import { lacking } from '../../src/testing/lacking.js';
+import { middlewareOf } from './middleware-of.js';
 
 /** A ROS 2 installation the tests run against. */
 export interface RosInstall {
@@ -12,6 +15,8 @@ export interface RosInstall {
   readonly distro: string;
   /** The environment of a child in this domain: sourced, loopback only. */
   environment(domainId: number): NodeJS.ProcessEnv;
+  /** The same installation with `RMW_IMPLEMENTATION` set to this. */
+  on(middleware: string): RosInstall;
 }
 
 export interface RosChild {
@@ -33,11 +38,10 @@ export const nodeLoader: readonly string[] =
 
 let found: RosInstall | string | undefined;
 let native: string | true | undefined;
-const said = new Set<string>();
 const running = new Set<RosChild>();
 
 /**
- * The ROS of this machine: the one sourced, else the newest under /opt/ros. A sentence where there is none.
+ * The ROS of this machine: the one sourced, else the newest under /opt/ros. A sentence if ROS is missing.
  */
 export function findRos(): RosInstall | string {
   found ??= find();
@@ -71,24 +75,40 @@ function install(distro: string, sourced: NodeJS.ProcessEnv): RosInstall {
       ROS_AUTOMATIC_DISCOVERY_RANGE: 'LOCALHOST',
       PYTHONUNBUFFERED: '1',
     }),
+    on: (middleware) => install(distro, { ...sourced, RMW_IMPLEMENTATION: middleware }),
   };
 }
 
-/** Builds rclnodejs for the ROS of this machine, once; where there is none, or it cannot be, tests say so. */
+/**
+ * Builds rclnodejs and the native receiver for the ROS of this machine, once; if they cannot be
+ * built, tests say so.
+ */
 export function installForTests(): void {
   const ros = findRos();
-  if (typeof ros === 'string' || checkNative(ros) === true) return;
+  if (typeof ros === 'string') return;
+  if (!existsSync(join(packageRoot, 'native', 'build', 'Release', 'holdfast_receiver.node'))) {
+    const { status } = spawnSync(process.execPath, [join('native', 'build.mjs')], {
+      cwd: packageRoot,
+      env: ros.environment(101),
+      stdio: 'ignore',
+    });
+    if (status !== 0) console.error('the native receiver could not be built; tests that need it will say so');
+  }
+  if (checkNative(ros) === true) return;
   console.error(`building rclnodejs for ROS ${ros.distro}, once; this takes minutes`);
   const { status } = spawnSync('npm', ['rebuild', 'rclnodejs', '--ignore-scripts=false'], {
     cwd: packageRoot,
-    env: ros.environment(101),
+    env: {
+      ...ros.environment(101),
+      CXXFLAGS: `${process.env['CXXFLAGS'] ?? ''} -include "${join(packageRoot, 'cmake', 'rcl-compat.hpp')}"`,
+    },
     stdio: ['ignore', 'ignore', 'ignore'],
   });
   if (status !== 0) console.error('rclnodejs could not be built; tests that need it will say so');
 }
 
 /**
- * The ROS of this machine; without one (or, with `native`, without the built rclnodejs) skips the test, and
+ * The ROS of this machine, on the middleware of the suite; without one (or, with `native`, without the built rclnodejs) skips the test, and
  * says in one line per suite what was not run.
  */
 export function requireRos(test: Mocha.Context, options: { native?: boolean } = {}): RosInstall {
@@ -99,12 +119,10 @@ export function requireRos(test: Mocha.Context, options: { native?: boolean } = 
     if (native !== true) reason = native;
   }
   if (reason !== undefined || typeof ros === 'string') {
-    const title = test.test?.parent?.fullTitle() || test.test?.title || 'a test';
-    if (!said.has(title)) console.log(`not run: ${title}: ${reason}`);
-    said.add(title);
-    test.skip();
+    lacking(test, typeof ros === 'string' ? 'ros' : 'rclnodejs', reason ?? 'no ROS 2');
   }
-  return ros as RosInstall;
+  const middleware = middlewareOf(test.currentTest ?? test.test);
+  return middleware === undefined ? ros : ros.on(middleware);
 }
 
 /** True when rclnodejs loads in a child of the sourced environment. */
@@ -142,7 +160,7 @@ export function startRos(
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
     env: { ...ros.environment(options.domainId), ...options.env },
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...defined({ cwd: options.cwd }),
   });
   let text = '';
   const watchers = new Set<() => void>();
@@ -199,6 +217,16 @@ export function startRos(
   return self;
 }
 
+/** The package of the demo talker: C++ where it is installed, else Python. */
+export function talkerPackage(ros: RosInstall): string {
+  const prefixes = (ros.environment(0)['AMENT_PREFIX_PATH'] ?? '').split(':');
+  const isThere = prefixes.some((prefix) => existsSync(join(prefix, 'share', 'demo_nodes_cpp')));
+  return isThere ? 'demo_nodes_cpp' : 'demo_nodes_py';
+}
+
+/** The Python that ROS is built for: the system's, whatever comes first on PATH. */
+const systemPython = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3';
+
 /** Runs a Python program with rclpy; `arguments` are its `sys.argv[1:]`. */
 export function startPython(
   ros: RosInstall,
@@ -206,7 +234,7 @@ export function startPython(
   args: readonly string[],
   options: RosChildOptions,
 ): RosChild {
-  return startRos(ros, 'python3', ['-c', program, ...args], options);
+  return startRos(ros, systemPython, ['-c', program, ...args], options);
 }
 
 /** Runs `ros2 ...` to its end and gives its output; throws when it fails. */
@@ -221,22 +249,39 @@ export async function ros2(
   return child.output();
 }
 
+/** As {@link ros2} without the daemon, for a node that is known to be there: each command has to discover it again. */
+export async function ros2OfNode(
+  ros: RosInstall,
+  args: readonly string[],
+  options: RosChildOptions,
+): Promise<string> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await ros2(ros, [...args, '--no-daemon'], options);
+    } catch (error) {
+      if (attempt === 5 || !/Node not found/.test(String(error))) throw error;
+    }
+  }
+}
+
 /**
  * Runs a file of claims (`*.live.ts`) in a mocha of its own: rclnodejs needs the sourced environment before
- * Node starts, and ends the process where it fails. Fails with what failed there; returns what passed.
+ * Node starts, and ends the process where it fails. `choice` names a claim to run alone or to leave out. Fails with what failed there; returns what passed.
  */
 export async function runLive(
   test: Mocha.Context,
   file: URL,
   domainId: number,
   env: NodeJS.ProcessEnv = {},
+  choice: { readonly only?: string; readonly except?: string } = {},
 ): Promise<readonly string[]> {
   const ros = requireRos(test, { native: true });
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-live-'));
   try {
     const report = join(folder, 'report.json');
     const mocha = createRequire(import.meta.url).resolve('mocha/bin/mocha.js');
-    const only = process.env.HOLDFAST_LIVE_GREP;
+    const only = process.env.HOLDFAST_LIVE_GREP ?? choice.only;
+    const except = only === undefined ? choice.except : undefined;
     const args = [
       ...nodeLoader,
       mocha,
@@ -249,7 +294,12 @@ export async function runLive(
     const child = startRos(
       ros,
       process.execPath,
-      [...args, ...(only === undefined ? [] : ['--grep', only]), fileURLToPath(file)],
+      [
+        ...args,
+        ...(only === undefined ? [] : ['--grep', only]),
+        ...(except === undefined ? [] : ['--grep', except, '--invert']),
+        fileURLToPath(file),
+      ],
       { domainId, env },
     );
     const code = await child.ended;

@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A running OpenStack Swift with its S3 interface, on loopback. */
 export interface Swift {
@@ -44,7 +43,7 @@ async function start(): Promise<Swift> {
     detached: true,
   });
   const kill = (): void => {
-    // Its four servers are told to die with it.
+    // Its four servers die with it.
     if (child.pid !== undefined) killGroup(child.pid);
     rmSync(folder, { recursive: true, force: true });
   };
@@ -290,3 +289,4 @@ for kind in ports:
 while os.read(0, 1):
     pass
 `;
+import { sleep } from '../../src/testing/waiting.js';

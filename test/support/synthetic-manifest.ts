@@ -1,5 +1,5 @@
 import { MANIFEST_VERSION, type Manifest } from '../../src/core/manifest.js';
-import { objectKey, objectName, sealedFileName } from '../../src/seal/object-name.js';
+import { objectKey, objectName, sealedFileName } from '../../src/core/object-name.js';
 
 const START_NS = 1_795_222_800_000_000_000n;
 const SEGMENT_NS = 60_000_000_000n;
@@ -54,5 +54,5 @@ export function syntheticManifest(number: number): Manifest {
     uncleanEnd: false,
     sealedAt: lastLogTime,
     software: { name: 'holdfast', version: '0', node: '20' },
-  } as Manifest;
+  };
 }

@@ -110,3 +110,22 @@ export function cdrString(text: string): Uint8Array {
   bytes.copy(data, 8);
   return data;
 }
+
+/** JSON messages on one topic, in this order. */
+export async function jsonMcap(payloads: readonly Uint8Array[]): Promise<Uint8Array> {
+  const out = new BufferWritable();
+  const writer = new McapWriter({ writable: out });
+  await writer.start({ profile: '', library: 'test' });
+  const channelId = await writer.registerChannel({
+    schemaId: 0,
+    topic: '/json',
+    messageEncoding: 'json',
+    metadata: new Map(),
+  });
+  for (const [index, data] of payloads.entries()) {
+    const time = BigInt(index + 1);
+    await writer.addMessage({ channelId, sequence: 0, logTime: time, publishTime: time, data });
+  }
+  await writer.end();
+  return out.bytes();
+}

@@ -1,20 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import type { Clock } from '../../src/core/clock.js';
 import { BandwidthLimit } from '../../src/sync/bandwidth-limit.js';
-
-/** Time passes only by sleeping. */
-function sleepingClock(): Clock & { elapsedMs: () => number } {
-  let now = 0n;
-  return {
-    now: () => now,
-    monotonic: () => now,
-    sleep: async (ms) => {
-      now += BigInt(Math.ceil(ms * 1e6));
-    },
-    elapsedMs: () => Number(now) / 1e6,
-  };
-}
+import { TestClock } from '../support/test-clock.js';
 
 const never = new AbortController().signal;
 
@@ -25,11 +12,11 @@ describe('bandwidth limit', () => {
         fc.array(fc.integer({ min: 1, max: 3_000_000 }), { minLength: 1, maxLength: 40 }),
         fc.integer({ min: 1000, max: 10_000_000 }),
         async (sizes, bytesPerS) => {
-          const clock = sleepingClock();
+          const clock = new TestClock();
           const limit = new BandwidthLimit(clock, bytesPerS);
           for (const bytes of sizes) await limit.take(bytes, never);
           const total = sizes.reduce((sum, bytes) => sum + bytes, 0);
-          const seconds = clock.elapsedMs() / 1000 + 0.25;
+          const seconds = clock.nowMs / 1000 + 0.25;
           const owed = sizes.at(-1) ?? 0;
           assert.ok(total - owed <= seconds * bytesPerS * 1.001 + 1, 'never faster');
           assert.ok(seconds <= total / bytesPerS + 0.25 + sizes.length * 0.002, 'never much slower');
@@ -40,14 +27,14 @@ describe('bandwidth limit', () => {
   });
 
   it('does not wait without a limit', async () => {
-    const clock = sleepingClock();
+    const clock = new TestClock();
     await new BandwidthLimit(clock, 0).take(1e12, never);
-    assert.equal(clock.elapsedMs(), 0);
+    assert.equal(clock.nowMs, 0);
   });
 
   it('stops waiting when told to', async () => {
     const stop = new AbortController();
-    const limit = new BandwidthLimit(sleepingClock(), 10);
+    const limit = new BandwidthLimit(new TestClock(), 10);
     await limit.take(1000, stop.signal);
     stop.abort(new Error('enough'));
     await assert.rejects(limit.take(1, stop.signal), /enough/);

@@ -2,9 +2,14 @@ import type * as promises from 'node:fs/promises';
 import * as fs from 'node:fs/promises';
 import type { Clock } from '../../src/core/clock.js';
 import type { FileSystem } from '../../src/core/file-system.js';
+import type { SyncPorts } from '../../src/sync/sync-engine.js';
 import type { OpenProgressDatabase } from '../../src/sync/progress-database.js';
 import type { FaultScript } from '../support/memory-store.js';
 import { realClock } from './sync-world.js';
+
+/** No lock: the processes of a test run one after the other, and a dead one has no way to give up its own. */
+export const noLock: NonNullable<SyncPorts['acquireLock']> = () =>
+  Promise.resolve({ close: () => Promise.resolve(), [Symbol.asyncDispose]: () => Promise.resolve() });
 
 /**
  * One process that dies at a chosen step: from there on nothing it asks for happens or is answered, which
@@ -46,41 +51,76 @@ export class DyingProcess {
 
   /** Time stands still for the dead. */
   readonly clock: Clock = {
-    now: realClock.now,
-    monotonic: realClock.monotonic,
+    after: (ms, run, options) => realClock.after(ms, () => this.isDead || run(), options),
+    every: (ms, run, options) => realClock.every(ms, () => this.isDead || run(), options),
+    soon: (run) => realClock.soon(() => this.isDead || run()),
+    now: () => realClock.now(),
+    monotonic: () => realClock.monotonic(),
     sleep: async (ms, signal) => {
       if (!this.isDead) await realClock.sleep(ms, signal);
       if (this.isDead) await new Promise(() => undefined);
     },
   };
 
+  readonly #underWay = new Set<Promise<unknown>>();
+
+  /**
+   * What the work of this process gives, or `undefined` if the process dies first. Resolves when nothing that was
+   * begun before the death is under way: else a write that the busy machine delays would end in the middle of the
+   * next life, into the file that this one writes.
+   */
+  async outcomeOf<T>(work: Promise<T>): Promise<T | undefined> {
+    const result = await Promise.race([work, this.died.then(() => undefined)]);
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+    return result;
+  }
+
+  /** Does it, unless the process is dead. */
+  async #alive<T>(change: () => Promise<T>): Promise<T> {
+    if (this.isDead) await new Promise(() => undefined);
+    const done = change();
+    this.#underWay.add(done);
+    try {
+      return await done;
+    } finally {
+      this.#underWay.delete(done);
+    }
+  }
+
   /** The real disk, every change a step. */
   readonly fs: FileSystem = {
     ...fs,
     rename: async (from: promises.FileHandle | string, to: string) => {
       await this.step('rename');
-      await fs.rename(from as string, to);
+      await this.#alive(() => fs.rename(from as string, to));
       await this.step('after rename');
     },
     unlink: async (path: string) => {
       await this.step('unlink');
-      await fs.unlink(path);
+      await this.#alive(() => fs.unlink(path));
     },
+    rm: (path: string, options: object) => this.#alive(() => fs.rm(path, options)),
     open: async (path: string, flags?: string) => {
       if (flags === 'w') await this.step('create file');
-      const handle = await fs.open(path, flags);
+      const handle = await this.#alive(() => fs.open(path, flags));
       // Killed, not unplugged: nothing here depends on the flush, and it takes most of the time.
-      handle.sync = async () => undefined;
+      handle.sync = () => Promise.resolve();
+      const writeFile = handle.writeFile.bind(handle);
+      handle.writeFile = async (...given) => {
+        if (this.isDead) await handle.close();
+        await this.#alive(() => writeFile(...given));
+      };
       return handle;
     },
   } as FileSystem;
 
   /** A database whose content outlives the process; a write is a step. */
   progress(content: Map<string, string>): OpenProgressDatabase {
-    return async () => {
-      return {
+    return () =>
+      Promise.resolve({
         entries: async function* (prefix) {
-          for (const [key, value] of [...content].sort()) if (key.startsWith(prefix)) yield [key, value];
+          for (const [key, value] of [...content].sort())
+            if (key.startsWith(prefix)) yield await Promise.resolve([key, value] as const);
         },
         write: async (changes, sync) => {
           await this.step(sync ? 'synced progress' : 'progress');
@@ -90,8 +130,7 @@ export class DyingProcess {
           }
           await this.step('after progress');
         },
-        close: async () => undefined,
-      };
-    };
+        close: () => Promise.resolve(),
+      });
   }
 }

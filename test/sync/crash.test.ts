@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { MemoryStore, MemoryStoreContent } from '../support/memory-store.js';
-import { DyingProcess } from './crash-disk.js';
+import { DyingProcess, noLock } from './crash-disk.js';
 import { KIB, SyncWorld } from './sync-world.js';
 
-const noLock = async () => ({ close: async () => undefined, [Symbol.asyncDispose]: async () => undefined });
 const PART = 4 * KIB;
 
 /** Runs sync until it dies or is done; true when it was done. */
@@ -20,8 +19,7 @@ async function live(
     openProgress: life.progress(progress),
     acquireLock: noLock,
   };
-  const done = world.drain(store, ports, life.signal).then(() => true);
-  return Promise.race([done, life.died.then(() => false)]);
+  return (await life.outcomeOf(world.drain(store, ports, life.signal))) !== undefined;
 }
 
 describe('sync killed at every step', () => {

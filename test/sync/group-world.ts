@@ -41,6 +41,11 @@ export async function drainGroup(
 /** Whether retention would let this segment go as verified; it is gone then. */
 export async function evictsAsVerified(world: SyncWorld, { name }: Sealed): Promise<boolean> {
   const evictor = new Evictor({ fs, clock: realClock, logger: silentLogger, folder: world.folder });
-  const { evicted } = await evictor.evict([{ name, onlyVerified: true }], 'test');
+  const evidence = {
+    maxAgeNs: 600_000_000_000n,
+    requestOf: () => ({ nonce: '', isWaiting: false }),
+    onAnswer: () => undefined,
+  };
+  const { evicted } = await evictor.evict([{ name, mayDrop: false }], 'test', evidence);
   return evicted.length === 1;
 }

@@ -6,12 +6,10 @@ import type { FileSystem } from '../../src/core/file-system.js';
 import { encodeManifest, manifestKey } from '../../src/core/manifest.js';
 import { openLevelProgress, type OpenProgressDatabase } from '../../src/sync/progress-database.js';
 import { SyncEngine } from '../../src/sync/sync-engine.js';
+import { firstOf } from '../support/first-of.js';
 import { MemoryStore } from '../support/memory-store.js';
 import { KIB, realClock, SyncWorld, type Sealed } from './sync-world.js';
-
-async function eventually(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await realClock.sleep(2);
-}
+import { eventually } from '../../src/testing/waiting.js';
 
 const exists = (path: string): Promise<boolean> =>
   fs.stat(path).then(
@@ -47,7 +45,7 @@ describe('sync and a data folder in trouble', () => {
     ['an added byte', (data: Buffer) => Buffer.concat([data, Buffer.of(0)])],
     ['no bytes', () => Buffer.alloc(0)],
   ] as const) {
-    it(`parks a segment with ${title}, publishes nothing of it, and goes on`, async () => {
+    it(`parks a segment with ${title}, publishes nothing of it, and continues`, async () => {
       const rotten = await world.seal(10 * KIB);
       const small = await world.seal(6000, { data: Buffer.alloc(6000, 7) });
       await world.seal(2 * KIB);
@@ -56,8 +54,9 @@ describe('sync and a data folder in trouble', () => {
       const store = new MemoryStore();
       const summary = await world.drain(store, { options: { partBytes: 8 * KIB } });
       assert.deepEqual(summary.segments, { verified: 1, parked: 2, pending: 0 });
-      assert.equal(summary.alarms[0]?.code, 'SEGMENT_CORRUPT');
-      assert.match(summary.alarms[0]?.message ?? '', /expected/);
+      const [alarm] = firstOf(1, summary.alarms);
+      assert.equal(alarm.code, 'SEGMENT_CORRUPT');
+      assert.match(alarm.message, /expected/);
       await world.assertStoredOnce(store.content, [rotten, small]);
     });
   }
@@ -121,7 +120,7 @@ describe('sync and a data folder in trouble', () => {
   });
 
   describe('tombstones', () => {
-    it('are told to the store where the manifest would be, and then removed', async () => {
+    it('are written to the store in place of the manifest, and then removed', async () => {
       const sealed = await world.seal(10);
       await world.evict(sealed);
       const store = new MemoryStore();
@@ -193,7 +192,7 @@ describe('sync and a data folder in trouble', () => {
   });
 
   describe('progress', () => {
-    it('goes on in the middle of an upload after a restart', async () => {
+    it('continues in the middle of an upload after a restart', async () => {
       await world.seal(16 * KIB);
       const store = new MemoryStore();
       await interrupt(store);
@@ -298,18 +297,17 @@ describe('sync and a data folder in trouble', () => {
 
     it('is also no obstacle at the start: without lock, database and folders it uploads', async () => {
       await world.seal(10 * KIB);
-      const readOnly = (): never => {
-        throw Object.assign(new Error('EROFS: read-only file system'), { code: 'EROFS' });
-      };
+      const readOnly = (): Promise<never> =>
+        Promise.reject(Object.assign(new Error('EROFS: read-only file system'), { code: 'EROFS' }));
       const disk: FileSystem = {
         ...fs,
-        mkdir: async () => readOnly(),
-        rename: async () => readOnly(),
-        unlink: async () => readOnly(),
-        open: async (path: string, flags = 'r') => (flags === 'r' ? fs.open(path, flags) : readOnly()),
+        mkdir: readOnly,
+        rename: readOnly,
+        unlink: readOnly,
+        open: (path: string, flags = 'r') => (flags === 'r' ? fs.open(path, flags) : readOnly()),
       } as unknown as FileSystem;
       const store = new MemoryStore();
-      const summary = await world.drain(store, { fs: disk, openProgress: async () => readOnly() });
+      const summary = await world.drain(store, { fs: disk, openProgress: readOnly });
       assert.equal(summary.complete, true);
       assert.equal(summary.segments.verified, 1);
       assert.ok(summary.unwrittenFiles > 0);

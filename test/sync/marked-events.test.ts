@@ -5,8 +5,8 @@ import { writeEvent } from '../../src/core/event-files.js';
 import type { SyncEvent } from '../../src/core/events.js';
 import { encodeManifest } from '../../src/core/manifest.js';
 import { MemoryStore } from '../support/memory-store.js';
-import { eventually } from '../app/recorder-support.js';
 import { KIB, SyncWorld, type Sealed } from './sync-world.js';
+import { eventually, sleep } from '../../src/testing/waiting.js';
 
 describe('sync and marked events', () => {
   let world: SyncWorld;
@@ -91,19 +91,19 @@ describe('sync and marked events', () => {
     }
     const engine = await world.open(new Slow(), oneByOne);
     const ended = engine.drain(AbortSignal.timeout(10_000));
-    await eventually('the first is on its way', () => begun.length === 1);
+    await eventually(() => begun.length === 1, 'the first is on its way');
     await mark('a', 159, 1_000);
     // Two looks into the folder: the second begins after the mark.
     const scans = engine.status();
     assert.equal(scans.segments.pending > 0, true);
-    await new Promise((done) => setTimeout(done, 100));
+    await sleep(100);
     release();
     await ended;
     await engine.close();
     assert.deepEqual(begun.slice(0, 2), [sealed[0]!.manifest.key, sealed[5]!.manifest.key]);
   });
 
-  it('says of a damaged mark that it is ignored, once, and goes on', async () => {
+  it('says of a damaged mark that it is ignored, once, and continues', async () => {
     await sealSix();
     await fs.mkdir(world.folder.events, { recursive: true });
     await fs.writeFile(join(world.folder.events, `${'d'.repeat(32)}.json`), '{"event":1}');

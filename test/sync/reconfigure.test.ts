@@ -3,8 +3,8 @@ import { isHoldfastError } from '../../src/core/errors.js';
 import { BandwidthLimit } from '../../src/sync/bandwidth-limit.js';
 import { syncDefaults } from '../../src/sync/sync-options.js';
 import { MemoryStore } from '../support/memory-store.js';
-import { eventually } from '../app/recorder-support.js';
 import { KIB, realClock, SyncWorld } from './sync-world.js';
+import { eventually } from '../../src/testing/waiting.js';
 
 describe('sync options that change while it runs', () => {
   let world: SyncWorld;
@@ -49,13 +49,13 @@ describe('sync options that change while it runs', () => {
     const engine = await world.open(store, { options: slow });
     const stop = new AbortController();
     const running = engine.run(stop.signal);
-    await eventually('online', () => engine.status().link === 'online');
+    await eventually(() => engine.status().link === 'online', 'online');
     for (let n = 0; n < 3; n++) await world.seal(20 * KIB);
     engine.reconfigure({ pollIntervalMs: 5 });
-    await eventually('on its way', () => engine.status().current !== undefined);
+    await eventually(() => engine.status().current !== undefined, 'on its way');
     assert.equal(engine.status().segments.verified, 0);
     engine.reconfigure({ bandwidthBytesPerS: 0 });
-    await eventually('there', () => engine.status().segments.verified === 3);
+    await eventually(() => engine.status().segments.verified === 3, 'there');
     stop.abort();
     await running;
     await engine.close();

@@ -1,30 +1,22 @@
 import assert from 'node:assert/strict';
-import type { Clock } from '../../src/core/clock.js';
 import { Budget } from '../../src/sync/budget.js';
 import { PartBuffers } from '../../src/sync/part-buffers.js';
 import { SendWindow } from '../../src/sync/send-window.js';
+import { TestClock } from '../support/test-clock.js';
 
 const never = new AbortController().signal;
 const MB = 1_000_000;
 
-function clockOf(): Clock & { pass(ms: number): void } {
-  let now = 0n;
-  return {
-    now: () => now,
-    monotonic: () => now,
-    sleep: () => Promise.resolve(),
-    pass: (ms) => {
-      now += BigInt(ms) * 1_000_000n;
-    },
-  };
-}
-
 describe('send window', () => {
   it('is one part until the link is measured, then what the link moves in four seconds', async () => {
-    const clock = clockOf();
+    const clock = new TestClock();
     const window = new SendWindow(clock, 8 * MB, 24 * MB);
     assert.equal(window.bytes, 8 * MB);
-    const send = (ms: number): Promise<void> => window.send(8 * MB, never, async () => clock.pass(ms));
+    const send = (ms: number): Promise<void> =>
+      window.send(8 * MB, never, () => {
+        clock.pass(ms);
+        return Promise.resolve();
+      });
     await send(2000);
     assert.equal(window.bytes, 16 * MB, 'at 4 MB/s');
     await send(100);
@@ -34,11 +26,14 @@ describe('send window', () => {
   });
 
   it('keeps a second part waiting while a slow link is busy with the first', async () => {
-    const window = new SendWindow(clockOf(), 10, 30);
+    const window = new SendWindow(new TestClock(), 10, 30);
     let finish = (): void => undefined;
     const first = window.send(10, never, () => new Promise<void>((resolve) => (finish = resolve)));
     let isSecondBegun = false;
-    const second = window.send(10, never, async () => void (isSecondBegun = true));
+    const second = window.send(10, never, () => {
+      isSecondBegun = true;
+      return Promise.resolve();
+    });
     await new Promise((resolve) => setImmediate(resolve));
     assert.equal(isSecondBegun, false);
     finish();
@@ -47,7 +42,7 @@ describe('send window', () => {
   });
 
   it('learns nothing from what failed', async () => {
-    const window = new SendWindow(clockOf(), 10, 30);
+    const window = new SendWindow(new TestClock(), 10, 30);
     await assert.rejects(
       window.send(10, never, () => Promise.reject(new Error('reset'))),
       /reset/,
@@ -61,8 +56,12 @@ describe('budget', () => {
     const budget = new Budget(10);
     const order: number[] = [];
     const free = await budget.take(6, never);
-    const large = budget.take(10, never).then((give) => (order.push(10), give()));
-    const small = budget.take(1, never).then((give) => (order.push(1), give()));
+    const take = async (bytes: number): Promise<void> => {
+      const give = await budget.take(bytes, never);
+      order.push(bytes);
+      give();
+    };
+    const [large, small] = [take(10), take(1)];
     await new Promise((resolve) => setImmediate(resolve));
     assert.deepEqual(order, []);
     free();

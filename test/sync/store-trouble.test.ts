@@ -6,7 +6,8 @@ import type { SyncStatus } from '../../src/core/status.js';
 import type { SyncEngine, SyncPorts } from '../../src/sync/sync-engine.js';
 import type { SyncSummary } from '../../src/sync/sync-status.js';
 import { MemoryStore, type FaultScript, type StoreMethod } from '../support/memory-store.js';
-import { KIB, realClock, SyncWorld } from './sync-world.js';
+import { KIB, SyncWorld } from './sync-world.js';
+import { eventually } from '../../src/testing/waiting.js';
 
 const fail = (code: ErrorCode): never => {
   throw new HoldfastError(code, `the test says ${code}`);
@@ -18,11 +19,6 @@ function first(times: number, method: StoreMethod, phase: 'before' | 'after', co
   return (call, at) => {
     if (call.method === method && at === phase && left-- > 0) fail(code);
   };
-}
-
-/** Until it is so; the test's own time limit is the end. */
-async function eventually(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await realClock.sleep(2);
 }
 
 /** All sealed segments were found. */
@@ -85,7 +81,7 @@ describe('sync and a store in trouble', () => {
         const store = new MemoryStore({ faults: first(3, method, phase, 'STORE_OFFLINE') });
         const summary = await world.drain(store);
         await world.assertStoredOnce(store.content).catch((error: unknown) => {
-          // A createUpload whose answer was lost leaves an upload nobody knows of; the sweep takes it later.
+          // A createUpload whose answer was lost leaves an upload nobody knows about; the sweep takes it later.
           if (method !== 'createUpload' || phase !== 'after') throw error;
         });
         assert.equal(summary.complete, true);
@@ -239,7 +235,7 @@ describe('sync and a store in trouble', () => {
   });
 
   for (const code of ['STORE_ACCESS_DENIED', 'STORE_NOT_FOUND', 'STORE_FULL'] as const) {
-    it(`is offline and says so at ${code}, and goes on when it is fixed`, async () => {
+    it(`is offline and says so at ${code}, and continues when it is fixed`, async () => {
       await world.seal(2 * KIB);
       const store = new MemoryStore({
         faults: (call) => (call.method === 'put' ? fail(code) : undefined),
@@ -317,7 +313,7 @@ describe('sync and the identity of a store', () => {
     const options = { createStoreId: false };
     const refused = await drainUntil(store, { options }, (status) => status.link === 'offline');
     assert.equal(refused.complete, false);
-    assert.equal(store.content.id, undefined);
+    assert.equal(await store.readId(), undefined);
     assert.equal(store.content.objects.size, 0);
     assert.match(refused.lastError ?? '', /no id object/);
     await world.drain(store);

@@ -26,7 +26,7 @@ describe('what sync tells', () => {
     return events;
   }
 
-  it('tells of the link, then of each segment once it is verified', async () => {
+  it('reports the link, then of each segment once it is verified', async () => {
     const small = await world.seal(100);
     const large = await world.seal(10 * KIB);
     const events = await drain(new MemoryStore());
@@ -55,13 +55,16 @@ describe('what sync tells', () => {
     assert.ok(synced.every(({ durationMs }) => durationMs > 0));
   });
 
-  it('tells of a segment the store refuses for good, and of a dead link with its reason', async () => {
+  it('reports a segment the store refuses for good, and of a dead link with its reason', async () => {
     await world.seal(100);
     let calls = 0;
     class Refusing extends MemoryStore {
-      override async put(): Promise<never> {
-        if (calls++ === 0) throw new HoldfastError('STORE_OFFLINE', 'the cable is out');
-        throw new HoldfastError('STORE_REJECTED', 'never');
+      override put(): Promise<never> {
+        const refusal =
+          calls++ === 0
+            ? new HoldfastError('STORE_OFFLINE', 'the cable is out')
+            : new HoldfastError('STORE_REJECTED', 'never');
+        return Promise.reject(refusal);
       }
     }
     const events = await drain(new Refusing());

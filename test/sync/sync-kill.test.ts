@@ -9,7 +9,8 @@ import { encodeManifest, manifestKey } from '../../src/core/manifest.js';
 import type { SyncSummary } from '../../src/sync/sync-status.js';
 import { awsEnvironment } from '../support/aws-environment.js';
 import { startFaultyS3, type FaultyS3 } from '../support/s3-fault-server/server.js';
-import { KIB, realClock, sha256, SyncWorld } from './sync-world.js';
+import { KIB, sha256, SyncWorld } from './sync-world.js';
+import { eventually } from '../../src/testing/waiting.js';
 
 const script = fileURLToPath(new URL(`./sync-child${extname(import.meta.url)}`, import.meta.url));
 const MIB = 1024 * KIB;
@@ -35,9 +36,9 @@ async function kill(child: ChildProcess): Promise<void> {
   await closed;
 }
 
-/** Polls until it is so, or the child ended by itself. */
+/** Polls until it is so; the child must not have ended by itself. */
 async function until(child: ChildProcess, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  while (child.exitCode === null && !(await isSo())) await realClock.sleep(1);
+  await eventually(async () => child.exitCode !== null || (await isSo()), 'the moment to kill', 25_000, 1);
   assert.equal(child.exitCode, null, 'it was to be killed in the middle, but had already ended');
 }
 

@@ -4,21 +4,9 @@ import { join } from 'node:path';
 import type { ErrorCode } from '../../src/core/error-catalogue.js';
 import { HoldfastError } from '../../src/core/errors.js';
 import { MemoryStore, MemoryStoreContent, type FaultScript } from '../support/memory-store.js';
-import { DyingProcess } from './crash-disk.js';
+import { DyingProcess, noLock } from './crash-disk.js';
 import { KIB, SyncWorld } from './sync-world.js';
-
-const noLock = async () => ({ close: async () => undefined, [Symbol.asyncDispose]: async () => undefined });
-
-/** Mulberry32: the same seed gives the same run. */
-function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { Random } from '../../src/core/random.js';
 
 const passing: readonly ErrorCode[] = ['STORE_OFFLINE', 'STORE_BUSY', 'STORE_FULL', 'STORE_ACCESS_DENIED'];
 
@@ -41,7 +29,8 @@ describe('sync under random faults, kills and deletions', () => {
   const seeds = Number(process.env['HOLDFAST_SYNC_SEEDS'] ?? 15);
   for (let seed = 1; seed <= seeds; seed++) {
     it(`seed ${seed}: once the faults stop, everything is in the store exactly once`, async () => {
-      const random = randomFrom(seed);
+      const generator = new Random(seed);
+      const random = (): number => generator.unit();
       await using world = await SyncWorld.create();
       const content = new MemoryStoreContent();
       const progress = new Map<string, string>();
@@ -56,7 +45,7 @@ describe('sync under random faults, kills and deletions', () => {
         const options = { partsPerUpload: 1 + Math.floor(random() * 3), attemptsPerTurn: 2 };
         const ports = { fs: life.fs, clock: life.clock, openProgress: life.progress(progress) };
         const done = world.drain(store, { ...ports, acquireLock: noLock, options }, life.signal);
-        return Promise.race([done.then((summary) => summary.complete), life.died.then(() => false)]);
+        return (await life.outcomeOf(done))?.complete === true;
       };
       const lives = 2 + Math.floor(random() * 5);
       for (let n = 0; n < lives; n++) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { packageRoot } from '../../src/app/system/version.js';
+import { packageRoot } from '../../src/host/version.js';
 import { isHoldfastError } from '../../src/core/errors.js';
 import { parseSyncOptions, syncDefaults, syncOptionTable } from '../../src/sync/sync-options.js';
 

@@ -9,6 +9,7 @@ import type { FaultRule } from '../support/s3-fault-server/fault-script.js';
 import { startFaultyS3, type FaultyS3 } from '../support/s3-fault-server/server.js';
 import { storePorts } from '../support/store-ports.js';
 import { KIB, sha256, SyncWorld, type Sealed } from './sync-world.js';
+import { eventually } from '../../src/testing/waiting.js';
 
 const MIB = 1024 * KIB;
 
@@ -100,7 +101,7 @@ describe('sync to an S3 server that misbehaves', function () {
       server.faults.add({ operation: 'UploadPart', fault: 'timeout-before-commit', nth: 2 });
       const engine = await world.open(store, { options: { partBytes: 5 * MIB } });
       const draining = engine.drain(stop.signal);
-      while (server.count('UploadPart') < 2) await new Promise((resolve) => setTimeout(resolve, 2));
+      await eventually(() => server.count('UploadPart') >= 2);
       stop.abort();
       await draining;
       await engine.close();
@@ -119,7 +120,7 @@ describe('sync to an S3 server that misbehaves', function () {
     assert.equal(server.count('CreateMultipartUpload'), 0);
   });
 
-  it('waits for a bucket that does not exist, says so, and goes on when it does', async () => {
+  it('waits for a bucket that does not exist, says so, and continues when it does', async () => {
     const missing = await openStore(
       `s3://missing/x?endpoint=${encodeURIComponent(server.endpoint)}`,
       {},
@@ -128,7 +129,7 @@ describe('sync to an S3 server that misbehaves', function () {
     await world.seal(10);
     const engine = await world.open(missing);
     const draining = engine.drain(AbortSignal.timeout(10_000));
-    while (engine.status().link !== 'offline') await new Promise((resolve) => setTimeout(resolve, 2));
+    await eventually(() => engine.status().link === 'offline');
     assert.equal(engine.status().alarms[0]?.code, 'STORE_NOT_FOUND');
     server.createBucket('missing');
     assert.equal((await draining).segments.verified, 1);

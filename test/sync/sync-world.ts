@@ -12,28 +12,13 @@ import type { Priority } from '../../src/core/message.js';
 import type { SegmentReceipts } from '../../src/core/receipt-file.js';
 import { newSegmentId } from '../../src/core/segment-id.js';
 import type { Store } from '../../src/core/store.js';
+import { systemClock } from '../../src/host/system-clock.js';
 import type { SyncOptions } from '../../src/sync/sync-options.js';
 import { SyncEngine, type SyncPorts } from '../../src/sync/sync-engine.js';
 import type { MemoryStoreContent } from '../support/memory-store.js';
 
 /** Real time; sync's waits are set to milliseconds in tests. */
-export const realClock: Clock = {
-  now: () => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6)),
-  monotonic: () => process.hrtime.bigint(),
-  sleep: (ms, signal) =>
-    new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason as Error);
-      const onAbort = (): void => {
-        clearTimeout(timer);
-        reject(signal?.reason as Error);
-      };
-      const timer = setTimeout(() => {
-        signal?.removeEventListener('abort', onAbort);
-        resolve();
-      }, ms);
-      signal?.addEventListener('abort', onAbort, { once: true });
-    }),
-};
+export const realClock: Clock = systemClock;
 
 export const KIB = 1024;
 

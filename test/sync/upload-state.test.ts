@@ -19,7 +19,7 @@ function state(phase: ActivePhase, more: Partial<UploadState> = {}): UploadState
 }
 
 function after(from: UploadState, kind: UploadEventKind): UploadState {
-  return nextUpload(from as never, { kind } as never);
+  return nextUpload(from as never, { kind });
 }
 
 describe('upload state machine', () => {
@@ -70,14 +70,15 @@ describe('upload state machine', () => {
     });
   }
 
-  it('leaves every loop by a count: whatever begins anew adds to the restarts or the suffix', () => {
-    const anew: readonly (readonly [ActivePhase, UploadEventKind])[] = [
+  it('leaves every loop by a count: whatever starts again adds to the restarts or the suffix', () => {
+    const startsOver: readonly (readonly [ActivePhase, UploadEventKind])[] = [
       ['sending', 'conflict'],
       ['resuming', 'upload-unknown'],
       ['uploading', 'upload-unknown'],
       ['completing', 'conflict'],
       ['completing', 'upload-unknown'],
       ['completing', 'parts-refused'],
+      ['comparing', 'absent'],
       ['comparing', 'differs-bare'],
       ['comparing', 'differs-published'],
       ['verifying', 'missing'],
@@ -85,7 +86,7 @@ describe('upload state machine', () => {
       ['publishing', 'taken'],
       ['confirming', 'unconfirmed'],
     ];
-    for (const [phase, kind] of anew) {
+    for (const [phase, kind] of startsOver) {
       const next = after(state(phase, { upload }), kind);
       assert.equal(next.restarts + next.suffix, 1, `${phase}, ${kind}`);
     }

@@ -1,30 +1,37 @@
 import * as fs from 'node:fs/promises';
 import { openSync, writeSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
+import { defined } from '../../src/core/defined.js';
 import { dataFolder } from '../../src/core/data-folder.js';
 import { silentLogger } from '../../src/core/logger.js';
+import { present } from '../../src/core/present.js';
+import { systemClock } from '../../src/host/system-clock.js';
 import { Sealer } from '../../src/seal/sealer.js';
 import { sealSegment } from '../../src/seal/seal-segment.js';
 import type { Batch } from '../../src/ingest/batch.js';
 import { recoverWal } from '../../src/wal/recover.js';
 import type { Durability } from '../../src/wal/durability.js';
 import { crashMessage, largeNumber } from './crash-message.js';
-import { TestClock, batch, countingRandom, identity, makeWal } from './wal-support.js';
+import { batch, identity, makeWal } from './wal-support.js';
+import { Random } from '../../src/core/random.js';
+import { sleep } from '../../src/testing/waiting.js';
 
 /*
  * A small recorder for crash-state tests: recovers the folder, then commits known messages, rolls and seals,
  * and writes the number of every acknowledged message into the marks file, which the shim notes in its
  * trace.
  *
- * Arguments: data folder, marks file, seed, first message number, commits, durability, `kill` or `close`.
+ * Arguments: data folder, marks file, seed, first message number, commits, durability, `kill` or `close`, bytes from
+ * which on payloads are written in place (0: none).
  */
-const [root, marks, seedText, firstText, commitsText, durability, ending] = process.argv.slice(2) as string[];
-const folder = dataFolder(root!);
-const marksFile = openSync(marks!, 'a');
-const random = countingRandom(Number(seedText));
-const below = (limit: number): number => Buffer.from(random(4)).readUInt32LE() % limit;
+const [root, marks, seedText, firstText, commitsText, durability, ending, inPlaceText] =
+  process.argv.slice(2);
+const inPlaceMinBytes = Number(inPlaceText);
+const folder = dataFolder(present(root));
+const marksFile = openSync(present(marks), 'a');
+const random = new Random(Number(seedText));
+const below = (limit: number): number => random.bits() % limit;
 
-const clock = new TestClock();
 const recovered = await recoverWal(fs, folder, silentLogger);
 const sealer = new Sealer(
   folder,
@@ -38,7 +45,7 @@ const sealer = new Sealer(
   },
   {
     fs,
-    clock,
+    clock: systemClock,
     logger: silentLogger,
     identity,
     seal: (request) => sealSegment(fs, request),
@@ -50,12 +57,19 @@ for (const { id, directory, cutAtSequence } of recovered.segments) {
     id,
     directory,
     recovered: true,
-    ...(cutAtSequence === undefined ? {} : { cutAtSequence }),
+    ...defined({ cutAtSequence }),
   });
 }
-const { wal, closed } = makeWal(folder, recovered.head, clock, {
+const { wal, closed } = makeWal(folder, recovered.head, systemClock, {
   random: (size) => randomBytes(size),
-  options: { durability: durability as Durability, intervalMs: 5, segmentMaxBytes: 400_000 },
+  options: {
+    ...(inPlaceMinBytes > 0
+      ? { inPlace: { mode: 'always', minBytes: inPlaceMinBytes, splitByPriority: false } }
+      : {}),
+    durability: durability as Durability,
+    intervalMs: 5,
+    segmentMaxBytes: 400_000,
+  },
 });
 
 let next = Number(firstText);
@@ -77,7 +91,7 @@ for (let commit = 0; commit < Number(commitsText); commit++) {
   await committed;
   if (below(6) === 0) await wal.roll();
   for (const segment of closed.splice(0)) sealer.enqueue({ ...segment, recovered: false });
-  if (below(4) === 0) await new Promise((resolve) => setTimeout(resolve, below(8)));
+  if (below(4) === 0) await sleep(below(8));
 }
 if (ending === 'kill') process.kill(process.pid, 'SIGKILL');
 await wal.close();

@@ -5,30 +5,40 @@ import { join } from 'node:path';
 import type { Durability } from '../../src/wal/durability.js';
 import { shimLibrary } from '../support/crash-shim/trace.js';
 import { runCampaign, traceDrivers } from './crash-states.js';
+import { lacking } from '../../src/testing/lacking.js';
 
 describe('Crash states below LevelDB', function () {
-  this.timeout(120_000);
+  this.timeout(600_000);
   let scratch: string;
   before(async function () {
-    if (shimLibrary() === undefined) this.skip();
+    if (shimLibrary() === undefined) lacking(this, 'c-compiler', 'neither gcc, cc nor clang is installed');
     scratch = await realFs.mkdtemp(join(tmpdir(), 'holdfast-crash-'));
   });
   after(async () => {
     if (scratch) await realFs.rm(scratch, { recursive: true, force: true });
   });
 
-  const cases: [Durability, number][] = [
-    ['commit', 70],
-    ['interval', 24],
-    ['os', 16],
+  const cases: [Durability, number, number][] = [
+    ['commit', 70, 0],
+    ['interval', 24, 0],
+    ['os', 16, 0],
+    ['commit', 70, 4096],
+    ['interval', 24, 4096],
+    ['os', 16, 4096],
   ];
-  for (const [durability, states] of cases) {
-    it(`keep every acknowledged message exactly once in mode ${durability}`, async () => {
+  for (const [durability, states, inPlaceMinBytes] of cases) {
+    const where = inPlaceMinBytes > 0 ? ', large payloads in place' : '';
+    it(`keep every acknowledged message exactly once in mode ${durability}${where}`, async () => {
       const parent = await realFs.mkdtemp(join(scratch, 'trace-'));
+      const common = { durability, inPlaceMinBytes };
       const events = await traceDrivers(parent, [
-        { seed: 31, firstNumber: 1, commits: 14, durability, ending: 'kill' },
-        { seed: 12, firstNumber: 1000, commits: 8, durability, ending: 'close' },
+        { ...common, seed: 31, firstNumber: 1, commits: 14, ending: 'kill' },
+        { ...common, seed: 12, firstNumber: 1000, commits: 8, ending: 'close' },
       ]);
+      assert.equal(
+        events.some((event) => event.op === 'link'),
+        inPlaceMinBytes > 0,
+      );
       const result = await runCampaign({ events, durability, states, seed: 5, interruptEvery: 6, scratch });
       assert.ok(result.states > states / 2, `${result.states} states`);
       assert.ok(result.interrupted > 0, JSON.stringify(result));

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import * as realFs from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { defined } from '../../src/core/defined.js';
 import { dataFolder, type DataFolder } from '../../src/core/data-folder.js';
 import type { FileHandle, FileSystem } from '../../src/core/file-system.js';
 import { silentLogger } from '../../src/core/logger.js';
@@ -17,7 +18,9 @@ import type { Durability } from '../../src/wal/durability.js';
 import { DiskModel, type CutChoice, type Survival } from '../support/crash-shim/disk-model.js';
 import { readTrace, shimLibrary, type TraceEvent } from '../support/crash-shim/trace.js';
 import { crashMessage, crashNumber } from './crash-message.js';
-import { TestClock, countingRandom, identity } from './wal-support.js';
+import { identity } from './wal-support.js';
+import { TestClock } from '../support/test-clock.js';
+import { Random } from '../../src/core/random.js';
 
 /** One run of the driver process under the shim. */
 export interface DriverRun {
@@ -26,6 +29,8 @@ export interface DriverRun {
   readonly commits: number;
   readonly durability: Durability;
   readonly ending: 'kill' | 'close';
+  /** Payloads of this many bytes and more are written in place; absent: none are. */
+  readonly inPlaceMinBytes?: number;
 }
 
 /** Runs drivers one after the other on one folder; their file-system calls, in order. */
@@ -35,8 +40,8 @@ export async function traceDrivers(parent: string, runs: readonly DriverRun[]): 
   const self = fileURLToPath(import.meta.url);
   const driver = self.replace('crash-states', 'crash-driver');
   const loader = extname(self) === '.ts' ? ['--import', 'tsx'] : [];
-  for (const { seed, firstNumber, commits, durability, ending } of runs) {
-    const args = [root, marks, seed, firstNumber, commits, durability, ending].map(String);
+  for (const { seed, firstNumber, commits, durability, ending, inPlaceMinBytes = 0 } of runs) {
+    const args = [root, marks, seed, firstNumber, commits, durability, ending, inPlaceMinBytes].map(String);
     const child = spawn(process.execPath, [...loader, driver, ...args], {
       stdio: ['ignore', 'inherit', 'inherit'],
       env: {
@@ -96,7 +101,7 @@ async function sealEverything(folder: DataFolder, fs: FileSystem): Promise<void>
       id,
       directory,
       recovered: true,
-      ...(cutAtSequence === undefined ? {} : { cutAtSequence }),
+      ...defined({ cutAtSequence }),
     });
   }
   await sealer.drain();
@@ -166,20 +171,17 @@ export function quickFs(before: (method: string) => void = () => undefined): Fil
   const open = async (...args: Parameters<FileSystem['open']>): Promise<FileHandle> => {
     if (args[1] !== 'r') before('open');
     const handle = await realFs.open(...args);
-    const skip = (method: string) => (): Promise<void> => {
-      try {
+    const skip = (method: string) => (): Promise<void> =>
+      new Promise((resolve) => {
         before(method);
-        return Promise.resolve();
-      } catch (error) {
-        return Promise.reject(error as Error);
-      }
-    };
+        resolve();
+      });
     handle.sync = skip('sync');
     handle.datasync = skip('datasync');
     return handle;
   };
   const counted = Object.fromEntries(
-    (['mkdir', 'rename', 'rm', 'unlink', 'rmdir'] as const).map((method) => [
+    (['mkdir', 'rename', 'rm', 'unlink', 'rmdir', 'link', 'truncate'] as const).map((method) => [
       method,
       async (...args: unknown[]) => {
         before(method);
@@ -187,7 +189,7 @@ export function quickFs(before: (method: string) => void = () => undefined): Fil
       },
     ]),
   );
-  return { ...realFs, ...counted, open } as unknown as FileSystem;
+  return { ...realFs, ...counted, open };
 }
 
 export interface CampaignOptions {
@@ -218,8 +220,8 @@ const survivals: readonly Survival[] = ['none', 'all', 'prefix', 'subset', 'zero
  */
 export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
   const { events, states, seed, interruptEvery, durability, scratch } = options;
-  const bytes = countingRandom(seed);
-  const random = (): number => Buffer.from(bytes(6)).readUIntLE(0, 6) / 2 ** 48;
+  const generator = new Random(seed);
+  const random = (): number => generator.unit();
   const result = { states: 0, interrupted: 0, unclean: 0, salvaged: 0 };
   const disk = new DiskModel();
   const acknowledged = new Set<number>();

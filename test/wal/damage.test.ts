@@ -3,11 +3,13 @@ import * as realFs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { present } from '../../src/core/present.js';
 import { surveySegment } from '../../src/seal/segment-survey.js';
 import { LOG_BLOCK_BYTES } from '../../src/wal/leveldb-log.js';
 import { damages, directoryInMemory } from './memory-fs.js';
 import { logName, smallSegment, type SmallSegment, type SmallSegmentOptions } from './small-segment.js';
-import { countingRandom, readSegment, type ReadRecord } from './wal-support.js';
+import { readSegment, type ReadRecord } from './wal-support.js';
+import { seededBytes } from '../../src/testing/seeded-bytes.js';
 
 /** What reading a damaged segment comes to. */
 interface Outcome {
@@ -42,7 +44,7 @@ describe('A damaged WAL segment', () => {
     const directory = join(root, segment.name);
     const fs = directoryInMemory(files);
     const { records, gaps, report } = await readSegment(directory, fs);
-    const known = new Map(segment.messages.map((one) => [one.sourceSequence!, one]));
+    const known = new Map(segment.messages.map((one) => [present(one.sourceSequence), one]));
     const got = new Set<number>();
     for (const record of records) {
       if (!record.intact || record.topic === '(unknown)') continue;
@@ -53,7 +55,7 @@ describe('A damaged WAL segment', () => {
     for (const gap of gaps) assert.deepEqual(gap, segment.gaps[0], what);
     const missing = segment.messages.length - got.size;
     const incomplete = missing > 0 || gaps.length < segment.gaps.length;
-    // The reader leaves payloads to whoever uses them; the survey before sealing checks them.
+    // The reader does not check payloads; the survey before sealing checks them.
     const { state, faults, missingRecords } =
       incomplete || report.state === 'corrupt'
         ? (await surveySegment(fs, directory, false, Infinity, true)).report
@@ -90,7 +92,7 @@ describe('A damaged WAL segment', () => {
   async function checkEveryOffset(segment: SmallSegment, files: readonly string[]): Promise<Outcome[]> {
     const outcomes: Outcome[] = [];
     for (const name of files) {
-      const bytes = segment.files.get(name)!;
+      const bytes = present(segment.files.get(name));
       for (const [kind, damage] of Object.entries(damages)) {
         for (let offset = 0; offset < bytes.length; offset++) {
           const damaged = new Map(segment.files).set(name, damage(bytes, offset));
@@ -140,6 +142,29 @@ describe('A damaged WAL segment', () => {
     );
   });
 
+  it('with its payloads in place never lies about any byte of log, blob or object file', async function () {
+    this.timeout(120_000);
+    for (const inlineMaxBytes of [0, 1e6]) {
+      const batches = [
+        [20, 33, 0],
+        [30, 64],
+        [5, 100],
+      ];
+      const segment = await make({ batches, inlineMaxBytes, inPlaceMinBytes: 20, ended: true });
+      const beside = [...segment.files.keys()].filter((name) => /^object-/.test(name));
+      assert.deepEqual(beside.sort(), ['object-1.mcap', 'object-2.mcap']);
+      assert.equal((await check(segment, segment.files, 'undamaged')).state, 'clean');
+      const outcomes = await checkEveryOffset(segment, [...beside, ...(inlineMaxBytes ? [] : ['blob'])]);
+      assert.ok(outcomes.some(({ state, missing }) => state === 'corrupt' && missing === 1));
+      assert.ok(outcomes.some(({ state, missing }) => state === 'clean' && missing === 0));
+      if (inlineMaxBytes > 0) await checkEveryOffset(segment, [logName(segment)]);
+      const without = new Map(segment.files);
+      without.delete('object-1.mcap');
+      const { state, missing } = await check(segment, without, 'without its object file');
+      assert.deepEqual([state, missing], ['corrupt', 2]);
+    }
+  });
+
   it('that was cut off by a kill never lies about any byte of log or blob', async function () {
     this.timeout(120_000);
     const segment = await make({ batches: [[9], [8, 7]], inlineMaxBytes: 0, ended: false });
@@ -150,7 +175,7 @@ describe('A damaged WAL segment', () => {
     assert.ok(outcomes.every(({ state, missing }) => missing === 0 || state !== 'empty'));
   });
 
-  it('that lost the end of its log is told from one that was cut off while it wrote ahead', async () => {
+  it('that lost the end of its log is distinguished from one that was cut off while it wrote ahead', async () => {
     const stateWith = async (...staged: ('ahead' | 'alone')[]): Promise<[string, number]> => {
       const segment = await make({ batches: [[9], [8, 7]], inlineMaxBytes: 0, ended: false, staged });
       const { state, missingRecords } = await check(segment, segment.files, staged.join(' and '));
@@ -161,6 +186,23 @@ describe('A damaged WAL segment', () => {
     assert.deepEqual(await stateWith('ahead', 'ahead'), ['unclean', 0]);
     assert.deepEqual(await stateWith('alone', 'alone'), ['corrupt', 2]);
     assert.deepEqual(await stateWith('alone', 'ahead', 'ahead'), ['corrupt', 3]);
+  });
+
+  it('that lost the end of its log is noticed by its object files, where the batches lay in the log', async () => {
+    const stateWith = async (staged: number): Promise<[string, number]> => {
+      const segment = await make({
+        batches: [[9], [8, 27]],
+        inlineMaxBytes: 1e6,
+        inPlaceMinBytes: 15,
+        ended: false,
+        staged: Array.from({ length: staged }, () => 'ahead' as const),
+      });
+      const { state, missingRecords } = await check(segment, segment.files, `${staged} staged`);
+      return [state, missingRecords];
+    };
+    assert.deepEqual(await stateWith(1), ['unclean', 0]);
+    assert.deepEqual(await stateWith(2), ['unclean', 0]);
+    assert.deepEqual(await stateWith(3), ['corrupt', 3]);
   });
 
   it('does not depend on any other file of its folder', async () => {
@@ -186,9 +228,9 @@ describe('A damaged WAL segment', () => {
       ...Array.from({ length: 60 }, () => [900]),
     ];
     const segment = await make({ batches, inlineMaxBytes: 1e6, ended: true });
-    const log = segment.files.get(logName(segment))!;
+    const log = present(segment.files.get(logName(segment)));
     assert.ok(log.length > 6 * LOG_BLOCK_BYTES);
-    const random = countingRandom(7);
+    const random = seededBytes(7);
     const offsets = Array.from({ length: 250 }, () => Buffer.from(random(4)).readUInt32LE() % log.length);
     for (let block = LOG_BLOCK_BYTES; block < log.length; block += LOG_BLOCK_BYTES) {
       for (let near = -8; near < 8; near++) offsets.push(block + near);
@@ -216,7 +258,7 @@ describe('A damaged WAL segment', () => {
       ended: true,
       seed: 5,
     });
-    const inside = other.files.get(logName(other))!;
+    const inside = present(other.files.get(logName(other)));
     const batches = [[20], [30, inside.length], [5]];
     const segment = await make({
       batches: [...batches.slice(0, 1), [30]],
@@ -232,7 +274,7 @@ describe('A damaged WAL segment', () => {
     assert.ok(segment.messages.length < nested.messages.length);
     await checkEveryOffset(nested, [logName(nested)]);
     // Stale bytes of another segment in the disk blocks behind the end, as a power cut may leave them.
-    const log = segment.files.get(logName(segment))!;
+    const log = present(segment.files.get(logName(segment)));
     for (const tail of [inside, Buffer.concat([Buffer.alloc(100), inside]), inside.subarray(0, 700)]) {
       const stale = new Map(segment.files).set(logName(segment), Buffer.concat([log, tail]));
       await check(segment, stale, 'stale blocks behind the end');
@@ -242,7 +284,7 @@ describe('A damaged WAL segment', () => {
   it('whose log lost its end or all of it is not sealed as if that were all', async () => {
     const segment = await make({ batches: [[9], [8], [7], [6]], inlineMaxBytes: 0, ended: false });
     const name = logName(segment);
-    for (const log of [Buffer.alloc(0), segment.files.get(name)!.subarray(0, 900)]) {
+    for (const log of [Buffer.alloc(0), present(segment.files.get(name)).subarray(0, 900)]) {
       const outcome = await check(segment, new Map(segment.files).set(name, log), 'a truncated log');
       assert.equal(outcome.state, 'corrupt');
       assert.ok(outcome.missingRecords >= 3);
@@ -255,7 +297,7 @@ describe('A damaged WAL segment', () => {
   it('keeps the topic and bytes of messages whose schema was lost', async () => {
     const segment = await make({ ...shape, ended: true });
     const name = logName(segment);
-    const damaged = Buffer.from(segment.files.get(name)!);
+    const damaged = Buffer.from(present(segment.files.get(name)));
     const at = damaged.indexOf('uint8[] data\n');
     // A valid write whose schema entry has another key: what a lost entry looks like to the channel.
     const key = damaged.lastIndexOf('d', damaged.lastIndexOf(Buffer.from([0, 0, 0, 1]), at));

@@ -31,7 +31,7 @@ export function watchedFs(before: (call: FsCall) => void): FileSystem {
       },
     ]),
   );
-  return { ...realFs, ...wrapped } as unknown as FileSystem;
+  return { ...realFs, ...wrapped };
 }
 
 function watchedHandle(
@@ -44,15 +44,12 @@ function watchedHandle(
     get(target, name) {
       const value: unknown = Reflect.get(target, name, target);
       if (typeof value !== 'function') return value;
-      return (...args: unknown[]) => {
-        if (watched.has(String(name))) {
-          try {
-            note(String(name), path);
-          } catch (error) {
-            return Promise.reject(error as Error);
-          }
-        }
-        return (value as (...rest: unknown[]) => unknown).apply(target, args);
+      const method = (...args: unknown[]): unknown =>
+        (value as (...rest: unknown[]) => unknown).apply(target, args);
+      if (!watched.has(String(name))) return method;
+      return async (...args: unknown[]) => {
+        note(String(name), path);
+        return await method(...args);
       };
     },
   });

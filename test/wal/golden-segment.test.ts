@@ -3,7 +3,9 @@ import * as realFs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { goldenBatches, goldenFolder, goldenGap, writeGoldenSegment } from './golden-segment.js';
-import { identity, readSegment } from './wal-support.js';
+import { identity, readSegment, temporaryFolder } from './wal-support.js';
+import { seal } from '../seal/seal-world.js';
+import { present } from '../../src/core/present.js';
 
 describe('Golden WAL segment', () => {
   it('of every version is still read whole', async () => {
@@ -13,6 +15,7 @@ describe('Golden WAL segment', () => {
       const { report, records, carried, gaps, entries } = await readSegment(join(goldenFolder, name));
       assert.deepEqual([report.state, report.faults], ['clean', []]);
       const [latched, ...rest] = goldenBatches();
+      assert.ok(latched);
       const sent = rest.flatMap(({ messages }) => messages);
       assert.deepEqual(
         records.map(({ sequence, publisher: _, ...record }) => ({ sequence, ...record })),
@@ -29,19 +32,19 @@ describe('Golden WAL segment', () => {
       );
       assert.deepEqual(
         carried.map(({ data, publisher }) => [data, publisher]),
-        latched!.messages.map(({ data, publisher }) => [data, publisher]),
+        latched.messages.map(({ data, publisher }) => [data, publisher]),
       );
       assert.deepEqual(gaps, [goldenGap]);
       const channels = entries.flatMap((entry) => (entry.kind === 'channel' ? [entry.channel] : []));
       const expected = new Map(
-        [...sent, ...latched!.messages].map(({ channel }) => [
+        [...sent, ...latched.messages].map(({ channel }) => [
           channel.topic,
           { ...channel, priority: 'normal' },
         ]),
       );
       for (const channel of channels) {
         const { schema, ...described } = channel;
-        const { schema: schemaSent, ...sentAs } = expected.get(channel.topic)!;
+        const { schema: schemaSent, ...sentAs } = present(expected.get(channel.topic));
         assert.deepEqual(described, sentAs);
         assert.deepEqual({ ...schema, data: Buffer.from(schema.data) }, { ...schemaSent });
       }
@@ -54,20 +57,48 @@ describe('Golden WAL segment', () => {
     }
   });
 
-  it('is written byte for byte as version 1 of the format says', async () => {
-    const root = await realFs.mkdtemp(join(tmpdir(), 'holdfast-golden-'));
-    try {
-      const directory = await writeGoldenSegment(root);
-      const golden = join(goldenFolder, basename(directory));
-      for (const name of await realFs.readdir(golden)) {
-        const [now, then] = await Promise.all([
-          realFs.readFile(join(directory, name)),
-          realFs.readFile(join(golden, name)),
-        ]);
-        assert.ok(now.equals(then), `${name} differs: ${now.length} and ${then.length} bytes`);
+  for (const version of [1, 2] as const) {
+    it(`is written byte for byte as version ${version} of the format says`, async () => {
+      const root = await realFs.mkdtemp(join(tmpdir(), 'holdfast-golden-'));
+      try {
+        const directory = await writeGoldenSegment(root, version);
+        const golden = join(goldenFolder, basename(directory));
+        for (const name of await realFs.readdir(golden)) {
+          const [now, then] = await Promise.all([
+            realFs.readFile(join(directory, name)),
+            realFs.readFile(join(golden, name)),
+          ]);
+          assert.ok(now.equals(then), `${name} differs: ${now.length} and ${then.length} bytes`);
+        }
+      } finally {
+        await realFs.rm(root, { recursive: true });
       }
+    });
+  }
+
+  it('of every version is sealed, and the payloads in place are not copied', async () => {
+    const folder = await temporaryFolder();
+    try {
+      const names = (await realFs.readdir(goldenFolder)).filter((name) => /^\d{12}-/.test(name));
+      for (const name of names) {
+        await realFs.mkdir(folder.sealed, { recursive: true });
+        const directory = join(folder.wal, name);
+        await realFs.cp(join(goldenFolder, name), directory, { recursive: true });
+        const { manifests, report } = await seal(folder, { id: name, directory });
+        assert.equal(report.state, 'clean');
+        assert.deepEqual(manifests.map(({ robot, messages }) => [robot, messages]).sort(), [
+          ['crab', 3],
+          ['squid', 3],
+        ]);
+        const ofSquid = present(manifests.find(({ robot }) => robot === 'squid'));
+        const { ino } = await realFs.stat(join(folder.sealed, ofSquid.file.name));
+        const object = await realFs.stat(join(directory, 'object-1.mcap')).catch(() => undefined);
+        assert.equal(object === undefined || object.ino === ino, true);
+        await realFs.rm(folder.sealed, { recursive: true });
+      }
+      assert.ok(names.length >= 2);
     } finally {
-      await realFs.rm(root, { recursive: true });
+      await realFs.rm(folder.root, { recursive: true });
     }
   });
 });

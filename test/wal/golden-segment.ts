@@ -5,12 +5,14 @@ import { dataFolder } from '../../src/core/data-folder.js';
 import type { Gap } from '../../src/core/gap.js';
 import type { Batch } from '../../src/ingest/batch.js';
 import { emptyHead } from '../../src/wal/wal-head.js';
-import { TestClock, channel, countingRandom, makeWal, message, payload } from './wal-support.js';
+import { channel, makeWal, message, payload } from './wal-support.js';
+import { TestClock } from '../support/test-clock.js';
+import { seededBytes } from '../../src/testing/seeded-bytes.js';
 
 /*
- * A segment with everything a segment can hold, the same bytes at every run. Its files, written by version 1
+ * A segment with everything a segment can hold, the same bytes at every run. Its files, written by each version
  * of the format, are committed under test/fixtures/wal and must stay readable. `node --import tsx
- * test/wal/golden-segment.ts` writes those of a new version beside them.
+ * test/wal/golden-segment.ts [VERSION]` writes those of a new version beside them.
  */
 
 export const goldenFolder = fileURLToPath(new URL('../../test/fixtures/wal', import.meta.url)).replace(
@@ -70,13 +72,21 @@ export function goldenBatches(): Batch[] {
   ];
 }
 
-/** Writes the golden segment into a data folder whose `trash` and `wal` exist; returns its directory. */
-export async function writeGoldenSegment(root: string): Promise<string> {
+/**
+ * Writes the golden segment into a data folder whose `trash` and `wal` exist; returns its directory.
+ *
+ * @param version - Of the batch with the large payload: in version 2 the payload lies in an object file.
+ */
+export async function writeGoldenSegment(root: string, version: 1 | 2 = 1): Promise<string> {
   const folder = dataFolder(root);
   for (const path of [folder.wal, folder.trash]) await realFs.mkdir(path, { recursive: true });
   const clock = new TestClock();
   const head = { ...emptyHead, nextNumber: 6, nextSequence: 100 };
-  const { wal, closed } = makeWal(folder, head, clock, { random: countingRandom(2026) });
+  const inPlace = { mode: 'auto', minBytes: 64 * 1024, splitByPriority: false } as const;
+  const { wal, closed } = makeWal(folder, head, clock, {
+    random: seededBytes(2025 + version),
+    options: version === 1 ? {} : { inPlace },
+  });
   const [latched, ...rest] = goldenBatches() as [Batch, ...Batch[]];
   // The first segment only makes the second one carry what was latched.
   await wal.commit(latched);
@@ -89,11 +99,12 @@ export async function writeGoldenSegment(root: string): Promise<string> {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const root = await realFs.mkdtemp('/tmp/holdfast-golden-');
-  const directory = await writeGoldenSegment(root);
+  const directory = await writeGoldenSegment(root, process.argv[2] === '2' ? 2 : 1);
   const target = join(goldenFolder, directory.split('/').at(-1) as string);
   await realFs.mkdir(target, { recursive: true });
   for (const name of await realFs.readdir(directory)) {
-    if (/^\d+\.log$|^blob$/.test(name)) await realFs.copyFile(join(directory, name), join(target, name));
+    if (/^\d+\.log$|^blob$|^object-/.test(name))
+      await realFs.copyFile(join(directory, name), join(target, name));
   }
   await realFs.rm(root, { recursive: true });
   console.log(target);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import * as realFs from 'node:fs/promises';
 import { dataFolder, type DataFolder } from '../../src/core/data-folder.js';
 import type { Message } from '../../src/core/message.js';
+import { present } from '../../src/core/present.js';
 import { copyAsKilled } from '../support/copy-as-killed.js';
 import { systemError, watchedFs } from './faulty-fs.js';
 import { batch, channel, message, openWal, temporaryFolder } from './wal-support.js';
@@ -29,7 +30,7 @@ describe('Messages whose numbers identify them', () => {
     assert.deepEqual([admit(5), admit(5), admit(3)], ['new', 'pending', 'new']);
     await wal.commit(batch(numbered([5, 3])));
     assert.deepEqual([admit(5), admit(3), admit(4)], ['durable', 'durable', 'new']);
-    assert.equal(wal.identities.admit(other.numberedIn!, 5), 'new');
+    assert.equal(wal.identities.admit(present(other.numberedIn), 5), 'new');
     assert.equal(wal.settledThrough(events), undefined, 'they do not settle what was never received');
     await wal.close();
   });
@@ -44,8 +45,8 @@ describe('Messages whose numbers identify them', () => {
     const second = await openWal(copy);
     const admissions = [1, 2, 2 ** 33, 7, 3].map((n) => second.wal.identities.admit(numberedIn, n));
     assert.deepEqual(admissions, ['durable', 'durable', 'durable', 'durable', 'new']);
-    assert.equal(second.wal.identities.admit(other.numberedIn!, 1), 'durable');
-    assert.equal(second.wal.identities.admit(other.numberedIn!, 2), 'new');
+    assert.equal(second.wal.identities.admit(present(other.numberedIn), 1), 'durable');
+    assert.equal(second.wal.identities.admit(present(other.numberedIn), 2), 'new');
     await second.wal.close();
   });
 
@@ -91,7 +92,9 @@ describe('Messages whose numbers identify them', () => {
     await wal.commit(batch(numbered([2], streams[10])));
     await wal.close();
     const second = await openWal(folder);
-    const known = streams.map(({ numberedIn: name }) => second.wal.identities.admit(name!, 1) === 'durable');
+    const known = streams.map(
+      ({ numberedIn: name }) => second.wal.identities.admit(present(name), 1) === 'durable',
+    );
     assert.deepEqual([known[0], known[10], known[19]], [false, true, true]);
     assert.equal(known.filter(Boolean).length, 16);
     await second.wal.close();

@@ -57,13 +57,25 @@ interface Decoded {
 
 function framesOf(set: LatchedSet): [string, number][] {
   const [merged, ...rest] = set.messages();
+  assert.ok(merged);
   assert.deepEqual(rest, []);
   return new MessageReader(definitions)
-    .readMessage<Decoded>(merged!.data)
+    .readMessage<Decoded>(merged.data)
     .transforms.map(({ child_frame_id: child, transform }) => [child, transform.translation.x]);
 }
 
 describe('Latched set', () => {
+  it('carries /tf_static of XCDR2 as it came, and merges nothing out of it', () => {
+    const set = new LatchedSet(1e6);
+    const data = Uint8Array.from(transforms(['a', 1]));
+    data[1] = 7;
+    set.add(message(tfStatic, data));
+    assert.deepEqual(
+      [...set.messages()].map((one) => Buffer.from(one.data).toString('hex')),
+      [Buffer.from(data).toString('hex')],
+    );
+  });
+
   it('merges /tf_static per child frame, the last word of each publisher', () => {
     const set = new LatchedSet(1e6);
     set.add(message(tfStatic, transforms(['laser', 1], ['camera', 2]), { publisher: 'a' }));

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { dataFolder, type DataFolder } from '../../src/core/data-folder.js';
 import { silentLogger } from '../../src/core/logger.js';
+import { present } from '../../src/core/present.js';
 import { recoverWal } from '../../src/wal/recover.js';
 import { BLOB_FILE } from '../../src/wal/segment-format.js';
 import { readHead, writeHead } from '../../src/wal/wal-head.js';
@@ -80,7 +81,7 @@ describe('Recovery', () => {
     assert.deepEqual(await readHead(realFs, copy.root), first.head);
   });
 
-  it('takes away segments in which nothing was ever written, and still knows of the kill', async () => {
+  it('takes away segments in which nothing was ever written, and still knows about the kill', async () => {
     const { wal } = await openWal(folder);
     await wal.commit(batch([message(channel('/a'), 'x')]));
     await wal.roll();
@@ -93,7 +94,7 @@ describe('Recovery', () => {
     );
     assert.equal((await realFs.readdir(copy.wal)).length, 1);
     assert.deepEqual(await realFs.readdir(copy.trash), []);
-    assert.equal((await recover(copy)).unclean, true, 'what was in memory was lost all the same');
+    assert.equal((await recover(copy)).unclean, true, 'the messages in memory were still lost');
   });
 
   it('knows a proper end from a kill', async () => {
@@ -123,21 +124,23 @@ describe('Recovery', () => {
     const copy = await killed();
     await wal.close();
     const [left, next] = (await recover(copy)).segments;
-    assert.equal(left!.id, closed[0]!.id);
+    assert.ok(left && next);
+    assert.equal(left.id, closed[0]!.id);
     // The failed one had not reached the log; had it, the cut would say so:
-    assert.equal(left!.cutAtSequence, undefined);
-    assert.equal(next!.report.firstSequence, 2);
-    await plantRecord(copy, left!.id, next!.id);
+    assert.equal(left.cutAtSequence, undefined);
+    assert.equal(next.report.firstSequence, 2);
+    await plantRecord(copy, left.id, next.id);
     const [planted] = (await recover(copy)).segments;
-    assert.equal(planted!.report.lastSequence, 2);
-    assert.equal(planted!.cutAtSequence, 2);
+    assert.ok(planted);
+    assert.equal(planted.report.lastSequence, 2);
+    assert.equal(planted.cutAtSequence, 2);
   });
 
   /** Makes a segment also hold what the next begins with: two segments of the same sequences. */
   async function plantRecord(of: DataFolder, id: string, source: string): Promise<void> {
     const { wal } = await openWal(await temporary(), { options: { durability: 'commit' } });
     await wal.close();
-    const head = (await readHead(realFs, of.root))!;
+    const head = present(await readHead(realFs, of.root));
     // Written by a WAL of its own that begins at sequence 1, so that it ends at 2.
     const other = await openWal(await temporary(), { random: () => Buffer.from(id.slice(-32), 'hex') });
     await other.wal.commit(batch([message(channel('/a'), payload(BIG, 1))]));
@@ -160,7 +163,7 @@ describe('Recovery', () => {
     await other.wal.commit(batch([message(channel('/a'), '2', { sourceSequence: 2 })]));
     await other.wal.close();
     const id = other.closed[0]!.id;
-    const head = (await readHead(realFs, folder.root))!;
+    const head = present(await readHead(realFs, folder.root));
     const cutFor = async (nextSequence: number): Promise<number | undefined> => {
       const changed = { ...head, nextSequence, cuts: { [id]: 2 } };
       await writeHead(realFs, folder.root, changed);
@@ -176,7 +179,7 @@ describe('Recovery', () => {
     const { wal } = await openWal(folder);
     await wal.commit(batch([message(channel('/a'), '1', { sourceSequence: 10 })]));
     await wal.close();
-    const head = (await readHead(realFs, folder.root))!;
+    const head = present(await readHead(realFs, folder.root));
     const ahead = { ...head, sourceSequences: { '["crab","/a"]': 99 }, nextSequence: 500, nextNumber: 70 };
     await writeHead(realFs, folder.root, ahead);
     const recovered = (await recover(folder)).head;
@@ -191,7 +194,7 @@ describe('Recovery', () => {
     await wal.commit(batch([1, 2].map((n) => message(channel('/a'), 'x', { sourceSequence: n }))));
     await wal.close();
     const path = join(folder.root, 'head.json');
-    const head = (await readHead(realFs, folder.root))!;
+    const head = present(await readHead(realFs, folder.root));
     const content = await realFs.readFile(path);
     for (const text of [
       '',
@@ -259,7 +262,8 @@ describe('Recovery', () => {
     const copy = await killed();
     await wal.close();
     const [id] = (await realFs.readdir(copy.wal)).sort();
-    const log = join(copy.wal, id!, '000003.log');
+    assert.ok(id !== undefined);
+    const log = join(copy.wal, id, '000003.log');
     await realFs.truncate(log, (await realFs.stat(log)).size - 1);
     const { segments } = await recover(copy);
     assert.deepEqual([segments[0]!.report.state, segments[0]!.report.records], ['unclean', 1]);

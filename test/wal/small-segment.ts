@@ -3,10 +3,13 @@ import { basename, join } from 'node:path';
 import type { Gap } from '../../src/core/gap.js';
 import type { Message } from '../../src/core/message.js';
 import { newSegmentId } from '../../src/core/segment-id.js';
-import { encodeMessages } from '../../src/wal/batch-encoder.js';
+import type { BatchKind, BatchLink, EncodedBatch } from '../../src/wal/batch-codec.js';
+import { encodeMessages, type Placing } from '../../src/wal/batch-encoder.js';
+import { SegmentPlacement } from '../../src/wal/placement.js';
 import { SEGMENT_FORMAT_VERSION } from '../../src/wal/segment-format.js';
 import { SegmentWriter } from '../../src/wal/segment-writer.js';
-import { channel, countingRandom, identity, message, payload } from './wal-support.js';
+import { channel, identity, message, payload } from './wal-support.js';
+import { seededBytes } from '../../src/testing/seeded-bytes.js';
 
 export interface SmallSegment {
   readonly name: string;
@@ -20,6 +23,8 @@ export interface SmallSegmentOptions {
   readonly batches: readonly (readonly number[])[];
   readonly inlineMaxBytes: number;
   readonly ended: boolean;
+  /** Payloads of so many bytes and more are written in place. Default: none are. */
+  readonly inPlaceMinBytes?: number;
   /** Messages of another recording as the payload of the last one. */
   readonly lastPayload?: Uint8Array;
   readonly seed?: number;
@@ -29,7 +34,7 @@ export interface SmallSegmentOptions {
 
 /** Writes a segment of chosen shape: carried message first, a gap with the second batch. */
 export async function smallSegment(root: string, options: SmallSegmentOptions): Promise<SmallSegment> {
-  const id = newSegmentId(3, countingRandom(options.seed ?? 99));
+  const id = newSegmentId(3, seededBytes(options.seed ?? 99));
   const directory = join(root, id);
   const writer = await SegmentWriter.create(realFs, directory, id, options.inlineMaxBytes);
   const schema = { name: 'p/msg/T', encoding: 'ros2msg', data: Buffer.from('uint8[] data\n') };
@@ -37,6 +42,22 @@ export async function smallSegment(root: string, options: SmallSegmentOptions): 
   const latched = channel('/l', { schema, latched: true });
   const all = [...channels, latched];
   const idOf = (one: Message): number => all.indexOf(one.channel) + 1;
+  const placement = new SegmentPlacement();
+  const inPlace = {
+    mode: 'always',
+    minBytes: options.inPlaceMinBytes ?? Infinity,
+    splitByPriority: false,
+  } as const;
+  const placing: Placing = {
+    count: (id) => placement.count(id),
+    fileOf: (one, id) => placement.fileFor(one, id, 'normal', 'holdfast 0', inPlace),
+  };
+  const encode = (
+    sent: readonly Message[],
+    first: number,
+    link: BatchLink,
+    kind: BatchKind = {},
+  ): EncodedBatch => encodeMessages(sent, idOf, first, link, kind, undefined, placing);
   const gaps: Gap[] = [{ id: 'gap', reason: 'paused', robot: 'crab', topic: '/a', count: 3, firstTime: 5n }];
   const messages: Message[] = [];
   let sequence = 50;
@@ -57,7 +78,7 @@ export async function smallSegment(root: string, options: SmallSegmentOptions): 
             carried: true,
           })
         : undefined;
-    const encoded = encodeMessages(sent, idOf, sequence, carried?.link ?? writer.lastLink);
+    const encoded = encode(sent, sequence, carried?.link ?? writer.lastLink);
     await writer.append(
       encoded,
       {
@@ -70,6 +91,7 @@ export async function smallSegment(root: string, options: SmallSegmentOptions): 
               }))
             : [],
         gaps: index === 1 ? gaps : [],
+        objects: placement.takeUnnamed(),
         clockSteps: [],
         ...(carried ? { carried } : {}),
         ...(index === 0
@@ -96,7 +118,7 @@ export async function smallSegment(root: string, options: SmallSegmentOptions): 
   for (const [index, how] of (options.staged ?? []).entries()) {
     const kind = { ahead: how === 'ahead' };
     const lost = message(channels[0]!, payload(20, index));
-    await writer.stage(encodeMessages([lost], idOf, sequence + index, writer.lastLink, kind), nothing);
+    await writer.stage(encode([lost], sequence + index, writer.lastLink, kind), nothing);
   }
   const files = new Map<string, Buffer>();
   const readFiles = async (): Promise<void> => {

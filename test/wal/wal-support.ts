@@ -19,6 +19,8 @@ import {
 import type { WalHead } from '../../src/wal/wal-head.js';
 import type { ClosedSegment, WalOptions } from '../../src/wal/wal-ports.js';
 import { Wal } from '../../src/wal/wal.js';
+import { seededBytes } from '../../src/testing/seeded-bytes.js';
+import { TestClock } from '../support/test-clock.js';
 
 export const identity: Identity = {
   dataFolderId: 'd'.repeat(32),
@@ -27,46 +29,6 @@ export const identity: Identity = {
   sessionId: 'c'.repeat(32),
   hostname: 'crab',
 };
-
-/** A clock that stands still unless told; sleeping takes no time. */
-export class TestClock implements Clock {
-  wall = 1_700_000_000_000_000_000n;
-  mono = 0n;
-
-  now(): bigint {
-    return this.wall;
-  }
-
-  monotonic(): bigint {
-    return this.mono;
-  }
-
-  async sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    signal?.throwIfAborted();
-    this.advance(ms);
-    await new Promise((resolve) => setImmediate(resolve));
-    signal?.throwIfAborted();
-  }
-
-  advance(ms: number): void {
-    const ns = BigInt(Math.round(ms * 1e6));
-    this.wall += ns;
-    this.mono += ns;
-  }
-}
-
-/** Different bytes at every call, the same in every run. */
-export function countingRandom(seed = 1): (size: number) => Uint8Array {
-  let state = seed >>> 0;
-  return (size) => {
-    const bytes = new Uint8Array(size);
-    for (let i = 0; i < size; i++) {
-      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-      bytes[i] = state >>> 24;
-    }
-    return bytes;
-  };
-}
 
 export function channel(topic: string, options: Partial<Channel> = {}): Channel {
   return Object.freeze({
@@ -101,7 +63,7 @@ export function batch(messages: readonly Message[], gaps: readonly Gap[] = []): 
 
 /** `size` bytes that differ from message to message and do not compress to nothing. */
 export function payload(size: number, seed: number): Uint8Array {
-  return countingRandom(seed * 7919 + 13)(size);
+  return seededBytes(seed * 7919 + 13)(size);
 }
 
 export interface WalSetup {
@@ -128,15 +90,15 @@ export async function openWal(folder: DataFolder, setup: WalSetup = {}): Promise
   const clock = new TestClock();
   const logger = setup.logger ?? silentLogger;
   const recovered = await recoverWal(fs, folder, logger);
-  return { ...makeWal(folder, recovered.head, clock, setup), recovered };
+  return { ...makeWal(folder, recovered.head, clock, setup), clock, recovered };
 }
 
 export function makeWal(
   folder: DataFolder,
   head: WalHead,
-  clock: TestClock,
+  clock: Clock,
   setup: WalSetup = {},
-): Omit<OpenedWal, 'recovered'> {
+): Omit<OpenedWal, 'clock' | 'recovered'> {
   const closed: ClosedSegment[] = [];
   const stalls: (GapReason | undefined)[] = [];
   const wal = new Wal(
@@ -155,14 +117,14 @@ export function makeWal(
     {
       fs: setup.fs ?? realFs,
       clock,
-      random: setup.random ?? countingRandom(++opened),
+      random: setup.random ?? seededBytes(++opened),
       logger: setup.logger ?? silentLogger,
       priorityOf: setup.priorityOf ?? (() => 'normal'),
       onClosed: (segment) => closed.push(segment),
       onStall: (reason) => stalls.push(reason),
     },
   );
-  return { wal, clock, closed, stalls };
+  return { wal, closed, stalls };
 }
 
 /** A fresh data folder under the system's temporary folder. */

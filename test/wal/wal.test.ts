@@ -6,6 +6,7 @@ import { dataFolder, type DataFolder } from '../../src/core/data-folder.js';
 import { isHoldfastError, systemCode } from '../../src/core/errors.js';
 import type { Gap } from '../../src/core/gap.js';
 import type { Message } from '../../src/core/message.js';
+import { present } from '../../src/core/present.js';
 import { BLOB_FILE } from '../../src/wal/segment-format.js';
 import { readHead } from '../../src/wal/wal-head.js';
 import { systemError, watchedFs } from './faulty-fs.js';
@@ -21,6 +22,7 @@ import {
   type ReadRecord,
 } from './wal-support.js';
 import { copyAsKilled } from '../support/copy-as-killed.js';
+import { eventually } from '../../src/testing/waiting.js';
 
 const BIG = 100_000;
 
@@ -156,22 +158,22 @@ describe('WAL', () => {
 
   it('rolls a segment at its age, and never an empty one', async () => {
     const { wal, clock, closed } = await openWal(folder, { options: { segmentMaxAgeMs: 1000 } });
-    clock.advance(5000);
+    clock.pass(5000);
     await wal.rollIfOld();
     await wal.commit(batch([message(channel('/a'), 'x')]));
-    clock.advance(999);
+    clock.pass(999);
     await wal.rollIfOld();
     assert.equal(closed.length, 0);
-    clock.advance(1);
+    clock.pass(1);
     await wal.rollIfOld();
     assert.equal(closed.length, 1);
-    clock.advance(5000);
+    clock.pass(5000);
     await wal.rollIfOld();
     assert.equal(closed.length, 1);
     await wal.close();
   });
 
-  it('goes on numbering where it stopped, also when nothing but head.json is left', async () => {
+  it('continues to number where it stopped, also when nothing but head.json is left', async () => {
     const first = await openWal(folder);
     await first.wal.commit(batch([1, 2, 3].map((n) => message(channel('/a'), 'x', { sourceSequence: n }))));
     await first.wal.close();
@@ -250,6 +252,72 @@ describe('WAL', () => {
     assert.equal(records.length, 1);
   });
 
+  it('records with a wall clock beyond every format, at the latest time there is', async () => {
+    const { wal, clock, closed, stalls } = await openWal(folder);
+    clock.wall = 2n ** 64n + 5n;
+    const late = { receivedAt: clock.wall, publishedAt: 2n ** 63n };
+    const early = { receivedAt: -7n, publishedAt: 2n ** 70n };
+    const gap: Gap = { id: 'g', reason: 'paused', robot: 'crab', firstTime: -1n, lastTime: clock.wall };
+    wal.noteClockStep({ at: String(clock.wall), stepNs: '1' });
+    await wal.commit(batch([message(channel('/a'), 'x', late), message(channel('/a'), 'y', early)], [gap]));
+    clock.wall = 1_700_000_000_000_000_000n;
+    await wal.commit(batch([message(channel('/a'), 'z')]));
+    await wal.close();
+    assert.deepEqual(
+      stalls.filter((reason) => reason !== undefined),
+      [],
+    );
+    const { records, gaps } = await readSegment(closed[0]!.directory);
+    assert.equal(closed.length, 1);
+    const latest = 2n ** 63n - 1n;
+    assert.deepEqual(
+      records.slice(0, 2).map(({ receivedAt, publishedAt }) => [receivedAt, publishedAt]),
+      [
+        [latest, latest],
+        [0n, latest],
+      ],
+    );
+    assert.deepEqual([gaps[0]?.firstTime, gaps[0]?.lastTime], [0n, latest]);
+  });
+
+  it('leaves out what cannot be encoded, counts it, acknowledges it, and records the rest at once', async () => {
+    const { wal, closed, stalls } = await openWal(folder);
+    let acknowledged = 0;
+    const ack = (): void => {
+      acknowledged++;
+    };
+    const metadata = { bad: 2n ** 70n } as unknown as Record<string, string>;
+    const bad = message(channel('/bad', { metadata }), 'lost', { ack });
+    const badGap = { id: 'g', reason: 'paused', robot: 'crab', count: 2n ** 70n } as unknown as Gap;
+    await wal.commit(batch([message(channel('/a'), '1', { ack })]));
+    await wal.commit(batch([message(channel('/a'), '2', { ack }), bad], [badGap]));
+    await wal.commit(batch([message(channel('/a'), '3', { ack })]));
+    await wal.close();
+    assert.equal(acknowledged, 4);
+    assert.equal(wal.stats.failed, 0);
+    assert.deepEqual(
+      stalls.filter((reason) => reason !== undefined),
+      [],
+    );
+    const texts: string[] = [];
+    const gaps: Gap[] = [];
+    for (const { directory } of closed) {
+      const read = await readSegment(directory);
+      assert.equal(read.report.state, 'clean');
+      texts.push(...read.records.map(({ data }) => Buffer.from(data).toString()));
+      gaps.push(...read.gaps);
+    }
+    assert.deepEqual(texts, ['1', '2', '3']);
+    assert.deepEqual(
+      gaps.map(({ reason, topic, count }) => [reason, topic, count]),
+      [
+        ['paused', undefined, undefined],
+        ['invalid_message', '/bad', 1],
+      ],
+    );
+    assert.match(present(gaps[1]!.detail), /^it cannot be encoded: /);
+  });
+
   describe('when the disk refuses', () => {
     it('writes the batch again into a new segment, under the same sequences', async () => {
       let failing = false;
@@ -323,14 +391,14 @@ describe('WAL', () => {
           let turn = 0;
           handle.writev = async (buffers, position) => {
             if (++turn % 3 === 0) return writev(buffers, position);
-            const first = buffers.find(({ byteLength }) => byteLength > 0)!;
+            const first = present(buffers.find(({ byteLength }) => byteLength > 0));
             const part = new Uint8Array(first.buffer, first.byteOffset, Math.ceil(first.byteLength / 2));
             return { ...(await writev([part], position)), buffers };
           };
           return handle;
         },
       };
-      const { wal, closed } = await openWal(folder, { fs: shortFs as typeof fs });
+      const { wal, closed } = await openWal(folder, { fs: shortFs });
       const sent = [1, 2, 3].map((n) => message(channel('/a'), payload(BIG + n, n)));
       await wal.commit(batch(sent));
       await wal.close();
@@ -359,7 +427,7 @@ describe('WAL', () => {
       await wal.close();
     });
 
-    it('is not told twice to write what only a source failed to take the acknowledgement of', async () => {
+    it('writes a batch once, also if a source fails to take its acknowledgement', async () => {
       const { wal, closed } = await openWal(folder);
       let later = 0;
       const throwing = (): void => {
@@ -403,7 +471,8 @@ describe('WAL', () => {
 
     it('acknowledges at the interval in mode interval', async () => {
       const { fs, synced } = watchSyncs();
-      const { wal } = await openWal(folder, { fs, options: { durability: 'interval', intervalMs: 30 } });
+      const options = { durability: 'interval', intervalMs: 30 } as const;
+      const { wal, clock } = await openWal(folder, { fs, options });
       let acked = 0;
       const two = batch([1, 2].map((n) => message(channel('/a'), payload(BIG, n), { ack: () => acked++ })));
       await wal.commit(two);
@@ -416,7 +485,10 @@ describe('WAL', () => {
           [2, 2 * BIG],
         ],
       );
-      while (wal.durable < 4) await new Promise((resolve) => setTimeout(resolve, 5));
+      await clock.advance(29);
+      assert.deepEqual([acked, synced(), wal.durable], [0, 0, 0]);
+      clock.pass(1);
+      await eventually(() => wal.durable >= 4);
       assert.deepEqual([acked, synced(), wal.unsynced.length], [4, 1, 0]);
       await wal.close();
     });
@@ -434,7 +506,7 @@ describe('WAL', () => {
       assert.equal((await readSegment(closed[0]!.directory)).report.state, 'clean');
     });
 
-    it('acknowledges nothing an fsync failed to cover, and goes on in another segment', async () => {
+    it('acknowledges nothing an fsync failed to cover, and continues in another segment', async () => {
       let failing = true;
       const fs = watchedFs(({ method, path }) => {
         if (failing && method === 'datasync' && path.endsWith(BLOB_FILE)) {
@@ -451,9 +523,10 @@ describe('WAL', () => {
       assert.deepEqual(acked, [2]);
       assert.equal(wal.durable, 1);
       const [first, second] = await Promise.all(closed.map(({ directory }) => readSegment(directory)));
-      assert.equal(first!.report.state, 'unclean');
-      assert.equal(second!.report.state, 'clean');
-      assert.equal(second!.report.firstSequence, 2, 'the number is not used a second time');
+      assert.ok(first && second);
+      assert.equal(first.report.state, 'unclean');
+      assert.equal(second.report.state, 'clean');
+      assert.equal(second.report.firstSequence, 2, 'the number is not used a second time');
     });
   });
 });

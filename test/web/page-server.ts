@@ -26,25 +26,28 @@ export interface Asked {
  */
 export class PageServer implements AsyncDisposable {
   readonly asked: Asked[] = [];
+  /** Formats it says that it exports; undefined: none. */
+  exports: readonly string[] | undefined;
   /** What the next request is refused with. */
   refusal: string | undefined;
-  private readonly sockets: WebSocketServer;
-  private readonly timer: NodeJS.Timeout;
-  private isFrozen = false;
+  readonly #sockets: WebSocketServer;
+  readonly #timer: NodeJS.Timeout;
+  #isFrozen = false;
 
-  private constructor(
-    private readonly server: ReturnType<typeof createServer>,
-    private readonly fleet: PretendFleet,
-    intervalMs: number,
-  ) {
-    this.sockets = new WebSocketServer({ server, path: '/live' });
-    this.sockets.on('connection', (socket) => this.greet(socket));
-    this.timer = setInterval(() => this.tick(), intervalMs);
+  readonly #server: ReturnType<typeof createServer>;
+  readonly #fleet: PretendFleet;
+
+  private constructor(server: ReturnType<typeof createServer>, fleet: PretendFleet, intervalMs: number) {
+    this.#server = server;
+    this.#fleet = fleet;
+    this.#sockets = new WebSocketServer({ server, path: '/live' });
+    this.#sockets.on('connection', (socket) => this.#greet(socket));
+    this.#timer = setInterval(() => this.#tick(), intervalMs);
   }
 
   static async start(folder: string, fleet: PretendFleet, intervalMs = 500): Promise<PageServer> {
     const server = createServer((request, response) => {
-      void page.answer(folder, request, response);
+      void page.#answer(folder, request, response);
     });
     const page = new PageServer(server, fleet, intervalMs);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -52,38 +55,39 @@ export class PageServer implements AsyncDisposable {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/`;
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/`;
   }
 
-  /** Sends nothing more, as a process that is stopped, or goes on. */
+  /** Sends nothing more, as a process that is stopped, or continues. */
   freeze(isFrozen: boolean): void {
-    this.isFrozen = isFrozen;
+    this.#isFrozen = isFrozen;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.timer);
-    for (const socket of this.sockets.clients) socket.terminate();
-    this.sockets.close();
-    this.server.closeAllConnections();
-    await new Promise((resolve) => this.server.close(resolve));
+    clearInterval(this.#timer);
+    for (const socket of this.#sockets.clients) socket.terminate();
+    this.#sockets.close();
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  private greet(socket: WebSocket): void {
-    socket.send(JSON.stringify({ type: 'welcome', role: 'operator' }));
-    socket.send(JSON.stringify(this.fleet.hello()));
+  #greet(socket: WebSocket): void {
+    const exports = this.exports === undefined ? {} : { exports: this.exports };
+    socket.send(JSON.stringify({ type: 'welcome', role: 'operator', ...exports }));
+    socket.send(JSON.stringify(this.#fleet.hello()));
   }
 
-  private tick(): void {
-    const update = JSON.stringify(this.fleet.step());
-    if (this.isFrozen) return;
-    for (const socket of this.sockets.clients) if (socket.readyState === socket.OPEN) socket.send(update);
+  #tick(): void {
+    const update = JSON.stringify(this.#fleet.step());
+    if (this.#isFrozen) return;
+    for (const socket of this.#sockets.clients) if (socket.readyState === socket.OPEN) socket.send(update);
   }
 
-  private async answer(folder: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #answer(folder: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     for (const [name, value] of Object.entries(securityHeaders)) response.setHeader(name, value);
     const path = (request.url ?? '/').split('?', 1)[0]!;
     if (path === '/alerts') return void response.end('{"alerts":[]}');
-    if (path.startsWith('/control/')) return this.control(path.slice('/control/'.length), request, response);
+    if (path.startsWith('/control/')) return this.#control(path.slice('/control/'.length), request, response);
     try {
       const name = path === '/' ? 'index.html' : path.slice(1);
       const content = await readFile(join(folder, name));
@@ -94,7 +98,7 @@ export class PageServer implements AsyncDisposable {
     }
   }
 
-  private async control(action: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #control(action: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     this.asked.push({ action, body: JSON.parse(Buffer.concat(chunks).toString('utf8')) });

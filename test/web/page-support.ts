@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { packageRoot } from '../../src/app/system/version.js';
+import { packageRoot } from '../../src/host/version.js';
 import { startBrowser } from '../support/browser.js';
 
 export const desktop = { viewport: { width: 1440, height: 900 } } as const;
@@ -30,10 +30,14 @@ export class PageWorld implements AsyncDisposable {
   /** What pages said that they should not have: errors, refused loads, requests to elsewhere. */
   readonly complaints: string[] = [];
 
+  readonly #browser: Browser;
+
   private constructor(
-    private readonly browser: Browser,
+    browser: Browser,
     readonly folder: string,
-  ) {}
+  ) {
+    this.#browser = browser;
+  }
 
   static async start(): Promise<PageWorld> {
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-web-'));
@@ -42,13 +46,13 @@ export class PageWorld implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.browser.close();
+    await this.#browser.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
   /** A page of its own, with storage of its own. */
   async open(url: string, options: BrowserContextOptions = desktop): Promise<Page> {
-    const context = await this.browser.newContext({ reducedMotion: 'reduce', ...options });
+    const context = await this.#browser.newContext({ reducedMotion: 'reduce', ...options });
     const page = await context.newPage();
     page.setDefaultTimeout(30_000);
     const origin = new URL(url).origin;

@@ -1,4 +1,4 @@
-import type { MarkedEvent } from '../../src/core/events.js';
+import type { MarkedEvent } from '../../src/core/marked-event.js';
 import type { LogLine, Timeline, TimelineSegment } from '../../src/core/monitoring.js';
 import type { RecorderStatus, SyncStatus } from '../../src/core/status.js';
 import { alertRules } from '../../src/monitors/alerts/alert-rules.js';
@@ -39,61 +39,64 @@ export class PretendFleet {
   phase = 'active';
   state: RecorderStatus['state'] = 'recording';
   hasSync = true;
-  private readonly startMs: number;
-  private nowMs: number;
-  private readonly points: HistoryPoint[] = [];
-  private rows: TopicRow[];
-  private steps = 0;
+  readonly #startMs: number;
+  #nowMs: number;
+  readonly #points: HistoryPoint[] = [];
+  #rows: TopicRow[];
+  #steps = 0;
 
-  constructor(private readonly options: PretendOptions) {
-    this.nowMs = Date.now();
-    this.startMs = this.nowMs - 7_980_000;
-    for (let s = 600; s > 0; s--) this.points.push(this.point(this.nowMs - s * 1_000));
-    this.rows = Array.from({ length: options.robots * kinds.length }, (_, index) => this.row(index));
+  readonly #options: PretendOptions;
+
+  constructor(options: PretendOptions) {
+    this.#options = options;
+    this.#nowMs = Date.now();
+    this.#startMs = this.#nowMs - 7_980_000;
+    for (let s = 600; s > 0; s--) this.#points.push(this.#point(this.#nowMs - s * 1_000));
+    this.#rows = Array.from({ length: options.robots * kinds.length }, (_, index) => this.#row(index));
   }
 
   hello(): Record<string, unknown> {
     return {
       type: 'hello',
       intervalMs: 500,
-      status: this.status(this.nowMs),
-      topics: this.rows,
+      status: this.#status(this.#nowMs),
+      topics: this.#rows,
       topicsOmitted: 0,
       history: Object.fromEntries(
         Object.keys(historyColumns).map((name) => [
           name,
-          this.points.map((point) => point[name as keyof HistoryPoint]),
+          this.#points.map((point) => point[name as keyof HistoryPoint]),
         ]),
       ),
-      segments: this.timeline(),
-      log: this.log(),
+      segments: this.#timeline(),
+      log: this.#log(),
     };
   }
 
   /** Half a second later: every topic has moved. */
   step(): Record<string, unknown> {
-    this.steps++;
-    this.nowMs = Date.now();
-    this.rows = this.rows.map((_, index) => this.row(index));
-    const isFull = this.steps % 2 === 0;
-    const point = this.point(this.nowMs);
-    if (isFull) this.points.push(point);
+    this.#steps++;
+    this.#nowMs = Date.now();
+    this.#rows = this.#rows.map((_, index) => this.#row(index));
+    const isFull = this.#steps % 2 === 0;
+    const point = this.#point(this.#nowMs);
+    if (isFull) this.#points.push(point);
     return {
       type: 'update',
-      status: this.status(this.nowMs),
-      topics: this.rows.map(deltaOf),
+      status: this.#status(this.#nowMs),
+      topics: this.#rows.map(deltaOf),
       ...(isFull ? { history: point } : {}),
     };
   }
 
-  private row(index: number): TopicRow {
+  #row(index: number): TopicRow {
     const robot = Math.floor(index / kinds.length);
     const [name, type, hz, size] = kinds[index % kinds.length]!;
-    const isDropping = this.options.mood === 'trouble' && name.startsWith('camera') && robot % 4 === 1;
-    const isSilent = this.options.mood === 'trouble' && name === 'gps/fix' && robot % 5 === 2;
-    const rate = isSilent ? 0 : hz * (1 + 0.06 * noise(index, this.nowMs / 500));
-    const received = hz === 0 ? 1 : Math.round((hz * (this.nowMs - this.startMs)) / 1_000);
-    const lastMs = hz === 0 ? this.startMs : isSilent ? this.startMs + 7_900_000 : this.nowMs - 300 / hz;
+    const isDropping = this.#options.mood === 'trouble' && name.startsWith('camera') && robot % 4 === 1;
+    const isSilent = this.#options.mood === 'trouble' && name === 'gps/fix' && robot % 5 === 2;
+    const rate = isSilent ? 0 : hz * (1 + 0.06 * noise(index, this.#nowMs / 500));
+    const received = hz === 0 ? 1 : Math.round((hz * (this.#nowMs - this.#startMs)) / 1_000);
+    const lastMs = hz === 0 ? this.#startMs : isSilent ? this.#startMs + 7_900_000 : this.#nowMs - 300 / hz;
     return {
       id: index + 1,
       robot: robotName(robot),
@@ -111,27 +114,27 @@ export class PretendFleet {
       lastReceivedAt: `${Math.floor(lastMs)}000000`,
       present: true,
       spark: Array.from({ length: 40 }, (_, i) =>
-        isSilent && i > 12 ? 0 : hz * (1 + 0.06 * noise(index, this.nowMs / 3_000 - 40 + i)),
+        isSilent && i > 12 ? 0 : hz * (1 + 0.06 * noise(index, this.#nowMs / 3_000 - 40 + i)),
       ),
     };
   }
 
-  private point(atMs: number): HistoryPoint {
-    return historyPoint(atMs, this.recorder(atMs), this.sync(atMs), this.system());
+  #point(atMs: number): HistoryPoint {
+    return historyPoint(atMs, this.#recorder(atMs), this.#sync(atMs), this.#system());
   }
 
-  private status(atMs: number): StatusDocument {
-    const sync = this.hasSync ? this.sync(atMs) : undefined;
+  #status(atMs: number): StatusDocument {
+    const sync = this.hasSync ? this.#sync(atMs) : undefined;
     return {
       atMs,
       host: 'yard-recorder',
       phase: this.phase,
-      recorder: this.recorder(atMs),
+      recorder: this.#recorder(atMs),
       sync: sync ?? null,
       ...(sync === undefined ? { syncError: 'the sync of data folder /data is not running' } : {}),
-      system: this.system(),
-      diskTimeToFullMs: this.options.mood === 'trouble' ? 3_900_000 : null,
-      alerts: this.alerts(atMs),
+      system: this.#system(),
+      diskTimeToFullMs: this.#options.mood === 'trouble' ? 3_900_000 : null,
+      alerts: this.#alerts(atMs),
       log: {
         level: 'info',
         listenerRunning: true,
@@ -139,6 +142,7 @@ export class PretendFleet {
         fileBytes: 2.4 * MB,
         queuedLines: 0,
         queuedBytes: 0,
+        queueMaxLines: 10_000,
         queueMaxBytes: MB,
         writtenLines: 4_120,
         droppedLines: 0,
@@ -148,10 +152,10 @@ export class PretendFleet {
     };
   }
 
-  private recorder(atMs: number): RecorderStatus {
-    const { robots, mood } = this.options;
+  #recorder(atMs: number): RecorderStatus {
+    const { robots, mood } = this.#options;
     const isTrouble = mood === 'trouble';
-    const ups = (atMs - this.startMs) / 1_000;
+    const ups = (atMs - this.#startMs) / 1_000;
     const wave = noise(7, atMs / 4_000);
     const perRobot = { messages: 492 * (1 + 0.03 * wave), bytes: 1.09 * MB * (1 + 0.05 * wave) };
     const isOn = this.state === 'recording';
@@ -163,8 +167,21 @@ export class PretendFleet {
       state: this.state,
       sessionId: '6f'.repeat(16),
       dataFolder: '/var/lib/holdfast',
-      startedAt: `${this.startMs}000000`,
-      sources: [{ uri: 'foxglove:ws://127.0.0.1:8765', state: 'open' }],
+      startedAt: `${this.#startMs}000000`,
+      sources: [
+        { uri: 'foxglove:ws://127.0.0.1:8765', state: 'open' },
+        ...(isTrouble
+          ? [
+              {
+                uri: 'ros:?robots=auto',
+                state: 'open' as const,
+                stats: { duplicateMessages: 0, silentTopics: 2 },
+              },
+              { uri: 'udp:8000', state: 'waiting' as const, detail: 'the address is in use' },
+              { uri: 'nats://10.0.0.4?stream=E', state: 'failed' as const },
+            ]
+          : []),
+      ],
       totals: {
         received,
         receivedBytes: Math.round(1.09 * MB * robots * ups),
@@ -191,10 +208,10 @@ export class PretendFleet {
       },
       queue: { bytes: isTrouble ? 152 * MB : 2.1 * MB, maxBytes: 256 * MB, messages: 410 },
       wal: {
-        openSegment: segmentId(segmentCount(this.startMs, atMs)),
-        openBytes: (((atMs - this.startMs) % SEGMENT_MS) / SEGMENT_MS) * 240 * MB,
+        openSegment: segmentId(segmentCount(this.#startMs, atMs)),
+        openBytes: (((atMs - this.#startMs) % SEGMENT_MS) / SEGMENT_MS) * 240 * MB,
         segmentMaxBytes: 256 * MB,
-        segmentAgeMs: (atMs - this.startMs) % SEGMENT_MS,
+        segmentAgeMs: (atMs - this.#startMs) % SEGMENT_MS,
         waiting: 0,
       },
       sealed: { segments: 33 * robots, bytes: 33 * robots * 210 * MB },
@@ -219,19 +236,19 @@ export class PretendFleet {
     };
   }
 
-  private sync(atMs: number): SyncStatus {
-    const isTrouble = this.options.mood === 'trouble';
-    const inSegmentMs = (atMs - this.startMs) % SEGMENT_MS;
+  #sync(atMs: number): SyncStatus {
+    const isTrouble = this.#options.mood === 'trouble';
+    const inSegmentMs = (atMs - this.#startMs) % SEGMENT_MS;
     return {
       role: 'sync',
       version: '0.1.0',
       pid: 4_250,
       dataFolder: '/var/lib/holdfast',
       store: 's3://recordings/yard-fleet',
-      startedAt: `${this.startMs}000000`,
+      startedAt: `${this.#startMs}000000`,
       isSyncing: !isTrouble,
       link: isTrouble ? 'offline' : 'online',
-      linkSince: `${isTrouble ? atMs - 540_000 : this.startMs}000000`,
+      linkSince: `${isTrouble ? atMs - 540_000 : this.#startMs}000000`,
       lastSyncAt: `${isTrouble ? atMs - 560_000 : atMs - 14_000}000000`,
       ...(isTrouble ? {} : { storeLatencyMs: 41.3 + 8 * noise(6, atMs / 60_000) }),
       uploadErrors: isTrouble ? 14 : 1,
@@ -248,7 +265,7 @@ export class PretendFleet {
         ? {}
         : {
             current: {
-              segment: segmentId(segmentCount(this.startMs, atMs) - 1),
+              segment: segmentId(segmentCount(this.#startMs, atMs) - 1),
               robot: robotName(1),
               bytes: 208 * MB,
               progress: Math.min(0.97, inSegmentMs / 60_000),
@@ -270,11 +287,11 @@ export class PretendFleet {
     };
   }
 
-  private system(): StatusDocument['system'] {
+  #system(): StatusDocument['system'] {
     return {
       memoryMb: 168,
       heapMb: 61,
-      cpuPercent: this.options.mood === 'trouble' ? 74 : 11.4,
+      cpuPercent: this.#options.mood === 'trouble' ? 74 : 11.4,
       cores: 4,
       loadAverage1m: 0.62,
       hostMemoryFreeMb: 5_100,
@@ -283,9 +300,9 @@ export class PretendFleet {
     };
   }
 
-  private alerts(atMs: number): Alert[] {
+  #alerts(atMs: number): Alert[] {
     const values: Readonly<Record<string, number>> =
-      this.options.mood === 'trouble'
+      this.#options.mood === 'trouble'
         ? { drops: 31, disk_time_to_full: 3_900_000, link_down: 540_000, segment_parked: 1, quarantine: 1 }
         : {};
     return alertRules({
@@ -302,14 +319,14 @@ export class PretendFleet {
     });
   }
 
-  private timeline(): Timeline {
-    const { robots, mood } = this.options;
-    const last = segmentCount(this.startMs, this.nowMs);
+  #timeline(): Timeline {
+    const { robots, mood } = this.#options;
+    const last = segmentCount(this.#startMs, this.#nowMs);
     const segments: TimelineSegment[] = [];
     for (let number = 1; number < last; number++) {
       // The recorder was away for a while: nothing was recorded, and that is to be seen.
       if (mood === 'trouble' && (number === 17 || number === 18)) continue;
-      for (let robot = 0; robot < robots; robot++) segments.push(this.segment(number, robot, last));
+      for (let robot = 0; robot < robots; robot++) segments.push(this.#segment(number, robot, last));
     }
     if (mood === 'trouble') {
       segments.push({ segment: segmentId(16), state: 'quarantined', bytes: 12 * MB, gaps: [], moreGaps: 0 });
@@ -319,9 +336,9 @@ export class PretendFleet {
     return { version: 1, segments, omitted: 0, quarantined: mood === 'trouble' ? 1 : 0 };
   }
 
-  private segment(number: number, robot: number, last: number): TimelineSegment {
-    const isTrouble = this.options.mood === 'trouble';
-    const from = this.startMs + (number - 1) * SEGMENT_MS;
+  #segment(number: number, robot: number, last: number): TimelineSegment {
+    const isTrouble = this.#options.mood === 'trouble';
+    const from = this.#startMs + (number - 1) * SEGMENT_MS;
     const waits = isTrouble ? last - number <= 7 : last - number <= 1;
     const isEvicted = number <= 2 && (!isTrouble || robot % 3 === 0);
     const isCut = number === 16 && isTrouble;
@@ -373,14 +390,14 @@ export class PretendFleet {
     };
   }
 
-  private log(): LogLine[] {
+  #log(): LogLine[] {
     const trouble: readonly (readonly [LogLine['level'], string, string])[] =
-      this.options.mood === 'trouble'
+      this.#options.mood === 'trouble'
         ? [
             ['warn', 'the store could not be reached', 'attempt=5 inMs=32000 code=ETIMEDOUT'],
             ['warn', 'messages were dropped', `topic=/${robotName(1)}/camera/image/compressed count=612`],
             ['error', 'a segment is damaged and was put into quarantine', `segment=${segmentId(16)}`],
-            ['warn', 'alert: the store has been out of reach for long', 'alert=link_down limit=300000'],
+            ['warn', 'alert: the store has been unreachable for a long time', 'alert=link_down limit=300000'],
           ]
         : [];
     const usual: readonly (readonly [LogLine['level'], string, string])[] = [
@@ -390,7 +407,7 @@ export class PretendFleet {
     ];
     return [...usual, ...usual, ...trouble, ...usual].map(([level, event, facts], index) => ({
       ...{ level, event, facts },
-      atMs: this.nowMs - (16 - index) * 21_000,
+      atMs: this.#nowMs - (16 - index) * 21_000,
     }));
   }
 }

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { makeReport, scratch } from '../app/report/report-support.js';
-import { HOSTILE_TOPIC, troubledRecording } from '../app/report/troubled-recording.js';
+import { makeReport, scratch } from '../jobs/report/report-support.js';
+import { HOSTILE_TOPIC, troubledRecording } from '../jobs/report/troubled-recording.js';
 import { noBrowserBecause, startBrowser } from '../support/browser.js';
 import { recording } from '../support/recordings.js';
 import { desktop, phone, screenshot, seriousFindings } from './page-support.js';
+import { present } from '../../src/core/present.js';
+import { lacking } from '../../src/testing/lacking.js';
 
 describe('the page of a report', function () {
   this.timeout(120_000);
@@ -18,10 +20,7 @@ describe('the page of a report', function () {
 
   before(async function () {
     const why = noBrowserBecause();
-    if (why !== undefined) {
-      console.error(`      not run: ${why}`);
-      this.skip();
-    }
+    if (why !== undefined) lacking(this, 'browser', why);
     folder = await scratch();
     const { folder: data } = await troubledRecording(join(folder.path, 'rec'));
     const pages = await Promise.all([
@@ -41,9 +40,10 @@ describe('the page of a report', function () {
     ) as [string, string];
     browser = await startBrowser();
   });
+  // It does not exist after a failed start.
   after(async () => {
-    await browser?.close();
-    await folder?.[Symbol.asyncDispose]();
+    await (browser as Browser | undefined)?.close();
+    await (folder as Awaited<ReturnType<typeof scratch>> | undefined)?.[Symbol.asyncDispose]();
   });
   afterEach(() => {
     assert.deepEqual(complaints.splice(0), [], 'the page broke its own rules');
@@ -91,8 +91,8 @@ describe('the page of a report', function () {
   it('answers its three questions on the first screen', async () => {
     const page = await open(troubled);
     for (const answer of [0, 1, 2]) {
-      const box = await page.locator(`[data-answer="${answer}"] .answer-headline`).boundingBox();
-      assert.ok(box!.y + box!.height < desktop.viewport.height, `answer ${answer}`);
+      const box = present(await page.locator(`[data-answer="${answer}"] .answer-headline`).boundingBox());
+      assert.ok(box.y + box.height < desktop.viewport.height, `answer ${answer}`);
     }
     await page.context().close();
   });
@@ -100,9 +100,8 @@ describe('the page of a report', function () {
   it('runs nothing that a name in the recording contains', async () => {
     const page = await open(troubled);
     assert.equal(await page.title(), 'Test on the hill');
-    const topics = await page
-      .locator('#timeline tr[data-topic]')
-      .evaluateAll((rows) => rows.map((row) => row.getAttribute('data-topic')));
+    const rows = await page.locator('#timeline tr[data-topic]').all();
+    const topics = await Promise.all(rows.map((row) => row.getAttribute('data-topic')));
     assert.ok(topics.includes(HOSTILE_TOPIC), 'the name itself, whole');
     await page.context().close();
   });
@@ -118,19 +117,23 @@ describe('the page of a report', function () {
   it('zooms by dragging and by buttons, and back', async () => {
     const page = await open(troubled);
     const plot = page.locator('#values .plot').first();
-    const view = (): Promise<string | null> => plot.locator('svg.zoomed').getAttribute('viewBox');
+    const view = async (): Promise<number[]> =>
+      present(await plot.locator('svg.zoomed').getAttribute('viewBox'))
+        .split(' ')
+        .map(Number);
     const whole = await view();
     await plot.scrollIntoViewIfNeeded();
-    const box = (await plot.boundingBox())!;
+    const box = present(await plot.boundingBox());
     await page.mouse.move(box.x + box.width * 0.25, box.y + 60);
     await page.mouse.down();
     await page.mouse.move(box.x + box.width * 0.5, box.y + 60);
     await page.mouse.up();
-    const [x, , width] = (await view())!.split(' ').map(Number);
-    assert.ok(Math.abs(x! / 720 - 0.25) < 0.02 && Math.abs(width! / 720 - 0.25) < 0.02, String(await view()));
+    const [x, , width] = await view();
+    assert.ok(x !== undefined && width !== undefined);
+    assert.ok(Math.abs(x / 720 - 0.25) < 0.02 && Math.abs(width / 720 - 0.25) < 0.02, String(await view()));
     assert.match(await page.locator('#shown').innerText(), /^10(\.\d)? s from|^9\.9\d? s from/);
     await page.locator('[data-zoom="all"]').click();
-    assert.deepEqual((await view())!.split(' ').map(Number), whole!.split(' ').map(Number));
+    assert.deepEqual(await view(), whole);
     await page.locator('[data-zoom="in"]').click();
     assert.notEqual(await view(), whole);
     await page.context().close();
@@ -140,7 +143,7 @@ describe('the page of a report', function () {
     const page = await open(troubled);
     const plot = page.locator('#health .plot').first();
     await plot.scrollIntoViewIfNeeded();
-    const box = (await plot.boundingBox())!;
+    const box = present(await plot.boundingBox());
     await page.mouse.move(box.x + box.width / 4, box.y + 50);
     const reading = await page.locator('.reading').innerText();
     assert.match(reading, /^\d\d:\d\d:\d\d\.\d{3}\nrobot1: \d+(\.\d+)?( to \d+(\.\d+)?)? %\nrobot2: /);

@@ -22,7 +22,7 @@ function App() {
   return (
     <>
       <a class="skip" href="#main" onClick={skip}>
-        To the content
+        Skip to the content
       </a>
       <Header />
       <div aria-live="assertive">
@@ -65,7 +65,9 @@ function App() {
 function LostNotice() {
   const link = useStore(connection);
   return (
-    <p class="unseen">{link.state === 'lost' && link.everLive ? 'The recorder process is lost.' : ''}</p>
+    <p class="unseen">
+      {link.state === 'lost' && link.everLive ? 'The recorder process does not answer any more.' : ''}
+    </p>
   );
 }
 
@@ -75,7 +77,7 @@ function skip(event: Event): void {
   document.getElementById('main')?.focus();
 }
 
-/** The state in the name of the tab, for whoever has many open. */
+/** The state in the title of the tab, for users with many tabs. */
 function nameTab(): void {
   const now = status.get();
   const recording = recordingAnswer(now, connection.get(), '');

@@ -6,7 +6,7 @@ import type { StatusDocument } from '../../src/monitors/live/watch.js';
 
 export type { LogLine, Timeline, TimelineGap, TimelineSegment } from '../../src/core/monitoring.js';
 export type { RecorderStatus, RobotStatus, SyncStatus } from '../../src/core/status.js';
-export type { MarkedEvent } from '../../src/core/events.js';
+export type { MarkedEvent } from '../../src/core/marked-event.js';
 export type { HistoryJson, HistoryPoint } from '../../src/monitors/live/history.js';
 export type { TopicDelta, TopicRow } from '../../src/monitors/live/topic-table.js';
 
@@ -43,8 +43,8 @@ export interface Update {
 export interface Welcome {
   readonly type: 'welcome';
   readonly role: 'viewer' | 'operator';
-  /** Whether this process exports. */
-  readonly exports?: boolean;
+  /** Formats of the exports of this process; absent: it does not export. */
+  readonly exports?: readonly string[];
 }
 
 export type Frame = Hello | Update | Welcome;

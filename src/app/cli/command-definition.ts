@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
 import type { Logger } from '../../core/logger.js';
-import type { Resolved } from '../parameters/resolve.js';
-import type { Role } from '../parameters/parameter.js';
-import type { ParameterName } from '../parameters/parameter-table.js';
-import type { SystemPorts } from '../system/ports.js';
+import type { Resolved } from '../../settings/resolve.js';
+import type { Role } from '../../settings/parameter.js';
+import type { ParameterName } from '../../settings/parameter-table.js';
+import type { SystemPorts } from '../../host/ports.js';
 import type { StopSignals } from './stop-signals.js';
-import type { Terminal } from './terminal.js';
+import type { Terminal } from '../../host/terminal.js';
 
-/** What a command leaves behind: its exit code, and the object `--json` prints as the last line. */
+/** The result of a command: its exit code, and the object that `--json` prints as the last line. */
 export interface CommandResult {
   readonly exitCode: number;
   readonly json: Readonly<Record<string, unknown>>;
@@ -20,16 +20,19 @@ export interface Invocation {
   /** The command's own options (not those of the parameter table). */
   readonly options: Readonly<Record<string, unknown>>;
   readonly json: boolean;
-  /** Parameters for a role: flags over file over defaults. Faults are inside, for the compiler to report. */
+  /**
+   * Parameters for a role: flags override the file, which overrides defaults. Faults are inside; the compiler
+   * reports them.
+   */
   resolve(role: Role): Resolved;
-  /** The flags as given, to hand them on to a child process. */
+  /** The flags as given, for passing them to a child process. */
   readonly flags: Readonly<Partial<Record<ParameterName, unknown>>>;
   readonly configPath: string | undefined;
   readonly terminal: Terminal;
   readonly logger: Logger;
   readonly ports: SystemPorts;
   readonly stop: StopSignals;
-  /** Started by `holdfast up`, which reports for it and whose end ends it. */
+  /** Started by `holdfast up`, which reports for it; it ends when `holdfast up` ends. */
   readonly supervised: boolean;
   /** For people only: one line on standard output, nothing with `--json`. */
   say(line: string): Promise<void>;
@@ -41,13 +44,13 @@ export interface CommandDefinition {
   readonly summary: string;
   /** Paragraphs of `--help`. */
   readonly description: string;
-  /** Command lines with a word on each. */
+  /** Command lines, each with an explanation. */
   readonly examples: readonly (readonly [line: string, about: string])[];
-  /** Parameters it takes as flags. */
+  /** Its parameters that are flags. */
   readonly parameters: readonly ParameterName[];
-  /** For the two long-running processes: whose section of the file counts; the name in log lines. */
+  /** For the two long-running processes: whose section of the file applies; the name in log lines. */
   readonly role?: Role;
-  /** Adds arguments and options of its own. */
+  /** Adds its own arguments and options. */
   configure?(command: Command): void;
   run(invocation: Invocation): Promise<CommandResult>;
 }

@@ -1,9 +1,9 @@
 import type { RecorderStatus, SyncStatus } from '../../core/status.js';
-import { humanBytes, humanCount, humanDuration, printable, renderTable } from './human.js';
+import { humanBytes, humanCount, humanDuration, printable, renderTable } from '../../host/human.js';
 
 const NS_PER_MS = 1_000_000n;
 
-/** Robots shown before the rest is summed up. */
+/** Number of robots shown before the rest is summed up. */
 const ROBOTS_MAX = 12;
 
 function since(timeNs: string, nowMs: number): string {
@@ -33,6 +33,12 @@ export function describeRecorder(status: RecorderStatus, nowMs: number): string[
     `${label('queue')}${humanBytes(queue.bytes)} of ${humanBytes(queue.maxBytes)}`,
     `${label('segment')}${humanBytes(wal.openBytes)} of ${humanBytes(wal.segmentMaxBytes)}, ` +
       `${wal.waiting} waiting to be sealed`,
+    ...((wal.setAside ?? 0) === 0
+      ? []
+      : [
+          `${label('ALARM')}${wal.setAside} segments cannot be sealed; their messages are in wal/ and in no MCAP. ` +
+            `The next start tries again. ${printable(wal.setAsideError ?? '')}`,
+        ]),
     `${label('sealed')}${sealed.segments} segments, ${humanBytes(sealed.bytes)}`,
     `${label('disk')}${humanBytes(disk.freeBytes)} of ${humanBytes(disk.totalBytes)} free` +
       (disk.evictedSegments > 0 ? `, ${disk.evictedSegments} segments evicted` : ''),
@@ -66,6 +72,8 @@ function describeSource({ uri, state, detail, stats }: RecorderStatus['sources']
     ['redelivered', stats.redeliveredMessages],
     ['duplicates', stats.duplicateMessages],
     ['dead letters', stats.deadLetters],
+    ['silent topics', stats.silentTopics],
+    ['subscribed again', stats.resubscriptions],
   ];
   const told = counts.flatMap(([name, value]) =>
     value === undefined ? [] : [`${name} ${humanCount(value)}`],
@@ -110,7 +118,10 @@ export function describeSync(status: SyncStatus, nowMs: number): string[] {
     status.nextRetryInMs === undefined ? '' : `, next try in ${humanDuration(status.nextRetryInMs)}`;
   return [
     `sync       ${status.link} for ${since(status.linkSince, nowMs)}${retry}, pid ${status.pid}`,
-    `${label('store')}${printable(status.store)}`,
+    `${label('store')}${printable(status.store)}` +
+      (status.storeRefuses === undefined
+        ? ''
+        : ` (refuses ${status.storeRefuses.what} since ${since(status.storeRefuses.since, nowMs)}: uploads carry none)`),
     `${label('verified')}${segments.verified} segments, ${humanBytes(bytes.verified)}`,
     `${label('pending')}${segments.pending} segments, ${humanBytes(bytes.pending)}` +
       (status.oldestUnsyncedAt === undefined ? '' : `, oldest ${since(status.oldestUnsyncedAt, nowMs)} old`),
@@ -133,7 +144,7 @@ export function describeSync(status: SyncStatus, nowMs: number): string[] {
     ...status.alarms.map(({ robot, segment, code, message }) =>
       segment === ''
         ? `${label('ALARM')}${code}: ${printable(message)}`
-        : `${label('PARKED')}${printable(robot)} ${printable(segment)}: ${code}: ${printable(message)}`,
+        : `${label(code === 'OBJECT_MISSING' ? 'MISSING' : 'PARKED')}${printable(robot)} ${printable(segment)}: ${code}: ${printable(message)}`,
     ),
   ];
 }

@@ -1,13 +1,13 @@
 import type { RecorderStatus, SyncStatus } from '../../core/status.js';
 import type { Invocation } from './command-definition.js';
-import { humanBytes, humanCount, humanDuration } from './human.js';
+import { humanBytes, humanCount, humanDuration } from '../../host/human.js';
 
 const LIVE_INTERVAL_MS = 500;
 const PLAIN_INTERVAL_MS = 10_000;
 
 /**
- * Shows how a long-running command is doing: a line that stays on a terminal, a plain line now and then
- * elsewhere. A supervised process stays silent: its supervisor reports for both. Dispose ends it.
+ * Shows the state of a long-running command: one live line on a terminal, an occasional plain line elsewhere.
+ * A supervised process stays silent, because its supervisor reports for both. Dispose of it to end it.
  */
 export function reportLive(
   { terminal, json, supervised }: Pick<Invocation, 'terminal' | 'json' | 'supervised'>,

@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander';
-import { flagName, type Parameter } from '../parameters/parameter.js';
-import { parameterNamed, type ParameterName } from '../parameters/parameter-table.js';
-import type { RawFlags } from '../parameters/resolve.js';
+import { flagName, type Parameter } from '../../settings/parameter.js';
+import { parameterNamed, type ParameterName } from '../../settings/parameter-table.js';
+import type { RawFlags } from '../../settings/resolve.js';
 
 const groups: readonly (readonly [pattern: RegExp, title: string])[] = [
   [/^(data|more_data|sources|robot|topics|types|rules|max_channels|store|sinks)/, 'Options:'],
@@ -14,14 +14,17 @@ const groups: readonly (readonly [pattern: RegExp, title: string])[] = [
   [/^log/, 'General:'],
 ];
 
-/** Adds the flags of parameters to a command. Values are not parsed here: all faults come together later. */
+/**
+ * Adds the flags of parameters to a command. Values are not parsed here, because all faults are reported
+ * together later.
+ */
 export function addParameterFlags(command: Command, names: readonly ParameterName[]): void {
   for (const name of names) {
     for (const option of optionsOf(name, parameterNamed(name))) command.addOption(option);
   }
 }
 
-/** What was given of them. */
+/** The given values. */
 export function parameterFlags(command: Command, names: readonly ParameterName[]): RawFlags {
   const given: Partial<Record<ParameterName, unknown>> = {};
   for (const name of names) {
@@ -29,7 +32,7 @@ export function parameterFlags(command: Command, names: readonly ParameterName[]
     const value: unknown = command.getOptionValue(attribute);
     if (value !== undefined) given[name] = value;
   }
-  // Other commands work on one data folder: several are a fault, as is any other wrong value.
+  // Other commands work on one data folder: several are a fault, like any other wrong value.
   return names.includes('more_data') ? spreadData(given) : given;
 }
 
@@ -38,7 +41,7 @@ function collect(value: string, before: string | readonly string[] | undefined):
   return before === undefined ? value : [...(typeof before === 'string' ? [before] : before), value];
 }
 
-/** What was given of them, for a command that takes several data folders. */
+/** The given values, for a command with several data folders. */
 function spreadData(given: Partial<Record<ParameterName, unknown>>): RawFlags {
   const { data } = given;
   if (!Array.isArray(data)) return given;

@@ -1,24 +1,28 @@
 import { Command } from 'commander';
-import { version } from '../system/version.js';
+import { version } from '../../host/version.js';
 import type { CommandDefinition } from './command-definition.js';
 import { commands } from './commands.js';
-import { exitCodeMeanings } from './exit-code.js';
+import { exitCodeMeanings } from '../../host/exit-code.js';
 import { addParameterFlags } from './parameter-flags.js';
 
 const HELP_WIDTH_MAX = 110;
 
-/** The command line: every command with its flags. `run` is called for the one that was chosen. */
+/** The command line: every command with its flags. `run` is called for the chosen one. */
 export function buildProgram(
   run: (definition: CommandDefinition, command: Command) => Promise<void>,
 ): Command {
+  // Absent if the output is not a terminal.
+  const columns = process.stdout.columns as number | undefined;
   const program = new Command('holdfast')
     .description(
       'Records every topic of a robot or fleet, keeps it through crashes, power cuts and dead zones, and ' +
         'moves it to your own storage when there is a link.',
     )
     .version(version, '-V, --version', 'print the version')
-    .configureHelp({ helpWidth: Math.min(process.stdout.columns ?? HELP_WIDTH_MAX, HELP_WIDTH_MAX) })
-    .showHelpAfterError('(holdfast <command> --help says what is allowed)')
+    .configureHelp({
+      helpWidth: Math.min(columns ?? HELP_WIDTH_MAX, HELP_WIDTH_MAX),
+    })
+    .showHelpAfterError('(run holdfast <command> --help for its options)')
     .addHelpText('after', overview())
     .exitOverride();
   for (const definition of commands) program.addCommand(buildCommand(definition, program, run));

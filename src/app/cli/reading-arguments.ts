@@ -1,18 +1,20 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import type { FileSystem } from '../../core/file-system.js';
+import { keepingRoom } from '../../core/space-limits.js';
 import type { Store } from '../../core/store.js';
-import { configInvalid, type ConfigFault } from '../parameters/fault.js';
-import { parameterNames, type ParameterName } from '../parameters/parameter-table.js';
-import type { FilePool } from '../reading/file-readable.js';
-import type { Located } from '../reading/locate.js';
-import type { MessageFilter } from '../reading/message-filter.js';
-import type { OpenCatalogue, Problem, Segment } from '../reading/segments.js';
+import { configInvalid, type ConfigFault } from '../../settings/fault.js';
+import { parameterNames, type ParameterName } from '../../settings/parameter-table.js';
+import type { FilePool } from '../../recordings/file-readable.js';
+import type { Located } from '../../recordings/locate.js';
+import { parseMessageFilter, type MessageFilter } from '../../recordings/message-filter.js';
+import type { OpenCatalogue, Problem, Segment } from '../../recordings/segments.js';
 import type { Invocation } from './command-definition.js';
-import { printable } from './human.js';
-import { openConfiguredStore } from './open-configured-store.js';
-import { parseTime, TIME_FORM } from './parse-time.js';
+import { printable } from '../../host/human.js';
+import { openConfiguredStore } from '../setup/open-configured-store.js';
+import { TIME_FORM } from '../../core/parse-time.js';
 
-/** What commands that read recordings take from the parameter table. */
+/** Parameters of commands that read recordings. */
 export const readingParameters: readonly ParameterName[] = parameterNames.filter((name) =>
   /^(data$|store\.uri$|s3\.|log)/.test(name),
 );
@@ -20,7 +22,7 @@ export const readingParameters: readonly ParameterName[] = parameterNames.filter
 export const FROM_HELP =
   'data folder, store (dir:PATH, s3://bucket/prefix), MCAP file or folder of them (default: --data)';
 
-/** The flags that choose messages. */
+/** The flags that select messages. */
 export function addMessageFilter(command: Command): void {
   command
     .argument('[from]', FROM_HELP)
@@ -34,57 +36,54 @@ export function addMessageFilter(command: Command): void {
 
 /** For commands that read stores. */
 export function addCacheFlag(command: Command): void {
-  command.option('--no-cache', 'read every manifest of a store, and remember none');
+  command.option('--no-cache', 'read every manifest of a store, without the cache');
 }
 
-/** What was chosen. Throws `CONFIG_INVALID` with all faults. */
+/** The selection. Throws `CONFIG_INVALID` with all faults. */
 export function messageFilter({ options }: Invocation): MessageFilter {
   const faults: ConfigFault[] = [];
-  const names = (option: string): readonly string[] | undefined =>
-    options[option] as readonly string[] | undefined;
-  const time = (option: 'after' | 'before'): bigint | undefined => {
-    const text = options[option] as string | undefined;
-    const value = text === undefined ? undefined : parseTime(text);
-    if (text !== undefined && value === undefined) {
-      faults.push({ where: `--${option}`, path: option, value: text, allowed: `allowed: ${TIME_FORM}` });
-    }
-    return value;
-  };
-  const [topics, types, robots] = [names('topic'), names('type'), names('onlyRobot')];
-  const [from, to] = [time('after'), time('before')];
+  const filter = parseMessageFilter(
+    {
+      topics: options['topic'],
+      types: options['type'],
+      robots: options['onlyRobot'],
+      from: options['after'],
+      to: options['before'],
+    },
+    (which, value) => {
+      const option = which === 'from' ? 'after' : 'before';
+      faults.push({ where: `--${option}`, path: option, value, allowed: `allowed: ${TIME_FORM}` });
+    },
+  );
   if (faults.length > 0) throw configInvalid(faults);
-  return {
-    ...(topics && { topics }),
-    ...(types && { types }),
-    ...(robots && { robots }),
-    ...(from !== undefined && { from }),
-    ...(to !== undefined && { to }),
-  };
+  return filter;
 }
 
-/** Problems that are remembered to be reported. */
+/** Maximum number of problems kept for the report. */
 const MAX_PROBLEMS = 1000;
 
-/** A recording opened for reading, wherever it lies. */
+/** A recording opened for reading, in any place. */
 export interface Reading extends AsyncDisposable {
   readonly from: string;
   readonly located: Located;
   readonly files: FilePool;
-  /** With `--store` beside a data folder: where evicted segments can be read. */
+  /** For output made from the recording: it stops before it takes room from a recording. */
+  readonly copyFs: FileSystem;
+  /** With `--store` beside a data folder: the store for evicted segments. */
   readonly store: Store | undefined;
-  /** Everything that was said, at most {@link MAX_PROBLEMS}. */
+  /** All reported problems, at most {@link MAX_PROBLEMS}. */
   readonly problems: readonly Problem[];
-  /** Says a problem on standard error at once. */
+  /** Reports a problem on standard error at once. */
   readonly onProblem: (problem: Problem) => void;
-  /** Opens what is remembered of a store's manifests, unless `--no-cache` forbids it. */
+  /** Opens the cache of a store's manifests, unless `--no-cache` forbids it. */
   readonly openCatalogue: OpenCatalogue;
-  /** Without those whose manifest says that they hold nothing of these robots and times. */
+  /** Without segments whose manifest has none of these robots and times. */
   segments(filter?: Pick<MessageFilter, 'robots' | 'from' | 'to'>): Promise<Segment[]>;
 }
 
 /**
- * Opens what the first argument names; without one the data folder, or with `storeAlone` the store where
- * `--store` names one.
+ * Opens the place in the first argument; without one the data folder, or with `storeAlone` the store in
+ * `--store`.
  */
 export async function openReading(
   invocation: Invocation,
@@ -92,9 +91,9 @@ export async function openReading(
 ): Promise<Reading> {
   const { ports, terminal, stop } = invocation;
   // Loaded on use: `holdfast status` needs none of it.
-  const { FilePool } = await import('../reading/file-readable.js');
-  const { locate } = await import('../reading/locate.js');
-  const { listSegments } = await import('../reading/segments.js');
+  const { FilePool } = await import('../../recordings/file-readable.js');
+  const { locate } = await import('../../recordings/locate.js');
+  const { listSegments } = await import('../../recordings/segments.js');
   const resolved = invocation.resolve('sync');
   if (resolved.faults.length > 0) throw configInvalid(resolved.faults);
   const uri = resolved.values['store.uri'];
@@ -105,8 +104,8 @@ export async function openReading(
   const store = !storeAlone && located.kind === 'data' && uri !== '' ? await openStore(uri) : undefined;
   const openCatalogue: OpenCatalogue = async (of) => {
     if (invocation.options['cache'] === false) return undefined;
-    const { openCatalogueCache } = await import('../catalogue/catalogue-cache.js');
-    const { userCacheFolder } = await import('../system/cache-folder.js');
+    const { openCatalogueCache } = await import('../../recordings/catalogue/catalogue-cache.js');
+    const { userCacheFolder } = await import('../../host/cache-folder.js');
     const id = await of.readId({ signal: stop.signal });
     const folder = join(userCacheFolder(), 'catalogue');
     return id === undefined ? undefined : openCatalogueCache(ports.fs, ports.logger, folder, id);
@@ -120,6 +119,7 @@ export async function openReading(
     from,
     located,
     files,
+    copyFs: keepingRoom(ports.fs, located.kind === 'data' ? [located.folder.root] : []),
     store,
     problems,
     onProblem,

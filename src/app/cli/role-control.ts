@@ -1,13 +1,16 @@
-import type { ControlHandlers, ControlRole } from '../control/control-protocol.js';
+import type { ControlHandlers, ControlRole } from '../../recorder/control-protocol.js';
 import { listenForControl, type ControlServer } from '../control/control-server.js';
 import type { Invocation } from './command-definition.js';
 
-/** A role's ear on its data folder, and the signal that ends the role: ours, or an `end` from outside. */
+/**
+ * The control socket of a role on its data folder, and the signal that ends the role: from the process, or
+ * from an `end` request.
+ */
 export interface RoleControl extends AsyncDisposable {
   readonly signal: AbortSignal;
 }
 
-/** Listens for requests on behalf of a role; `end` is answered here. */
+/** Listens for requests for a role; answers `end` itself. */
 export async function controlRole(
   role: ControlRole,
   data: string,
@@ -25,10 +28,4 @@ export async function controlRole(
     signal: AbortSignal.any([stop.signal, stopRequest.signal]),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
-}
-
-/** Calls `action` once `signal` is aborted, at once where it already is. */
-export function onAbort(signal: AbortSignal, action: () => void): void {
-  if (signal.aborted) action();
-  else signal.addEventListener('abort', action, { once: true });
 }

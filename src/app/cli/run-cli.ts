@@ -1,22 +1,30 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { CommanderError, type Command } from 'commander';
+import { defined } from '../../core/defined.js';
 import { describeError, isHoldfastError } from '../../core/errors.js';
+import { printableJson, printableLines } from '../../core/unseen-text.js';
 import type { Logger, LogLevel } from '../../core/logger.js';
-import { readConfigFile, type ConfigFile } from '../parameters/config-file.js';
-import { configInvalid } from '../parameters/fault.js';
-import type { ParameterValues } from '../parameters/parameter-table.js';
-import { resolve } from '../parameters/resolve.js';
-import { systemPorts } from '../system/ports.js';
-import { createStreamLogger } from '../system/stream-logger.js';
+import { readConfigFile, type ConfigFile } from '../../settings/config-file.js';
+import { configInvalid } from '../../settings/fault.js';
+import type { ParameterValues } from '../../settings/parameter-table.js';
+import { resolve } from '../../settings/resolve.js';
+import { systemPorts } from '../../host/ports.js';
+import { createStreamLogger } from '../../host/stream-logger.js';
 import type { CommandDefinition, CommandResult, Invocation } from './command-definition.js';
-import { exitCodeOf, exitCodes } from './exit-code.js';
+import { exitCodeOf, exitCodes } from '../../host/exit-code.js';
 import { parameterFlags } from './parameter-flags.js';
 import { buildProgram } from './program.js';
 import type { StopSignals } from './stop-signals.js';
-import type { Terminal } from './terminal.js';
+import type { Terminal } from '../../host/terminal.js';
 
-/** What the process gives a command line. */
+/**
+ * How long a command may take to end after a signal. A command that needs longer sets its own limit; all
+ * others leave nothing incomplete behind, whenever they end.
+ */
+const STOP_GRACE_MS = 4_000;
+
+/** What the process provides to a command line. */
 export interface CliPorts {
   readonly terminal: Terminal;
   readonly stop: StopSignals;
@@ -44,7 +52,7 @@ export async function runCli(argv: readonly string[], ports: CliPorts): Promise<
     result = failure(error);
   }
   result ??= { exitCode: exitCodes.ok, json: {} };
-  if (wantsJson) await terminal.out(JSON.stringify(result.json, jsonSafe));
+  if (wantsJson) await terminal.out(printableJson(JSON.stringify(result.json, jsonSafe)));
   return result.exitCode;
 }
 
@@ -53,6 +61,7 @@ async function runCommand(
   command: Command,
   { terminal, stop }: CliPorts,
 ): Promise<CommandResult> {
+  stop.endWithin(STOP_GRACE_MS);
   const flags = parameterFlags(command, definition.parameters);
   const options = command.opts<Record<string, unknown>>();
   const json = options['json'] === true;
@@ -77,13 +86,13 @@ async function runCommand(
     ports: systemPorts(logger),
     resolve: (role) => resolve(role, file, flags),
     say: async (line) => {
-      if (!json) await terminal.out(line);
+      if (!json) await terminal.out(printableLines(line));
     },
   };
   try {
     return await definition.run(invocation);
   } catch (error) {
-    // A command that a signal cut short reports the signal, as a shell expects.
+    // After a signal, the exit code reports the signal, as shells expect.
     if (stop.exitCode === undefined || error !== stop.signal.reason) throw error;
     return { exitCode: stop.exitCode, json: { ok: false, interrupted: true } };
   }
@@ -105,8 +114,8 @@ async function loadConfig(path: string): Promise<ConfigFile> {
 }
 
 /**
- * Standard error for every command; a file as well for the two long-running processes. Faults of the
- * configuration are the command's to report; until then its defaults serve.
+ * Standard error for every command; also a file for the two long-running processes. The command reports
+ * faults of the configuration; until then, its defaults apply.
  */
 async function openLog(
   { role }: CommandDefinition,
@@ -117,7 +126,7 @@ async function openLog(
     createStreamLogger({
       level,
       format: values['log.format'],
-      ...(role === undefined ? {} : { role }),
+      ...defined({ role }),
       nowMs: Date.now,
       write: (line) => terminal.note(line),
     });
@@ -128,9 +137,10 @@ async function openLog(
   return { logger, [Symbol.asyncDispose]: () => logger[Symbol.asyncDispose]() };
 }
 
-/** For a person: the code, the message, its causes; the stack only for what is a bug. */
+/** For a person: the code, the message, its causes; the stack only for a bug. */
 export function explain(error: unknown): string {
-  if (isHoldfastError(error)) return `${error.code}: ${describeError(error)}`;
+  // Names in it come from outside; only its own line ends stay.
+  if (isHoldfastError(error)) return printableLines(`${error.code}: ${describeError(error)}`);
   return error instanceof Error ? (error.stack ?? describeError(error)) : String(error);
 }
 
@@ -149,7 +159,7 @@ function failure(error: unknown): CommandResult {
   return { exitCode: exitCodeOf(error), json: { ok: false, error: details } };
 }
 
-/** Nanosecond times are decimal strings in JSON, as in every format of the product. */
+/** Nanosecond times are decimal strings in JSON, as in every format of Holdfast. */
 function jsonSafe(_: string, value: unknown): unknown {
   return typeof value === 'bigint' ? String(value) : value;
 }

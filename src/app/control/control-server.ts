@@ -1,31 +1,30 @@
-import { rm } from 'node:fs/promises';
+import { chmod, rm } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { describeError, isHoldfastError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
-import { parseArguments } from './control-arguments.js';
+import { parseArguments } from '../../recorder/control-arguments.js';
 import {
   CLIENT_IDLE_MS,
   CLIENTS_MAX,
-  controlRequests,
   REQUEST_MAX_BYTES,
   UNREAD_MAX_BYTES,
   type ControlAnswer,
   type ControlHandlers,
-  type ControlRequest,
   type ControlRole,
-} from './control-protocol.js';
+} from '../../recorder/control-protocol.js';
+import { controlRequests, type ControlRequest } from '../../recorder/control-requests.js';
 import { LineReader } from './line-reader.js';
 import { ensurePrivateFolder, socketPaths } from './socket-path.js';
 
 export interface ControlServer extends AsyncDisposable {
-  /** Where it listens; `undefined` where no place could be had. */
+  /** Where it listens; `undefined` if no place was available. */
   readonly path: string | undefined;
 }
 
 /**
- * Answers requests for a role that holds its lock on the data folder. Never disturbs the role: where no
- * socket can be had it warns and goes without, and whatever a client does stays bounded and caught.
+ * Answers requests for a role that holds its lock on the data folder. It never disturbs the role: without a
+ * socket it logs a warning and does nothing, and the effect of any client is bounded.
  */
 export async function listenForControl(
   dataRoot: string,
@@ -56,12 +55,13 @@ async function bindSomewhere(server: Server, paths: string[], logger: Logger): P
     try {
       await ensurePrivateFolder(dirname(path));
       await bind(server, path);
+      await chmod(path, 0o600);
       return path;
     } catch (error) {
       reasons.push(describeError(error));
     }
   }
-  logger.warn('no control socket: status and steering are not available', { reasons });
+  logger.warn('no control socket: status and control are not available', { reasons });
   return undefined;
 }
 
@@ -70,7 +70,7 @@ async function bind(server: Server, path: string): Promise<void> {
     await listen(server, path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || (await isAnswered(path))) throw error;
-    // Left behind by a process that was killed. The role's lock keeps two of us from doing this at once.
+    // Left behind by a killed process. The role's lock prevents that two processes do this at once.
     await rm(path, { force: true });
     await listen(server, path);
   }

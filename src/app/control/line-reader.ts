@@ -1,23 +1,27 @@
 /** Cuts a byte stream into lines of bounded length. */
 export class LineReader {
-  private pending: Buffer[] = [];
-  private pendingBytes = 0;
+  #pending: Buffer[] = [];
+  #pendingBytes = 0;
 
-  constructor(private readonly maxBytes: number) {}
+  readonly #maxBytes: number;
 
-  /** The complete lines so far, or `undefined` when one exceeds the bound: then the stream is of no use. */
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** The complete lines so far, or `undefined` if one exceeds the limit: then the stream is useless. */
   push(chunk: Buffer): string[] | undefined {
     const lines: string[] = [];
     let start = 0;
     for (let end = chunk.indexOf(0x0a); end >= 0; end = chunk.indexOf(0x0a, start)) {
-      if (this.pendingBytes + end - start > this.maxBytes) return undefined;
-      lines.push(Buffer.concat([...this.pending, chunk.subarray(start, end)]).toString('utf8'));
-      this.pending = [];
-      this.pendingBytes = 0;
+      if (this.#pendingBytes + end - start > this.#maxBytes) return undefined;
+      lines.push(Buffer.concat([...this.#pending, chunk.subarray(start, end)]).toString('utf8'));
+      this.#pending = [];
+      this.#pendingBytes = 0;
       start = end + 1;
     }
-    if (start < chunk.length) this.pending.push(chunk.subarray(start));
-    this.pendingBytes += chunk.length - start;
-    return this.pendingBytes > this.maxBytes ? undefined : lines;
+    if (start < chunk.length) this.#pending.push(chunk.subarray(start));
+    this.#pendingBytes += chunk.length - start;
+    return this.#pendingBytes > this.#maxBytes ? undefined : lines;
   }
 }

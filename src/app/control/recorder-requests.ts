@@ -1,7 +1,7 @@
-import type { RecorderControl } from '../recorder-control.js';
-import type { ControlHandlers } from './control-protocol.js';
+import type { RecorderControl } from '../../recorder/recorder-control.js';
+import type { ControlHandlers } from '../../recorder/control-protocol.js';
 
-/** What a recorder answers on its control socket. */
+/** The requests that a recorder answers on its control socket. */
 export function recorderRequests(recorder: RecorderControl): ControlHandlers {
   return {
     status: () => recorder.status(),

@@ -3,17 +3,20 @@ import { numberingKey } from '../../core/message.js';
 import type { FleetLedger } from '../../sources/sim/fleet-ledger.js';
 import type { StoreCensus } from './store-census.js';
 
-/** What became of the messages of one robot (or of all). sent = durable + dropped + lostInKill + missedWhileDown + missing. */
+/**
+ * What happened to the messages of one robot (or of all). sent = durable + dropped + lostInKill +
+ * missedWhileDown + missing.
+ */
 export interface Account {
   sent: number;
-  /** Arrived at a recorder, by its own confirmation to the fleet. */
+  /** Received by a recorder, by its own confirmation to the fleet. */
   received: number;
   /** In the store, counted in the objects. */
   durable: number;
   dropped: number;
   lostInKill: number;
   missedWhileDown: number;
-  /** What none of these explains. */
+  /** Messages without an explanation. */
   missing: number;
   duplicates: number;
   readonly droppedByReason: Partial<Record<GapReason, number>>;
@@ -37,8 +40,8 @@ const emptyAccount = (): Account => ({
 });
 
 /**
- * Balances the fleet's own count against what the store holds, number by number: every number a topic was
- * sent under must be in the store, or inside the range of a gap that says why not.
+ * Compares the fleet's own count with the content of the store, number by number: every number sent on a
+ * topic must be in the store, or in the range of a gap that says why not.
  */
 export function balance(ledger: FleetLedger, census: StoreCensus): FleetAccount {
   const gapsByTopic = new Map<string, Gap[]>();

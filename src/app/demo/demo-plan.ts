@@ -5,17 +5,17 @@ export interface DemoPlan {
   readonly tunnelFromMs: number;
   /** ... to here: a third of the time. */
   readonly tunnelToMs: number;
-  /** The recorder is killed inside the tunnel, where nothing of its data has a second home. */
+  /** The recorder is killed inside the tunnel, when its data has no second copy. */
   readonly recorderKillMs: number;
-  /** From here on sync is killed as soon as it is in the middle of an upload. */
+  /** From here on, sync is killed as soon as it is in the middle of an upload. */
   readonly syncKillFromMs: number;
   /** How long a killed process stays dead. */
   readonly restartAfterMs: number;
-  /** Sealed often enough that a short demo has several segments. */
+  /** Sealed often, so that a short demo has several segments. */
   readonly segmentMaxAgeMs: number;
 }
 
-/** Shorter, and the kills would fall together. */
+/** If it is shorter, the kills coincide. */
 export const DEMO_MIN_MS = 8_000;
 export const DEMO_MAX_MS = 24 * 3_600_000;
 

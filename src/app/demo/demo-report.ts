@@ -1,9 +1,9 @@
-import { humanBytes, humanCount, humanDuration, renderTable } from '../cli/human.js';
+import { humanBytes, humanCount, humanDuration, renderTable } from '../../host/human.js';
 import type { DemoResult } from './demo-result.js';
 
 const BAR_WIDTH = 60;
 
-/** The report a person reads at the end. */
+/** The report at the end. */
 export function demoReport(result: DemoResult): string[] {
   return [
     '',
@@ -26,7 +26,7 @@ function headline({ robots, durationMs, unreachableMs, bytes }: DemoResult): str
   );
 }
 
-/** What happened, on a line of time. */
+/** The events on a time line. */
 function story({ events, durationMs }: DemoResult): string[] {
   const lines = events.map(({ atMs, what }) => `  ${(atMs / 1000).toFixed(1).padStart(6)} s  ${what}`);
   const marks = Array.from({ length: BAR_WIDTH }, () => '─');

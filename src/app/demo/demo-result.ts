@@ -1,13 +1,13 @@
 import type { Account } from './account.js';
 
-/** One thing that happened, for the report's story. */
+/** One event of the report. */
 export interface DemoEvent {
   /** Milliseconds from the start. */
   readonly atMs: number;
   readonly what: string;
 }
 
-/** What a demo amounts to; the object `--json` prints. Times in milliseconds, sizes in bytes. */
+/** The result of a demo; the object that `--json` prints. Times in milliseconds, sizes in bytes. */
 export interface DemoResult {
   readonly ok: boolean;
   readonly sent: number;
@@ -28,7 +28,7 @@ export interface DemoResult {
   readonly resumedUploads: number;
   readonly bytesResent: number;
   readonly maxLossWindowMs: number;
-  /** Time range of what the killed recorder lost, as the message numbers in the store show it. */
+  /** Time range of the messages lost in the kill, from the message numbers in the store. */
   readonly lostSpanMs: number;
   readonly durationMs: number;
   readonly unreachableMs: number;

@@ -1,6 +1,6 @@
 import type { RecorderStatus, SyncStatus } from '../../core/status.js';
-import { humanBytes, humanCount, humanDuration } from '../cli/human.js';
-import type { Terminal } from '../cli/terminal.js';
+import { humanBytes, humanCount, humanDuration } from '../../host/human.js';
+import type { Terminal } from '../../host/terminal.js';
 import type { DemoPhase } from './demo-plan.js';
 
 export interface DemoMoment {
@@ -17,38 +17,41 @@ export interface DemoMoment {
 const PLAIN_INTERVAL_MS = 5_000;
 const BAR = 24;
 
-/** The live view: redrawn in place on a terminal, a plain line now and then elsewhere. */
+/** The live view: redrawn in place on a terminal, an occasional plain line elsewhere. */
 export class DemoView {
-  private drawnLines = 0;
-  private plainAt = -Infinity;
+  #drawnLines = 0;
+  #plainAt = -Infinity;
 
-  constructor(
-    private readonly terminal: Terminal,
-    private readonly quiet: boolean,
-  ) {}
+  readonly #terminal: Terminal;
+  readonly #quiet: boolean;
+
+  constructor(terminal: Terminal, quiet: boolean) {
+    this.#terminal = terminal;
+    this.#quiet = quiet;
+  }
 
   show(moment: DemoMoment): void {
-    if (this.quiet) return;
-    if (this.terminal.isLive) {
+    if (this.#quiet) return;
+    if (this.#terminal.isLive) {
       const lines = liveLines(moment);
-      this.terminal.note(`${this.rewind()}${lines.join('\n')}\n`);
-      this.drawnLines = lines.length;
-    } else if (moment.elapsedMs - this.plainAt >= PLAIN_INTERVAL_MS) {
-      this.plainAt = moment.elapsedMs;
-      this.terminal.note(`${plainLine(moment)}\n`);
+      this.#terminal.note(`${this.#rewind()}${lines.join('\n')}\n`);
+      this.#drawnLines = lines.length;
+    } else if (moment.elapsedMs - this.#plainAt >= PLAIN_INTERVAL_MS) {
+      this.#plainAt = moment.elapsedMs;
+      this.#terminal.note(`${plainLine(moment)}\n`);
     }
   }
 
   /** A line that stays above the live view. */
   event(line: string): void {
-    if (this.quiet) return;
-    this.terminal.note(`${this.rewind()}${line}\n`);
-    this.drawnLines = 0;
+    if (this.#quiet) return;
+    this.#terminal.note(`${this.#rewind()}${line}\n`);
+    this.#drawnLines = 0;
   }
 
-  private rewind(): string {
-    const up = this.drawnLines > 0 ? `\u001b[${this.drawnLines}F\u001b[0J` : '';
-    this.drawnLines = 0;
+  #rewind(): string {
+    const up = this.#drawnLines > 0 ? `\u001b[${this.#drawnLines}F\u001b[0J` : '';
+    this.#drawnLines = 0;
     return up;
   }
 }

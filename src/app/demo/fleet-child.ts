@@ -1,15 +1,21 @@
 import type { FleetLedger } from '../../sources/sim/fleet-ledger.js';
 import { FleetControl } from '../../sources/sim/fleet-control.js';
-import { fleetScript } from '../system/main-script.js';
+import { fleetScript } from '../setup/main-script.js';
 import { DemoChild } from './demo-child.js';
 
-/** The simulated fleet in a process of its own, which goes on whatever happens to the others. */
+/** The simulated fleet in its own process, which continues after any failure of the others. */
 export class Fleet {
+  readonly #child: DemoChild;
+  readonly #control: FleetControl;
+
   private constructor(
-    private readonly child: DemoChild,
+    child: DemoChild,
     readonly uri: string,
-    private readonly control: FleetControl,
-  ) {}
+    control: FleetControl,
+  ) {
+    this.#child = child;
+    this.#control = control;
+  }
 
   static async start(robots: number, seed: number): Promise<Fleet> {
     const child = new DemoChild('fleet', fleetScript, [
@@ -22,10 +28,10 @@ export class Fleet {
   }
 
   ledger(): Promise<FleetLedger> {
-    return this.control.ledger();
+    return this.#control.ledger();
   }
 
-  /** Resolves when a recorder listens; time begins then. */
+  /** Resolves when a recorder listens; then the simulated time starts. */
   async connected(signal: AbortSignal, check: () => void): Promise<void> {
     while (!(await this.ledger()).connected) {
       signal.throwIfAborted();
@@ -34,13 +40,13 @@ export class Fleet {
     }
   }
 
-  /** Ends the production and gives the final count. */
+  /** Ends the production and returns the final count. */
   stop(): Promise<FleetLedger> {
-    return this.control.stop();
+    return this.#control.stop();
   }
 
   async kill(): Promise<void> {
-    await this.control.close().catch(() => undefined);
-    await this.child.kill();
+    await this.#control.close().catch(() => undefined);
+    await this.#child.kill();
   }
 }

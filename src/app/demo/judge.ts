@@ -1,14 +1,14 @@
 import { numberingKey } from '../../core/message.js';
-import type { VerifyReport } from '../reading/verify.js';
+import type { VerifyReport } from '../../recordings/verify.js';
 import type { FleetAccount } from './account.js';
 import type { DemoPlan } from './demo-plan.js';
 import type { DemoEvent, DemoResult } from './demo-result.js';
 import type { Roles } from './roles.js';
 import type { StoreCensus } from './store-census.js';
 
-/** From the fleet's stamp to the recorder's receipt: one tick of the fleet and a busy machine. */
+/** From the fleet's stamp to the recorder's receipt: one tick of the fleet, on a busy machine. */
 const TRANSPORT_MS = 100;
-/** Topics slower than this cannot tell when a loss began. */
+/** Topics below this rate cannot show when a loss began. */
 const FAST_PERIOD_NS = 25_000_000n;
 
 export interface DemoEvidence {
@@ -26,7 +26,7 @@ export interface DemoEvidence {
   readonly keep: boolean;
 }
 
-/** Whether everything is as promised, with every reason why not. */
+/** Whether all promises were kept, with every reason why not. */
 export function judge(evidence: DemoEvidence): DemoResult {
   const { account, census, verification, roles, plan } = evidence;
   const { total } = account;
@@ -77,8 +77,8 @@ export function judge(evidence: DemoEvidence): DemoResult {
 const round = (value: number): number => Math.round(value * 10) / 10;
 
 /**
- * From the stamp of the last message stored before a `lost_in_kill` gap to that of the last one lost, over
- * the fast topics: at least as long as what was really lost, and at most one period longer.
+ * From the stamp of the last message stored before a `lost_in_kill` gap to that of the last lost one, over
+ * the fast topics: at least as long as the real loss, and at most one period longer.
  */
 function lostSpanMs(census: StoreCensus): number {
   let longest = 0n;

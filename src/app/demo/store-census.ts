@@ -3,19 +3,19 @@ import { decodeManifest, type Manifest } from '../../core/manifest.js';
 import { numberingKey } from '../../core/message.js';
 import { openMcap } from '../../core/mcap/open-mcap.js';
 import type { Store } from '../../core/store.js';
-import { storeReadable } from '../reading/store-readable.js';
+import { storeReadable } from '../../recordings/store-readable.js';
 import { SequenceSet } from './sequence-set.js';
 
-/** What one numbered topic has in the store. */
+/** The content of the store for one numbered topic. */
 export interface TopicCensus {
   readonly seen: SequenceSet;
   duplicates: number;
-  /** Numbers whose publish time is wanted, and what was found. */
+  /** Numbers whose publish time is wanted, and the times found. */
   readonly watched: Set<number>;
   readonly stamps: Map<number, bigint>;
 }
 
-/** Everything a store really holds, counted from the objects themselves and not from anybody's word. */
+/** Everything that a store really holds, counted from the objects themselves. */
 export interface StoreCensus {
   readonly topics: ReadonlyMap<string, TopicCensus>;
   /** By gap id: the same gap in two objects counts once. */
@@ -41,7 +41,7 @@ export async function takeCensus(
     for (const gap of manifest.gaps) gaps.set(`${manifest.robot}\0${gap.id}`, gapFromJson(gap));
   }
   for (const { robot, topic, firstSourceSequence: first } of gaps.values()) {
-    // The message before a gap tells when it began.
+    // The message before a gap shows when it began.
     if (topic !== undefined && first !== undefined) topicOf(topics, robot, topic).watched.add(first - 1);
   }
   const objects = manifests.filter((manifest) => !manifest.evicted);
@@ -80,7 +80,7 @@ async function countObject(
   let messages = 0;
   const byChannel = new Map<number, TopicCensus>();
   for (const channel of reader.channels) {
-    // Carried messages are repeats by design.
+    // Carried messages are repetitions by design.
     if (!channel.carried) byChannel.set(channel.id, topicOf(topics, manifest.robot, channel.topic));
   }
   for await (const { channel, sequence, publishTime } of reader.messages()) {

@@ -1,56 +1,74 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
+import { defined } from '../../core/defined.js';
 import type { Clock } from '../../core/clock.js';
-import { HoldfastError } from '../../core/errors.js';
+import { describeError, HoldfastError, systemCode } from '../../core/errors.js';
+import type { FileSystem } from '../../core/file-system.js';
 import type { Logger } from '../../core/logger.js';
 import type { MonitoredExports } from '../../core/monitoring.js';
 import type { RecorderStatus } from '../../core/status.js';
-import { parseTime, TIME_FORM } from '../cli/parse-time.js';
-import { mainScript } from '../system/main-script.js';
+import { roomForCopies } from '../../core/space-limits.js';
+import { isParquetCodec, parquetCodecs } from '../../exporters/format.js';
+import { parseRowGroup, ROW_GROUP_FORM } from '../../settings/lake-layout.js';
+import { parseTime, TIME_FORM } from '../../core/parse-time.js';
+import { jsonText } from '../../core/json-text.js';
+import { mainScript } from '../setup/main-script.js';
 
-const formats = ['mcap', 'rosbag2', 'parquet', 'csv', 'jsonl', 'numpy', 'tfrecord'] as const;
-type Format = (typeof formats)[number];
+/** The formats; the first is the default. */
+export const exportFormats = ['mcap', 'rosbag2', 'parquet', 'csv', 'jsonl', 'numpy', 'tfrecord'] as const;
+type Format = (typeof exportFormats)[number];
 
-/** Kept of what the process says, for the reason when it fails. */
+/** Bytes of the process's output that are kept, for the reason of a failure. */
 const SAID_MAX_BYTES = 4096;
 
 export interface BackgroundExportPorts {
   readonly data: string;
+  readonly fs: FileSystem;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly status: () => RecorderStatus;
 }
 
 /**
- * Exports of a data folder into `exports/` inside it, asked for from a page: a process of its own at the
- * lowest priority, one at a time, and only where the disk has room for as much again as is sealed. It ends
- * with the recorder; the recording neither waits for it nor notices it.
+ * Exports of a data folder into `exports/` inside it, requested from a page. Each is a process at the lowest
+ * priority, one at a time, and only if the disk has room for as much again as is sealed. It ends with the
+ * recorder and never delays the recording.
  */
 export class BackgroundExports implements MonitoredExports, AsyncDisposable {
+  readonly formats = exportFormats;
   #running: { readonly child: ChildProcess; readonly to: string } | undefined;
 
-  constructor(private readonly ports: BackgroundExportPorts) {}
+  readonly #ports: BackgroundExportPorts;
+
+  constructor(ports: BackgroundExportPorts) {
+    this.#ports = ports;
+  }
 
   /**
-   * @param request - `format` (default mcap), `after` and `before` (times), `robot`, `topics` (names, `*`
-   *   stands for any text); each may be absent.
-   * @returns where it goes. Throws `REQUEST_INVALID`, `STATE_REFUSED`.
+   * @param request - `format` (default mcap), `after` and `before` (times), `robot`, `session` (an id, or
+   * `latest`; not for rosbag2), `topics` (names, `*` stands for any text), `compression` and `row_group` (for
+   * Parquet); each may be absent.
+   * @returns its target. Throws `REQUEST_INVALID`, `STATE_REFUSED`.
    */
   async start(request: Readonly<Record<string, unknown>>): Promise<{ readonly to: string }> {
-    const { data, clock, logger, status } = this.ports;
+    const { data, fs, clock, logger, status } = this.#ports;
     const { format, filter } = parseRequest(request);
     if (this.#running) throw refused(`an export to ${this.#running.to} is under way`);
     const { disk, sealed } = status();
     if (sealed.segments === 0) throw refused('nothing is sealed yet; split ends the open segment');
-    if (disk.freeBytes < sealed.bytes) {
+    const room = Math.min(disk.freeBytes, (await roomForCopies(fs, data)) ?? Infinity);
+    if (room < sealed.bytes) {
       throw refused(
-        `${disk.freeBytes} bytes are free on the disk, allowed from ${sealed.bytes} (what is sealed)`,
+        `${room} bytes are free on the disk beside what the recording keeps, ` +
+          `allowed from ${sealed.bytes} (what is sealed)`,
       );
     }
     const stamp = new Date(Number(clock.now() / 1_000_000n)).toISOString().replaceAll(/[:.]/g, '-');
     const to = join(data, 'exports', `${stamp}-${format}`);
+    makeExportsFolder(join(data, 'exports'));
     const args = commandLine(format, data, to, filter);
     const child = spawn(process.execPath, [...process.execArgv, mainScript, ...args], {
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -62,14 +80,14 @@ export class BackgroundExports implements MonitoredExports, AsyncDisposable {
     child.on('close', (exitCode, signal) => {
       this.#running = undefined;
       if (exitCode === 0) logger.info('exported', { to, format });
-      else logger.warn('an export did not end well', { to, format, exitCode, signal, said: said.trim() });
+      else logger.warn('an export failed', { to, format, exitCode, signal, said: said.trim() });
     });
     if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW);
     logger.info('exporting', { to, ...request });
     return { to };
   }
 
-  /** Ends the export under way; the same command given by hand continues it. */
+  /** Ends the present export; the same command on the command line continues it. */
   async [Symbol.asyncDispose](): Promise<void> {
     const child = this.#running?.child;
     if (!child) return;
@@ -83,26 +101,50 @@ interface Filter {
   readonly after?: string;
   readonly before?: string;
   readonly robot?: string;
+  readonly session?: string;
+  /** Of Parquet. */
+  readonly compression?: string;
+  readonly rowGroup?: string;
   readonly topics: readonly string[];
 }
 
+const KNOWN = 'format, after, before, robot, session, topics, compression, row_group';
+
+/** A codec or a number of rows in JSON. */
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
+}
+
 function parseRequest(request: Readonly<Record<string, unknown>>): { format: Format; filter: Filter } {
-  const { format = 'mcap', after, before, robot, topics = [], ...rest } = request;
+  const { format = 'mcap', after, before, robot, session, topics = [], ...more } = request;
+  const { compression, row_group: rowGroup, ...rest } = more;
   const [unknown] = Object.keys(rest);
   if (unknown !== undefined) {
-    throw invalid(unknown, rest[unknown], 'nothing; known: format, after, before, robot, topics');
+    throw invalid(unknown, rest[unknown], `nothing; known: ${KNOWN}`);
   }
-  const known = formats.find((one) => one === format);
-  if (known === undefined) throw invalid('format', format, formats.join(', '));
+  const known = exportFormats.find((one) => one === format);
+  if (known === undefined) throw invalid('format', format, exportFormats.join(', '));
   const time = (name: string, value: unknown): string | undefined => {
     if (value === undefined) return undefined;
     if (typeof value !== 'string' || parseTime(value) === undefined) throw invalid(name, value, TIME_FORM);
     return value;
   };
-  // A name must not be taken for an option of the command line.
+  // A name must not look like an option of the command line.
   const isName = (value: unknown): value is string =>
     typeof value === 'string' && /^[^-\0][^\0]*$/.test(value);
   if (robot !== undefined && !isName(robot)) throw invalid('robot', robot, 'a name');
+  if (session !== undefined && (!isName(session) || known === 'rosbag2')) {
+    throw invalid('session', session, 'the id of a session or latest, and not with rosbag2');
+  }
+  const isParquet = known === 'parquet';
+  const codec = textOf(compression);
+  const rows = textOf(rowGroup);
+  if (compression !== undefined && !(isParquet && codec !== undefined && isParquetCodec(codec))) {
+    throw invalid('compression', compression, `${parquetCodecs.join(', ')}, and only with parquet`);
+  }
+  if (rowGroup !== undefined && !(isParquet && rows !== undefined && parseRowGroup(rows) !== undefined)) {
+    throw invalid('row_group', rowGroup, `${ROW_GROUP_FORM}, and only with parquet`);
+  }
   if (!Array.isArray(topics) || topics.length > 1000 || !topics.every(isName)) {
     throw invalid('topics', topics, 'a list of at most 1000 names');
   }
@@ -111,16 +153,14 @@ function parseRequest(request: Readonly<Record<string, unknown>>): { format: For
   return {
     format: known,
     filter: {
-      ...(from === undefined ? {} : { after: from }),
-      ...(until === undefined ? {} : { before: until }),
-      ...(robot === undefined ? {} : { robot }),
+      ...defined({ after: from, before: until, robot, session, compression: codec, rowGroup: rows }),
       topics,
     },
   };
 }
 
 function commandLine(format: Format, data: string, to: string, filter: Filter): string[] {
-  const { after, before, robot, topics } = filter;
+  const { after, before, robot, session, topics } = filter;
   const option = (name: string, ...values: (string | undefined)[]): string[] => {
     const given = values.filter((value) => value !== undefined);
     return given.length === 0 ? [] : [name, ...given];
@@ -139,15 +179,27 @@ function commandLine(format: Format, data: string, to: string, filter: Filter): 
     ...option('--from-time', after),
     ...option('--to-time', before),
     ...option('--robots', robot),
+    ...option('--session', session),
+    ...option('--compression', filter.compression),
+    ...option('--row-group', filter.rowGroup),
     ...option('--topics', ...topics),
   ];
 }
 
 function invalid(name: string, value: unknown, allowed: string): HoldfastError {
-  const shown = String(JSON.stringify(value)).slice(0, 80);
+  const shown = String(jsonText(value)).slice(0, 80);
   return new HoldfastError('REQUEST_INVALID', `${name} is ${shown}, allowed: ${allowed}`, {
     facts: { name, value },
   });
+}
+
+/** Does not create the data folder itself: without it, there is nothing to export. */
+function makeExportsFolder(path: string): void {
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') throw refused(`exports/ cannot be made: ${describeError(error)}`);
+  }
 }
 
 function refused(why: string): HoldfastError {

@@ -1,10 +1,10 @@
 import { isAbsolute, join } from 'node:path';
 import type { AlertLimits } from '../../monitors/alerts/alert-rules.js';
 import { isLoopback } from '../../monitors/http/request-checks.js';
-import { CrossCheck } from '../parameters/cross-check.js';
-import { deepFreeze } from '../parameters/deep-freeze.js';
-import type { ParameterValues } from '../parameters/parameter-table.js';
-import type { Resolved } from '../parameters/resolve.js';
+import { CrossCheck } from '../../settings/cross-check.js';
+import { deepFreeze } from '../../settings/deep-freeze.js';
+import type { ParameterValues } from '../../settings/parameter-table.js';
+import type { Resolved } from '../../settings/resolve.js';
 
 interface ListenOptions {
   readonly enabled: boolean;
@@ -14,7 +14,7 @@ interface ListenOptions {
   readonly maxClients: number;
 }
 
-/** Everything that concerns watching and steering; checked, with all defaults filled in, and frozen. */
+/** Options for watching and controlling; checked, with all defaults filled in, and frozen. */
 export interface MonitoringOptions {
   /** The data folder's path. */
   readonly data: string;
@@ -27,7 +27,7 @@ export interface MonitoringOptions {
   readonly foxglove: ListenOptions & {
     readonly clientMaxBytes: number;
     readonly allowedOrigins: readonly string[];
-    /** Ports of the sources: a Foxglove server that is recorded may start after us. */
+    /** Ports of the sources: a recorded Foxglove server may start later. */
     readonly avoid: readonly number[];
   };
   readonly metricsMaxTopics: number;
@@ -96,7 +96,7 @@ function listed(text: string): string[] {
     .filter((word) => word !== '');
 }
 
-/** The port of a WebSocket source, 8765 where it does not say. */
+/** The port of a WebSocket source; default 8765. */
 function portOf(uri: string): number[] {
   const match = /^foxglove:wss?:\/\/[^/?]*?(?::(\d+))?(?:[/?]|$)/i.exec(uri);
   return match ? [Number(match[1] ?? 8_765)] : [];

@@ -1,13 +1,15 @@
+import { defined } from '../../core/defined.js';
 import type { Logger } from '../../core/logger.js';
 import { OperationalLog } from '../../monitors/log/operational-log.js';
 import { RotatingFile } from '../../monitors/log/rotating-file.js';
-import type { ParameterValues } from '../parameters/parameter-table.js';
+import type { ParameterValues } from '../../settings/parameter-table.js';
 import { logFilePath } from './monitoring-options.js';
+import { systemTimers } from '../../host/system-clock.js';
 
 /**
- * The log of a long-running process: `terminal` (which must let every level pass), the rotated file the
- * parameters name, and the last lines in memory. Dispose it last. Whatever else ends the process, what is
- * queued is written on its `exit`, and an error that nobody caught is on record.
+ * The log of a long-running process: `terminal` (which must pass every level), the rotated file of the
+ * parameters, and the last lines in memory. Dispose of it last. At any other end of the process, the queue is
+ * written on its `exit`, and an uncaught error is logged.
  */
 export function openProcessLog(
   role: 'recorder' | 'sync',
@@ -22,21 +24,23 @@ export function openProcessLog(
           path,
           maxBytes: values['log.file_max_bytes'],
           kept: values['log.files_kept'],
+          queueMaxLines: values['log.queue_lines'],
+          timers: systemTimers,
         });
   const log = new OperationalLog({
     level: values['log.level'],
     role,
     terminal,
     nowMs: Date.now,
-    ...(file === undefined ? {} : { file }),
+    ...defined({ file }),
   });
   const onExit = (): void => log.flushSync();
   const onFatal = (error: unknown): void =>
-    log.error('the process dies of an error nobody caught', { error });
+    log.error('the process ends because of an uncaught error', { error });
   process.on('exit', onExit);
-  // Only looks on: what becomes of the process is for others to say.
+  // Only logs: it does not decide what happens to the process.
   process.on('uncaughtExceptionMonitor', onFatal);
-  // A listener of ours alone would keep Node from ending the process.
+  // A listener alone would keep Node from ending the process.
   if (process.listenerCount('unhandledRejection') > 0) process.prependListener('unhandledRejection', onFatal);
   log.onClosed = () => {
     process.off('exit', onExit);

@@ -1,21 +1,24 @@
 import { join } from 'node:path';
+import { defined } from '../../core/defined.js';
 import type { DataFolder } from '../../core/data-folder.js';
 import { systemCode } from '../../core/errors.js';
 import type { RecorderEvent } from '../../core/events.js';
 import type { FileSystem } from '../../core/file-system.js';
-import { decodeManifest, type Manifest } from '../../core/manifest.js';
+import type { Manifest } from '../../core/manifest.js';
+import { decodePlacedManifest, nameFaults } from '../../core/manifest-place.js';
 import type { MonitoredSegments, Timeline, TimelineSegment, TimelineState } from '../../core/monitoring.js';
-import type { SegmentReceipts } from '../../core/receipt-file.js';
+import { receiptFiles } from '../../core/receipt-file.js';
 import { isSegmentId, segmentNumber } from '../../core/segment-id.js';
 import type { SyncStatus } from '../../core/status.js';
+import { present } from '../../core/present.js';
 
-/** Segments kept in view, the newest. */
+/** Number of segments in view, the newest. */
 const SEGMENTS_MAX = 1_000;
 const GAPS_MAX = 20;
-/** Manifests read per look: what is left comes with the next. */
+/** Manifests read per step: the rest comes with the next. */
 const READ_FILES_MAX = 100;
 const READ_BYTES_MAX = 4 * 2 ** 20;
-/** Manifests told by the recorder that wait for the next look. */
+/** Manifests from the recorder that wait for the next step. */
 const TOLD_MAX = 100;
 
 export interface SegmentTimelinePorts {
@@ -27,65 +30,67 @@ export interface SegmentTimelinePorts {
 
 type Row = Omit<TimelineSegment, 'state' | 'stores' | 'progress'>;
 
+/** Each segment as last published, by its key, with its JSON text for comparison. */
+type ShownSegments = Map<string, { readonly text: string; readonly segment: TimelineSegment }>;
+
 /**
- * What became of each segment, from the names in the data folder: a manifest or receipt is read once, when
- * its name appears. A look costs five directory listings.
+ * The state of each segment, from the names in the data folder: a manifest or receipt is read once, when its
+ * name appears. A step costs five directory listings.
  */
 export class SegmentTimeline implements MonitoredSegments {
-  private version = 0;
-  private readonly rows = new Map<string, Row>();
-  private readonly stores = new Map<string, readonly string[]>();
-  private readonly reasons = new Map<string, string>();
-  private readonly told = new Map<string, Manifest>();
-  private shown = new Map<string, { readonly text: string; readonly segment: TimelineSegment }>();
-  private last: Timeline = { version: 0, segments: [], omitted: 0, quarantined: 0 };
+  #version = 0;
+  readonly #rows = new Map<string, Row>();
+  readonly #stores = new Map<string, readonly string[]>();
+  readonly #reasons = new Map<string, string>();
+  readonly #told = new Map<string, Manifest>();
+  #shown: ShownSegments = new Map();
+  #last: Timeline = { version: 0, segments: [], omitted: 0, quarantined: 0 };
 
-  constructor(private readonly ports: SegmentTimelinePorts) {}
+  readonly #ports: SegmentTimelinePorts;
 
-  /** What the recorder tells spares reading it. */
+  constructor(ports: SegmentTimelinePorts) {
+    this.#ports = ports;
+  }
+
+  /** Manifests from the recorder need not be read. */
   note(event: RecorderEvent): void {
     if (event.kind !== 'segment-sealed') return;
-    this.told.set(baseName(event.manifest.file.name), event.manifest);
-    if (this.told.size > TOLD_MAX) this.told.delete(this.told.keys().next().value!);
+    this.#told.set(baseName(event.manifest.file.name), event.manifest);
+    if (this.#told.size > TOLD_MAX) this.#told.delete(present(this.#told.keys().next().value));
   }
 
   async refresh(sync: SyncStatus | undefined): Promise<Timeline> {
-    const { folder } = this.ports;
+    const { folder } = this.#ports;
     const [sealedFiles, receiptFiles, tombstoneFiles, quarantined, wal] = await Promise.all(
       [folder.sealed, folder.receipts, folder.tombstones, folder.quarantine, folder.wal].map((path) =>
-        this.names(path),
+        this.#names(path),
       ),
     );
-    const sealed = baseNames(sealedFiles!, '.json');
-    const tombstones = baseNames(tombstoneFiles!, '.json');
-    const receipts = new Set(baseNames(receiptFiles!, '.json'));
-    const present = new Set(sealed);
-    const all = [...new Set([...sealed, ...tombstones, ...this.rows.keys()])].sort();
+    const sealed = baseNames(present(sealedFiles), '.json');
+    const tombstones = baseNames(present(tombstoneFiles), '.json');
+    const receipts = new Set(baseNames(present(receiptFiles), '.json'));
+    const onDisk = new Set(sealed);
+    const all = [...new Set([...sealed, ...tombstones, ...this.#rows.keys()])].sort();
     const inView = all.slice(-SEGMENTS_MAX);
-    this.forgetBefore(inView);
-    await this.readNew(inView, present, new Set(tombstones));
-    await this.readReceipts(inView.filter((name) => receipts.has(name) && !this.stores.has(name)));
+    this.#forgetBefore(inView);
+    await this.#readNew(inView, onDisk, new Set(tombstones));
+    await this.#readReceipts(inView.filter((name) => receipts.has(name) && !this.#stores.has(name)));
 
     const segments: TimelineSegment[] = [];
     for (const name of inView) {
-      const row = this.rows.get(name);
-      if (row) segments.push(this.sealedSegment(name, row, present.has(name), sync));
+      const row = this.#rows.get(name);
+      if (row) segments.push(this.#sealedSegment(name, row, onDisk.has(name), sync));
     }
-    segments.push(...this.walSegments(wal!.filter(isSegmentId).sort(), segments));
-    for (const name of quarantined!.sort().slice(-SEGMENTS_MAX)) {
+    segments.push(...this.#walSegments(present(wal).filter(isSegmentId).sort(), segments));
+    for (const name of present(quarantined).sort().slice(-SEGMENTS_MAX)) {
       segments.push({ segment: name, state: 'quarantined', bytes: 0, gaps: [], moreGaps: 0 });
     }
-    return this.publish(segments, all.length - inView.length, quarantined!.length);
+    return this.#publish(segments, all.length - inView.length, present(quarantined).length);
   }
 
-  private sealedSegment(
-    name: string,
-    row: Row,
-    isHere: boolean,
-    sync: SyncStatus | undefined,
-  ): TimelineSegment {
-    const stores = this.stores.get(name);
-    const reason = this.reasons.get(name);
+  #sealedSegment(name: string, row: Row, isHere: boolean, sync: SyncStatus | undefined): TimelineSegment {
+    const stores = this.#stores.get(name);
+    const reason = this.#reasons.get(name);
     const isUploading = sync?.current !== undefined && baseName(sync.current.segment) === name;
     const state: TimelineState = !isHere
       ? 'evicted'
@@ -97,16 +102,18 @@ export class SegmentTimeline implements MonitoredSegments {
     return {
       ...row,
       state,
-      ...(state === 'uploading' ? { progress: Math.round(sync!.current!.progress * 1_000) / 1_000 } : {}),
-      ...(stores === undefined ? {} : { stores }),
+      ...(state === 'uploading'
+        ? { progress: Math.round(present(present(sync).current).progress * 1_000) / 1_000 }
+        : {}),
+      ...defined({ stores }),
       ...(isHere || reason === undefined ? {} : { reason }),
     };
   }
 
-  /** The newest of the WAL is being written; the others wait to be sealed. */
-  private walSegments(ids: readonly string[], sealed: readonly TimelineSegment[]): TimelineSegment[] {
+  /** The newest segment of the WAL is being written; the others wait to be sealed. */
+  #walSegments(ids: readonly string[], sealed: readonly TimelineSegment[]): TimelineSegment[] {
     const known = new Set(sealed.map(({ segment }) => segment));
-    const open = this.ports.open();
+    const open = this.#ports.open();
     return ids
       .filter((id) => !known.has(id))
       .map((id) => ({
@@ -119,92 +126,89 @@ export class SegmentTimeline implements MonitoredSegments {
       }));
   }
 
-  /** Unchanged segments stay the same objects, so that whoever watches sees cheaply what changed. */
-  private publish(segments: readonly TimelineSegment[], omitted: number, quarantined: number): Timeline {
-    const shown: typeof this.shown = new Map();
+  /** Unchanged segments stay the same objects, so that an observer can detect changes cheaply. */
+  #publish(segments: readonly TimelineSegment[], omitted: number, quarantined: number): Timeline {
+    const shown: ShownSegments = new Map();
     let isSame =
-      segments.length === this.shown.size &&
-      omitted === this.last.omitted &&
-      quarantined === this.last.quarantined;
+      segments.length === this.#shown.size &&
+      omitted === this.#last.omitted &&
+      quarantined === this.#last.quarantined;
     const stable = segments.map((segment) => {
       const key = `${segment.segment}/${segment.robot ?? ''}/${segment.priority ?? ''}`;
       const text = JSON.stringify(segment);
-      const before = this.shown.get(key);
+      const before = this.#shown.get(key);
       const entry = before?.text === text ? before : { text, segment };
       if (entry !== before) isSame = false;
       shown.set(key, entry);
       return entry.segment;
     });
-    if (isSame) return this.last;
-    this.shown = shown;
-    this.last = { version: ++this.version, segments: stable, omitted, quarantined };
-    return this.last;
+    if (isSame) return this.#last;
+    this.#shown = shown;
+    this.#last = { version: ++this.#version, segments: stable, omitted, quarantined };
+    return this.#last;
   }
 
-  /** Newest first, as much as one look may read. */
-  private async readNew(
+  /** Newest first, as many as one step may read. */
+  async #readNew(
     names: readonly string[],
     sealed: ReadonlySet<string>,
     tombstones: ReadonlySet<string>,
   ): Promise<void> {
-    const { folder } = this.ports;
+    const { folder } = this.#ports;
     let files = 0;
     let bytes = 0;
     for (const name of names.toReversed()) {
-      const isTold = this.told.has(name);
-      const mustRead = !this.rows.has(name) || (tombstones.has(name) && !this.reasons.has(name));
+      const isTold = this.#told.has(name);
+      const mustRead = !this.#rows.has(name) || (tombstones.has(name) && !this.#reasons.has(name));
       if (!mustRead || files >= READ_FILES_MAX || bytes >= READ_BYTES_MAX) continue;
       const from = tombstones.has(name) ? folder.tombstones : folder.sealed;
       if (!tombstones.has(name) && !sealed.has(name)) continue;
       if (isTold && !tombstones.has(name)) {
-        this.rows.set(name, describe(this.told.get(name)!));
-        this.told.delete(name);
+        this.#rows.set(name, describe(present(this.#told.get(name))));
+        this.#told.delete(name);
         continue;
       }
-      const text = await this.read(join(from, `${name}.json`));
+      const text = await this.#read(join(from, `${name}.json`));
       files++;
       bytes += text?.length ?? 0;
       const manifest = text === undefined ? undefined : parsed(text, name);
       if (!manifest) continue;
-      this.rows.set(name, describe(manifest));
-      if (manifest.evicted) this.reasons.set(name, manifest.evicted.reason);
-      else if (tombstones.has(name)) this.reasons.set(name, 'evicted');
+      this.#rows.set(name, describe(manifest));
+      if (manifest.evicted) this.#reasons.set(name, manifest.evicted.reason);
+      else if (tombstones.has(name)) this.#reasons.set(name, 'evicted');
     }
   }
 
-  private async readReceipts(names: readonly string[]): Promise<void> {
+  async #readReceipts(names: readonly string[]): Promise<void> {
     for (const name of names.slice(-READ_FILES_MAX)) {
-      const text = await this.read(join(this.ports.folder.receipts, `${name}.json`));
-      try {
-        const { stores } = JSON.parse(text ?? '') as SegmentReceipts;
-        if (stores.length > 0) this.stores.set(name, [...new Set(stores.map(({ uri }) => uri))]);
-      } catch {
-        // Being written, or damaged: then sync writes it anew.
-      }
+      const text = await this.#read(join(this.#ports.folder.receipts, `${name}.json`));
+      // Missing while it is being written, or damaged: then sync writes it again.
+      const stores = receiptFiles.parseIfValid(text ?? '')?.stores ?? [];
+      if (stores.length > 0) this.#stores.set(name, [...new Set(stores.map(({ uri }) => uri))]);
     }
   }
 
-  private forgetBefore(inView: readonly string[]): void {
-    if (this.rows.size <= SEGMENTS_MAX) return;
+  #forgetBefore(inView: readonly string[]): void {
+    if (this.#rows.size <= SEGMENTS_MAX) return;
     const keep = new Set(inView);
-    for (const map of [this.rows, this.stores, this.reasons] as const) {
+    for (const map of [this.#rows, this.#stores, this.#reasons] as const) {
       for (const name of map.keys()) if (!keep.has(name)) map.delete(name);
     }
   }
 
-  private async names(path: string): Promise<string[]> {
+  async #names(path: string): Promise<string[]> {
     try {
-      return await this.ports.fs.readdir(path);
+      return await this.#ports.fs.readdir(path);
     } catch (error) {
       if (systemCode(error) === 'ENOENT') return [];
       throw error;
     }
   }
 
-  /** Undefined where it went away meanwhile. */
-  private async read(path: string): Promise<string | undefined> {
+  /** Undefined if it vanished meanwhile. */
+  async #read(path: string): Promise<string | undefined> {
     try {
-      return await this.ports.fs.readFile(path, 'utf8');
+      return await this.#ports.fs.readFile(path, 'utf8');
     } catch (error) {
       if (systemCode(error) === 'ENOENT') return undefined;
       throw error;
@@ -218,29 +222,25 @@ function describe(manifest: Manifest): Row {
     segment: segment.id,
     number: segment.number,
     robot,
-    ...(segment.priority === undefined ? {} : { priority: segment.priority }),
+    ...defined({ priority: segment.priority }),
     bytes: file.bytes,
     messages,
-    ...(firstLogTime === undefined ? {} : { firstLogTime }),
-    ...(lastLogTime === undefined ? {} : { lastLogTime }),
+    ...defined({ firstLogTime, lastLogTime }),
     sealedAt,
     ...(manifest.uncleanEnd ? { uncleanEnd: true } : {}),
-    ...(manifest.events === undefined ? {} : { events: manifest.events }),
+    ...defined({ events: manifest.events }),
     gaps: gaps.slice(0, GAPS_MAX).map(({ reason, topic, count, firstTime, lastTime }) => ({
       reason,
-      ...(topic === undefined ? {} : { topic }),
-      ...(count === undefined ? {} : { count }),
-      ...(firstTime === undefined ? {} : { firstTime }),
-      ...(lastTime === undefined ? {} : { lastTime }),
+      ...defined({ topic, count, firstTime, lastTime }),
     })),
     moreGaps: Math.max(0, gaps.length - GAPS_MAX),
   };
 }
 
-/** A damaged manifest is `holdfast verify`'s business; here it is just not shown. */
+/** `holdfast verify` reports a damaged manifest, or one of another place; here it is just not shown. */
 function parsed(text: string, name: string): Manifest | undefined {
   try {
-    return decodeManifest(text, name);
+    return decodePlacedManifest(text, name, (manifest) => nameFaults(name, manifest));
   } catch {
     return undefined;
   }

@@ -10,13 +10,14 @@ import type {
   MonitoredSync,
 } from '../../core/monitoring.js';
 import { alertRules } from '../../monitors/alerts/alert-rules.js';
+import { describeParquet, describeSchemaChanges } from '../../monitors/alerts/parquet-watch.js';
 import { Webhook } from '../../monitors/alerts/webhook.js';
 import type { FoxgloveLive } from '../../monitors/foxglove/live-server.js';
 import type { AccessToken } from '../../monitors/http/access.js';
 import type { HttpServer } from '../../monitors/http/http-server.js';
 import { Watch } from '../../monitors/live/watch.js';
-import type { SystemPorts } from '../system/ports.js';
-import { packageRoot, version } from '../system/version.js';
+import type { SystemPorts } from '../../host/ports.js';
+import { packageRoot, version } from '../../host/version.js';
 import { BackgroundExports } from './background-exports.js';
 import type { MonitoringOptions } from './monitoring-options.js';
 import { remoteSync } from './remote-sync.js';
@@ -24,11 +25,11 @@ import { SegmentTimeline } from './segment-timeline.js';
 import { systemUsageMeter } from './system-usage.js';
 
 export interface MonitoringPorts extends SystemPorts {
-  /** The process's log, where it can be watched. */
+  /** The process's log, if it can be watched. */
   readonly log?: MonitoredLog;
   /** Default: the sync process of the data folder. */
   readonly sync?: MonitoredSync;
-  /** Default: exports of the data folder, each by a process of its own. */
+  /** Default: exports of the data folder, each in its own process. */
   readonly exports?: MonitoredExports;
   /** The built page. Default: dist/web of the package. */
   readonly pageFolder?: string;
@@ -37,17 +38,17 @@ export interface MonitoringPorts extends SystemPorts {
 /** Everything that watches one recorder. */
 export interface Monitoring extends AsyncDisposable {
   readonly watch: Watch;
-  /** Resolves once each server listens or has said why not; never rejects. */
+  /** Resolves once each server listens or has logged why it cannot; never rejects. */
   readonly ready: Promise<void>;
-  /** Where the servers are found, once {@link ready}; absent: not at all. */
+  /** Where the servers listen, once {@link ready}; absent: not at all. */
   readonly webUrl: string | undefined;
   readonly foxgloveUrl: string | undefined;
 }
 
 /**
- * Starts everything that watches and steers the recorder of this process: the page, the API, metrics,
- * Foxglove, alerts. Returns at once; the servers come up beside the recording, and what cannot come up is a
- * warning. Nothing here ever ends or slows the recorder.
+ * Starts everything that watches and controls the recorder of this process: the page, the API, metrics,
+ * Foxglove, alerts. It returns at once. The servers start while the recording runs, and a server that cannot
+ * start is a warning. Nothing here ever ends or slows the recorder.
  */
 export function startMonitoring(
   recorder: MonitoredRecorder,
@@ -60,22 +61,25 @@ export function startMonitoring(
 class RunningMonitoring implements Monitoring {
   readonly watch: Watch;
   readonly ready: Promise<void>;
-  private readonly sync: MonitoredSync;
-  private readonly log: MonitoredLog;
-  private readonly webhook: Webhook | undefined;
-  private readonly unlisten: () => void;
-  private web: HttpServer | undefined;
-  private foxglove: FoxgloveLive | undefined;
-  private readonly closers: (() => Promise<void> | void)[] = [];
+  readonly #sync: MonitoredSync;
+  readonly #log: MonitoredLog;
+  readonly #webhook: Webhook | undefined;
+  readonly #unlisten: () => void;
+  #web: HttpServer | undefined;
+  #foxglove: FoxgloveLive | undefined;
+  readonly #closers: (() => Promise<void> | void)[] = [];
 
-  constructor(
-    private readonly recorder: MonitoredRecorder,
-    private readonly options: MonitoringOptions,
-    private readonly ports: MonitoringPorts,
-  ) {
+  readonly #recorder: MonitoredRecorder;
+  readonly #options: MonitoringOptions;
+  readonly #ports: MonitoringPorts;
+
+  constructor(recorder: MonitoredRecorder, options: MonitoringOptions, ports: MonitoringPorts) {
+    this.#recorder = recorder;
+    this.#options = options;
+    this.#ports = ports;
     const { fs, clock, logger, hostname } = ports;
-    this.sync = ports.sync ?? remoteSync(options.data);
-    this.log = ports.log ?? noLog;
+    this.#sync = ports.sync ?? remoteSync(options.data);
+    this.#log = ports.log ?? noLog;
     const segments = new SegmentTimeline({
       fs,
       folder: dataFolder(options.data),
@@ -84,65 +88,70 @@ class RunningMonitoring implements Monitoring {
         return openSegment === undefined ? undefined : { id: openSegment, bytes: openBytes };
       },
     });
-    this.unlisten = recorder.onEvent((event) => segments.note(event));
+    this.#unlisten = recorder.onEvent((event) => segments.note(event));
     this.watch = new Watch({
       recorder,
-      sync: this.sync,
+      sync: this.#sync,
       segments,
       system: systemUsageMeter(),
-      log: this.log,
+      log: this.#log,
       clock,
       logger,
       host: hostname,
       rules: alertRules(options.alerts),
     });
-    this.webhook =
+    this.#webhook =
       options.webhook === '' ? undefined : new Webhook(options.webhook, { clock, logger, fetch });
-    this.tellWebhook();
+    this.#tellWebhook();
+    this.#tellSources();
     this.watch.start();
-    this.ready = this.startServers();
+    this.ready = this.#startServers();
   }
 
   get webUrl(): string | undefined {
-    return this.web?.url;
+    return this.#web?.url;
   }
 
   get foxgloveUrl(): string | undefined {
-    return this.foxglove?.url;
+    return this.#foxglove?.url;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.ready;
-    this.unlisten();
+    this.#unlisten();
     this.watch[Symbol.dispose]();
     for (const close of [
-      ...this.closers,
-      () => this.web?.[Symbol.asyncDispose](),
-      () => this.foxglove?.[Symbol.asyncDispose](),
-      () => this.webhook?.[Symbol.asyncDispose](),
+      ...this.#closers,
+      () => this.#web?.[Symbol.asyncDispose](),
+      () => this.#foxglove?.[Symbol.asyncDispose](),
+      () => this.#webhook?.[Symbol.asyncDispose](),
     ]) {
       try {
         await close();
       } catch (error) {
-        this.ports.logger.warn('a monitor could not be closed', { error });
+        this.#ports.logger.warn('a monitor could not be closed', { error });
       }
     }
   }
 
-  private backgroundExports(): MonitoredExports {
-    const { clock, logger } = this.ports;
+  #backgroundExports(): MonitoredExports {
+    const { fs, clock, logger } = this.#ports;
     const exports = new BackgroundExports({
-      data: this.options.data,
+      data: this.#options.data,
+      fs,
       clock,
       logger,
-      status: () => this.recorder.status(),
+      status: () => this.#recorder.status(),
     });
-    this.closers.push(() => exports[Symbol.asyncDispose]());
+    this.#closers.push(() => exports[Symbol.asyncDispose]());
     return exports;
   }
 
-  private tellWebhook(): void {
-    const { webhook, recorder, watch, ports } = this;
+  #tellWebhook(): void {
+    const { watch } = this;
+    const webhook = this.#webhook;
+    const recorder = this.#recorder;
+    const ports = this.#ports;
     if (webhook === undefined) return;
     watch.services.set('webhook', () => webhook.stats());
     watch.onAlert((alert) =>
@@ -155,13 +164,25 @@ class RunningMonitoring implements Monitoring {
     );
   }
 
-  /** One after the other, each on its own: what fails in one is said and leaves the other alone. */
-  private async startServers(): Promise<void> {
-    const { logger } = this.ports;
-    const { web, foxglove } = this.options;
+  /** Alerts for readers of a lake go to the sources' alert subjects (NATS). */
+  #tellSources(): void {
+    this.watch.onAlert(({ id, raised }) => {
+      if (id === 'parquet_schema_changed' && raised) {
+        this.#recorder.alertSources?.({ kind: id, detail: describeSchemaChanges(this.watch.sync) });
+      }
+      if (id !== 'parquet_failed') return;
+      const kind = raised ? 'parquet_failed' : 'parquet_recovered';
+      this.#recorder.alertSources?.({ kind, detail: describeParquet(this.watch.sync) });
+    });
+  }
+
+  /** One after the other, separately: a failure is logged and does not affect the others. */
+  async #startServers(): Promise<void> {
+    const { logger } = this.#ports;
+    const { web, foxglove } = this.#options;
     if (foxglove.enabled) {
-      await this.startFoxglove().catch((error: unknown) =>
-        logger.warn('no live server for Foxglove; recording goes on', {
+      await this.#startFoxglove().catch((error: unknown) =>
+        logger.warn('the live server for Foxglove cannot start; recording continues', {
           address: foxglove.address,
           port: foxglove.port,
           tries: foxglove.tries,
@@ -170,8 +191,8 @@ class RunningMonitoring implements Monitoring {
       );
     }
     if (web.enabled) {
-      await this.startWeb().catch((error: unknown) =>
-        logger.warn('no dashboard and no HTTP API; recording goes on', {
+      await this.#startWeb().catch((error: unknown) =>
+        logger.warn('the dashboard and the HTTP API cannot start; recording continues', {
           address: web.address,
           port: web.port,
           tries: web.tries,
@@ -181,9 +202,9 @@ class RunningMonitoring implements Monitoring {
     }
   }
 
-  private async startFoxglove(): Promise<void> {
-    const { foxglove: options, web } = this.options;
-    const { clock, logger, hostname } = this.ports;
+  async #startFoxglove(): Promise<void> {
+    const { foxglove: options, web } = this.#options;
+    const { clock, logger, hostname } = this.#ports;
     const { FoxgloveLive } = await import('../../monitors/foxglove/live-server.js');
     const live = await FoxgloveLive.listen(
       {
@@ -193,22 +214,25 @@ class RunningMonitoring implements Monitoring {
         hostname,
         name: `Holdfast on ${hostname}`,
       },
-      { recorder: this.recorder, watch: this.watch, log: this.log, clock, logger },
+      { recorder: this.#recorder, watch: this.watch, log: this.#log, clock, logger },
     );
-    this.foxglove = live;
+    this.#foxglove = live;
     this.watch.services.set('foxglove', () => ({
       url: live.url,
       clients: live.clientCount,
       skipped: live.skipped,
       dropped: live.dropped,
     }));
-    logger.info('Foxglove can connect', { url: live.url });
+    logger.info('the live server for Foxglove is listening', { url: live.url });
   }
 
-  private async startWeb(): Promise<void> {
-    const { web, metricsMaxTopics } = this.options;
-    const { clock, logger, hostname } = this.ports;
-    const { recorder, watch, log, sync } = this;
+  async #startWeb(): Promise<void> {
+    const { web, metricsMaxTopics } = this.#options;
+    const { clock, logger, hostname } = this.#ports;
+    const { watch } = this;
+    const recorder = this.#recorder;
+    const log = this.#log;
+    const sync = this.#sync;
     const [
       { Access, parseTokenFile },
       { HttpServer: Server },
@@ -232,8 +256,8 @@ class RunningMonitoring implements Monitoring {
     const feed = new LiveFeed(watch, recorder, log, { intervalMs: web.intervalMs });
     const top = new TopTopics(metricsMaxTopics);
     const clients = (): { web: number; foxglove: number } => ({
-      web: this.web?.live.clients ?? 0,
-      foxglove: this.foxglove?.clientCount ?? 0,
+      web: this.#web?.live.clients ?? 0,
+      foxglove: this.#foxglove?.clientCount ?? 0,
     });
     const metrics = (): ReturnType<typeof renderMetrics> => {
       const { user, system } = process.cpuUsage();
@@ -245,9 +269,9 @@ class RunningMonitoring implements Monitoring {
         cpuSeconds: (user + system) / 1e6,
       });
     };
-    const exports = this.ports.exports ?? this.backgroundExports();
+    const exports = this.#ports.exports ?? this.#backgroundExports();
     const server = await Server.listen(
-      { ...web, hostname, version, exports: true },
+      { ...web, hostname, version, exports: exports.formats },
       {
         routes: [
           ...readRoutes({ watch, recorder, log, metrics, clients }),
@@ -255,13 +279,13 @@ class RunningMonitoring implements Monitoring {
         ],
         access: new Access(tokens),
         feed,
-        files: await StaticFiles.list(this.ports.pageFolder ?? join(packageRoot, 'dist', 'web')),
+        files: await StaticFiles.list(this.#ports.pageFolder ?? join(packageRoot, 'dist', 'web')),
         clock,
         logger,
       },
     );
-    this.web = server;
-    this.closers.push(() => feed[Symbol.dispose]());
+    this.#web = server;
+    this.#closers.push(() => feed[Symbol.dispose]());
     watch.services.set('web', () => ({
       url: server.url,
       clients: server.live.clients,
@@ -280,7 +304,7 @@ async function readTokens(
 ): Promise<readonly AccessToken[]> {
   try {
     if (((await stat(path)).mode & 0o077) !== 0) {
-      logger.warn('others than the owner can read the token file', { file: path });
+      logger.warn('users other than the owner can read the token file', { file: path });
     }
     return parse(await readFile(path, 'utf8'));
   } catch (error) {
@@ -296,6 +320,7 @@ const noLog: MonitoredLog = {
     fileBytes: 0,
     queuedLines: 0,
     queuedBytes: 0,
+    queueMaxLines: 0,
     queueMaxBytes: 0,
     writtenLines: 0,
     droppedLines: 0,

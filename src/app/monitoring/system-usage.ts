@@ -3,7 +3,7 @@ import type { SystemUsage } from '../../core/monitoring.js';
 
 const MB = 1e6;
 
-/** What this process uses; CPU is over the time since the call before. Takes well under a millisecond. */
+/** Resources of this process; CPU is over the time since the previous call. Takes well under a millisecond. */
 export function systemUsageMeter(): () => SystemUsage {
   const cores = cpus().length;
   let cpu = process.cpuUsage();
@@ -12,7 +12,7 @@ export function systemUsageMeter(): () => SystemUsage {
   return () => {
     const now = process.hrtime.bigint();
     const elapsedUs = Number(now - at) / 1_000;
-    // Two callers within a moment must not make a rate of noise.
+    // Two calls within a moment must not give a meaningless rate.
     if (elapsedUs > 100_000) {
       const used = process.cpuUsage(cpu);
       cpuPercent = ((used.user + used.system) / elapsedUs) * 100;

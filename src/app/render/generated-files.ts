@@ -3,6 +3,7 @@ import { renderCliDoc } from './render-cli-doc.js';
 import { renderConfig } from './render-config.js';
 import { renderErrorsDoc } from './render-errors-doc.js';
 import { renderParametersDoc } from './render-parameters-doc.js';
+import { renderStatusDoc } from './render-status-doc.js';
 
 /** Every file that is generated from the code: path from the package's root, and content. */
 export function generatedFiles(): ReadonlyMap<string, string> {
@@ -11,6 +12,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ['docs/cli.md', renderCliDoc()],
     ['docs/parameters.md', renderParametersDoc()],
     ['docs/errors.md', renderErrorsDoc()],
+    ['docs/status.md', renderStatusDoc()],
     ['docs/v2v-datagram.schema.json', `${JSON.stringify(datagramSchema, undefined, 2)}\n`],
   ]);
 }

@@ -1,11 +1,12 @@
 import type { Command, Option } from 'commander';
 import { commands } from '../cli/commands.js';
 import type { CommandDefinition } from '../cli/command-definition.js';
-import { exitCodeMeanings } from '../cli/exit-code.js';
-import { flagName } from '../parameters/parameter.js';
-import { parameterNamed, parameterNames } from '../parameters/parameter-table.js';
+import { exitCodeMeanings } from '../../host/exit-code.js';
+import { flagName } from '../../settings/parameter.js';
+import { parameterNamed, parameterNames } from '../../settings/parameter-table.js';
 import { buildProgram } from '../cli/program.js';
 import { codeCell, GENERATED_NOTE, textCell } from './markdown.js';
+import { present } from '../../core/present.js';
 
 const intro = `# Command line
 
@@ -32,7 +33,7 @@ JSON object per line each way:
 
 Requests: \`status\` and \`end\` (both; \`end\` ends the process), \`start\`, \`stop\`, \`split\`, \`pause\`, \`resume\`,
 \`mark_event\`, \`topics\` (recorder), \`sync_now\`, \`drain\` (sync). \`stop\` commits and seals and keeps the process and
-its data folder; \`start\` goes on with new connections. Messages that arrive while the recorder is paused are
+its data folder; \`start\` continues with new connections. Messages that arrive while the recorder is paused are
 counted as a gap. What is not possible at the moment is refused with \`STATE_REFUSED\` and the reason.
 
 Some take arguments, all checked (\`REQUEST_INVALID\` names the one that is wrong): \`mark_event\` takes \`label\`
@@ -47,7 +48,7 @@ Some take arguments, all checked (\`REQUEST_INVALID\` names the one that is wron
 export function renderCliDoc(): string {
   const program = buildProgram(async () => {});
   const sections = commands.map((definition) => {
-    const command = program.commands.find((one) => one.name() === definition.name)!;
+    const command = present(program.commands.find((one) => one.name() === definition.name));
     return commandSection(definition, command);
   });
   return [intro, exitCodesSection(), ...sections, control].join('\n');
@@ -82,6 +83,6 @@ function isParameter(option: Option): boolean {
 }
 
 function describe(option: Option): string {
-  const value: unknown = option.defaultValue;
+  const value = option.defaultValue as string | number | boolean | undefined;
   return value === undefined ? option.description : `${option.description} (default: ${String(value)})`;
 }

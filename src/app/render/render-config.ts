@@ -1,5 +1,6 @@
-import type { RawValue, Role } from '../parameters/parameter.js';
-import { parameterNamed, parameterNames, type ParameterName } from '../parameters/parameter-table.js';
+import type { RawValue, Role } from '../../settings/parameter.js';
+import { parameterNamed, parameterNames, type ParameterName } from '../../settings/parameter-table.js';
+import { present } from '../../core/present.js';
 
 const WIDTH = 100;
 
@@ -34,7 +35,7 @@ export function renderConfig(): string {
     let group = '';
     for (const name of names) {
       const [prefix, leaf] = name.includes('.') ? (name.split('.') as [string, string]) : ['', name];
-      // A group with nothing but comments inside would be null; its parameters keep their full names.
+      // A group with only comments would be null; its parameters keep their full names.
       const isGroup = names.some((one) => one.startsWith(`${prefix}.`) && isSet(one));
       if (isGroup && prefix !== group) lines.push(`    ${prefix}:`);
       group = prefix;
@@ -54,7 +55,9 @@ function row(name: ParameterName, leaf: string, indent: string): string[] {
   const parameter = parameterNamed(name);
   const comment = `${parameter.description} Allowed: ${parameter.allowed}.`;
   const value = parameter.default;
-  const assignment = isSet(name) ? `${leaf}: ${yaml(value!)}` : `# ${leaf}: ${parameter.list ? '[]' : "''"}`;
+  const assignment = isSet(name)
+    ? `${leaf}: ${yaml(present(value))}`
+    : `# ${leaf}: ${parameter.list ? '[]' : "''"}`;
   return [
     ...wrap(comment, WIDTH - indent.length - 2).map((line) => `${indent}# ${line}`),
     indent + assignment,

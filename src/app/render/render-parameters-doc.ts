@@ -1,5 +1,5 @@
-import { flagName, type Parameter, type Role } from '../parameters/parameter.js';
-import { parameterNamed, parameterNames } from '../parameters/parameter-table.js';
+import { flagName, type Parameter, type Role } from '../../settings/parameter.js';
+import { parameterNamed, parameterNames } from '../../settings/parameter-table.js';
 import { codeCell, GENERATED_NOTE, textCell } from './markdown.js';
 
 const intro = `# Parameters

@@ -3,7 +3,8 @@ import type { Clock } from '../../core/clock.js';
 import { describeError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import type { RosSession } from '../../sources/ros/ros-session.js';
-import type { Generator, SimChannel } from '../../sources/sim/generator.js';
+import type { Generator, SimChannel } from '../../simulation/generator.js';
+import { typeSupportClass } from '../../sources/ros/type-support-class.js';
 import { Pacer } from '../../sources/pacer.js';
 import type { SimPlan } from '../../sources/sim/sim-options.js';
 import { readQos } from './read-qos.js';
@@ -25,7 +26,7 @@ export interface FleetNodePorts {
 /** `/robot1/sim_robot`. */
 const ROBOT_NODE = 'sim_robot';
 
-/** rclnodejs' types leave out the last two. */
+/** rclnodejs' types omit the last two. */
 type NodeConstructor = new (
   name: string,
   namespace: string,
@@ -39,19 +40,20 @@ interface RawPublisher {
   publish(message: Buffer): void;
 }
 
-/** Publishes a simulated fleet as topics of ROS: the bytes are those the simulator gives any other source. */
+/** Publishes a simulated fleet as ROS topics, with the same bytes that the simulator gives any other source. */
 export class FleetNode {
   readonly #generator: Generator;
   readonly #publishers: readonly (RawPublisher | undefined)[];
   readonly #published: number[];
   readonly #failed = new Set<number>();
 
+  readonly #plan: SimPlan;
+  readonly #ports: FleetNodePorts;
+
   /** Announces every topic; {@link run} fills them. */
-  constructor(
-    session: RosSession,
-    private readonly plan: SimPlan,
-    private readonly ports: FleetNodePorts,
-  ) {
+  constructor(session: RosSession, plan: SimPlan, ports: FleetNodePorts) {
+    this.#plan = plan;
+    this.#ports = ports;
     this.#generator = plan.generator(ports.clock.now());
     const { channels } = this.#generator;
     this.#published = channels.map(() => 0);
@@ -68,11 +70,11 @@ export class FleetNode {
     return this.#publishers.filter((publisher) => publisher !== undefined).length;
   }
 
-  /** Publishes until the signal comes or the fleet's duration is over. */
+  /** Publishes until the signal aborts or the fleet's duration is over. */
   async run(signal: AbortSignal): Promise<void> {
     const generator = this.#generator;
-    const pacer = new Pacer(this.ports.clock, this.plan.speed);
-    const endUs = this.plan.durationMs === undefined ? Infinity : this.plan.durationMs * 1_000;
+    const pacer = new Pacer(this.#ports.clock, this.#plan.speed);
+    const endUs = this.#plan.durationMs === undefined ? Infinity : this.#plan.durationMs * 1_000;
     const isPublished = (channel: number): boolean => this.#publishers[channel] !== undefined;
     while (generator.elapsedUs < endUs && (await pacer.until(generator.nextUs, signal))) {
       for (const { channel, data } of generator.step(isPublished)) this.#publish(channel, data);
@@ -89,15 +91,13 @@ export class FleetNode {
     return Object.fromEntries(entries);
   }
 
-  /** Where a type's support is not installed the others go on without it. */
+  /** If a type's support is not installed, the others continue without it. */
   #announce(session: RosSession, node: Node, channel: SimChannel): RawPublisher | undefined {
     try {
       const qos = readQos(session.rcl, channel.metadata['offered_qos_profiles'] ?? '');
-      return node.createPublisher(stubOf(channel.schema.name) as never, channel.topic, {
-        qos,
-      }) as unknown as RawPublisher;
+      return node.createPublisher(typeSupportClass(channel.schema.name) as never, channel.topic, { qos });
     } catch (error) {
-      this.ports.logger.warn('a topic is not published: its type is not found', {
+      this.#ports.logger.warn('a topic is not published because its type was not found', {
         topic: channel.topic,
         type: channel.schema.name,
         error: describeError(error),
@@ -114,27 +114,20 @@ export class FleetNode {
       if (this.#failed.has(channel)) return;
       this.#failed.add(channel);
       const { topic } = this.#generator.channels[channel]!;
-      this.ports.logger.error('messages cannot be published', { topic, error: describeError(error) });
+      this.#ports.logger.error('messages cannot be published', { topic, error: describeError(error) });
     }
   }
 }
 
-/** Each robot is a node in its own namespace, as on a real one, so that who looks at nodes finds the robots. */
+/**
+ * Each robot is a node in its own namespace, as on a real robot, so that tools that look at nodes find the
+ * robots.
+ */
 function robotNode({ rcl, context }: RosSession, robot: string): Node {
-  // It only publishes and is never spun: a service of it would not answer.
+  // It only publishes and never spins: its services would not answer.
   const options = { startParameterServices: false, startTypeDescriptionService: false, enableRosout: false };
-  // What renames this process' node (-r __node:=...) would rename every robot's: so no arguments for these.
+  // Arguments that rename this process's node (-r __node:=...) would rename every robot's node, so these get
+  // none.
   const NodeWithoutArguments = rcl.Node as unknown as NodeConstructor;
   return new NodeWithoutArguments(ROBOT_NODE, `/${robot}`, context, options, [], false);
-}
-
-/** All that publishing bytes takes of a type: its names, for the C type support. */
-function stubOf(type: string): unknown {
-  const [pkgName, subFolder, interfaceName] = type.split('/');
-  // rclnodejs tells types from other arguments by their being functions.
-  return class {
-    static type(): object {
-      return { pkgName, subFolder, interfaceName };
-    }
-  };
 }

@@ -1,12 +1,13 @@
 import { HoldfastError } from '../../core/errors.js';
+import { plainText } from '../../core/plain-text.js';
 import { fleetOptionTable, readSimOptions, type SimPlan } from '../../sources/sim/sim-options.js';
 
-/** What the node simulates, and where it accounts for it. */
+/** What the node simulates, and where it writes its ledger. */
 export interface FleetNodeOptions {
   readonly plan: SimPlan;
-  /** File for the ledger of what was published, written at the end; empty: none. */
+  /** File for the ledger of published messages, written at the end; empty: none. */
   readonly ledger: string;
-  /** Every parameter with its value in words, as the node shows them. */
+  /** Every parameter with its value as text, as the node shows them. */
   readonly shown: ReadonlyMap<string, string>;
 }
 
@@ -16,8 +17,8 @@ const FOREIGN = /^(use_sim_time$|start_type_description_service$|qos_overrides\.
 const simNames = Object.keys(fleetOptionTable).filter((name) => name !== 'shape');
 
 /**
- * Reads the node's parameters, which are the options of `sim:` (docs/simulator.md) and `ledger`. A list is as
- * good as text with commas, a number as good as its digits.
+ * Reads the node's parameters, which are the options of `sim:` (docs/simulator.md) and `ledger`. A list may
+ * be text with commas, a number its digits.
  *
  * @throws HoldfastError CONFIG_INVALID with every fault.
  */
@@ -35,7 +36,7 @@ export function readFleetOptions(overrides: ReadonlyMap<string, unknown>): Fleet
   }
   const given = new URLSearchParams();
   for (const name of simNames) {
-    // An empty text is what a launch file gives where nothing was said.
+    // A launch file gives an empty text for a missing value.
     const text = textOf(overrides.get(name));
     if (text !== '') given.set(name, text);
   }
@@ -53,5 +54,5 @@ export function readFleetOptions(overrides: ReadonlyMap<string, unknown>): Fleet
 
 function textOf(value: unknown): string {
   if (value === undefined || value === null) return '';
-  return Array.isArray(value) ? value.join(',') : String(value);
+  return Array.isArray(value) ? value.join(',') : plainText(value);
 }

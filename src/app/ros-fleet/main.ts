@@ -6,12 +6,15 @@ import type { Logger } from '../../core/logger.js';
 import { loadRclnodejs } from '../../sources/ros/rclnodejs.js';
 import { RosSession } from '../../sources/ros/ros-session.js';
 import { resolveOverrides, type NativeOverrides } from '../ros/overrides.js';
-import { createStreamLogger } from '../system/stream-logger.js';
-import { systemClock } from '../system/system-clock.js';
+import { createStreamLogger } from '../../host/stream-logger.js';
+import { systemClock, systemTimers } from '../../host/system-clock.js';
 import { FleetNode } from './fleet-node.js';
 import { readFleetOptions } from './fleet-options.js';
 
-/** The native call behind rclnodejs' own look at parameters, which knows only `/**` and the node's bare name. */
+/**
+ * The native call behind rclnodejs' own reading of parameters, which supports only `/**` and the node's bare
+ * name.
+ */
 interface NativeArguments {
   getParameterOverrides(context: unknown): readonly NativeOverrides[] | undefined;
 }
@@ -19,8 +22,8 @@ interface NativeArguments {
 /** Unless remapped. Not holdfast_...: a recorder leaves out what Holdfast publishes about itself. */
 const NODE_NAME = 'sim_fleet';
 
-/** rcl_interfaces/msg/ParameterType PARAMETER_STRING; rclnodejs' enumeration exists for the compiler alone. */
-const STRING = 4 as ParameterType.PARAMETER_STRING;
+/** rcl_interfaces/msg/ParameterType PARAMETER_STRING; rclnodejs' enumeration exists only for the compiler. */
+const STRING = 4 as unknown as ParameterType.PARAMETER_STRING;
 
 const logger = createStreamLogger({
   role: 'fleet',
@@ -36,6 +39,7 @@ async function main(): Promise<void> {
     nodeName: NODE_NAME,
     argv: process.argv.slice(2),
     logger,
+    timers: systemTimers,
   });
   try {
     await publish(session, logger);
@@ -53,7 +57,7 @@ async function publish(session: RosSession, log: Logger): Promise<void> {
   declare(session, shown);
   const fleet = new FleetNode(session, plan, { clock: systemClock, logger: log });
   session.spin();
-  log.info('the simulated fleet is published', { topics: fleet.topics, domain: session.domainId });
+  log.info('publishing the simulated fleet', { topics: fleet.topics, domain: session.domainId });
   await fleet.run(stop.signal);
   const published = fleet.ledger();
   const messages = Object.values(published).reduce((sum, { count }) => sum + count, 0);
@@ -61,7 +65,7 @@ async function publish(session: RosSession, log: Logger): Promise<void> {
   log.info('the simulated fleet has ended', { messages });
 }
 
-/** For `ros2 param list` and `get`; what was not given is empty and has the simulator's default. */
+/** For `ros2 param list` and `get`; a missing value is empty and means the simulator's default. */
 function declare({ rcl, node }: RosSession, shown: ReadonlyMap<string, string>): void {
   const { Parameter, ParameterDescriptor } = rcl;
   const names = [...shown.keys()];
@@ -76,7 +80,7 @@ function declare({ rcl, node }: RosSession, shown: ReadonlyMap<string, string>):
 }
 
 main().then(
-  // Whatever rclnodejs still holds open must not keep a finished node alive.
+  // Open handles of rclnodejs must not keep a finished node alive.
   () => process.exit(0),
   (error: unknown) => {
     process.stderr.write(`sim_fleet: ${describeError(error)}\n`);

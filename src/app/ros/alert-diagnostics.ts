@@ -1,7 +1,7 @@
 import type { Alert } from '../../monitors/alerts/evaluate-alerts.js';
 import { levels, type Diagnostic } from './diagnostics.js';
 
-/** The alerts as one line of a diagnostics panel: the worst of those that are raised, each named. */
+/** The alerts as one line of a diagnostics panel: the worst of the raised ones, each named. */
 export function alertDiagnostic(alerts: readonly Alert[], robot: string): Diagnostic {
   const raised = alerts.filter((alert) => alert.raised);
   const level = raised.some(({ severity }) => severity === 'critical')

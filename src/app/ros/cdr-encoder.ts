@@ -4,13 +4,13 @@ import { HoldfastError } from '../../core/errors.js';
 export type MessageDefinition = ReturnType<typeof parse>[number];
 type MessageDefinitionField = MessageDefinition['definitions'][number];
 
-/** Encapsulation header: plain CDR, little endian. Alignment counts from behind it. */
+/** Encapsulation header: plain CDR, little endian. Alignment counts from its end. */
 const HEADER = Buffer.from([0, 1, 0, 0]);
 const INITIAL_BYTES = 1024;
 const NS_PER_S = 1_000_000_000n;
 const UINT32_MAX = 0xffffffff;
 
-/** A message by field name. Times are `bigint` nanoseconds since the Unix epoch; what is absent is zero or empty. */
+/** A message by field name. Times are `bigint` nanoseconds since the Unix epoch; a missing field is zero or empty. */
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** Bytes of growing size with CDR's alignment. */
@@ -90,13 +90,13 @@ function writeUint32(out: Output, value: number): void {
 }
 
 /**
- * Writes messages of one type as CDR, by its definition. Own code, because the library's writer sizes a
- * string by its characters and cuts off everything beyond ASCII.
+ * Writes messages of one type as CDR, by its definition. The library's writer sizes a string by its
+ * characters and cuts off everything beyond ASCII, so this is written here.
  */
 export class CdrEncoder {
   readonly #write: Write;
 
-  /** @param definitions - The root definition first, as `parse` of `@foxglove/rosmsg` gives them. */
+  /** @param definitions - The root definition first, as returned by `parse` of `@foxglove/rosmsg`. */
   constructor(definitions: readonly MessageDefinition[]) {
     const named = new Map(definitions.map((one) => [one.name ?? '', one]));
     const compiled = new Map<MessageDefinition, Write>();

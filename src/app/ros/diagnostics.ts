@@ -1,58 +1,62 @@
 import { NS_PER_MS } from '../../core/clock.js';
-import type { RecorderStatus, SyncStatus } from '../../core/status.js';
-import { humanBytes, humanCount, humanDuration } from '../cli/human.js';
+import type { AnomalyStatus, RecorderStatus, SyncStatus } from '../../core/status.js';
+import { humanBytes, humanCount, humanDuration } from '../../host/human.js';
 import type { Fields } from './cdr-encoder.js';
 
 /** Levels of `diagnostic_msgs/msg/DiagnosticStatus`. */
 export const levels = { ok: 0, warn: 1, error: 2, stale: 3 } as const;
 
-/** A counter that grew within this time is news: what was lost an hour ago is history. */
+/** A counter that grew within this time is reported; older losses are history. */
 const RECENT_MS = 60_000;
-/** Beyond what the settings let one expect. */
+/** Margin beyond what the settings allow. */
 const LOSS_WINDOW_WARN_MS = 1_000;
 const LOSS_WINDOW_ERROR_MS = 10_000;
-/** Robots with an entry of their own. */
+/** Number of robots with an entry of their own. */
 const ROBOTS_MAX = 64;
-/** Topics with trouble that are named one by one. */
+/** Number of topics with problems that are named. */
 const PROBLEMS_MAX = 50;
 
 /** One line of a diagnostics panel. */
 export interface Diagnostic {
   readonly level: number;
-  /** What it is about, without the node. */
+  /** The task, without the node. */
   readonly task: string;
   readonly message: string;
   readonly hardwareId: string;
   readonly values: Readonly<Record<string, string>>;
 }
 
-/** What the settings of a recorder let one expect. */
+/** The expected values by the settings of a recorder. */
 export interface RecorderExpectations {
   /** Robot of the node itself. */
   readonly robot: string;
-  /** Age a message may have before it is durable, ms: the batch's and the interval's. */
+  /** Expected age of a message before it is durable, ms: the batch's and the interval's. */
   readonly lossWindowMs: number;
   /** Free disk space to keep: the smaller of the two. */
   readonly minFreeBytes: number;
   readonly minFreePercent: number;
 }
 
-/** What keeps part of a source from being recorded whole, while it lasts. */
+/** Conditions that keep the recording of a source incomplete while they last. */
 export interface SourceProblem {
   readonly kind: string;
   readonly topic: string;
   readonly detail: string;
 }
 
-/** Remembers when counters grew last. */
+/** Remembers when counters last grew. */
 export class RecentGrowth {
   readonly #seen = new Map<string, { value: number; grewAtMs: number }>();
 
-  constructor(private readonly nowMs: () => number) {}
+  readonly #nowMs: () => number;
 
-  /** Whether the counter grew within the last minute; what it starts with is no growth. */
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  /** Whether the counter grew within the last minute; its first value is not growth. */
   grew(name: string, value: number): boolean {
-    const now = this.nowMs();
+    const now = this.#nowMs();
     const known = this.#seen.get(name);
     const grewAtMs = known === undefined ? -Infinity : value > known.value ? now : known.grewAtMs;
     this.#seen.set(name, { value, grewAtMs });
@@ -73,9 +77,10 @@ export function recorderDiagnostics(
     diskDiagnostic(status, expected),
     sourcesDiagnostic(status),
     topicsDiagnostic(status, problems),
+    ...(status.anomalies === undefined ? [] : [anomaliesDiagnostic(status.anomalies, recent)]),
   ].map((one) => ({ ...one, hardwareId: expected.robot }));
   const robots = status.robots.filter(({ robot }) => robot !== expected.robot || status.robots.length > 1);
-  // A robot's drops are not told apart by reason: they are news only while unwanted ones are.
+  // A robot's drops have no reasons: they are reported only while there are unwanted ones.
   const areNew = all.some(({ task, level }) => task === 'drops' && level !== levels.ok);
   return [...all, ...robots.slice(0, ROBOTS_MAX).map((one) => robotDiagnostic(one, recent, areNew))];
 }
@@ -85,9 +90,10 @@ type Part = Omit<Diagnostic, 'hardwareId'>;
 function recordingDiagnostic(status: RecorderStatus): Part {
   const { state, stalledReason, rates } = status;
   const isIdle = state === 'paused' || state === 'inactive' || state === 'stopped';
-  // A reason without a stall: it did not get into the state it was asked for.
-  const level =
-    state === 'stalled' || stalledReason !== undefined ? levels.error : isIdle ? levels.warn : levels.ok;
+  // A reason without a stall: it did not reach the requested state.
+  const { setAside = 0, setAsideError = '' } = status.wal;
+  const isBad = state === 'stalled' || stalledReason !== undefined || setAside > 0;
+  const level = isBad ? levels.error : isIdle ? levels.warn : levels.ok;
   return {
     level,
     task: 'recording',
@@ -95,7 +101,9 @@ function recordingDiagnostic(status: RecorderStatus): Part {
       stalledReason === undefined
         ? isIdle
           ? `${state}: nothing is recorded`
-          : state
+          : setAside > 0
+            ? `${setAside} segments cannot be sealed, their messages are in no MCAP: ${setAsideError}`
+            : state
         : `${state}: ${stalledReason}`,
     values: {
       state,
@@ -104,6 +112,7 @@ function recordingDiagnostic(status: RecorderStatus): Part {
       durable: humanCount(status.totals.durable),
       'sealed segments': String(status.sealed.segments),
       'segments waiting to be sealed': String(status.wal.waiting),
+      'segments that cannot be sealed': String(setAside),
       'data folder': status.dataFolder,
     },
   };
@@ -140,7 +149,7 @@ function durabilityDiagnostic(
 }
 
 function dropsDiagnostic({ totals, queue }: RecorderStatus, recent: RecentGrowth): Part {
-  // Paused messages are left out because somebody asked for it; that it is paused is said elsewhere.
+  // Messages refused by a pause were refused on purpose; the pause itself is reported elsewhere.
   const unwanted = totals.dropped - (totals.droppedByReason.paused ?? 0);
   const isNew = recent.grew('dropped', unwanted);
   return {
@@ -187,7 +196,7 @@ function diskDiagnostic({ disk, stalledReason }: RecorderStatus, expected: Recor
 function sourcesDiagnostic({ sources, state }: RecorderStatus): Part {
   const failed = sources.filter((one) => one.state === 'failed');
   const waiting = sources.filter((one) => one.state === 'waiting' || one.state === 'connecting');
-  // What a source that is open adds is trouble with part of it.
+  // Problems of an open source concern a part of it.
   const partly = sources.filter((one) => one.state === 'open' && (one.detail ?? '') !== '');
   const [first] = [...failed, ...waiting, ...partly];
   const isRecording = state === 'recording' || state === 'paused' || state === 'stalled';
@@ -218,6 +227,29 @@ function topicsDiagnostic({ robots }: RecorderStatus, problems: readonly SourceP
     values: {
       channels: String(channels),
       ...Object.fromEntries(shown.map(({ topic, kind, detail }) => [`${topic} ${kind}`, detail])),
+    },
+  };
+}
+
+function anomaliesDiagnostic({ rules, skipped, failedMarks }: AnomalyStatus, recent: RecentGrowth): Part {
+  // Every rule is evaluated: each remembers its own growth.
+  const [first] = rules.filter(({ rule, seen }) => recent.grew(`anomalies of ${rule}`, seen));
+  return {
+    level: first === undefined ? levels.ok : levels.warn,
+    task: 'anomalies',
+    message:
+      first === undefined
+        ? `none within the last minute, ${rules.length} rules`
+        : `within the last minute: ${first.rule}: ${first.last ?? ''}`,
+    values: {
+      ...Object.fromEntries(
+        rules.map(({ rule, seen, marked }) => [
+          rule,
+          `${humanCount(seen)} seen, ${humanCount(marked)} marked as events`,
+        ]),
+      ),
+      'marks that failed': humanCount(failedMarks),
+      'messages not looked into': humanCount(skipped),
     },
   };
 }
@@ -254,7 +286,7 @@ export function syncDiagnostics(status: SyncStatus, robot: string, nowNs: bigint
 
 function linkDiagnostic(status: SyncStatus, nowNs: bigint): Part {
   const { link, lastError, nextRetryInMs } = status;
-  // An alarm without a segment concerns the whole store: nothing moves until somebody acts.
+  // An alarm without a segment concerns the whole store: nothing continues until a user acts.
   const alarm = status.alarms.find(({ segment }) => segment === '');
   const isOffline = link === 'offline';
   const age = since(status.linkSince, nowNs);
@@ -272,6 +304,7 @@ function linkDiagnostic(status: SyncStatus, nowNs: bigint): Part {
       'next try in': nextRetryInMs === undefined ? '-' : humanDuration(nextRetryInMs),
       'failed calls': String(status.uploadErrors),
       'last error': lastError ?? '-',
+      'store refuses': status.storeRefuses?.what ?? '-',
     },
   };
 }
@@ -284,15 +317,23 @@ function uploadsDiagnostic(status: SyncStatus, nowNs: bigint): Part {
     task: 'uploads',
     message:
       parked !== undefined
-        ? `${segments.parked} parked: ${parked.robot} ${parked.segment}: ${parked.code}: ${parked.message}`
+        ? `${segments.parked} parked, ${segments.lost ?? 0} lost: ${parked.robot} ${parked.segment}: ${parked.code}: ${parked.message}`
         : `${segments.pending} segments pending, ${humanBytes(bytes.pending)}`,
     values: {
       pending: `${segments.pending}, ${humanBytes(bytes.pending)}`,
       verified: `${segments.verified}, ${humanBytes(bytes.verified)}`,
       parked: String(segments.parked),
+      lost: String(segments.lost ?? 0),
       sending: `${humanBytes(status.transferBytesPerS)}/s`,
       'current segment':
         current === undefined ? '-' : `${current.segment} ${Math.floor(current.progress * 100)} %`,
+      ...Object.fromEntries(
+        (status.sinks ?? []).map((sink) => [
+          `sink ${sink.name}`,
+          `${sink.link}, ${sink.segments.pending} pending, ${sink.segments.parked} parked, ` +
+            `${sink.segments.lost ?? 0} lost`,
+        ]),
+      ),
       'oldest unsynced': status.oldestUnsyncedAt === undefined ? '-' : since(status.oldestUnsyncedAt, nowNs),
     },
   };
@@ -302,7 +343,7 @@ function since(timeNs: string, nowNs: bigint): string {
   return humanDuration(Math.max(0, Number((nowNs - BigInt(timeNs)) / NS_PER_MS)));
 }
 
-/** `diagnostic_msgs/msg/DiagnosticArray`; names are `node: task`, as the updater of ROS makes them. */
+/** `diagnostic_msgs/msg/DiagnosticArray`; names are `node: task`, as in ROS' updater. */
 export function diagnosticFields(all: readonly Diagnostic[], node: string, stamp: bigint): Fields {
   return {
     header: { stamp, frame_id: '' },

@@ -5,12 +5,15 @@ import { guard } from '../../sources/ros/guard.js';
 import type { RosSession } from '../../sources/ros/ros-session.js';
 import type { NodeServices } from './node-services.js';
 
-/** Transitions others may ask for: configure, cleanup, activate, deactivate, and shutdown from three states. */
+/**
+ * Transitions that clients may request: configure, cleanup, activate, deactivate, and shutdown from three
+ * states.
+ */
 const publicIds = { 1: 'configure', 2: 'cleanup', 3: 'activate', 4: 'deactivate', 5: 'shutdown', 6: 'shutdown', 7: 'shutdown' } as const; // prettier-ignore
 
 export type LifecycleTransition = (typeof publicIds)[keyof typeof publicIds];
 
-/** How the state machine takes the end of a transition. */
+/** How the state machine receives the end of a transition. */
 const ends = { success: 'transition_success', failure: 'transition_failure' } as const;
 
 /** The native functions behind rclnodejs' lifecycle node. */
@@ -44,27 +47,33 @@ interface MachineNode extends lifecycle.LifecycleNode {
 }
 
 /**
- * The lifecycle services and state machine of a managed node. rclnodejs demands that a transition ends in the
- * callback that begins it (one that gives a promise ends the process), though rcl does not: here the machine
- * stays in `configuring`, `activating` and so on for as long as that takes, and the answer comes afterwards.
+ * The lifecycle services and state machine of a managed node. rclnodejs requires that a transition ends in
+ * the callback that begins it (one that returns a promise ends the process), although rcl does not. Here the
+ * machine stays in `configuring`, `activating` and so on for as long as the transition takes, and the answer
+ * comes afterwards.
  */
 export class Lifecycle {
   readonly #node: MachineNode;
   readonly #native: LifecycleNative;
 
+  readonly #session: RosSession;
+  readonly #logger: Logger;
+
   /**
-   * Makes the session's node a managed one. `onRequest` does what a transition means; it is to call
-   * {@link perform}.
+   * Turns the session's node into a managed one. `onRequest` handles a transition; it must call {@link
+   * perform}.
    */
   constructor(
-    private readonly session: RosSession,
-    private readonly logger: Logger,
+    session: RosSession,
+    logger: Logger,
     services: NodeServices,
     onRequest: (transition: LifecycleTransition) => Promise<void>,
   ) {
+    this.#session = session;
+    this.#logger = logger;
     this.#native = session.ros.native as unknown as LifecycleNative;
-    // Whether a node is managed is a parameter, which is known only once it has its name: too late for the
-    // constructor of a lifecycle node, which adds nothing but this.
+    // Whether a node is managed is a parameter, which is known only once it has its name. That is too late
+    // for the constructor of a lifecycle node, which adds nothing but this.
     this.#node = session.change((node: Node) => {
       const machine = Object.setPrototypeOf(
         node,
@@ -76,12 +85,12 @@ export class Lifecycle {
     this.#offerGraph(services);
     this.#node._onChangeState = (request, response) => {
       void this.#answer(request, onRequest).then((success) => {
-        if (!this.session.isClosed) response.send({ success });
+        if (!this.#session.isClosed) response.send({ success });
       });
     };
   }
 
-  /** rclnodejs leaves out where transitions lead, and has no service for the whole graph. */
+  /** rclnodejs omits the target states of transitions, and has no service for the whole graph. */
   #offerGraph(services: NodeServices): void {
     const messages = (all: readonly lifecycle.TransitionDescription[]): object[] =>
       (all as unknown as readonly Description[]).map(({ transition, startState, goalState }) => ({
@@ -93,7 +102,7 @@ export class Lifecycle {
       'get_available_transitions',
       (_request: object, response: ListResponse) =>
         response.send({ available_transitions: messages(this.#node.availableTransitions) }),
-      this.logger,
+      this.#logger,
     );
     services.serve(
       'lifecycle_msgs/srv/GetAvailableTransitions',
@@ -108,10 +117,10 @@ export class Lifecycle {
   }
 
   /**
-   * Begins a transition and ends it when `work` has. Throws `STATE_REFUSED` at once where the machine knows no
-   * such transition now, and whatever `work` throws at once; rejects with what it rejects with.
+   * Begins a transition and ends it when `work` has. Throws `STATE_REFUSED` at once if the machine does not
+   * have this transition now, and any error that `work` throws at once; rejects with its rejection.
    *
-   * @param failed - Where a failure of `work` leaves the machine: back where it was, or there all the same.
+   * @param failed - The state after a failure of `work`: the old one, or the new one anyway.
    */
   perform(
     transition: LifecycleTransition,
@@ -148,7 +157,9 @@ export class Lifecycle {
     onRequest: (transition: LifecycleTransition) => Promise<void>,
   ): Promise<boolean> {
     const wanted =
-      transition.label === '' ? publicIds[transition.id as keyof typeof publicIds] : transition.label;
+      transition.label === ''
+        ? (publicIds as Readonly<Record<number, string>>)[transition.id]
+        : transition.label;
     try {
       const known = Object.values(publicIds).find((one) => one === wanted);
       if (known === undefined) {
@@ -158,7 +169,7 @@ export class Lifecycle {
       await onRequest(known);
       return true;
     } catch (error) {
-      this.logger.warn('a transition was refused or failed', {
+      this.#logger.warn('a transition was refused or failed', {
         transition: wanted ?? transition.id,
         reason: describeError(error),
       });
@@ -167,8 +178,8 @@ export class Lifecycle {
   }
 
   #trigger(label: string): void {
-    // The machine's memory goes with the node.
-    if (this.session.isClosed) return;
+    // The machine's memory is freed with the node.
+    if (this.#session.isClosed) return;
     this.#native.triggerLifecycleTransitionByLabel(this.#node._stateMachineHandle, label);
   }
 }

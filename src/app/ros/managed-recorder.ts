@@ -1,27 +1,32 @@
-import type { Listen, MarkedEvent, RecorderEvent, Unlisten } from '../../core/events.js';
+import type { RecorderEvent } from '../../core/events.js';
+import type { MarkedEvent } from '../../core/marked-event.js';
+import type { Listen, Unlisten } from '../../core/listen.js';
 import type { Channel, Message } from '../../core/message.js';
 import type { RecorderStatus, TopicStats } from '../../core/status.js';
-import type { RecorderOptions } from '../parameters/recorder-options.js';
-import type { MarkEventRequest, RecorderControl, RecorderPhase } from '../recorder-control.js';
-import { recorderSteps, type RecorderTransition } from '../recorder-phase.js';
+import type { RecorderOptions } from '../../settings/recorder-options.js';
+import type { MarkEventRequest, RecorderControl, RecorderPhase } from '../../recorder/recorder-control.js';
+import { recorderSteps, type RecorderTransition } from '../../recorder/recorder-phase.js';
 import type { Lifecycle } from './lifecycle.js';
 
 /**
- * A recorder whose transitions are those of a lifecycle node too: whoever asks for one (a lifecycle manager, a
- * service, the control socket), machine and recorder go through it together.
+ * A recorder whose transitions are also those of a lifecycle node. If a client requests one (a lifecycle
+ * manager, a service, the control socket), machine and recorder perform it together.
  */
 export class ManagedRecorder implements RecorderControl {
-  constructor(
-    private readonly recorder: RecorderControl,
-    private readonly lifecycle: Lifecycle,
-  ) {}
+  readonly #recorder: RecorderControl;
+  readonly #lifecycle: Lifecycle;
+
+  constructor(recorder: RecorderControl, lifecycle: Lifecycle) {
+    this.#recorder = recorder;
+    this.#lifecycle = lifecycle;
+  }
 
   get phase(): RecorderPhase {
-    return this.recorder.phase;
+    return this.#recorder.phase;
   }
 
   get onEvent(): Listen<RecorderEvent> {
-    return this.recorder.onEvent;
+    return this.#recorder.onEvent;
   }
 
   configure(): Promise<void> {
@@ -42,50 +47,50 @@ export class ManagedRecorder implements RecorderControl {
 
   #step(transition: RecorderTransition): Promise<void> {
     const { from, failed } = recorderSteps[transition];
-    return this.lifecycle.perform(
+    return this.#lifecycle.perform(
       transition,
-      () => this.recorder[transition](),
+      () => this.#recorder[transition](),
       failed === from ? 'back' : 'there',
     );
   }
 
   pause(): void {
-    this.recorder.pause();
+    this.#recorder.pause();
   }
 
   resume(): void {
-    this.recorder.resume();
+    this.#recorder.resume();
   }
 
   split(): Promise<void> {
-    return this.recorder.split();
+    return this.#recorder.split();
   }
 
   markEvent(request: MarkEventRequest): Promise<MarkedEvent> {
-    return this.recorder.markEvent(request);
+    return this.#recorder.markEvent(request);
   }
 
   reconfigure(options: RecorderOptions): readonly string[] {
-    return this.recorder.reconfigure?.(options) ?? [];
+    return this.#recorder.reconfigure?.(options) ?? [];
   }
 
   status(): RecorderStatus {
-    return this.recorder.status();
+    return this.#recorder.status();
   }
 
   topics(): readonly TopicStats[] {
-    return this.recorder.topics();
+    return this.#recorder.topics();
   }
 
   channels(): Iterable<Channel> {
-    return this.recorder.channels?.() ?? [];
+    return this.#recorder.channels?.() ?? [];
   }
 
   latched(): Iterable<Message> {
-    return this.recorder.latched?.() ?? [];
+    return this.#recorder.latched?.() ?? [];
   }
 
   tap(listener: (message: Message) => void): Unlisten {
-    return this.recorder.tap(listener);
+    return this.#recorder.tap(listener);
   }
 }

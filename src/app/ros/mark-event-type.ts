@@ -1,6 +1,6 @@
 import type { Rclnodejs } from '../../sources/ros/rclnodejs.js';
 
-/** What rclnodejs' generated class of std_msgs/msg/String offers: one string as C has it. */
+/** The members of rclnodejs' generated class of std_msgs/msg/String: one string as in C. */
 interface StringClass {
   new (): StringMessage;
   readonly refObjectType: { readonly size: number; new (memory: Buffer): { readonly data: string } };
@@ -31,10 +31,10 @@ export interface MarkEventResponseFields {
 }
 
 /**
- * The service type holdfast/srv/MarkEvent for rclnodejs, without generated JavaScript: that would have to be
- * made at each install and again after each change of the .srv file, in a folder that is read-only by then.
- * Request and response are laid out as the C structs are: `{string, float64, float64}` and
- * `{string, bool, string}`, on top of the class for one string that rclnodejs always has.
+ * The service type holdfast/srv/MarkEvent for rclnodejs, without generated JavaScript. Generated code would
+ * have to be made at each install and after each change of the .srv file, in a folder that is read-only by
+ * then. Request and response have the layout of the C structs: `{string, float64, float64}` and `{string,
+ * bool, string}`, based on the class for one string that rclnodejs always has.
  */
 export function markEventType(rcl: Rclnodejs): object {
   const Text = rcl.require('std_msgs/msg/String' as never) as unknown as StringClass;
@@ -47,7 +47,7 @@ export function markEventType(rcl: Rclnodejs): object {
     readonly #memory = Buffer.alloc(beforeAt + 2 * DOUBLE_BYTES);
     #fields: MarkEventRequestFields = { label: '', seconds_before: 0, seconds_after: 0 };
 
-    /** Memory the middleware fills; its string is initialised the way C expects it. */
+    /** Memory that the middleware fills; its string is initialised as C expects it. */
     toRawROS(): Buffer {
       new Text().toRawROS().copy(this.#memory);
       return this.#memory;

@@ -2,13 +2,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from '@foxglove/rosmsg';
 import { ros2jazzy } from '@foxglove/rosmsg-msgs-common';
-import { packageRoot } from '../system/version.js';
+import { packageRoot } from '../../host/version.js';
+import { typeSupportClass, type TypeSupportClass } from '../../sources/ros/type-support-class.js';
 import { CdrEncoder, type Fields, type MessageDefinition } from './cdr-encoder.js';
-
-/** What rclnodejs needs of a type to publish bytes of it: its names, for the C type support. */
-export interface TypeStub {
-  type(): { readonly pkgName: string; readonly subFolder: 'msg' | 'srv'; readonly interfaceName: string };
-}
+import { present } from '../../core/present.js';
 
 /**
  * A message type that is published as CDR bytes made here. So no JavaScript is generated for it, at install
@@ -47,7 +44,7 @@ export class MessageType {
     return this.#encoder.encode(fields);
   }
 
-  /** The value of a constant of the message: `LINK_ONLINE`. Throws where there is none of that name. */
+  /** The value of a constant of the message: `LINK_ONLINE`. Throws if it does not have this constant. */
   constant(name: string): number {
     const found = this.definitions[0]!.definitions.find(
       (one) => one.isConstant === true && one.name === name,
@@ -56,26 +53,20 @@ export class MessageType {
     return found.value;
   }
 
-  /** The class rclnodejs asks for. */
-  get stub(): TypeStub {
-    const [pkgName, , interfaceName] = this.name.split('/') as [string, string, string];
-    // rclnodejs wants a function.
-    return class {
-      static type() {
-        return { pkgName, subFolder: 'msg' as const, interfaceName };
-      }
-    };
+  /** For `createPublisher` of rclnodejs, which accepts its bytes as well as objects. */
+  get typeSupportClass(): TypeSupportClass {
+    return typeSupportClass(this.name);
   }
 }
 
-/** The definition of a message of msg/ and of those it is made of. */
+/** The definition of a message of msg/ and of its field types. */
 function ownDefinitions(name: string): MessageDefinition[] {
   const texts = new Map<string, string>();
   const read = (one: string): void => {
     if (texts.has(one)) return;
     const text = readFileSync(join(packageRoot, 'msg', `${one}.msg`), 'utf8');
     texts.set(one, text);
-    for (const [, part] of text.matchAll(/^([A-Z]\w*)(?:\[\])? \w+$/gm)) read(part!);
+    for (const [, part] of text.matchAll(/^([A-Z]\w*)(?:\[\])? \w+$/gm)) read(present(part));
   };
   read(name);
   const sections = [...texts].map(([one, text]) => (one === name ? text : `MSG: holdfast/${one}\n${text}`));

@@ -1,7 +1,7 @@
-import type { LogFields, Logger, LogLevel } from '../../core/logger.js';
-import { createStreamLogger } from '../system/stream-logger.js';
+import { LevelLogger, type LogFields, type Logger, type LogLevel } from '../../core/logger.js';
+import { createStreamLogger } from '../../host/stream-logger.js';
 
-/** What is used of rclnodejs' logger of a node. */
+/** The used members of rclnodejs' logger of a node. */
 export interface RclLogger {
   debug(text: string): boolean;
   info(text: string): boolean;
@@ -17,17 +17,21 @@ export const severities: Readonly<Record<LogLevel, number>> = { debug: 10, info:
 const PREFIX = /^\S+ \S+ +/;
 
 /**
- * Logs through the node once there is one: to the console in ROS' own form and, as the node's level allows,
- * to /rosout. Before and after that, to standard error.
+ * Logs through the node while there is one: to the console in ROS' own form and, if the node's level allows
+ * it, to /rosout. Before and after that, to standard error.
  */
-export class NodeLogger implements Logger {
+export class NodeLogger extends LevelLogger {
   #node: RclLogger | undefined;
   #format: 'text' | 'json' = 'text';
 
-  constructor(
-    private readonly nowMs: () => number,
-    private readonly write: (line: string) => void,
-  ) {}
+  readonly #nowMs: () => number;
+  readonly #write: (line: string) => void;
+
+  constructor(nowMs: () => number, write: (line: string) => void) {
+    super();
+    this.#nowMs = nowMs;
+    this.#write = write;
+  }
 
   /** @param node - `undefined`: from now on to standard error. */
   attach(node: RclLogger | undefined): void {
@@ -38,10 +42,10 @@ export class NodeLogger implements Logger {
     this.#format = format;
   }
 
-  /** The least important level the node logs: `--log-level`, or what was set. */
+  /** The lowest level that the node logs: from `--log-level`, or set later. */
   get level(): LogLevel {
     const severity = Number(this.#node?.loggerEffectiveLevel ?? severities.info);
-    // `fatal` is beyond what Holdfast says.
+    // Holdfast never logs `fatal`.
     return severity <= severities.debug
       ? 'debug'
       : severity <= severities.info
@@ -55,36 +59,20 @@ export class NodeLogger implements Logger {
     this.#node?.setLoggerLevel(severities[level]);
   }
 
-  debug(event: string, fields?: LogFields): void {
-    this.#log('debug', event, fields);
-  }
-
-  info(event: string, fields?: LogFields): void {
-    this.#log('info', event, fields);
-  }
-
-  warn(event: string, fields?: LogFields): void {
-    this.#log('warn', event, fields);
-  }
-
-  error(event: string, fields?: LogFields): void {
-    this.#log('error', event, fields);
-  }
-
-  #log(level: LogLevel, event: string, fields: LogFields = {}): void {
+  protected override log(level: LogLevel, event: string, fields: LogFields): void {
     const node = this.#node;
     if (node === undefined) {
-      if (level !== 'debug') this.#stream(this.write)[level](event, fields);
+      if (level !== 'debug') this.#stream(this.#write)[level](event, fields);
       return;
     }
     this.#stream((line) => {
-      // Time and level are rcutils' to say, and its lines end by themselves.
+      // rcutils adds time and level, and ends its lines.
       const text = line.trimEnd();
       node[level](this.#format === 'json' ? text : text.replace(PREFIX, ''));
     })[level](event, fields);
   }
 
   #stream(write: (line: string) => void): Logger {
-    return createStreamLogger({ level: 'debug', format: this.#format, nowMs: this.nowMs, write });
+    return createStreamLogger({ level: 'debug', format: this.#format, nowMs: this.#nowMs, write });
   }
 }

@@ -3,15 +3,16 @@ import { guard } from '../../sources/ros/guard.js';
 import { loadRclnodejs, type Rclnodejs } from '../../sources/ros/rclnodejs.js';
 import type { OperationalLog } from '../../monitors/log/operational-log.js';
 import { RosSession } from '../../sources/ros/ros-session.js';
-import { exitCodeOf, exitCodes } from '../cli/exit-code.js';
+import { exitCodeOf, exitCodes } from '../../host/exit-code.js';
 import { explain } from '../cli/run-cli.js';
 import { StopSignals } from '../cli/stop-signals.js';
 import type { LogLevel } from '../../core/logger.js';
 import { openProcessLog } from '../monitoring/process-log.js';
-import { configInvalid } from '../parameters/fault.js';
-import type { ParameterName } from '../parameters/parameter-table.js';
-import type { RawValue, Role } from '../parameters/parameter.js';
-import { systemPorts, type SystemPorts } from '../system/ports.js';
+import { configInvalid } from '../../settings/fault.js';
+import type { ParameterName } from '../../settings/parameter-table.js';
+import type { RawValue, Role } from '../../settings/parameter.js';
+import { systemPorts, type SystemPorts } from '../../host/ports.js';
+import { ensureHome } from '../../host/user-id.js';
 import { isLive } from './live-parameters.js';
 import { NodeLogger } from './node-logger.js';
 import { NodeServices } from './node-services.js';
@@ -19,10 +20,11 @@ import { resolveOverrides, type NativeOverrides } from './overrides.js';
 import { ParameterSet, type ParameterSetOptions } from './parameter-set.js';
 import { serveParameters } from './parameter-services.js';
 import { resolvedValues, startValues, type StartValues } from './start-values.js';
+import { systemTimers } from '../../host/system-clock.js';
 
-/** How long the answers under way may hold up the end. */
+/** How long pending answers may delay the end. */
 const SETTLE_MS = 2_000;
-/** `ros2 launch` passes on a signal its nodes got as well, as members of its group. */
+/** `ros2 launch` passes on a signal that its nodes also received, as members of its group. */
 const SAME_SIGNAL_MS = 1_000;
 
 /** A node that has joined its domain, before it does anything. */
@@ -36,30 +38,31 @@ export interface RunningNode {
   readonly start: StartValues;
   /** Ends the node: a signal. */
   readonly signal: AbortSignal;
-  /** Offers the parameters; `apply` is given what is not the node's own business. */
+  /** Offers the parameters; `apply` receives those that do not concern the node itself. */
   serveParameters(apply: ParameterSetOptions['apply']): void;
 }
 
 export interface NodeProgram {
   readonly role: Role;
-  /** Defaults of the node where the table's do not fit, by its namespace (`/`, `/robot_1`). */
+  /** Defaults of the node that differ from the table, by its namespace (`/`, `/robot_1`). */
   readonly defaults: (namespace: string) => Readonly<Partial<Record<ParameterName, RawValue>>>;
-  /** Works until the signal; gives the exit code. */
+  /** Works until the signal aborts; returns the exit code. */
   readonly run: (node: RunningNode) => Promise<number>;
 }
 
-/** The few native functions for what rclnodejs' own interface gets wrong. */
+/** The few native functions that rclnodejs' own interface handles wrongly. */
 interface ParameterNative {
   getParameterOverrides(contextHandle: unknown): readonly NativeOverrides[] | undefined;
 }
 
 /** Runs a node to its end and ends the process; the counterpart of the command line's `main`. */
 export async function runNode(program: NodeProgram): Promise<never> {
-  // Node 20 is supported on purpose; the SDK's reminder would be the first thing every sync to S3 says.
+  // Node 20 is supported on purpose; otherwise every sync to S3 would start with the SDK's reminder.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+  ensureHome();
   const logger = new NodeLogger(Date.now, (line) => process.stderr.write(line));
   let session: RosSession | undefined;
-  // A node that dies without this haunts its peers for seconds.
+  // A node that ends without this stays in the graph of its peers for seconds.
   const leave = (): void => {
     try {
       if (session && !session.isClosed) session.context.tryShutdown();
@@ -97,22 +100,23 @@ async function join(program: NodeProgram, logger: NodeLogger): Promise<RosSessio
     nodeName,
     argv,
     logger,
+    timers: systemTimers,
     makeNode: (rcl, context) => makeNode(rcl, context, nodeName, logger),
   });
   logger.attach(session.node.getLogger());
   const extra = (ros.rcl as unknown as { removeROSArgs(argv: string[]): string[] }).removeROSArgs(argv);
   if (extra.length > 0) {
-    logger.warn('arguments outside --ros-args mean nothing to this node', { arguments: extra.join(' ') });
+    logger.warn('this node ignores arguments outside --ros-args', { arguments: extra.join(' ') });
   }
   return session;
 }
 
 /**
- * Parameters are served here, not by rclnodejs. Everything the middleware has for the node comes in through
- * `execute`, rclnodejs' own services among it, whose throws would end the process as ours would.
+ * Parameters are served here, not by rclnodejs. Everything that the middleware has for the node passes
+ * through `execute`, including rclnodejs' own services, whose exceptions would end the process too.
  */
 function makeNode(rcl: Rclnodejs, context: Context, nodeName: string, logger: NodeLogger): Node {
-  const options = { startParameterServices: false } as NodeOptions;
+  const options = { startParameterServices: false } as unknown as NodeOptions;
   const node = new rcl.Node(nodeName, '', context, options) as Node & { execute(handles: unknown): void };
   const execute = node.execute.bind(node);
   Object.defineProperty(node, 'execute', { value: guard('execute', execute, logger) });

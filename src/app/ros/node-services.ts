@@ -6,60 +6,66 @@ import type { RosSession } from '../../sources/ros/ros-session.js';
 
 const REQUESTS_MAX = 1_000;
 
-/** A request of rclnodejs as a plain object, and what answers it. */
+/** A request of rclnodejs as a plain object, and its answer. */
 type Handler = (request: never, response: { send(message: object): void }) => void;
 
-/** Answers of services that are still worked on: the node waits for them before it goes. */
+/** Answers of services that are pending: the node waits for them before it ends. */
 export class NodeServices {
   readonly #pending = new Set<Promise<void>>();
 
-  constructor(
-    private readonly session: RosSession,
-    private readonly logger: Logger,
-  ) {}
+  readonly #session: RosSession;
+  readonly #logger: Logger;
+
+  constructor(session: RosSession, logger: Logger) {
+    this.#session = session;
+    this.#logger = logger;
+  }
 
   /**
-   * Serves requests of any type. Every request is answered: what `answer` throws or rejects becomes the answer
-   * `refusal` makes of it. Where the type is not there, the node goes without the service and says so.
+   * Serves requests of any type. Every request is answered: an error of `answer` becomes the answer made by
+   * `refusal`. If the type is missing, the node runs without the service, and logs that.
    */
-  serve<Q>(
+  serve(
     type: string | object,
     name: string,
-    answer: (request: Q) => Promise<object> | object,
+    answer: (request: never) => Promise<object> | object,
     refusal: (error: unknown) => object,
   ): void {
     const handler: Handler = (request, response) => {
       const work = Promise.resolve()
-        .then(() => answer(request as Q))
+        .then(() => answer(request))
         .catch((error: unknown) => {
-          this.logger.warn('a service refused', { service: name, reason: describeError(error) });
+          this.#logger.warn('a service refused', { service: name, reason: describeError(error) });
           return refusal(error);
         })
         .then((message) => {
-          // Afterwards the native part holds nothing to answer with.
-          if (!this.session.isClosed) response.send(message);
+          // Afterwards the native part has nothing to answer with.
+          if (!this.#session.isClosed) response.send(message);
         })
         .catch((error: unknown) => {
-          this.logger.warn('an answer could not be sent', { service: name, error: describeError(error) });
+          this.#logger.warn('a service response could not be sent', {
+            service: name,
+            error: describeError(error),
+          });
         })
         .finally(() => this.#pending.delete(work));
       this.#pending.add(work);
     };
     try {
-      this.session.change((node: Node) =>
+      this.#session.change((node: Node): unknown =>
         node.createService(
           type as never,
           name,
-          { qos: queueOfRequests(this.session) },
-          guard(name, handler, this.logger) as never,
+          { qos: queueOfRequests(this.#session) },
+          guard(name, handler, this.#logger) as never,
         ),
       );
     } catch (error) {
-      this.logger.warn('a service is not offered', { service: name, error: describeError(error) });
+      this.#logger.warn('a service could not be created', { service: name, error: describeError(error) });
     }
   }
 
-  /** A `std_srvs/srv/Trigger`; `act` gives the message of the answer. */
+  /** A `std_srvs/srv/Trigger`; `act` returns the message of the answer. */
   trigger(name: string, act: () => Promise<string> | string): void {
     this.serve(
       'std_srvs/srv/Trigger',
@@ -69,15 +75,15 @@ export class NodeServices {
     );
   }
 
-  /** Resolves when every request taken so far is answered. */
+  /** Resolves when every request received so far is answered. */
   async settled(): Promise<void> {
     await Promise.all(this.#pending);
   }
 }
 
 /**
- * ROS keeps ten requests of a service and overwrites the rest unanswered; rclnodejs takes one per turn, so that
- * a few clients at once would do.
+ * ROS keeps ten requests of a service and silently overwrites the rest; rclnodejs takes one per turn, so a
+ * few concurrent clients would be enough for that.
  */
 function queueOfRequests({ rcl }: RosSession): QoS {
   const { HistoryPolicy, ReliabilityPolicy, DurabilityPolicy } = rcl.QoS;

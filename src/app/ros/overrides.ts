@@ -1,4 +1,4 @@
-/** Parameters of one section of the ROS arguments, as rcl's parser gives them. */
+/** Parameters of one section of the ROS arguments, from rcl's parser. */
 export interface NativeOverrides {
   /** As written: `/**`, `holdfast_recorder`, `/robot_1/*`, ... */
   readonly name: string;
@@ -7,11 +7,11 @@ export interface NativeOverrides {
 }
 
 /**
- * What the ROS arguments (`--params-file`, `-p`) say for one node, by the rules of rcl and rclcpp: a section
- * counts when its name, with `/*` for one step and `/**` for any number of them, is the node's fully
- * qualified name after remapping; the sections come in the order in which their names were mentioned first,
- * and a later one wins. rclnodejs itself knows only `/**` and the bare name of a node, so that what a launch
- * file gives a node in a namespace would be lost.
+ * The parameters in the ROS arguments (`--params-file`, `-p`) for one node, by the rules of rcl and rclcpp. A
+ * section applies if its name, with `/*` for one step and `/**` for any number of them, is the node's fully
+ * qualified name after remapping. The sections apply in the order in which their names first appear, and a
+ * later one overrides an earlier one. rclnodejs supports only `/**` and the bare name of a node, so values of
+ * a launch file for a node in a namespace would be lost.
  */
 export function resolveOverrides(
   sections: readonly NativeOverrides[],
@@ -20,24 +20,24 @@ export function resolveOverrides(
   const values = new Map<string, unknown>();
   for (const { name, parameters } of sections) {
     if (!matchesNode(name, fullName)) continue;
-    // An empty list arrives without a value: it says "none", which is not the same as saying nothing.
+    // An empty list arrives without a value: it means "none", which differs from a missing parameter.
     for (const parameter of parameters) values.set(parameter.name, plain(parameter.value) ?? []);
   }
   return values;
 }
 
-/** Whether a section's name means the node of this fully qualified name. */
+/** Whether a section's name matches the node with this fully qualified name. */
 export function matchesNode(section: string, fullName: string): boolean {
   const pattern = section.startsWith('/') ? section : `/${section}`;
   const escaped = pattern.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('/*', '(/\\w+)');
   try {
     return new RegExp(`^${escaped}$`).test(fullName);
   } catch {
-    return false; // not a name of anything
+    return false; // not a name
   }
 }
 
-/** Integers arrive as `bigint` where they are large, lists as typed arrays. */
+/** Large integers arrive as `bigint`, lists as typed arrays. */
 function plain(value: unknown): unknown {
   if (typeof value === 'bigint') return Number(value);
   if (ArrayBuffer.isView(value)) return Array.from(value as Uint8Array, plain);

@@ -2,7 +2,7 @@
 export interface PaceTimers {
   /** Monotonic milliseconds. */
   nowMs(): number;
-  /** Calls back once after `ms`; gives what cancels it. */
+  /** Calls back once after `ms`; returns a function that cancels it. */
   after(ms: number, call: () => void): () => void;
 }
 
@@ -15,8 +15,8 @@ export const systemTimers: PaceTimers = {
 };
 
 /**
- * Calls `act` at least every `maxMs`, and soon after {@link poke}, but never twice within `minMs`: a status is
- * told on every change, and a storm of changes is told as one.
+ * Calls `act` at least every `maxMs`, and soon after {@link poke}, but never twice within `minMs`. A status
+ * is published on every change, and a burst of changes is published once.
  */
 export class Pace implements Disposable {
   #cancel: (() => void) | undefined;
@@ -24,20 +24,24 @@ export class Pace implements Disposable {
   #lastMs: number;
   #isOver = false;
 
-  constructor(
-    private readonly act: () => void,
-    private readonly minMs: number,
-    private readonly maxMs: number,
-    private readonly timers: PaceTimers = systemTimers,
-  ) {
+  readonly #act: () => void;
+  readonly #minMs: number;
+  readonly #maxMs: number;
+  readonly #timers: PaceTimers;
+
+  constructor(act: () => void, minMs: number, maxMs: number, timers: PaceTimers = systemTimers) {
+    this.#act = act;
+    this.#minMs = minMs;
+    this.#maxMs = maxMs;
+    this.#timers = timers;
     this.#lastMs = timers.nowMs() - maxMs;
     this.#schedule(0);
   }
 
   /** Something changed. */
   poke(): void {
-    const waitMs = Math.max(0, this.#lastMs + this.minMs - this.timers.nowMs());
-    if (this.timers.nowMs() + waitMs < this.#dueAtMs) this.#schedule(waitMs);
+    const waitMs = Math.max(0, this.#lastMs + this.#minMs - this.#timers.nowMs());
+    if (this.#timers.nowMs() + waitMs < this.#dueAtMs) this.#schedule(waitMs);
   }
 
   [Symbol.dispose](): void {
@@ -48,12 +52,12 @@ export class Pace implements Disposable {
   #schedule(ms: number): void {
     if (this.#isOver) return;
     this.#cancel?.();
-    this.#dueAtMs = this.timers.nowMs() + ms;
-    this.#cancel = this.timers.after(ms, () => {
-      this.#lastMs = this.timers.nowMs();
-      // The next one stands before `act`, which may throw or poke.
-      this.#schedule(this.maxMs);
-      this.act();
+    this.#dueAtMs = this.#timers.nowMs() + ms;
+    this.#cancel = this.#timers.after(ms, () => {
+      this.#lastMs = this.#timers.nowMs();
+      // The next timer is set before `act`, which may throw or poke.
+      this.#schedule(this.#maxMs);
+      this.#act();
     });
   }
 }

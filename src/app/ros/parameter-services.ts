@@ -1,5 +1,6 @@
-import { systemClock } from '../system/system-clock.js';
+import { systemClock } from '../../host/system-clock.js';
 import type { Logger } from '../../core/logger.js';
+import { defaultQos, type Qos } from '../../core/ros/qos.js';
 import type { RosSession } from '../../sources/ros/ros-session.js';
 import { NodePublisher } from './node-publisher.js';
 import type { NodeServices } from './node-services.js';
@@ -14,6 +15,9 @@ interface SetRequest {
   readonly parameters: readonly { readonly name: string; readonly value: ParameterValueMessage }[];
 }
 
+/** rcl's `rmw_qos_profile_parameter_events`. */
+const eventQos: Qos = { ...defaultQos, depth: 1_000 };
+
 /** The six services of a node's parameters, and `/parameter_events`. */
 export function serveParameters(
   parameters: ParameterSet,
@@ -21,9 +25,8 @@ export function serveParameters(
   services: NodeServices,
   logger: Logger,
 ): void {
-  const events = NodePublisher.create(session, rosMessages.parameterEvent, '/parameter_events', logger, {
-    depth: 1_000,
-  });
+  const { parameterEvent } = rosMessages;
+  const events = NodePublisher.create(session, parameterEvent, '/parameter_events', logger, eventQos);
   const node = session.node.getFullyQualifiedName();
   const tell = (kind: 'new_parameters' | 'changed_parameters', names: readonly string[]): void => {
     if (names.length === 0) return;
@@ -42,27 +45,29 @@ export function serveParameters(
     }
     return result;
   };
-  const serve = <Q>(service: string, name: string, answer: (request: Q) => object): void =>
+  const serve = (service: string, name: string, answer: (request: never) => object): void =>
     services.serve(`rcl_interfaces/srv/${service}`, `~/${name}`, answer, () => ({}));
 
-  serve<{ prefixes: readonly string[]; depth: bigint | number }>(
+  serve(
     'ListParameters',
     'list_parameters',
-    ({ prefixes, depth }) => ({ result: parameters.list(prefixes, Number(depth)) }),
+    ({ prefixes, depth }: { prefixes: readonly string[]; depth: bigint | number }) => ({
+      result: parameters.list(prefixes, Number(depth)),
+    }),
   );
-  serve<NamesRequest>('DescribeParameters', 'describe_parameters', ({ names }) => ({
+  serve('DescribeParameters', 'describe_parameters', ({ names }: NamesRequest) => ({
     descriptors: names.map((name) => parameters.describe(name)),
   }));
-  serve<NamesRequest>('GetParameters', 'get_parameters', ({ names }) => ({
+  serve('GetParameters', 'get_parameters', ({ names }: NamesRequest) => ({
     values: names.map((name) => parameters.get(name)),
   }));
-  serve<NamesRequest>('GetParameterTypes', 'get_parameter_types', ({ names }) => ({
+  serve('GetParameterTypes', 'get_parameter_types', ({ names }: NamesRequest) => ({
     types: names.map((name) => parameters.type(name)),
   }));
-  serve<SetRequest>('SetParameters', 'set_parameters', (request) => ({
+  serve('SetParameters', 'set_parameters', (request: SetRequest) => ({
     results: request.parameters.map((one) => set([one])),
   }));
-  serve<SetRequest>('SetParametersAtomically', 'set_parameters_atomically', (request) => ({
+  serve('SetParametersAtomically', 'set_parameters_atomically', (request: SetRequest) => ({
     result: set(request.parameters),
   }));
   tell('new_parameters', parameters.names);

@@ -1,7 +1,8 @@
 import { describeError, isHoldfastError } from '../../core/errors.js';
-import { show, type ConfigFault } from '../parameters/fault.js';
-import type { Parameter, RawValue } from '../parameters/parameter.js';
-import { suggest } from '../parameters/suggest.js';
+import { show, type ConfigFault } from '../../settings/fault.js';
+import type { Parameter, RawValue } from '../../settings/parameter.js';
+import { HIDDEN } from '../../settings/resolve.js';
+import { suggest } from '../../settings/suggest.js';
 import { messageOf, normalized, rawOfMessage, typeOfKind, type ParameterValueMessage } from './ros-value.js';
 
 /** `rcl_interfaces/msg/ParameterDescriptor`. */
@@ -33,15 +34,15 @@ export interface ParameterSetOptions {
   /** Values at the start, of each row's ROS type. */
   readonly initial: ReadonlyMap<string, RawValue>;
   /**
-   * Makes new values count, all or none; throws where they do not go together or cannot be had. `all` are the
-   * values as they will be.
+   * Applies new values, all or none; throws if they are inconsistent or not possible. `all` are the values
+   * after the change.
    */
   readonly apply: (changes: ReadonlyMap<string, RawValue>, all: ReadonlyMap<string, RawValue>) => void;
 }
 
 /**
- * The parameters of a node and what a request to read or change them is answered. rclnodejs' own server shows
- * no range, accepts no empty list and refuses without saying what would be right.
+ * The parameters of a node, and the answers to requests that read or change them. rclnodejs' own server shows
+ * no range, accepts no empty list and refuses without saying what is allowed.
  */
 export class ParameterSet {
   readonly #parameters: ReadonlyMap<string, RosParameter>;
@@ -58,7 +59,7 @@ export class ParameterSet {
     return [...this.#parameters.keys()];
   }
 
-  /** `depth` 0: any; a name has as many steps as it has dots, and one. As rclcpp lists them. */
+  /** `depth` 0: any; a name has one step more than dots. Listed as in rclcpp. */
   list(prefixes: readonly string[], depth: number): { names: string[]; prefixes: string[] } {
     const under = (name: string, prefix: string): boolean =>
       name === prefix ||
@@ -106,7 +107,7 @@ export class ParameterSet {
     };
   }
 
-  /** Changes all of them or none; the reason names parameter, value and what is allowed. */
+  /** Changes all of them or none; the reason contains parameter, value and what is allowed. */
   set(changes: readonly { readonly name: string; readonly value: ParameterValueMessage }[]): SetResult {
     const wanted = new Map<string, RawValue>();
     for (const { name, value } of changes) {
@@ -121,7 +122,7 @@ export class ParameterSet {
       const { row } = parameter;
       const next = raw === undefined ? undefined : normalized(row, raw);
       if (next === undefined) {
-        const given = raw === undefined ? 'not set' : show(raw);
+        const given = raw === undefined ? 'not set' : row.secret === true ? HIDDEN : show(raw);
         return refused(`${name} is ${given}; allowed: ${row.allowed}${inUnit(row)}`);
       }
       wanted.set(name, next);
@@ -153,7 +154,7 @@ function refused(reason: string): SetResult {
   return { successful: false, reason };
 }
 
-/** Faults between parameters are told one by one, without the heading. */
+/** Faults between parameters are reported one by one, without the heading. */
 function reasonOf(error: unknown): string {
   const faults = isHoldfastError(error) ? error.facts['faults'] : undefined;
   if (!Array.isArray(faults)) return describeError(error);

@@ -6,7 +6,7 @@ import { robotOfNamespace } from './robot-name.js';
 // Entrance of the node holdfast_recorder: node recorder-main.js --ros-args ...
 await runNode({
   role: 'recorder',
-  // As a node it records the graph it is in, for the robot whose namespace it is in.
+  // As a node, it records the graph that it is in, for the robot of its namespace.
   defaults: (namespace) => ({ sources: ['ros:'], robot: robotOfNamespace(namespace) ?? hostname() }),
   run: runRecorderNode,
 });

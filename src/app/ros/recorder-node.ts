@@ -1,15 +1,15 @@
 import { once } from 'node:events';
 import { describeError } from '../../core/errors.js';
-import { exitCodes } from '../cli/exit-code.js';
-import { prepareRecorder } from '../cli/prepare-recorder.js';
+import { exitCodes } from '../../host/exit-code.js';
+import { prepareRecorder } from '../setup/prepare-recorder.js';
 import { listenForControl, type ControlServer } from '../control/control-server.js';
 import { recorderRequests } from '../control/recorder-requests.js';
 import { compileMonitoringOptions } from '../monitoring/monitoring-options.js';
 import { startMonitoring, type Monitoring } from '../monitoring/start-monitoring.js';
-import { compileRecorderOptions } from '../parameters/compile-recorder.js';
-import type { RecorderOptions } from '../parameters/recorder-options.js';
-import type { RecorderControl } from '../recorder-control.js';
-import { RecorderHost } from '../recorder-host.js';
+import { compileRecorderOptions } from '../../settings/compile-recorder.js';
+import type { RecorderOptions } from '../../settings/recorder-options.js';
+import type { RecorderControl } from '../../recorder/recorder-control.js';
+import { RecorderHost } from '../../recorder/recorder-host.js';
 import type { Source } from '../../core/source.js';
 import type { RosSource } from '../../sources/ros/ros-source.js';
 import { withoutSecrets } from '../../sources/source-uri.js';
@@ -21,7 +21,7 @@ import { RecorderTopics } from './recorder-topics.js';
 import { serveRecorder } from './recorder-services.js';
 import { resolvedValues } from './start-values.js';
 
-/** Runs the recorder as a node until the signal: then it drains, seals and leaves. */
+/** Runs the recorder as a node until the signal aborts: then it drains, seals and leaves the graph. */
 export async function runRecorderNode(node: RunningNode): Promise<number> {
   const { start, ports, logger } = node;
   const resolved = resolvedValues('recorder', start.initial, start.given);
@@ -40,7 +40,7 @@ export async function runRecorderNode(node: RunningNode): Promise<number> {
   const managed = start.initial.get('managed') === true;
   const recorder: RecorderControl = managed ? manage(node, host) : host;
   const end = new AbortController();
-  await using _ear = new Ear(node, recorder, host, options.data, () => end.abort());
+  await using _control = new ControlListener(node, recorder, host, options.data, () => end.abort());
   let current = options;
   const given = new Set(start.given);
   node.serveParameters((changes, all) => {
@@ -59,13 +59,13 @@ export async function runRecorderNode(node: RunningNode): Promise<number> {
     () => problemsOf(sources),
     () => monitors?.watch.alerts ?? [],
   );
-  // What has nothing more to record is sealed at once; whoever wants more starts it again.
+  // A recorder without live sources seals at once. A user who wants more starts it again.
   host.onFinished(() => {
-    logger.info('every source has ended: what was taken in is sealed');
+    logger.info('every source has ended: sealing all received messages');
     void recorder.deactivate().catch((error: unknown) => logger.error('could not seal', { error }));
   });
   const signal = AbortSignal.any([node.signal, end.signal]);
-  // A plain node that cannot have its data folder ends: whoever starts it tries again.
+  // A plain node without its data folder ends: its supervisor tries again.
   if (!managed) await recorder.configure();
   await using watching = startMonitoring(recorder, monitoring, { ...ports, log: logger });
   monitors = watching;
@@ -73,7 +73,7 @@ export async function runRecorderNode(node: RunningNode): Promise<number> {
   else if (start.initial.get('autostart') === true) {
     const ready = recorder.configure().then(() => recorder.activate());
     await ready.catch((error: unknown) =>
-      logger.error('could not start by itself, it waits to be configured', { error }),
+      logger.error('automatic start failed; waiting for a configure transition', { error }),
     );
   }
   if (recorder.phase === 'active') {
@@ -83,7 +83,9 @@ export async function runRecorderNode(node: RunningNode): Promise<number> {
     });
   }
   if (!signal.aborted) await once(signal, 'abort');
-  logger.info('ending: what was taken in is committed and sealed', { reason: describeError(signal.reason) });
+  logger.info('ending: committing and sealing all received messages', {
+    reason: describeError(signal.reason),
+  });
   const summary = await host.close();
   topics.publishStatus();
   const isWhole = summary === undefined || (summary.undurable === 0 && summary.waitingSegments === 0);
@@ -108,12 +110,12 @@ const byName: Readonly<
   activate: (recorder) => recorder.activate(),
   deactivate: (recorder) => recorder.deactivate(),
   cleanup: (recorder) => recorder.cleanup(),
-  // From whatever state: everything is sealed and given back.
+  // From any state: everything is sealed and released.
   shutdown: (_recorder, lifecycle, host) =>
     lifecycle.perform('shutdown', () => host.close().then(() => undefined), 'there'),
 };
 
-/** What the sources of a graph say of their topics. */
+/** What the sources of a graph report about their topics. */
 function problemsOf(sources: readonly Source[]): SourceProblem[] {
   return sources
     .filter((source): source is RosSource => 'report' in source)
@@ -130,18 +132,27 @@ function expectationsOf(options: RecorderOptions): RecorderExpectations {
   };
 }
 
-/** Listens on the data folder's control socket for as long as the recorder holds the folder. */
-class Ear implements AsyncDisposable {
+/** Listens on the data folder's control socket while the recorder holds the folder. */
+class ControlListener implements AsyncDisposable {
   #server: Promise<ControlServer> | undefined;
   readonly #unlisten: () => void;
 
+  readonly #node: RunningNode;
+  readonly #recorder: RecorderControl;
+  readonly #data: string;
+  readonly #onEnd: () => void;
+
   constructor(
-    private readonly node: RunningNode,
-    private readonly recorder: RecorderControl,
+    node: RunningNode,
+    recorder: RecorderControl,
     host: RecorderHost,
-    private readonly data: string,
-    private readonly onEnd: () => void,
+    data: string,
+    onEnd: () => void,
   ) {
+    this.#node = node;
+    this.#recorder = recorder;
+    this.#data = data;
+    this.#onEnd = onEnd;
     this.#unlisten = host.onEvent((event) => {
       if (event.kind === 'state') this.#follow(host.phase !== 'unconfigured' && host.phase !== 'configuring');
     });
@@ -150,8 +161,8 @@ class Ear implements AsyncDisposable {
   #follow(holdsFolder: boolean): void {
     if (holdsFolder === (this.#server !== undefined)) return;
     if (holdsFolder) {
-      const handlers = { ...recorderRequests(this.recorder), end: this.onEnd };
-      this.#server = listenForControl(this.data, 'recorder', handlers, this.node.logger);
+      const handlers = { ...recorderRequests(this.#recorder), end: this.#onEnd };
+      this.#server = listenForControl(this.#data, 'recorder', handlers, this.#node.logger);
     } else {
       void this.#close();
     }

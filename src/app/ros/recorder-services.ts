@@ -1,11 +1,11 @@
 import { askRole } from '../control/control-client.js';
-import { parseArguments } from '../control/control-arguments.js';
-import type { RecorderControl } from '../recorder-control.js';
+import { parseArguments } from '../../recorder/control-arguments.js';
+import type { RecorderControl } from '../../recorder/recorder-control.js';
 import { markEventType, type MarkEventRequestFields } from './mark-event-type.js';
 import { reasonOf } from './node-services.js';
 import type { RunningNode } from './node-process.js';
 
-/** The recorder's services. Each answers when the work is done, or why it will not be. */
+/** The recorder's services. Each answers when the work is done, or with the reason why it is refused. */
 export function serveRecorder(node: RunningNode, recorder: RecorderControl, dataRoot: string): void {
   const { services, session } = node;
   services.trigger('~/start', async () => {
@@ -16,7 +16,7 @@ export function serveRecorder(node: RunningNode, recorder: RecorderControl, data
   services.trigger('~/stop', async () => {
     await recorder.deactivate();
     const { sealed } = recorder.status();
-    return `stopped: what was taken in is durable and sealed (${sealed.segments} segments on the robot)`;
+    return `stopped: all received messages are durable and sealed (${sealed.segments} segments on the robot)`;
   });
   services.trigger('~/pause', () => {
     recorder.pause();
@@ -34,10 +34,10 @@ export function serveRecorder(node: RunningNode, recorder: RecorderControl, data
     await askRole(dataRoot, 'sync', 'sync_now');
     return 'sync is looking for sealed segments and trying the store now';
   });
-  services.serve<MarkEventRequestFields>(
+  services.serve(
     markEventType(session.rcl),
     '~/mark_event',
-    async (request) => {
+    async (request: MarkEventRequestFields) => {
       const { label, before_s, after_s } = parseArguments('mark_event', {
         label: request.label,
         before_s: request.seconds_before,

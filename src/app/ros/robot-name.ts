@@ -1,4 +1,4 @@
-/** The robot a node in this namespace belongs to: its last part; `undefined` in no namespace. */
+/** The robot of a node in this namespace: the last part of the namespace; `undefined` without one. */
 export function robotOfNamespace(namespace: string): string | undefined {
   const last = namespace.split('/').at(-1);
   return last === '' ? undefined : last;

@@ -1,4 +1,4 @@
-import type { Parameter, ParameterKind, RawValue } from '../parameters/parameter.js';
+import type { Parameter, ParameterKind, RawValue } from '../../settings/parameter.js';
 
 /** Numbers of `rcl_interfaces/msg/ParameterType`. */
 export const parameterTypes = {
@@ -14,7 +14,7 @@ export const parameterTypes = {
   texts: 9,
 } as const;
 
-/** `rcl_interfaces/msg/ParameterValue` as rclnodejs gives and takes it. */
+/** `rcl_interfaces/msg/ParameterValue` in rclnodejs' form. */
 export interface ParameterValueMessage {
   readonly type: number;
   readonly bool_value?: boolean;
@@ -32,7 +32,7 @@ export function typeOfKind(kind: ParameterKind): number {
   return parameterTypes[kind];
 }
 
-/** What a message says, as a configuration file would have spelled it; `undefined`: nothing. */
+/** The value of a message, in the spelling of a configuration file; `undefined`: none. */
 export function rawOfMessage(message: ParameterValueMessage): unknown {
   switch (message.type) {
     case parameterTypes.boolean:
@@ -59,8 +59,8 @@ export function rawOfMessage(message: ParameterValueMessage): unknown {
 }
 
 /**
- * A value of the row's ROS type for what was given, `64MiB` for an integer too; `undefined` where it is not
- * allowed. Reads back by the row's `parse` to the same.
+ * A value of the row's ROS type for the given value, such as an integer for `64MiB`; `undefined` if it is not
+ * allowed. The row's `parse` reads it back to the same.
  */
 export function normalized(parameter: Parameter, raw: unknown): RawValue | undefined {
   const value = parameter.parse(raw);

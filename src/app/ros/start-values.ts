@@ -1,16 +1,16 @@
-import { parameterNamesFor, parameterTable, type ParameterName } from '../parameters/parameter-table.js';
-import { isParameterName } from '../parameters/parameter-table.js';
-import { toggle, type Parameter, type RawValue, type Role } from '../parameters/parameter.js';
-import { resolve, type Resolved } from '../parameters/resolve.js';
-import { show, type ConfigFault } from '../parameters/fault.js';
-import { suggest } from '../parameters/suggest.js';
+import { parameterNamesFor, parameterTable, type ParameterName } from '../../settings/parameter-table.js';
+import { isParameterName } from '../../settings/parameter-table.js';
+import { toggle, type Parameter, type RawValue, type Role } from '../../settings/parameter.js';
+import { resolve, type Resolved } from '../../settings/resolve.js';
+import { show, type ConfigFault } from '../../settings/fault.js';
+import { suggest } from '../../settings/suggest.js';
 import type { RosParameter } from './parameter-set.js';
 import { normalized } from './ros-value.js';
 
-/** Declared by every node of ROS, or read by the client library alone. */
+/** Declared by every ROS node, or read only by the client library. */
 const FOREIGN = /^(start_type_description_service$|qos_overrides\.)/;
 
-/** Parameters that only the node has, and which the command line does without. */
+/** Parameters that only the node has. */
 const nodeParameters = {
   both: {
     use_sim_time: toggle({
@@ -34,21 +34,21 @@ const nodeParameters = {
   sync: {},
 } as const;
 
-/** What a node starts with. */
+/** The values at the start of a node. */
 export interface StartValues {
   readonly parameters: ReadonlyMap<string, RosParameter>;
   readonly initial: ReadonlyMap<string, RawValue>;
-  /** Names that were given, in the arguments or as a default of this node. */
+  /** Given names, in the arguments or as a default of this node. */
   readonly given: ReadonlySet<string>;
   /** Values that are not allowed. */
   readonly faults: readonly ConfigFault[];
-  /** One sentence for each name that means nothing here. */
+  /** One sentence for each unknown name. */
   readonly unknown: readonly string[];
 }
 
 /**
- * Checks what the ROS arguments gave a node. `defaults` are the node's own where the table's do not fit a node.
- * Parameters of the other role are known and not meant: one file may serve both nodes.
+ * Checks the parameters in a node's ROS arguments. `defaults` are the node's own, if those of the table do
+ * not fit a node. Parameters of the other role are accepted and ignored: one file may serve both nodes.
  */
 export function startValues(
   role: Role,
@@ -99,8 +99,8 @@ function isOfOtherRole(name: string): boolean {
 }
 
 /**
- * The table's part of a node's values, as the rest of the product takes it. What was not given has its default.
- * The parameter every node of ROS has for simulated time counts for the source `ros:` too.
+ * The table's part of a node's values, in the form that the rest of the product uses. A missing value has its
+ * default. ROS' own parameter for simulated time also applies to the source `ros:`.
  */
 export function resolvedValues(
   role: Role,

@@ -1,12 +1,14 @@
 import { describeError } from '../../core/errors.js';
 import type { SyncEvent } from '../../core/events.js';
+import { latchedQos, type Qos } from '../../core/ros/qos.js';
 import type { SyncStatus } from '../../core/status.js';
-import { exitCodes } from '../cli/exit-code.js';
-import { prepareSync } from '../cli/prepare-sync.js';
+import { exitCodes } from '../../host/exit-code.js';
+import { prepareSync } from '../setup/prepare-sync.js';
 import { listenForControl } from '../control/control-server.js';
-import { openSync } from '../open-sync.js';
-import { compileSyncSettings } from '../parameters/sync-settings.js';
+import { openSync } from '../setup/open-sync.js';
+import { compileSyncSettings } from '../../settings/sync-settings.js';
 import { diagnosticFields, syncDiagnostics } from './diagnostics.js';
+import type { MessageType } from './message-type.js';
 import { NodePublisher } from './node-publisher.js';
 import type { RunningNode } from './node-process.js';
 import { Pace } from './pace.js';
@@ -15,11 +17,11 @@ import { rosMessages } from './ros-messages.js';
 import { resolvedValues } from './start-values.js';
 import { linkChangedFields, segmentSyncedFields, syncStatusFields } from './status-fields.js';
 
-/** Between two messages of one status topic. */
+/** Minimum time between two messages of one status topic. */
 const STATUS_MIN_MS = 100;
 const STATUS_MAX_MS = 1_000;
 
-/** Runs sync as a node until the signal. */
+/** Runs sync as a node until the signal aborts. */
 export async function runSyncNode(node: RunningNode): Promise<number> {
   const { start, ports, logger, services, signal } = node;
   const given = new Set(start.given);
@@ -49,12 +51,12 @@ export async function runSyncNode(node: RunningNode): Promise<number> {
   logger.info('syncing', { data: settings.data, store: sinks.map(({ store }) => store.uri).join(', ') });
   const until = AbortSignal.any([signal, end.signal]);
   await engine.run(until);
-  logger.info('ending: what is on its way is resumed next time', { reason: describeError(until.reason) });
+  logger.info('ending: the next run resumes the unfinished uploads', { reason: describeError(until.reason) });
   topics.publish();
   return exitCodes.ok;
 }
 
-/** What the node tells about sync. */
+/** The topics of the node about sync. */
 class SyncTopics implements Disposable {
   readonly #status: NodePublisher;
   readonly #synced: NodePublisher;
@@ -62,14 +64,16 @@ class SyncTopics implements Disposable {
   readonly #diagnostics: NodePublisher;
   readonly #paces: readonly Pace[];
 
-  constructor(
-    private readonly node: RunningNode,
-    private readonly status: () => SyncStatus | undefined,
-  ) {
+  readonly #node: RunningNode;
+  readonly #read: () => SyncStatus | undefined;
+
+  constructor(node: RunningNode, status: () => SyncStatus | undefined) {
+    this.#node = node;
+    this.#read = status;
     const { session, logger } = node;
-    const create = (type: (typeof rosMessages)[keyof typeof rosMessages], topic: string, latched = false) =>
-      NodePublisher.create(session, type, topic, logger, { latched, ...(latched ? { depth: 1 } : {}) });
-    this.#status = create(rosMessages.syncStatus, '~/sync_status', true);
+    const create = (type: MessageType, topic: string, qos?: Qos): NodePublisher =>
+      NodePublisher.create(session, type, topic, logger, qos);
+    this.#status = create(rosMessages.syncStatus, '~/sync_status', latchedQos);
     this.#synced = create(rosMessages.segmentSynced, '~/events/segment_synced');
     this.#link = create(rosMessages.linkChanged, '~/events/link_changed');
     this.#diagnostics = create(rosMessages.diagnosticArray, '/diagnostics');
@@ -84,19 +88,19 @@ class SyncTopics implements Disposable {
   }
 
   tell(event: SyncEvent): void {
-    const now = this.node.ports.clock.now();
+    const now = this.#node.ports.clock.now();
     if (event.kind === 'segment-synced') this.#synced.publish(segmentSyncedFields(event, now));
     else if (event.kind === 'link') this.#link.publish(linkChangedFields(event, now));
   }
 
   publish(): void {
-    const status = this.status();
-    if (status) this.#status.publish(syncStatusFields(status, this.node.ports.clock.now()));
+    const status = this.#read();
+    if (status) this.#status.publish(syncStatusFields(status, this.#node.ports.clock.now()));
   }
 
   #diagnose(): void {
-    const { fullName, ports, session } = this.node;
-    const status = this.status();
+    const { fullName, ports, session } = this.#node;
+    const status = this.#read();
     if (!status) return;
     const now = ports.clock.now();
     const robot = robotOfNamespace(session.node.namespace()) ?? ports.hostname;

@@ -1,20 +1,23 @@
 import type { Clock } from '../../core/clock.js';
 import { isHoldfastError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
+import { onAbort } from '../../core/on-abort.js';
 import { askRole } from '../control/control-client.js';
-import { defaultRestartPolicy, type RestartPolicy } from './restart-policy.js';
+import { defaultRestartPolicy, type RestartPolicy } from '../../host/restart-policy.js';
 import { SupervisedChild, type ChildEnd } from './supervised-child.js';
 
 const DRAIN_RETRY_MS = 250;
 
 export interface SuperviseOptions {
-  /** Data folder both processes work on. */
+  /** Data folder of both processes. */
   readonly data: string;
-  /** Script and arguments of each process; `drain` is set when sync shall end once all is verified. */
+  /** Script and arguments of each process; `drain` is set if sync must end once all is verified. */
   readonly recorder: () => readonly string[];
   readonly sync: (drain: boolean) => readonly string[];
-  /** End only when everything sealed is verified in the store. */
+  /** Once the recorder has completed, end only when everything sealed is verified in the store. */
   readonly drain: boolean;
+  /** The same if the signal ended the recorder. Default: false. */
+  readonly drainWhenStopped?: boolean;
   /** Ends both, the recorder first; while sync drains, it ends the draining. */
   readonly signal: AbortSignal;
   readonly clock: Clock;
@@ -30,9 +33,9 @@ export interface SuperviseResult {
 }
 
 /**
- * Runs recorder and sync, each started again with backoff when it dies. Ends when the recorder is done
- * (its sources were finite, it was stopped, or the signal came): then sync drains, or just ends where
- * draining is not wanted. Ends at once when one of them can never work (wrong configuration, folder busy).
+ * Runs recorder and sync, each restarted with backoff when it dies. When the recorder is done (its sources
+ * were finite, it was stopped, or the signal aborted), sync drains, or just ends if draining is not wanted.
+ * Ends at once if one of them has a permanent fault (wrong configuration, folder busy).
  */
 export async function supervise(options: SuperviseOptions): Promise<SuperviseResult> {
   const { clock, logger, onLog, signal } = options;
@@ -43,20 +46,18 @@ export async function supervise(options: SuperviseOptions): Promise<SuperviseRes
   const sync = new SupervisedChild({ ...shared, name: 'sync', command: () => options.sync(drain) });
 
   let isDraining = false;
-  const onSignal = (): void => {
+  const unlisten = onAbort(signal, () => {
     recorder.stop('SIGTERM');
-    // Whoever interrupts a drain has waited long enough: what is left is uploaded next time.
+    // A user who interrupts a drain does not want to wait longer: the next run uploads the rest.
     if (isDraining) sync.stop('SIGTERM');
-  };
-  if (signal.aborted) onSignal();
-  else signal.addEventListener('abort', onSignal, { once: true });
+  });
   try {
     const first = await Promise.race([
       recorder.ended,
       sync.ended.then((end) => (end.exitCode === 0 ? recorder.ended : end)),
     ]);
     const recorderEnd = first.exitCode === 0 ? await recorder.ended : undefined;
-    if (recorderEnd?.exitCode === 0 && options.drain) {
+    if (recorderEnd?.exitCode === 0 && options.drain && (options.drainWhenStopped || !signal.aborted)) {
       isDraining = true;
       drain = true;
       await askToDrain(options, sync);
@@ -66,16 +67,16 @@ export async function supervise(options: SuperviseOptions): Promise<SuperviseRes
     }
     return { recorder: recorderEnd ?? (await recorder.ended), sync: await sync.ended };
   } finally {
-    signal.removeEventListener('abort', onSignal);
+    unlisten();
   }
 }
 
 /**
- * Tells the running sync to drain; one that is just being started again gets it as a flag. Asking until it
+ * Asks the running sync to drain; one that is just being restarted gets it as a flag. Repeating this until it
  * ends covers the moment between a death and the next start.
  */
 async function askToDrain({ data, clock, logger }: SuperviseOptions, sync: SupervisedChild): Promise<void> {
-  let isOver = false;
+  let isOver = false as boolean;
   void sync.ended.then(() => (isOver = true));
   while (!isOver) {
     try {

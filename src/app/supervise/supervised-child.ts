@@ -2,15 +2,16 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import type { Clock } from '../../core/clock.js';
 import { describeError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
-import { exitCodes } from '../cli/exit-code.js';
+import { present } from '../../core/present.js';
+import { exitCodes } from '../../host/exit-code.js';
 import { LineReader } from '../control/line-reader.js';
-import { afterDeath, neverDied, type RestartPolicy, type RestartState } from './restart-policy.js';
+import { afterDeath, neverDied, type RestartPolicy, type RestartState } from '../../host/restart-policy.js';
 
 const NS_PER_MS = 1_000_000n;
 /** The last line a child prints with `--json`. */
 const RESULT_MAX_BYTES = 1024 * 1024;
 
-/** How a process ended for good. */
+/** How a process finally ended. */
 export interface ChildEnd {
   readonly exitCode: number;
   /** The object it printed last. */
@@ -20,7 +21,7 @@ export interface ChildEnd {
 
 export interface SupervisedChildOptions {
   readonly name: string;
-  /** Script and arguments of each start; asked anew, so that a restart may differ. */
+  /** Script and arguments of each start; called each time, so that a restart may differ. */
   readonly command: () => readonly string[];
   readonly policy: RestartPolicy;
   readonly clock: Clock;
@@ -33,8 +34,8 @@ export interface SupervisedChildOptions {
 const pointless: ReadonlySet<number> = new Set([exitCodes.usage]);
 
 /**
- * One process of `holdfast up`, started again with backoff whenever it dies. It runs in a process group of
- * its own, so that Ctrl-C reaches it once and through us, and ends by itself when we are gone (its channel
+ * One process of `holdfast up`, restarted with backoff whenever it dies. It runs in its own process group, so
+ * that Ctrl-C reaches it once, through its parent, and ends by itself when the parent is gone (its channel
  * closes).
  */
 export class SupervisedChild {
@@ -42,10 +43,13 @@ export class SupervisedChild {
   #stopping = false;
   #restarts = 0;
   readonly #wait = new AbortController();
-  /** Resolves when the process ended and will not be started again. */
+  /** Resolves when the process ended and will not be restarted. */
   readonly ended: Promise<ChildEnd>;
 
-  constructor(private readonly options: SupervisedChildOptions) {
+  readonly #options: SupervisedChildOptions;
+
+  constructor(options: SupervisedChildOptions) {
+    this.#options = options;
     this.ended = this.#run();
   }
 
@@ -57,7 +61,7 @@ export class SupervisedChild {
     return this.#restarts;
   }
 
-  /** Lets the process end; it is not started again. Idempotent, a second signal reaches it as such. */
+  /** Ends the process; it is not restarted. Idempotent; a second signal reaches it as such. */
   stop(signal: NodeJS.Signals): void {
     this.#stopping = true;
     this.#child?.kill(signal);
@@ -65,7 +69,7 @@ export class SupervisedChild {
   }
 
   async #run(): Promise<ChildEnd> {
-    const { clock, logger, name, policy } = this.options;
+    const { clock, logger, name, policy } = this.#options;
     let state: RestartState = neverDied;
     for (;;) {
       const startedAt = clock.monotonic();
@@ -77,33 +81,36 @@ export class SupervisedChild {
       const ranForMs = Number((clock.monotonic() - startedAt) / NS_PER_MS);
       const next = afterDeath(state, ranForMs, policy);
       state = next.state;
-      logger.warn(`${name} died, starting it again`, {
+      logger.warn(`${name} died, restarting it`, {
         exitCode: signal === undefined ? exitCode : undefined,
         signal,
         ranForMs,
         inMs: next.delayMs,
       });
       await clock.sleep(next.delayMs, this.#wait.signal).catch(() => {});
-      if (this.#stopping) return end;
+      // It may have been stopped during the wait.
+      if (this.#stopping as boolean) return end;
       this.#restarts++;
     }
   }
 
   #runOnce(): Promise<{ exitCode: number; signal: NodeJS.Signals | undefined; result: ChildEnd['result'] }> {
     return new Promise((resolve) => {
-      const child = spawn(process.execPath, [...this.options.command()], {
+      const child = spawn(process.execPath, [...this.#options.command()], {
         detached: true,
         stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       });
       this.#child = child;
       const lines = new LineReader(RESULT_MAX_BYTES);
       let last: string | undefined;
-      child.stdout!.on('data', (chunk: Buffer) => {
+      present(child.stdout).on('data', (chunk: Buffer) => {
         last = lines.push(chunk)?.at(-1) ?? last;
       });
-      child.stderr!.setEncoding('utf8').on('data', this.options.onLog);
+      present(child.stderr).setEncoding('utf8').on('data', this.#options.onLog);
       child.on('error', (error) => {
-        this.options.logger.error(`${this.options.name} cannot be started`, { error: describeError(error) });
+        this.#options.logger.error(`${this.#options.name} cannot be started`, {
+          error: describeError(error),
+        });
         if (child.pid === undefined) resolve({ exitCode: 1, signal: undefined, result: undefined });
       });
       child.on('close', (code, signal) => {
@@ -119,6 +126,6 @@ function parseResult(line: string | undefined): ChildEnd['result'] {
   try {
     return JSON.parse(line) as Record<string, unknown>;
   } catch {
-    return undefined; // it died before its last line was whole
+    return undefined; // it died before its last line was complete
   }
 }

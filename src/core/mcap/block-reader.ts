@@ -1,55 +1,27 @@
-import { logTimeAt, messageAt, parseBlock, type Block, type McapMessage } from './block.js';
+import { parseBlock, type Block, type McapMessage } from './block.js';
 import { BlockCache } from './block-cache.js';
+import { BlockCursor } from './block-cursor.js';
+import type { BlockRef } from './block-ref.js';
+import { selection, type Selected, type TimeRange } from './block-selection.js';
 import { chunkObstacle, decodeChunk } from './chunk.js';
 import type { Decompressors } from './decompress.js';
-import type { ChannelLookup, McapChannel } from './definitions.js';
+import { Definitions } from './definitions.js';
+import { unpacked } from './message-compression.js';
 import { MinHeap } from './min-heap.js';
 import type { McapLimits, Readable } from './readable.js';
 import { Op, parseChunkHeader, RECORD_HEADER_BYTES, RecordError } from './records.js';
 import type { UnreadableRange } from './scan-report.js';
-
-/** Where a block is and what is in it, without its content. */
-export interface BlockRef {
-  readonly kind: 'chunk' | 'plain';
-  readonly at: number;
-  readonly length: number;
-  /** Log times of its first and last message, nanoseconds since the Unix epoch. */
-  readonly from: bigint;
-  readonly to: bigint;
-  /** Absent: not known, any. */
-  readonly channelIds?: readonly number[];
-  readonly lookup: ChannelLookup;
-}
-
-/** Log times, both inclusive; an absent bound is open. */
-export interface TimeRange {
-  readonly from?: bigint;
-  readonly to?: bigint;
-}
+import { Turns } from './turns.js';
 
 export interface ReadOptions {
-  /** The log times wanted of a channel; undefined: none of its messages. Default: everything. */
-  readonly select?: (channel: McapChannel) => TimeRange | undefined;
-  /** Called for each part that cannot be read, which is then left out. Without it reading throws `MCAP_UNREADABLE`. */
+  /** The log times wanted of a channel; undefined: none of its messages. Default: all messages. */
+  readonly select?: Selected;
+  /** Called for each part that cannot be read and is left out. Without it, reading throws `MCAP_UNREADABLE`. */
   readonly onUnreadable?: (range: UnreadableRange) => void;
-  /** Shared among readers that are read together, so that the limit holds for all of them. */
+  /** Shared among readers that read together, so that the limit holds for all of them. */
   readonly cache?: BlockCache;
   readonly signal?: AbortSignal;
 }
-
-/** A block in the middle of being read: its selected messages in log-time order. */
-interface Cursor {
-  readonly ref: BlockRef;
-  time: bigint;
-  loaded: boolean;
-  order: Uint32Array;
-  position: number;
-}
-
-const EMPTY = new Uint32Array(0);
-
-/** Messages given at once at most. */
-const MAX_RUN = 256;
 
 /** The selected messages of `refs` in log-time order; messages of one time in file order. */
 export async function* readBlocks(
@@ -67,7 +39,7 @@ export async function* readBlocks(
   }
 }
 
-/** The same messages in the same order, several at once: waiting for each costs more than reading it. */
+/** The same messages in the same order, in groups: awaiting each message costs more than reading it. */
 export async function* readBlockRuns(
   readable: Readable,
   refs: readonly BlockRef[],
@@ -77,78 +49,126 @@ export async function* readBlockRuns(
 ): AsyncGenerator<readonly McapMessage[], void, void> {
   const cache = options.cache ?? new BlockCache();
   const selected = selection(options.select);
-  const compare = (a: Cursor, b: Cursor): number =>
+  const compare = (a: BlockCursor, b: BlockCursor): number =>
     a.time < b.time ? -1 : a.time > b.time ? 1 : a.ref.at - b.ref.at;
-  const heap = new MinHeap<Cursor>(compare);
-  for (const ref of refs) {
-    if (!mayHold(ref, selected)) continue;
-    heap.push({ ref, time: ref.from, loaded: false, order: EMPTY, position: 0 });
-  }
-  const load = async (ref: BlockRef): Promise<Block> => {
-    const known = cache.get(ref);
-    if (known !== undefined) return known;
-    const block = await loadBlock(readable, ref, decompressors, limits);
-    cache.set(ref, block);
-    return block;
-  };
+  const heap = new MinHeap<BlockCursor>(compare);
+  const wanted = refs.filter((ref) => mayHold(ref, selected));
+  for (const ref of wanted) heap.push(new BlockCursor(ref, selected, cache));
+  const overlapping = mostOverlapping(wanted);
+  cache.share(overlapping);
+  const load = (ref: BlockRef): Promise<Block> =>
+    loadBlock(readable, ref, decompressors, limits, (bytes) => cache.makeRoom(bytes));
+  const turns = new Turns();
   const damaged = (ref: BlockRef, reason: string): void => {
     if (options.onUnreadable === undefined) throw new RecordError(`at byte ${ref.at}: ${reason}`);
     options.onUnreadable({ from: ref.at, to: ref.at + ref.length, reason });
   };
-  const loadOrReport = async (ref: BlockRef): Promise<Block | undefined> => {
-    try {
-      return await load(ref);
-    } catch (error) {
-      if (!(error instanceof RecordError)) throw error;
-      damaged(ref, error.message);
-      return undefined;
-    }
-  };
   try {
     for (let cursor = heap.peek(); cursor !== undefined; cursor = heap.peek()) {
       options.signal?.throwIfAborted();
-      if (!cursor.loaded) {
-        cursor.loaded = true;
-        const block = await loadOrReport(cursor.ref);
-        if (block?.problem !== undefined) damaged(cursor.ref, block.problem);
-        if (block !== undefined && block.undefinedMessages > 0) {
-          damaged(cursor.ref, `${block.undefinedMessages} messages of channels that are not defined`);
-        }
-        if (block !== undefined) cursor.order = orderOf(block, selected);
+      const { ref } = cursor;
+      if (!cursor.isOpen) {
+        cursor.open(await loadOrReport(load, ref, damaged));
       } else {
-        const block = await load(cursor.ref);
+        if (!cursor.isReady) cursor.refill(await load(ref));
+        const here = cursor;
         const other = heap.peekSecond();
-        const run: McapMessage[] = [];
-        do {
-          run.push(messageAt(block, cursor.order[cursor.position++]!));
-          if (cursor.position >= cursor.order.length) break;
-          cursor.time = logTimeAt(block, cursor.order[cursor.position]!);
-        } while (run.length < MAX_RUN && (other === undefined || compare(cursor, other) < 0));
-        yield run;
+        const run = here.take(() => other === undefined || compare(here, other) < 0);
+        const plain = unpackRun(run, limits, (reason) => damaged(ref, reason));
+        if (plain.length > 0) yield plain;
+        await turns.worked(run.length, bytesOf(run));
       }
-      if (cursor.position >= cursor.order.length) {
-        heap.pop();
-        cache.delete(cursor.ref);
-      } else {
-        if (cursor.position === 0) cursor.time = logTimeAt(await load(cursor.ref), cursor.order[0]!);
-        heap.settleTop();
-      }
+      if (cursor.isDone) heap.pop()?.close();
+      else heap.settleTop();
     }
   } finally {
-    for (const ref of refs) cache.delete(ref);
+    for (let cursor = heap.pop(); cursor !== undefined; cursor = heap.pop()) cursor.close();
+    cache.share(-overlapping);
   }
 }
 
-/** Reads and decodes one block. Throws RecordError with the reason where it is damaged. */
-export async function loadBlock(
+function bytesOf(run: readonly McapMessage[]): number {
+  let bytes = 0;
+  for (const { data } of run) bytes += data.byteLength;
+  return bytes;
+}
+
+/** The largest number of blocks that overlap at one time. */
+function mostOverlapping(refs: readonly BlockRef[]): number {
+  const begins = BigUint64Array.from(refs, ({ from }) => from).sort();
+  const ends = BigUint64Array.from(refs, ({ to }) => to).sort();
+  let most = 0;
+  for (let begun = 0, ended = 0; begun < begins.length; begun++) {
+    while (ends[ended]! < begins[begun]!) ended++;
+    most = Math.max(most, begun + 1 - ended);
+  }
+  return most;
+}
+
+async function loadOrReport(
+  load: (ref: BlockRef) => Promise<Block>,
+  ref: BlockRef,
+  damaged: (ref: BlockRef, reason: string) => void,
+): Promise<Block | undefined> {
+  try {
+    const block = await load(ref);
+    if (block.problem !== undefined) damaged(ref, block.problem);
+    if (block.undefinedMessages > 0) {
+      damaged(ref, `${block.undefinedMessages} messages of channels that are not defined`);
+    }
+    return block;
+  } catch (error) {
+    if (!(error instanceof RecordError)) throw error;
+    damaged(ref, error.message);
+    return undefined;
+  }
+}
+
+/** Decompresses payloads that rosbag2 compressed; those that do not decompress are left out. */
+function unpackRun(
+  run: readonly McapMessage[],
+  { maxRecordBytes }: McapLimits,
+  damaged: (reason: string) => void,
+): McapMessage[] {
+  const plain: McapMessage[] = [];
+  for (const message of run) {
+    try {
+      plain.push(unpacked(message, maxRecordBytes));
+    } catch (error) {
+      if (!(error instanceof RecordError)) throw error;
+      damaged(`a message of ${message.channel.topic} at ${message.logTime} that ${error.message}`);
+    }
+  }
+  return plain;
+}
+
+/**
+ * Reads and decodes one block. Throws RecordError with the reason if it is damaged.
+ *
+ * @param makeRoom called with the size before the bytes are allocated
+ */
+async function loadBlock(
   readable: Readable,
   ref: BlockRef,
   decompressors: Decompressors,
   limits: McapLimits,
+  makeRoom: (bytes: number) => void,
 ): Promise<Block> {
   if (ref.length > limits.maxChunkBytes) {
     throw new RecordError(`a chunk of ${ref.length} bytes, allowed: ${limits.maxChunkBytes}`);
   }
+  const block = await readBlock(readable, ref, decompressors, limits, makeRoom);
+  return ref.exact === undefined ? block : { ...block, ...ref.exact };
+}
+
+async function readBlock(
+  readable: Readable,
+  ref: BlockRef,
+  decompressors: Decompressors,
+  limits: McapLimits,
+  makeRoom: (bytes: number) => void,
+): Promise<Block> {
+  makeRoom(ref.length);
   const bytes = await readable.read(BigInt(ref.at), BigInt(ref.length));
   if (ref.kind === 'plain') return parseBlock(bytes, ref.lookup);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -162,30 +182,22 @@ export async function loadBlock(
   }
   const content = bytes.subarray(RECORD_HEADER_BYTES);
   const header = parseChunkHeader(content);
-  if (header.recordsBytes !== BigInt(contentBytes - header.prefixBytes)) {
-    throw new RecordError('a chunk whose two lengths disagree');
-  }
+  // A later version of the format may have added fields after the records.
+  const end = header.prefixBytes + Number(header.recordsBytes);
+  if (end > contentBytes) throw new RecordError('a chunk whose two lengths disagree');
   const obstacle = chunkObstacle(header, contentBytes, decompressors, limits);
   if (obstacle !== undefined) throw new RecordError(obstacle);
-  const records = await decodeChunk(header, content.subarray(header.prefixBytes), decompressors);
-  const times = header.crc === 0 ? { times: { from: header.startTime, to: header.endTime } } : {};
-  return parseBlock(records, ref.lookup, times);
-}
-
-type Selected = (channel: McapChannel) => TimeRange | undefined;
-
-/** `select` asked once per channel. */
-function selection(select: ReadOptions['select']): Selected {
-  if (select === undefined) return () => ({});
-  const known = new Map<McapChannel, TimeRange | undefined>();
-  return (channel) => {
-    if (!known.has(channel)) known.set(channel, select(channel));
-    return known.get(channel);
-  };
+  if (header.compression !== '') makeRoom(contentBytes + Number(header.uncompressedBytes));
+  const records = await decodeChunk(header, content.subarray(header.prefixBytes, end), decompressors);
+  const block = parseBlock(records, ref.lookup);
+  if (block.undefinedMessages === 0 || !(ref.lookup instanceof Definitions)) return block;
+  // The summary does not define a channel that the chunk defines.
+  const own = new Definitions(ref.lookup);
+  return parseBlock(records, own, { define: own });
 }
 
 function mayHold(ref: BlockRef, selected: Selected): boolean {
-  if (ref.channelIds === undefined) return true;
+  if (ref.channelIds === undefined || ref.exact !== undefined) return true;
   return ref.channelIds.some((id) => {
     const channel = ref.lookup.channel(id);
     const range = channel === undefined ? {} : selected(channel);
@@ -196,23 +208,4 @@ function mayHold(ref: BlockRef, selected: Selected): boolean {
   });
 }
 
-/** Indexes of the block's selected messages by log time, those of one time in file order. */
-function orderOf(block: Block, selected: Selected): Uint32Array {
-  const order: number[] = [];
-  const times: bigint[] = [];
-  let sorted = true;
-  for (let i = 0; i < block.offsets.length; i++) {
-    const range = selected(block.channels[i]!);
-    if (range === undefined) continue;
-    const time = logTimeAt(block, i);
-    if (range.from !== undefined && time < range.from) continue;
-    if (range.to !== undefined && time > range.to) continue;
-    if (times.length > 0 && time < times[times.length - 1]!) sorted = false;
-    order.push(i);
-    times.push(time);
-  }
-  if (sorted) return Uint32Array.from(order);
-  const ranks = order.map((_, rank) => rank);
-  ranks.sort((a, b) => (times[a]! < times[b]! ? -1 : times[a]! > times[b]! ? 1 : a - b));
-  return Uint32Array.from(ranks, (rank) => order[rank]!);
-}
+export type { TimeRange };

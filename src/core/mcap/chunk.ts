@@ -3,7 +3,7 @@ import type { Decompressors } from './decompress.js';
 import type { McapLimits } from './readable.js';
 import { RecordError, type ChunkHeader } from './records.js';
 
-/** Why a chunk cannot be read, before its records are looked at; undefined: nothing speaks against it. */
+/** Why a chunk cannot be read, found before its records are parsed; undefined: no reason found. */
 export function chunkObstacle(
   header: ChunkHeader,
   recordsBytes: number,
@@ -19,7 +19,7 @@ export function chunkObstacle(
 }
 
 /**
- * A chunk's records, decompressed and compared with the chunk's CRC where it has one. Rejects with
+ * The records of a chunk, decompressed and compared with the chunk's CRC if it has one. Rejects with
  * RecordError, the reason.
  */
 export async function decodeChunk(

@@ -1,15 +1,17 @@
 import { createRequire } from 'node:module';
 import { HoldfastError } from '../errors.js';
+import { lz4Frames, zstdFrames, type Frame } from './frames.js';
+import { present } from '../present.js';
 
-/** Turns the compressed records of a chunk into `size` bytes; rejects where they are not that. */
+/** Decompresses the records of a chunk into `size` bytes; rejects if the result has another size. */
 export type Decompress = (data: Uint8Array, size: number) => Promise<Uint8Array>;
 
-/** By the chunk's `compression`; the empty string is not in here. */
+/** Keyed by the chunk's `compression`; the empty string is not a key. */
 export type Decompressors = ReadonlyMap<string, Decompress>;
 
 let loading: Promise<Decompressors> | undefined;
 
-/** The decompressors of MCAP's two compressions. WebAssembly is loaded once, when it is first needed. */
+/** The decompressors of MCAP's two compressions. WebAssembly is loaded once, at the first use. */
 export function loadDecompressors(): Promise<Decompressors> {
   return (loading ??= load());
 }
@@ -17,13 +19,28 @@ export function loadDecompressors(): Promise<Decompressors> {
 async function load(): Promise<Decompressors> {
   const zstd = await import('@foxglove/wasm-zstd');
   await zstd.isLoaded;
+  zstdDecompress = (data, size) => zstd.decompress(data, size);
   return new Map<string, Decompress>([
     [
       'zstd',
-      async (data, size) => (size === 0 ? new Uint8Array(0) : zstd.decompress(checkZstd(data, size), size)),
+      (data, size) =>
+        new Promise((resolve) => {
+          resolve(size === 0 ? new Uint8Array(0) : zstd.decompress(checkZstd(data, size), size));
+        }),
     ],
     ['lz4', async (data, size) => (size === 0 ? new Uint8Array(0) : decompressLz4(data, size))],
   ]);
+}
+
+/** Decompresses zstd into at most `size` bytes. */
+type Zstd = (data: Uint8Array, size: number) => Uint8Array;
+
+let zstdDecompress: Zstd | undefined;
+
+/** zstd for synchronous callers; `loadDecompressors` must have resolved. */
+export function zstdLoaded(): Zstd {
+  if (zstdDecompress === undefined) throw new Error('the decompressors are not loaded');
+  return zstdDecompress;
 }
 
 type Lz4 = ((data: Uint8Array, size: number) => Uint8Array) & { readonly isLoaded: Promise<unknown> };
@@ -32,15 +49,36 @@ const require = createRequire(import.meta.url);
 let lz4Module: Lz4 | undefined;
 
 /**
- * The library keeps one decompression context for ever, and never resets it: after one damaged frame it
- * refuses every good one. So a failure costs a new instance.
+ * The library keeps one decompression context and never resets it: after one damaged frame it refuses every
+ * good one. So a failure replaces the instance.
  */
 async function decompressLz4(data: Uint8Array, size: number): Promise<Uint8Array> {
+  const frames = lz4Frames(data);
+  checkSize('LZ4', frames, size);
+  const parts: Uint8Array[] = [];
+  let left = size;
+  for (const { from, to, content, bound } of frames) {
+    // The library decompresses one frame at a time.
+    const most = Math.min(left, content ?? bound);
+    if (most === 0) continue;
+    const exact = frames.length === 1 ? size : content;
+    const part = await decompressLz4Frame(data.subarray(from, to), most, exact);
+    parts.push(part);
+    left -= part.byteLength;
+  }
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+}
+
+async function decompressLz4Frame(
+  data: Uint8Array,
+  most: number,
+  exact: number | undefined,
+): Promise<Uint8Array> {
   const lz4 = (lz4Module ??= require('@foxglove/wasm-lz4') as Lz4);
   await lz4.isLoaded;
   try {
-    const decoded = lz4(data, size);
-    if (decoded.byteLength !== size) forgetLz4();
+    const decoded = lz4(data, most);
+    if (exact !== undefined && decoded.byteLength !== exact) forgetLz4();
     return decoded;
   } catch (error) {
     forgetLz4();
@@ -51,40 +89,29 @@ async function decompressLz4(data: Uint8Array, size: number): Promise<Uint8Array
 function forgetLz4(): void {
   lz4Module = undefined;
   for (const name of Object.keys(require.cache)) {
-    if (name.includes('@foxglove/wasm-lz4/')) delete require.cache[name];
+    if (name.includes('@foxglove/wasm-lz4/')) Reflect.deleteProperty(require.cache, name);
   }
 }
 
-const ZSTD_MAGIC = 0xfd2fb528;
-const FRAME_CONTENT_SIZE_BYTES = [0, 2, 4, 8] as const;
-
 /**
- * A frame says its own size in most cases (RFC 8878, 3.1.1.1.1). Compared before anything is allocated, so
- * that a lying chunk header costs nothing.
+ * Frames usually state their size. It is compared before any allocation, so that a wrong chunk header costs
+ * nothing. Padding after the last frame is left out.
  */
 function checkZstd(data: Uint8Array, size: number): Uint8Array {
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  if (data.byteLength < 6 || view.getUint32(0, true) !== ZSTD_MAGIC) throw new Error('not a zstd frame');
-  const descriptor = view.getUint8(4);
-  const singleSegment = (descriptor & 0x20) !== 0;
-  const flag = (descriptor >> 6) as 0 | 1 | 2 | 3;
-  const width = flag === 0 && singleSegment ? 1 : FRAME_CONTENT_SIZE_BYTES[flag];
-  if (width === 0) return data;
-  const at = 5 + (singleSegment ? 0 : 1) + ([0, 1, 2, 4][descriptor & 3] ?? 0);
-  if (at + width > data.byteLength) throw new Error('cut zstd frame header');
-  const content =
-    width === 1
-      ? BigInt(view.getUint8(at))
-      : width === 2
-        ? BigInt(view.getUint16(at, true)) + 256n
-        : width === 4
-          ? BigInt(view.getUint32(at, true))
-          : view.getBigUint64(at, true);
-  if (content !== BigInt(size)) throw new Error(`a zstd frame of ${content} bytes, announced as ${size}`);
-  return data;
+  const frames = zstdFrames(data);
+  checkSize('zstd', frames, size);
+  return data.subarray(0, present(frames.at(-1)).to);
 }
 
-/** The error of a compression nobody here knows. */
+function checkSize(name: string, frames: readonly Frame[], size: number): void {
+  const least = frames.reduce((sum, { content = 0 }) => sum + content, 0);
+  const most = frames.reduce((sum, { content, bound }) => sum + (content ?? bound), 0);
+  if (least <= size && size <= most) return;
+  const what = frames.length === 1 ? `a ${name} frame` : `${frames.length} ${name} frames`;
+  throw new Error(`${what} of ${least === most ? '' : 'at most '}${most} bytes, announced as ${size}`);
+}
+
+/** The error for an unknown compression. */
 export function unknownCompression(name: string, compression: string): HoldfastError {
   return new HoldfastError(
     'MCAP_UNREADABLE',

@@ -1,20 +1,24 @@
+import { present } from '../present.js';
 import type { Schema } from '../message.js';
 import type { ChannelRecord, SchemaRecord } from './records.js';
 
-/** Channel metadata that marks messages repeated from earlier segments. */
+/** Channel metadata key for messages repeated from earlier segments. */
 export const CARRIED_KEY = 'holdfast_carried';
 
-/** A channel as an MCAP has it. Equal definitions are one object for the whole reading. */
+/** A channel of an MCAP. Equal definitions are one object for the whole reading. */
 export interface McapChannel {
   readonly id: number;
   readonly topic: string;
   readonly encoding: string;
   readonly schema: Schema;
-  /** As in the file, the carried mark included. */
+  /** As in the file, including the mark of carried channels. */
   readonly metadata: Readonly<Record<string, string>>;
-  /** True for messages repeated from earlier segments, so that this one stands alone. */
+  /** True for messages repeated from earlier segments, so that this one can be read alone. */
   readonly carried: boolean;
-  /** `none`: schema id 0; `dangling`: a schema that is not in the file. The schema is empty in both cases. */
+  /**
+   * `none`: schema id 0; `dangling`: a schema that the file does not contain. The schema is empty in both
+   * cases.
+   */
   readonly schemaMissing?: 'none' | 'dangling';
 }
 
@@ -30,17 +34,35 @@ export class Definitions implements ChannelLookup {
   readonly #schemas = new Map<number, Schema>();
   readonly #channels = new Map<number, McapChannel>();
   readonly #fingerprints = new Map<number, string>();
+  readonly #schemaIds = new Map<number, number>();
   readonly #fallback: Definitions | undefined;
 
-  /** @param fallback asked for what is not defined here (the summary, for a file whose data is damaged) */
+  /** @param fallback asked for definitions that are missing here (the summary, for a file with damaged data) */
   constructor(fallback?: Definitions) {
     this.#fallback = fallback;
   }
 
   addSchema(record: SchemaRecord): void {
     const known = this.#schemas.get(record.id);
-    if (known !== undefined && known.name === record.name && sameBytes(known.data, record.data)) return;
+    if (
+      known !== undefined &&
+      known.name === record.name &&
+      known.encoding === record.encoding &&
+      sameBytes(known.data, record.data)
+    )
+      return;
     this.#schemas.set(record.id, { name: record.name, encoding: record.encoding, data: record.data });
+    if (known === undefined) this.#completeChannels(record.id);
+  }
+
+  /** Some writers define a channel before its schema. */
+  #completeChannels(schemaId: number): void {
+    const schema = present(this.#schemas.get(schemaId));
+    for (const channel of this.#channels.values()) {
+      if (channel.schemaMissing !== 'dangling' || this.#schemaIds.get(channel.id) !== schemaId) continue;
+      const { schemaMissing: _missing, ...rest } = channel;
+      this.#channels.set(channel.id, { ...rest, schema });
+    }
   }
 
   addChannel(record: ChannelRecord): McapChannel {
@@ -51,8 +73,10 @@ export class Definitions implements ChannelLookup {
       record.metadata,
     ]);
     const known = this.#channels.get(record.id);
-    if (known !== undefined && this.#fingerprints.get(record.id) === fingerprint) return known;
     const schema = this.#schema(record.schemaId);
+    const isSame =
+      this.#fingerprints.get(record.id) === fingerprint && known?.schema === (schema ?? EMPTY_SCHEMA);
+    if (known !== undefined && isSame) return known;
     const channel: McapChannel = {
       id: record.id,
       topic: record.topic,
@@ -64,6 +88,7 @@ export class Definitions implements ChannelLookup {
     };
     this.#channels.set(record.id, channel);
     this.#fingerprints.set(record.id, fingerprint);
+    this.#schemaIds.set(record.id, record.schemaId);
     return channel;
   }
 
@@ -77,7 +102,7 @@ export class Definitions implements ChannelLookup {
     return this.#channels.get(id) ?? this.#fallback?.channel(id);
   }
 
-  /** Every channel, the fallback's included. */
+  /** Every channel, including those of the fallback. */
   channels(): McapChannel[] {
     const all = new Map((this.#fallback?.channels() ?? []).map((channel) => [channel.id, channel]));
     for (const [id, channel] of this.#channels) all.set(id, channel);

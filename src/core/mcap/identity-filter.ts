@@ -2,17 +2,18 @@ import { natsIdentity, natsNumbering } from '../nats-identity.js';
 import { SeenNumbers } from '../seen-numbers.js';
 import type { McapMessage } from './block.js';
 import type { McapChannel } from './definitions.js';
+import { present } from '../present.js';
 
 /**
- * Lets each message that has an identity pass once: where several recorders share a consumer, one that was
- * killed before it could acknowledge has stored what another was given too. Bounded as `SeenNumbers` is; what
- * has no identity passes.
+ * Passes each message with an identity once. If several recorders share a consumer and one is killed before
+ * it can acknowledge, both have stored the same message. Bounded as `SeenNumbers` is; messages without an
+ * identity pass.
  */
 export class IdentityFilter {
   readonly #seen: SeenNumbers;
   readonly #numberings = new WeakMap<McapChannel, string | null>();
 
-  /** @param known of an earlier reading that this one continues */
+  /** @param known state of an earlier reading that this one continues */
   constructor(known: Readonly<Record<string, string>> = {}) {
     this.#seen = new SeenNumbers(known);
   }
@@ -25,10 +26,10 @@ export class IdentityFilter {
       this.#numberings.set(channel, numbering);
     }
     if (numbering === null) return true;
-    return this.#seen.add(numbering, Number(natsIdentity(channel, sequence)!.sequence));
+    return this.#seen.add(numbering, Number(present(natsIdentity(channel, sequence)).sequence));
   }
 
-  /** What a later reading needs to continue this one; undefined where nothing had an identity. */
+  /** State with which a later reading can continue this one; undefined if no message had an identity. */
   seen(): Readonly<Record<string, string>> | undefined {
     const seen = this.#seen.toJson();
     return Object.keys(seen).length > 0 ? seen : undefined;

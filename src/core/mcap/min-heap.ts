@@ -1,4 +1,4 @@
-/** A binary heap: the least by `compare` is on top. */
+/** A binary heap; the smallest element by `compare` is at the top. */
 export class MinHeap<T> {
   readonly #items: T[] = [];
   readonly #compare: (a: T, b: T) => number;
@@ -15,7 +15,7 @@ export class MinHeap<T> {
     return this.#items[0];
   }
 
-  /** The least but one. */
+  /** The second smallest element. */
   peekSecond(): T | undefined {
     const [, left, right] = this.#items;
     return left === undefined || right === undefined || this.#compare(left, right) <= 0 ? left : right;
@@ -44,7 +44,7 @@ export class MinHeap<T> {
     return top;
   }
 
-  /** Puts the top where it belongs after it grew. */
+  /** Moves the top to its place after it grew. */
   settleTop(): void {
     const items = this.#items;
     const item = items[0];

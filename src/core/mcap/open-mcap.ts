@@ -1,47 +1,64 @@
+import { defined } from '../defined.js';
 import { HoldfastError, isHoldfastError } from '../errors.js';
-import { readBlockRuns, readBlocks, type BlockRef, type ReadOptions } from './block-reader.js';
-import { logTimeAt, type McapMessage } from './block.js';
+import { readBlockRuns, readBlocks, type ReadOptions } from './block-reader.js';
+import type { BlockRef } from './block-ref.js';
+import { channelAt, logTimeAt, type McapMessage } from './block.js';
 import { loadDecompressors, type Decompressors } from './decompress.js';
 import type { McapChannel } from './definitions.js';
-import { checkCoverage } from './index-coverage.js';
+import { checkCoverage, type RecordPlace } from './index-coverage.js';
 import { boundedReadable, defaultMcapLimits, type McapLimits, type Readable } from './readable.js';
-import { parseMetadata, RECORD_HEADER_BYTES, RecordError, type MetadataRecord } from './records.js';
+import {
+  parseAttachment,
+  parseMetadata,
+  RECORD_HEADER_BYTES,
+  RecordError,
+  type AttachmentRecord,
+  type MetadataRecord,
+} from './records.js';
 import type { ScanReport } from './scan-report.js';
 import { McapScan, type ScannedBlock } from './scan.js';
 import { definitionsOf, readSummary, type Summary } from './summary.js';
 
-/** One MCAP, opened. It holds no resources of its own: whoever opened the file closes it. */
+/** An open MCAP. It holds no resources of its own: the caller closes the file. */
 export interface McapReader {
   /** A path or key; appears in errors. */
   readonly name: string;
   readonly profile: string;
   readonly library: string;
   readonly channels: readonly McapChannel[];
-  /** Log times of the first and last message, nanoseconds since the Unix epoch; absent where there are none. */
+  /**
+   * Log times of the first and last message, nanoseconds since the Unix epoch; absent if there are no
+   * messages.
+   */
   readonly firstLogTime?: bigint;
   readonly lastLogTime?: bigint;
-  /** As the file's own statistics say, or as counted by a salvage. */
+  /** From the file's own statistics, or counted by a salvage. */
   readonly messageCount?: number;
   /** Messages per channel id, from the same source. */
   readonly channelCounts?: ReadonlyMap<number, number>;
-  /** Attachments in the file; they are not read. */
+  /** Number of attachments in the file. */
   readonly attachments: number;
-  /** How the salvage went; absent where the file has its index and was believed. */
+  /** The result of the salvage; absent if the file's own index was used. */
   readonly salvage?: ScanReport;
-  /** The metadata records, of one name where one is given. */
-  metadata(name?: string): Promise<MetadataRecord[]>;
-  /** Messages in log-time order; those of one time in file order. Bounded memory; see {@link ReadOptions}. */
+  /** The metadata records with the wanted names. */
+  metadata(wanted?: string | ((name: string) => boolean)): Promise<MetadataRecord[]>;
+  /**
+   * The attachments in file order, one in memory at a time. For a damaged or too large one (see the limit for
+   * one record) the reason is returned.
+   */
+  readAttachments(): AsyncGenerator<AttachmentRecord | string, void, void>;
+  /** Messages in log-time order; equal times keep file order. Memory is bounded; see {@link ReadOptions}. */
   messages(options?: ReadOptions): AsyncGenerator<McapMessage, void, void>;
-  /** The same messages in the same order, some hundred at once: much faster for many small ones. */
+  /** The same messages in the same order, some hundred at once: much faster for many small messages. */
   runs(options?: ReadOptions): AsyncGenerator<readonly McapMessage[], void, void>;
 }
 
-/** Metadata records a salvage keeps. */
+/** Maximum number of metadata records, and of places of attachments, that a salvage keeps. */
 const MAX_METADATA_RECORDS = 100_000;
 
 /**
- * Opens an MCAP by its index. Throws `MCAP_UNREADABLE` when there is none, or one that is damaged or does not
- * account for every message.
+ * Opens an MCAP by its index. Throws `MCAP_UNREADABLE` if the index is missing, damaged, or does not account
+ * for every message.
  */
 export async function openMcap(
   readable: Readable,
@@ -51,7 +68,9 @@ export async function openMcap(
   const summary = await readSummary(readable, name, limits);
   const definitions = definitionsOf(summary);
   const bounded = boundedReadable(readable, name, Math.max(limits.maxChunkBytes, limits.maxRecordBytes));
-  await checkCoverage(bounded, name, summary, definitions);
+  const unlisted = await checkCoverage(bounded, name, summary, definitions);
+  const attachmentPlaces = inFileOrder([...summary.attachmentIndexes, ...unlisted.attachments]);
+  const metadataPlaces = inFileOrder([...summary.metadataIndexes, ...unlisted.metadata]);
   const refs = summary.chunkIndexes.map((index): BlockRef => {
     const channelIds = [...index.messageIndexOffsets.keys()];
     return {
@@ -69,14 +88,15 @@ export async function openMcap(
     ...summary.header,
     channels: definitions.channels(),
     ...statisticsOf(summary),
-    attachments: summary.attachmentIndexes.length,
-    metadata: (wanted) => readMetadata(bounded, name, summary, wanted),
+    attachments: attachmentPlaces.length,
+    readAttachments: () => readAttachments(bounded, attachmentPlaces, limits),
+    metadata: (wanted) => readMetadata(bounded, name, metadataPlaces, wanted),
   });
 }
 
 /**
- * Opens an MCAP that has no usable index by reading it once from beginning to end. Throws `MCAP_UNREADABLE`
- * only when it is no MCAP at all; `salvage` says what could not be read.
+ * Opens an MCAP without a usable index by reading it once from beginning to end. Throws `MCAP_UNREADABLE`
+ * only if it is not an MCAP; `salvage` reports what could not be read.
  */
 export async function salvageMcap(
   readable: Readable,
@@ -85,17 +105,28 @@ export async function salvageMcap(
   signal?: AbortSignal,
 ): Promise<McapReader> {
   const metadata: MetadataRecord[] = [];
+  const attachmentPlaces: RecordPlace[] = [];
   const scan = new McapScan(readable, name, {
     limits,
-    ...(signal === undefined ? {} : { signal }),
-    onMetadata: (record) => void (metadata.length < MAX_METADATA_RECORDS && metadata.push(record)),
+    ...defined({ signal }),
+    onMetadata: (record) => {
+      if (metadata.length < MAX_METADATA_RECORDS) metadata.push(record);
+    },
+    onAttachment: (offset, length) => {
+      if (attachmentPlaces.length < MAX_METADATA_RECORDS) {
+        attachmentPlaces.push({ offset: BigInt(offset), length: BigInt(length) });
+      }
+    },
   });
   const refs: BlockRef[] = [];
   const channelCounts = new Map<number, number>();
   for await (const block of scan.blocks()) {
     if (block.offsets.length === 0) continue;
     refs.push(refOf(block));
-    for (const { id } of block.channels) channelCounts.set(id, (channelCounts.get(id) ?? 0) + 1);
+    for (let i = 0; i < block.offsets.length; i++) {
+      const { id } = channelAt(block, i);
+      channelCounts.set(id, (channelCounts.get(id) ?? 0) + 1);
+    }
   }
   const salvage = scan.report();
   const bounded = boundedReadable(readable, name, Math.max(limits.maxChunkBytes, limits.maxRecordBytes));
@@ -108,12 +139,12 @@ export async function salvageMcap(
     channelCounts,
     salvage,
     attachments: salvage.attachments,
-    metadata: (wanted) =>
-      Promise.resolve(metadata.filter((record) => wanted === undefined || record.name === wanted)),
+    readAttachments: () => readAttachments(bounded, attachmentPlaces, limits),
+    metadata: (wanted) => Promise.resolve(metadata.filter(({ name }) => isWanted(wanted, name))),
   });
 }
 
-/** Opens by the index where there is a usable one, else by a salvage. */
+/** Opens by the index if it is usable, otherwise by a salvage. */
 export async function openOrSalvage(
   readable: Readable,
   name: string,
@@ -142,6 +173,7 @@ class BlockMcapReader implements McapReader {
   readonly attachments: number;
   readonly salvage?: ScanReport;
   readonly metadata: McapReader['metadata'];
+  readonly readAttachments: McapReader['readAttachments'];
 
   constructor(
     readonly readable: Readable,
@@ -155,6 +187,7 @@ class BlockMcapReader implements McapReader {
     this.library = facts.library;
     this.channels = facts.channels;
     this.metadata = facts.metadata;
+    this.readAttachments = facts.readAttachments;
     this.attachments = facts.attachments;
     if (facts.messageCount !== undefined) this.messageCount = facts.messageCount;
     if (facts.channelCounts !== undefined) this.channelCounts = facts.channelCounts;
@@ -191,12 +224,12 @@ class BlockMcapReader implements McapReader {
 function refOf(block: ScannedBlock): BlockRef {
   let from = logTimeAt(block, 0);
   let to = from;
-  const used = new Map<number, McapChannel>();
+  const used = new Map(block.channels.map((channel) => [channel.id, channel] as const));
+  const isAmbiguous = used.size < block.channels.length;
   for (let i = 0; i < block.offsets.length; i++) {
     const time = logTimeAt(block, i);
     if (time < from) from = time;
     if (time > to) to = time;
-    used.set(block.channels[i]!.id, block.channels[i]!);
   }
   return {
     kind: block.kind,
@@ -206,7 +239,12 @@ function refOf(block: ScannedBlock): BlockRef {
     to,
     channelIds: [...used.keys()],
     lookup: { channel: (id) => used.get(id) },
+    ...(isAmbiguous && { exact: placesOf(block) }),
   };
+}
+
+function placesOf({ offsets, channels, channelIndexes }: ScannedBlock): NonNullable<BlockRef['exact']> {
+  return { offsets, channels, channelIndexes };
 }
 
 function statisticsOf(summary: Summary): Partial<Facts> {
@@ -220,22 +258,54 @@ function statisticsOf(summary: Summary): Partial<Facts> {
   };
 }
 
+function inFileOrder<T extends RecordPlace>(places: readonly T[]): T[] {
+  return [...places].sort((a, b) => (a.offset < b.offset ? -1 : 1));
+}
+
+async function* readAttachments(
+  readable: Readable,
+  places: readonly RecordPlace[],
+  { maxRecordBytes }: McapLimits,
+): AsyncGenerator<AttachmentRecord | string, void, void> {
+  for (const { offset, length } of places) {
+    if (length > BigInt(maxRecordBytes)) {
+      yield `an attachment of ${length} bytes at ${offset}, allowed: ${maxRecordBytes}`;
+      continue;
+    }
+    try {
+      const bytes = await readable.read(offset, length);
+      yield parseAttachment(bytes.subarray(RECORD_HEADER_BYTES));
+    } catch (error) {
+      if (!(error instanceof RecordError)) throw error;
+      yield `a damaged attachment at ${offset}: ${error.message}`;
+    }
+  }
+}
+
+type WantedNames = Parameters<McapReader['metadata']>[0];
+
+function isWanted(wanted: WantedNames, name: string): boolean {
+  return wanted === undefined || (typeof wanted === 'string' ? wanted === name : wanted(name));
+}
+
+/** @param places the places, with the name if the index has it */
 async function readMetadata(
   readable: Readable,
   name: string,
-  summary: Summary,
-  wanted: string | undefined,
+  places: readonly (RecordPlace & { readonly name?: string })[],
+  wanted: WantedNames,
 ): Promise<MetadataRecord[]> {
   const records: MetadataRecord[] = [];
-  for (const index of summary.metadataIndexes) {
-    if (wanted !== undefined && index.name !== wanted) continue;
-    const bytes = await readable.read(index.offset, index.length);
+  for (const place of places) {
+    if (place.name !== undefined && !isWanted(wanted, place.name)) continue;
+    const bytes = await readable.read(place.offset, place.length);
     try {
-      records.push(parseMetadata(bytes.subarray(RECORD_HEADER_BYTES)));
+      const record = parseMetadata(bytes.subarray(RECORD_HEADER_BYTES));
+      if (isWanted(wanted, record.name)) records.push(record);
     } catch (cause) {
-      throw new HoldfastError('MCAP_UNREADABLE', `${name}: a damaged metadata record at ${index.offset}`, {
+      throw new HoldfastError('MCAP_UNREADABLE', `${name}: a damaged metadata record at ${place.offset}`, {
         cause,
-        facts: { name, offset: String(index.offset) },
+        facts: { name, offset: String(place.offset) },
       });
     }
   }

@@ -1,11 +1,11 @@
 import { parse } from 'yaml';
 
-/** Longer texts are not parsed: no set of offers is that long. */
+/** Longer texts are not parsed: no list of offers is that long. */
 const MAX_TEXT = 1024 * 1024;
-/** rmw's "infinite", as rosbag2 writes a duration nobody set. */
+/** rmw's "infinite", as rosbag2 writes an unset duration. */
 const INFINITE = { sec: 9223372036, nsec: 854775807 };
 
-/** Names of the policies by the number rosbag2 wrote before Jazzy (`rmw/types.h`). */
+/** Policy names by the number that rosbag2 wrote before Jazzy (`rmw/types.h`). */
 const NAMES = {
   history: ['system_default', 'keep_last', 'keep_all', 'unknown'],
   reliability: ['system_default', 'reliable', 'best_effort', 'unknown', 'best_available'],
@@ -13,7 +13,7 @@ const NAMES = {
   liveliness: ['system_default', 'automatic', 'manual_by_node', 'manual_by_topic', 'unknown'],
 } as const;
 
-/** What rclcpp takes where nothing is said. */
+/** rclcpp's default for a missing value. */
 const DEFAULTS = {
   history: 'keep_last',
   reliability: 'reliable',
@@ -22,9 +22,9 @@ const DEFAULTS = {
 };
 
 /**
- * The profiles of a channel's `offered_qos_profiles` in the form Jazzy's metadata.yaml has: policies by name,
- * every field present (one that is missing makes `ros2 bag` refuse the whole bag). What is no list of profiles
- * gives none.
+ * The profiles of a channel's `offered_qos_profiles` in the form of Jazzy's metadata.yaml: policies by name,
+ * every field present (`ros2 bag` refuses a whole bag for one missing field). Returns an empty list for text
+ * that is not a list of profiles.
  */
 export function jazzyProfiles(text: string | undefined): Record<string, unknown>[] {
   if (text === undefined || text === '' || text.length > MAX_TEXT) return [];

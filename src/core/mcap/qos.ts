@@ -1,11 +1,11 @@
 import { parse } from 'yaml';
 
-/** Longer texts are not parsed: no set of offers is that long. */
+/** Longer texts are not parsed: no list of offers is that long. */
 const MAX_TEXT = 1024 * 1024;
 
 /**
- * True when `offered_qos_profiles`, as rosbag2 writes it into a channel's metadata, offers transient-local
- * durability. Before Jazzy it is written as the number 1 (rmw_qos_durability_policy_t), since then as text.
+ * True if `offered_qos_profiles`, as rosbag2 writes it into a channel's metadata, offers transient-local
+ * durability. Before Jazzy it is the number 1 (rmw_qos_durability_policy_t), since then a text.
  */
 export function offersTransientLocal(profiles: string | undefined): boolean {
   if (profiles === undefined || profiles.length > MAX_TEXT || !profiles.includes('durability')) return false;

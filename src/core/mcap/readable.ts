@@ -1,16 +1,16 @@
 import { HoldfastError } from '../errors.js';
 import type { FileHandle } from '../file-system.js';
 
-/** Random access to the bytes of one MCAP, wherever they are. Compatible with `@mcap/core`'s IReadable. */
+/** Random access to the bytes of one MCAP in any place. Compatible with `@mcap/core`'s IReadable. */
 export interface Readable {
   size(): Promise<bigint>;
   /** Exactly `size` bytes from `offset`; the result is not changed afterwards. */
   read(offset: bigint, size: bigint): Promise<Uint8Array>;
 }
 
-/** What a reader is willing to hold in memory for one thing, however large a length field claims it is. */
+/** Limits of the memory that a reader uses for one thing, even if a length field claims more. */
 export interface McapLimits {
-  /** A chunk, compressed as well as decompressed. Default 256 MiB. */
+  /** A chunk, both compressed and decompressed. Default 256 MiB. */
   readonly maxChunkBytes: number;
   /** Any other record, and a message outside of a chunk. Default 64 MiB. */
   readonly maxRecordBytes: number;
@@ -26,10 +26,10 @@ export const defaultMcapLimits: McapLimits = {
   maxSummaryBytes: 256 * MIB,
 };
 
-/** How much is read at once where records are read one after the other. */
+/** Number of bytes per read when records are read in sequence. */
 export const READ_AHEAD_BYTES = MIB;
 
-/** The bytes of an open file. The handle stays the caller's to close. */
+/** The bytes of an open file. The caller closes the handle. */
 export function handleReadable(handle: FileHandle, name: string): Readable {
   return {
     async size() {
@@ -59,7 +59,7 @@ export function bytesReadable(bytes: Uint8Array, name = 'memory'): Readable {
   };
 }
 
-/** The error of a read that gave fewer bytes than the size had promised. */
+/** The error for a read that returned fewer bytes than the size of the file promises. */
 export function shortRead(name: string, offset: bigint, wanted: bigint, got: number): HoldfastError {
   return new HoldfastError(
     'MCAP_UNREADABLE',
@@ -71,8 +71,8 @@ export function shortRead(name: string, offset: bigint, wanted: bigint, got: num
 }
 
 /**
- * Refuses what cannot be: a range outside of the file, or one larger than `maxBytes` (a length field that
- * lies must not become an allocation).
+ * Refuses a range outside of the file, or one larger than `maxBytes` (a wrong length field must not cause an
+ * allocation).
  */
 export function boundedReadable(readable: Readable, name: string, maxBytes: number): Readable {
   let total: bigint | undefined;
@@ -101,8 +101,8 @@ export function boundedReadable(readable: Readable, name: string, maxBytes: numb
 }
 
 /**
- * Reads ahead, so that many small reads in ascending order become few large ones. Holds one window of
- * `windowBytes`; larger reads go through.
+ * Reads ahead, so that many small reads in ascending order become few large ones. It holds one window of
+ * `windowBytes`; larger reads bypass it.
  */
 export function readAhead(readable: Readable, windowBytes: number = READ_AHEAD_BYTES): Readable {
   let start = 0n;

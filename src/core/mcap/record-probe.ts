@@ -5,18 +5,21 @@ import {
   CHUNK_PREFIX_BYTES,
   COMPRESSION_MAX_BYTES,
   FieldReader,
+  isUnknown,
   MAGIC,
   MESSAGE_PREFIX_BYTES,
   Op,
   parseChunkHeader,
   RECORD_HEADER_BYTES,
   RecordError,
+  type ChunkHeader,
 } from './records.js';
+import { present } from '../present.js';
 
-/** Opcode and extent of what stands at an offset, believed or not. */
+/** Opcode and extent of the bytes at an offset, not yet verified. */
 export interface RecordHead {
   readonly opcode: number;
-  /** Content length as announced; may be absurd. */
+  /** Content length as stated; may be absurd. */
   readonly length: number;
   /** Where the next record would begin. */
   readonly next: number;
@@ -25,12 +28,14 @@ export interface RecordHead {
 export const CHUNK_HEADER_MAX_BYTES = CHUNK_PREFIX_BYTES + 4 + COMPRESSION_MAX_BYTES + 8;
 
 const SEARCH_WINDOW_BYTES = 1024 * 1024;
-/** Records that must follow one another before a place found by searching counts as a boundary. */
+/** Number of consecutive records that make a searched place count as a boundary. */
 const CHAIN = 3;
-/** A record read only to see whether it has the form of one. */
+/** Maximum size of a record that is read only to check its form. */
 const FORM_MAX_BYTES = 1024 * 1024;
+/** Maximum number of consecutive records of unknown types, or with unknown fields. */
+const FOLLOWERS = 8;
 
-/** Smallest content a record of this opcode can have; searching passes over what is shorter. */
+/** Minimum content size of a record of this opcode; a search skips shorter ones. */
 const LEAST_BYTES: Readonly<Record<number, number>> = {
   [Op.footer]: 20,
   [Op.schema]: 14,
@@ -54,7 +59,7 @@ export class RecordProbe {
     readonly definitions: () => Definitions,
   ) {}
 
-  /** Records outside of chunks were read. */
+  /** Records outside of chunks were found. */
   sawPlain(): void {
     this.#plainSeen = true;
   }
@@ -76,24 +81,62 @@ export class RecordProbe {
     return Buffer.compare(await this.#bytes(at, MAGIC.length), MAGIC) === 0;
   }
 
-  /** True when the record has the form of a chunk whose two lengths agree, whatever its opcode says. */
+  /** True if the record has the form of a chunk and its two lengths agree, for any opcode. */
   async isChunk(at: number, head: RecordHead): Promise<boolean> {
-    if (head.length < (LEAST_BYTES[Op.chunk] ?? 0) || head.next > this.size) return false;
+    if (head.next > this.size) return false;
+    const header = await this.#chunkHeader(at, head);
+    return header !== undefined && header.prefixBytes + Number(header.recordsBytes) === head.length;
+  }
+
+  /** The same for a record with another opcode: a private record is a chunk only if its CRC matches. */
+  async isMarredChunk(at: number, head: RecordHead): Promise<boolean> {
+    if (!(await this.isChunk(at, head))) return false;
+    const header = present(await this.#chunkHeader(at, head));
+    return header.startTime <= header.endTime && (header.crc !== 0 || !isUnknown(head.opcode));
+  }
+
+  async #chunkHeader(at: number, head: RecordHead): Promise<ChunkHeader | undefined> {
+    const contentAt = at + RECORD_HEADER_BYTES;
+    if (head.length < (LEAST_BYTES[Op.chunk] ?? 0)) return undefined;
     try {
-      const there = Math.min(head.length, CHUNK_HEADER_MAX_BYTES);
-      const header = parseChunkHeader(await this.#bytes(at + RECORD_HEADER_BYTES, there));
-      return (
-        header.prefixBytes + Number(header.recordsBytes) === head.length &&
-        /^[a-z0-9]*$/.test(header.compression) &&
-        header.startTime <= header.endTime
-      );
+      const there = Math.min(head.length, CHUNK_HEADER_MAX_BYTES, this.size - contentAt);
+      const header = parseChunkHeader(await this.#bytes(contentAt, there));
+      return /^[a-z0-9]*$/.test(header.compression) ? header : undefined;
     } catch (error) {
-      if (error instanceof RecordError) return false;
+      if (error instanceof RecordError) return undefined;
       throw error;
     }
   }
 
-  /** True when the content has the form the opcode says; large contents are believed by their head. */
+  /**
+   * True if the bytes at `at` can follow a record that is trusted only because of them: another record (also
+   * one cut by the end of the file), the closing magic, or the end of the file.
+   */
+  async follows(at: number, more = FOLLOWERS): Promise<boolean> {
+    if (at === this.size || (at === this.size - MAGIC.length && (await this.magicAt(at)))) return true;
+    const head = await this.head(at);
+    if (head === undefined) return false;
+    const next = (): Promise<boolean> =>
+      head.next > this.size
+        ? Promise.resolve(false)
+        : more === 0
+          ? Promise.resolve(true)
+          : this.follows(head.next, more - 1);
+    if (isUnknown(head.opcode)) return next();
+    if (head.opcode === Op.chunk) {
+      const header = await this.#chunkHeader(at, head);
+      if (header === undefined) return false;
+      const known = header.prefixBytes + Number(header.recordsBytes);
+      return known === head.length || (known < head.length && next());
+    }
+    if (head.opcode !== Op.message) return this.hasForm(at, head);
+    if (head.length < MESSAGE_PREFIX_BYTES || head.length > this.limits.maxRecordBytes) return false;
+    const there = at + RECORD_HEADER_BYTES + 2 <= this.size;
+    const id = there ? new FieldReader(await this.#bytes(at + RECORD_HEADER_BYTES, 2)).uint16() : undefined;
+    return id !== undefined && this.definitions().channel(id) !== undefined;
+  }
+
+  /** True if the content has the form of its opcode; for large contents only the head is checked. */
   async hasForm(at: number, head: RecordHead): Promise<boolean> {
     if (head.next > this.size) return false;
     const contentAt = at + RECORD_HEADER_BYTES;
@@ -120,10 +163,11 @@ export class RecordProbe {
     fields.string();
     fields.string();
     const data = Number(fields.uint64());
-    return fields.position + data + 4 === length;
+    const known = fields.position + data + 4;
+    return known === length || (known < length && (await this.follows(contentAt + length)));
   }
 
-  /** True when a record, the closing magic or the file's end is at `at`. */
+  /** True if a record, the closing magic or the end of the file is at `at`. */
   async isBoundary(at: number): Promise<boolean> {
     if (at === this.size) return true;
     if (at === this.size - MAGIC.length && (await this.magicAt(at))) return true;
@@ -132,15 +176,15 @@ export class RecordProbe {
   }
 
   /**
-   * Inside a chunk whose CRC is wrong there are whole messages too; those must not be mistaken for records of
-   * the file. So messages are looked for only in a file that had them outside of chunks, and no chunks.
+   * A chunk with a wrong CRC contains whole messages too; those must not count as records of the file. So the
+   * search accepts messages only in a file that had them outside of chunks and has no chunks.
    */
   #allowed(opcode: number): boolean {
     const plain = opcode === Op.schema || opcode === Op.channel || opcode === Op.message;
     return !plain || (this.#plainSeen && !this.#chunkSeen);
   }
 
-  /** The first place from `from` on where records begin again, or the file's end. */
+  /** The first place from `from` on where records continue, or the end of the file. */
   async search(from: number, signal?: AbortSignal): Promise<number> {
     for (let start = from; start + RECORD_HEADER_BYTES <= this.size;) {
       signal?.throwIfAborted();
@@ -154,7 +198,7 @@ export class RecordProbe {
     return this.size;
   }
 
-  /** The cheap part of the test, made at every byte. */
+  /** The cheap part of the test, run at every byte. */
   #mayBegin(bytes: Uint8Array, i: number): boolean {
     const least = LEAST_BYTES[bytes[i]!];
     if (least === undefined || !this.#allowed(bytes[i]!)) return false;
@@ -168,7 +212,7 @@ export class RecordProbe {
       const head = await this.head(place);
       if (head === undefined || !this.#allowed(head.opcode) || !(await this.hasForm(place, head)))
         return false;
-      // A chunk's lengths agree in 64 bits, a footer ends with the magic: no chance produces that.
+      // The lengths of a chunk agree in 64 bits, and a footer ends with the magic: neither happens by chance.
       if (head.opcode === Op.chunk) return true;
       if (head.opcode === Op.footer) return this.magicAt(head.next);
       if (head.next === this.size) return true;

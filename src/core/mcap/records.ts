@@ -1,10 +1,12 @@
+import { crc32 } from 'node:zlib';
+
 /**
- * The records of MCAP, parsed strictly: a record must fill exactly the length it announces, and no length
- * inside may reach beyond it. `@mcap/core` parses valid files; this is for files that may be damaged, where
- * a parser that trusts one wrong length returns wrong messages.
+ * Strict parsers for the records of MCAP: no length in a record may reach beyond the length of the record.
+ * `@mcap/core` parses valid files. These parsers are for files that may be damaged, where trust in one wrong
+ * length gives wrong messages. Bytes after the known fields are fields of a later version, and ignored.
  *
- * A record is one byte opcode, eight bytes little-endian content length, content
- * (https://mcap.dev/spec, version 0).
+ * A record is one byte opcode, eight bytes little-endian content length, content (https://mcap.dev/spec,
+ * version 0).
  */
 export const MAGIC = Uint8Array.of(0x89, 0x4d, 0x43, 0x41, 0x50, 0x30, 0x0d, 0x0a);
 export const RECORD_HEADER_BYTES = 9;
@@ -47,14 +49,14 @@ export interface MetadataRecord {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** A record's content is not what its opcode says. */
+/** The content of a record does not match its opcode. */
 export class RecordError extends Error {
   override readonly name = 'RecordError';
 }
 
 const decoder = new TextDecoder();
 
-/** Reads fields one after the other; throws RecordError at the end of the bytes. */
+/** Reads fields in sequence; throws RecordError at the end of the bytes. */
 export class FieldReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -101,7 +103,7 @@ export class FieldReader {
       const key = inner.string();
       entries.push([key, inner.string()]);
     }
-    // Not by assignment: a key may be any text, `__proto__` too.
+    // Not by assignment: a key may be any text, including `__proto__`.
     return Object.fromEntries(entries);
   }
   /** An array of `width`-byte elements, skipped. */
@@ -110,9 +112,12 @@ export class FieldReader {
     if (length % width !== 0) throw new RecordError(`an array of ${length} bytes in steps of ${width}`);
     this.#take(length);
   }
+  /** Number of bytes after the fields that were read. */
+  get left(): number {
+    return this.#bytes.byteLength - this.#at;
+  }
   end(): void {
-    const left = this.#bytes.byteLength - this.#at;
-    if (left !== 0) throw new RecordError(`${left} bytes too many`);
+    if (this.left !== 0) throw new RecordError(`${this.left} bytes too many`);
   }
 }
 
@@ -122,48 +127,64 @@ export function parseSchema(content: Uint8Array): SchemaRecord {
   const name = fields.string();
   const encoding = fields.string();
   const data = Uint8Array.from(fields.bytes(fields.uint32()));
-  fields.end();
   return { id, name, encoding, data };
 }
 
 export function parseChannel(content: Uint8Array): ChannelRecord {
   const fields = new FieldReader(content);
-  const record = {
+  return {
     id: fields.uint16(),
     schemaId: fields.uint16(),
     topic: fields.string(),
     messageEncoding: fields.string(),
     metadata: fields.map(),
   };
-  fields.end();
-  return record;
 }
 
 export function parseMetadata(content: Uint8Array): MetadataRecord {
   const fields = new FieldReader(content);
-  const record = { name: fields.string(), metadata: fields.map() };
-  fields.end();
-  return record;
+  return { name: fields.string(), metadata: fields.map() };
 }
 
 export function parseHeader(content: Uint8Array): { readonly profile: string; readonly library: string } {
   const fields = new FieldReader(content);
-  const record = { profile: fields.string(), library: fields.string() };
-  fields.end();
-  return record;
+  return { profile: fields.string(), library: fields.string() };
+}
+
+export interface AttachmentRecord {
+  /** Nanoseconds since the Unix epoch. */
+  readonly logTime: bigint;
+  readonly createTime: bigint;
+  readonly name: string;
+  readonly mediaType: string;
+  readonly data: Uint8Array;
+}
+
+/** Also throws RecordError if the CRC of the attachment is wrong. */
+export function parseAttachment(content: Uint8Array): AttachmentRecord {
+  const fields = new FieldReader(content);
+  const logTime = fields.uint64();
+  const createTime = fields.uint64();
+  const name = fields.string();
+  const mediaType = fields.string();
+  const data = fields.bytes(Number(fields.uint64()));
+  const body = content.subarray(0, fields.position);
+  const crc = fields.uint32();
+  if (crc !== 0 && crc !== crc32(body)) throw new RecordError('an attachment whose CRC is wrong');
+  return { logTime, createTime, name, mediaType, data };
 }
 
 /** Bytes of a message's content before its payload. */
 export const MESSAGE_PREFIX_BYTES = 22;
 
-/** Bytes of a chunk's content before its compression, and of the two lengths in it. */
+/** Bytes of a chunk's content before its compression. */
 export const CHUNK_PREFIX_BYTES = 28;
 
 export interface ChunkHeader {
   readonly startTime: bigint;
   readonly endTime: bigint;
   readonly uncompressedBytes: bigint;
-  /** 0: the writer made none. */
+  /** 0: the writer computed none. */
   readonly crc: number;
   readonly compression: string;
   readonly recordsBytes: bigint;
@@ -171,10 +192,10 @@ export interface ChunkHeader {
   readonly prefixBytes: number;
 }
 
-/** Longest `compression` text taken for one. */
+/** Maximum length of a plausible `compression` text. */
 export const COMPRESSION_MAX_BYTES = 32;
 
-/** Parses what stands before a chunk's records; `content` may end behind that. */
+/** Parses the fields before a chunk's records; `content` may end after them. */
 export function parseChunkHeader(content: Uint8Array): ChunkHeader {
   const fields = new FieldReader(content);
   const startTime = fields.uint64();
@@ -198,13 +219,31 @@ export function parseChunkHeader(content: Uint8Array): ChunkHeader {
   };
 }
 
-/** Throws RecordError unless the content has exactly the form of its opcode (chunk and attachment: see there). */
-export function checkForm(opcode: number, content: Uint8Array): void {
+/**
+ * From this opcode on, records are not of this version of the format: those of a later writer, and private
+ * ones from 0x80.
+ */
+const FIRST_UNKNOWN = 0x10;
+
+/** A record of a type that this version of the format does not define; readers skip it by its length. */
+export function isUnknown(opcode: number): boolean {
+  return opcode >= FIRST_UNKNOWN;
+}
+
+/**
+ * Throws RecordError unless the content begins with the fields of its opcode (chunk and attachment have their
+ * own parsers).
+ *
+ * @returns the number of bytes after the known fields. A later version of the format may add fields to all
+ * records except message, footer and data end; readers ignore them.
+ */
+export function checkForm(opcode: number, content: Uint8Array): number {
   const fields = new FieldReader(content);
   switch (opcode) {
     case Op.header:
-      parseHeader(content);
-      return;
+      fields.string();
+      fields.string();
+      break;
     case Op.schema:
       fields.uint16();
       fields.string();
@@ -212,19 +251,25 @@ export function checkForm(opcode: number, content: Uint8Array): void {
       fields.bytes(fields.uint32());
       break;
     case Op.channel:
-      parseChannel(content);
-      return;
+      fields.bytes(4);
+      fields.string();
+      fields.string();
+      fields.map();
+      break;
     case Op.message:
       fields.bytes(MESSAGE_PREFIX_BYTES);
-      return;
+      return 0;
     case Op.metadata:
-      parseMetadata(content);
-      return;
+      fields.string();
+      fields.map();
+      break;
     case Op.footer:
       fields.bytes(20);
+      fields.end();
       break;
     case Op.dataEnd:
       fields.bytes(4);
+      fields.end();
       break;
     case Op.messageIndex:
       fields.uint16();
@@ -254,7 +299,7 @@ export function checkForm(opcode: number, content: Uint8Array): void {
       fields.bytes(17);
       break;
     default:
-      throw new RecordError(`unknown record type 0x${opcode.toString(16).padStart(2, '0')}`);
+      throw new RecordError(`a record of type 0x${opcode.toString(16).padStart(2, '0')}`);
   }
-  fields.end();
+  return fields.left;
 }

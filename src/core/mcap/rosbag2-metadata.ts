@@ -1,7 +1,7 @@
 import { Document } from 'yaml';
 import { jazzyProfiles } from './qos-profiles.js';
 
-/** One topic of a bag, as metadata.yaml lists it. */
+/** One topic of a bag in metadata.yaml. */
 export interface BagTopic {
   readonly topic: string;
   readonly type: string;
@@ -14,7 +14,7 @@ export interface BagTopic {
 
 /** One file of a bag. */
 export interface BagFile {
-  /** As `relative_file_paths` names it. */
+  /** The name in `relative_file_paths`. */
   readonly path: string;
   readonly messages: number;
   readonly firstLogTime?: bigint;
@@ -24,20 +24,20 @@ export interface BagFile {
 export interface BagContent {
   readonly topics: readonly BagTopic[];
   readonly messages: number;
-  /** Nanoseconds since the Unix epoch; absent where there are no messages. */
+  /** Nanoseconds since the Unix epoch; absent if there are no messages. */
   readonly firstLogTime?: bigint;
   readonly lastLogTime?: bigint;
-  /** ROS distribution of the recorder; empty where it is not known. Default `jazzy`. */
+  /** ROS distribution of the recorder; empty if it is unknown. Default `jazzy`. */
   readonly rosDistro?: string;
-  /** Facts of our own; rosbag2 keeps them and shows them to nobody. */
+  /** Holdfast's own facts; rosbag2 keeps them and does not show them. */
   readonly custom?: Readonly<Record<string, string>>;
 }
 
-/** What rosbag2 writes where there are no messages: the latest time there is. */
+/** rosbag2 writes this time, the latest possible one, if there are no messages. */
 const NO_TIME = 9223372036854775807n;
 
 /**
- * The fields of `rosbag2_bagfile_information`, version 9 (Jazzy). `files` is empty inside of the MCAP, which
+ * The fields of `rosbag2_bagfile_information`, version 9 (Jazzy). `files` is empty inside the MCAP, which
  * does not know its own name.
  */
 export function bagInformation(content: BagContent, files: readonly BagFile[]): Record<string, unknown> {
@@ -47,24 +47,28 @@ export function bagInformation(content: BagContent, files: readonly BagFile[]): 
     storage_identifier: 'mcap',
     ...reordered(timesOf(content)),
     message_count: messages,
-    topics_with_message_count: topics.map((topic) => ({
-      topic_metadata: {
-        name: topic.topic,
-        type: topic.type,
-        serialization_format: topic.encoding,
-        offered_qos_profiles: jazzyProfiles(topic.offeredQos),
-        type_description_hash: topic.typeHash ?? '',
-      },
-      message_count: topic.messages,
-    })),
-    // These speak of rosbag2's own compression around a file; what MCAP compresses inside is MCAP's matter.
+    topics_with_message_count: topics.map(topicInformation),
+    // These fields are about rosbag2's own compression of the file, not about compression inside the MCAP.
     compression_format: '',
     compression_mode: '',
     relative_file_paths: files.map(({ path }) => path),
     files: files.map((file) => ({ path: file.path, ...timesOf(file), message_count: file.messages })),
-    // An empty map is written as nothing by yaml-cpp.
+    // yaml-cpp writes an empty map as nothing.
     custom_data: Object.keys(custom).length === 0 ? null : custom,
     ros_distro: rosDistro,
+  };
+}
+
+function topicInformation(topic: BagTopic): Record<string, unknown> {
+  return {
+    topic_metadata: {
+      name: topic.topic,
+      type: topic.type,
+      serialization_format: topic.encoding,
+      offered_qos_profiles: jazzyProfiles(topic.offeredQos),
+      type_description_hash: topic.typeHash ?? '',
+    },
+    message_count: topic.messages,
   };
 }
 
@@ -80,22 +84,41 @@ function timesOf({ firstLogTime = NO_TIME, lastLogTime = firstLogTime }: Partial
   };
 }
 
-/** rosbag2 writes the two the other way round at the top. */
+/** rosbag2 writes the two in the opposite order at the top. */
 function reordered({ starting_time, duration }: Times): Record<string, unknown> {
   return { duration, starting_time };
 }
 
 /** The text of metadata.yaml. */
 export function bagMetadataYaml(content: BagContent, files: readonly BagFile[]): string {
-  return yaml({ rosbag2_bagfile_information: bagInformation(content, files) });
+  const text = informationYaml(content, files);
+  return `rosbag2_bagfile_information:\n${indented(text, INDENT)}`;
 }
 
 /** The text of the `serialized_metadata` in the MCAP's own `rosbag2` record. */
 export function serializedMetadata(content: BagContent): string {
-  return yaml(bagInformation(content, []));
+  return informationYaml(content, []);
+}
+
+const INDENT = '  ';
+const TOPICS = 'topics_with_message_count';
+
+/**
+ * One topic at a time: a document of all 65,535 topics that an MCAP can have would take a gigabyte, and
+ * memory is scarce at this point.
+ */
+function informationYaml(content: BagContent, files: readonly BagFile[]): string {
+  const whole = yaml(bagInformation({ ...content, topics: [] }, files));
+  if (content.topics.length === 0) return whole;
+  const entries = content.topics.map((topic) => indented(yaml([topicInformation(topic)]), INDENT));
+  return whole.replace(`${TOPICS}: []\n`, () => `${TOPICS}:\n${entries.join('')}`);
+}
+
+function indented(text: string, by: string): string {
+  return text.replace(/^(?=.)/gm, by);
 }
 
 function yaml(value: unknown): string {
-  // No aliases: equal times are one object here, and yaml-cpp's users do not expect anchors.
+  // No aliases: equal times are one object here, and users of yaml-cpp do not expect anchors.
   return new Document(value, { aliasDuplicateObjects: false }).toString({ lineWidth: 0, nullStr: '~' });
 }

@@ -2,11 +2,14 @@ import { HoldfastError } from '../errors.js';
 import { messageAt, parseBlock, type Block, type McapMessage } from './block.js';
 import { chunkObstacle, decodeChunk } from './chunk.js';
 import { loadDecompressors, type Decompressors } from './decompress.js';
+import { ZSTD_MAGIC } from './frames.js';
 import { Definitions } from './definitions.js';
+import { unpacked } from './message-compression.js';
 import { boundedReadable, defaultMcapLimits, readAhead, type McapLimits, type Readable } from './readable.js';
 import { CHUNK_HEADER_MAX_BYTES, RecordProbe, type RecordHead } from './record-probe.js';
 import {
   checkForm,
+  isUnknown,
   MAGIC,
   Op,
   parseChunkHeader,
@@ -19,39 +22,42 @@ import {
 } from './records.js';
 import { ScanLedger, type ScanReport, type UnreadableRange } from './scan-report.js';
 import { summaryDefinitions } from './summary.js';
+import { Turns } from './turns.js';
 
 export interface ScanOptions {
   readonly limits?: McapLimits;
   /** Called for every metadata record, in file order. */
   readonly onMetadata?: (record: MetadataRecord, offset: number) => void;
+  /** Called for every attachment, in file order, with the place of its record in bytes. */
+  readonly onAttachment?: (offset: number, length: number) => void;
   readonly signal?: AbortSignal;
 }
 
-/** Some messages that stand together in the file. */
+/** Some adjacent messages of the file. */
 export interface ScannedBlock extends Block {
   readonly kind: 'chunk' | 'plain';
   /** Where the chunk record, or the first of the plain records, begins. */
   readonly at: number;
   /** Bytes of the record, or of the plain records. */
   readonly length: number;
-  /** Compared with a CRC. */
+  /** Whether a CRC was checked. */
   readonly checked: boolean;
   /** The file ends within this chunk. */
   readonly cut: boolean;
   readonly header?: ChunkHeader;
 }
 
-/** Plain records are taken together up to this many bytes. */
+/** Plain records are grouped up to this many bytes. */
 const PLAIN_RUN_BYTES = 1024 * 1024;
 
 /**
- * Reads an MCAP from its beginning to its end without trusting it: no index and no footer is needed, and what
- * is damaged is left out and accounted for, byte by byte.
+ * Reads an MCAP from beginning to end without trusting it. It needs no index and no footer. It leaves damaged
+ * parts out and accounts for them byte by byte.
  *
- * - A chunk with a CRC gives its messages only if the CRC is right.
- * - A damaged record is passed over by its length where a record begins behind that; where not, the next
- *   chunk (its two lengths must agree) or other record is searched for.
- * - Of an uncompressed chunk that the file's end cuts, the whole messages are given.
+ * - A chunk with a CRC gives its messages only if the CRC matches.
+ * - A damaged record is skipped by its length if a record begins after it. Otherwise the next chunk (its two
+ *   lengths must agree) or other record is searched for.
+ * - If the end of the file cuts an uncompressed chunk, its whole messages are given.
  *
  * One scan reads once: call `blocks()` or `messages()`, then `report()`. Memory: one chunk, compressed and
  * decompressed, and one window.
@@ -65,6 +71,7 @@ export class McapScan {
   #decompressors: Decompressors = new Map();
   #probe: RecordProbe;
   #size = 0;
+  readonly #turns = new Turns();
 
   constructor(
     readable: Readable,
@@ -78,24 +85,41 @@ export class McapScan {
     this.#probe = new RecordProbe(this.#readable, 0, this.#limits, () => this.#definitions);
   }
 
-  /** Complete when the reading has ended; before that, the state so far. */
+  /** Complete once the reading has ended; before that, the state so far. */
   report(): ScanReport {
     return this.#ledger.report();
   }
 
-  /** Every channel met so far. */
+  /** Every channel found so far. */
   get definitions(): Definitions {
     return this.#definitions;
   }
 
-  /** The readable messages in file order. */
+  /** The readable messages in file order; payloads that rosbag2 compressed are decompressed. */
   async *messages(): AsyncGenerator<McapMessage, void, void> {
     for await (const block of this.blocks()) {
-      for (let i = 0; i < block.offsets.length; i++) yield messageAt(block, i);
+      for (let i = 0; i < block.offsets.length; i++) {
+        const message = this.#unpacked(messageAt(block, i));
+        if (message !== undefined) yield message;
+      }
     }
   }
 
-  /** The readable blocks in file order. Throws `MCAP_UNREADABLE` only when this is no MCAP at all, and what the reading itself throws. */
+  #unpacked(message: McapMessage): McapMessage | undefined {
+    try {
+      return unpacked(message, this.#limits.maxRecordBytes);
+    } catch (error) {
+      if (!(error instanceof RecordError)) throw error;
+      this.#ledger.messages--;
+      this.#ledger.messagesCompressed++;
+      return undefined;
+    }
+  }
+
+  /**
+   * The readable blocks in file order. Throws `MCAP_UNREADABLE` only if this is not an MCAP, and any error of
+   * the reading itself.
+   */
   async *blocks(): AsyncGenerator<ScannedBlock, void, void> {
     this.#decompressors = await loadDecompressors();
     this.#size = Number(await this.#readable.size());
@@ -112,12 +136,15 @@ export class McapScan {
       if (block === undefined) continue;
       this.#ledger.messages += block.offsets.length;
       this.#ledger.messagesUndefined += block.undefinedMessages;
+      this.#ledger.recordsPassedOver += block.passedOver;
       if (!block.checked) this.#ledger.messagesUnchecked += block.offsets.length;
       yield block;
+      await this.#turns.worked(block.offsets.length, block.records.byteLength);
+      this.#options.signal?.throwIfAborted();
     }
   }
 
-  /** Checks the magic; a damaged one is forgiven where a header record follows. */
+  /** Checks the magic; a damaged one is accepted if a header record follows. */
   async #start(): Promise<number> {
     const begin = await this.#bytes(0, Math.min(MAGIC.length, this.#size));
     if (begin.byteLength === MAGIC.length) {
@@ -134,8 +161,8 @@ export class McapScan {
   async #step(at: number): Promise<{ next: number; block?: ScannedBlock }> {
     const head = await this.#probe.head(at);
     if (head === undefined) return this.#damaged(at, undefined, 'a cut record header');
-    // A chunk whose opcode is damaged is still one: its two lengths agree, and its CRC will tell.
-    if (head.opcode === Op.chunk || (await this.#probe.isChunk(at, head))) return this.#chunk(at, head);
+    // A chunk with a damaged opcode is still a chunk: its two lengths agree, and its CRC decides.
+    if (head.opcode === Op.chunk || (await this.#probe.isMarredChunk(at, head))) return this.#chunk(at, head);
     if (head.next > this.#size) {
       const there = this.#size - at - RECORD_HEADER_BYTES;
       return this.#damaged(at, undefined, `a record cut after ${there} of ${head.length} bytes`);
@@ -146,10 +173,7 @@ export class McapScan {
       case Op.message:
         return this.#plain(at, head);
       case Op.attachment:
-        if (!(await this.#probe.hasForm(at, head)))
-          return this.#damaged(at, head.next, 'a damaged attachment');
-        this.#ledger.attachments++;
-        return { next: head.next };
+        return this.#attachment(at, head);
       case Op.footer:
         return this.#footer(at, head);
       default:
@@ -157,13 +181,31 @@ export class McapScan {
     }
   }
 
+  async #attachment(at: number, head: RecordHead): Promise<{ next: number }> {
+    if (!(await this.#probe.hasForm(at, head))) return this.#damaged(at, head.next, 'a damaged attachment');
+    this.#ledger.attachments++;
+    this.#options.onAttachment?.(at, head.next - at);
+    return { next: head.next };
+  }
+
   async #other(at: number, head: RecordHead): Promise<{ next: number }> {
+    if (isUnknown(head.opcode)) {
+      if (!(await this.#probe.follows(head.next))) {
+        return this.#damaged(at, head.next, `a record of type 0x${head.opcode.toString(16)} without end`);
+      }
+      this.#ledger.recordsPassedOver++;
+      return { next: head.next };
+    }
     if (head.length > this.#limits.maxRecordBytes) {
       return this.#damaged(at, head.next, `a record of ${head.length} bytes`);
     }
     try {
       const content = await this.#bytes(at + RECORD_HEADER_BYTES, head.length);
-      checkForm(head.opcode, content);
+      const left = checkForm(head.opcode, content);
+      // Either fields of a later version of the format, or a damaged length that hides the records that
+      // follow.
+      if (left > 0 && !(await this.#probe.follows(head.next)))
+        throw new RecordError(`${left} bytes too many`);
       if (head.opcode === Op.metadata) {
         this.#ledger.metadataRecords++;
         this.#options.onMetadata?.(parseMetadata(content), at);
@@ -185,11 +227,13 @@ export class McapScan {
       return this.#damaged(at, head.next, 'a damaged footer');
     }
     this.#ledger.complete = this.#ledger.dataEnd !== undefined;
-    this.#ledger.unreadable(end, this.#size, 'something behind the end of the MCAP');
+    this.#ledger.followed = await this.#probe.magicAt(end);
+    const what = this.#ledger.followed ? 'another MCAP' : 'something';
+    this.#ledger.unreadable(end, this.#size, `${what} behind the end of the MCAP`);
     return { next: this.#size };
   }
 
-  /** Records outside of chunks: as many as stand together are one block. */
+  /** Records outside of chunks: adjacent ones form one block. */
   async #plain(at: number, first: RecordHead): Promise<{ next: number; block?: ScannedBlock }> {
     let end = first.next;
     for (let head = await this.#probe.head(end); head !== undefined; head = await this.#probe.head(end)) {
@@ -225,9 +269,13 @@ export class McapScan {
     const recordsAt = contentAt + header.prefixBytes;
     const outer = head.length - header.prefixBytes;
     const inner = Number(header.recordsBytes);
+    // A later version of the format may have added fields after the records. A zeroed head does not count as
+    // that: it would hide the whole chunk.
+    const padded =
+      inner > 0 && inner < outer && head.next <= this.#size && (await this.#probe.follows(head.next));
     if (outer === inner && head.next > this.#size) return this.#cutChunk(at, recordsAt, header);
-    // Where the two lengths disagree, one of them may be right: only the CRC can say so.
-    const lengths = outer === inner ? [inner] : header.crc === 0 ? [] : [outer, inner];
+    // If the two lengths differ, one of them may still be right: only the CRC can decide.
+    const lengths = outer === inner || padded ? [inner] : header.crc === 0 ? [] : [outer, inner];
     let reason = 'a chunk whose two lengths disagree';
     for (const length of lengths) {
       if (length < 0 || recordsAt + length > this.#size) continue;
@@ -239,7 +287,8 @@ export class McapScan {
       try {
         const bytes = await this.#bytes(recordsAt, length);
         const records = await decodeChunk(header, bytes, this.#decompressors);
-        return await this.#wholeChunk(at, recordsAt, recordsAt + length, header, records);
+        const next = padded ? head.next : recordsAt + length;
+        return this.#wholeChunk(at, recordsAt, next, header, records);
       } catch (error) {
         if (!(error instanceof RecordError)) throw error;
         reason = error.message;
@@ -248,16 +297,15 @@ export class McapScan {
     return this.#damaged(at, head.next, reason);
   }
 
-  async #wholeChunk(
+  #wholeChunk(
     at: number,
     recordsAt: number,
     next: number,
     header: ChunkHeader,
     records: Uint8Array,
-  ): Promise<{ next: number; block: ScannedBlock }> {
+  ): { next: number; block: ScannedBlock } {
     const checked = header.crc !== 0;
-    const times = checked ? {} : { times: { from: header.startTime, to: header.endTime } };
-    const block = parseBlock(records, this.#definitions, { define: this.#definitions, ...times });
+    const block = parseBlock(records, this.#definitions, { define: this.#definitions });
     this.#probe.sawChunk();
     if (block.problem !== undefined) {
       const reason = `${block.problem}, in a chunk of which ${block.offsets.length} messages were read`;
@@ -270,7 +318,7 @@ export class McapScan {
     };
   }
 
-  /** The file ends within this chunk: whole messages of an uncompressed one are taken. */
+  /** The file ends within this chunk: take the whole messages if it is not compressed. */
   async #cutChunk(
     at: number,
     recordsAt: number,
@@ -283,7 +331,6 @@ export class McapScan {
     }
     const block = parseBlock(await this.#bytes(recordsAt, there), this.#definitions, {
       define: this.#definitions,
-      times: { from: header.startTime, to: header.endTime },
     });
     this.#probe.sawChunk();
     this.#ledger.unreadable(block.goodBytes === 0 ? at : recordsAt + block.goodBytes, this.#size, reason);
@@ -304,7 +351,7 @@ export class McapScan {
     return { ...block, ...place, checked, cut };
   }
 
-  /** Books what begins at `at` as unreadable, up to the record at `next` or else up to one that is searched for. */
+  /** Counts the bytes from `at` as unreadable, up to the record at `next`, or up to one found by a search. */
   async #damaged(at: number, next: number | undefined, reason: string): Promise<{ next: number }> {
     if (next !== undefined && next <= this.#size && (await this.#probe.isBoundary(next))) {
       this.#ledger.unreadable(at, next, reason);
@@ -327,12 +374,15 @@ export function scanMcap(readable: Readable, name: string, options: ScanOptions 
 
 function notMcap(name: string, size: number, begin: Uint8Array): HoldfastError {
   const found = Buffer.from(begin).toString('hex').replace(/../g, '$& ').trim();
+  const isZstd = begin.byteLength >= 4 && Buffer.from(begin).readUInt32LE(0) === ZSTD_MAGIC;
   const what =
     size === 0
       ? 'the file is empty'
-      : size < MAGIC.length
-        ? `the file has only ${size} bytes`
-        : `it begins with ${found}, not with the MCAP magic 89 4d 43 41 50 30 0d 0a`;
+      : isZstd
+        ? 'it is compressed as a whole: decompress it with zstd -d'
+        : size < MAGIC.length
+          ? `the file has only ${size} bytes`
+          : `it begins with ${found}, not with the MCAP magic 89 4d 43 41 50 30 0d 0a`;
   return new HoldfastError('MCAP_UNREADABLE', `${name} is not an MCAP: ${what}`, {
     facts: { name, size, begin: found, notMcap: true },
   });

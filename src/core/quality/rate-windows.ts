@@ -1,16 +1,19 @@
-/** One window of time, or several empty ones behind one another. */
+/** One window of time, or several consecutive empty ones. */
 export interface RateWindow {
   readonly from: bigint;
   readonly to: bigint;
   readonly messages: number;
 }
 
-/** Counts messages in windows of one length, the first beginning with the first message (or a given time). */
+/**
+ * Counts messages in windows of one length; the first window begins with the first message (or at a given
+ * time).
+ */
 export class RateWindows {
   #from: bigint | undefined;
   #messages = 0;
 
-  /** @param lengthNs of a window */
+  /** @param lengthNs length of a window */
   constructor(
     readonly lengthNs: bigint,
     from?: bigint,
@@ -18,13 +21,13 @@ export class RateWindows {
     this.#from = from;
   }
 
-  /** Counts a message; windows that ended before it must have been taken with {@link close}. */
+  /** Counts a message; call {@link close} first for windows that ended before it. */
   add(time: bigint): void {
     this.#from ??= time;
     this.#messages++;
   }
 
-  /** The windows that have ended by a time, which never decreases; empty ones come as one. */
+  /** The windows that have ended by a time, which never decreases; consecutive empty windows come as one. */
   close(time: bigint): readonly RateWindow[] {
     const from = this.#from;
     if (from === undefined || time < from + this.lengthNs) return [];

@@ -1,13 +1,13 @@
-/** Makes the median absolute deviation of normally distributed values their standard deviation. */
+/** Scales the median absolute deviation to the standard deviation of normally distributed values. */
 const MAD_TO_SIGMA = 1.4826;
-/** The same for the mean absolute deviation: the root of pi / 2. */
+/** The same for the mean absolute deviation: the square root of pi / 2. */
 const MEAN_TO_SIGMA = 1.253314;
-/** What counts as the deviation where none was ever seen: this share of the median. */
+/** Substitute for a deviation of zero: this fraction of the median. */
 const FLAT_SHARE = 0.01;
 
 /**
- * The last values of a quantity, and how far off a new one is: the robust z-score, which the outliers it is
- * to find do not blunt. After Iglewicz and Hoaglin, How to Detect and Handle Outliers (ASQC, 1993).
+ * The last values of a quantity, and the distance of a new value from them: the robust z-score, which
+ * outliers do not distort. After Iglewicz and Hoaglin, How to Detect and Handle Outliers (ASQC, 1993).
  */
 export class RobustWindow {
   readonly #ring: Float64Array;
@@ -16,7 +16,7 @@ export class RobustWindow {
   #count = 0;
   #next = 0;
 
-  /** @param size how many values are remembered */
+  /** @param size number of values remembered */
   constructor(size: number) {
     this.#ring = new Float64Array(size);
     this.#sorted = new Float64Array(size);
@@ -26,7 +26,7 @@ export class RobustWindow {
     return this.#count;
   }
 
-  /** Remembers a value; the oldest goes. NaN and infinities are no measurements and are not remembered. */
+  /** Remembers a value and forgets the oldest. NaN and infinities are not remembered. */
   add(value: number): void {
     if (!Number.isFinite(value)) return;
     if (this.#count === this.#ring.length) this.#take(this.#ring[this.#next]!);
@@ -35,7 +35,7 @@ export class RobustWindow {
     this.#next = (this.#next + 1) % this.#ring.length;
   }
 
-  /** Undefined where nothing is remembered. */
+  /** Undefined if no value is remembered. */
   median(): number | undefined {
     const n = this.#count;
     if (n === 0) return undefined;
@@ -44,9 +44,9 @@ export class RobustWindow {
   }
 
   /**
-   * Distance from the median in deviations, 0 or more. The deviation is the median absolute one; where more
-   * than half of the values are equal the mean absolute one; where all are, 1 % of the median. Undefined
-   * where nothing is remembered, or nothing but zeros.
+   * Distance from the median in deviations, 0 or more. The deviation is the median absolute deviation. If
+   * more than half of the values are equal, it is the mean absolute deviation; if all are equal, 1 % of the
+   * median. Undefined if no value is remembered, or only zeros.
    */
   score(value: number): number | undefined {
     const median = this.median();
@@ -63,7 +63,7 @@ export class RobustWindow {
     return sum > 0 ? (MEAN_TO_SIGMA * sum) / this.#count : FLAT_SHARE * Math.abs(median);
   }
 
-  /** Distances grow to both sides of the median: the two halves are merged up to their middle. */
+  /** Distances grow on both sides of the median: the two halves are merged up to their middle. */
   #medianDistance(median: number): number {
     const n = this.#count;
     let right = this.#rank(median);
@@ -85,7 +85,7 @@ export class RobustWindow {
     return n % 2 === 1 ? at : middle(before, at);
   }
 
-  /** Values below this one. */
+  /** Number of smaller values. */
   #rank(value: number): number {
     let low = 0;
     let high = this.#count;

@@ -1,4 +1,4 @@
-/** A stamp that does not follow the one before. */
+/** A stamp that does not follow the previous one. */
 export interface StampStep {
   readonly kind: 'backward' | 'forward';
   /** How far, nanoseconds. */
@@ -6,14 +6,14 @@ export interface StampStep {
 }
 
 /**
- * Follows the stamps of one topic. Backward: earlier than the stamp before. Forward: further from it than the
- * messages themselves are apart. A late message is neither.
+ * Follows the stamps of one topic. Backward: earlier than the previous stamp. Forward: further from it than
+ * the distance between the messages. A late message is neither.
  */
 export class StampSteps {
   #stamp: bigint | undefined;
   #logTime = 0n;
 
-  /** Steps up to these are let pass. */
+  /** Steps up to these sizes are ignored. */
   constructor(
     readonly backwardNs: bigint,
     readonly forwardNs: bigint,

@@ -1,13 +1,13 @@
 /**
- * A bounded, even sample of many values, for quantiles: all of them up to the bound, then each second, each
- * fourth, ... one. The same values always give the same sample.
+ * A bounded, even sample of many values, for quantiles: all of them up to the bound, then every second, every
+ * fourth, ... value. The same values always give the same sample.
  */
 export class ThinnedSample {
   #values: number[] = [];
   #stride = 1;
   #skip = 0;
 
-  /** @param max values kept; an even number */
+  /** @param max number of values kept; even */
   constructor(readonly max: number) {}
 
   add(value: number): void {
@@ -27,7 +27,7 @@ export class ThinnedSample {
     return this.#values.length;
   }
 
-  /** @param share 0.5 is the median (the lower one of two); undefined where there are no values */
+  /** @param share 0.5 is the median (the lower one of two); undefined if there are no values */
   quantile(share: number): number | undefined {
     const sorted = [...this.#values].sort((a, b) => a - b);
     return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];

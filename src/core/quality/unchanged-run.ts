@@ -1,21 +1,21 @@
-/** Messages in a row; times in nanoseconds since the Unix epoch. */
+/** A run of equal messages; times in nanoseconds since the Unix epoch. */
 export interface MessageRun {
   readonly from: bigint;
   readonly to: bigint;
   readonly messages: number;
 }
 
-/** Follows for how long something stays the same. */
+/** Measures how long a value stays the same. */
 export class UnchangedRun {
   #from = 0n;
   #to = 0n;
   #messages = 0;
 
   /**
-   * The next message.
+   * Counts the next message.
    *
-   * @param same it says what the one before said; of the first message it does not matter
-   * @returns the run that ended with the message before, where this one differs
+   * @param same it has the same content as the previous message; ignored for the first message
+   * @returns the run that ended with the previous message, if this one differs
    */
   step(same: boolean, time: bigint): MessageRun | undefined {
     if (same && this.#messages > 0) {
@@ -29,18 +29,18 @@ export class UnchangedRun {
     return ended;
   }
 
-  /** The run that goes on; undefined before the first message. */
+  /** The present run; undefined before the first message. */
   get current(): MessageRun | undefined {
     return this.#messages === 0 ? undefined : { from: this.#from, to: this.#to, messages: this.#messages };
   }
 
-  /** Whether the run that goes on is this long already. */
+  /** Whether the present run is at least this long. */
   hasLasted(forNs: bigint, messages: number): boolean {
     return this.#messages >= messages && this.#to - this.#from >= forNs;
   }
 }
 
-/** Whether a run is worth a word. */
+/** Whether a run is long enough to report. */
 export function lasted({ from, to, messages }: MessageRun, forNs: bigint, atLeast: number): boolean {
   return messages >= atLeast && to - from >= forNs;
 }

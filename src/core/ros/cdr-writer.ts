@@ -2,9 +2,9 @@ const INITIAL_BYTES = 256 * 1024;
 const HEADER_BYTES = 4;
 
 /**
- * Writes plain CDR, little endian (XCDR1, as rmw_fastrtps and rmw_cyclonedds give it), into one scratch
- * buffer. `finish` copies the message out, so every message owns its bytes. Several times faster than a
- * writer driven by a definition, which matters for the recorder's measurements beside it.
+ * Writes plain CDR, little endian (XCDR1, as rmw_fastrtps and rmw_cyclonedds produce it), into one scratch
+ * buffer. `finish` copies the message out, so every message owns its bytes. It is several times faster than a
+ * writer driven by a definition. That matters when the recorder is measured on the same machine.
  */
 export class CdrWriter {
   #bytes = new Uint8Array(INITIAL_BYTES);
@@ -91,7 +91,7 @@ export class CdrWriter {
     return this;
   }
 
-  /** A `uint8[]` to be filled in place. */
+  /** A `uint8[]` for the caller to fill in place. */
   u8SequenceOf(length: number): Uint8Array {
     this.u32(length);
     const at = this.#take(length, 1);
@@ -99,7 +99,7 @@ export class CdrWriter {
   }
 
   #take(size: number, alignment: number): number {
-    // Alignment counts from behind the encapsulation header; the padding is zeroed, because the scratch
+    // Alignment counts from the end of the encapsulation header. The padding is zeroed, because the scratch
     // buffer still holds earlier messages.
     let at = this.#at;
     const aligned = HEADER_BYTES + Math.ceil((at - HEADER_BYTES) / alignment) * alignment;

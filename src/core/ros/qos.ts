@@ -1,4 +1,4 @@
-/** The part of a ROS 2 quality of service that differs between the fleet's topics. */
+/** The part of a ROS 2 QoS profile that differs between the fleet's topics. */
 export interface Qos {
   readonly depth: number;
   readonly reliability: 'reliable' | 'best_effort';

@@ -2,8 +2,10 @@ import type { MessageDefinition } from '@foxglove/message-definition';
 import { parse, stringify } from '@foxglove/rosmsg';
 import { ros2jazzy } from '@foxglove/rosmsg-msgs-common';
 import type { Schema } from '../message.js';
+import { messageText } from './message-definition.js';
+import { vehicleTelemetry } from './vehicle-messages.js';
 
-/** What one robot of the fleet tells the others about itself; the text of msg/FleetState.msg. */
+/** What one robot of the fleet reports about itself; the text of msg/FleetState.msg. */
 const FLEET_STATE = `# State of one robot, as it tells it to the fleet.
 
 # When the state was true, and the frame of the pose.
@@ -43,44 +45,13 @@ float32[] age
 uint32 lost
 `;
 
-/** The text of msg/VehicleTelemetry.msg. */
-const VEHICLE_TELEMETRY = `# What a vehicle knows of itself, once per round of its control loop. What a program does not have is NaN.
-
-# When this was true, on the clock of the control program, seconds; often since its start.
-float64 timestamp
-# Position, metres.
-float64 x
-# Position, metres.
-float64 y
-# Heading, radians.
-float64 theta
-# Speed, metres per second.
-float64 v
-# Turning rate, radians per second.
-float64 yaw_rate
-# Along the vehicle, metres per second squared.
-float64 acceleration
-# Angle of the front wheels as measured, radians.
-float64 steering
-# Angle of the front wheels as commanded, radians.
-float64 steering_command
-# Command to the motor, -1 (full reverse) or 0 to 1.
-float64 throttle
-# Command to the brake, 0 to 1.
-float64 brake
-# Speed the controller aims at, metres per second.
-float64 v_ref
-# What the controller does, in its own words, such as follow_leader.
-string state
-`;
-
 const definitions = new Map<string, MessageDefinition>(
   Object.entries(ros2jazzy as Readonly<Record<string, MessageDefinition>>),
 );
 const ownTexts = new Map([
   ['holdfast/FleetState', FLEET_STATE],
   ['holdfast/FleetPeers', FLEET_PEERS],
-  ['holdfast/VehicleTelemetry', VEHICLE_TELEMETRY],
+  [vehicleTelemetry.type, messageText(vehicleTelemetry)],
 ]);
 for (const [name, text] of ownTexts) {
   const definition = parse(text, { ros2: true, skipTypeFixup: true })[0];
@@ -102,16 +73,16 @@ const typeHashes: Readonly<Record<string, string>> = {
   'tf2_msgs/TFMessage': 'e369d0f05a23ae52508854b66f6aa0437f3449d652e8cbf22d5abe85d020f087',
 };
 
-/** `RIHS01_...`, or empty where it is not known, as rosbag2 does. */
+/** `RIHS01_...`, or empty if it is unknown, as in rosbag2. */
 export function typeHash(type: string): string {
   const hash = typeHashes[type];
   return hash === undefined ? '' : `RIHS01_${hash}`;
 }
 
 /**
- * The schema of `pkg/Type` as rosbag2 writes it: the root's definition, then each dependency once, depth
- * first with the dependencies of one message in alphabetical order, each after a line of 80 `=` and a line
- * `MSG: pkg/Type`.
+ * The schema of `pkg/Type` as rosbag2 writes it: the root's definition, then each dependency once.
+ * Dependencies come depth first, those of one message in alphabetical order, each after a line of 80 `=` and
+ * a line `MSG: pkg/Type`.
  */
 export function ros2Schema(type: string): Schema {
   const [pkg, name] = type.split('/');

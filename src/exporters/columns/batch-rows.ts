@@ -1,35 +1,26 @@
 import type { Batch, NodeData, PlacedColumn } from './batch.js';
 import type { LeafType } from './column.js';
-
-/** One value as JavaScript has it: 64-bit integers, times and durations as bigint, bytes as a Uint8Array. */
-export type ColumnValue =
-  | null
-  | boolean
-  | number
-  | bigint
-  | string
-  | Uint8Array
-  | readonly ColumnValue[]
-  | { readonly [name: string]: ColumnValue };
+import type { PlainValue } from './put-value.js';
+import { present } from '../../core/present.js';
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const latin = new TextDecoder('latin1');
 const SHORT_TEXT = 24;
 
-/** The value of a column at a place of its scope. */
-export function valueAt(batch: Batch, at: PlacedColumn, index: number): ColumnValue {
+/** The value of a column at an index of its scope: 64-bit integers, times and durations are bigint. */
+export function valueAt(batch: Batch, at: PlacedColumn, index: number): PlainValue {
   const { column, children, id } = at;
   const node = batch.nodes[id]!;
-  if (column.optional && node.valid![index] === 0) return null;
+  if (column.optional && present(node.valid)[index] === 0) return null;
   switch (column.kind) {
     case 'struct': {
-      const value: Record<string, ColumnValue> = {};
+      const value: Record<string, PlainValue> = {};
       for (const child of children) value[child.name] = valueAt(batch, child, index);
       return value;
     }
     case 'list': {
-      const offsets = node.offsets!;
-      const values: ColumnValue[] = [];
+      const offsets = present(node.offsets);
+      const values: PlainValue[] = [];
       for (let i = offsets[index]!; i < offsets[index + 1]!; i++)
         values.push(valueAt(batch, children[0]!, i));
       return values;
@@ -39,10 +30,10 @@ export function valueAt(batch: Batch, at: PlacedColumn, index: number): ColumnVa
   }
 }
 
-export function leafValue(node: NodeData, type: LeafType, index: number): ColumnValue {
+export function leafValue(node: NodeData, type: LeafType, index: number): PlainValue {
   switch (type) {
     case 'bool':
-      return node.values![index] === 1;
+      return present(node.values)[index] === 1;
     case 'int64':
     case 'time':
     case 'duration':
@@ -53,7 +44,7 @@ export function leafValue(node: NodeData, type: LeafType, index: number): Column
     case 'json':
       return textAt(node, index);
     case 'bytes':
-      return node.data!.subarray(node.offsets![index]!, node.offsets![index + 1]!);
+      return present(node.data).subarray(present(node.offsets)[index], present(node.offsets)[index + 1]);
     case 'int8':
     case 'uint8':
     case 'int16':
@@ -62,19 +53,19 @@ export function leafValue(node: NodeData, type: LeafType, index: number): Column
     case 'uint32':
     case 'float32':
     case 'float64':
-      return node.values![index]!;
+      return present(node.values)[index]!;
   }
 }
 
-/** A signed 64-bit value out of its two words. */
+/** A signed 64-bit value from its two words. */
 export function wideAt({ values }: NodeData, index: number): bigint {
-  const low = values![2 * index]! >>> 0;
-  const high = values![2 * index + 1]!;
+  const low = present(values)[2 * index]! >>> 0;
+  const high = present(values)[2 * index + 1]!;
   return (BigInt(high) << 32n) | BigInt(low);
 }
 
 export function textAt({ data, offsets }: NodeData, index: number): string {
-  const bytes = data!.subarray(offsets![index]!, offsets![index + 1]!);
+  const bytes = present(data).subarray(present(offsets)[index], present(offsets)[index + 1]);
   if (bytes.length <= SHORT_TEXT && bytes.every((byte) => byte < 128)) return latin.decode(bytes);
   return decoder.decode(bytes);
 }

@@ -1,13 +1,13 @@
 import { isUtf8 } from 'node:buffer';
 import type { Column, LeafType, StructColumn } from './column.js';
 
-/** A column with its place: `id` counts all nodes from the root (0) in depth-first order. */
+/** A column with its number: `id` counts all nodes from the root (0) in depth-first order. */
 export interface PlacedColumn {
   readonly id: number;
   readonly column: Column;
-  /** The list whose elements this column has a value for (an index into scopes); 0: the rows. */
+  /** The list for whose elements this column has values (an index into scopes); 0: the rows. */
   readonly scope: number;
-  /** Of a struct its fields, of a list its element. */
+  /** The fields of a struct, or the element of a list. */
   readonly children: readonly PlacedColumn[];
   readonly name: string;
 }
@@ -32,19 +32,19 @@ export function placeColumns(root: StructColumn): PlacedColumn {
 export type NumberArray =
   Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array | Float32Array | Float64Array;
 
-/** The values of one column node. Arrays may be longer than what is used. */
+/** The values of one column node. Arrays may be longer than their used part. */
 export interface NodeData {
-  /** Of a number leaf; 64-bit integers and times as pairs of 32-bit words, low word first. */
+  /** For a number leaf; 64-bit integers and times as pairs of 32-bit words, low word first. */
   readonly values?: NumberArray;
-  /** Of a list, string or bytes: where value `i` ends, at `i + 1`. */
+  /** For a list, string or bytes: where value `i` ends, at `i + 1`. */
   readonly offsets?: Uint32Array;
-  /** Of a string or bytes. */
+  /** For a string or bytes. */
   readonly data?: Uint8Array;
-  /** Of an optional node: 1 where there is a value. */
+  /** For an optional node: 1 if there is a value. */
   readonly valid?: Uint8Array;
 }
 
-/** Rows as columns. Plain data: it can be handed to another thread. */
+/** Rows as columns. Plain data that can be passed to another thread. */
 export interface Batch {
   readonly rows: number;
   /** By the id of the column node. */
@@ -53,7 +53,7 @@ export interface Batch {
 
 const wide: ReadonlySet<LeafType> = new Set(['int64', 'uint64', 'time', 'duration']);
 
-/** Kept as two 32-bit words. */
+/** Stored as two 32-bit words. */
 export function isWide(type: LeafType): boolean {
   return wide.has(type);
 }
@@ -110,7 +110,7 @@ export class BytesLeaf {
     this.data = new Uint8Array(bytes);
   }
 
-  /** Value `index` becomes `length` bytes of `source`; what is no UTF-8 gets replacement characters. */
+  /** Value `index` becomes `length` bytes of `source`; invalid UTF-8 becomes replacement characters. */
   put(index: number, source: Uint8Array, start: number, length: number): void {
     const at = this.offsets[index]!;
     if (at + length > this.data.length) this.#grow(at + length);
@@ -118,10 +118,16 @@ export class BytesLeaf {
     if (length < 48) {
       let high = 0;
       for (let i = 0; i < length; i++) high |= data[at + i] = source[start + i]!;
-      if (high > 127 && this.isUtf8) return this.#checked(index, source.subarray(start, start + length));
+      if (high > 127 && this.isUtf8) {
+        this.#checked(index, source.subarray(start, start + length));
+        return;
+      }
     } else {
       const piece = source.subarray(start, start + length);
-      if (this.isUtf8) return this.#checked(index, piece);
+      if (this.isUtf8) {
+        this.#checked(index, piece);
+        return;
+      }
       data.set(piece, at);
     }
     this.offsets[index + 1] = at + length;
@@ -162,23 +168,37 @@ export class BytesLeaf {
   }
 }
 
-/** What generated decoders write into: `v<id>` numbers, `o<id>` list offsets, `y<id>` validity, `s<id>` texts, `c<scope>` capacities. */
+/**
+ * The arrays that generated decoders write: `v<id>` numbers, `o<id>` list offsets, `y<id>` validity, `s<id>`
+ * texts, `c<scope>` capacities.
+ */
 export type BuilderSlots = Record<string, unknown> & {
   grow: (scope: number, need: number) => void;
 };
 
-const FIRST_ROWS = 64;
+const FIRST_ROWS = 16;
 const FIRST_ELEMENTS = 64;
-const FIRST_BYTES = 1024;
+const FIRST_BYTES = 256;
+/**
+ * A batch starts with the capacity of the previous one, up to this limit: of many tables, most may stay small
+ * this time.
+ */
+const HINT_MAX = 4096;
+const HINT_MAX_BYTES = 64 * 1024;
+/** Memory for columns of a table without rows, all of them together. */
+const NO_BYTES = new Uint8Array(0);
+const NO_OFFSETS = new Uint32Array(0);
 
-/** Collects rows. A decoder writes row `rows` and then counts it; a row that failed half-way is simply overwritten. */
+/** Collects rows. A decoder writes row `rows` and then counts it; a row that failed half-way is overwritten. */
 export class BatchBuilder {
   readonly root: PlacedColumn;
   readonly slots: BuilderSlots;
   rows = 0;
   readonly #scopes: PlacedColumn[][] = [];
-  /** Capacities of the batch before: the next one will be about as large. */
+  /** Capacities of the previous batch: the next one will be about as large. */
   readonly #capacities: number[] = [];
+  /** The same for texts, in bytes, by column id. */
+  readonly #textBytes: number[] = [];
 
   constructor(readonly table: StructColumn) {
     this.root = placeColumns(table);
@@ -197,9 +217,13 @@ export class BatchBuilder {
     if (need > (this.slots['c0'] as number)) this.#grow(0, need);
   }
 
-  /** Everything collected; the builder is empty afterwards. */
+  /** Everything collected; afterwards the builder is empty. */
   take(): Batch {
     const nodes: NodeData[] = [];
+    // The result may go to another thread, so it has its own arrays, also if there is no value.
+    this.#scopes.forEach((_, scope) => {
+      if (this.slots[`c${scope}`] === 0) this.#grow(scope, 1);
+    });
     const visit = (node: PlacedColumn): void => {
       nodes[node.id] = this.#dataOf(node);
       node.children.forEach(visit);
@@ -221,22 +245,21 @@ export class BatchBuilder {
     return values === undefined ? validity : { values, ...validity };
   }
 
+  /** Nothing is allocated before the first row: an export may have tens of thousands of tables. */
   #reset(): void {
     const { slots } = this;
     this.rows = 0;
     this.#scopes.forEach((nodes, scope) => {
-      const capacity = this.#capacities[scope] ?? (scope === 0 ? FIRST_ROWS : FIRST_ELEMENTS);
-      slots[`c${scope}`] = this.#capacities[scope] = capacity;
+      slots[`c${scope}`] = 0;
       for (const { id, column } of nodes) {
-        if (column.optional) slots[`y${id}`] = new Uint8Array(capacity);
-        if (column.kind === 'list') slots[`o${id}`] = new Uint32Array(capacity + 1);
+        if (column.optional) slots[`y${id}`] = NO_BYTES;
+        if (column.kind === 'list') slots[`o${id}`] = NO_OFFSETS;
         if (column.kind !== 'leaf' || column.constant !== undefined) continue;
-        if (isText(column.type)) {
+        if (!isText(column.type)) slots[`v${id}`] = NO_BYTES;
+        else {
           const before = (slots[`s${id}`] as BytesLeaf | undefined)?.data.length;
-          const bytes = Math.min(before ?? FIRST_BYTES, 1024 * 1024);
-          slots[`s${id}`] = new BytesLeaf(column.type !== 'bytes', capacity, bytes);
-        } else {
-          slots[`v${id}`] = numbersOf(column.type, capacity);
+          if (before !== undefined) this.#textBytes[id] = Math.min(before, HINT_MAX_BYTES);
+          slots[`s${id}`] = undefined;
         }
       }
     });
@@ -244,8 +267,11 @@ export class BatchBuilder {
 
   #grow(scope: number, need: number): void {
     const { slots } = this;
-    const capacity = Math.max(need, 2 * (slots[`c${scope}`] as number));
-    slots[`c${scope}`] = this.#capacities[scope] = capacity;
+    const before = slots[`c${scope}`] as number;
+    const first = this.#capacities[scope] ?? (scope === 0 ? FIRST_ROWS : FIRST_ELEMENTS);
+    const capacity = Math.max(need, before === 0 ? first : 2 * before);
+    slots[`c${scope}`] = capacity;
+    this.#capacities[scope] = Math.min(capacity, HINT_MAX);
     for (const { id, column } of this.#scopes[scope]!) {
       const valid = slots[`y${id}`] as Uint8Array | undefined;
       if (valid !== undefined) (slots[`y${id}`] = new Uint8Array(capacity)).set(valid);
@@ -255,7 +281,12 @@ export class BatchBuilder {
       }
       if (column.kind !== 'leaf' || column.constant !== undefined) continue;
       if (isText(column.type)) {
-        (slots[`s${id}`] as BytesLeaf).reserve(capacity);
+        const text = slots[`s${id}`] as BytesLeaf | undefined;
+        if (text !== undefined) text.reserve(capacity);
+        else {
+          const bytes = this.#textBytes[id] ?? FIRST_BYTES;
+          slots[`s${id}`] = new BytesLeaf(column.type !== 'bytes', capacity, bytes);
+        }
       } else {
         const values = numbersOf(column.type, capacity);
         values.set(slots[`v${id}`] as NumberArray);

@@ -1,17 +1,18 @@
 /** What the code of a decoder depends on beside its type. */
 export interface GenerateOptions {
   readonly littleEndian: boolean;
-  /** Alignment of eight-byte values: 8 in XCDR1, 4 in XCDR2. */
-  readonly widest: number;
-  /** Message fields whose column has another name, because a system column has theirs. */
+  /** Message fields whose column has another name, because a system column has their name. */
   readonly renamed: ReadonlyMap<string, string>;
 }
 
-/** Writes the JavaScript of a decoder. Only numbers and fixed words get into it, never a name of the schema. */
+/**
+ * Writes the JavaScript code of a decoder of plain CDR (XCDR1). The code contains only numbers and fixed
+ * words, never a name from the schema.
+ */
 export class CdrCodeWriter {
   readonly lines: string[] = [];
   #names = 0;
-  /** What is known of `p - origin`: it is `rest` modulo `modulus`. */
+  /** The known alignment of `p - origin`: it is `rest` modulo `modulus`. */
   #rest = 0;
   #modulus: number;
 
@@ -27,8 +28,7 @@ export class CdrCodeWriter {
     this.lines.push(line);
   }
 
-  align(bytes: number): void {
-    const to = Math.min(bytes, this.options.widest);
+  align(to: number): void {
     if (to === 1) return;
     if (this.#modulus >= to) {
       const padding = (to - (this.#rest % to)) % to;
@@ -41,19 +41,19 @@ export class CdrCodeWriter {
     this.#rest = 0;
   }
 
-  /** After `bytes` bytes whose number is known. */
+  /** Advances by a known number of bytes. */
   moved(bytes: number): void {
     this.#rest = (this.#rest + bytes) % this.#modulus;
   }
 
-  /** After a number of bytes that is a multiple of `of`. */
+  /** Advances by an unknown number of bytes that is a multiple of `of`. */
   movedMultiple(of: number): void {
     while (this.#modulus > of) this.#modulus /= 2;
     if (this.#modulus > 1) this.#rest %= this.#modulus;
     else this.#rest = 0;
   }
 
-  /** Nothing is known any more. */
+  /** The alignment is unknown now. */
   lost(): void {
     this.#modulus = 1;
     this.#rest = 0;

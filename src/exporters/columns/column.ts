@@ -1,7 +1,7 @@
 import type { TypeNode } from './type-tree.js';
 
 /**
- * What one column holds. `time`: nanoseconds since the Unix epoch; `duration`: nanoseconds; `string`: UTF-8;
+ * The type of a column. `time`: nanoseconds since the Unix epoch; `duration`: nanoseconds; `string`: UTF-8;
  * `bytes`: a `uint8[]`, `byte[]` or `char[]`; `json`: the text of a JSON value.
  */
 export type LeafType =
@@ -22,14 +22,14 @@ export type LeafType =
   | 'bytes'
   | 'json';
 
-/** A table's shape: what Parquet calls a schema. `optional`: may be missing (null). */
+/** The columns of a table: Parquet's schema. `optional`: may be missing (null). */
 export type Column = LeafColumn | StructColumn | ListColumn;
 
 export interface LeafColumn {
   readonly kind: 'leaf';
   readonly type: LeafType;
   readonly optional: boolean;
-  /** The one value of every row; then no values are kept. */
+  /** The only value of every row; then no values are stored. */
   readonly constant?: string;
 }
 
@@ -43,7 +43,7 @@ export interface ListColumn {
   readonly kind: 'list';
   readonly optional: boolean;
   readonly element: Column;
-  /** Of a fixed array. */
+  /** The length of a fixed array. */
   readonly length?: number;
 }
 
@@ -60,10 +60,10 @@ export interface ColumnShape {
 
 /** Longer fixed arrays stay lists when flattened. */
 export const MAX_EXPANDED = 64;
-/** Columns of one table; more are refused. */
+/** Maximum number of columns of one table; more are refused. */
 export const MAX_COLUMNS = 4_000;
 
-/** The columns of a message. Throws an Error when they would be too many. */
+/** The columns of a message. Throws an Error if there would be too many. */
 export function columnsOf(root: Extract<TypeNode, { kind: 'struct' }>, shape: ColumnShape): StructColumn {
   const column = struct(root, shape.flatten);
   if (shape.flatten && countLeaves(column) > MAX_COLUMNS) {
@@ -122,7 +122,10 @@ export function countLeaves(column: Column): number {
   }
 }
 
-/** The same column, missing allowed: of a struct in nested tables itself, else each of its columns. */
+/**
+ * The same column, but it may be missing: of a struct in nested tables the struct itself, otherwise each of
+ * its columns.
+ */
 export function asOptional(column: Column, flatten: boolean): Column {
   if (column.kind !== 'struct' || !flatten) return { ...column, optional: true };
   return {
@@ -132,8 +135,8 @@ export function asOptional(column: Column, flatten: boolean): Column {
 }
 
 /**
- * The union of two versions of a type: what only one of them has may be missing; what has another type in
- * the second gets a column of its own, named with its type (`x_float64`).
+ * The union of two versions of a type. A field of only one of them may be missing. A field with another type
+ * in the second version gets a column of its own, named with its type (`x_float64`).
  */
 export function unionOf(a: StructColumn, b: StructColumn, flatten: boolean): StructColumn {
   const fields = new Map(a.fields.map((field) => [field.name, field.column]));
@@ -155,7 +158,7 @@ export function unionOf(a: StructColumn, b: StructColumn, flatten: boolean): Str
   };
 }
 
-/** The column of a union that takes a field: its own name, or that with its type. */
+/** The column of a union that takes a field: its own name, or the name with its type. */
 export function unionName(fields: ReadonlyMap<string, Column>, name: string, column: Column): string {
   for (const candidate of [name, `${name}_${signature(column)}`]) {
     const known = fields.get(candidate);

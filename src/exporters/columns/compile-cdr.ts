@@ -1,23 +1,22 @@
-import type { BatchBuilder, BuilderSlots, PlacedColumn } from './batch.js';
+import { bytesLeftOver, CDR_HEAD_BYTES, cdrKindOf, withPlaceholder } from '../../core/ros/cdr-kind.js';
+import type { BatchBuilder, PlacedColumn } from './batch.js';
 import { generate, type Generated } from './generate-cdr.js';
 import { columnsOf, type ColumnShape } from './column.js';
-import type { StructNode, TypeNode } from './type-tree.js';
+import { holdsWide, type StructNode } from './type-tree.js';
+import { Xcdr2 } from './xcdr2.js';
 
 /**
- * Decodes one CDR payload into row `builder.rows` and counts it. Throws an Error that says what does not fit;
- * the row is then not counted. Nothing is allocated for what a length merely announces.
+ * Decodes one CDR payload into row `builder.rows` and counts it. Throws an Error with what does not fit; the
+ * row then does not count. A length alone never causes an allocation. Returns the number of bytes left over
+ * after the message, without padding.
  */
-export type CdrDecoder = (payload: Uint8Array) => void;
-
-/** Encapsulations whose layout is that of plain CDR: XCDR1 and XCDR2, big- and little-endian. */
-const PLAIN_CDR1 = new Set([0x00, 0x01]);
-const PLAIN_CDR2 = new Set([0x06, 0x07]);
+export type CdrDecoder = (payload: Uint8Array) => number;
 
 /**
- * Compiles a decoder for one version of a message type, writing into the columns of a table that may hold
- * more (the union of several versions): what this version lacks becomes null or empty.
+ * Compiles a decoder for one version of a message type, which writes into the columns of a table that may
+ * have more (the union of several versions). Columns that this version lacks become null or empty.
  *
- * @param at the struct column inside the builder's table that the message's fields belong to
+ * @param at the struct column of the builder's table for the message's fields
  */
 export function compileCdr(
   type: StructNode,
@@ -26,23 +25,18 @@ export function compileCdr(
   shape: ColumnShape,
   renamed: ReadonlyMap<string, string> = new Map(),
 ): CdrDecoder {
-  const variants = new Map<number, Generated>();
+  const variants = new Map<boolean, Generated>();
   const own = columnsOf(type, shape);
-  const hasWide = holdsWide(type);
-  let wideBytes = 4;
+  const wide = holdsWide(type) ? new WideWidth() : undefined;
+  let xcdr2: Xcdr2 | undefined;
   let buffer: ArrayBufferLike | undefined;
   let view: DataView = new DataView(new ArrayBuffer(0));
   let bytes: Uint8Array = new Uint8Array(0);
-  return (payload) => {
-    if (payload.byteLength < 4) throw new Error(`a CDR payload of ${payload.byteLength} bytes`);
-    const kind = (payload[0]! << 8) | payload[1]!;
-    if (!PLAIN_CDR1.has(kind) && !PLAIN_CDR2.has(kind)) {
-      throw new Error(`CDR encapsulation 0x${kind.toString(16).padStart(4, '0')} is not decoded`);
-    }
-    let decode = variants.get(kind);
+  /** Returns the end of the message in the payload. */
+  const decodePlain = (payload: Uint8Array, littleEndian: boolean): number => {
+    let decode = variants.get(littleEndian);
     if (decode === undefined) {
-      const options = { littleEndian: (kind & 1) === 1, widest: PLAIN_CDR2.has(kind) ? 4 : 8 };
-      variants.set(kind, (decode = generate(type, own, at, { ...options, renamed })));
+      variants.set(littleEndian, (decode = generate(type, own, at, { littleEndian, renamed })));
     }
     if (payload.buffer !== buffer) {
       ({ buffer } = payload);
@@ -50,49 +44,53 @@ export function compileCdr(
       bytes = new Uint8Array(buffer);
     }
     builder.reserveRow();
-    const start = payload.byteOffset + 4;
+    const start = payload.byteOffset + CDR_HEAD_BYTES;
     const end = payload.byteOffset + payload.byteLength;
     const row = builder.rows;
-    if (!hasWide) {
-      decode(builder.slots, view, bytes, start, end, row, 4);
-    } else {
-      wideBytes = decodeWide(decode, builder.slots, view, bytes, start, end, row, wideBytes);
-    }
+    const into = builder.slots;
+    const stop =
+      wide === undefined
+        ? decode(into, view, bytes, start, end, row, 4)
+        : wide.decode(end, (width) => decode(into, view, bytes, start, end, row, width));
     builder.rows = row + 1;
+    return stop - payload.byteOffset;
+  };
+  const isEmpty = type.fields.length === 0;
+  return (given) => {
+    const kind = cdrKindOf(given);
+    const payload = isEmpty ? withPlaceholder(given) : given;
+    if (kind.version === 1) return bytesLeftOver(payload, decodePlain(payload, kind.littleEndian));
+    xcdr2 ??= new Xcdr2(type);
+    const { payload: plain, leftOver } = xcdr2.toPlain(payload, kind);
+    decodePlain(plain, kind.littleEndian);
+    return leftOver;
   };
 }
 
 /**
- * How wide a wstring's characters are is not standardised: two bytes in some middlewares, four in others.
- * The width with which the payload ends where it should is the right one. Returns it.
+ * The width of a wstring's characters is not standardised: two bytes in some middlewares, four in others. The
+ * right width is the one with which the payload ends correctly.
  */
-function decodeWide(
-  decode: Generated,
-  slots: BuilderSlots,
-  view: DataView,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  row: number,
-  likely: number,
-): number {
-  const attempt = (width: number): number | undefined => {
-    try {
-      return end - decode(slots, view, bytes, start, end, row, width);
-    } catch {
-      return undefined;
-    }
-  };
-  const left = attempt(likely);
-  if (left === 0) return likely;
-  const other = 6 - likely;
-  const otherLeft = attempt(other);
-  if (otherLeft !== undefined && (left === undefined || otherLeft < left)) return other;
-  decode(slots, view, bytes, start, end, row, likely);
-  return likely;
-}
+class WideWidth {
+  #likely = 4;
 
-function holdsWide(node: TypeNode): boolean {
-  if (node.kind === 'primitive') return node.type === 'wstring';
-  return node.kind === 'list' ? holdsWide(node.element) : node.fields.some((field) => holdsWide(field.node));
+  /** @param decode decodes with a width and returns where it stopped */
+  decode(end: number, decode: (width: number) => number): number {
+    const attempt = (width: number): number | undefined => {
+      try {
+        return decode(width);
+      } catch {
+        return undefined;
+      }
+    };
+    const likely = attempt(this.#likely);
+    if (likely === end) return end;
+    const otherWidth = 6 - this.#likely;
+    const other = attempt(otherWidth);
+    if (other !== undefined && (likely === undefined || other > likely)) {
+      this.#likely = otherWidth;
+      return other;
+    }
+    return decode(this.#likely);
+  }
 }

@@ -1,16 +1,17 @@
 import { placeColumns, type Batch, type PlacedColumn } from './batch.js';
 import type { Column, StructColumn } from './column.js';
+import { present } from '../../core/present.js';
 
 /** A column of a flat table: a leaf or a list, under a dotted name. */
 export interface FlatColumn {
   readonly name: string;
   readonly at: PlacedColumn;
   readonly column: Column;
-  /** Optional structs it lies in, from the outside. */
+  /** The optional structs that contain it, from the outside. */
   readonly optional: readonly PlacedColumn[];
 }
 
-/** The columns of a table with structs dissolved into dotted names; lists stay whole. */
+/** The columns of a table with structs replaced by dotted names; lists stay whole. */
 export function flatColumns(table: StructColumn): FlatColumn[] {
   const flat: FlatColumn[] = [];
   const visit = (at: PlacedColumn, name: string, optional: readonly PlacedColumn[]): void => {
@@ -26,6 +27,6 @@ export function flatColumns(table: StructColumn): FlatColumn[] {
 }
 
 export function isNull(batch: Batch, { optional }: FlatColumn, row: number): boolean {
-  for (const { id } of optional) if (batch.nodes[id]!.valid![row] === 0) return true;
+  for (const { id } of optional) if (present(batch.nodes[id]!.valid)[row] === 0) return true;
   return false;
 }

@@ -3,7 +3,10 @@ import { CdrCodeWriter, type GenerateOptions } from './cdr-code-writer.js';
 import { unionName, type Column } from './column.js';
 import { minimumBytes, primitiveBytes, type Primitive, type StructNode, type TypeNode } from './type-tree.js';
 
-/** Decodes from `p`, no further than `end`, into row `r`; gives where it stopped. `wide`: bytes per wide character. */
+/**
+ * Decodes from `p`, at most up to `end`, into row `r`; returns where it stopped. `wide`: bytes per wide
+ * character.
+ */
 export type Generated = (
   S: BuilderSlots,
   view: DataView,
@@ -23,7 +26,7 @@ const getters: Partial<Record<Primitive, string>> = {
   float64: 'getFloat64',
 };
 
-/** Fails with what was announced and what is left. */
+/** Fails with the stated and the remaining length. */
 function over(wanted: number, left: number): never {
   throw new Error(`${wanted} bytes where ${left} are left`);
 }
@@ -35,7 +38,7 @@ function overCount(count: number, left: number): never {
 const utf16 = new TextDecoder('utf-16le');
 const BYTES_PER_UNIT = 2;
 
-/** A wstring as text; `width` bytes per character, of which two count. */
+/** A wstring as text; `width` bytes per character, of which two are used. */
 function wideText(view: DataView, at: number, count: number, width: number, littleEndian: boolean): string {
   const units = Buffer.alloc(count * BYTES_PER_UNIT);
   for (let i = 0; i < count; i++) {
@@ -47,7 +50,7 @@ function wideText(view: DataView, at: number, count: number, width: number, litt
   return utf16.decode(units);
 }
 
-/** The decoder of one type in one encapsulation. */
+/** The decoder of one type in one byte order. */
 export function generate(
   type: StructNode,
   own: Column,
@@ -66,7 +69,7 @@ export function generate(
 
 const NO_NAMES: ReadonlyMap<string, string> = new Map();
 
-/** @param index expression for the place of the value in its scope */
+/** @param index expression for the index of the value in its scope */
 function structCode(
   w: CdrCodeWriter,
   type: StructNode,
@@ -80,7 +83,7 @@ function structCode(
   const known = new Map(at.children.map((child) => [child.name, child.column]));
   const used = new Set<string>();
   if (type.fields.length === 0) {
-    // An empty message has one byte, as IDL knows no empty struct.
+    // An empty message has one byte, because IDL has no empty struct.
     w.check(1);
     w.emit('p += 1;');
     w.moved(1);
@@ -102,9 +105,9 @@ function present(w: CdrCodeWriter, at: PlacedColumn, index: string): void {
   if (at.column.optional) w.emit(`S.y${at.id}[${index}] = 1;`);
 }
 
-/** A value that this version does not have: null where that is allowed, and a place holder below. */
+/** A value that this version lacks: null if that is allowed, and a placeholder below. */
 function absent(w: CdrCodeWriter, at: PlacedColumn, index: string): void {
-  // System columns (never optional, no part of the message) are filled by others.
+  // System columns (never optional, not part of the message) are filled elsewhere.
   if (!at.column.optional && at.scope === 0 && isSystem(at)) return;
   if (at.column.optional) w.emit(`S.y${at.id}[${index}] = 0;`);
   placeHolder(w, at, index);
@@ -208,7 +211,7 @@ function primitiveCode(w: CdrCodeWriter, type: Primitive, at: PlacedColumn, inde
   }
 }
 
-/** The two words of a 64-bit integer, low one first. */
+/** The two words of a 64-bit integer, low word first. */
 function wordsCode(w: CdrCodeWriter, v: string, index: string): void {
   const le = w.options.littleEndian;
   const [low, high] = le ? ['p', 'p + 4'] : ['p + 4', 'p'];
@@ -228,7 +231,7 @@ function timeCode(w: CdrCodeWriter, v: string, index: string): void {
   w.emit(`${v}[2 * (${index}) + 1] = Math.floor(${high} / 65536) + Math.floor(${low} / 4294967296); p += 8;`);
 }
 
-/** Reads a length; returns the name of the variable that holds it. */
+/** Reads a length; returns the name of its variable. */
 function lengthCode(w: CdrCodeWriter): string {
   const n = w.name();
   w.align(4);
@@ -265,7 +268,7 @@ function listCode(
     copyCode(w, element.type, child, n, base);
   } else {
     const k = w.name();
-    // Inside the loop nothing is known of the alignment but what holds for each turn: nothing.
+    // The alignment is unknown inside the loop body.
     w.emit(`for (let ${k} = ${base}; ${k} < ${base} + ${n}; ${k}++) {`);
     w.lost();
     present(w, child, k);
@@ -282,13 +285,13 @@ function copyable(type: Primitive): number | undefined {
     : undefined;
 }
 
-/** A run of numbers: as bytes where that is the machine's order too, else one by one. */
+/** A run of numbers: copied as bytes if that is the machine's byte order too, otherwise one by one. */
 function copyCode(w: CdrCodeWriter, type: Primitive, at: PlacedColumn, n: string, base: string): void {
   const size = primitiveBytes[type];
   const v = `S.v${at.id}`;
-  // No element, no padding.
+  // Without elements there is no padding.
   w.emit(`if (${n} > 0) {`);
-  if (size > 1) w.emit(`p += (o - p) & ${Math.min(size, w.options.widest) - 1};`);
+  if (size > 1) w.emit(`p += (o - p) & ${size - 1};`);
   w.check(`${n} * ${size}`);
   const k = w.name();
   if (w.options.littleEndian || size === 1) {
@@ -314,11 +317,11 @@ function copyCode(w: CdrCodeWriter, type: Primitive, at: PlacedColumn, n: string
   w.lost();
 }
 
-/** Fills every column of a row with null or a place holder: for messages that cannot be decoded. */
+/** Fills every column of a row with null or a placeholder, for a message that cannot be decoded. */
 export type FillAbsent = (slots: BuilderSlots, row: number) => void;
 
 export function compileFill(at: PlacedColumn): FillAbsent {
-  const w = new CdrCodeWriter({ littleEndian: true, widest: 8, renamed: NO_NAMES });
+  const w = new CdrCodeWriter({ littleEndian: true, renamed: NO_NAMES });
   for (const child of at.children) absent(w, child, 'r');
   return new Function('S', 'r', w.lines.join('\n')) as FillAbsent;
 }

@@ -1,6 +1,6 @@
-import { genericEventSchema, parseGenericEvent, type GenericEvent } from '../../core/generic-event.js';
+import { jsonText } from '../../core/json-message.js';
 import type { Schema } from '../../core/message.js';
-import type { NatsIdentity } from '../../core/nats-identity.js';
+import { present } from '../../core/present.js';
 import {
   BatchBuilder,
   isWide,
@@ -10,21 +10,37 @@ import {
   type PlacedColumn,
 } from './batch.js';
 import { wideAt } from './batch-rows.js';
-import { asOptional, columnsOf, leaf, unionOf, type NamedColumn, type StructColumn } from './column.js';
+import { columnsOf, leaf, type StructColumn } from './column.js';
 import { compileCdr } from './compile-cdr.js';
+import { eventDecoder, isEventKind, withPayloads, type Decode, type EventPayloads } from './event-columns.js';
 import { compileFill, type FillAbsent } from './generate-cdr.js';
+import {
+  fieldColumn,
+  HeadWriter,
+  lateTime,
+  withHead,
+  type HeadOptions,
+  type MessageHead,
+} from './head-columns.js';
 import { parseTypeTree, type StructNode } from './type-tree.js';
 
-/** What a table must know of a message beside its payload. */
-export interface MessageHead {
-  readonly logTime: bigint;
-  readonly publishTime: bigint;
-  readonly robot: string;
-  readonly topic: string;
-  readonly sequence: number;
-  /** Of what came from a JetStream stream; a table of events has columns for it. */
-  readonly identity?: NatsIdentity;
-}
+/*
+ * Messages as columns. Every format of an export is made of the batches that come out of here.
+ *
+ * Layout: a table is a tree of columns (column.ts): leaves, lists and structs. placeColumns (batch.ts) numbers its nodes
+ * depth first, and a Batch has one NodeData per number. A leaf has typed values, a list the offsets of its elements, an
+ * optional node one byte of validity per value. 64-bit integers and times are two 32-bit words, low word first.
+ *
+ * Invariants
+ * - The same set of types always gives the same tree, node ids and order of columns. Files of one export fit together.
+ * - Every node of a scope has the same number of values after each row. A column that a message lacks gets absent
+ *   values. A row counts once it is whole; the next one overwrites what a message that failed in the middle left.
+ * - Columns of several versions of a type are united. A field with another type gets a column of its own.
+ * - A payload is read only between its bounds. Whatever it holds, decoding ends with a row or with a reason.
+ * - Times are signed 64-bit nanoseconds, so they end in the year 2262.
+ *
+ * Nothing here does I/O, so a crash leaves nothing: a batch is in memory until its encoder has written it.
+ */
 
 /** One way messages of a table are encoded: a version of a type, or several types that share a table. */
 export interface MessageKind {
@@ -32,28 +48,13 @@ export interface MessageKind {
   readonly schema: Schema;
 }
 
-export interface MessageTableOptions {
-  readonly flatten: boolean;
-  /** Keep what cannot be decoded: columns `payload` and `problem`. */
-  readonly raw: boolean;
-  /** Given where every row has the same. */
-  readonly robot?: string;
-  readonly topic?: string;
-}
-
-/** Columns every table has, before those of the message. */
-export const headNames = ['log_time', 'publish_time', 'robot', 'topic', 'sequence'] as const;
-const reserved: ReadonlySet<string> = new Set([...headNames, 'payload', 'problem']);
-
-/** The name a message's field gets where its own is taken by a column every table has. */
-export function fieldColumn(name: string): string {
-  return reserved.has(name) ? `message.${name}` : name;
+export interface MessageTableOptions extends HeadOptions {
+  /** Columns for the payloads of events, beside their bytes. */
+  readonly payloads?: EventPayloads;
 }
 
 /** Larger payloads are not decoded. */
 const DECODE_MAX_BYTES = 256 * 1024 * 1024;
-
-type Decode = (payload: Uint8Array, head: MessageHead) => void;
 
 /** A kind that could be understood, or why not. */
 type Understood =
@@ -70,6 +71,8 @@ export class MessageTable {
   readonly columns: StructColumn;
   /** Kinds that differ in their columns; more than one means that a type changed, or types share the table. */
   readonly versions: number;
+  /** Bytes behind the message decoded last that are no padding: it was written with another definition. */
+  leftOver = 0;
   readonly #builder: BatchBuilder;
   readonly #decoders = new Map<string, Decode | string>();
   readonly #head: HeadWriter;
@@ -84,7 +87,7 @@ export class MessageTable {
     for (const one of understood.values()) {
       if (one.how === 'cdr') shapes.set(JSON.stringify(one.columns), one.columns);
       if (one.how === 'json') shapes.set('json', jsonColumns);
-      if (one.how === 'event') shapes.set('event', eventColumns);
+      if (one.how === 'event') shapes.set('event', withPayloads(options.payloads));
     }
     this.versions = shapes.size;
     this.columns = withHead([...shapes.values()], options);
@@ -113,18 +116,27 @@ export class MessageTable {
     const head = this.#head;
     return (facts, payload) => {
       const row = builder.rows;
+      this.leftOver = 0;
+      const late = lateTime(facts);
+      if (late !== undefined) return late;
       if (payload.byteLength > DECODE_MAX_BYTES) {
         const reason = `${payload.byteLength} bytes, decoded are up to ${DECODE_MAX_BYTES}`;
         return this.#addRaw(facts, payload, reason);
       }
+      let found: number | string | undefined;
       try {
-        decoder(payload, facts);
+        found = decoder(payload, facts);
       } catch (error) {
         builder.rows = row;
         return this.#addRaw(facts, payload, error instanceof Error ? error.message : String(error));
       }
       head.put(row, facts);
-      return undefined;
+      if (typeof found !== 'string') {
+        this.leftOver = found ?? 0;
+        return undefined;
+      }
+      if (this.options.raw) head.putProblem(row, found);
+      return found;
     };
   }
 
@@ -152,7 +164,11 @@ export class MessageTable {
     return this.#builder.take();
   }
 
+  /** Gives the reason; the row is there only if raw rows are kept and its times fit. */
   #addRaw(facts: MessageHead, payload: Uint8Array, reason: string): string {
+    this.leftOver = 0;
+    const late = lateTime(facts);
+    if (late !== undefined) return late;
     if (this.options.raw) {
       const builder = this.#builder;
       builder.reserveRow();
@@ -177,17 +193,17 @@ export class MessageTable {
         return error instanceof Error ? error.message : String(error);
       }
     }
-    if (one.how === 'event') return eventDecoder(builder, this.#fill);
-    const column = builder.root.children.find(({ name }) => name === 'json')!;
-    const text = new TextDecoder('utf-8', { fatal: true });
+    if (one.how === 'event') return eventDecoder(builder, this.#fill, this.options.payloads);
+    const column = present(builder.root.children.find(({ name }) => name === 'json'));
     return (payload) => {
-      JSON.parse(text.decode(payload));
+      const text = jsonText(payload);
       builder.reserveRow();
       const row = builder.rows;
       this.#fill(builder.slots, row);
       if (column.column.optional) (builder.slots[`y${column.id}`] as Uint8Array)[row] = 1;
-      (builder.slots[`s${column.id}`] as BytesLeaf).put(row, payload, 0, payload.byteLength);
+      (builder.slots[`s${column.id}`] as BytesLeaf).putText(row, text);
       builder.rows = row + 1;
+      return undefined;
     };
   }
 }
@@ -197,62 +213,6 @@ const jsonColumns: StructColumn = {
   optional: false,
   fields: [{ name: 'json', column: leaf('json') }],
 };
-
-/** The fields of an event's envelope, and which message of a stream it is. */
-const eventColumns: StructColumn = {
-  kind: 'struct',
-  optional: false,
-  fields: [
-    { name: 'timestamp_ns', column: leaf('int64') },
-    { name: 'event_type_key', column: leaf('string') },
-    { name: 'worker_id', column: leaf('string') },
-    { name: 'simulation_id', column: leaf('string') },
-    { name: 'payload_format_hint', column: leaf('string') },
-    { name: 'event_payload', column: leaf('bytes') },
-    { name: 'stream', column: leaf('string', true) },
-    { name: 'stream_created', column: leaf('string', true) },
-    { name: 'stream_sequence', column: leaf('uint64', true) },
-  ],
-};
-
-function eventDecoder(builder: BatchBuilder, fill: FillAbsent): Decode {
-  const columns = new Map(builder.root.children.map((child) => [child.name, child]));
-  const put = (name: string, row: number, value: string | bigint | Uint8Array): void => {
-    const { id, column } = columns.get(name)!;
-    const { slots } = builder;
-    if (column.optional) (slots[`y${id}`] as Uint8Array)[row] = 1;
-    if (typeof value === 'bigint') {
-      const words = slots[`v${id}`] as Int32Array;
-      words[2 * row] = Number(BigInt.asIntN(32, value));
-      words[2 * row + 1] = Number(BigInt.asIntN(32, value >> 32n));
-    } else if (typeof value === 'string') (slots[`s${id}`] as BytesLeaf).putText(row, value);
-    else (slots[`s${id}`] as BytesLeaf).put(row, value, 0, value.byteLength);
-  };
-  return (payload, { identity }) => {
-    const event: GenericEvent | string = parseGenericEvent(payload);
-    if (typeof event === 'string') throw new Error(event);
-    builder.reserveRow();
-    const row = builder.rows;
-    fill(builder.slots, row);
-    put('timestamp_ns', row, event.timestampNs);
-    put('event_type_key', row, event.eventTypeKey);
-    put('worker_id', row, event.workerId);
-    put('simulation_id', row, event.simulationId);
-    put('payload_format_hint', row, event.payloadFormatHint);
-    put('event_payload', row, event.eventPayload);
-    if (identity) {
-      put('stream', row, identity.stream);
-      put('stream_created', row, identity.streamCreated);
-      put('stream_sequence', row, identity.sequence);
-    }
-    builder.rows = row + 1;
-  };
-}
-
-/** Whether messages of this kind are envelopes of events. */
-export function isEventKind({ encoding, schema }: MessageKind): boolean {
-  return encoding === 'protobuf' && schema.name === genericEventSchema.name;
-}
 
 function kindKey({ encoding, schema }: MessageKind): string {
   return JSON.stringify([
@@ -272,93 +232,12 @@ function understand(kind: MessageKind, flatten: boolean): Understood {
   if (schema.data.byteLength === 0 && schema.encoding === '') return not('the channel has no schema');
   if (schema.encoding !== 'ros2msg') return not(`schema encoding "${schema.encoding}" is not decoded`);
   try {
-    const type = parseTypeTree(new TextDecoder().decode(schema.data));
+    const type = parseTypeTree(new TextDecoder().decode(schema.data), schema.name);
     const { fields, ...struct } = columnsOf(type, { flatten });
     const renamed = fields.map((field) => ({ ...field, name: fieldColumn(field.name) }));
     return { how: 'cdr', type, columns: { ...struct, fields: renamed } };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return not(`the definition of ${schema.name} cannot be used: ${reason}`);
-  }
-}
-
-function withHead(shapes: readonly StructColumn[], options: MessageTableOptions): StructColumn {
-  const { robot, topic, raw, flatten } = options;
-  let message = shapes[0] ?? { kind: 'struct' as const, optional: false, fields: [] };
-  for (const shape of shapes.slice(1)) message = unionOf(message, shape, flatten);
-  const fields: NamedColumn[] = [
-    { name: 'log_time', column: leaf('time') },
-    { name: 'publish_time', column: leaf('time') },
-    { name: 'robot', column: { ...leaf('string'), ...(robot === undefined ? {} : { constant: robot }) } },
-    { name: 'topic', column: { ...leaf('string'), ...(topic === undefined ? {} : { constant: topic }) } },
-    { name: 'sequence', column: leaf('uint32') },
-    ...message.fields.map(({ name, column }) => ({
-      name,
-      column: raw ? asOptional(column, flatten) : column,
-    })),
-  ];
-  if (raw)
-    fields.push(
-      { name: 'payload', column: leaf('bytes', true) },
-      { name: 'problem', column: leaf('string', true) },
-    );
-  return { kind: 'struct', optional: false, fields };
-}
-
-/** Writes the columns every table has. */
-class HeadWriter {
-  readonly #ids: Readonly<Record<string, PlacedColumn>>;
-  // The names of the slots, put together once.
-  readonly #logTime: string;
-  readonly #publishTime: string;
-  readonly #robot: string;
-  readonly #topic: string;
-  readonly #sequence: string;
-  #words: unknown;
-  #publishWords: unknown;
-  #times = new BigInt64Array(0);
-  #publishTimes = new BigInt64Array(0);
-
-  constructor(readonly builder: BatchBuilder) {
-    const ids = Object.fromEntries(builder.root.children.map((child) => [child.name, child]));
-    this.#ids = ids;
-    this.#logTime = `v${ids['log_time']!.id}`;
-    this.#publishTime = `v${ids['publish_time']!.id}`;
-    this.#robot = `s${ids['robot']!.id}`;
-    this.#topic = `s${ids['topic']!.id}`;
-    this.#sequence = `v${ids['sequence']!.id}`;
-  }
-
-  put(row: number, { logTime, publishTime, robot, topic, sequence }: MessageHead): void {
-    const { slots } = this.builder;
-    const words = slots[this.#logTime] as Int32Array;
-    if (words !== this.#words) {
-      this.#words = words;
-      this.#times = new BigInt64Array(words.buffer as ArrayBuffer);
-    }
-    const publishWords = slots[this.#publishTime] as Int32Array;
-    if (publishWords !== this.#publishWords) {
-      this.#publishWords = publishWords;
-      this.#publishTimes = new BigInt64Array(publishWords.buffer as ArrayBuffer);
-    }
-    this.#times[row] = logTime;
-    this.#publishTimes[row] = publishTime;
-    (slots[this.#sequence] as Uint32Array)[row] = sequence;
-    (slots[this.#robot] as BytesLeaf | undefined)?.putText(row, robot);
-    (slots[this.#topic] as BytesLeaf | undefined)?.putText(row, topic);
-  }
-
-  putRaw(row: number, payload: Uint8Array, reason: string): void {
-    const { slots } = this.builder;
-    const [bytes, problem] = [this.#ids['payload']!, this.#ids['problem']!];
-    (slots[`s${bytes.id}`] as BytesLeaf).put(row, payload, 0, payload.byteLength);
-    (slots[`y${bytes.id}`] as Uint8Array)[row] = 1;
-    (slots[`s${problem.id}`] as BytesLeaf).putText(row, reason);
-    (slots[`y${problem.id}`] as Uint8Array)[row] = 1;
-  }
-
-  forget(): void {
-    this.#words = undefined;
-    this.#publishWords = undefined;
   }
 }

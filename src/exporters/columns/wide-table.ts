@@ -1,5 +1,6 @@
 import { BatchBuilder, isWide, type Batch, type NumberArray } from './batch.js';
 import { leaf, MAX_COLUMNS, type LeafType, type NamedColumn, type StructColumn } from './column.js';
+import { present } from '../../core/present.js';
 
 /** A column of a wide table: numbers of one field. */
 export interface WideColumn {
@@ -7,14 +8,14 @@ export interface WideColumn {
   readonly type: LeafType;
 }
 
-/** Rows of optional numbers under a clock: what topics become when they are aligned. Pure. */
+/** Rows of optional numbers under a clock: the result of aligning topics. Pure. */
 export class WideTable {
   readonly columns: StructColumn;
   readonly #builder: BatchBuilder;
   readonly #leaves: readonly { readonly values: string; readonly valid: string; readonly isWide: boolean }[];
   readonly #time: string;
 
-  /** Throws an Error when there are too many columns. */
+  /** Throws an Error if there are too many columns. */
   constructor(columns: readonly WideColumn[], robot: string) {
     if (columns.length + 2 > MAX_COLUMNS)
       throw new Error(`${columns.length} columns, allowed: ${MAX_COLUMNS - 2}`);
@@ -26,7 +27,7 @@ export class WideTable {
     this.columns = { kind: 'struct', optional: false, fields };
     this.#builder = new BatchBuilder(this.columns);
     const [time, , ...leaves] = this.#builder.root.children;
-    this.#time = `v${time!.id}`;
+    this.#time = `v${present(time).id}`;
     this.#leaves = leaves.map(({ id }, i) => ({
       values: `v${id}`,
       valid: `y${id}`,

@@ -8,7 +8,7 @@ const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 /** PNG's colour types by the number of channels. */
 const colourTypes: Readonly<Record<number, number>> = { 1: 0, 3: 2, 4: 6 };
 
-/** Pixels in rows without padding; samples of 16 bits are big-endian, as PNG has them. */
+/** Pixels in rows without padding; samples of 16 bits are big-endian, as in PNG. */
 export interface Pixels {
   readonly width: number;
   readonly height: number;
@@ -17,7 +17,7 @@ export interface Pixels {
   readonly data: Uint8Array;
 }
 
-/** A PNG (ISO/IEC 15948), each row as the difference to the one above. Equal pixels give equal bytes. */
+/** A PNG (ISO/IEC 15948), each row as the difference from the previous one. Equal pixels give equal bytes. */
 export async function encodePng({ width, height, channels, bits, data }: Pixels): Promise<Buffer> {
   const head = Buffer.alloc(13);
   head.writeUInt32BE(width, 0);
@@ -28,7 +28,7 @@ export async function encodePng({ width, height, channels, bits, data }: Pixels)
   return Buffer.concat([SIGNATURE, chunk('IHDR', head), chunk('IDAT', body), chunk('IEND', Buffer.alloc(0))]);
 }
 
-/** Each row behind its filter's number: 2, what is above. */
+/** Each row follows its filter's number: 2, the row above. */
 function filtered(data: Uint8Array, rowBytes: number, height: number): Uint8Array {
   const rows = new Uint8Array((rowBytes + 1) * height);
   for (let y = 0; y < height; y++) {

@@ -1,6 +1,6 @@
 import { encodePng, type Pixels } from './encode-png.js';
 
-/** An image as a file: its extension, its bytes, and what is known without decoding it. */
+/** An image as a file: its extension, its bytes, and the facts known without decoding it. */
 export interface ImageFile {
   readonly extension: 'png' | 'jpg' | 'webp';
   readonly bytes: Uint8Array;
@@ -16,12 +16,12 @@ export const imageTypes: ReadonlySet<string> = new Set([
   'sensor_msgs/msg/CompressedImage',
 ]);
 
-/** PNG is made of images up to this size. */
+/** Maximum size of an image that becomes a PNG. */
 export const IMAGE_MAX_BYTES = 256 * 1024 * 1024;
 
 /**
- * A decoded sensor_msgs Image or CompressedImage as a file: what is compressed as it is, pixels as PNG. A text where that
- * is not possible, which says why.
+ * A decoded sensor_msgs Image or CompressedImage as a file: compressed data unchanged, pixels as PNG. Returns
+ * a text with the reason if that is not possible.
  */
 export async function imageFile(type: string, value: unknown): Promise<ImageFile | string> {
   return type === 'sensor_msgs/msg/Image' ? rawImage(value) : compressedImage(value);
@@ -50,7 +50,7 @@ interface PixelForm {
   readonly isBlueFirst?: boolean;
 }
 
-/** The encodings of sensor_msgs/image_encodings.hpp that PNG has samples for; a Bayer pattern stays one, in grey. */
+/** The encodings of sensor_msgs/image_encodings.hpp that PNG supports; a Bayer pattern stays one, in grey. */
 function formOf(encoding: string): PixelForm | undefined {
   const colour = /^(rgb|bgr|rgba|bgra)(8|16)$/.exec(encoding);
   if (colour) {
@@ -63,7 +63,7 @@ function formOf(encoding: string): PixelForm | undefined {
   }
   const grey = /^(?:mono|bayer_[a-z]{4})(8|16)$/.exec(encoding) ?? /^(8|16)UC1$/.exec(encoding);
   if (grey) return { channels: 1, bits: grey[1] === '8' ? 8 : 16 };
-  // As OpenCV orders colours.
+  // In OpenCV's order of colours.
   const openCv = /^(8|16)UC([34])$/.exec(encoding);
   if (!openCv) return undefined;
   return { channels: openCv[2] === '3' ? 3 : 4, bits: openCv[1] === '8' ? 8 : 16, isBlueFirst: true };
@@ -97,7 +97,7 @@ function swapRedAndBlue(pixels: Uint8Array, channels: number, sampleBytes: numbe
   }
 }
 
-/** compressed_depth_image_transport puts its parameters in front of the PNG. */
+/** compressed_depth_image_transport puts its parameters before the PNG. */
 const DEPTH_HEAD_BYTES = 12;
 
 function compressedImage(value: unknown): ImageFile | string {
@@ -109,7 +109,7 @@ function compressedImage(value: unknown): ImageFile | string {
   return `its bytes are no JPEG, PNG or WebP (format "${encoding.slice(0, 60)}")`;
 }
 
-/** By the first bytes: `format` is written in many ways. */
+/** By the first bytes, because `format` has many spellings. */
 function extensionOf(bytes: Uint8Array): ImageFile['extension'] | undefined {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(12, bytes.byteLength)).toString('latin1');
   if (head.startsWith('\xff\xd8')) return 'jpg';

@@ -1,3 +1,5 @@
+import { defined } from '../../core/defined.js';
+import { present } from '../../core/present.js';
 import type { Batch } from '../columns/batch.js';
 import { isWide } from '../columns/batch.js';
 import { textAt, valueAt } from '../columns/batch-rows.js';
@@ -7,17 +9,17 @@ import { jsonAt } from '../text/text-value.js';
 import { npyColumns, type NpyColumn } from './npy-columns.js';
 import { pointCloudOf, type PointLayout } from './point-cloud.js';
 
-/** What the end of the archive must know of a batch, by column. */
+/** What the end of the archive must contain about a batch, by column. */
 export interface NpyMeta {
   readonly columns: readonly NpyColumnMeta[];
-  /** Of images: height, width, encoding, step where all rows agree. */
+  /** For images: height, width, encoding, step, if they are equal in all rows. */
   readonly image?: ImageFacts;
-  /** Of point clouds: where all rows have one layout. */
+  /** For point clouds, if all rows have one layout. */
   readonly points?: PointLayout;
 }
 
 export interface NpyColumnMeta {
-  /** Values per row, of lists; characters of the longest text. */
+  /** For lists: values per row; for texts: characters of the longest one. */
   readonly shortest: number;
   readonly longest: number;
   readonly values: number;
@@ -42,8 +44,7 @@ export function npyEncoder(table: TableSpec): EncodeBatch {
     const points = pointCloudOf(batch, columns, pieces);
     const meta: NpyMeta = {
       columns: metas,
-      ...(image === undefined ? {} : { image }),
-      ...(points === undefined ? {} : { points }),
+      ...defined({ image, points }),
     };
     return { rows: batch.rows, pieces, meta };
   };
@@ -63,7 +64,7 @@ function encodeColumn(batch: Batch, column: NpyColumn, i: number, pieces: Encode
     pieces.push({ part: `v${i}`, bytes: numbers(batch, column, 0, rows, true) });
     return { shortest: 1, longest: 1, values: rows, nulls };
   }
-  const offsets = batch.nodes[column.flat.at.id]!.offsets!;
+  const offsets = present(batch.nodes[column.flat.at.id]!.offsets);
   const lengths = new Uint32Array(rows);
   let [shortest, longest] = [Infinity, 0];
   for (let row = 0; row < rows; row++) {
@@ -76,13 +77,13 @@ function encodeColumn(batch: Batch, column: NpyColumn, i: number, pieces: Encode
   const { data } = batch.nodes[column.leaf.id]!;
   const bytes =
     column.type === 'bytes'
-      ? Uint8Array.from(data!.subarray(0, values))
+      ? Uint8Array.from(present(data).subarray(0, values))
       : numbers(batch, column, 0, values, false);
   pieces.push({ part: `v${i}`, bytes }, { part: `n${i}`, bytes: new Uint8Array(lengths.buffer) });
   return { shortest, longest, values, nulls };
 }
 
-/** Copies of the values; of missing floats NaN. */
+/** Copies of the values; NaN for missing floats. */
 function numbers(
   batch: Batch,
   { leaf, flat, type }: NpyColumn,
@@ -90,7 +91,7 @@ function numbers(
   to: number,
   scalar: boolean,
 ): Uint8Array {
-  const all = batch.nodes[leaf.id]!.values!;
+  const all = present(batch.nodes[leaf.id]!.values);
   const copy = isWide(type) ? all.slice(2 * from, 2 * to) : all.slice(from, to);
   if (scalar && flat.optional.length > 0 && (type === 'float32' || type === 'float64')) {
     for (let row = from; row < to; row++) if (isNull(batch, flat, row)) copy[row] = NaN;

@@ -2,7 +2,7 @@ import type { PlacedColumn } from '../columns/batch.js';
 import { flatColumns, type FlatColumn } from '../columns/flat-columns.js';
 import type { LeafType, StructColumn } from '../columns/column.js';
 
-/** How a column becomes arrays: numbers, texts, or what is kept as JSON text. */
+/** How a column becomes arrays: numbers, texts, or JSON text for the rest. */
 export interface NpyColumn {
   readonly name: string;
   readonly flat: FlatColumn;
@@ -15,7 +15,7 @@ export interface NpyColumn {
   readonly constant?: string;
 }
 
-/** NumPy's word for each type of number, little-endian. */
+/** NumPy's name of each number type, little-endian. */
 export const dtypes: Readonly<Record<LeafType, string>> = {
   bool: '|b1',
   int8: '|i1',
@@ -35,7 +35,7 @@ export const dtypes: Readonly<Record<LeafType, string>> = {
   json: '<U',
 };
 
-/** The arrays of a table: one per number or text, of lists of structs one per field of the struct. */
+/** The arrays of a table: one per number or text; for lists of structs, one per field of the struct. */
 export function npyColumns(table: StructColumn): NpyColumn[] {
   return flatColumns(table).flatMap((flat): NpyColumn[] => {
     const { column, at, name } = flat;

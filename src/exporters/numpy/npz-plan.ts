@@ -3,7 +3,7 @@ import type { ImageFacts, NpyColumnMeta, NpyMeta } from './encode-npy.js';
 import { dtypes, npyColumns } from './npy-columns.js';
 import type { PointLayout } from './point-cloud.js';
 
-/** Longer texts stay UTF-8 with offsets: NumPy pads every text to the longest. */
+/** Longer texts stay UTF-8 with offsets, because NumPy pads every text to the longest one. */
 export const MAX_TEXT_CHARACTERS = 256;
 
 /** How the bytes of a part become those of an array. */
@@ -154,7 +154,7 @@ const openCvTypes: Readonly<Record<string, string>> = {
   '64F': 'f8',
 };
 
-/** Rows, columns and channels of an image without padding between its rows; undefined: left as bytes. */
+/** Rows, columns and channels of an image without padding between its rows; undefined: kept as bytes. */
 function imageShape(
   image: ImageFacts,
   bytes: number,

@@ -10,7 +10,7 @@ const VERSION = 45;
 /** Bit 3: CRC and sizes follow the data. Bit 11: names are UTF-8. */
 const FLAGS = 0x0808;
 const IN_EXTRA = 0xffffffff;
-/** 1980-01-01, the first date ZIP knows: the same content gives the same archive. */
+/** 1980-01-01, ZIP's first date: the same content gives the same archive. */
 const DATE = 0x0021;
 
 interface Entry {
@@ -21,8 +21,8 @@ interface Entry {
 }
 
 /**
- * A ZIP archive of stored entries, written in one pass; always with 64-bit sizes, so that any size goes the
- * same way (APPNOTE 6.3, 4.3 and 4.5.3).
+ * A ZIP archive of stored entries, written in one pass; always with 64-bit sizes, so that every size is
+ * handled in the same way (APPNOTE 6.3, 4.3 and 4.5.3).
  */
 export class ZipWriter {
   readonly #entries: Entry[] = [];
@@ -41,7 +41,7 @@ export class ZipWriter {
     head.writeUInt32LE(IN_EXTRA, 18);
     head.writeUInt32LE(IN_EXTRA, 22);
     head.writeUInt16LE(bytes.byteLength, 26);
-    // Zeros where the descriptor after the data will tell.
+    // Zeros, because the descriptor after the data has the values.
     const extra = Buffer.alloc(20);
     extra.writeUInt16LE(1, 0);
     extra.writeUInt16LE(16, 2);

@@ -1,8 +1,9 @@
 import type { NodeData } from '../columns/batch.js';
+import { present } from '../../core/present.js';
 
-/** Distinct texts of one column, and which of them each value is. */
+/** Distinct texts of one column, and the index of each value among them. */
 export interface TextDictionary {
-  /** Places in the column of the first occurrence of each. */
+  /** Index in the column of the first occurrence of each. */
   readonly first: readonly number[];
   readonly indexes: Uint32Array;
 }
@@ -10,21 +11,21 @@ export interface TextDictionary {
 const MAX_DISTINCT = 1024;
 const MAX_TEXT_BYTES = 256;
 
-/** A dictionary where it is worth it: few distinct, short texts. Names of frames repeat with every message. */
+/** A dictionary if it is worth it: few distinct, short texts. Names of frames repeat with every message. */
 export function textDictionary(
   { data, offsets }: NodeData,
   values: number,
   places: Uint32Array | undefined,
 ): TextDictionary | undefined {
-  const bytes = Buffer.from(data!.buffer, data!.byteOffset, data!.byteLength);
+  const bytes = Buffer.from(present(data).buffer, present(data).byteOffset, present(data).byteLength);
   const indexes = new Uint32Array(values);
   const first: number[] = [];
   const known = new Map<string, number>();
   let last = -1;
   for (let i = 0; i < values; i++) {
     const at = places === undefined ? i : places[i]!;
-    const [from, to] = [offsets![at]!, offsets![at + 1]!];
-    if (last >= 0 && sameBytes(bytes, offsets!, first[last]!, from, to)) {
+    const [from, to] = [present(offsets)[at]!, present(offsets)[at + 1]!];
+    if (last >= 0 && sameBytes(bytes, present(offsets), first[last]!, from, to)) {
       indexes[i] = last;
       continue;
     }

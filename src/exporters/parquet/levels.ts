@@ -1,28 +1,29 @@
 import type { Batch, PlacedColumn } from '../columns/batch.js';
+import { present } from '../../core/present.js';
 
 /**
  * The repetition and definition levels of one leaf (Dremel's record shredding, as Parquet stores it).
- * `indexes` are the places in the leaf's scope that hold values, in order; undefined: all of 0 to `values`.
+ * `indexes` are the indexes of the values in the leaf's scope, in order; undefined: all from 0 to `values`.
  */
 export interface Levels {
   readonly entries: number;
   readonly values: number;
   readonly indexes: Uint32Array | undefined;
-  /** Absent where the highest level is 0. */
+  /** Absent if the highest level is 0. */
   readonly repetition: Uint8Array | undefined;
   readonly definition: Uint8Array | undefined;
   readonly maxRepetition: number;
   readonly maxDefinition: number;
 }
 
-/** @param path the columns from below the root to the leaf, the leaf included */
+/** @param path the columns from below the root to the leaf, including the leaf */
 export function levelsOf(batch: Batch, path: readonly PlacedColumn[]): Levels {
   let entries = batch.rows;
   let maxRepetition = 0;
   let maxDefinition = 0;
   let repetition: Uint8Array | undefined;
   let definition: Uint8Array | undefined;
-  // Where each entry's value is; undefined: entry i is value i. Dead entries (null, empty) have no value.
+  // The index of each entry's value; undefined: entry i is value i. Dead entries (null, empty) have no value.
   let places: Uint32Array | undefined;
   let alive: Uint8Array | undefined;
   for (const { id, column } of path) {
@@ -30,7 +31,7 @@ export function levelsOf(batch: Batch, path: readonly PlacedColumn[]): Levels {
     if (column.optional) {
       maxDefinition++;
       definition ??= new Uint8Array(entries);
-      const valid = node.valid!;
+      const valid = present(node.valid);
       let next = alive;
       for (let i = 0; i < entries; i++) {
         if (alive !== undefined && alive[i] === 0) continue;
@@ -42,7 +43,7 @@ export function levelsOf(batch: Batch, path: readonly PlacedColumn[]): Levels {
     if (column.kind !== 'list') continue;
     maxRepetition++;
     maxDefinition++;
-    const offsets = node.offsets!;
+    const offsets = present(node.offsets);
     let total = 0;
     for (let i = 0; i < entries; i++) {
       const at = places === undefined ? i : places[i]!;

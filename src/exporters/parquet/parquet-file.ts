@@ -1,15 +1,12 @@
 import type { RowGroup } from 'hyparquet';
-import { ByteWriter } from 'hyparquet-writer';
-import { writeMetadata } from 'hyparquet-writer/src/metadata.js';
 import type { EncodedBatch, TableSpec } from '../format.js';
 import type { RowGroupMeta } from './encode-parquet.js';
+import { PARQUET_MAGIC, parquetFooter } from './footer.js';
 import { parquetSchema } from './schema.js';
 
-const MAGIC = Buffer.from('PAR1');
-
-/** Puts row groups together to a Parquet file: magic, groups, footer. */
+/** Puts row groups together into a Parquet file: magic, groups, footer. */
 export class ParquetFile {
-  #at = MAGIC.byteLength;
+  #at = PARQUET_MAGIC.byteLength;
   #rows = 0n;
   readonly #groups: RowGroup[] = [];
 
@@ -24,7 +21,7 @@ export class ParquetFile {
   ) {}
 
   start(): Uint8Array {
-    return MAGIC;
+    return PARQUET_MAGIC;
   }
 
   add(batch: EncodedBatch): void {
@@ -50,16 +47,12 @@ export class ParquetFile {
   }
 
   finish(): Uint8Array {
-    const writer = new ByteWriter();
-    writeMetadata(writer, {
-      version: 2,
-      created_by: this.createdBy,
-      schema: [...parquetSchema(this.table.columns, this.table.flatten).elements],
-      num_rows: this.#rows,
-      row_groups: this.#groups,
-      key_value_metadata: Object.entries(this.facts).map(([key, value]) => ({ key, value })),
-      metadata_length: 0,
+    return parquetFooter({
+      createdBy: this.createdBy,
+      schema: parquetSchema(this.table.columns, this.table.flatten).elements,
+      rows: this.#rows,
+      groups: this.#groups,
+      facts: this.facts,
     });
-    return Buffer.concat([writer.getBytes(), MAGIC]);
   }
 }

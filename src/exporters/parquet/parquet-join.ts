@@ -1,18 +1,15 @@
 import type { FileMetaData, RowGroup } from 'hyparquet';
-import { ByteWriter } from 'hyparquet-writer';
-import { writeMetadata } from 'hyparquet-writer/src/metadata.js';
+import { PARQUET_MAGIC, parquetFooter } from './footer.js';
 
-const MAGIC = Buffer.from('PAR1');
-
-/** Bytes of one file that go into the joined one next, as they are. */
+/** Bytes of one file that are copied next into the joined one. */
 export interface CopiedGroup {
   readonly from: number;
   readonly bytes: number;
 }
 
-/** Puts the row groups of several files of one schema under one footer. */
+/** Puts the row groups of several files with one schema under one footer. */
 export class ParquetJoin {
-  #at = MAGIC.byteLength;
+  #at = PARQUET_MAGIC.byteLength;
   #rows = 0n;
   #schema: FileMetaData['schema'] | undefined;
   readonly #groups: RowGroup[] = [];
@@ -25,15 +22,15 @@ export class ParquetJoin {
   }
 
   start(): Uint8Array {
-    return MAGIC;
+    return PARQUET_MAGIC;
   }
 
-  /** @param footer with its statistics as stored, not turned into dates and texts */
+  /** @param footer with its statistics as stored, not converted to dates and texts */
   add({ schema, row_groups: groups, num_rows: rows }: FileMetaData): CopiedGroup[] {
     this.#schema ??= schema;
     this.#rows += rows;
     return groups.map((group) => {
-      const from = Number(group.file_offset ?? MAGIC.byteLength);
+      const from = Number(group.file_offset ?? PARQUET_MAGIC.byteLength);
       const bytes = Number(group.total_compressed_size ?? 0n);
       const shift = BigInt(this.#at - from);
       this.#groups.push({
@@ -45,7 +42,7 @@ export class ParquetJoin {
           const { dictionary_page_offset: dictionary } = meta;
           return {
             ...column,
-            file_offset: BigInt(offset) + shift,
+            file_offset: offset + shift,
             meta_data: {
               ...meta,
               data_page_offset: meta.data_page_offset + shift,
@@ -60,15 +57,12 @@ export class ParquetJoin {
   }
 
   finish(): Uint8Array {
-    const writer = new ByteWriter();
-    writeMetadata(writer, {
-      version: 2,
-      created_by: this.createdBy,
+    return parquetFooter({
+      createdBy: this.createdBy,
       schema: this.#schema ?? [],
-      num_rows: this.#rows,
-      row_groups: this.#groups,
-      metadata_length: 0,
+      rows: this.#rows,
+      groups: this.#groups,
+      facts: {},
     });
-    return Buffer.concat([writer.getBytes(), MAGIC]);
   }
 }

@@ -39,7 +39,7 @@ export function encodeRle(values: Uint8Array | Uint32Array, count: number, bitWi
     const value = values[i]!;
     let end = i + 1;
     while (end < count && values[end] === value) end++;
-    // A packed stretch holds whole groups: the run gives it what it needs to be full.
+    // A packed stretch has whole groups: the run gives it the values to fill the last one.
     const fill = (8 - ((i - packedFrom) % 8)) % 8;
     if (end - i - fill >= 8) {
       pack(packedFrom, i + fill);

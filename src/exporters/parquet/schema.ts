@@ -2,7 +2,7 @@ import type { SchemaElement } from 'hyparquet';
 import { placeColumns, type PlacedColumn } from '../columns/batch.js';
 import type { LeafType, StructColumn } from '../columns/column.js';
 
-/** One column chunk to be: where it is in the Parquet schema and in the batch. */
+/** A future column chunk: its place in the Parquet schema and in the batch. */
 export interface ParquetLeaf {
   readonly path: readonly string[];
   readonly type: LeafType;
@@ -19,8 +19,8 @@ export interface ParquetSchema {
 type Physical = Pick<SchemaElement, 'type' | 'converted_type' | 'logical_type'>;
 
 /**
- * Times are TIMESTAMP(NANOS) not "adjusted to UTC": DuckDB would cut the others to microseconds. They are UTC
- * all the same.
+ * Times are TIMESTAMP(NANOS) and not "adjusted to UTC", because DuckDB would cut those to microseconds. They
+ * are still UTC.
  */
 const physical: Readonly<Record<LeafType, Physical>> = {
   bool: { type: 'BOOLEAN' },
@@ -41,7 +41,7 @@ const physical: Readonly<Record<LeafType, Physical>> = {
   json: { type: 'BYTE_ARRAY', converted_type: 'JSON', logical_type: { type: 'JSON' } },
 };
 
-/** The Parquet schema of a table. Flattened, structs outside of lists dissolve into dotted names. */
+/** The Parquet schema of a table. If flattened, structs outside of lists become dotted names. */
 export function parquetSchema(table: StructColumn, flatten: boolean): ParquetSchema {
   const root = placeColumns(table);
   const elements: SchemaElement[] = [];

@@ -1,5 +1,6 @@
 import type { NodeData } from '../columns/batch.js';
 import type { LeafType } from '../columns/column.js';
+import { present } from '../../core/present.js';
 
 /** Smallest and largest value of a column chunk, for readers that skip row groups. */
 export interface ChunkStatistics {
@@ -8,7 +9,7 @@ export interface ChunkStatistics {
   readonly null_count: bigint;
 }
 
-/** Texts compared at most; statistics of long ones cost more than they give. */
+/** Maximum number of texts compared; statistics of long ones cost more than they gain. */
 const MAX_TEXT_BYTES = 1024 * 1024;
 
 export function statisticsOf(
@@ -50,13 +51,13 @@ function numberRange({ values: all }: NodeData, values: number, places: Uint32Ar
   let min = Infinity;
   let max = -Infinity;
   for (let i = 0; i < values; i++) {
-    const value = all![places === undefined ? i : places[i]!]!;
+    const value = present(all)[places === undefined ? i : places[i]!]!;
     if (value < min) min = value;
     if (value > max) max = value;
   }
-  // Nothing but NaN: no bounds. A zero bound means both zeros.
+  // Only NaN: no bounds. A zero bound means both zeros.
   if (min > max) return {};
-  return { min_value: min === 0 && isFloat(all!) ? -0 : min, max_value: max === 0 ? 0 : max };
+  return { min_value: min === 0 && isFloat(present(all)) ? -0 : min, max_value: max === 0 ? 0 : max };
 }
 
 function isFloat(values: NonNullable<NodeData['values']>): boolean {
@@ -69,23 +70,24 @@ function wideRange(
   values: number,
   places: Uint32Array | undefined,
 ): Range {
-  const highAt = (at: number): number => (unsigned ? words![2 * at + 1]! >>> 0 : words![2 * at + 1]!);
+  const highAt = (at: number): number =>
+    unsigned ? present(words)[2 * at + 1]! >>> 0 : present(words)[2 * at + 1]!;
   let [min, max] = [places === undefined ? 0 : places[0]!, places === undefined ? 0 : places[0]!];
   for (let i = 1; i < values; i++) {
     const at = places === undefined ? i : places[i]!;
     const high = highAt(at);
-    const low = words![2 * at]! >>> 0;
-    if (high < highAt(min) || (high === highAt(min) && low < words![2 * min]! >>> 0)) min = at;
-    if (high > highAt(max) || (high === highAt(max) && low > words![2 * max]! >>> 0)) max = at;
+    const low = present(words)[2 * at]! >>> 0;
+    if (high < highAt(min) || (high === highAt(min) && low < present(words)[2 * min]! >>> 0)) min = at;
+    if (high > highAt(max) || (high === highAt(max) && low > present(words)[2 * max]! >>> 0)) max = at;
   }
-  const valueAt = (at: number): bigint => (BigInt(highAt(at)) << 32n) | BigInt(words![2 * at]! >>> 0);
+  const valueAt = (at: number): bigint => (BigInt(highAt(at)) << 32n) | BigInt(present(words)[2 * at]! >>> 0);
   return { min_value: valueAt(min), max_value: valueAt(max) };
 }
 
 function textRange({ data, offsets }: NodeData, values: number, places: Uint32Array | undefined): Range {
   const textAt = (i: number): Uint8Array => {
     const at = places === undefined ? i : places[i]!;
-    return data!.subarray(offsets![at]!, offsets![at + 1]!);
+    return present(data).subarray(present(offsets)[at], present(offsets)[at + 1]);
   };
   let min = textAt(0);
   let max = min;

@@ -1,3 +1,4 @@
+import { defined } from '../../core/defined.js';
 import { boundsOf, timeChart } from './chart.js';
 import type { Plot, ReportData } from './report-data.js';
 import { html, type SafeHtml } from './safe-html.js';
@@ -61,7 +62,7 @@ function fieldChart(
       series: one,
     })),
     joinS: joinOf(data, robot, topic, axis),
-    ...(bounds === undefined ? {} : { bounds }),
+    ...defined({ bounds }),
     factor,
     topic,
     robot,

@@ -2,6 +2,7 @@ import { humanCount } from '../../core/human-numbers.js';
 import { boundsOf, timeChart } from './chart.js';
 import { joinOf } from './field-section.js';
 import { TIME_BUCKETS, type DiagnosticLane, type Plot, type ReportData } from './report-data.js';
+import { gridTable, num } from './grid-table.js';
 import { html, type SafeHtml } from './safe-html.js';
 import { CHART_TICKS, eventMarks, timeLabels, type TimeAxis } from './time-axis.js';
 import { counted, timeOfDay } from './words.js';
@@ -108,31 +109,25 @@ function diagnosticTable(data: ReportData, axis: TimeAxis): SafeHtml | undefined
         (level, i) =>
           html`<span class="key"
             ><svg width="14" height="18" aria-hidden="true">
-              <rect class="level-${i}" y="${LANE - HEIGHTS[i]!}" width="14" height="${HEIGHTS[i]!}" /></svg
+              <rect class="level-${i}" y="${LANE - HEIGHTS[i]!}" width="14" height="${HEIGHTS[i]}" /></svg
             >${level}</span
           >`,
       )}
     </p>
-    <div class="tablebox" tabindex="0" role="region" aria-label="Diagnostics">
-      <table class="grid topics diagnostics">
-        <caption class="unseen">
-          Diagnostics with their levels over time, worst first
-        </caption>
-        <thead>
-          <tr>
-            <th scope="col">status</th>
-            <th scope="col" class="strip-col">
-              <span class="unseen">over time</span>${timeLabels(axis, CHART_TICKS)}
-            </th>
-            ${LEVELS.map((level) => html`<th scope="col" class="num">${level}</th>`)}
-            <th scope="col">worst message</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>
+    ${gridTable({
+      label: 'Diagnostics',
+      caption: 'Diagnostics with their levels over time, worst first',
+      kind: 'topics diagnostics',
+      columns: [
+        'status',
+        html`<th scope="col" class="strip-col">
+          <span class="unseen">over time</span>${timeLabels(axis, CHART_TICKS)}
+        </th>`,
+        ...LEVELS.map((level) => num(level)),
+        'worst message',
+      ],
+      rows,
+    })}
     ${omitted > 0 && html`<p class="note">${counted(omitted, 'further status', 'further statuses')} not shown.</p>`}`;
 }
 
@@ -153,7 +148,7 @@ function lanePaths({ levels }: DiagnosticLane): SafeHtml[] {
       while (end < TIME_BUCKETS && end - i < hold && levels[end] === SAID_NOTHING) end++;
     }
     const height = HEIGHTS[level]!;
-    paths[level] += `M${from} ${LANE}v-${height}h${end - from}v${height}z`;
+    paths[level] = `${paths[level]!}M${from} ${LANE}v-${height}h${end - from}v${height}z`;
     i = end - 1;
   }
   return paths.map(

@@ -1,5 +1,6 @@
 import { humanCount } from '../../core/human-numbers.js';
 import type { ReportData } from './report-data.js';
+import { gridTable, num } from './grid-table.js';
 import { html, type SafeHtml } from './safe-html.js';
 import type { TimeAxis } from './time-axis.js';
 import { duration, latencyText, timeOfDay } from './words.js';
@@ -18,24 +19,7 @@ export function eventSection({ events }: ReportData, axis: TimeAxis): SafeHtml |
   );
   return html`<section class="panel" id="events" aria-labelledby="events-h">
     <div class="panel-head"><h2 id="events-h">Marked events</h2></div>
-    <div class="tablebox" tabindex="0" role="region" aria-label="Marked events">
-      <table class="grid">
-        <caption class="unseen">
-          Marked events
-        </caption>
-        <thead>
-          <tr>
-            <th scope="col">at, UTC</th>
-            <th scope="col">label</th>
-            <th scope="col">window</th>
-            <th scope="col" class="num">length</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>
+    ${gridTable({ label: 'Marked events', columns: ['at, UTC', 'label', 'window', num('length')], rows })}
   </section>`;
 }
 
@@ -74,49 +58,11 @@ export function identitySection(
       <h2 id="identity-h">Who recorded it</h2>
       <span class="panel-aside">one row for each run of a recorder; ids by their first digits</span>
     </div>
-    <div class="tablebox" tabindex="0" role="region" aria-label="Runs of the recorder">
-      <table class="grid">
-        <caption class="unseen">
-          Runs of the recorder
-        </caption>
-        <thead>
-          <tr>
-            <th scope="col">session</th>
-            <th scope="col">host</th>
-            <th scope="col">machine</th>
-            <th scope="col">boot</th>
-            <th scope="col">software</th>
-            <th scope="col">robots</th>
-            <th scope="col">from, to, UTC</th>
-            <th scope="col" class="num">segments</th>
-            <th scope="col" class="num">ended without a stop</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>
+    ${gridTable({ label: 'Runs of the recorder', columns: ['session', 'host', 'machine', 'boot', 'software', 'robots', 'from, to, UTC', num('segments'), num('ended without a stop')], rows })}
     ${
       steps.length > 0 &&
       html`<h3>Clock steps</h3>
-        <div class="tablebox" tabindex="0" role="region" aria-label="Clock steps">
-          <table class="grid small">
-            <caption class="unseen">
-              Jumps of the wall clock against monotonic time
-            </caption>
-            <thead>
-              <tr>
-                <th scope="col">at, UTC</th>
-                <th scope="col" class="num">step</th>
-                <th scope="col">session</th>
-              </tr>
-            </thead>
-            <tbody>
-              ${steps}
-            </tbody>
-          </table>
-        </div>`
+        ${gridTable({ label: 'Clock steps', caption: 'Jumps of the wall clock against monotonic time', kind: 'small', columns: ['at, UTC', num('step'), 'session'], rows: steps })}`
     }
   </section>`;
 }

@@ -1,7 +1,9 @@
 import { humanCount } from '../../core/human-numbers.js';
+import { present } from '../../core/present.js';
 import { timeChart } from './chart.js';
 import { joinOf, relativeName } from './field-section.js';
 import type { LatencyFacts, ReportData, TopicFacts } from './report-data.js';
+import { gridTable, num } from './grid-table.js';
 import { html, type SafeHtml } from './safe-html.js';
 import type { TimeAxis } from './time-axis.js';
 import { latencyText } from './words.js';
@@ -56,27 +58,7 @@ export function latencySection(data: ReportData, axis: TimeAxis, factor: number)
       Below zero the stamps are ahead of the recorder's clock: the clocks of the two machines differ. Times
       from a sensor's own clock show as a large constant.
     </p>
-    <div class="tablebox" tabindex="0" role="region" aria-label="Latency by topic">
-      <table class="grid latency">
-        <caption class="unseen">
-          Latency by topic
-        </caption>
-        <thead>
-          <tr>
-            <th scope="col">topic</th>
-            <th scope="col">distribution</th>
-            <th scope="col" class="num">least</th>
-            <th scope="col" class="num">median</th>
-            <th scope="col" class="num">95 %</th>
-            <th scope="col" class="num">99 %</th>
-            <th scope="col" class="num">most</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>
+    ${gridTable({ label: 'Latency by topic', kind: 'latency', columns: ['topic', 'distribution', num('least'), num('median'), num('95 %'), num('99 %'), num('most')], rows })}
     <details open>
       <summary>Latency over time</summary>
       <div class="charts">${charts}</div>
@@ -95,7 +77,7 @@ function histogram({ bins, boundsMs }: LatencyFacts): SafeHtml {
     const height = Math.max(1.5, Math.sqrt(count / most) * BINS_HEIGHT).toFixed(1);
     path += `M${(i * width).toFixed(1)} ${BINS_HEIGHT}v-${height}h${(width - 0.5).toFixed(1)}v${height}z`;
   });
-  const label = `from ${latencyText(boundsMs[0]!)} to ${latencyText(boundsMs.at(-1)!)}`;
+  const label = `from ${latencyText(boundsMs[0]!)} to ${latencyText(present(boundsMs.at(-1)))}`;
   return html`<svg
     class="bins"
     width="${BINS_WIDTH}"

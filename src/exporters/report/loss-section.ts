@@ -1,5 +1,6 @@
 import { humanCount } from '../../core/human-numbers.js';
 import type { ReportData } from './report-data.js';
+import { gridTable, num } from './grid-table.js';
 import { html, type SafeHtml } from './safe-html.js';
 import type { TimeAxis } from './time-axis.js';
 import { counted, duration, reasonText, timeOfDay } from './words.js';
@@ -19,7 +20,7 @@ export function lossSection(data: ReportData, axis: TimeAxis | undefined): SafeH
 function gapTables({ gaps, sourceKind, topics }: ReportData, axis: TimeAxis | undefined): SafeHtml {
   if (gaps.totals.length === 0) {
     return html`<p class="empty">
-      ${sourceKind === 'mcap' && topics.length > 0 ? 'The files tell of no loss; recorders other than Holdfast do not count what they lose.' : 'No loss was counted.'}
+      ${sourceKind === 'mcap' && topics.length > 0 ? 'The files report no loss; recorders other than Holdfast do not count what they lose.' : 'No loss was counted.'}
     </p>`;
   }
   const rows = gaps.list.map(
@@ -38,26 +39,11 @@ function gapTables({ gaps, sourceKind, topics }: ReportData, axis: TimeAxis | un
       </tr>`,
   );
   const table = (part: readonly SafeHtml[], label: string): SafeHtml =>
-    html`<div class="tablebox" tabindex="0" role="region" aria-label="${label}">
-      <table class="grid">
-        <caption class="unseen">
-          ${label}
-        </caption>
-        <thead>
-          <tr>
-            <th scope="col">from, UTC</th>
-            <th scope="col" class="num">for</th>
-            <th scope="col">robot</th>
-            <th scope="col">topic</th>
-            <th scope="col" class="num">messages</th>
-            <th scope="col">what became of them</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${part}
-        </tbody>
-      </table>
-    </div>`;
+    gridTable({
+      label,
+      columns: ['from, UTC', num('for'), 'robot', 'topic', num('messages'), 'what became of them'],
+      rows: part,
+    });
   const totals = html`<ul class="plain">
     ${gaps.totals.map(
       ({ reason, messages, unknown, gaps: count }) =>
@@ -99,7 +85,7 @@ function silenceTable({ topics }: ReportData, axis: TimeAxis | undefined): SafeH
         </td>
       </tr>`,
   );
-  return html`<h3>Silences</h3><p class="note">Stretches without a message where some were expected: nothing was sent, or it did not reach the recorder.</p><details${all.length <= SHOWN && ' open'}><summary>${counted(all.length, 'silence')}, the longest ${duration(all[0]!.toS - all[0]!.fromS)}</summary><div class="tablebox" tabindex="0" role="region" aria-label="Silences"><table class="grid"><caption class="unseen">Silences, longest first</caption><thead><tr><th scope="col" class="num">for</th><th scope="col">from, UTC</th><th scope="col">topic</th><th scope="col">what</th></tr></thead><tbody>${rows}</tbody></table></div>${all.length > SILENCES_MAX && html`<p class="note">The longest ${SILENCES_MAX} of ${humanCount(all.length)}.</p>`}</details>`;
+  return html`<h3>Silences</h3><p class="note">Stretches without a message where some were expected: nothing was sent, or it did not reach the recorder.</p><details${all.length <= SHOWN && ' open'}><summary>${counted(all.length, 'silence')}, the longest ${duration(all[0]!.toS - all[0]!.fromS)}</summary>${gridTable({ label: 'Silences', caption: 'Silences, longest first', columns: [num('for'), 'from, UTC', 'topic', 'what'], rows })}${all.length > SILENCES_MAX && html`<p class="note">The longest ${SILENCES_MAX} of ${humanCount(all.length)}.</p>`}</details>`;
 }
 
 function undecodedTable({ topics }: ReportData): SafeHtml | undefined {
@@ -114,23 +100,7 @@ function undecodedTable({ topics }: ReportData): SafeHtml | undefined {
       </tr>`,
   );
   return html`<h3>Recorded and not decoded</h3>
-    <div class="tablebox" tabindex="0" role="region" aria-label="Not decoded">
-      <table class="grid">
-        <caption class="unseen">
-          Topics whose messages could not be decoded
-        </caption>
-        <thead>
-          <tr>
-            <th scope="col">topic</th>
-            <th scope="col" class="num">messages</th>
-            <th scope="col">why</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>`;
+    ${gridTable({ label: 'Not decoded', caption: 'Topics whose messages could not be decoded', columns: ['topic', num('messages'), 'why'], rows })}`;
 }
 
 function problemTable({ problems, problemsOmitted }: ReportData): SafeHtml | undefined {
@@ -143,21 +113,6 @@ function problemTable({ problems, problemsOmitted }: ReportData): SafeHtml | und
       </tr>`,
   );
   return html`<h3>Not readable</h3>
-    <div class="tablebox" tabindex="0" role="region" aria-label="Not readable">
-      <table class="grid">
-        <caption class="unseen">
-          What could not be read
-        </caption>
-        <thead>
-          <tr>
-            <th scope="col">where</th>
-            <th scope="col">why</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>
+    ${gridTable({ label: 'Not readable', caption: 'What could not be read', columns: ['where', 'why'], rows })}
     ${problemsOmitted > 0 && html`<p class="note">${counted(problemsOmitted, 'more problem')}.</p>`}`;
 }

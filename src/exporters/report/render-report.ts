@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { humanBytes, humanCount } from '../../core/human-numbers.js';
+import { present } from '../../core/present.js';
 import { fieldSection } from './field-section.js';
 import { healthSection } from './health-section.js';
 import { eventSection, identitySection } from './identity-section.js';
@@ -11,7 +12,8 @@ import { storageSection } from './storage-section.js';
 import { timeAxis } from './time-axis.js';
 import { timelineSection } from './timeline-section.js';
 import { trackSection } from './track-section.js';
-import { answers, robotCount, type Answer, type Tone } from './verdict.js';
+import type { Tone } from './remark.js';
+import { answers, robotCount, type Answer } from './verdict.js';
 import { clockTime, duration } from './words.js';
 
 /** Style and script as built, to stand inside the page. */
@@ -84,7 +86,7 @@ export function curveFactor(data: ReportData): number {
     [...data.plots, ...data.battery].reduce((sum, plot) => sum + plot.series.length, 0) +
     data.topics.filter(({ latency }) => latency !== undefined).length;
   const most = CURVE_BYTES / BUCKET_BYTES / Math.max(1, series);
-  return FACTORS.find((factor) => TIME_BUCKETS / factor <= most) ?? FACTORS.at(-1)!;
+  return FACTORS.find((factor) => TIME_BUCKETS / factor <= most) ?? present(FACTORS.at(-1));
 }
 
 function hash(text: string): string {

@@ -58,6 +58,8 @@ export interface TopicFacts {
   readonly silenceAfterS?: number;
   readonly undecoded: number;
   readonly reason?: string;
+  /** Decoded messages with bytes left over behind them: they were written with another definition. */
+  readonly misfits: number;
   readonly latency?: LatencyFacts;
 }
 
@@ -86,7 +88,7 @@ export interface LatencyFacts {
   readonly boundsMs: readonly number[];
 }
 
-/** The smallest and largest value in each bucket of the range; NaN where there is none. */
+/** The smallest and largest value in each bucket of the range; NaN for an empty bucket. */
 export interface Series {
   readonly label: string;
   /** Index into `robots`; decides the colour. */

@@ -1,3 +1,5 @@
+import { escapeMarkup } from '../../core/escape-markup.js';
+import { present } from '../../core/present.js';
 /** Markup that may stand in a page as it is. Everything else is escaped where {@link html} takes it. */
 export class SafeHtml {
   constructor(readonly text: string) {}
@@ -8,26 +10,17 @@ export class SafeHtml {
 
 export type HtmlValue = SafeHtml | string | number | undefined | false | readonly HtmlValue[];
 
-const entities: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-  '`': '&#96;',
-};
-
 /**
  * Names come from outside: no markup, and nothing that is not seen. Control characters and those that turn
  * the direction of writing appear as their numbers.
  */
 export function escapeText(text: string): string {
-  return text
-    .replace(
+  return escapeMarkup(
+    text.replace(
       /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/gu,
-      (char) => `\\u{${char.codePointAt(0)!.toString(16)}}`,
-    )
-    .replace(/[&<>"'`]/g, (char) => entities[char]!);
+      (char) => `\\u{${present(char.codePointAt(0)).toString(16)}}`,
+    ),
+  );
 }
 
 /** A template whose values are escaped unless they are {@link SafeHtml}; lists are joined, `undefined` and `false` are nothing. */

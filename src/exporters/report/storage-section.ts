@@ -1,5 +1,7 @@
 import { humanBytes, humanCount, humanDuration } from '../../core/human-numbers.js';
+import { present } from '../../core/present.js';
 import type { ReportData, SegmentFact } from './report-data.js';
+import { gridTable, num } from './grid-table.js';
 import { html, type SafeHtml } from './safe-html.js';
 import { spanRect, STRIP_TICKS, timeLabels, type TimeAxis } from './time-axis.js';
 import { counted, duration, timeOfDay } from './words.js';
@@ -62,7 +64,7 @@ function uploadLine(segments: readonly SegmentFact[]): string | undefined {
     .sort((a, b) => a - b);
   if (delays.length === 0) return undefined;
   const median = delays[Math.floor((delays.length - 1) / 2)]!;
-  return `Verified in the store ${humanDuration(median)} after the seal in the median, ${humanDuration(delays.at(-1)!)} at most`;
+  return `Verified in the store ${humanDuration(median)} after the seal in the median, ${humanDuration(present(delays.at(-1)))} at most`;
 }
 
 function lanes({ storage, robots }: ReportData, axis: TimeAxis): SafeHtml {
@@ -73,11 +75,11 @@ function lanes({ storage, robots }: ReportData, axis: TimeAxis): SafeHtml {
     const own = storage.segments.filter(({ robot, fromS }) => (robot ?? '') === name && fromS !== undefined);
     const rects = own.map(({ fromS, toS, state, messages = 0, bytes, uncleanEnd }) =>
       spanRect(
-        fromS!,
-        toS ?? fromS!,
+        present(fromS),
+        toS ?? present(fromS),
         axis,
         `seg seg-${state}`,
-        `${states[state] ?? state}: ${counted(messages, 'message')}, ${humanBytes(bytes)}, ${timeOfDay(axis.startNs, fromS!)} for ${duration((toS ?? fromS!) - fromS!)}${uncleanEnd ? ', ended without a stop' : ''}`,
+        `${states[state] ?? state}: ${counted(messages, 'message')}, ${humanBytes(bytes)}, ${timeOfDay(axis.startNs, present(fromS))} for ${duration((toS ?? present(fromS)) - present(fromS))}${uncleanEnd ? ', ended without a stop' : ''}`,
       ),
     );
     const ends = own
@@ -165,28 +167,20 @@ function segmentTable(segments: readonly SegmentFact[], label: string, axis: Tim
       </td>
     </tr>`;
   });
-  return html`<div class="tablebox" tabindex="0" role="region" aria-label="${label}">
-    <table class="grid">
-      <caption class="unseen">
-        ${label}
-      </caption>
-      <thead>
-        <tr>
-          <th scope="col">segment</th>
-          <th scope="col">robot</th>
-          <th scope="col">from, UTC</th>
-          <th scope="col" class="num">for</th>
-          <th scope="col" class="num">messages</th>
-          <th scope="col" class="num">size</th>
-          <th scope="col" class="num">ratio</th>
-          <th scope="col">state</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${rows}
-      </tbody>
-    </table>
-  </div>`;
+  return gridTable({
+    label,
+    columns: [
+      'segment',
+      'robot',
+      'from, UTC',
+      num('for'),
+      num('messages'),
+      num('size'),
+      num('ratio'),
+      'state',
+    ],
+    rows,
+  });
 }
 
 /** Number and the first digits of the id say which. */

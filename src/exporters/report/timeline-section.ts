@@ -1,5 +1,7 @@
 import { humanCount } from '../../core/human-numbers.js';
+import { present } from '../../core/present.js';
 import { TIME_BUCKETS, type GapFact, type ReportData, type TopicFacts } from './report-data.js';
+import { gridTable, num } from './grid-table.js';
 import type { SafeHtml } from './safe-html.js';
 import { html } from './safe-html.js';
 import { eventMarks, spanRect, STRIP_TICKS, timeLabels, type TimeAxis } from './time-axis.js';
@@ -60,26 +62,23 @@ export function timelineSection(data: ReportData, axis: TimeAxis): SafeHtml {
         >`
       }
     </p>
-    <div class="tablebox" tabindex="0" role="region" aria-label="Topics over time">
-      <table class="grid topics">
-        <caption class="unseen">
-          Topics with their messages over time, rates against expected, silences and losses
-        </caption>
-        <thead>
-          <tr>
-            <th scope="col">topic</th>
-            <th scope="col" class="strip-col">
-              <span class="unseen">over time</span>${timeLabels(axis, STRIP_TICKS)}
-            </th>
-            <th scope="col" class="num">rate, Hz</th>
-            <th scope="col" class="num">expected, Hz</th>
-            <th scope="col" class="num">share</th>
-            <th scope="col" class="num">messages</th>
-          </tr>
-        </thead>
-        ${bodies}
-      </table>
-    </div>
+    ${gridTable({
+      label: 'Topics over time',
+      caption: 'Topics with their messages over time, rates against expected, silences and losses',
+      kind: 'topics',
+      columns: [
+        'topic',
+        html`<th scope="col" class="strip-col">
+          <span class="unseen">over time</span>${timeLabels(axis, STRIP_TICKS)}
+        </th>`,
+        num('rate, Hz'),
+        num('expected, Hz'),
+        num('share'),
+        num('messages'),
+      ],
+      rows: bodies,
+      hasBodies: true,
+    })}
     <p class="note">
       Expected is the deadline a publisher declares, else the median rate of the topic (of one that comes in
       bursts the mean, silences aside); the share is the number of messages against it over the whole range.
@@ -154,7 +153,7 @@ function lossRect(gap: GapFact, topic: TopicFacts, axis: TimeAxis): SafeHtml {
 
 /** A loss known only by when it was noticed is as long as the silence it explains. */
 function extentOf(gap: GapFact, { silences }: TopicFacts): { readonly fromS: number; readonly toS: number } {
-  const fromS = gap.fromS!;
+  const fromS = present(gap.fromS);
   const toS = gap.toS ?? fromS;
   const silence = silences.find((one) => one.fromS <= toS + NEAR_S && one.toS >= fromS - NEAR_S);
   if (silence === undefined || toS - fromS > NEAR_S) return { fromS, toS };

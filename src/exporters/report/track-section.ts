@@ -1,4 +1,5 @@
 import { humanCount } from '../../core/human-numbers.js';
+import { present } from '../../core/present.js';
 import { lineClass } from './chart.js';
 import type { ReportData, Track, TrackPlot } from './report-data.js';
 import { html, type SafeHtml } from './safe-html.js';
@@ -37,7 +38,55 @@ function trackFigure(plot: TrackPlot): SafeHtml {
   const isGeographic = kind === 'geographic';
   const view = viewOf(plot);
   const lines = tracks.map((track) => ({ label: labelOf(track, tracks), className: classOf(track, tracks) }));
-  const grid = [
+  // What noise adds to positions by satellite would make their ways too long.
+  const spoken = lines
+    .map(({ label }, i) => (isGeographic ? label : `${label}: ${metres(tracks[i]!.lengthM)}`))
+    .join('; ');
+  const rows = tracks.map(
+    (track, i) =>
+      html`<tr>
+        <td>
+          <svg width="18" height="10" aria-hidden="true">
+            <line class="line ${lines[i]!.className}" x2="18" y1="5" y2="5" />
+          </svg>
+          <bdi>${lines[i]!.label}</bdi>
+        </td>
+        ${!isGeographic && html`<td class="num">${metres(track.lengthM)}</td>`}
+        <td class="num">${humanCount(track.count)}</td>
+      </tr>`,
+  );
+  return html`<figure class="track">
+    <figcaption><h3>${title}</h3></figcaption>
+    <svg class="map" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title}: ${spoken}">
+      <g>${gridLines(view, isGeographic)}</g>
+      ${tracks.map((track) => html`<path class="line ${classOf(track, tracks)}" d="${trackPath(track, view)}" />`)}${tracks.map((track) => ends(track, view, classOf(track, tracks)))}${isGeographic && scaleBar(view)}
+      <text class="axis" x="${WIDTH - MARGIN.right}" y="${HEIGHT - MARGIN.bottom - 6}" text-anchor="end">
+        ${isGeographic ? 'longitude °' : 'x, m'}
+      </text>
+      <text class="axis" x="${MARGIN.left + 6}" y="${MARGIN.top + 12}">
+        ${isGeographic ? 'latitude °' : 'y, m'}
+      </text>
+    </svg>
+    <table class="grid small">
+      <caption class="unseen">
+        ${title}: tracks
+      </caption>
+      <thead>
+        <tr>
+          <th scope="col">track</th>
+          ${!isGeographic && html`<th scope="col" class="num">way</th>`}
+          <th scope="col" class="num">positions</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${rows}
+      </tbody>
+    </table>
+  </figure>`;
+}
+
+function gridLines(view: View, isGeographic: boolean): SafeHtml[] {
+  return [
     ...view.xs.map((value) => {
       const x = view.x(value).toFixed(1);
       return html`<line
@@ -63,51 +112,6 @@ function trackFigure(plot: TrackPlot): SafeHtml {
         >`;
     }),
   ];
-  // What noise adds to positions by satellite would make their ways too long.
-  const spoken = lines
-    .map(({ label }, i) => (isGeographic ? label : `${label}: ${metres(tracks[i]!.lengthM)}`))
-    .join('; ');
-  const rows = tracks.map(
-    (track, i) =>
-      html`<tr>
-        <td>
-          <svg width="18" height="10" aria-hidden="true">
-            <line class="line ${lines[i]!.className}" x2="18" y1="5" y2="5" />
-          </svg>
-          <bdi>${lines[i]!.label}</bdi>
-        </td>
-        ${!isGeographic && html`<td class="num">${metres(track.lengthM)}</td>`}
-        <td class="num">${humanCount(track.count)}</td>
-      </tr>`,
-  );
-  return html`<figure class="track">
-    <figcaption><h3>${title}</h3></figcaption>
-    <svg class="map" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title}: ${spoken}">
-      <g>${grid}</g>
-      ${tracks.map((track) => html`<path class="line ${classOf(track, tracks)}" d="${trackPath(track, view)}" />`)}${tracks.map((track) => ends(track, view, classOf(track, tracks)))}${isGeographic && scaleBar(view)}
-      <text class="axis" x="${WIDTH - MARGIN.right}" y="${HEIGHT - MARGIN.bottom - 6}" text-anchor="end">
-        ${isGeographic ? 'longitude °' : 'x, m'}
-      </text>
-      <text class="axis" x="${MARGIN.left + 6}" y="${MARGIN.top + 12}">
-        ${isGeographic ? 'latitude °' : 'y, m'}
-      </text>
-    </svg>
-    <table class="grid small">
-      <caption class="unseen">
-        ${title}: tracks
-      </caption>
-      <thead>
-        <tr>
-          <th scope="col">track</th>
-          ${!isGeographic && html`<th scope="col" class="num">way</th>`}
-          <th scope="col" class="num">positions</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${rows}
-      </tbody>
-    </table>
-  </figure>`;
 }
 
 /** One colour per robot; further lines of a robot in a plot are dashed. */
@@ -179,7 +183,7 @@ function trackPath({ points }: Track, view: View): string {
 function ends({ points }: Track, view: View, className: string): SafeHtml | undefined {
   if (points.length < 2) return undefined;
   const [x, y] = [view.x(points[0]!), view.y(points[1]!)];
-  const [endX, endY] = [view.x(points.at(-2)!), view.y(points.at(-1)!)];
+  const [endX, endY] = [view.x(present(points.at(-2))), view.y(present(points.at(-1)))];
   return html`<circle class="end ${className}" cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="4.5" /><rect
       class="end ${className}"
       x="${(endX - 4).toFixed(1)}"

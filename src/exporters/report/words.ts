@@ -66,6 +66,7 @@ const reasons: Readonly<Record<string, string>> = {
   missed_while_down: 'sent while the recorder was down',
   source_unreadable: 'unreadable at the source',
   source_lost: 'lost before they reached the recorder',
+  not_received: 'not received: nothing came although a publisher was there',
   corrupt: 'damaged on the disk',
   invalid_message: 'refused: no valid message',
   paused: 'not recorded while paused',

@@ -3,6 +3,8 @@ import type { Batch, PlacedColumn } from '../columns/batch.js';
 import { flatColumns, isNull, type FlatColumn } from '../columns/flat-columns.js';
 import type { EncodeBatch, TableSpec } from '../format.js';
 import { base64, jsonAt, numberText, timeText } from './text-value.js';
+import { present } from '../../core/present.js';
+import { plainText } from '../../core/plain-text.js';
 
 /**
  * A column of the CSV: of the rows, or of the elements of the exploded list. `text` gives the field of a row,
@@ -39,30 +41,40 @@ export function csvEncoder(table: TableSpec): EncodeBatch {
 }
 
 export function csvHeader(table: TableSpec): Uint8Array {
-  const names = csvColumns(table).columns.map(({ name }) => quoted(name, false));
+  const guard = guardOf(table);
+  const names = csvColumns(table).columns.map(({ name }) => quoted(guard(name), false));
   return Buffer.from(`${names.join(',')}\n`);
 }
 
-function csvColumns({ columns: root, explode }: TableSpec): {
+/** What is done to texts that come from outside. */
+type Guard = (text: string) => string;
+
+function guardOf({ guardFormulas }: TableSpec): Guard {
+  return guardFormulas === true ? withoutFormula : (text) => text;
+}
+
+function csvColumns(table: TableSpec): {
   readonly columns: readonly CsvColumn[];
   readonly list: FlatColumn | undefined;
 } {
+  const { columns: root, explode } = table;
+  const guard = guardOf(table);
   const flat = flatColumns(root);
   const list = flat.find(({ name, column }) => name === explode && column.kind === 'list');
   const columns = flat.flatMap((one): CsvColumn[] => {
-    if (one !== list) return [{ name: one.name, ofElement: false, text: fieldOf(one) }];
-    return elementColumns(one.at.children[0]!, one.name);
+    if (one !== list) return [{ name: one.name, ofElement: false, text: fieldOf(one, guard) }];
+    return elementColumns(one.at.children[0]!, one.name, guard);
   });
   return { columns, list };
 }
 
 /** The columns of a list's elements: their fields with the list's name before, or the element itself. */
-function elementColumns(element: PlacedColumn, name: string): CsvColumn[] {
+function elementColumns(element: PlacedColumn, name: string, guard: Guard): CsvColumn[] {
   const found: CsvColumn[] = [];
   const visit = (at: PlacedColumn, path: string, optional: readonly PlacedColumn[]): void => {
     const own = at.column.optional ? [...optional, at] : optional;
     if (at.column.kind !== 'struct') {
-      const text = fieldOf({ name: path, at, column: at.column, optional: own });
+      const text = fieldOf({ name: path, at, column: at.column, optional: own }, guard);
       found.push({ name: path, ofElement: true, text });
       return;
     }
@@ -76,20 +88,20 @@ function elementsOf(batch: Batch, list: FlatColumn | undefined, row: number): [f
   if (list === undefined) return [row, row + 1];
   if (isNull(batch, list, row)) return [0, 0];
   const { offsets } = batch.nodes[list.at.id]!;
-  return [offsets![row]!, offsets![row + 1]!];
+  return [present(offsets)[row]!, present(offsets)[row + 1]!];
 }
 
-function fieldOf(flat: FlatColumn): CsvColumn['text'] {
-  const text = valueOf(flat.at);
+function fieldOf(flat: FlatColumn, guard: Guard): CsvColumn['text'] {
+  const text = valueOf(flat.at, guard);
   if (flat.optional.length === 0) return text;
   return (batch, index) => (isNull(batch, flat, index) ? '' : text(batch, index));
 }
 
-function valueOf(at: PlacedColumn): CsvColumn['text'] {
+function valueOf(at: PlacedColumn, guard: Guard): CsvColumn['text'] {
   const { column, id } = at;
   if (column.kind !== 'leaf') return (batch, index) => quoted(jsonAt(batch, at, index), false);
   if (column.constant !== undefined) {
-    const field = quoted(column.constant, true);
+    const field = quoted(guard(column.constant), true);
     return () => field;
   }
   const { type } = column;
@@ -98,10 +110,10 @@ function valueOf(at: PlacedColumn): CsvColumn['text'] {
       return (batch, index) => timeText(wideAt(batch.nodes[id]!, index));
     case 'float32':
     case 'float64':
-      return (batch, index) => numberText(batch.nodes[id]!.values![index]!, type === 'float32');
+      return (batch, index) => numberText(present(batch.nodes[id]!.values)[index]!, type === 'float32');
     case 'string':
     case 'json':
-      return (batch, index) => quoted(textAt(batch.nodes[id]!, index), true);
+      return (batch, index) => quoted(guard(textAt(batch.nodes[id]!, index)), true);
     case 'bytes':
       return (batch, index) => base64(leafValue(batch.nodes[id]!, 'bytes', index) as Uint8Array);
     case 'bool':
@@ -114,7 +126,7 @@ function valueOf(at: PlacedColumn): CsvColumn['text'] {
     case 'int64':
     case 'uint64':
     case 'duration':
-      return (batch, index) => String(leafValue(batch.nodes[id]!, type, index));
+      return (batch, index) => plainText(leafValue(batch.nodes[id]!, type, index));
   }
 }
 
@@ -122,4 +134,12 @@ function valueOf(at: PlacedColumn): CsvColumn['text'] {
 export function quoted(text: string, distinct: boolean): string {
   if (text === '') return distinct ? '""' : '';
   return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/**
+ * A text with an apostrophe before it if a spreadsheet would take it for a formula. What begins with `=`, `+`, `-`,
+ * `@`, a tab or a carriage return could run a command on the machine of a user who opens the file.
+ */
+export function withoutFormula(text: string): string {
+  return /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
 }

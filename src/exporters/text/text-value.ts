@@ -1,6 +1,8 @@
 import { valueAt, wideAt, leafValue } from '../columns/batch-rows.js';
 import type { Batch, PlacedColumn } from '../columns/batch.js';
 import { formatTime } from '../../core/clock.js';
+import { present } from '../../core/present.js';
+import { plainText } from '../../core/plain-text.js';
 
 /**
  * A value as JSON text. 64-bit integers are numbers with all their digits; NaN and the infinities, for which
@@ -10,7 +12,7 @@ import { formatTime } from '../../core/clock.js';
 export function jsonAt(batch: Batch, at: PlacedColumn, index: number): string {
   const { column, children, id } = at;
   const node = batch.nodes[id]!;
-  if (column.optional && node.valid![index] === 0) return 'null';
+  if (column.optional && present(node.valid)[index] === 0) return 'null';
   if (column.kind === 'struct') {
     let text = '{';
     for (const child of children) {
@@ -22,7 +24,8 @@ export function jsonAt(batch: Batch, at: PlacedColumn, index: number): string {
   if (column.kind === 'list') {
     const parts: string[] = [];
     const { offsets } = node;
-    for (let i = offsets![index]!; i < offsets![index + 1]!; i++) parts.push(jsonAt(batch, children[0]!, i));
+    for (let i = present(offsets)[index]!; i < present(offsets)[index + 1]!; i++)
+      parts.push(jsonAt(batch, children[0]!, i));
     return `[${parts.join(',')}]`;
   }
   if (column.constant !== undefined) return JSON.stringify(column.constant);
@@ -31,7 +34,7 @@ export function jsonAt(batch: Batch, at: PlacedColumn, index: number): string {
       return `"${timeText(wideAt(node, index))}"`;
     case 'float32':
     case 'float64': {
-      const value = node.values![index]!;
+      const value = present(node.values)[index]!;
       return Number.isFinite(value) ? numberText(value, column.type === 'float32') : `"${value}"`;
     }
     case 'bytes':
@@ -49,7 +52,7 @@ export function jsonAt(batch: Batch, at: PlacedColumn, index: number): string {
     case 'int64':
     case 'uint64':
     case 'duration':
-      return String(leafValue(node, column.type, index));
+      return plainText(leafValue(node, column.type, index));
   }
 }
 

@@ -1,3 +1,4 @@
+import { withoutFormula } from './csv.js';
 import { numberText } from './text-value.js';
 
 /** A decoded message, or one element of its list. */
@@ -55,35 +56,45 @@ export function rowHeader({ columns }: RowTable): string {
   return `${columns.join(',')}\n`;
 }
 
-/** A decoded message as lines, each with its end. */
-export function rowsOfMessage({ columns, rowsOf }: RowTable, message: Fields): string {
-  if (rowsOf === undefined) return row(columns, message, message);
+/**
+ * A decoded message as lines, each with its end.
+ *
+ * @param guardFormulas texts that a spreadsheet would take for a formula get an apostrophe before them
+ */
+export function rowsOfMessage(
+  { columns, rowsOf }: RowTable,
+  message: Fields,
+  guardFormulas: boolean,
+): string {
+  if (rowsOf === undefined) return row(columns, message, message, guardFormulas);
   const elements = message[rowsOf];
   if (!Array.isArray(elements)) return '';
-  return (elements as readonly Fields[]).map((element) => row(columns, message, element)).join('');
+  return (elements as readonly Fields[])
+    .map((element) => row(columns, message, element, guardFormulas))
+    .join('');
 }
 
-function row(columns: readonly string[], message: Fields, element: Fields): string {
+function row(columns: readonly string[], message: Fields, element: Fields, guardFormulas: boolean): string {
   let line = '';
   for (let i = 0; i < columns.length; i++) {
     const name = columns[i]!;
     if (i > 0) line += ',';
-    line += fieldText(Object.hasOwn(element, name) ? element[name] : message[name]);
+    line += fieldText(Object.hasOwn(element, name) ? element[name] : message[name], guardFormulas);
   }
   return `${line}\n`;
 }
 
-function fieldText(value: unknown): string {
+function fieldText(value: unknown, guardFormulas: boolean): string {
   switch (typeof value) {
     case 'number':
       return numberText(value, false);
     case 'string':
-      return quotedLine(value);
+      return quotedLine(guardFormulas ? withoutFormula(value) : value);
     case 'bigint':
     case 'boolean':
       return String(value);
     case 'object':
-      return value === null ? '' : secondsText(value as { sec?: number; nanosec?: number; nsec?: number });
+      return value === null ? '' : secondsText(value);
     case 'undefined':
     case 'function':
     case 'symbol':
@@ -96,7 +107,7 @@ function secondsText({ sec = 0, nanosec, nsec }: { sec?: number; nanosec?: numbe
   return `${sec}.${String(nanosec ?? nsec ?? 0).padStart(9, '0')}`;
 }
 
-/** As RFC 4180 quotes; but one record is one line, so that what a crash tore can be told from what is whole. */
+/** As RFC 4180 quotes; but one record is one line, so that a torn line can be recognised after a crash. */
 function quotedLine(text: string): string {
   const line = text.replaceAll(/[\r\n]/g, ' ');
   return /[",]|^\s|\s$/.test(line) ? `"${line.replaceAll('"', '""')}"` : line;

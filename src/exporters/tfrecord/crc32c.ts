@@ -1,3 +1,5 @@
+type Eight<T> = readonly [T, T, T, T, T, T, T, T];
+
 const POLYNOMIAL = 0x82f63b78;
 
 /** Eight tables, so that eight bytes are taken at a time ("slicing by 8"). */
@@ -16,7 +18,7 @@ const tables = ((): readonly Uint32Array[] => {
   }
   return made;
 })();
-const [t0, t1, t2, t3, t4, t5, t6, t7] = tables as unknown as Record<number, Uint32Array> & Uint32Array[];
+const [t0, t1, t2, t3, t4, t5, t6, t7] = tables as unknown as Eight<Uint32Array>;
 
 /** CRC-32C (Castagnoli), unsigned. */
 export function crc32c(bytes: Uint8Array, from = 0, to = bytes.length): number {
@@ -25,16 +27,16 @@ export function crc32c(bytes: Uint8Array, from = 0, to = bytes.length): number {
   for (; i + 8 <= to; i += 8) {
     const low = crc ^ (bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24));
     crc =
-      t7![low & 255]! ^
-      t6![(low >>> 8) & 255]! ^
-      t5![(low >>> 16) & 255]! ^
-      t4![low >>> 24]! ^
-      t3![bytes[i + 4]!]! ^
-      t2![bytes[i + 5]!]! ^
-      t1![bytes[i + 6]!]! ^
-      t0![bytes[i + 7]!]!;
+      t7[low & 255]! ^
+      t6[(low >>> 8) & 255]! ^
+      t5[(low >>> 16) & 255]! ^
+      t4[low >>> 24]! ^
+      t3[bytes[i + 4]!]! ^
+      t2[bytes[i + 5]!]! ^
+      t1[bytes[i + 6]!]! ^
+      t0[bytes[i + 7]!]!;
   }
-  for (; i < to; i++) crc = t0![(crc ^ bytes[i]!) & 255]! ^ (crc >>> 8);
+  for (; i < to; i++) crc = t0[(crc ^ bytes[i]!) & 255]! ^ (crc >>> 8);
   return (crc ^ 0xffffffff) >>> 0;
 }
 

@@ -6,6 +6,7 @@ import type { EncodeBatch, TableSpec } from '../format.js';
 import { jsonAt } from '../text/text-value.js';
 import { maskedCrc32c } from './crc32c.js';
 import { ProtoWriter } from './proto-writer.js';
+import { present } from '../../core/present.js';
 
 type FeatureKind = 'bytes' | 'float' | 'int64';
 
@@ -77,18 +78,21 @@ function values(out: ProtoWriter, batch: Batch, { flat, kind, leaf }: Feature, r
     return;
   }
   const column = leaf.column as Extract<PlacedColumn['column'], { kind: 'leaf' }>;
-  if (column.constant !== undefined) return out.bytesField(1, new TextEncoder().encode(column.constant));
+  if (column.constant !== undefined) {
+    out.bytesField(1, new TextEncoder().encode(column.constant));
+    return;
+  }
   const { offsets } = batch.nodes[flat.at.id]!;
   const isList = flat.column.kind === 'list';
-  const [from, to] = isList ? [offsets![row]!, offsets![row + 1]!] : [row, row + 1];
+  const [from, to] = isList ? [present(offsets)[row]!, present(offsets)[row + 1]!] : [row, row + 1];
   if (from === to) return;
   const node = batch.nodes[leaf.id]!;
   if (kind === 'bytes') {
     for (let i = from; i < to; i++) {
-      out.bytesField(1, node.data!.subarray(node.offsets![i]!, node.offsets![i + 1]!));
+      out.bytesField(1, present(node.data).subarray(present(node.offsets)[i], present(node.offsets)[i + 1]));
     }
   } else if (kind === 'float') {
-    out.floats(1, node.values!, from, to);
+    out.floats(1, present(node.values), from, to);
   } else {
     out.nested(1, () => {
       for (let i = from; i < to; i++) {

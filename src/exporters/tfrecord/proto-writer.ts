@@ -59,7 +59,10 @@ export class ProtoWriter {
 
   /** An integer of at most 2^53; negative ones take ten bytes, as protobuf says. */
   varint(value: number): void {
-    if (value < 0) return this.varint64(BigInt(value));
+    if (value < 0) {
+      this.varint64(BigInt(value));
+      return;
+    }
     this.#room(10);
     let rest = value;
     for (; rest > 127; rest = Math.floor(rest / 128)) this.buffer[this.length++] = (rest % 128) | 128;

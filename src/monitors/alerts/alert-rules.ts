@@ -1,29 +1,41 @@
 /** How urgent an alert is; numbers as in `diagnostic_msgs/DiagnosticStatus`. */
 export type AlertSeverity = 'warning' | 'critical';
 
-/** What the rules look at; gathered once a second. Absent: not known, the alert keeps its state. */
+/** The facts for the rules, gathered once a second. Absent: unknown, and the alert keeps its state. */
 export interface AlertFacts {
   readonly lossWindowMs?: number;
   /** Messages dropped per second over the last ten seconds. */
   readonly droppedPerS?: number;
-  /** Anomalies that began, per second over the last ten seconds; absent: none are looked for. */
+  /** Anomalies that began, per second over the last ten seconds; absent: there are no rules. */
   readonly anomaliesPerS?: number;
-  /** Until free space reaches zero at the present rate; infinite where it does not shrink. */
+  /** Time until free space reaches zero at the present rate; infinite if it does not shrink. */
   readonly diskTimeToFullMs?: number;
-  /** 1 while the recorder cannot commit, else 0. */
+  /** 1 while the recorder cannot commit, otherwise 0. */
   readonly recorderStalled?: number;
-  /** Since pending bytes last became fewer while the link was up; 0 where nothing is pending. */
+  /** Time since pending bytes last became fewer while the link was up; 0 if nothing is pending. */
   readonly syncStalledMs?: number;
   readonly linkDownMs?: number;
-  /** Since sync stopped answering, after it once did. */
+  /** Time since sync stopped answering, after it once did. */
   readonly syncDownMs?: number;
   readonly quarantinedSegments?: number;
   readonly parkedSegments?: number;
+  /** Evicted here, and no longer held by the store. */
+  readonly lostSegments?: number;
+  /** WAL segments that could not be sealed. */
+  readonly unsealedSegments?: number;
+  /** How full the queue of the log is, in lines or bytes, the larger of the two, percent; absent: no file. */
+  readonly logQueuePercent?: number;
+  /** Parquet sinks that failed in the last minute, cannot be reached, or have parked segments. */
+  readonly failingParquetSinks?: number;
+  /** Parquet sinks whose tables got other columns in the last minute. */
+  readonly changedParquetSinks?: number;
+  /** Topics with publishers that send nothing any more. */
+  readonly silentTopics?: number;
 }
 
 /**
- * One rule. `raise` and `clear` lie apart, and each must hold for a time, so that a value that hovers around
- * a limit raises one alert and not a hundred.
+ * One rule. `raise` and `clear` differ, and each must hold for a time, so that a value near a limit raises
+ * one alert and not a hundred.
  */
 export interface AlertRule {
   readonly id: AlertId;
@@ -50,12 +62,18 @@ export const alertIds = [
   'sync_down',
   'quarantine',
   'segment_parked',
+  'segment_unsealed',
+  'segment_lost',
   'anomaly',
+  'log_queue',
+  'parquet_failed',
+  'parquet_schema_changed',
+  'topic_silent',
 ] as const;
 
 export type AlertId = (typeof alertIds)[number];
 
-/** The limits an operator sets; 0 leaves a rule out. */
+/** The limits that an operator sets; 0 disables a rule. */
 export interface AlertLimits {
   readonly lossWindowMs: number;
   readonly diskTimeToFullMs: number;
@@ -63,7 +81,10 @@ export interface AlertLimits {
   readonly linkDownMs: number;
 }
 
-/** The rule set for given limits. */
+/** Maximum fill of the log's queue. */
+const LOG_QUEUE_PERCENT = 80;
+
+/** The rules for given limits. */
 export function alertRules(limits: AlertLimits): readonly AlertRule[] {
   const limitOf: Readonly<Partial<Record<AlertId, number>>> = {
     loss_window: limits.lossWindowMs,
@@ -76,6 +97,17 @@ export function alertRules(limits: AlertLimits): readonly AlertRule[] {
 
 function allRules(limits: AlertLimits): readonly AlertRule[] {
   return [
+    ...recorderRules(limits),
+    ...syncRules(limits),
+    ...segmentRules,
+    ...dataRules,
+    ...lakeRules,
+    ...topicRules,
+  ];
+}
+
+function recorderRules(limits: AlertLimits): readonly AlertRule[] {
+  return [
     {
       id: 'loss_window',
       severity: 'critical',
@@ -86,7 +118,7 @@ function allRules(limits: AlertLimits): readonly AlertRule[] {
       raiseAfterMs: 2_000,
       clearAfterMs: 10_000,
       value: ({ lossWindowMs }) => lossWindowMs,
-      summary: 'a kill now would lose more than allowed: commits are too slow',
+      summary: 'commits are too slow: a kill now would lose more than the limit',
     },
     {
       id: 'drops',
@@ -98,7 +130,7 @@ function allRules(limits: AlertLimits): readonly AlertRule[] {
       raiseAfterMs: 0,
       clearAfterMs: 60_000,
       value: ({ droppedPerS }) => droppedPerS,
-      summary: 'messages are being dropped; each is counted as a gap in the recording',
+      summary: 'messages are dropped; the recording counts each as a gap',
     },
     {
       id: 'disk_time_to_full',
@@ -110,13 +142,18 @@ function allRules(limits: AlertLimits): readonly AlertRule[] {
       raiseAfterMs: 10_000,
       clearAfterMs: 30_000,
       value: ({ diskTimeToFullMs }) => diskTimeToFullMs,
-      summary: 'at the present rate the disk is full soon',
+      summary: 'the disk will soon be full at the present rate',
     },
     {
       ...whenPositive('recorder_stalled', 'critical', 'yes/no', 2_000, 5_000),
       value: ({ recorderStalled }) => recorderStalled,
       summary: 'the recorder cannot commit',
     },
+  ];
+}
+
+function syncRules(limits: AlertLimits): readonly AlertRule[] {
+  return [
     {
       id: 'sync_stalled',
       severity: 'warning',
@@ -127,7 +164,7 @@ function allRules(limits: AlertLimits): readonly AlertRule[] {
       raiseAfterMs: 0,
       clearAfterMs: 5_000,
       value: ({ syncStalledMs }) => syncStalledMs,
-      summary: 'the link is up and segments wait, but nothing arrives in the store',
+      summary: 'the link is up and segments wait, but no segment reaches the store',
     },
     {
       id: 'link_down',
@@ -139,7 +176,7 @@ function allRules(limits: AlertLimits): readonly AlertRule[] {
       raiseAfterMs: 0,
       clearAfterMs: 10_000,
       value: ({ linkDownMs }) => linkDownMs,
-      summary: 'the store has been out of reach for long',
+      summary: 'the store has been unreachable for a long time',
     },
     {
       id: 'sync_down',
@@ -151,32 +188,81 @@ function allRules(limits: AlertLimits): readonly AlertRule[] {
       raiseAfterMs: 0,
       clearAfterMs: 0,
       value: ({ syncDownMs }) => syncDownMs,
-      summary: 'the sync process was there and is gone',
-    },
-    {
-      ...whenPositive('quarantine', 'critical', 'segments', 0, 0),
-      value: ({ quarantinedSegments }) => quarantinedSegments,
-      summary: 'segments were damaged and lie in quarantine/',
-    },
-    {
-      ...whenPositive('segment_parked', 'critical', 'segments', 0, 0),
-      value: ({ parkedSegments }) => parkedSegments,
-      summary: 'the store refuses segments for good',
-    },
-    {
-      id: 'anomaly',
-      severity: 'warning',
-      unit: 'anomalies/s',
-      bad: 'above',
-      raise: 0,
-      clear: 0,
-      raiseAfterMs: 0,
-      clearAfterMs: 60_000,
-      value: ({ anomaliesPerS }) => anomaliesPerS,
-      summary: 'what is recorded looks wrong by a rule in anomaly.rules',
+      summary: 'the sync process has stopped',
     },
   ];
 }
+
+const segmentRules: readonly AlertRule[] = [
+  {
+    ...whenPositive('quarantine', 'critical', 'segments', 0, 0),
+    value: ({ quarantinedSegments }) => quarantinedSegments,
+    summary: 'damaged segments are in quarantine/',
+  },
+  {
+    ...whenPositive('segment_parked', 'critical', 'segments', 0, 0),
+    value: ({ parkedSegments }) => parkedSegments,
+    summary: 'the store refuses segments permanently',
+  },
+  {
+    ...whenPositive('segment_unsealed', 'critical', 'segments', 0, 0),
+    value: ({ unsealedSegments }) => unsealedSegments,
+    summary: 'segments cannot be sealed; their messages are in wal/ and in no MCAP, each start tries again',
+  },
+  {
+    ...whenPositive('segment_lost', 'critical', 'segments', 0, 0),
+    value: ({ lostSegments }) => lostSegments,
+    summary: 'the store no longer holds segments that were evicted here; no copy of them is known',
+  },
+];
+
+const dataRules: readonly AlertRule[] = [
+  {
+    id: 'anomaly',
+    severity: 'warning',
+    unit: 'anomalies/s',
+    bad: 'above',
+    raise: 0,
+    clear: 0,
+    raiseAfterMs: 0,
+    clearAfterMs: 60_000,
+    value: ({ anomaliesPerS }) => anomaliesPerS,
+    summary: 'recorded data breaks a rule of anomaly.rules',
+  },
+  {
+    id: 'log_queue',
+    severity: 'warning',
+    unit: '%',
+    bad: 'above',
+    raise: LOG_QUEUE_PERCENT,
+    clear: LOG_QUEUE_PERCENT / 2,
+    raiseAfterMs: 0,
+    clearAfterMs: 10_000,
+    value: ({ logQueuePercent }) => logQueuePercent,
+    summary: 'the disk does not accept log lines; when the queue is full, new lines are dropped',
+  },
+];
+
+const lakeRules: readonly AlertRule[] = [
+  {
+    ...whenPositive('parquet_failed', 'warning', 'sinks', 0, 0),
+    value: ({ failingParquetSinks }) => failingParquetSinks,
+    summary: 'cannot write or upload Parquet files of a lake; the segments wait',
+  },
+  {
+    ...whenPositive('parquet_schema_changed', 'warning', 'sinks', 0, 0),
+    value: ({ changedParquetSinks }) => changedParquetSinks,
+    summary: 'tables of a lake have other columns than in the segment before; read them by column name',
+  },
+];
+
+const topicRules: readonly AlertRule[] = [
+  {
+    ...whenPositive('topic_silent', 'warning', 'topics', 0, 10_000),
+    value: ({ silentTopics }) => silentTopics,
+    summary: 'topics that were steady bring nothing any more although a publisher is there',
+  },
+];
 
 function whenPositive(
   id: AlertId,

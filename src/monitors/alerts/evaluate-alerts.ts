@@ -1,20 +1,21 @@
+import { defined } from '../../core/defined.js';
 import type { AlertFacts, AlertId, AlertRule, AlertSeverity } from './alert-rules.js';
 
-/** One alert as everything that shows it sees it: API, page, metrics, webhook, `/diagnostics`. */
+/** One alert as API, page, metrics, webhook and `/diagnostics` show it. */
 export interface Alert {
   readonly id: AlertId;
   readonly severity: AlertSeverity;
   readonly raised: boolean;
-  /** Milliseconds since the Unix epoch of the last change; absent where it never was raised. */
+  /** Milliseconds since the Unix epoch of the last change; absent if it was never raised. */
   readonly sinceMs?: number;
-  /** Last known value; absent: not known. */
+  /** Last known value; absent: unknown. */
   readonly value?: number;
   readonly limit: number;
   readonly unit: string;
   readonly summary: string;
 }
 
-/** What one rule remembers from one look to the next. */
+/** What one rule remembers between two evaluations. */
 export interface AlertMemory {
   readonly raised: boolean;
   readonly sinceMs?: number;
@@ -28,15 +29,15 @@ export type AlertMemories = Readonly<Partial<Record<AlertId, AlertMemory>>>;
 export interface AlertRound {
   readonly memories: AlertMemories;
   readonly alerts: readonly Alert[];
-  /** Those that were raised or cleared by this look. */
+  /** Those that this evaluation raised or cleared. */
   readonly changed: readonly Alert[];
 }
 
 const quiet: AlertMemory = { raised: false };
 
 /**
- * Looks at the facts once. Pure: the same rules, facts, memories and time give the same result. Call it
- * with growing `nowMs` (of a monotonic clock) and what the last call returned; `wallMs` dates the changes.
+ * Evaluates the facts once. Pure: the same rules, facts, memories and time give the same result. Call it with
+ * growing `nowMs` (of a monotonic clock) and the result of the last call; `wallMs` dates the changes.
  */
 export function evaluateAlerts(
   rules: readonly AlertRule[],
@@ -66,7 +67,7 @@ function step(
   nowMs: number,
   wallMs: number,
 ): AlertMemory {
-  // Not known is no news: a process that does not answer neither raises nor clears.
+  // An unknown value changes nothing: a process that does not answer neither raises nor clears.
   if (value === undefined) return withoutTurning(before);
   const known = { ...before, value };
   if (!isTurning(rule, value, before.raised)) return withoutTurning(known);
@@ -76,7 +77,7 @@ function step(
   return { raised: !before.raised, sinceMs: wallMs, value };
 }
 
-/** Whether the value speaks for the other state. Between `raise` and `clear` it speaks for neither. */
+/** Whether the value indicates the other state. Between `raise` and `clear` it indicates neither. */
 function isTurning({ bad, raise, clear }: AlertRule, value: number, raised: boolean): boolean {
   if (bad === 'above') return raised ? value <= clear : value > raise;
   return raised ? value >= clear : value < raise;
@@ -91,8 +92,8 @@ function describe(rule: AlertRule, { raised, sinceMs, value }: AlertMemory): Ale
     id: rule.id,
     severity: rule.severity,
     raised,
-    ...(sinceMs === undefined ? {} : { sinceMs }),
-    // JSON has no infinity: "never full" is no value.
+    ...defined({ sinceMs }),
+    // JSON has no infinity: "never full" has no value.
     ...(value === undefined || !Number.isFinite(value) ? {} : { value }),
     limit: rule.raise,
     unit: rule.unit,

@@ -1,16 +1,19 @@
+import { defined } from '../../core/defined.js';
 import type { Clock } from '../../core/clock.js';
 import { describeError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
+import { present } from '../../core/present.js';
+import { isAborted } from '../../core/is-aborted.js';
 import type { Alert } from './evaluate-alerts.js';
 
-/** Changes that wait to be told; beyond it the oldest gives way. */
+/** Maximum number of changes that wait to be sent; beyond it the oldest is dropped. */
 const QUEUE_MAX = 100;
 const ATTEMPTS_MAX = 10;
 const TIMEOUT_MS = 5_000;
 const BACKOFF_FIRST_MS = 2_000;
 const BACKOFF_MAX_MS = 120_000;
 
-/** What is posted, as JSON, for every change of an alert. */
+/** The JSON that is posted for every change of an alert. */
 export interface WebhookBody {
   readonly source: 'holdfast';
   readonly host: string;
@@ -37,81 +40,88 @@ export interface WebhookPorts {
 }
 
 /**
- * Tells alerts to a web address, one after the other, with retries and backoff, beside everything else:
- * {@link tell} only queues. The address may hold a secret, so it is never logged.
+ * Posts alerts to a web address, one at a time, with retries and backoff, in the background: {@link tell}
+ * only queues. The address may hold a secret, so it is never logged.
  */
 export class Webhook implements AsyncDisposable {
-  private readonly queue: WebhookBody[] = [];
-  private readonly stop = new AbortController();
-  private running: Promise<void> | undefined;
-  private sent = 0;
-  private failed = 0;
-  private dropped = 0;
-  private lastError: string | undefined;
+  readonly #queue: WebhookBody[] = [];
+  readonly #stop = new AbortController();
+  #running: Promise<void> | undefined;
+  #sent = 0;
+  #failed = 0;
+  #dropped = 0;
+  #lastError: string | undefined;
 
-  constructor(
-    private readonly url: string,
-    private readonly ports: WebhookPorts,
-  ) {}
+  readonly #url: string;
+  readonly #ports: WebhookPorts;
+
+  constructor(url: string, ports: WebhookPorts) {
+    this.#url = url;
+    this.#ports = ports;
+  }
 
   tell(body: WebhookBody): void {
-    if (this.stop.signal.aborted) return;
-    this.queue.push(body);
-    if (this.queue.length > QUEUE_MAX) {
-      this.queue.shift();
-      this.dropped++;
+    if (isAborted(this.#stop.signal)) return;
+    this.#queue.push(body);
+    if (this.#queue.length > QUEUE_MAX) {
+      this.#queue.shift();
+      this.#dropped++;
     }
-    this.running ??= this.run().finally(() => (this.running = undefined));
+    this.#running ??= this.#run().finally(() => (this.#running = undefined));
   }
 
   stats(): WebhookStats {
     return {
-      queued: this.queue.length,
-      sent: this.sent,
-      failed: this.failed,
-      dropped: this.dropped,
-      ...(this.lastError === undefined ? {} : { lastError: this.lastError }),
+      queued: this.#queue.length,
+      sent: this.#sent,
+      failed: this.#failed,
+      dropped: this.#dropped,
+      ...defined({ lastError: this.#lastError }),
     };
   }
 
-  /** What is queued is given up: the process ends, and its next start raises what still holds. */
+  /** Drops the queue: the process ends, and its next start raises the alerts that still hold. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.stop.abort();
-    await this.running;
+    this.#stop.abort();
+    await this.#running;
   }
 
-  private async run(): Promise<void> {
-    while (this.queue.length > 0 && !this.stop.signal.aborted) await this.deliver(this.queue.shift()!);
+  async #run(): Promise<void> {
+    while (this.#queue.length > 0 && !this.#stop.signal.aborted)
+      await this.#deliver(present(this.#queue.shift()));
   }
 
   /** Never rejects. */
-  private async deliver(body: WebhookBody): Promise<void> {
-    const { clock, logger } = this.ports;
-    for (let attempt = 1; !this.stop.signal.aborted; attempt++) {
+  async #deliver(body: WebhookBody): Promise<void> {
+    const { clock, logger } = this.#ports;
+    for (let attempt = 1; !this.#stop.signal.aborted; attempt++) {
       try {
-        await this.post(body);
-        this.sent++;
+        await this.#post(body);
+        this.#sent++;
         return;
       } catch (error) {
-        if (this.stop.signal.aborted) return;
-        this.lastError = describeError(error).replaceAll(this.url, '(webhook)');
+        if (isAborted(this.#stop.signal)) return;
+        this.#lastError = describeError(error).replaceAll(this.#url, '(webhook)');
       }
       if (attempt === ATTEMPTS_MAX) break;
       const waitMs = Math.min(BACKOFF_FIRST_MS * 2 ** (attempt - 1), BACKOFF_MAX_MS);
-      await clock.sleep(waitMs, this.stop.signal).catch(() => {});
+      await clock.sleep(waitMs, this.#stop.signal).catch(() => {});
     }
-    if (this.stop.signal.aborted) return;
-    this.failed++;
-    logger.warn('an alert could not be told to the webhook', { alert: body.alert.id, error: this.lastError });
+    if (isAborted(this.#stop.signal)) return;
+    this.#failed++;
+    logger.warn('cannot send an alert to the webhook', {
+      alert: body.alert.id,
+      error: this.#lastError,
+    });
   }
 
-  private async post(body: WebhookBody): Promise<void> {
-    const { ok, status } = await this.ports.fetch(this.url, {
+  async #post(body: WebhookBody): Promise<void> {
+    const { ok, status } = await this.#ports.fetch(this.#url, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
       redirect: 'error',
-      signal: AbortSignal.any([this.stop.signal, AbortSignal.timeout(TIMEOUT_MS)]),
+      signal: AbortSignal.any([this.#stop.signal, AbortSignal.timeout(TIMEOUT_MS)]),
     });
     if (!ok) throw new Error(`the webhook answered ${status}`);
   }

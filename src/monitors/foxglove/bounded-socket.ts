@@ -12,24 +12,24 @@ export interface ServerSocket {
   send(data: string | ArrayBuffer | ArrayBufferView, options?: { readonly fin?: boolean }): void;
 }
 
-/** Payloads up to this are copied behind their header: one write instead of two. */
+/** Payloads up to this size are copied behind their header: one write instead of two. */
 const COPY_MAX_BYTES = 16 * 1024;
-/** What control messages may take beyond the bound of the data. */
+/** Bytes that control messages may use beyond the limit of the data. */
 const CONTROL_SLACK_BYTES = 4 * 2 ** 20;
 const WARN_EVERY_MS = 5_000;
 
 export interface BoundedSocketOptions {
   /** Unsent bytes; beyond it messages are skipped. */
   readonly maxBytes: number;
-  /** Nothing could be sent for so long: the client is dropped. */
+  /** After this time without progress, the client is dropped. */
   readonly stuckMs: number;
   readonly nowMs: () => number;
   readonly onSkipped: () => void;
 }
 
 /**
- * A connection that never holds more than its bound: a message for a client that does not keep up is
- * skipped and counted, control messages (which must not be lost) end the connection instead.
+ * A connection that never holds more than its limit. A message for a client that does not keep up is skipped
+ * and counted; control messages must not be lost, so they end the connection instead.
  */
 export class BoundedSocket implements ServerSocket {
   binaryType = 'arraybuffer';
@@ -37,14 +37,16 @@ export class BoundedSocket implements ServerSocket {
   onopen: ServerSocket['onopen'];
   onclose: ServerSocket['onclose'];
   onmessage: ServerSocket['onmessage'];
-  private header: Buffer | undefined;
-  private stuckSince: number | undefined;
-  private warnedAt = -Infinity;
+  #header: Buffer | undefined;
+  #stuckSince: number | undefined;
+  #warnedAt = -Infinity;
 
-  constructor(
-    private readonly socket: WebSocket,
-    private readonly options: BoundedSocketOptions,
-  ) {
+  readonly #socket: WebSocket;
+  readonly #options: BoundedSocketOptions;
+
+  constructor(socket: WebSocket, options: BoundedSocketOptions) {
+    this.#socket = socket;
+    this.#options = options;
     socket.binaryType = 'arraybuffer';
     socket.on('error', () => socket.terminate());
     socket.on('close', (code: number, reason: Buffer) =>
@@ -56,50 +58,57 @@ export class BoundedSocket implements ServerSocket {
   }
 
   get protocol(): string {
-    return this.socket.protocol;
+    return this.#socket.protocol;
   }
 
   get unsentBytes(): number {
-    return this.socket.bufferedAmount;
+    return this.#socket.bufferedAmount;
   }
 
-  /** Nothing got through for too long. */
+  /** No bytes were sent for too long. */
   get isStuck(): boolean {
-    const { nowMs, stuckMs, maxBytes } = this.options;
-    if (this.stuckSince === undefined) return false;
+    const { nowMs, stuckMs, maxBytes } = this.#options;
+    if (this.#stuckSince === undefined) return false;
     if (this.unsentBytes < maxBytes) {
-      this.stuckSince = undefined;
+      this.#stuckSince = undefined;
       return false;
     }
-    return nowMs() - this.stuckSince > stuckMs;
+    return nowMs() - this.#stuckSince > stuckMs;
   }
 
   close(): void {
-    this.socket.close();
+    this.#socket.close();
   }
 
   terminate(): void {
-    this.socket.terminate();
+    this.#socket.terminate();
   }
 
-  /** Two parameters on purpose: by their number the library learns that header and payload may come apart. */
+  /** Two parameters on purpose: by their number the library knows that header and payload may come separately. */
   send(data: string | ArrayBuffer | ArrayBufferView, options?: { readonly fin?: boolean }): void {
-    if (this.socket.readyState !== this.socket.OPEN) return;
-    if (typeof data === 'string') return this.sendControl(data);
-    if (options?.fin === false) {
-      this.header = bytesOf(data);
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    if (typeof data === 'string') {
+      this.#sendControl(data);
       return;
     }
-    const header = this.header;
-    this.header = undefined;
+    if (options?.fin === false) {
+      this.#header = bytesOf(data);
+      return;
+    }
+    const header = this.#header;
+    this.#header = undefined;
     this.sendMessage(header ?? Buffer.alloc(0), bytesOf(data));
   }
 
   /** One message of the data kind. */
   sendMessage(header: Buffer, payload: Buffer): void {
-    const { socket, options } = this;
-    if (this.unsentBytes + payload.length > options.maxBytes && this.unsentBytes > 0) return this.skip();
-    this.stuckSince = undefined;
+    const socket = this.#socket;
+    const options = this.#options;
+    if (this.unsentBytes + payload.length > options.maxBytes && this.unsentBytes > 0) {
+      this.#skip();
+      return;
+    }
+    this.#stuckSince = undefined;
     if (payload.length <= COPY_MAX_BYTES) {
       socket.send(Buffer.concat([header, payload]));
       return;
@@ -108,19 +117,19 @@ export class BoundedSocket implements ServerSocket {
     socket.send(payload, { fin: true, binary: true });
   }
 
-  private sendControl(text: string): void {
-    if (this.unsentBytes > this.options.maxBytes + CONTROL_SLACK_BYTES) this.socket.terminate();
-    else this.socket.send(text);
+  #sendControl(text: string): void {
+    if (this.unsentBytes > this.#options.maxBytes + CONTROL_SLACK_BYTES) this.#socket.terminate();
+    else this.#socket.send(text);
   }
 
-  private skip(): void {
-    const now = this.options.nowMs();
-    this.options.onSkipped();
-    this.stuckSince ??= now;
-    if (now - this.warnedAt < WARN_EVERY_MS) return;
-    this.warnedAt = now;
+  #skip(): void {
+    const now = this.#options.nowMs();
+    this.#options.onSkipped();
+    this.#stuckSince ??= now;
+    if (now - this.#warnedAt < WARN_EVERY_MS) return;
+    this.#warnedAt = now;
     const message = 'this connection is too slow: messages are left out here; the recording has them';
-    this.sendControl(JSON.stringify({ op: 'status', level: 1, message, id: 'holdfast-slow' }));
+    this.#sendControl(JSON.stringify({ op: 'status', level: 1, message, id: 'holdfast-slow' }));
   }
 }
 

@@ -2,8 +2,8 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import wsProtocol from '@foxglove/ws-protocol';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { NS_PER_MS, type Clock } from '../../core/clock.js';
-import type { Unlisten } from '../../core/events.js';
+import { NS_PER_MS, type Clock, type Timer } from '../../core/clock.js';
+import type { Unlisten } from '../../core/listen.js';
 import type { Logger } from '../../core/logger.js';
 import type { Message } from '../../core/message.js';
 import type { MonitoredLog, MonitoredRecorder } from '../../core/monitoring.js';
@@ -41,7 +41,7 @@ export interface FoxgloveLiveParts {
   readonly logger: Logger;
 }
 
-/** Newer clients offer the first, older ones the second; what is spoken is the same. */
+/** Newer clients offer the first, older ones the second; the protocol is the same. */
 const SUBPROTOCOLS: readonly string[] = ['foxglove.sdk.v1', 'foxglove.websocket.v1'];
 const MESSAGE_MAX_BYTES = 2 * 2 ** 20;
 const STUCK_MS = 10_000;
@@ -52,50 +52,52 @@ const MESSAGE_DATA = 1;
 const foxgloveOrigins: readonly RegExp[] = [/^https:\/\/([a-z0-9-]+\.)*foxglove\.dev$/i, /^file:\/\//i];
 
 /**
- * The recorded topics live, for Foxglove. Taps the recorder while somebody is connected, and only then; each
- * client is bounded (see {@link BoundedSocket}). Messages are shown as they are queued, before they are
- * durable: `/holdfast/watermark` says up to where they are.
+ * The recorded topics live, for Foxglove. It listens to the recorder only while a client is connected; each
+ * client is bounded (see {@link BoundedSocket}). Messages are sent when they are queued, before they are
+ * durable: `/holdfast/watermark` says which ones are durable.
  */
 export class FoxgloveLive implements AsyncDisposable {
   port = 0;
-  /** Messages slow clients did not get, and clients dropped for it. */
+  /** Messages that slow clients did not get, and clients dropped for being slow. */
   skipped = 0;
   dropped = 0;
-  private readonly server: Server;
-  private readonly sockets: WebSocketServer;
-  private readonly foxglove: InstanceType<typeof FoxgloveServer>;
-  private readonly clients = new Set<BoundedSocket>();
-  private readonly subscribed = new Set<number>();
-  private readonly channels: LiveChannels;
-  private readonly statusIds: Readonly<Record<StatusTopic, number>>;
-  private untap: Unlisten | undefined;
-  private timer: NodeJS.Timeout | undefined;
-  private ticks = 0;
-  private sentLog = 0;
+  readonly #server: Server;
+  readonly #sockets: WebSocketServer;
+  readonly #foxglove: InstanceType<typeof FoxgloveServer>;
+  readonly #clients = new Set<BoundedSocket>();
+  readonly #subscribed = new Set<number>();
+  readonly #channels: LiveChannels;
+  readonly #statusIds: Readonly<Record<StatusTopic, number>>;
+  #untap: Unlisten | undefined;
+  #timer: Timer | undefined;
+  #ticks = 0;
+  #sentLog = 0;
 
-  private constructor(
-    private readonly options: FoxgloveLiveOptions,
-    private readonly parts: FoxgloveLiveParts,
-  ) {
+  readonly #options: FoxgloveLiveOptions;
+  readonly #parts: FoxgloveLiveParts;
+
+  private constructor(options: FoxgloveLiveOptions, parts: FoxgloveLiveParts) {
+    this.#options = options;
+    this.#parts = parts;
     const { sessionId } = parts.recorder.status();
-    this.foxglove = new FoxgloveServer({
+    this.#foxglove = new FoxgloveServer({
       name: options.name,
       capabilities: [],
       ...(sessionId === '' ? {} : { sessionId }),
       metadata: { watermark_topic: statusChannels.watermark.topic },
     });
-    this.foxglove.on('subscribe', (id) => this.subscribed.add(id));
-    this.foxglove.on('unsubscribe', (id) => this.subscribed.delete(id));
-    this.foxglove.on('error', (error) => parts.logger.debug('a Foxglove client sent nonsense', { error }));
-    const announce = (topic: StatusTopic): number => this.foxglove.addChannel(statusChannels[topic]);
-    this.statusIds = {
+    this.#foxglove.on('subscribe', (id) => this.#subscribed.add(id));
+    this.#foxglove.on('unsubscribe', (id) => this.#subscribed.delete(id));
+    this.#foxglove.on('error', (error) => parts.logger.debug('a Foxglove client sent nonsense', { error }));
+    const announce = (topic: StatusTopic): number => this.#foxglove.addChannel(statusChannels[topic]);
+    this.#statusIds = {
       watermark: announce('watermark'),
       status: announce('status'),
       alerts: announce('alerts'),
       log: announce('log'),
     };
-    this.channels = new LiveChannels((channel) => this.foxglove.addChannel(channel));
-    this.server = createServer(
+    this.#channels = new LiveChannels((channel) => this.#foxglove.addChannel(channel));
+    this.#server = createServer(
       {
         maxHeaderSize: 8 * 1024,
         headersTimeout: 5_000,
@@ -107,127 +109,135 @@ export class FoxgloveLive implements AsyncDisposable {
         response.end('Foxglove connects here with a WebSocket.\n');
       },
     );
-    this.server.maxConnections = options.maxClients * 2 + 8;
-    this.sockets = new WebSocketServer({
+    this.#server.maxConnections = options.maxClients * 2 + 8;
+    this.#sockets = new WebSocketServer({
       noServer: true,
       maxPayload: MESSAGE_MAX_BYTES,
       perMessageDeflate: false,
       handleProtocols: (offered) => SUBPROTOCOLS.find((protocol) => offered.has(protocol)) ?? false,
     });
-    this.server.on('upgrade', (request, socket, head) => {
+    this.#server.on('upgrade', (request, socket, head) => {
       socket.on('error', () => socket.destroy());
-      const refusal = this.refusal(request);
+      const refusal = this.#refusal(request);
       if (refusal === undefined) {
-        this.sockets.handleUpgrade(request, socket, head, (accepted) => this.accept(accepted, request));
+        this.#sockets.handleUpgrade(request, socket, head, (accepted) => this.#accept(accepted, request));
       } else socket.end(`HTTP/1.1 ${refusal}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
     });
   }
 
-  /** Rejects where no port can be had. */
+  /** Rejects if no port is available. */
   static async listen(options: FoxgloveLiveOptions, parts: FoxgloveLiveParts): Promise<FoxgloveLive> {
     const live = new FoxgloveLive(options, parts);
-    await listenOnFreePort(options, (port) => live.bind(port));
-    live.port = (live.server.address() as AddressInfo).port;
-    live.server.unref();
-    live.server.on('error', (error) => parts.logger.warn('the Foxglove server failed', { error }));
+    await listenOnFreePort(options, (port) => live.#bind(port));
+    live.port = (live.#server.address() as AddressInfo).port;
+    live.#server.unref();
+    live.#server.on('error', (error) => parts.logger.warn('the Foxglove server failed', { error }));
     return live;
   }
 
   get url(): string {
-    const { address } = this.options;
+    const { address } = this.#options;
     return `ws://${address.includes(':') ? `[${address}]` : address}:${this.port}`;
   }
 
+  /** Whether any client subscribes to this channel of the protocol. */
+  isSubscribed(id: number): boolean {
+    return this.#subscribed.has(id);
+  }
+
+  /** Unsent bytes of the slowest client. */
+  get maxUnsentBytes(): number {
+    return Math.max(0, ...[...this.#clients].map(({ unsentBytes }) => unsentBytes));
+  }
+
   get clientCount(): number {
-    return this.clients.size;
+    return this.#clients.size;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const client of this.clients) client.terminate();
-    this.rest();
-    this.server.closeAllConnections();
-    await new Promise<void>((done) => this.server.close(() => done()));
+    for (const client of this.#clients) client.terminate();
+    this.#rest();
+    this.#server.closeAllConnections();
+    await new Promise<void>((done) => this.#server.close(() => done()));
   }
 
-  private bind(port: number): Promise<void> {
+  #bind(port: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.server.once('error', reject);
-      this.server.listen(port, this.options.address, () => {
-        this.server.off('error', reject);
+      this.#server.once('error', reject);
+      this.#server.listen(port, this.#options.address, () => {
+        this.#server.off('error', reject);
         resolve();
       });
     });
   }
 
-  private refusal(request: IncomingMessage): string | undefined {
+  #refusal(request: IncomingMessage): string | undefined {
     const { host, origin } = request.headers;
-    if (!isOurHost(host, this.options)) return '403 Forbidden';
+    if (!isOurHost(host, this.#options)) return '403 Forbidden';
     const isKnown =
       origin === undefined ||
       foxgloveOrigins.some((known) => known.test(origin)) ||
-      this.options.allowedOrigins.includes(origin);
+      this.#options.allowedOrigins.includes(origin);
     if (!isKnown) return '403 Forbidden';
-    return this.clients.size >= this.options.maxClients ? '503 Service Unavailable' : undefined;
+    return this.#clients.size >= this.#options.maxClients ? '503 Service Unavailable' : undefined;
   }
 
-  private accept(socket: WebSocket, request: IncomingMessage): void {
+  #accept(socket: WebSocket, request: IncomingMessage): void {
     if (socket.protocol === '') {
       socket.close(1002, 'offer foxglove.sdk.v1 or foxglove.websocket.v1');
       return;
     }
-    const { clock, logger } = this.parts;
+    const { clock, logger } = this.#parts;
     const client = new BoundedSocket(socket, {
-      maxBytes: this.options.clientMaxBytes,
+      maxBytes: this.#options.clientMaxBytes,
       stuckMs: STUCK_MS,
       nowMs: () => Number(clock.monotonic() / NS_PER_MS),
       onSkipped: () => this.skipped++,
     });
-    this.clients.add(client);
-    this.wake();
-    this.foxglove.handleConnection(client, String(request.socket.remotePort));
+    this.#clients.add(client);
+    this.#wake();
+    this.#foxglove.handleConnection(client, String(request.socket.remotePort));
     socket.on('message', (data: Buffer | ArrayBuffer, isBinary: boolean) => {
-      if (!isBinary) this.sendLatched(client, Buffer.from(data as ArrayBuffer).toString('utf8'));
+      if (!isBinary) this.#sendLatched(client, Buffer.from(data as ArrayBuffer).toString('utf8'));
     });
     socket.on('close', () => {
-      this.clients.delete(client);
-      logger.info('a Foxglove client left', { clients: this.clients.size });
-      if (this.clients.size === 0) this.rest();
+      this.#clients.delete(client);
+      logger.info('a Foxglove client left', { clients: this.#clients.size });
+      if (this.#clients.size === 0) this.#rest();
     });
-    logger.info('a Foxglove client connected', { clients: this.clients.size, protocol: socket.protocol });
+    logger.info('a Foxglove client connected', { clients: this.#clients.size, protocol: socket.protocol });
   }
 
   /** Somebody is there. */
-  private wake(): void {
-    const { recorder, log } = this.parts;
-    for (const channel of recorder.channels?.() ?? []) this.channels.idOf(channel);
-    if (this.timer) return;
-    this.sentLog = log.lastNumber;
-    this.untap = recorder.tap((message) => this.pass(message));
-    this.timer = setInterval(() => this.tick(), WATERMARK_MS);
-    this.timer.unref();
+  #wake(): void {
+    const { recorder, log } = this.#parts;
+    for (const channel of recorder.channels?.() ?? []) this.#channels.idOf(channel);
+    if (this.#timer) return;
+    this.#sentLog = log.lastNumber;
+    this.#untap = recorder.tap((message) => this.#pass(message));
+    this.#timer = this.#parts.clock.every(WATERMARK_MS, () => this.#tick(), { background: true });
   }
 
-  /** Nobody is there: nothing is done. */
-  private rest(): void {
-    this.untap?.();
-    this.untap = undefined;
-    clearInterval(this.timer);
-    this.timer = undefined;
-    this.subscribed.clear();
+  /** No client is connected: nothing to do. */
+  #rest(): void {
+    this.#untap?.();
+    this.#untap = undefined;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#subscribed.clear();
   }
 
-  private pass(message: Message): void {
-    const id = this.channels.idOf(message.channel);
-    if (this.subscribed.has(id))
-      this.foxglove.sendMessage(id, message.receivedAt, message.data as Uint8Array<ArrayBuffer>);
+  #pass(message: Message): void {
+    const id = this.#channels.idOf(message.channel);
+    if (this.#subscribed.has(id)) this.#foxglove.sendMessage(id, message.receivedAt, message.data);
   }
 
-  /** Who subscribes late to a latched topic gets what a new ROS subscriber would get. */
-  private sendLatched(client: BoundedSocket, text: string): void {
+  /** A late subscriber to a latched topic gets what a new ROS subscriber would get. */
+  #sendLatched(client: BoundedSocket, text: string): void {
     const wanted = subscriptionsIn(text);
     if (wanted.size === 0) return;
-    for (const message of this.parts.recorder.latched?.() ?? []) {
-      const subscription = wanted.get(this.channels.idOf(message.channel));
+    for (const message of this.#parts.recorder.latched?.() ?? []) {
+      const subscription = wanted.get(this.#channels.idOf(message.channel));
       if (subscription === undefined) continue;
       const header = Buffer.alloc(13);
       header.writeUInt8(MESSAGE_DATA, 0);
@@ -238,55 +248,57 @@ export class FoxgloveLive implements AsyncDisposable {
     }
   }
 
-  private tick(): void {
-    const { clock, log, recorder, logger } = this.parts;
+  #tick(): void {
+    const { clock, log, recorder, logger } = this.#parts;
     try {
       const now = clock.now();
-      if (this.subscribed.has(this.statusIds.watermark)) {
-        this.sendJson('watermark', watermarkMessage({ recorder: recorder.status() }, now), now);
+      if (this.#subscribed.has(this.#statusIds.watermark)) {
+        this.#sendJson('watermark', watermarkMessage({ recorder: recorder.status() }, now), now);
       }
-      if (this.ticks++ % STATUS_EVERY === 0) this.sendStatus(now);
-      const fresh = log.lastNumber - this.sentLog;
-      this.sentLog = log.lastNumber;
+      if (this.#ticks++ % STATUS_EVERY === 0) this.#sendStatus(now);
+      const fresh = log.lastNumber - this.#sentLog;
+      this.#sentLog = log.lastNumber;
       if (fresh > 0)
-        for (const line of log.recent().slice(-fresh)) this.sendJson('log', logMessage(line), now);
+        for (const line of log.recent().slice(-fresh)) this.#sendJson('log', logMessage(line), now);
     } catch (error) {
-      logger.warn('the Foxglove server failed for a moment', { error });
+      logger.warn('the Foxglove server reported an error', { error });
     }
-    for (const client of this.clients) {
+    for (const client of this.#clients) {
       if (!client.isStuck) continue;
       this.dropped++;
-      logger.warn('a Foxglove client was too slow for too long and is cut off', { stuckMs: STUCK_MS });
+      logger.warn('disconnected a Foxglove client that was too slow for too long', { stuckMs: STUCK_MS });
       client.terminate();
     }
   }
 
-  private sendStatus(now: bigint): void {
-    const { watch, recorder } = this.parts;
-    for (const channel of recorder.channels?.() ?? []) this.channels.idOf(channel);
-    const { status, alerts } = this.statusIds;
-    if (!this.subscribed.has(status) && !this.subscribed.has(alerts)) return;
+  #sendStatus(now: bigint): void {
+    const { watch, recorder } = this.#parts;
+    for (const channel of recorder.channels?.() ?? []) this.#channels.idOf(channel);
+    const { status, alerts } = this.#statusIds;
+    if (!this.#subscribed.has(status) && !this.#subscribed.has(alerts)) return;
     const document = watch.status();
-    this.sendJson('status', statusMessage(document), now);
-    this.sendJson('alerts', alertsMessage(document), now);
+    this.#sendJson('status', statusMessage(document), now);
+    this.#sendJson('alerts', alertsMessage(document), now);
   }
 
-  private sendJson(topic: StatusTopic, message: unknown, now: bigint): void {
-    const id = this.statusIds[topic];
-    if (this.subscribed.has(id)) this.foxglove.sendMessage(id, now, Buffer.from(JSON.stringify(message)));
+  #sendJson(topic: StatusTopic, message: unknown, now: bigint): void {
+    const id = this.#statusIds[topic];
+    if (this.#subscribed.has(id)) this.#foxglove.sendMessage(id, now, Buffer.from(JSON.stringify(message)));
   }
 }
 
-/** Subscription by channel id, out of a client's `subscribe`. */
+/** Subscription by channel id, from a client's `subscribe`. */
 function subscriptionsIn(text: string): Map<number, number> {
   try {
     const message = JSON.parse(text) as {
       op?: unknown;
       subscriptions?: readonly { readonly id: number; readonly channelId: number }[];
     };
-    if (message.op !== 'subscribe' || !Array.isArray(message.subscriptions)) return new Map();
-    return new Map(message.subscriptions.map(({ id, channelId }) => [channelId, id >>> 0]));
+    const { op, subscriptions } = message;
+    if (op !== 'subscribe' || !Array.isArray(subscriptions)) return new Map();
+    const all = subscriptions as NonNullable<typeof message.subscriptions>;
+    return new Map(all.map(({ id, channelId }) => [channelId, id >>> 0]));
   } catch {
-    return new Map(); // the library has said so already
+    return new Map(); // the library has logged it already
   }
 }

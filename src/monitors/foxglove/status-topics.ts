@@ -35,7 +35,7 @@ function channel(
   };
 }
 
-/** Holdfast's own topics on the live server, JSON each. */
+/** Holdfast's own topics on the live server, in JSON. */
 export const statusChannels = {
   watermark: channel('/holdfast/watermark', 'holdfast.Watermark', {
     durable_until: { ...time, description: 'what was received up to here is durable, or a counted gap' },
@@ -70,7 +70,7 @@ export const statusChannels = {
       items: { type: 'object', properties: { id: text, severity: text, summary: text } },
     },
   }),
-  // The name and fields Foxglove's log panel knows.
+  // The name and fields that Foxglove's log panel knows.
   log: channel('/holdfast/log', 'foxglove.Log', {
     timestamp: time,
     level: number,
@@ -83,7 +83,7 @@ export const statusChannels = {
 
 export type StatusTopic = keyof typeof statusChannels;
 
-/** Up to where received messages are durable, and what is not. */
+/** Up to which time received messages are durable, and what is not durable yet. */
 export function watermarkMessage({ recorder }: Pick<StatusDocument, 'recorder'>, nowNs: bigint): unknown {
   const { ms, messages, bytes } = recorder.lossWindow;
   return {

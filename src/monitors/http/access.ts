@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { present } from '../../core/present.js';
 
-/** What somebody may do: see everything, or also steer. */
+/** Permission of a client: read everything, or also control. */
 export type AccessRole = 'viewer' | 'operator';
 
 export interface AccessToken {
@@ -11,10 +12,10 @@ export interface AccessToken {
 export const TOKEN_MIN_CHARS = 16;
 const TOKENS_MAX = 100;
 
-/** A token file cannot be understood; the message never holds a token. */
+/** A token file is invalid; the message never contains a token. */
 export class TokenFileError extends Error {}
 
-/** Reads `operator TOKEN` or `viewer TOKEN` per line; `#` begins a comment. Throws {@link TokenFileError}. */
+/** Parses `operator TOKEN` or `viewer TOKEN` per line; `#` begins a comment. Throws {@link TokenFileError}. */
 export function parseTokenFile(text: string): AccessToken[] {
   const tokens: AccessToken[] = [];
   for (const [index, line] of text.split(/\r?\n/).entries()) {
@@ -25,36 +26,40 @@ export function parseTokenFile(text: string): AccessToken[] {
     if (words.length !== 2 || (role !== 'viewer' && role !== 'operator')) {
       throw new TokenFileError(`${at}: not "viewer TOKEN" or "operator TOKEN"`);
     }
-    if (!/^[\x21-\x7e]+$/.test(token!) || token!.length < TOKEN_MIN_CHARS || token!.length > 200) {
+    if (
+      !/^[\x21-\x7e]+$/.test(present(token)) ||
+      present(token).length < TOKEN_MIN_CHARS ||
+      present(token).length > 200
+    ) {
       throw new TokenFileError(`${at}: the token must have ${TOKEN_MIN_CHARS} to 200 characters of ASCII`);
     }
-    tokens.push({ role, token: token! });
+    tokens.push({ role, token: present(token) });
   }
   if (tokens.length === 0) throw new TokenFileError('it holds no token');
   if (tokens.length > TOKENS_MAX) throw new TokenFileError(`it holds more than ${TOKENS_MAX} tokens`);
   return tokens;
 }
 
-/** Who may do what. Without tokens everybody who gets through is an operator (on loopback only). */
+/** Permissions. Without tokens every client is an operator (on loopback only). */
 export class Access {
-  private readonly known: readonly { readonly role: AccessRole; readonly digest: Buffer }[];
+  readonly #known: readonly { readonly role: AccessRole; readonly digest: Buffer }[];
 
   constructor(tokens: readonly AccessToken[]) {
-    this.known = tokens.map(({ role, token }) => ({ role, digest: digestOf(token) }));
+    this.#known = tokens.map(({ role, token }) => ({ role, digest: digestOf(token) }));
   }
 
   get needsToken(): boolean {
-    return this.known.length > 0;
+    return this.#known.length > 0;
   }
 
   /**
-   * The role of a token, `undefined` for one that is none. Every known token is compared, each in constant
-   * time over its digest: the time taken says nothing about them.
+   * The role of a token, `undefined` for an unknown one. Every known token is compared in constant time by
+   * its digest, so the duration reveals nothing about them.
    */
   roleOf(token: string): AccessRole | undefined {
     const digest = digestOf(token);
     let role: AccessRole | undefined;
-    for (const one of this.known) if (timingSafeEqual(one.digest, digest)) role ??= one.role;
+    for (const one of this.#known) if (timingSafeEqual(one.digest, digest)) role ??= one.role;
     return role;
   }
 }

@@ -19,7 +19,7 @@ export interface ControlRouteParts {
 const LABEL_MAX_CHARS = 200;
 const WINDOW_MAX_S = 3_600;
 
-/** What can be done. Each answers once the work is done; a refusal says why (409, `STATE_REFUSED`). */
+/** The control operations. Each answers once the work is done; a refusal says why (409, `STATE_REFUSED`). */
 export function controlRoutes({ recorder, sync, log, exports }: ControlRouteParts): readonly Route[] {
   return [
     control('start', 'Opens the sources and records', () => recorder.activate()),
@@ -56,7 +56,7 @@ export function controlRoutes({ recorder, sync, log, exports }: ControlRoutePart
     },
     {
       ...base('export', 'Starts an export of recorded data'),
-      body: said({ type: 'object' }, 'what to export; docs/export.md') as JsonSchema,
+      body: said({ type: 'object' }, 'what to export; docs/export.md'),
       answer: object({ ok: { type: 'boolean' }, export: { type: 'object' } }),
       also: { '501': 'this process has no exports' },
       handle: async ({ body }) => {

@@ -1,8 +1,12 @@
 import { isIPv6 } from 'node:net';
 import { NS_PER_MS, type Clock } from '../../core/clock.js';
+import { present } from '../../core/present.js';
 
 const WINDOW_MS = 60_000;
-/** Wrong tokens of one address within the window; after that it is refused, right token or not. */
+/**
+ * Wrong tokens of one address within the window; after that the address is refused, even with the right
+ * token.
+ */
 export const FAILURES_MAX = 10;
 const ADDRESSES_MAX = 1_000;
 
@@ -11,43 +15,53 @@ interface Failures {
   readonly sinceMs: number;
 }
 
-/** Slows down whoever tries tokens. Bounded: with too many addresses the longest known is forgotten. */
+/** Slows down clients that guess tokens. Bounded: with too many addresses the oldest is forgotten. */
 export class FailedTokens {
-  private readonly failures = new Map<string, Failures>();
+  readonly #failures = new Map<string, Failures>();
 
-  constructor(private readonly clock: Clock) {}
+  /** Addresses remembered now. */
+  get size(): number {
+    return this.#failures.size;
+  }
+
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   note(address: string): void {
     const key = groupOf(address);
-    const found = this.current(key);
+    const found = this.#current(key);
     if (found) {
       found.count++;
       return;
     }
-    this.failures.set(key, { count: 1, sinceMs: this.nowMs() });
-    if (this.failures.size > ADDRESSES_MAX) this.failures.delete(this.failures.keys().next().value!);
+    this.#failures.set(key, { count: 1, sinceMs: this.#nowMs() });
+    if (this.#failures.size > ADDRESSES_MAX)
+      this.#failures.delete(present(this.#failures.keys().next().value));
   }
 
-  /** Seconds until the address is heard again; 0: now. */
+  /** Seconds until the address is accepted again; 0: now. */
   blockedForS(address: string): number {
-    const found = this.current(groupOf(address));
+    const found = this.#current(groupOf(address));
     if (!found || found.count < FAILURES_MAX) return 0;
-    return Math.max(1, Math.ceil((found.sinceMs + WINDOW_MS - this.nowMs()) / 1_000));
+    return Math.max(1, Math.ceil((found.sinceMs + WINDOW_MS - this.#nowMs()) / 1_000));
   }
 
-  private current(key: string): Failures | undefined {
-    const found = this.failures.get(key);
-    if (!found || this.nowMs() - found.sinceMs < WINDOW_MS) return found;
-    this.failures.delete(key);
+  #current(key: string): Failures | undefined {
+    const found = this.#failures.get(key);
+    if (!found || this.#nowMs() - found.sinceMs < WINDOW_MS) return found;
+    this.#failures.delete(key);
     return undefined;
   }
 
-  private nowMs(): number {
-    return Number(this.clock.monotonic() / NS_PER_MS);
+  #nowMs(): number {
+    return Number(this.#clock.monotonic() / NS_PER_MS);
   }
 }
 
-/** One customer's IPv6 network has 2^64 addresses: they count as one. */
+/** The IPv6 network of one customer has 2^64 addresses: they count as one. */
 function groupOf(address: string): string {
   const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
   if (!isIPv6(plain)) return plain;

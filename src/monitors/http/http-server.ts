@@ -1,6 +1,7 @@
 import type { AddressInfo, Socket } from 'node:net';
 import websocket from '@fastify/websocket';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { defined } from '../../core/defined.js';
 import type { Clock } from '../../core/clock.js';
 import { describeError, isHoldfastError } from '../../core/errors.js';
 import type { ErrorCode } from '../../core/error-catalogue.js';
@@ -24,8 +25,8 @@ export interface HttpServerOptions extends PortChoice {
   /** Live connections at once. */
   readonly maxClients: number;
   readonly version: string;
-  /** Whether `POST /control/export` does anything here. */
-  readonly exports?: boolean;
+  /** Formats of `POST /control/export`; absent: exports are not available. */
+  readonly exports?: readonly string[];
 }
 
 export interface HttpServerParts {
@@ -39,24 +40,25 @@ export interface HttpServerParts {
 
 const BODY_MAX_BYTES = 16 * 1024;
 const HEADERS_MAX_BYTES = 8 * 1024;
-/** Sockets at once, of all kinds; further ones are closed unheard. */
+/** Maximum number of sockets of all kinds; further ones are closed at once. */
 const SOCKETS_MAX = 200;
-/** A request's head must be there after this, all of it after the next: slow senders are cut off. */
+/** Time limits for a request's head and for the whole request, so that slow senders are disconnected. */
 const HEADERS_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 10_000;
-/** Without a byte moving either way. */
+/** Time without any byte in either direction. */
 const SOCKET_IDLE_MS = 60_000;
 
 const statusOf: Readonly<Partial<Record<ErrorCode, number>>> = {
   CONFIG_INVALID: 400,
+  REQUEST_INVALID: 400,
   STATE_REFUSED: 409,
   REQUEST_UNSUPPORTED: 501,
   ROLE_NOT_RUNNING: 503,
   DISK_FULL: 507,
 };
 
-/** What an answer says instead of a result. */
+/** The body of an error answer. */
 interface Refusal {
   readonly status: number;
   readonly code: string;
@@ -68,21 +70,30 @@ interface Refusal {
 export class HttpServer implements AsyncDisposable {
   readonly live: LiveSockets;
   port = 0;
-  /** Requests that were refused, since the start. */
+  /** Number of refused requests since the start. */
   refused = 0;
-  private readonly app: FastifyInstance;
-  private readonly failed: FailedTokens;
-  private readonly policy: HostPolicy;
-  private readonly sockets = new Set<Socket>();
+  readonly #app: FastifyInstance;
+  readonly #failed: FailedTokens;
+  readonly #policy: HostPolicy;
+  readonly #sockets = new Set<Socket>();
 
-  private constructor(
-    private readonly options: HttpServerOptions,
-    private readonly parts: HttpServerParts,
-  ) {
-    this.failed = new FailedTokens(parts.clock);
-    this.policy = options;
-    this.live = new LiveSockets(parts.feed, parts.access, this.failed, options.maxClients, options.exports);
-    this.app = Fastify({
+  readonly #options: HttpServerOptions;
+  readonly #parts: HttpServerParts;
+
+  private constructor(options: HttpServerOptions, parts: HttpServerParts) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#failed = new FailedTokens(parts.clock);
+    this.#policy = options;
+    this.live = new LiveSockets(
+      parts.feed,
+      parts.access,
+      this.#failed,
+      options.maxClients,
+      parts.clock,
+      options.exports,
+    );
+    this.#app = Fastify({
       logger: false,
       bodyLimit: BODY_MAX_BYTES,
       requestTimeout: REQUEST_TIMEOUT_MS,
@@ -100,45 +111,46 @@ export class HttpServer implements AsyncDisposable {
     });
   }
 
-  /** Listens; rejects where no port can be had (`EADDRINUSE`) or the address is not ours. */
+  /** Listens; rejects if no port is available (`EADDRINUSE`) or the address does not belong to this machine. */
   static async listen(options: HttpServerOptions, parts: HttpServerParts): Promise<HttpServer> {
     const server = new HttpServer(options, parts);
-    await server.prepare();
+    await server.#prepare();
     try {
-      await listenOnFreePort(options, (port) => server.app.listen({ port, host: options.address }));
+      await listenOnFreePort(options, (port) => server.#app.listen({ port, host: options.address }));
     } catch (error) {
-      await server.app.close();
+      await server.#app.close();
       throw error;
     }
-    server.port = (server.app.server.address() as AddressInfo).port;
-    // The recorder alone decides how long the process lives.
-    server.app.server.unref();
+    server.port = (server.#app.server.address() as AddressInfo).port;
+    // Only the recorder decides how long the process lives.
+    server.#app.server.unref();
     return server;
   }
 
-  /** Where a browser finds it. */
+  /** The URL for a browser. */
   get url(): string {
-    const { address } = this.options;
+    const { address } = this.#options;
     return `http://${address.includes(':') ? `[${address}]` : address}:${this.port}/`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.live.closeAll();
-    for (const socket of this.sockets) socket.destroy();
-    await this.app.close();
+    for (const socket of this.#sockets) socket.destroy();
+    await this.#app.close();
   }
 
-  private async prepare(): Promise<void> {
-    const { app, parts } = this;
+  async #prepare(): Promise<void> {
+    const app = this.#app;
+    const parts = this.#parts;
     app.server.maxConnections = SOCKETS_MAX;
     app.server.on('connection', (socket: Socket) => {
-      this.sockets.add(socket);
-      socket.on('close', () => this.sockets.delete(socket));
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
     });
     app.server.on('drop', () => this.refused++);
-    app.setErrorHandler((error, _, reply) => this.fail(error, reply));
+    app.setErrorHandler((error, _, reply) => this.#fail(error, reply));
     app.setNotFoundHandler((_, reply) =>
-      this.refuse(reply, {
+      this.#refuse(reply, {
         status: 404,
         code: 'NOT_FOUND',
         message: 'there is nothing here; see /openapi.json',
@@ -146,40 +158,39 @@ export class HttpServer implements AsyncDisposable {
     );
     app.addHook('onRequest', async (request, reply) => {
       reply.headers(securityHeaders);
-      const refusal = this.checkOrigin(request) ?? this.checkToken(request);
-      if (refusal) return this.refuse(reply, refusal);
+      const refusal = this.#checkOrigin(request) ?? this.#checkToken(request);
+      if (refusal) return this.#refuse(reply, refusal);
     });
-    // Only JSON is understood; a form of another site's page is not.
+    // Only JSON is accepted, so a form on another site's page is refused.
     app.removeContentTypeParser('text/plain');
     await app.register(websocket, {
       options: { maxPayload: 4 * 1024, perMessageDeflate: false },
       errorHandler: (error, socket) => {
-        parts.logger.debug('a live connection failed', { error });
+        parts.logger.debug('a WebSocket connection failed', { error });
         socket.terminate();
       },
     });
-    const document = openApiDocument(parts.routes, this.options.version);
-    this.add({
+    const document = openApiDocument(parts.routes, this.#options.version);
+    this.#add({
       ...{ method: 'GET', path: '/openapi.json', role: 'viewer', open: true },
       summary: 'This API as an OpenAPI document',
       answer: { type: 'object' },
       handle: () => document,
     });
-    for (const route of parts.routes) this.add(route);
+    for (const route of parts.routes) this.#add(route);
     app.get('/live', { websocket: true, config: { role: 'live' } }, (socket, request) =>
       this.live.accept(socket, request.ip, bearerToken(request.headers.authorization)),
     );
-    app.get('/*', { config: { role: 'open' } }, (request, reply) => this.serveFile(request, reply));
+    app.get('/*', { config: { role: 'open' } }, (request, reply) => this.#serveFile(request, reply));
   }
 
-  private add(route: Route): void {
-    this.app.route({
+  #add(route: Route): void {
+    this.#app.route({
       method: route.method,
       url: route.path,
       config: { role: route.open ? 'open' : route.role },
       schema: {
-        ...(route.body === undefined ? {} : { body: route.body }),
-        ...(route.query === undefined ? {} : { querystring: route.query }),
+        ...defined({ body: route.body, querystring: route.query }),
       },
       handler: async (request, reply) => {
         const { body, query } = request as { body?: RouteRequest['body']; query: RouteRequest['query'] };
@@ -197,9 +208,9 @@ export class HttpServer implements AsyncDisposable {
     });
   }
 
-  private checkOrigin(request: FastifyRequest): Refusal | undefined {
+  #checkOrigin(request: FastifyRequest): Refusal | undefined {
     const { host, origin } = request.headers;
-    if (!isOurHost(host, this.policy)) {
+    if (!isOurHost(host, this.#policy)) {
       const message = `this server does not answer as ${shown(host)}; web.allowed_hosts may name it`;
       return { status: 403, code: 'HOST_REFUSED', message };
     }
@@ -207,17 +218,17 @@ export class HttpServer implements AsyncDisposable {
     return { status: 403, code: 'ORIGIN_REFUSED', message: `pages of ${shown(origin)} may not ask` };
   }
 
-  private checkToken(request: FastifyRequest): Refusal | undefined {
-    const { access } = this.parts;
+  #checkToken(request: FastifyRequest): Refusal | undefined {
+    const { access } = this.#parts;
     const needed = (request.routeOptions.config as { role?: AccessRole | 'open' | 'live' }).role ?? 'open';
     if (needed === 'open' || !access.needsToken) return undefined;
-    const waitS = this.failed.blockedForS(request.ip);
+    const waitS = this.#failed.blockedForS(request.ip);
     if (waitS > 0) {
       const message = `too many wrong tokens from this address, try again in ${waitS} s`;
       return { status: 429, code: 'TOO_MANY_FAILURES', message, retryAfterS: waitS };
     }
     const header = request.headers.authorization;
-    // A browser cannot send a header here: it says its token in the first message instead.
+    // A browser cannot send a header here: it sends its token in the first message instead.
     if (header === undefined && needed === 'live') return undefined;
     if (header === undefined) {
       return { status: 401, code: 'TOKEN_REQUIRED', message: 'send "Authorization: Bearer TOKEN"' };
@@ -225,20 +236,21 @@ export class HttpServer implements AsyncDisposable {
     const token = bearerToken(header);
     const role = token === undefined ? undefined : access.roleOf(token);
     if (role === undefined) {
-      this.failed.note(request.ip);
+      this.#failed.note(request.ip);
       return { status: 401, code: 'TOKEN_WRONG', message: 'this token is not known' };
     }
     if (needed === 'live' || mayDo(role, needed)) return undefined;
     return { status: 403, code: 'OPERATOR_REQUIRED', message: 'a viewer may not do this; an operator may' };
   }
 
-  private serveFile(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  #serveFile(request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const path = request.url.split('?', 1)[0]!;
-    const file = this.parts.files.at(path);
+    const file = this.#parts.files.at(path);
     if (file === undefined) {
       if (path === '/')
         return reply.type('text/html; charset=utf-8').header('cache-control', 'no-cache').send(plainPage);
-      return reply.callNotFound() as unknown as FastifyReply;
+      reply.callNotFound();
+      return reply;
     }
     reply
       .type(file.contentType)
@@ -248,21 +260,21 @@ export class HttpServer implements AsyncDisposable {
     return reply.header('content-length', file.bytes).send(file.open());
   }
 
-  private fail(error: unknown, reply: FastifyReply): FastifyReply {
+  #fail(error: unknown, reply: FastifyReply): FastifyReply {
     if (isHoldfastError(error)) {
       const status = statusOf[error.code] ?? 500;
-      return this.refuse(reply, { status, code: error.code, message: describeError(error) });
+      return this.#refuse(reply, { status, code: error.code, message: describeError(error) });
     }
     const status = (error as { statusCode?: number }).statusCode ?? 500;
     if (status < 500) {
       const code = status === 413 ? 'BODY_TOO_LARGE' : 'REQUEST_INVALID';
-      return this.refuse(reply, { status, code, message: describeError(error) });
+      return this.#refuse(reply, { status, code, message: describeError(error) });
     }
-    this.parts.logger.warn('a request failed', { error });
-    return this.refuse(reply, { status: 500, code: 'INTERNAL', message: 'the log says more' });
+    this.#parts.logger.warn('a request failed', { error });
+    return this.#refuse(reply, { status: 500, code: 'INTERNAL', message: 'see the log for details' });
   }
 
-  private refuse(reply: FastifyReply, { status, code, message, retryAfterS }: Refusal): FastifyReply {
+  #refuse(reply: FastifyReply, { status, code, message, retryAfterS }: Refusal): FastifyReply {
     this.refused++;
     if (retryAfterS !== undefined) reply.header('retry-after', retryAfterS);
     if (status === 401) reply.header('www-authenticate', 'Bearer realm="holdfast"');
@@ -274,7 +286,7 @@ export class HttpServer implements AsyncDisposable {
   }
 }
 
-/** Of a header, as little as a person needs. */
+/** The part of a header that a person needs. */
 function shown(value: string | undefined): string {
   return value === undefined ? '(none)' : JSON.stringify(value.slice(0, 100));
 }

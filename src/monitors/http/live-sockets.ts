@@ -2,12 +2,13 @@ import type { WebSocket } from 'ws';
 import type { LiveFeed } from '../live/live-feed.js';
 import type { Access, AccessRole } from './access.js';
 import type { FailedTokens } from './failed-tokens.js';
+import type { Timer, Timers } from '../../core/clock.js';
 
-/** Close codes of our own, said to the page. */
+/** WebSocket close codes for the page. */
 export const closeCodes = {
   /** The token is missing or wrong, or came too late. */
   unauthorized: 4401,
-  /** There are as many pages as are allowed. */
+  /** The maximum number of pages is connected. */
   full: 4429,
   /** The page reads too slowly. */
   slow: 4408,
@@ -19,73 +20,101 @@ const TOKEN_WITHIN_MS = 5_000;
 const PING_EVERY_MS = 15_000;
 
 /**
- * Pages that watch over a WebSocket. Where tokens are needed the first message must be
+ * Pages that watch over a WebSocket. If tokens are required, the first message must be
  * `{"type":"auth","token":"..."}` and come soon; the answer is `{"type":"welcome","role":...}` and then the
- * feed. Nothing else a page sends means anything. Bounded in number; whoever does not answer a ping is gone.
+ * feed. All other messages of a page are ignored. Bounded in number; a client that does not answer a ping is
+ * disconnected.
  */
 export class LiveSockets {
-  private readonly watching = new Set<WebSocket>();
-  /** Those whose token has not come yet: bounded apart, so that they cannot keep out who has one. */
-  private readonly waiting = new Set<WebSocket>();
+  readonly #watching = new Set<WebSocket>();
+  /** Pages without a token yet: bounded separately, so that they cannot block pages with a token. */
+  readonly #waiting = new Set<WebSocket>();
+
+  readonly #feed: LiveFeed;
+  readonly #access: Access;
+  readonly #failed: FailedTokens;
+  readonly #max: number;
+  readonly #timers: Timers;
+  /** Export formats of this process, which pages offer. */
+  readonly #exports: readonly string[];
 
   constructor(
-    private readonly feed: LiveFeed,
-    private readonly access: Access,
-    private readonly failed: FailedTokens,
-    private readonly max: number,
-    /** Whether this process exports: pages offer only what there is. */
-    private readonly exports = false,
-  ) {}
-
-  get clients(): number {
-    return this.watching.size;
+    feed: LiveFeed,
+    access: Access,
+    failed: FailedTokens,
+    max: number,
+    timers: Timers,
+    exports: readonly string[] = [],
+  ) {
+    this.#feed = feed;
+    this.#access = access;
+    this.#failed = failed;
+    this.#max = max;
+    this.#timers = timers;
+    this.#exports = exports;
   }
 
-  /** @param token - of the upgrade's header, already known to be right */
+  get clients(): number {
+    return this.#watching.size;
+  }
+
+  /** @param token - from the upgrade's header, already verified */
   accept(socket: WebSocket, address: string, token: string | undefined): void {
     socket.on('error', () => socket.terminate());
-    const ping = keepAlive(socket);
-    socket.on('close', () => clearInterval(ping));
-    const role = !this.access.needsToken
+    const ping = keepAlive(socket, this.#timers);
+    socket.on('close', () => ping.cancel());
+    const role = !this.#access.needsToken
       ? 'operator'
       : token === undefined
         ? undefined
-        : this.access.roleOf(token);
-    if (role === undefined) this.awaitToken(socket, address);
-    else this.serve(socket, role);
+        : this.#access.roleOf(token);
+    if (role === undefined) this.#awaitToken(socket, address);
+    else this.#serve(socket, role);
   }
 
   closeAll(): void {
-    for (const socket of [...this.watching, ...this.waiting]) {
+    for (const socket of [...this.#watching, ...this.#waiting]) {
       socket.close(closeCodes.ending, 'the recorder ends');
-      terminateSoon(socket);
+      this.#terminateSoon(socket);
     }
   }
 
-  private awaitToken(socket: WebSocket, address: string): void {
-    if (!this.admit(socket, this.waiting)) return;
+  #awaitToken(socket: WebSocket, address: string): void {
+    if (!this.#admit(socket, this.#waiting)) return;
     const refuse = (): void => {
       socket.close(closeCodes.unauthorized, 'a token is needed');
-      terminateSoon(socket);
+      this.#terminateSoon(socket);
     };
-    const timer = setTimeout(refuse, TOKEN_WITHIN_MS).unref();
-    socket.once('close', () => clearTimeout(timer));
+    const timer = this.#timers.after(TOKEN_WITHIN_MS, refuse, { background: true });
+    socket.once('close', () => timer.cancel());
     socket.once('message', (data: Buffer) => {
-      clearTimeout(timer);
-      this.waiting.delete(socket);
-      if (this.failed.blockedForS(address) > 0) return refuse();
+      timer.cancel();
+      this.#waiting.delete(socket);
+      if (this.#failed.blockedForS(address) > 0) {
+        refuse();
+        return;
+      }
       const token = tokenIn(data);
-      const role = token === undefined ? undefined : this.access.roleOf(token);
-      if (role !== undefined) return this.serve(socket, role);
-      this.failed.note(address);
+      const role = token === undefined ? undefined : this.#access.roleOf(token);
+      if (role !== undefined) {
+        this.#serve(socket, role);
+        return;
+      }
+      this.#failed.note(address);
       refuse();
     });
   }
 
-  private serve(socket: WebSocket, role: AccessRole): void {
-    if (!this.admit(socket, this.watching)) return;
-    socket.send(JSON.stringify({ type: 'welcome', role, ...(this.exports ? { exports: true } : {}) }));
-    const leave = this.feed.join({
+  #serve(socket: WebSocket, role: AccessRole): void {
+    if (!this.#admit(socket, this.#watching)) return;
+    socket.send(
+      JSON.stringify({
+        type: 'welcome',
+        role,
+        ...(this.#exports.length === 0 ? {} : { exports: this.#exports }),
+      }),
+    );
+    const leave = this.#feed.join({
       get unsentBytes() {
         return socket.bufferedAmount;
       },
@@ -98,11 +127,16 @@ export class LiveSockets {
     socket.on('close', leave);
   }
 
-  /** False: there are as many as are allowed, and it is closed. */
-  private admit(socket: WebSocket, among: Set<WebSocket>): boolean {
-    if (among.size >= this.max) {
+  /** A page that does not answer the close is disconnected. */
+  #terminateSoon(socket: WebSocket): void {
+    this.#timers.after(1_000, () => socket.terminate(), { background: true });
+  }
+
+  /** False: the maximum is reached, and it is closed. */
+  #admit(socket: WebSocket, among: Set<WebSocket>): boolean {
+    if (among.size >= this.#max) {
       socket.close(closeCodes.full, 'too many pages');
-      terminateSoon(socket);
+      this.#terminateSoon(socket);
       return false;
     }
     among.add(socket);
@@ -121,18 +155,17 @@ function tokenIn(data: Buffer): string | undefined {
   }
 }
 
-/** A peer that vanished without a word is found by its silence. */
-function keepAlive(socket: WebSocket): NodeJS.Timeout {
+/** A peer that vanished is detected by its silence. */
+function keepAlive(socket: WebSocket, timers: Timers): Timer {
   let isAlive = true;
   socket.on('pong', () => (isAlive = true));
-  return setInterval(() => {
-    if (!isAlive) return socket.terminate();
+  const ping = (): void => {
+    if (!isAlive) {
+      socket.terminate();
+      return;
+    }
     isAlive = false;
     socket.ping();
-  }, PING_EVERY_MS).unref();
-}
-
-/** Whoever does not answer the close is cut off. */
-function terminateSoon(socket: WebSocket): void {
-  setTimeout(() => socket.terminate(), 1_000).unref();
+  };
+  return timers.every(PING_EVERY_MS, ping, { background: true });
 }

@@ -12,7 +12,7 @@ const errors: Readonly<Record<string, string>> = {
   '503': 'the process concerned is not running',
 };
 
-/** The API as an OpenAPI 3.1 document, made from the same table the server is made from. */
+/** The API as an OpenAPI 3.1 document, made from the same table as the server. */
 export function openApiDocument(routes: readonly Route[], version: string): JsonSchema {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const route of routes) (paths[route.path] ??= {})[route.method.toLowerCase()] = operation(route);

@@ -1,4 +1,4 @@
-/** Shown where the dashboard was not built: enough to see that it lives and where to look. */
+/** Shown if the dashboard was not built: enough to see that the recorder runs and where to look. */
 export const plainPage = `<!doctype html>
 <html lang="en">
 <head>

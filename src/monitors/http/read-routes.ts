@@ -7,7 +7,7 @@ export interface ReadRouteParts {
   readonly watch: Watch;
   readonly recorder: MonitoredRecorder;
   readonly log: MonitoredLog;
-  /** In the text format of Prometheus. */
+  /** In Prometheus' text format. */
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   readonly clients: () => { readonly web: number; readonly foxglove: number };
 }
@@ -15,8 +15,14 @@ export interface ReadRouteParts {
 const SEGMENTS_MAX = 5_000;
 
 /** What can be looked at. */
-export function readRoutes({ watch, recorder, log, metrics, clients }: ReadRouteParts): readonly Route[] {
-  const role = 'viewer';
+export function readRoutes(parts: ReadRouteParts): readonly Route[] {
+  return [...stateRoutes(parts), ...recordingRoutes(parts), ...logRoutes(parts)];
+}
+
+/** The minimum role of all of them. */
+const role = 'viewer';
+
+function stateRoutes({ watch, recorder, clients }: ReadRouteParts): readonly Route[] {
   return [
     {
       ...{ method: 'GET', path: '/healthz', role, open: true },
@@ -54,6 +60,12 @@ export function readRoutes({ watch, recorder, log, metrics, clients }: ReadRoute
           queue_max_bytes: status.queue.maxBytes,
           queue_messages: status.queue.messages,
           wal_waiting_segments: status.wal.waiting,
+          logging: {
+            queue_size: stats.queuedLines,
+            queue_maxsize: stats.queueMaxLines,
+            log_file: stats.file ?? null,
+            listener_running: stats.listenerRunning,
+          },
           log_file: stats.file ?? null,
           log_queue_bytes: stats.queuedBytes,
           log_queue_max_bytes: stats.queueMaxBytes,
@@ -64,6 +76,11 @@ export function readRoutes({ watch, recorder, log, metrics, clients }: ReadRoute
         };
       },
     },
+  ];
+}
+
+function recordingRoutes({ watch, recorder }: ReadRouteParts): readonly Route[] {
+  return [
     {
       ...{ method: 'GET', path: '/segments', role },
       summary: 'The timeline: open, sealed, uploaded, evicted, quarantined segments, with their gaps',
@@ -104,6 +121,11 @@ export function readRoutes({ watch, recorder, log, metrics, clients }: ReadRoute
       answer: ref('History'),
       handle: () => watch.history.toJson(),
     },
+  ];
+}
+
+function logRoutes({ watch, log, metrics }: ReadRouteParts): readonly Route[] {
+  return [
     {
       ...{ method: 'GET', path: '/alerts', role },
       summary: 'Every alert, raised or not',

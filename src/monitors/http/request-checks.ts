@@ -6,7 +6,7 @@ export function isLoopback(address: string): boolean {
   return loopbackNames.includes(address) || /^127\.\d+\.\d+\.\d+$/.test(address);
 }
 
-/** The name of a `Host` header or of an origin, without port and brackets, in lower case. */
+/** The name in a `Host` header or an origin, without port and brackets, in lower case. */
 function nameOf(host: string): string | undefined {
   const match = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/i.exec(host);
   return match?.[1]?.replace(/^\[|\]$/g, '').toLowerCase();
@@ -17,14 +17,14 @@ export interface HostPolicy {
   readonly address: string;
   /** This machine's own name. */
   readonly hostname: string;
-  /** Names a proxy or a DNS server gives us. */
+  /** Names that a proxy or a DNS server gives this machine. */
   readonly allowedHosts: readonly string[];
 }
 
 /**
- * Whether a `Host` header names us. A page of a stranger whose name was made to resolve to us (DNS
- * rebinding) names itself. An address literal cannot be rebound; on loopback only loopback is us. The port
- * is not compared: a tunnel may have changed it.
+ * Whether a `Host` header names this server. A foreign page whose name was made to resolve to this machine
+ * (DNS rebinding) has its own name. An address literal cannot be rebound; on loopback only loopback addresses
+ * count. The port is not compared, because a tunnel may change it.
  */
 export function isOurHost(host: string | undefined, policy: HostPolicy): boolean {
   const name = host === undefined ? undefined : nameOf(host);
@@ -37,8 +37,8 @@ export function isOurHost(host: string | undefined, policy: HostPolicy): boolean
 }
 
 /**
- * Whether a request comes from our own page or from no page at all. Browsers say where a request comes
- * from; a program does not.
+ * Whether a request comes from the dashboard itself or not from a page at all. Browsers state the origin of a
+ * request; a program does not.
  */
 export function isSameOrigin(origin: string | undefined, host: string | undefined): boolean {
   if (origin === undefined) return true;

@@ -1,15 +1,15 @@
 import type { AccessRole } from './access.js';
 
-/** A JSON Schema, as far as it is used here. */
+/** The used part of JSON Schema. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
-/** What a route is handed; body and query fit their schemas. */
+/** The input of a route; body and query match their schemas. */
 export interface RouteRequest {
   readonly body: Readonly<Record<string, unknown>>;
   readonly query: Readonly<Record<string, unknown>>;
 }
 
-/** What a route answers when it is not simply JSON with 200. */
+/** The answer of a route, if it is not just JSON with 200. */
 export class RouteReply {
   constructor(
     readonly status: number,
@@ -18,17 +18,17 @@ export class RouteReply {
   ) {}
 }
 
-/** One operation of the API: the server and its OpenAPI document are both made from these. */
+/** One operation of the API: the server and its OpenAPI document are made from these. */
 export interface Route {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   readonly summary: string;
-  /** Whoever reaches the port may ask. */
+  /** Every client that reaches the port may call it. */
   readonly open?: true;
   readonly role: AccessRole;
   readonly body?: JsonSchema;
   readonly query?: JsonSchema;
-  /** What a good answer holds; `text/plain` where `answerType` says so. */
+  /** Content of a successful answer; `text/plain` if `answerType` says so. */
   readonly answer: JsonSchema;
   readonly answerType?: string;
   /** Further answers that are not errors, by status. */

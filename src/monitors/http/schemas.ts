@@ -1,3 +1,4 @@
+import { recorderStatusSchema, syncStatusSchema, topicStatsSchema } from '../../core/status-schema.js';
 import { historyColumns } from '../live/history.js';
 import type { JsonSchema } from './route.js';
 
@@ -24,113 +25,14 @@ function object(
   return { type: 'object', properties, required, additionalProperties: false };
 }
 
-const robot = object({
-  robot: text,
-  channels: whole,
-  received: whole,
-  durable: whole,
-  dropped: whole,
-  bytesPerS: number,
-  messagesPerS: number,
-});
-
-const sourceStats = {
-  type: 'object',
-  description:
-    'lagMessages, unacknowledgedMessages, acknowledgedMessages, redeliveredMessages, duplicateMessages, ' +
-    'deadLetters, deadLetterFailures, connections, acknowledgeDurations; of sources that read from a server of messages',
-};
-
-const topicStats = {
-  robot: text,
-  topic: text,
-  type: text,
-  encoding: text,
-  latched: flag,
-  priority: { type: 'string', enum: ['high', 'normal', 'low'] },
-  received: said(whole, 'messages since the start of the process'),
-  receivedBytes: whole,
-  dropped: whole,
-  messagesPerS: number,
-  bytesPerS: number,
-  queuedBytes: said(whole, 'bytes waiting in the queue of this topic'),
-  lastReceivedAt: timeNs,
-  present: said(flag, 'false once nobody publishes it any more'),
-};
-
-/** Shapes of the API, under the names the OpenAPI document gives them. */
+/** Schemas of the API, with their names in the OpenAPI document. */
 export const apiSchemas: Readonly<Record<string, JsonSchema>> = {
   Error: object({
     error: object({ code: said(text, 'stable, listed in docs/errors.md'), message: text }),
   }),
   Ok: object({ ok: flag }),
-  RecorderStatus: {
-    ...said({ type: 'object' }, 'the recorder; rates over the last second'),
-    properties: {
-      role: { const: 'recorder' },
-      version: text,
-      pid: whole,
-      state: {
-        type: 'string',
-        enum: ['recovering', 'recording', 'paused', 'draining', 'stalled', 'stopped'],
-      },
-      stalledReason: text,
-      sessionId: text,
-      dataFolder: text,
-      startedAt: timeNs,
-      sources: list(
-        object({ uri: text, state: text, detail: text, stats: sourceStats }, ['detail', 'stats']),
-      ),
-      totals: {
-        type: 'object',
-        description:
-          'since the start: received, receivedBytes, durable, durableBytes, dropped, droppedByReason',
-      },
-      rates: object({ messagesPerS: number, bytesPerS: number }),
-      lossWindow: said(
-        object({ ms: number, messages: whole, bytes: whole, maxMs: number }),
-        'received and not yet durable: what a kill at this moment loses',
-      ),
-      commits: { type: 'object', description: 'count, p50Ms, p99Ms, failed' },
-      queue: object({ bytes: whole, maxBytes: whole, messages: whole }),
-      wal: { type: 'object', description: 'openSegment, openBytes, segmentMaxBytes, segmentAgeMs, waiting' },
-      sealed: { type: 'object', description: 'segments, bytes, lastSealedAt' },
-      disk: { type: 'object', description: 'freeBytes, totalBytes, evictedSegments' },
-      robots: list(robot),
-      anomalies: {
-        type: 'object',
-        description:
-          'absent without rules; rules (rule, seen, marked, lastAt, last), suppressed, failedMarks, channels, ' +
-          'looked, skipped, undecoded',
-      },
-    },
-  },
-  SyncStatus: {
-    ...said({ type: 'object' }, 'sync, as it answered last'),
-    properties: {
-      role: { const: 'sync' },
-      store: text,
-      link: { type: 'string', enum: ['unknown', 'online', 'offline'] },
-      linkSince: timeNs,
-      lastSyncAt: timeNs,
-      storeLatencyMs: said(number, 'time the store took to answer the last probe'),
-      isSyncing: flag,
-      uploadErrors: whole,
-      lastError: said(text, 'in words'),
-      nextRetryInMs: number,
-      segments: object({ pending: whole, verified: whole, parked: whole }),
-      bytes: object({ pending: whole, verified: whole, resent: whole }),
-      current: object({ segment: text, robot: text, bytes: whole, progress: number }),
-      oldestUnsyncedAt: timeNs,
-      transferBytesPerS: number,
-      etaMs: number,
-      alarms: list(object({ segment: text, robot: text, code: text, message: text })),
-      sinks: said(
-        list({ type: 'object' }),
-        'each of several sinks; the fields above speak of those required',
-      ),
-    },
-  },
+  RecorderStatus: recorderStatusSchema,
+  SyncStatus: syncStatusSchema,
   System: object({
     memoryMb: said(number, 'resident memory of the recorder, megabytes'),
     heapMb: number,
@@ -162,6 +64,7 @@ export const apiSchemas: Readonly<Record<string, JsonSchema>> = {
       fileBytes: whole,
       queuedLines: whole,
       queuedBytes: whole,
+      queueMaxLines: whole,
       queueMaxBytes: whole,
       writtenLines: whole,
       droppedLines: whole,
@@ -205,7 +108,7 @@ export const apiSchemas: Readonly<Record<string, JsonSchema>> = {
   ),
   Topic: object(
     {
-      ...topicStats,
+      ...(topicStatsSchema['properties'] as Readonly<Record<string, JsonSchema>>),
       id: said(whole, 'stable for the life of the process'),
       spark: said(list(number), 'messages per second, oldest first, one point every 3 s'),
     },
@@ -267,6 +170,12 @@ export const apiSchemas: Readonly<Record<string, JsonSchema>> = {
     queue_max_bytes: whole,
     queue_messages: whole,
     wal_waiting_segments: whole,
+    logging: object({
+      queue_size: said(whole, 'lines that wait to be written'),
+      queue_maxsize: said(whole, 'lines that may wait'),
+      log_file: said(orNull(text), 'null: nothing is written to a file'),
+      listener_running: said(flag, 'the file is being written'),
+    }),
     log_file: orNull(text),
     log_queue_bytes: whole,
     log_queue_max_bytes: whole,

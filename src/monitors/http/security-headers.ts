@@ -1,4 +1,4 @@
-/** Sent with every answer: the page may load and call only what is ours, and nobody may embed it. */
+/** Sent with every answer: the page may load and call only its own server, and no page may embed it. */
 export const securityHeaders: Readonly<Record<string, string>> = {
   'content-security-policy': [
     "default-src 'none'",

@@ -22,19 +22,23 @@ export interface StaticFile {
   readonly contentType: string;
   readonly bytes: number;
   readonly etag: string;
-  /** Its name changes with its content: it may be kept for ever. */
+  /** Its name changes with its content: it may be cached for ever. */
   readonly isImmutable: boolean;
   open(): NodeJS.ReadableStream;
 }
 
 /**
- * The files of the page. The folder is listed once, and only what was listed is served, by exact name: a
- * path out of it cannot be asked for, whatever it is spelled with.
+ * The files of the page. The folder is listed once, and only listed files are served, by exact name: no
+ * spelling of a path can leave it.
  */
 export class StaticFiles {
-  private constructor(private readonly files: ReadonlyMap<string, StaticFile>) {}
+  readonly #files: ReadonlyMap<string, StaticFile>;
 
-  /** None where the folder does not exist. */
+  private constructor(files: ReadonlyMap<string, StaticFile>) {
+    this.#files = files;
+  }
+
+  /** Empty if the folder does not exist. */
   static async list(folder: string): Promise<StaticFiles> {
     const files = new Map<string, StaticFile>();
     let names: string[];
@@ -62,6 +66,6 @@ export class StaticFiles {
 
   /** The file at a path of the address; `/` is `/index.html`. */
   at(path: string): StaticFile | undefined {
-    return this.files.get(path === '/' ? '/index.html' : path);
+    return this.#files.get(path === '/' ? '/index.html' : path);
   }
 }

@@ -1,7 +1,7 @@
 import type { RecorderStatus, SyncStatus } from '../../core/status.js';
 import type { SystemUsage } from '../../core/monitoring.js';
 
-/** Columns of the history, each with what it holds. A value that is not known is `null`. */
+/** Columns of the history with their content. An unknown value is `null`. */
 export const historyColumns = {
   atMs: 'milliseconds since the Unix epoch',
   messagesPerS: 'messages received per second',
@@ -25,35 +25,39 @@ export const historyColumns = {
 export type HistoryColumn = keyof typeof historyColumns;
 export type HistoryPoint = Readonly<Record<HistoryColumn, number | null>>;
 
-/** Equally long columns, oldest first: what a chart takes. */
+/** Columns of equal length, oldest first, for a chart. */
 export type HistoryJson = Readonly<Record<HistoryColumn, readonly (number | null)[]>>;
 
 const names = Object.keys(historyColumns) as readonly HistoryColumn[];
 
-/** The last minutes, one point a second, so that a page which connects has a past; memory is fixed. */
+/** The last minutes, one point per second, so that a page which connects has a past; memory is fixed. */
 export class History {
-  private readonly points: HistoryPoint[] = [];
+  readonly #points: HistoryPoint[] = [];
 
-  /** @param maxPoints - kept at most; one a second */
-  constructor(private readonly maxPoints: number) {}
+  readonly #maxPoints: number;
+
+  /** @param maxPoints - maximum number kept; one per second */
+  constructor(maxPoints: number) {
+    this.#maxPoints = maxPoints;
+  }
 
   add(point: HistoryPoint): void {
-    this.points.push(point);
-    if (this.points.length > this.maxPoints) this.points.shift();
+    this.#points.push(point);
+    if (this.#points.length > this.#maxPoints) this.#points.shift();
   }
 
   get last(): HistoryPoint | undefined {
-    return this.points.at(-1);
+    return this.#points.at(-1);
   }
 
   toJson(): HistoryJson {
     const columns: Partial<Record<HistoryColumn, readonly (number | null)[]>> = {};
-    for (const name of names) columns[name] = this.points.map((point) => point[name]);
+    for (const name of names) columns[name] = this.#points.map((point) => point[name]);
     return columns as HistoryJson;
   }
 }
 
-/** One point out of what is known now. */
+/** One point of the present values. */
 export function historyPoint(
   atMs: number,
   recorder: RecorderStatus,
@@ -81,7 +85,7 @@ export function historyPoint(
   };
 }
 
-/** Two digits after the point are enough for a chart and halve its bytes. */
+/** Two decimals are enough for a chart and halve its bytes. */
 function rounded(value: number): number {
   return Math.round(value * 100) / 100;
 }

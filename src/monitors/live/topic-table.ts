@@ -1,7 +1,7 @@
 import { NS_PER_MS } from '../../core/clock.js';
 import type { TopicStats } from '../../core/status.js';
 
-/** A topic with the number it goes by in updates, and its recent past. */
+/** A topic with its number in updates, and its recent past. */
 export interface TopicRow extends TopicStats {
   /** Stable for the life of the process. */
   readonly id: number;
@@ -10,7 +10,7 @@ export interface TopicRow extends TopicStats {
 }
 
 /**
- * What changed of a topic: id, received, receivedBytes, dropped, messagesPerS, bytesPerS, queuedBytes,
+ * The changes of a topic: id, received, receivedBytes, dropped, messagesPerS, bytesPerS, queuedBytes,
  * lastReceivedAt in milliseconds since the Unix epoch (null: never), present (1 or 0).
  */
 export type TopicDelta = readonly [
@@ -31,10 +31,10 @@ export const SPARK_STEP_S = 3;
 interface Entry {
   readonly id: number;
   stats: TopicStats;
-  /** When the recorder last spoke of it. */
+  /** When the recorder last reported it. */
   round: number;
   spark: number[];
-  /** What the last update said, as text; undefined: nothing yet. */
+  /** The last update, as text; undefined: none yet. */
   told: string | undefined;
 }
 
@@ -43,22 +43,26 @@ export interface TopicUpdate {
   readonly changed: readonly TopicDelta[];
 }
 
-/** The topics a page shows: ids, sparklines, and what changed since the last look. Bounded in topics. */
+/** The topics of a page: ids, sparklines, and the changes since the last update. Bounded in topics. */
 export class TopicTable {
-  /** Topics beyond the bound, which pages do not see. */
+  /** Topics beyond the limit, which pages do not see. */
   omitted = 0;
-  private readonly entries = new Map<string, Entry>();
-  private nextId = 1;
-  private round = 0;
+  readonly #entries = new Map<string, Entry>();
+  #nextId = 1;
+  #round = 0;
 
-  constructor(private readonly maxTopics: number) {}
+  readonly #maxTopics: number;
 
-  /** Takes in what the recorder says now; what is new and what changed since the last update come back. */
+  constructor(maxTopics: number) {
+    this.#maxTopics = maxTopics;
+  }
+
+  /** Takes the recorder's present topics; returns the new and changed ones since the last update. */
   update(topics: readonly TopicStats[]): TopicUpdate {
     this.absorb(topics);
     const added: TopicRow[] = [];
     const changed: TopicDelta[] = [];
-    for (const entry of this.entries.values()) {
+    for (const entry of this.#entries.values()) {
       const delta = deltaOf(entry.id, entry.stats);
       const text = JSON.stringify(delta);
       if (text === entry.told) continue;
@@ -69,36 +73,36 @@ export class TopicTable {
     return { added, changed };
   }
 
-  /** One more point of every sparkline; called every {@link SPARK_STEP_S} seconds. */
+  /** Adds one point to every sparkline; called every {@link SPARK_STEP_S} seconds. */
   sample(topics: readonly TopicStats[]): void {
     this.absorb(topics);
-    for (const { spark, stats } of this.entries.values()) {
+    for (const { spark, stats } of this.#entries.values()) {
       spark.push(Math.round(stats.messagesPerS * 10) / 10);
       if (spark.length > SPARK_POINTS) spark.shift();
     }
   }
 
-  /** All of them as the recorder last said. */
+  /** All topics of the recorder's last report. */
   rows(): TopicRow[] {
-    return [...this.entries.values()].map(rowOf);
+    return [...this.#entries.values()].map(rowOf);
   }
 
-  /** Takes in what the recorder says now, without counting as told. */
+  /** Takes the recorder's present topics, without counting them as sent. */
   absorb(topics: readonly TopicStats[]): void {
-    this.round++;
+    this.#round++;
     // The recorder lists them in the order they came: those beyond the bound are not even looked at.
-    this.omitted = Math.max(0, topics.length - this.maxTopics);
-    for (const stats of topics.slice(0, this.maxTopics)) {
+    this.omitted = Math.max(0, topics.length - this.#maxTopics);
+    for (const stats of topics.slice(0, this.#maxTopics)) {
       const key = JSON.stringify([stats.robot, stats.topic, stats.type, stats.encoding]);
-      const entry = this.entries.get(key);
-      const { round } = this;
+      const entry = this.#entries.get(key);
+      const round = this.#round;
       if (entry !== undefined) Object.assign(entry, { stats, round });
-      else if (this.entries.size >= this.maxTopics) this.omitted++;
-      else this.entries.set(key, { id: this.nextId++, stats, round, spark: [], told: undefined });
+      else if (this.#entries.size >= this.#maxTopics) this.omitted++;
+      else this.#entries.set(key, { id: this.#nextId++, stats, round, spark: [], told: undefined });
     }
     // A topic the recorder has given up stays, as gone: a page may be looking at it.
-    for (const entry of this.entries.values()) {
-      if (entry.round === this.round || !entry.stats.present) continue;
+    for (const entry of this.#entries.values()) {
+      if (entry.round === this.#round || !entry.stats.present) continue;
       entry.stats = { ...entry.stats, present: false, messagesPerS: 0, bytesPerS: 0 };
     }
   }

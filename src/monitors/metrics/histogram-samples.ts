@@ -1,7 +1,7 @@
 import type { DurationHistogramJson } from '../../core/duration-histogram.js';
 import type { Sample } from './metric.js';
 
-/** A histogram that was counted elsewhere, in seconds as Prometheus has it. */
+/** A histogram that was counted elsewhere, in seconds as Prometheus expects. */
 export function histogramSamples(counted: DurationHistogramJson | undefined): readonly Sample[] {
   if (counted === undefined) return [];
   const { boundsMs, atMost, count, sumMs } = counted;

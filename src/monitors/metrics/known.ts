@@ -1,7 +1,7 @@
 import type { StatusDocument } from '../live/watch.js';
 import type { TopicCounts } from './top-topics.js';
 
-/** What metrics are read off. */
+/** The values that metrics are read from. */
 export interface Known {
   readonly status: StatusDocument;
   readonly topics: readonly TopicCounts[];

@@ -9,7 +9,7 @@ function service(known: Known, name: string, field: string): number | undefined 
   return typeof value === 'number' ? value : undefined;
 }
 
-/** Alerts, who watches, the log, and the process. */
+/** Metrics of alerts, clients, the log, and the process. */
 export const processMetrics: readonly Metric<Known>[] = [
   {
     name: 'holdfast_alert_raised',

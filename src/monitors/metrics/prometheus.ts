@@ -6,7 +6,7 @@ import { recorderMetrics } from './recorder-metrics.js';
 import { sourceMetrics } from './source-metrics.js';
 import { syncMetrics } from './sync-metrics.js';
 
-/** Every metric there is; docs/metrics.md lists them, config/monitoring uses them. */
+/** Every metric; docs/metrics.md lists them, config/monitoring uses them. */
 export const allMetrics: readonly Metric<Known>[] = [
   ...recorderMetrics,
   ...sourceMetrics,
@@ -20,8 +20,8 @@ export interface Exposition {
 }
 
 /**
- * The metrics in Prometheus' text format. Nothing is counted here: each scrape reads what the recorder and
- * sync have counted themselves.
+ * The metrics in Prometheus' text format. Nothing is counted here: each scrape reads the counters of the
+ * recorder and sync.
  */
 export async function renderMetrics(known: Known): Promise<Exposition> {
   const registry = new Registry();
@@ -31,7 +31,7 @@ export async function renderMetrics(known: Known): Promise<Exposition> {
       labels,
       ...(suffix === undefined ? {} : { metricName: metric.name + suffix }),
     }));
-    // The library's own classes count by themselves; its registry takes whatever can be read.
+    // The library's own classes count themselves; its registry accepts any metric that can be read.
     const { name, help, type } = metric;
     registry.registerMetric({ name, get: () => ({ name, help, type, values }) } as unknown as ClientMetric);
   }

@@ -7,7 +7,7 @@ import { OTHERS } from './top-topics.js';
 const ROBOTS_MAX = 100;
 const states = ['recovering', 'inactive', 'recording', 'paused', 'draining', 'stalled', 'stopped'] as const;
 
-/** Robots beyond the bound are summed up. */
+/** Robots beyond the limit are summed up. */
 function perRobot(value: (robot: RobotStatus) => number): (known: Known) => readonly Sample[] {
   return ({ status }) => {
     const { robots } = status.recorder;
@@ -43,7 +43,7 @@ function perAnomalyRule(
 
 const seconds = (ms: number): number => ms / 1_000;
 
-/** What is known of the recorder itself. */
+/** Metrics of the recorder itself. */
 export const recorderMetrics: readonly Metric<Known>[] = [
   {
     name: 'holdfast_build_info',
@@ -157,6 +157,12 @@ export const recorderMetrics: readonly Metric<Known>[] = [
     help: 'Closed WAL segments that wait to be sealed.',
     type: 'gauge',
     samples: ({ status }) => one(status.recorder.wal.waiting),
+  },
+  {
+    name: 'holdfast_wal_set_aside_segments',
+    help: 'WAL segments that could not be sealed in any way: their messages are in no MCAP.',
+    type: 'gauge',
+    samples: ({ status }) => one(status.recorder.wal.setAside ?? 0),
   },
   {
     name: 'holdfast_sealed_segments',

@@ -5,7 +5,7 @@ import type { Metric, Sample } from './metric.js';
 
 const SOURCES_MAX = 50;
 
-/** By source; absent where a source does not tell. */
+/** By source; absent if a source does not report it. */
 function perSource(value: (stats: NonNullable<SourceStatus['stats']>) => number | undefined) {
   return ({ status }: Known): readonly Sample[] =>
     status.recorder.sources.slice(0, SOURCES_MAX).flatMap(({ uri, stats }) => {
@@ -23,7 +23,7 @@ function durationsPerSource({ status }: Known): readonly Sample[] {
   );
 }
 
-/** What sources that read from a server of messages tell. */
+/** Metrics that sources report beside their messages. */
 export const sourceMetrics: readonly Metric<Known>[] = [
   {
     name: 'holdfast_source_lag_messages',
@@ -42,6 +42,18 @@ export const sourceMetrics: readonly Metric<Known>[] = [
     help: 'Messages acknowledged to the server, by source.',
     type: 'counter',
     samples: perSource(({ acknowledgedMessages }) => acknowledgedMessages),
+  },
+  {
+    name: 'holdfast_source_silent_topics',
+    help: 'Topics whose publishers are there and that bring nothing any more, by source.',
+    type: 'gauge',
+    samples: perSource(({ silentTopics }) => silentTopics),
+  },
+  {
+    name: 'holdfast_source_resubscriptions_total',
+    help: 'How often a silent topic was subscribed to again, by source.',
+    type: 'counter',
+    samples: perSource(({ resubscriptions }) => resubscriptions),
   },
   {
     name: 'holdfast_source_redelivered_messages_total',

@@ -12,7 +12,16 @@ function ofSync(
   return (known) => (known.status.sync === null ? [] : one(read(known.status.sync, known)));
 }
 
-/** What is known of sync, as it answered last. */
+/** Sinks that write Parquet; for a sync process with a single sink, the status itself. */
+function parquetSinks(
+  sync: SyncStatus | null,
+): readonly { readonly sink: string; readonly writes: NonNullable<SyncStatus['writes']> }[] {
+  if (sync === null) return [];
+  const sinks = sync.sinks ?? [{ name: 'parquet', writes: sync.writes }];
+  return sinks.flatMap(({ name: sink, writes }) => (writes === undefined ? [] : [{ sink, writes }]));
+}
+
+/** Metrics of sync, from its last answer. */
 export const syncMetrics: readonly Metric<Known>[] = [
   {
     name: 'holdfast_sync_up',
@@ -70,6 +79,45 @@ export const syncMetrics: readonly Metric<Known>[] = [
     samples: ({ status }) => histogramSamples(status.sync?.uploads?.durations),
   },
   {
+    name: 'holdfast_parquet_write_duration_seconds',
+    help: 'Making the Parquet files of one segment, from reading it to the last file on the local disk; by sink.',
+    type: 'histogram',
+    samples: ({ status }) =>
+      parquetSinks(status.sync).flatMap(({ sink, writes }) =>
+        histogramSamples(writes.durations).map((sample) => ({
+          ...sample,
+          labels: { sink, ...sample.labels },
+        })),
+      ),
+  },
+  {
+    name: 'holdfast_parquet_write_failures_total',
+    help: 'Attempts to make the Parquet files of a segment that failed, by sink.',
+    type: 'counter',
+    samples: ({ status }) =>
+      parquetSinks(status.sync).map(({ sink, writes }) => ({ labels: { sink }, value: writes.failures })),
+  },
+  {
+    name: 'holdfast_parquet_undecoded_total',
+    help: 'Messages of which Parquet files hold bytes alone, or nothing, since sync started; by sink.',
+    type: 'counter',
+    samples: ({ status }) =>
+      parquetSinks(status.sync).map(({ sink, writes }) => ({
+        labels: { sink },
+        value: writes.undecoded ?? 0,
+      })),
+  },
+  {
+    name: 'holdfast_parquet_schema_changes_total',
+    help: 'Tables whose columns differ from those of the segment before, since sync started; by sink.',
+    type: 'counter',
+    samples: ({ status }) =>
+      parquetSinks(status.sync).map(({ sink, writes }) => ({
+        labels: { sink },
+        value: writes.schemaChanges ?? 0,
+      })),
+  },
+  {
     name: 'holdfast_transfer_bytes_per_second',
     help: 'Upload rate over the last ten seconds.',
     type: 'gauge',
@@ -94,8 +142,14 @@ export const syncMetrics: readonly Metric<Known>[] = [
     samples: ofSync((sync) => sync.segments.parked),
   },
   {
+    name: 'holdfast_lost_segments',
+    help: 'Segments that were evicted here and that the store no longer holds: no copy of them is known.',
+    type: 'gauge',
+    samples: ofSync((sync) => sync.segments.lost ?? 0),
+  },
+  {
     name: 'holdfast_oldest_unsynced_age_seconds',
-    help: 'Age of the oldest message in a sealed segment no store holds; 0: there is none.',
+    help: 'Age of the oldest message in a sealed segment that no store holds; 0: no such segment.',
     type: 'gauge',
     samples: ofSync(({ oldestUnsyncedAt }, { status }) =>
       oldestUnsyncedAt === undefined

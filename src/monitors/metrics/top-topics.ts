@@ -1,6 +1,6 @@
 import type { TopicStats } from '../../core/status.js';
 
-/** What all topics without a place of their own are summed up under. */
+/** Label of the sum over all topics without metrics of their own. */
 export const OTHERS = '(other)';
 
 export interface TopicCounts {
@@ -12,29 +12,33 @@ export interface TopicCounts {
 }
 
 /**
- * Topics with metrics of their own: those with the most bytes when places are given, as many as there are
- * places. A place once given is kept, so that no series, the sum of the others included, ever goes back.
+ * Topics with metrics of their own: those with the most bytes when a place is free. A place is kept, so that
+ * no series, including the sum of the others, ever decreases.
  */
 export class TopTopics {
-  private readonly chosen = new Set<string>();
+  readonly #chosen = new Set<string>();
 
-  constructor(private readonly places: number) {}
+  readonly #places: number;
+
+  constructor(places: number) {
+    this.#places = places;
+  }
 
   pick(topics: readonly TopicStats[]): TopicCounts[] {
     const sums = byTopic(topics);
-    const free = this.places - this.chosen.size;
+    const free = this.#places - this.#chosen.size;
     if (free > 0) {
       [...sums]
-        .filter(([key]) => !this.chosen.has(key))
+        .filter(([key]) => !this.#chosen.has(key))
         .sort(([, a], [, b]) => b.receivedBytes - a.receivedBytes)
         .slice(0, free)
-        .forEach(([key]) => this.chosen.add(key));
+        .forEach(([key]) => this.#chosen.add(key));
     }
     const picked: TopicCounts[] = [];
     let others: TopicCounts | undefined;
     for (const [key, counts] of sums) {
-      if (this.chosen.has(key)) picked.push(counts);
-      // Not per robot: robots may be many, and come and go.
+      if (this.#chosen.has(key)) picked.push(counts);
+      // Not per robot: there may be many robots, and they come and go.
       else others = added(others ?? nothing(OTHERS, OTHERS), counts);
     }
     return others === undefined ? picked : [...picked, others];

@@ -1,20 +1,22 @@
 import { parseDocument } from 'yaml';
+import { unixLines } from '../../core/line-ends.js';
+import { present } from '../../core/present.js';
 import { definitionOf, fieldNames, type Field } from './fields.js';
 import { timeUnitNames, unitsOf, type LinearUnit, type TimeUnit } from './units.js';
 
-/** What one column of a log is. */
+/** The meaning of one column of a log. */
 export type ColumnUse =
   | { readonly kind: 'time'; readonly unit: TimeUnit }
   | { readonly kind: 'state' }
   | { readonly kind: 'field'; readonly field: Field; readonly unit: LinearUnit }
-  /** A value of one's own in the topic `signals`, multiplied and then added to. */
+  /** A user's own value in the topic `signals`: multiplied, then added to. */
   | { readonly kind: 'signal'; readonly name: string; readonly unit: LinearUnit };
 
 /** The content of a map file. */
 export interface ColumnMap {
   readonly delimiter: string;
   readonly decimal: '.' | ',';
-  /** By the column's name in the header. */
+  /** Keyed by the column's name in the header. */
   readonly columns: ReadonlyMap<string, ColumnUse>;
 }
 
@@ -22,11 +24,11 @@ export const DELIMITERS = [',', ';', '\t', '|'];
 const SIGNAL_NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 const known = ['time', 'state', ...fieldNames];
 
-/** Reads a map file; all that is wrong with it is in `faults`, each with what is allowed. */
+/** Reads a map file; `faults` has everything that is wrong with it, each with what is allowed. */
 export function readColumnMap(text: string): { readonly map: ColumnMap; readonly faults: readonly string[] } {
   const faults: string[] = [];
   const columns = new Map<string, ColumnUse>();
-  const document = parseDocument(text, { uniqueKeys: true });
+  const document = parseDocument(unixLines(text), { uniqueKeys: true });
   const [broken] = document.errors;
   if (broken !== undefined) {
     faults.push(`it is no YAML: ${broken.message.split('\n')[0]}`);
@@ -67,7 +69,7 @@ export function readColumnMap(text: string): { readonly map: ColumnMap; readonly
   return { map, faults };
 }
 
-/** One name for what a column is, for finding what is given twice. */
+/** One name per meaning of a column, to find duplicates. */
 export function targetOf(use: ColumnUse): string {
   switch (use.kind) {
     case 'field':
@@ -107,21 +109,22 @@ function readField(field: unknown, unit: unknown): ColumnUse | string {
   if (field === 'state') return unit === undefined ? { kind: 'state' } : 'unit: state is text and has none';
   if (field === 'time') {
     const name = unit ?? 's';
-    if (!timeUnitNames.includes(String(name)))
+    if (typeof name !== 'string' || !timeUnitNames.includes(name))
       return `unit: ${JSON.stringify(unit)} is not one of ${timeUnitNames.join(', ')}`;
     return { kind: 'time', unit: name as TimeUnit };
   }
   const units = unitsOf(definitionOf(field as Field).quantity);
   const [first] = units.keys();
-  const found = units.get(unit === undefined ? first! : String(unit));
+  const found =
+    unit === undefined || typeof unit === 'string' ? units.get(unit ?? present(first)) : undefined;
   if (found === undefined)
     return `unit: ${JSON.stringify(unit)} is not one of ${[...units.keys()].join(', ')}`;
   return { kind: 'field', field: field as Field, unit: found };
 }
 
 /**
- * What a column is by its name alone, where there is no map: a field's name, with a unit behind it or in
- * brackets (`speed_kmh`, `Speed [km/h]`); undefined where it says nothing.
+ * The meaning of a column by its name alone, if there is no map: a field's name, with a unit after it or in
+ * brackets (`speed_kmh`, `Speed [km/h]`); undefined if the name has no meaning.
  */
 export function useByName(column: string): ColumnUse | undefined {
   const name = column

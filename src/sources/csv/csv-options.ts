@@ -1,3 +1,4 @@
+import { defined } from '../../core/defined.js';
 import { describeError, HoldfastError, isHoldfastError } from '../../core/errors.js';
 import type { FileSystem } from '../../core/file-system.js';
 import type { SourceUri } from '../source-uri.js';
@@ -16,30 +17,30 @@ import { readColumnMap, type ColumnMap } from './column-map.js';
 import { logLines } from './log-lines.js';
 import { layOut, type Layout } from './row-reader.js';
 
-/** What a `csv:` URI asks for. docs/drive-log.md lists the options. */
+/** The options of a `csv:` URI. docs/drive-log.md lists them. */
 export interface CsvOptions {
   readonly path: string;
   /** Rows per second; undefined: by the times of the log. */
   readonly ratePerS: number | undefined;
-  /** Multiple of real time; Infinity: as fast as it goes. */
+  /** Multiple of real time; Infinity: as fast as possible. */
   readonly speed: number;
   readonly vehicles: number;
-  /** Names of vehicles: this and a number from 1. */
+  /** Names of vehicles: this prefix and a number from 1. */
   readonly name: string;
-  /** Each vehicle begins so much after the one before. */
+  /** Delay between the starts of two successive vehicles. */
   readonly timeOffsetMs: number;
-  /** Each vehicle drives so many metres to the right of the one before. */
+  /** Distance to the right between two successive vehicles, metres. */
   readonly positionOffsetM: number;
   readonly variation: number;
   readonly seed: number;
   /** How often the log is played; Infinity: for ever. */
   readonly passes: number;
-  /** Time of the first row: now, as the log says, or nanoseconds since the Unix epoch. */
+  /** Time of the first row: now, as in the log, or nanoseconds since the Unix epoch. */
   readonly start: 'now' | 'log' | bigint;
   readonly map: ColumnMap | undefined;
 }
 
-/** The path that stands for the drive that comes with the product. */
+/** The path that stands for the bundled drive. */
 export const BUNDLED = 'bundled';
 const MAX_MAP_BYTES = 1024 * 1024;
 const MAX_LOOPS = 1_000_000;
@@ -98,10 +99,10 @@ const table = {
 };
 
 /**
- * Reads `csv:FILE?rate=50&map=FILE&vehicles=5` and the map. The header is looked at too where the log is
- * there already, so that everything wrong with the map is told at once.
+ * Reads `csv:FILE?rate=50&map=FILE&vehicles=5` and the map. If the log exists, its header is checked too, so
+ * that all faults of the map are reported at once.
  *
- * @param bundledPath where the drive lies that `csv:bundled` is.
+ * @param bundledPath path of the drive for `csv:bundled`.
  * @throws HoldfastError CONFIG_INVALID with all faults.
  */
 export async function readCsvUri(uri: SourceUri, fs: FileSystem, bundledPath: string): Promise<CsvOptions> {
@@ -119,7 +120,7 @@ export async function readCsvUri(uri: SourceUri, fs: FileSystem, bundledPath: st
     await readLayout(options, fs, faults);
   } catch (error) {
     if (isHoldfastError(error, 'CONFIG_INVALID')) throw invalidOptions(uri, faultsOf(error));
-    // A log that cannot be read is told when it is opened, like that of any other source.
+    // An unreadable log is reported when it is opened, as for any other source.
   }
   if (faults.length > 0) throw invalidOptions(uri, faults);
   return options;
@@ -128,8 +129,8 @@ export async function readCsvUri(uri: SourceUri, fs: FileSystem, bundledPath: st
 /**
  * The columns of the log by its header.
  *
- * @param before what is wrong already, to be told with the rest.
- * @throws HoldfastError CONFIG_INVALID with all faults, SOURCE_UNREADABLE where there is no header.
+ * @param before faults found earlier, to be reported together.
+ * @throws HoldfastError CONFIG_INVALID with all faults, SOURCE_UNREADABLE if there is no header.
  */
 export async function readLayout(
   { path, map, ratePerS, start }: CsvOptions,
@@ -154,7 +155,7 @@ export async function readLayout(
 async function readHeader(path: string, fs: FileSystem): Promise<string> {
   const unreadable = (reason: string, cause?: unknown): HoldfastError =>
     new HoldfastError('SOURCE_UNREADABLE', `source csv:${path} cannot be read: ${reason}`, {
-      ...(cause === undefined ? {} : { cause }),
+      ...defined({ cause }),
       facts: { path, reason },
     });
   const handle = await fs.open(path, 'r').catch((error: unknown) => {
@@ -164,6 +165,8 @@ async function readHeader(path: string, fs: FileSystem): Promise<string> {
     for await (const lines of logLines(handle, new AbortController().signal)) {
       for (const { text, number } of lines) {
         if (text === undefined) throw unreadable(`line ${number} is longer than any header`);
+        if (text.includes('\0'))
+          throw unreadable('it has zero bytes, as UTF-16 and binary files have; allowed: UTF-8');
         if (text.trim() !== '') return text;
       }
     }

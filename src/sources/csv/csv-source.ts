@@ -12,13 +12,13 @@ import { ReplayedVehicle, type ReplayStep } from './replayed-vehicle.js';
 
 export interface CsvSourceDependencies {
   readonly fs: FileSystem;
-  /** The drive that `csv:bundled` is. */
+  /** The drive of `csv:bundled`. */
   readonly bundledPath: string;
 }
 
 /**
- * `csv:FILE?vehicles=5`: replays a drive log as the topics of vehicles. Rows that cannot be read become gaps with
- * their lines; docs/drive-log.md says what is made of each column.
+ * `csv:FILE?vehicles=5`: replays a drive log as the topics of vehicles. Rows that cannot be read become gaps
+ * with their lines; docs/drive-log.md describes the use of each column.
  *
  * @throws HoldfastError CONFIG_INVALID with all faults of the URI and of the map.
  */
@@ -81,20 +81,23 @@ async function replay(
     emit({ kind: 'state', state: 'open', detail: options.path });
     for (const vehicle of vehicles) await take(vehicle);
     const pacer = new Pacer(clock, options.speed);
+    let isEmpty = true;
     for (let due = queue.pop(); due !== undefined; due = queue.pop()) {
       const { vehicle, step } = due;
+      if (step.moment !== undefined || step.bad !== undefined) isEmpty = false;
       if (!(await pacer.until(Number(step.dueNs) / 1_000, signal))) return;
       if (!(await channels.give(vehicle, step))) return;
       await take(vehicle);
     }
     for (const { name, timeline } of vehicles) {
       if (timeline.jumps > 0) {
-        logger.warn('the clock of the log jumped: the rows follow each other all the same', {
+        logger.warn('the clock of the log jumped; the rows keep their order', {
           vehicle: name,
           jumps: timeline.jumps,
         });
       }
     }
+    if (isEmpty) logger.warn('the log has a header but no rows', { path: options.path });
     emit({ kind: 'state', state: 'done' });
   } finally {
     unlisten?.();

@@ -2,14 +2,14 @@ import type { Row } from './row-reader.js';
 
 const NS_PER_S = 1e9;
 
-/** Where a vehicle believes to be: as the log says, else by its speed and heading from where it began. */
+/** The estimated position of a vehicle: from the log, otherwise from its speed and heading and its start. */
 export class DeadReckoning {
   x = 0;
   y = 0;
   /** Radians, counter-clockwise from east, from -π to π. */
   yaw = 0;
 
-  /** One row on, this long after the one before. */
+  /** Advances by one row, this long after the previous one. */
   step({ values }: Row, sinceNs: bigint): void {
     const seconds = Number(sinceNs) / NS_PER_S;
     const told = values.yaw ?? (values.heading === undefined ? NaN : Math.PI / 2 - values.heading);

@@ -13,7 +13,7 @@ interface DriveChannel {
   sequence: number;
 }
 
-/** Makes messages and gaps of the steps of a replay, as fast as they are taken. */
+/** Turns the steps of a replay into messages and gaps, as fast as they are taken. */
 export class DriveChannels {
   readonly #topics: readonly DriveTopic[];
   readonly #isLive: boolean;
@@ -22,7 +22,10 @@ export class DriveChannels {
   readonly #writer = new CdrWriter();
   readonly #byVehicle = new Map<ReplayedVehicle, readonly DriveChannel[]>();
 
-  /** @param isLive the log time is the time of the clock; else that of the replay, which else would be squeezed. */
+  /**
+   * @param isLive the log time is the time of the clock; otherwise that of the replay, which would be
+   * compressed.
+   */
   constructor(topics: readonly DriveTopic[], isLive: boolean, context: SourceContext, run: SourceRun) {
     this.#topics = topics;
     this.#isLive = isLive;
@@ -30,12 +33,12 @@ export class DriveChannels {
     this.#run = run;
   }
 
-  /** The topics that are wanted may have changed. */
+  /** The set of wanted topics may have changed. */
   reconsider(): void {
     for (const one of [...this.#byVehicle.values()].flat()) one.isWanted = this.#isWanted(one.channel);
   }
 
-  /** False: the signal came. */
+  /** False: the signal aborted. */
   async give(vehicle: ReplayedVehicle, { moment, bad }: ReplayStep): Promise<boolean> {
     const { flow, clock } = this.#context;
     const { signal, emit } = this.#run;
@@ -60,7 +63,7 @@ export class DriveChannels {
     return !signal.aborted;
   }
 
-  /** One row is one message of every topic that is made of rows. */
+  /** One row becomes one message on every topic that is made from rows. */
   #tellBad(vehicle: ReplayedVehicle, channels: readonly DriveChannel[], bad: BadRows): void {
     const { count: rows, bytes, detail, from, to } = bad;
     const [first] = channels;
@@ -72,7 +75,7 @@ export class DriveChannels {
       kind: 'gap',
       gap: {
         ...{ reason: 'source_unreadable', robot, count: rows * perRow, detail },
-        // The bytes are those of one file, however many vehicles read it.
+        // The bytes are those of one file, for any number of vehicles that read it.
         ...(vehicle.isFirst ? { bytes } : {}),
         ...(times.firstTime === undefined || times.lastTime === undefined ? {} : (times as Times)),
       },

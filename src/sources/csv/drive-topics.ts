@@ -13,7 +13,7 @@ import { ros2Schema, typeHash } from '../../core/ros/schemas.js';
 import { definitionOf, fieldNames, type Field } from './fields.js';
 import type { Layout, Row } from './row-reader.js';
 
-/** What a topic may look at when it writes a message. */
+/** The inputs of a topic that writes a message. */
 export interface DriveMoment {
   readonly name: string;
   readonly vin: string;
@@ -22,17 +22,17 @@ export interface DriveMoment {
   /** Time of the log itself, seconds. */
   readonly logSeconds: number;
   readonly row: Row;
-  /** Where the vehicle believes to be: metres from its start (or as the log says), radians from east. */
+  /** Estimated position: metres from its start (or as in the log), radians from east. */
   readonly pose: { readonly x: number; readonly y: number; readonly yaw: number };
 }
 
 export interface DriveTopic {
-  /** Behind the vehicle's name. */
+  /** Part of the topic after the vehicle's name. */
   readonly name: string;
   readonly encoding: 'cdr' | 'json';
   readonly schema: Schema;
   readonly qos: Qos;
-  /** Published once, when the vehicle begins. */
+  /** Published once, when the vehicle starts. */
   readonly isLatched?: true;
   readonly write: (w: CdrWriter, moment: DriveMoment) => Uint8Array;
 }
@@ -63,7 +63,7 @@ const rosTopic = (
   write: (w, moment) => write(w.begin(), moment).finish(),
 });
 
-/** The value of a field, NaN where the row or the log has none. */
+/** The value of a field, NaN if the row or the log has none. */
 const at = (row: Row, field: Field): number => row.values[field] ?? NaN;
 const orZero = (value: number): number => (Number.isNaN(value) ? 0 : value);
 
@@ -129,7 +129,7 @@ const signals = (names: readonly string[]): DriveTopic => ({
     const values = names.map(
       (name) => [name, row.signals[name] ?? row.values[name as Field] ?? null] as const,
     );
-    // JSON knows no NaN: it is written as null.
+    // JSON has no NaN: it becomes null.
     return new TextEncoder().encode(JSON.stringify(Object.fromEntries(values)));
   },
 });
@@ -139,7 +139,7 @@ function meaningOf(name: string): string {
   return field === undefined ? 'As the map says.' : definitionOf(field).meaning;
 }
 
-/** The topics a log has the columns for. */
+/** The topics for which a log has the columns. */
 export function topicsOf({ uses }: Layout): DriveTopic[] {
   const fields = new Set(uses.flatMap(({ use }) => (use.kind === 'field' ? [use.field] : [])));
   const has = (...names: readonly Field[]): boolean => names.every((name) => fields.has(name));
@@ -156,7 +156,7 @@ export function topicsOf({ uses }: Layout): DriveTopic[] {
   ];
 }
 
-/** As rosbag2 writes it, and whose it is. */
+/** In rosbag2's form, with its robot. */
 export function metadataOf(topic: DriveTopic, vinText: string): Readonly<Record<string, string>> {
   if (topic.encoding === 'json') return Object.freeze({ vin: vinText });
   const type = topic.schema.name.replace('/msg/', '/');

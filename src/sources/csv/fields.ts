@@ -1,9 +1,12 @@
 import type { Quantity } from './units.js';
 
-/** What a column of a drive log can be, and the topic it goes to. */
+/** What a column of a drive log can be, and the topic it becomes part of. */
 interface FieldDefinition {
   readonly quantity: Quantity;
-  /** Standard deviation of what tells the vehicles of a replayed fleet apart, in the quantity's first unit. */
+  /**
+   * Standard deviation of the difference between the vehicles of a replayed fleet, in the quantity's first
+   * unit.
+   */
   readonly noise: number;
   readonly min?: number;
   readonly max?: number;

@@ -2,14 +2,14 @@ import type { FileSystem } from '../../core/file-system.js';
 import { logLines } from './log-lines.js';
 import { readRow, type BadRow, type Layout, type Row } from './row-reader.js';
 
-/** Where a log begins again from its top. */
+/** The log starts over from its first row. */
 export interface PassBegins {
   readonly pass: number;
 }
 
 /**
- * The rows of a log, `passes` times, each with the number of its line; rows that cannot be read are among
- * them. A log without any good row is read once, whatever was asked for.
+ * The rows of a log, `passes` times, each with its line number, including rows that cannot be read. A log
+ * without any good row is read once, for any number of passes.
  */
 export async function* logRows(
   fs: FileSystem,

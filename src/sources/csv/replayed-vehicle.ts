@@ -2,6 +2,7 @@ import { NS_PER_MS } from '../../core/clock.js';
 import type { FileSystem } from '../../core/file-system.js';
 import type { Gap } from '../../core/gap.js';
 import { Random, seedOf } from '../../core/random.js';
+import { present } from '../../core/present.js';
 import type { CsvOptions } from './csv-options.js';
 import { DeadReckoning } from './dead-reckoning.js';
 import type { DriveMoment } from './drive-topics.js';
@@ -11,28 +12,28 @@ import { Timeline } from './timeline.js';
 import { varied } from './variation.js';
 import { makeVin } from './vin.js';
 
-/** The next row of one vehicle, and what could not be read before it. */
+/** The next row of one vehicle, and the rows before it that could not be read. */
 export interface ReplayStep {
-  /** Since the replay began, nanoseconds. */
+  /** Since the start of the replay, nanoseconds. */
   readonly dueNs: bigint;
   /** Undefined at the end of the log. */
   readonly moment: DriveMoment | undefined;
   readonly bad: BadRows | undefined;
 }
 
-/** Rows that could not be read, one after the other. */
+/** Consecutive rows that could not be read. */
 export interface BadRows extends Required<Pick<Gap, 'count' | 'bytes' | 'detail'>> {
   /** Stamps of the rows around them. */
   readonly from: bigint | undefined;
   readonly to: bigint | undefined;
 }
 
-/** Bad rows are told where they are so many times; further ones together at the end. */
+/** Number of gaps for bad rows at their places; later bad rows are reported together at the end. */
 const MAX_TOLD = 1_000;
 
 /**
  * One vehicle of a replay: it reads the log by itself, with its own offset, variation, position and number.
- * Each holds no more of the log than a chunk.
+ * Each holds at most one chunk of the log.
  */
 export class ReplayedVehicle {
   readonly name: string;
@@ -50,7 +51,7 @@ export class ReplayedVehicle {
   #lastStamp: bigint | undefined;
   #lastDueNs = 0n;
 
-  /** @param startNs stamp of the first row of the first vehicle; undefined: as the log says. */
+  /** @param startNs stamp of the first row of the first vehicle; undefined: as in the log. */
   constructor(
     index: number,
     options: CsvOptions,
@@ -67,19 +68,20 @@ export class ReplayedVehicle {
     this.#rows = logRows(parts.fs, options.path, parts.layout, options.passes, parts.signal);
   }
 
-  /** It is the log itself. */
+  /** It is the unchanged log. */
   get isFirst(): boolean {
     return this.#index === 0;
   }
 
-  /** Undefined once the end was told. */
+  /** Undefined once the end was reported. */
   async next(): Promise<ReplayStep | undefined> {
     for (;;) {
-      const { value, done } = await this.#rows.next();
-      if (done === true) {
+      const next = await this.#rows.next();
+      if (next.done === true) {
         const bad = this.#takeBad(undefined, true);
         return bad === undefined ? undefined : { dueNs: this.#lastDueNs, moment: undefined, bad };
       }
+      const { value } = next;
       if ('pass' in value) this.timeline.repeat();
       else if ('fault' in value) this.#noteBad(value);
       else {
@@ -96,7 +98,7 @@ export class ReplayedVehicle {
   #step(read: Row): ReplayStep | undefined {
     const sinceNs = this.timeline.place(read.timeNs);
     const dueNs = this.#offsetNs + this.timeline.elapsedNs;
-    const stamp = this.#startNs === undefined ? read.timeNs! + this.#offsetNs : this.#startNs + dueNs;
+    const stamp = this.#startNs === undefined ? present(read.timeNs) + this.#offsetNs : this.#startNs + dueNs;
     // A recording cannot hold times before 1970.
     if (stamp <= 0n) {
       this.#noteBad({ line: read.line, bytes: 0, fault: 'its time lies before 1970' });
@@ -104,7 +106,7 @@ export class ReplayedVehicle {
     }
     const { positionOffsetM, variation } = this.#options;
     const shift = { rightM: positionOffsetM * this.#index, noise: variation };
-    // The first vehicle is the log itself, to the last digit.
+    // The first vehicle is the unchanged log, to the last digit.
     const row = this.#index === 0 ? read : varied(read, shift, this.#random);
     this.#pose.step(row, sinceNs);
     const { x, y, yaw } = this.#pose;

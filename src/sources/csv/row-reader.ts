@@ -5,12 +5,12 @@ import { definitionOf, type Field } from './fields.js';
 import type { LogLine } from './log-lines.js';
 import { readNumber, readTime } from './units.js';
 
-/** One row of a log in its own units no more. */
+/** One row of a log, converted to the first unit of each quantity. */
 export interface Row {
   readonly line: number;
-  /** Nanoseconds as the log says; undefined: it has no times. */
+  /** Nanoseconds as in the log; undefined: the log has no times. */
   readonly timeNs: bigint | undefined;
-  /** NaN where the row has no value. */
+  /** NaN if the row has no value. */
   readonly values: Readonly<Partial<Record<Field, number>>>;
   readonly signals: Readonly<Record<string, number>>;
   readonly state: string;
@@ -23,7 +23,7 @@ export interface BadRow {
   readonly fault: string;
 }
 
-/** Which column is what, for one header. */
+/** The meaning of each column, for one header. */
 export interface Layout {
   readonly delimiter: string;
   readonly decimal: '.' | ',';
@@ -34,14 +34,14 @@ export interface Layout {
 const MAX_STATE_CHARS = 64;
 const MAX_SHOWN_CHARS = 40;
 
-/** The cells of one line; throws where its quotes are wrong. */
+/** The cells of one line; throws if its quotes are wrong. */
 export function cellsOf(text: string, delimiter: string): string[] {
   if (!text.includes('"')) return text.split(delimiter);
   const [cells = []] = parse(text, { delimiter, relax_column_count: true });
-  return cells as string[];
+  return cells;
 }
 
-/** Finds the columns of a header by the map, or by their names where there is none. */
+/** Finds the columns of a header by the map, or by their names if there is no map. */
 export function layOut(
   header: string,
   map: ColumnMap | undefined,

@@ -1,14 +1,14 @@
-/** A longer pause in a log is a clock that was set, not a pause. */
+/** A longer pause in a log counts as a changed clock. */
 export const MAX_PAUSE_NS = 3_600_000_000_000n;
-/** Between two rows where the log does not say. */
+/** Time between two rows if the log has no times. */
 const DEFAULT_STEP_NS = 100_000_000n;
 const NS_PER_S = 1_000_000_000;
 
 /** When each row of a log is due, from its own times or at a rate; never backwards, and never a day later. */
 export class Timeline {
-  /** Nanoseconds from the first row to the last one placed. */
+  /** Nanoseconds from the first row to the last placed row. */
   elapsedNs = 0n;
-  /** Steps of the log's clock back, or by more than an hour. */
+  /** Steps of the log's clock backwards, or forwards by more than an hour. */
   jumps = 0;
   #rows = 0;
   #lastNs: bigint | undefined;
@@ -20,12 +20,12 @@ export class Timeline {
     this.#ratePerS = ratePerS;
   }
 
-  /** The log begins again: its first row follows its last one. */
+  /** The log starts over: its first row follows its last one. */
   repeat(): void {
     this.#lastNs = undefined;
   }
 
-  /** Places the next row; gives the nanoseconds since the one before. */
+  /** Places the next row; returns the nanoseconds since the previous one. */
   place(timeNs: bigint | undefined): bigint {
     const before = this.elapsedNs;
     const isFirst = this.#rows++ === 0;

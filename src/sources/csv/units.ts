@@ -1,4 +1,4 @@
-/** What is measured; every quantity is kept in its first unit. */
+/** A measured quantity; every quantity is kept in its first unit. */
 export const quantities = {
   length: { m: unit(1, 'm'), km: unit(1_000, 'km'), mi: unit(1_609.344, 'mi'), ft: unit(0.3048, 'ft') },
   speed: {
@@ -28,7 +28,7 @@ export type Quantity = keyof typeof quantities;
 export interface LinearUnit {
   readonly scale: number;
   readonly offset: number;
-  /** How a column's name says it: `speed_kmh`. */
+  /** How a column's name contains it: `speed_kmh`. */
   readonly suffixes: readonly string[];
 }
 
@@ -42,10 +42,10 @@ export function unitsOf(quantity: Quantity): ReadonlyMap<string, LinearUnit> {
 }
 
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
-/** What stands where there is no value. */
+/** Texts that stand for a missing value. */
 const MISSING = /^(?:|nan|null|n\/a|-)$/i;
 
-/** A number; NaN where there is none; undefined where there is something else. */
+/** A number; NaN for a missing value; undefined for anything else. */
 export function readNumber(text: string, decimal: '.' | ','): number | undefined {
   const plain = text.trim();
   if (MISSING.test(plain)) return NaN;
@@ -63,8 +63,8 @@ export type TimeUnit = keyof typeof timeUnits | 'iso';
 const ISO = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}:\d{2})(?:[.,](\d{1,9})\d*)?(Z|[+-]\d{2}:?\d{2})?$/;
 
 /**
- * Nanoseconds, exact to the last digit that is written (a double is not, since 1970); undefined where it is
- * no time. Without a zone an ISO time is UTC.
+ * Nanoseconds, exact to the last written digit (a double since 1970 is not); undefined if it is not a time.
+ * An ISO time without a zone is UTC.
  */
 export function readTime(text: string, unitName: TimeUnit, decimal: '.' | ','): bigint | undefined {
   const plain = text.trim();
@@ -75,7 +75,7 @@ export function readTime(text: string, unitName: TimeUnit, decimal: '.' | ','): 
   if (whole === undefined) return undefined;
   const places = timeUnits[unitName] + Number(exponent ?? 0);
   const ns = BigInt(whole + fraction.slice(0, places).padEnd(places, '0'));
-  // Beyond this nothing is a time, and MCAP could not hold it.
+  // Larger values are not times, and MCAP could not hold them.
   if (ns > 2n ** 63n - 1n) return undefined;
   return sign === '-' ? -ns : ns;
 }

@@ -1,9 +1,9 @@
 import type { Random } from '../../core/random.js';
 
-/** Characters of a VIN (ISO 3779): no I, O and Q. */
+/** Characters of a VIN (ISO 3779), which has no I, O and Q. */
 const ALPHABET = 'ABCDEFGHJKLMNPRSTUVWXYZ0123456789';
 const DIGITS = '0123456789';
-/** No manufacturer has these; a vehicle that never was must not carry another's number. */
+/** No manufacturer has these, so an invented vehicle cannot carry the number of a real one. */
 const MANUFACTURER = 'ZZZ';
 /** Model year 2026. */
 const YEAR = 'T';
@@ -11,14 +11,14 @@ const CHECK_POSITION = 8;
 const WEIGHTS = [8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2];
 /** Values of letters by 49 CFR 565.15: A to H are 1 to 8, J to R 1 to 9 without 6 and 8, S to Z 2 to 9. */
 const LETTER_VALUES: Readonly<Record<string, number>> = Object.fromEntries([
-  ...[...'ABCDEFGH'].map((letter, i) => [letter, i + 1]),
-  ...[...'JKLMN'].map((letter, i) => [letter, i + 1]),
+  ...Array.from('ABCDEFGH', (letter, i) => [letter, i + 1]),
+  ...Array.from('JKLMN', (letter, i) => [letter, i + 1]),
   ['P', 7],
   ['R', 9],
-  ...[...'STUVWXYZ'].map((letter, i) => [letter, i + 2]),
+  ...Array.from('STUVWXYZ', (letter, i) => [letter, i + 2]),
 ]) as Readonly<Record<string, number>>;
 
-/** A vehicle identification number with the right check digit. */
+/** A vehicle identification number with a correct check digit. */
 export function makeVin(random: Random): string {
   const pick = (from: string, count: number): string =>
     Array.from({ length: count }, () => from[Math.floor(random.unit() * from.length)]).join('');

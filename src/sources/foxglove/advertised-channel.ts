@@ -1,13 +1,15 @@
-import type { Channel as Advertised } from '@foxglove/ws-protocol';
+import { ros1, ros2jazzy } from '@foxglove/rosmsg-msgs-common';
+import type { Channel as ProtocolChannel } from '@foxglove/ws-protocol';
 import type { Channel, Schema } from '../../core/message.js';
 
-export type { Advertised };
+/** As in the protocol, except for servers that leave the schema out. */
+export type Advertised = Omit<ProtocolChannel, 'schema'> & { readonly schema?: string };
 
-/** A channel as advertised, or what is wrong with it. */
+/** A channel as advertised, or its fault. */
 export type AdvertisedChannel =
   { readonly value: Advertised } | { readonly fault: string; readonly topic?: string };
 
-/** Checks one entry of an `advertise` message; servers of many makes write these. */
+/** Checks one entry of an `advertise` message, which many kinds of servers write. */
 export function readAdvertised(entry: unknown): AdvertisedChannel {
   if (typeof entry !== 'object' || entry === null) return { fault: 'a channel that is no object' };
   const { id, topic, encoding, schemaName, schema, schemaEncoding } = entry as Record<string, unknown>;
@@ -21,7 +23,7 @@ export function readAdvertised(entry: unknown): AdvertisedChannel {
   if (schema !== undefined && typeof schema !== 'string') {
     return { fault: `channel ${named.topic} has a schema that is no text`, ...named };
   }
-  return { value: { ...(entry as Advertised), schema: schema ?? '', ...textOrNothing({ schemaEncoding }) } };
+  return { value: { ...(entry as Advertised), ...textOrNothing({ schemaEncoding }) } };
 }
 
 function textOrNothing(fields: Record<string, unknown>): Record<string, string> {
@@ -30,7 +32,7 @@ function textOrNothing(fields: Record<string, unknown>): Record<string, string> 
   );
 }
 
-/** What servers that leave `schemaEncoding` out mean, by the encoding of the messages. */
+/** The schema encoding that servers without `schemaEncoding` mean, by the encoding of the messages. */
 const impliedSchemaEncodings: Readonly<Record<string, string>> = {
   cdr: 'ros2msg',
   ros1: 'ros1msg',
@@ -39,7 +41,9 @@ const impliedSchemaEncodings: Readonly<Record<string, string>> = {
   flatbuffer: 'flatbuffer',
 };
 const BINARY_SCHEMAS: readonly string[] = ['protobuf', 'flatbuffer'];
-/** Encodings whose messages say nothing without their schema. */
+/** In these encodings, a type without fields has an empty definition, such as std_msgs/msg/Empty. */
+const MAY_BE_EMPTY: readonly string[] = ['ros2msg', 'ros1msg'];
+/** Encodings whose messages cannot be decoded without a schema. */
 const NEEDS_SCHEMA: readonly string[] = ['cdr', 'ros1', 'protobuf', 'flatbuffer'];
 
 export interface SchemaReading {
@@ -48,13 +52,15 @@ export interface SchemaReading {
   readonly problem?: string;
 }
 
-/** The schema as MCAP stores it: text for text formats, the decoded bytes for binary ones. */
+/** The schema as MCAP stores it: text for text formats, decoded bytes for binary ones. */
 export function readSchema(channel: Advertised): SchemaReading {
   const { encoding, schemaName: name, schema: text } = channel;
   const declared = channel.schemaEncoding ?? '';
   const schemaEncoding = declared !== '' ? declared : (impliedSchemaEncodings[encoding] ?? '');
   const empty = Object.freeze({ name, encoding: '', data: new Uint8Array(0) });
-  if (text === '') {
+  // Empty and declared is the definition of a type without fields; empty and undeclared may just be missing.
+  const isMissing = text === '' && (!MAY_BE_EMPTY.includes(declared) || hasFields(name));
+  if (text === undefined || isMissing) {
     return NEEDS_SCHEMA.includes(encoding)
       ? { schema: empty, problem: `the server sends no schema for ${encoding}` }
       : { schema: empty };
@@ -72,9 +78,19 @@ export function readSchema(channel: Advertised): SchemaReading {
   return { schema: Object.freeze({ name, encoding: schemaEncoding, data }) };
 }
 
+/** A common type that is known to have fields, so an empty text cannot be its definition. */
+function hasFields(name: string): boolean {
+  const short = name.replace('/msg/', '/');
+  const common: readonly Readonly<Record<string, { readonly definitions: readonly unknown[] }>>[] = [
+    ros2jazzy,
+    ros1,
+  ];
+  return common.some((types) => (types[short]?.definitions.length ?? 0) > 0);
+}
+
 /**
- * The protocol does not tell the durability of a topic. These names are transient-local wherever ROS 2 is
- * spoken, and the recording is of no use without them.
+ * The protocol does not report the durability of a topic. In ROS 2 these names are always transient-local,
+ * and the recording is useless without them.
  */
 const LATCHED_TOPIC = /(^|\/)(tf_static|robot_description)$/;
 
@@ -86,14 +102,14 @@ export function toRecorderChannel(advertised: Advertised, schema: Schema, robot:
   return Object.freeze({ robot, topic, encoding, schema, metadata, latched });
 }
 
-/** Some servers send metadata with a channel, though version 1 of the protocol knows none. */
+/** Some servers send metadata with a channel, although version 1 of the protocol has none. */
 function metadataOf(advertised: object): Readonly<Record<string, string>> {
   const { metadata } = advertised as { metadata?: unknown };
   if (typeof metadata !== 'object' || metadata === null) return Object.freeze({});
   return Object.freeze(textOrNothing(metadata as Record<string, unknown>));
 }
 
-/** Equal in everything the recording keeps. */
+/** Equal in everything that the recording keeps. */
 export function sameChannel(a: Channel, b: Channel): boolean {
   return (
     a.robot === b.robot &&

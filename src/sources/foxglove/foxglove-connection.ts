@@ -1,5 +1,6 @@
 import { WebSocket } from 'ws';
 import { systemCode } from '../../core/errors.js';
+import { onAbort } from '../../core/on-abort.js';
 import { deferred } from '../deferred.js';
 import type { FoxgloveOptions } from './foxglove-options.js';
 import { MESSAGE_HEAD_BYTES, SUBPROTOCOLS } from './foxglove-protocol.js';
@@ -7,7 +8,7 @@ import { FoxgloveSession, type SessionParts } from './foxglove-session.js';
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const SILENT_ROUNDS = 3;
-/** A frame up to this much larger than allowed is still read, so that its gap can name the topic. */
+/** A frame of up to this many times the limit is still read, so that its gap can name the topic. */
 const OVERSIZE_FACTOR = 2;
 /** Channel lists with their schemas are single frames too. */
 const TEXT_MIN_BYTES = 64 * 1024 * 1024;
@@ -15,13 +16,13 @@ const TEXT_MIN_BYTES = 64 * 1024 * 1024;
 export interface ConnectionEnd {
   readonly reason: string;
   readonly wasOpen: boolean;
-  /** The server sent a frame too large even to be read. */
+  /** The server sent a frame too large to read at all. */
   readonly tooLarge: boolean;
   /** Nanoseconds since the Unix epoch of the last message; 0: none. */
   readonly lastReceivedAt: bigint;
 }
 
-/** One connection to a Foxglove server, until it is lost or the signal is given. Never rejects. */
+/** One connection to a Foxglove server, until it is lost or the signal aborts. Never rejects. */
 export async function runFoxgloveConnection(
   options: FoxgloveOptions,
   parts: Omit<SessionParts, 'send'>,
@@ -77,12 +78,11 @@ export async function runFoxgloveConnection(
     }
   }
 
-  const onAbort = (): void => over.resolve({ reason: 'stopped', tooLarge: false });
-  signal.addEventListener('abort', onAbort, { once: true });
+  const unlisten = onAbort(signal, () => over.resolve({ reason: 'stopped', tooLarge: false }));
   const end = await over.promise;
-  signal.removeEventListener('abort', onAbort);
+  unlisten();
   closing.abort();
-  // What arrives from now on belongs to no connection; later errors of a dying socket mean nothing.
+  // Frames from now on belong to no connection; later errors of a closing socket have no meaning.
   socket.removeAllListeners('message');
   socket.terminate();
   return { ...end, wasOpen, lastReceivedAt: session.lastReceivedAt };

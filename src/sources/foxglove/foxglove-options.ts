@@ -3,11 +3,11 @@ import type { SourceUri } from '../source-uri.js';
 import { durationMsOption, integerOption, readUriOptions } from '../uri-options.js';
 
 export interface FoxgloveOptions {
-  /** `ws://...` or `wss://...`, credentials included. */
+  /** `ws://...` or `wss://...`, including credentials. */
   readonly url: string;
   /** Larger messages become gaps. */
   readonly maxMessageBytes: number;
-  /** How often the server is asked whether it is there; after three silent rounds it is taken for dead. */
+  /** Interval of keep-alive pings; after three without an answer the server counts as dead. */
   readonly keepaliveMs: number;
 }
 
@@ -21,7 +21,7 @@ const table = {
 /**
  * Reads `foxglove:ws://host:port?max_message_mb=64&keepalive=10s`.
  *
- * @throws HoldfastError SOURCE_UNKNOWN when it is no WebSocket address, CONFIG_INVALID with all faults of
+ * @throws HoldfastError SOURCE_UNKNOWN if it is not a WebSocket address, CONFIG_INVALID with all faults of
  * the options.
  */
 export function readFoxgloveUri(uri: SourceUri): FoxgloveOptions {

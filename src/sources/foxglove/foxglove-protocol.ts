@@ -3,7 +3,7 @@
  * (https://github.com/foxglove/ws-protocol/blob/main/docs/spec.md), as far as a recorder needs them.
  */
 
-/** Both are the same to a client that subscribes; current servers speak the first, older ones the second. */
+/** Both are the same for a subscribing client; current servers use the first, older ones the second. */
 export const SUBPROTOCOLS: readonly string[] = ['foxglove.sdk.v1', 'foxglove.websocket.v1'];
 
 export const BINARY_MESSAGE_DATA = 1;
@@ -12,7 +12,7 @@ export const MESSAGE_HEAD_BYTES = 13;
 
 export interface MessageHead {
   readonly subscription: number;
-  /** Nanoseconds since the Unix epoch, where the server means that. */
+  /** Nanoseconds since the Unix epoch, if the server uses them so. */
   readonly timestamp: bigint;
 }
 
@@ -22,8 +22,8 @@ export function readMessageHead(frame: Buffer): MessageHead {
 }
 
 /**
- * The payload in bytes of its own. A frame is often a view into what was read from the socket at once;
- * keeping it would keep up to 64 kB for every small message.
+ * The payload in bytes of its own. A frame is often a view into one socket read; keeping the view would hold
+ * up to 64 kB for every small message.
  */
 export function ownPayload(frame: Buffer): Uint8Array {
   const alone = frame.buffer.byteLength <= frame.byteLength + MESSAGE_HEAD_BYTES;

@@ -1,5 +1,6 @@
 import type { Channel } from '../../core/message.js';
 import type { Source, SourceContext } from '../../core/source.js';
+import { isAborted } from '../../core/is-aborted.js';
 import { withJitter } from '../jitter.js';
 import { runSource, type SourceRun } from '../source-runner.js';
 import type { SourceUri } from '../source-uri.js';
@@ -12,8 +13,8 @@ const MAX_BACKOFF_MS = 5_000;
 
 /**
  * The client of a Foxglove WebSocket server (foxglove_bridge, the SDK, or any other): it subscribes to every
- * wanted channel and reconnects for ever. What it could not receive while disconnected becomes a gap with
- * unknown count, for the protocol does not number messages.
+ * wanted channel and reconnects for ever. The time while disconnected becomes a gap with unknown count,
+ * because the protocol does not number messages.
  *
  * @throws HoldfastError SOURCE_UNKNOWN, CONFIG_INVALID.
  */
@@ -43,9 +44,9 @@ async function listen(options: FoxgloveOptions, context: SourceContext, run: Sou
     });
     if (end.tooLarge) gaps.add('message_too_large', context.robotOf(''), undefined, 0, end.reason);
     gaps.flush();
-    if (signal.aborted) break;
+    if (isAborted(signal)) break;
     if (end.wasOpen) absence.begin(end);
-    // A server whose every connection ends by a frame too large must not be asked at full speed.
+    // If a server ends every connection with a too large frame, do not reconnect at full speed.
     if (end.wasOpen && !end.tooLarge) {
       backoffMs = FIRST_BACKOFF_MS;
       reported = undefined;
@@ -61,7 +62,7 @@ async function listen(options: FoxgloveOptions, context: SourceContext, run: Sou
   absence.end();
 }
 
-/** The time without a connection, told as one gap per robot once it is over. */
+/** The time without a connection, reported as one gap per robot once it is over. */
 class Absence {
   readonly #context: SourceContext;
   readonly #run: SourceRun;

@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { McapMessage } from '../../core/mcap/block.js';
 import { CarriedFilter, isLatched, originalMetadata } from '../../core/mcap/carried.js';
 import type { McapChannel } from '../../core/mcap/definitions.js';
@@ -12,6 +11,14 @@ import {
   type UnreadableRange,
 } from '../../core/mcap/scan-report.js';
 import { scanMcap } from '../../core/mcap/scan.js';
+import {
+  parseAttachment,
+  RECORD_HEADER_BYTES,
+  RecordError,
+  type AttachmentRecord,
+  type MetadataRecord,
+} from '../../core/mcap/records.js';
+import { bytesOfOther, OTHER_MAX_BYTES, type OtherRecord } from '../../core/other-record.js';
 import { describeError, isHoldfastError } from '../../core/errors.js';
 import type { FileHandle, FileSystem } from '../../core/file-system.js';
 import { channelKey, type Channel } from '../../core/message.js';
@@ -19,11 +26,19 @@ import type { SourceContext, SourceEvent } from '../../core/source.js';
 import { settledBefore } from '../source-runner.js';
 import { bagFiles, unreadable } from './bag-files.js';
 import { Pace } from './pace.js';
+import { nextTurn } from '../../core/clock.js';
 
-/** So many messages at most are given in one turn of the event loop. */
+/** Maximum number of messages per turn of the event loop. */
 const MESSAGES_PER_TURN = 512;
 
-/** One playing of one path. */
+/** Names of metadata records that a recording writes itself. */
+const superseded: ReadonlySet<string> = new Set(['holdfast', 'rosbag2']);
+/** Those of another Holdfast recording: their messages are not in this one's manifest. */
+const ofRecording: ReadonlySet<string> = new Set(['holdfast_gap', 'holdfast_event']);
+/** Metadata records and attachments of a file that are copied. */
+const MAX_OTHERS = 1000;
+
+/** One playback of one path. */
 export class McapPlayer {
   readonly #channels = new Map<McapChannel, Channel | undefined>();
   readonly #byKey = new Map<string, Channel>();
@@ -45,7 +60,7 @@ export class McapPlayer {
     this.#pace = speed === Infinity ? undefined : new Pace(clock, speed, onLongWait);
   }
 
-  /** Rejects with `SOURCE_UNREADABLE` when nothing can be played, and when the signal is given. */
+  /** Rejects with `SOURCE_UNREADABLE` if nothing can be played, and when the signal aborts. */
   async play(): Promise<void> {
     const { signal } = this.context;
     signal.throwIfAborted();
@@ -90,7 +105,7 @@ export class McapPlayer {
       return await openMcap(readable, file);
     } catch (error) {
       if (!isHoldfastError(error, 'MCAP_UNREADABLE')) throw error;
-      this.context.logger.warn('read in file order', { reason: describeError(error) });
+      this.context.logger.warn('reading in file order', { reason: describeError(error) });
       return undefined;
     }
   }
@@ -106,8 +121,9 @@ export class McapPlayer {
         if (ranges.length < MAX_RANGES) ranges.push(range);
       },
     });
+    const others = await reader.metadata((name) => !superseded.has(name));
+    await this.#giveOthers(reader.name, others, reader.channels, reader.readAttachments());
     for await (const message of messages) await this.#give(message);
-    this.#tellAttachments(reader.name, reader.attachments);
     const [first] = ranges;
     if (first === undefined) return;
     const more = ranges.length > 1 ? ` (the first of ${ranges.length} places)` : '';
@@ -116,7 +132,17 @@ export class McapPlayer {
   }
 
   async #playUnindexed(readable: Readable, file: string): Promise<void> {
-    const scan = scanMcap(readable, file, { signal: this.context.signal });
+    const others: MetadataRecord[] = [];
+    const places: [number, number][] = [];
+    const scan = scanMcap(readable, file, {
+      signal: this.context.signal,
+      onMetadata: (record) => {
+        if (others.length < MAX_OTHERS && !superseded.has(record.name)) others.push(record);
+      },
+      onAttachment: (offset, length) => {
+        if (places.length < MAX_OTHERS) places.push([offset, length]);
+      },
+    });
     try {
       for await (const message of scan.messages()) {
         if (this.#channelOf(message.channel) !== undefined) await this.#give(message);
@@ -126,22 +152,32 @@ export class McapPlayer {
       throw error;
     }
     const report = scan.report();
-    this.#tellAttachments(file, report.attachments);
+    const attachments = attachmentsAt(readable, places);
+    await this.#giveOthers(file, others, scan.definitions.channels(), attachments);
+    if (report.attachments > places.length) {
+      this.context.logger.warn('attachments are not recorded', {
+        file,
+        count: report.attachments - places.length,
+      });
+    }
     this.#tellDamage(file, report, scan.definitions.channels());
   }
 
   #tellDamage(file: string, report: ScanReport, channels: readonly McapChannel[]): void {
     const detail = describeDamage(file, report);
     if (lacksMessages(report)) {
-      const count = report.messagesUndefined;
+      const count = report.messagesUndefined + report.messagesCompressed;
       const unknown = report.bytesUnreadable > 0 || !report.dataComplete;
       this.#gap({ bytes: report.bytesUnreadable, ...(unknown ? {} : { count }), detail }, channels);
     } else if (!report.complete || report.bytesUnreadable > 0) {
-      this.context.logger.warn('the index is damaged, all messages were read', { file, detail });
+      this.context.logger.warn('the index is damaged; read all messages without it', { file, detail });
     }
   }
 
-  /** The gap is of one robot where the file is; else its robot is empty: it may concern any. */
+  /**
+   * If the file has one robot, the gap belongs to it; otherwise its robot is empty, because it may concern
+   * any.
+   */
   #gap(gap: { bytes?: number; count?: number; detail: string }, channels: readonly McapChannel[]): void {
     const robots = new Set(channels.map(({ topic }) => this.context.robotOf(topic)));
     const [only] = robots;
@@ -150,8 +186,47 @@ export class McapPlayer {
     this.emit({ kind: 'gap', gap: { reason: 'source_unreadable', robot, ...gap } });
   }
 
-  #tellAttachments(file: string, count: number): void {
-    if (count > 0) this.context.logger.warn('attachments are not recorded', { file, count });
+  /**
+   * Metadata records and attachments go into the recording of each robot of the file; those that are not
+   * copied are reported.
+   */
+  async #giveOthers(
+    file: string,
+    metadata: readonly MetadataRecord[],
+    channels: readonly McapChannel[],
+    attachments: AsyncIterable<AttachmentRecord | string>,
+  ): Promise<void> {
+    const { wanted, robotOf, logger } = this.context;
+    const topics = channels.filter((channel) => wanted(channel.topic, channel.schema.name));
+    const robots = new Set(topics.map(({ topic }) => robotOf(topic)));
+    if (robots.size === 0) robots.add(robotOf(''));
+    const left: string[] = [];
+    for (const { name, metadata: entries } of metadata) {
+      if (ofRecording.has(name)) left.push(`metadata record ${name} of another recording`);
+      else await this.#giveOther({ kind: 'metadata', name, metadata: entries }, robots, left);
+    }
+    for await (const attachment of attachments) {
+      if (typeof attachment === 'string') left.push(attachment);
+      else await this.#giveOther({ kind: 'attachment', ...attachment }, robots, left);
+    }
+    if (left.length === 0) return;
+    const reasons = [...new Set(left)].slice(0, 20);
+    logger.warn('metadata records or attachments are not recorded', { file, count: left.length, reasons });
+  }
+
+  async #giveOther(record: OtherRecord, robots: ReadonlySet<string>, left: string[]): Promise<void> {
+    const bytes = bytesOfOther(record);
+    if (bytes > OTHER_MAX_BYTES) {
+      left.push(`${record.kind} ${record.name} of ${bytes} bytes, allowed: ${OTHER_MAX_BYTES}`);
+      return;
+    }
+    const { signal, flow } = this.context;
+    for (const robot of robots) {
+      const ready = flow.whenReady();
+      if (ready !== undefined) await settledBefore(ready, signal);
+      signal.throwIfAborted();
+      this.emit({ kind: 'record', robot, record: copyOf(record) });
+    }
   }
 
   async #give(message: McapMessage): Promise<void> {
@@ -164,7 +239,7 @@ export class McapPlayer {
     if (ready !== undefined) await settledBefore(ready, signal);
     if (++this.#sinceTurn >= MESSAGES_PER_TURN) {
       this.#sinceTurn = 0;
-      await nextTurn();
+      await nextTurn(this.context.clock);
     }
     signal.throwIfAborted();
     if (!this.#announced.has(channel)) {
@@ -181,7 +256,7 @@ export class McapPlayer {
     });
   }
 
-  /** The channel of the recording; undefined where it is not wanted. */
+  /** The channel of the recording; undefined if it is not wanted. */
   #channelOf(from: McapChannel): Channel | undefined {
     if (this.#channels.has(from)) return this.#channels.get(from);
     const channel = this.context.wanted(from.topic, from.schema.name) ? this.#makeChannel(from) : undefined;
@@ -209,12 +284,31 @@ export class McapPlayer {
       }
       return fresh;
     }
-    if (Buffer.compare(known.schema.data, from.schema.data) !== 0) {
-      logger.warn('the schema changed between files, the first one is kept', {
-        topic: from.topic,
-        type: from.schema.name,
-      });
-    }
     return known;
+  }
+}
+
+/** Views would keep the bytes of the whole read in memory. */
+function copyOf(record: OtherRecord): OtherRecord {
+  return record.kind === 'metadata' ? record : { ...record, data: Uint8Array.from(record.data) };
+}
+
+/** The attachments at these places of a file, or why one cannot be read. */
+async function* attachmentsAt(
+  readable: Readable,
+  places: readonly (readonly [offset: number, length: number])[],
+): AsyncGenerator<AttachmentRecord | string, void, void> {
+  for (const [offset, length] of places) {
+    if (length > OTHER_MAX_BYTES) {
+      yield `an attachment of ${length} bytes, allowed: ${OTHER_MAX_BYTES}`;
+      continue;
+    }
+    try {
+      const bytes = await readable.read(BigInt(offset), BigInt(length));
+      yield parseAttachment(bytes.subarray(RECORD_HEADER_BYTES));
+    } catch (error) {
+      if (!(error instanceof RecordError)) throw error;
+      yield `a damaged attachment at ${offset}: ${error.message}`;
+    }
   }
 }

@@ -13,7 +13,7 @@ export interface McapSourceDependencies {
 const MAX_SPEED = 1_000_000;
 
 const options = {
-  /** Multiple of real time, by log time; Infinity: as fast as it goes. */
+  /** Multiple of real time, by log time; Infinity: as fast as possible. */
   speed: {
     default: Infinity,
     allowed: `max, or a multiple of real time above 0 up to ${MAX_SPEED}, such as 1 or 10x`,
@@ -26,15 +26,16 @@ const options = {
 };
 
 /**
- * `mcap:PATH[?speed=max|1|10]`: plays an MCAP file or a rosbag2 folder once, in log-time order, and completes.
+ * `mcap:PATH[?speed=max|1|10]`: plays an MCAP file or a rosbag2 folder once, in log-time order, and
+ * completes.
  *
- * `receivedAt` is the message's log time and `publishedAt` its publish time. Sequence numbers are not taken
- * over: rosbag2 writes 0, and other writers number per publisher, so that a number missing in a channel
- * proves no loss. What is damaged is left out, and each damaged file ends with one gap event
- * (`source_unreadable`) with the bytes that could not be read. A file without a usable index is read in file
- * order. Messages that a Holdfast segment carries are given only where their original was not.
+ * `receivedAt` is the message's log time and `publishedAt` its publish time. Sequence numbers are not used:
+ * rosbag2 writes 0, and other writers number per publisher, so a missing number in a channel proves no loss.
+ * Damaged parts are left out. Each damaged file ends with one gap event (`source_unreadable`) with the number
+ * of unreadable bytes. A file without a usable index is read in file order. Messages that a Holdfast segment
+ * carries are given only if their original was not.
  *
- * @throws HoldfastError CONFIG_INVALID for options that are not allowed.
+ * @throws HoldfastError CONFIG_INVALID for invalid options.
  */
 export function createMcapSource(uri: SourceUri, { fs }: McapSourceDependencies): Source {
   if (uri.path === '') throw invalidOptions(uri, ['the path is empty, allowed: a file or a folder']);

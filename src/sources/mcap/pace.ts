@@ -1,9 +1,9 @@
 import { NS_PER_MS, type Clock } from '../../core/clock.js';
 
-/** Waits longer than this are logged: a wrong log time looks like a source that hangs. */
+/** Longer waits are logged: a wrong log time looks like a source that hangs. */
 const LONG_WAIT_MS = 60_000;
 
-/** Holds messages back until their log time, counted from the first one at `speed` times real time. */
+/** Delays messages until their log time, counted from the first one at `speed` times real time. */
 export class Pace {
   #origin: { readonly logTime: bigint; readonly at: bigint } | undefined;
 
@@ -13,7 +13,7 @@ export class Pace {
     readonly onLongWait: (ms: number) => void,
   ) {}
 
-  /** A promise to wait for, or undefined when the message is due. */
+  /** A promise to await, or undefined if the message is due. */
   until(logTime: bigint, signal: AbortSignal): Promise<void> | undefined {
     const now = this.clock.monotonic();
     this.#origin ??= { logTime, at: now };
@@ -24,7 +24,7 @@ export class Pace {
     return this.#sleep(waitMs, signal);
   }
 
-  /** Timers count milliseconds in 31 bits. */
+  /** Timers hold at most 2^31 - 1 milliseconds. */
   async #sleep(waitMs: number, signal: AbortSignal): Promise<void> {
     const most = 2 ** 31 - 1;
     for (let left = waitMs; left > 0; left -= most) await this.clock.sleep(Math.min(left, most), signal);

@@ -10,16 +10,19 @@ import {
   type JetStreamManager,
   type StreamInfo,
 } from '@nats-io/jetstream';
+import { defined } from '../../core/defined.js';
+import { present } from '../../core/present.js';
+import type { BoundConsumer } from './discard-watch.js';
 import type { NatsOptions } from './nats-options.js';
 
-/** What the session found on the server, or made there. */
+/** What the session found on the server, or created there. */
 export interface Binding {
-  /** When the stream was created, as the server says it. */
+  /** When the stream was created, as the server states it. */
   readonly streamCreated: string;
-  readonly consumers: readonly ConsumerInfo[];
+  readonly consumers: readonly BoundConsumer[];
 }
 
-/** The server has the connection and not what is to be read. */
+/** The server accepts the connection but does not have what the source should read. */
 export class NotBound extends Error {
   constructor(
     readonly kind: 'stream_missing' | 'consumer_unusable',
@@ -31,11 +34,11 @@ export class NotBound extends Error {
 
 const NS_PER_MS = 1_000_000;
 
-/** The durable of each subject: the given name where there is one or none, with a digest behind it for several. */
+/** The durable of each subject: the given name for one subject or none, with a digest after it for several. */
 export function durablesOf({ durable, subjects }: NatsOptions): { name: string; subject?: string }[] {
   if (subjects.length === 0) return [{ name: durable }];
   const [only] = subjects;
-  if (subjects.length === 1) return [{ name: durable, subject: only! }];
+  if (subjects.length === 1) return [{ name: durable, subject: present(only) }];
   return subjects.map((subject) => ({
     name: `${durable}-${createHash('sha256').update(subject).digest('hex').slice(0, 8)}`,
     subject,
@@ -43,11 +46,11 @@ export function durablesOf({ durable, subjects }: NatsOptions): { name: string; 
 }
 
 /**
- * Finds the stream and its durable consumers, and makes those that are missing.
+ * Finds the stream and its durable consumers, and creates the missing ones.
  *
- * @param startSequences where a durable begins that this source has read before and that is gone: nothing of
- * what it may not have acknowledged is passed over.
- * @throws NotBound with what has to change on the server; what the connection says.
+ * @param startSequences where to start a durable that this source has read before and that is gone, so that
+ * no message without an acknowledgement is skipped.
+ * @throws NotBound with what has to change on the server; the errors of the connection.
  */
 export async function bindConsumers(
   manager: JetStreamManager,
@@ -56,18 +59,28 @@ export async function bindConsumers(
 ): Promise<Binding> {
   const { stream } = options;
   const before = await infoOf(manager, stream);
-  const consumers: ConsumerInfo[] = [];
+  const consumers: Omit<BoundConsumer, 'streamFirst'>[] = [];
+  const made: string[] = [];
   for (const { name, subject } of durablesOf(options)) {
-    const start = startSequences(String(before.created), name);
-    const info = await findOrAdd(manager, stream, configOf(options, name, subject, start));
+    const start = startSequences(before.created, name);
+    const { info, isNew } = await findOrAdd(manager, stream, configOf(options, name, subject, start));
     checkConsumer(info, before, options, subject);
-    consumers.push(info);
+    if (isNew) made.push(name);
+    consumers.push({ info, beganBehind: isNew && start !== undefined ? start - 1 : undefined });
   }
-  // Deleted and made again in between, its numbers are of another kind.
+  // If it was deleted and created again, its numbers belong to another numbering.
   const after = await infoOf(manager, stream);
-  if (String(after.created) !== String(before.created))
+  if (after.created !== before.created) {
+    // A durable that was created meanwhile begins at a number of the old stream, and would silently skip
+    // messages.
+    for (const name of made) await manager.consumers.delete(stream, name);
     throw new Error(`stream ${stream} was just made again`);
-  return { streamCreated: String(before.created), consumers };
+  }
+  const streamFirst = after.state.first_seq;
+  return {
+    streamCreated: before.created,
+    consumers: consumers.map((consumer) => ({ ...consumer, streamFirst })),
+  };
 }
 
 async function infoOf(manager: JetStreamManager, stream: string): Promise<StreamInfo> {
@@ -83,13 +96,13 @@ async function findOrAdd(
   manager: JetStreamManager,
   stream: string,
   config: Partial<ConsumerConfig> & { durable_name: string },
-): Promise<ConsumerInfo> {
+): Promise<{ info: ConsumerInfo; isNew: boolean }> {
   try {
-    return await manager.consumers.info(stream, config.durable_name);
+    return { info: await manager.consumers.info(stream, config.durable_name), isNew: false };
   } catch (error) {
     if (!isApiError(error, JetStreamApiCodes.ConsumerNotFound)) throw error;
   }
-  return manager.consumers.add(stream, config);
+  return { info: await manager.consumers.add(stream, config), isNew: true };
 }
 
 function configOf(
@@ -108,7 +121,7 @@ function configOf(
     ...(startSequence === undefined
       ? { deliver_policy: options.deliver === 'new' ? DeliverPolicy.New : DeliverPolicy.All }
       : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: startSequence }),
-    ...(subject === undefined ? {} : { filter_subject: subject }),
+    ...defined({ filter_subject: subject }),
   };
 }
 
@@ -129,7 +142,7 @@ function checkConsumer(
   const filter = config.filter_subject ?? '';
   if (subject !== undefined && filter !== subject) refuse(`filters "${filter}", not "${subject}"`);
   if (stream.retention === RetentionPolicy.Limits) return;
-  // Acknowledging takes a message out of such a stream.
+  // An acknowledgement removes a message from such a stream.
   const filters = config.filter_subjects ?? (filter === '' ? stream.subjects : [filter]);
   for (const own of [deadLetter, alert]) {
     if (own !== undefined && filters.some((one) => matchesSubject(one, own))) {
@@ -138,7 +151,7 @@ function checkConsumer(
   }
 }
 
-/** Whether a subject is one of those a pattern with `*` and `>` stands for. */
+/** Whether a subject matches a pattern with `*` and `>`. */
 export function matchesSubject(pattern: string, subject: string): boolean {
   const want = pattern.split('.');
   const have = subject.split('.');

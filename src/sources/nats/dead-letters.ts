@@ -11,30 +11,32 @@ const REASON_MAX_CHARACTERS = 200;
 
 export interface DeadLetterOptions {
   readonly subject: string;
-  /** The name of the numbering the delivery's sequence belongs to. */
+  /** The numbering that the delivery's sequence belongs to. */
   readonly numbering: string;
   readonly stream: string;
 }
 
 /**
- * Publishes what cannot be recorded where somebody can look at it, with the reason in its headers. The same
- * message sent twice is stored once, within the duplicate window of the stream that keeps it.
+ * Publishes messages that cannot be recorded for inspection, with the reason in the headers. The same message
+ * sent twice is stored once, within the duplicate window of the stream that keeps it.
  */
 export class DeadLetters {
-  private readonly client: JetStreamClient;
+  readonly #client: JetStreamClient;
 
-  constructor(
-    private readonly connection: NatsConnection,
-    private readonly options: DeadLetterOptions,
-  ) {
-    this.client = jetstream(connection, { timeout: CONFIRM_TIMEOUT_MS });
+  readonly #connection: NatsConnection;
+  readonly #options: DeadLetterOptions;
+
+  constructor(connection: NatsConnection, options: DeadLetterOptions) {
+    this.#connection = connection;
+    this.#options = options;
+    this.#client = jetstream(connection, { timeout: CONFIRM_TIMEOUT_MS });
   }
 
-  /** Undefined once a stream has confirmed it; why none has, otherwise. */
+  /** Undefined once a stream has confirmed it; otherwise the reason. */
   async publish(delivery: Delivery, reason: string): Promise<string | undefined> {
-    const { subject, numbering, stream } = this.options;
+    const { subject, numbering, stream } = this.#options;
     const { data, streamSequence, deliveryCount } = delivery;
-    const roomBytes = Math.max(0, (this.connection.info?.max_payload ?? 1024 * 1024) - OVERHEAD_BYTES);
+    const roomBytes = Math.max(0, (this.#connection.info?.max_payload ?? 1024 * 1024) - OVERHEAD_BYTES);
     const body = data.subarray(0, roomBytes);
     const header = headers();
     header.set('Holdfast-Reason', reason.replace(/[\r\n]+/g, ' ').slice(0, REASON_MAX_CHARACTERS));
@@ -47,7 +49,7 @@ export class DeadLetters {
       header.set('Holdfast-Sha256', createHash('sha256').update(data).digest('hex'));
     }
     try {
-      await this.client.publish(subject, body, { headers: header, msgID: `${numbering}#${streamSequence}` });
+      await this.#client.publish(subject, body, { headers: header, msgID: `${numbering}#${streamSequence}` });
       return undefined;
     } catch (error) {
       return describeError(error);

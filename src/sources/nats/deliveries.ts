@@ -1,7 +1,7 @@
 import type { Delivery } from './delivery.js';
 import type { NatsStats } from './nats-stats.js';
 
-/** What is longer on its way than this is left to the server to deliver again. */
+/** A delivery that is pending for longer than this is left to the server's redelivery. */
 const KEEP_ALIVE_MAX_MS = 30 * 60_000;
 const NS_PER_MS = 1_000_000;
 
@@ -20,95 +20,107 @@ interface Held {
 export type Publish = (subject: string, payload: string) => void;
 
 /**
- * What one creation of a stream has delivered and is not acknowledged. While a message waits for its commit the
- * server is told that it is being worked on, so that a slow disk makes no redeliveries. Without a connection
- * acknowledgements wait; they are sent on the next one to the same creation of the stream, never to another,
- * where the same sequence is another message.
+ * The deliveries of one creation of a stream that are not acknowledged. While a message waits for its commit,
+ * the server receives "in progress" signs, so that a slow disk causes no redeliveries. Without a connection,
+ * acknowledgements wait. They are sent on the next connection to the same creation of the stream, never to
+ * another one, where the same sequence is another message.
  */
 export class Deliveries {
-  private readonly held = new Map<number, Held>();
-  private publish: Publish | undefined;
-  private whenEmpty: (() => void) | undefined;
+  readonly #held = new Map<number, Held>();
+  #publish: Publish | undefined;
+  #whenEmpty: (() => void) | undefined;
 
-  constructor(
-    private readonly monotonic: () => bigint,
-    private readonly stats: NatsStats,
-  ) {}
+  readonly #monotonic: () => bigint;
+  readonly #stats: NatsStats;
 
-  get size(): number {
-    return this.held.size;
+  constructor(monotonic: () => bigint, stats: NatsStats) {
+    this.#monotonic = monotonic;
+    this.#stats = stats;
   }
 
-  /** It was received; of a redelivery the later one is acknowledged. */
+  get size(): number {
+    return this.#held.size;
+  }
+
+  /** Messages of this range that wait for their commit. */
+  waiting(first: number, last: number): number {
+    let count = 0;
+    for (const [streamSequence, { durable }] of this.#held) {
+      if (!durable && streamSequence >= first && streamSequence <= last) count++;
+    }
+    return count;
+  }
+
+  /** It was received; of several deliveries, the latest is acknowledged. */
   add({ streamSequence, reply }: Delivery): void {
-    const known = this.held.get(streamSequence);
-    const now = this.monotonic();
+    const known = this.#held.get(streamSequence);
+    const now = this.#monotonic();
     if (known) {
       known.reply = reply;
       known.toldAt = now;
-      if (known.durable) this.send(streamSequence, known);
-    } else this.held.set(streamSequence, { reply, receivedAt: now, toldAt: now, durable: false });
+      if (known.durable) this.#send(streamSequence, known);
+    } else this.#held.set(streamSequence, { reply, receivedAt: now, toldAt: now, durable: false });
   }
 
-  /** Its commit was fsynced, or it needs none. */
+  /** Its commit is durable, or it needs none. */
   ack(streamSequence: number): void {
-    const held = this.held.get(streamSequence);
+    const held = this.#held.get(streamSequence);
     if (!held || held.durable) return;
     held.durable = true;
-    this.stats.acknowledged(Number(this.monotonic() - held.receivedAt) / NS_PER_MS);
-    this.send(streamSequence, held);
+    this.#stats.acknowledged(Number(this.#monotonic() - held.receivedAt) / NS_PER_MS);
+    this.#send(streamSequence, held);
   }
 
-  /** Another answer than an acknowledgement: deliver it again, or never. */
+  /** An answer other than an acknowledgement: deliver it again, or never. */
   answer(streamSequence: number, payload: string): void {
-    const held = this.held.get(streamSequence);
+    const held = this.#held.get(streamSequence);
     if (!held) return;
-    this.publish?.(held.reply, payload);
-    this.remove(streamSequence);
+    this.#publish?.(held.reply, payload);
+    this.#remove(streamSequence);
   }
 
-  /** It is not looked at for now: the server delivers it again. */
+  /** It is not handled for now: the server delivers it again. */
   forget(streamSequence: number): void {
-    this.remove(streamSequence);
+    this.#remove(streamSequence);
   }
 
-  /** A connection to this creation of the stream: what waited is sent. */
+  /** A connection to this creation of the stream: pending acknowledgements are sent. */
   connected(publish: Publish): void {
-    this.publish = publish;
-    for (const [streamSequence, held] of this.held) if (held.durable) this.send(streamSequence, held);
+    this.#publish = publish;
+    for (const [streamSequence, held] of this.#held) if (held.durable) this.#send(streamSequence, held);
   }
 
   disconnected(): void {
-    this.publish = undefined;
+    this.#publish = undefined;
   }
 
-  /** Tells the server what is still being worked on; to be called more often than every `everyMs`. */
+  /** Reports to the server what is still in progress; call it more often than every `everyMs`. */
   keepAlive(everyMs: number): void {
-    const now = this.monotonic();
-    for (const [streamSequence, held] of this.held) {
+    const now = this.#monotonic();
+    for (const [streamSequence, held] of this.#held) {
       const ageMs = Number(now - held.receivedAt) / NS_PER_MS;
-      if (ageMs > KEEP_ALIVE_MAX_MS) this.remove(streamSequence);
-      else if (this.publish && Number(now - held.toldAt) / NS_PER_MS >= everyMs) {
+      if (ageMs > KEEP_ALIVE_MAX_MS) this.#remove(streamSequence);
+      else if (this.#publish && Number(now - held.toldAt) / NS_PER_MS >= everyMs) {
         held.toldAt = now;
-        this.publish(held.reply, WORKING);
+        this.#publish(held.reply, WORKING);
       }
     }
   }
 
-  /** Resolves when nothing is held any more. */
+  /** Resolves when nothing is pending any more. */
   empty(): Promise<void> {
-    if (this.held.size === 0) return Promise.resolve();
-    return new Promise((resolve) => (this.whenEmpty = resolve));
+    if (this.#held.size === 0) return Promise.resolve();
+    return new Promise((resolve) => (this.#whenEmpty = resolve));
   }
 
-  private send(streamSequence: number, { reply }: Held): void {
-    if (!this.publish) return;
-    this.publish(reply, ACK);
-    this.remove(streamSequence);
+  #send(streamSequence: number, { reply }: Held): void {
+    if (!this.#publish) return;
+    this.#publish(reply, ACK);
+    this.#remove(streamSequence);
   }
 
-  private remove(streamSequence: number): void {
-    this.held.delete(streamSequence);
-    if (this.held.size === 0) this.whenEmpty?.();
+  #remove(streamSequence: number): void {
+    this.#held.delete(streamSequence);
+    if (this.#held.size === 0) this.#whenEmpty?.();
   }
 }

@@ -1,4 +1,5 @@
 import type { Msg } from '@nats-io/transport-node';
+import { present } from '../../core/present.js';
 
 /** One message of a stream as a consumer delivered it. */
 export interface Delivery {
@@ -7,20 +8,22 @@ export interface Delivery {
   /** Where acknowledgements go. */
   readonly reply: string;
   readonly streamSequence: number;
-  /** 1: for the first time. */
+  /** Counts the deliveries of this consumer to all recorders; 0: the server does not report it. */
+  readonly consumerSequence: number;
+  /** 1: the first delivery. */
   readonly deliveryCount: number;
   /** When the server stored it, nanoseconds since the Unix epoch. */
   readonly storedAt: bigint;
-  /** Messages behind it that no recorder was given yet. */
+  /** Number of later messages that were not delivered to any recorder yet. */
   readonly pending: number;
-  /** As the server counts against the bytes that were asked for. */
+  /** Size that the server counts against the requested bytes. */
   readonly wireBytes: number;
 }
 
 /**
- * Reads what the server says of a message in the subject for its acknowledgement:
- * `$JS.ACK.<stream>.<consumer>.<count>.<stream seq>.<consumer seq>.<stored at>.<pending>`, or the later form
- * with `<domain>.<account hash>` before the stream. Undefined: it is no delivery.
+ * Reads the facts of a message from its acknowledgement subject: `$JS.ACK.<stream>.<consumer>.<count>.<stream
+ * seq>.<consumer seq>.<stored at>.<pending>`, or the later form with `<domain>.<account hash>` before the
+ * stream. Undefined: it is not a delivery.
  */
 export function readDelivery({ subject, data, reply, headers }: Msg): Delivery | undefined {
   const tokens = reply?.split('.');
@@ -29,6 +32,7 @@ export function readDelivery({ subject, data, reply, headers }: Msg): Delivery |
   if (at === undefined) return undefined;
   const deliveryCount = Number(tokens[at + 2]);
   const streamSequence = Number(tokens[at + 3]);
+  const consumerSequence = Number(tokens[at + 4]);
   const pending = Number(tokens[at + 6]);
   const storedAt = tokens[at + 5]!;
   if (!Number.isSafeInteger(streamSequence) || streamSequence < 1 || !/^\d{1,19}$/.test(storedAt))
@@ -36,14 +40,15 @@ export function readDelivery({ subject, data, reply, headers }: Msg): Delivery |
   return {
     subject,
     data,
-    reply: reply!,
+    reply: present(reply),
     streamSequence,
+    consumerSequence: Number.isSafeInteger(consumerSequence) ? consumerSequence : 0,
     deliveryCount,
     storedAt: BigInt(storedAt),
     pending,
-    wireBytes: subject.length + reply!.length + data.byteLength + (headers ? HEADER_GUESS_BYTES : 0),
+    wireBytes: subject.length + present(reply).length + data.byteLength + (headers ? HEADER_GUESS_BYTES : 0),
   };
 }
 
-/** Headers are not kept; what they weigh need not be exact. */
+/** Headers are not kept; their size need not be exact. */
 const HEADER_GUESS_BYTES = 128;

@@ -2,88 +2,96 @@ import { genericEventSchema, type GenericEvent } from '../../core/generic-event.
 import type { Channel } from '../../core/message.js';
 import { NATS_STREAM_CREATED_KEY, NATS_STREAM_KEY, natsNumbering } from '../../core/nats-identity.js';
 import type { SourceContext, SourceEvent } from '../../core/source.js';
+import { present } from '../../core/present.js';
 import type { NatsOptions } from './nats-options.js';
 
-/** Channels known at a time; the one known longest is forgotten first, and announced again when it returns. */
+/** Maximum number of known channels; the oldest is forgotten first, and announced again when it returns. */
 const MAX_CHANNELS = 20_000;
-/** A longer name of a robot is taken for nonsense. */
+/** A longer name of a robot is invalid. */
 const ROBOT_MAX_CHARACTERS = 200;
 
 /** The channels of one creation of a stream: one per subject and robot. */
 export class EventChannels {
-  private readonly channels = new Map<string, Channel>();
-  private readonly metadata: Readonly<Record<string, string>>;
-  private readonly numberedIn: string;
-  private readonly verdicts = new Map<Channel, boolean>();
+  readonly #channels = new Map<string, Channel>();
+  readonly #metadata: Readonly<Record<string, string>>;
+  readonly #numberedIn: string;
+  readonly #verdicts = new Map<Channel, boolean>();
+
+  readonly #options: NatsOptions;
+  readonly #context: SourceContext;
+  readonly #emit: (event: SourceEvent) => void;
 
   constructor(
-    private readonly options: NatsOptions,
+    options: NatsOptions,
     streamCreated: string,
-    private readonly context: SourceContext,
-    private readonly emit: (event: SourceEvent) => void,
+    context: SourceContext,
+    emit: (event: SourceEvent) => void,
   ) {
-    this.metadata = Object.freeze({
+    this.#options = options;
+    this.#context = context;
+    this.#emit = emit;
+    this.#metadata = Object.freeze({
       [NATS_STREAM_KEY]: options.stream,
       [NATS_STREAM_CREATED_KEY]: streamCreated,
     });
-    this.numberedIn = natsNumbering(options.stream, streamCreated);
+    this.#numberedIn = natsNumbering(options.stream, streamCreated);
   }
 
-  /** The channel of an event; undefined where it is not wanted. */
+  /** The channel of an event; undefined if it is not wanted. */
   channelOf(subject: string, event: GenericEvent): Channel | undefined {
-    const robot = this.robotOf(subject, event);
+    const robot = this.#robotOf(subject, event);
     const key = `${subject} ${robot}`;
-    let channel = this.channels.get(key);
+    let channel = this.#channels.get(key);
     if (!channel) {
-      channel = this.announce(subject, robot);
-      this.channels.set(key, channel);
-      if (this.channels.size > MAX_CHANNELS) this.forget(this.channels.keys().next().value!);
+      channel = this.#announce(subject, robot);
+      this.#channels.set(key, channel);
+      if (this.#channels.size > MAX_CHANNELS) this.#forget(present(this.#channels.keys().next().value));
     }
-    return this.isWanted(channel) ? channel : undefined;
+    return this.#isWanted(channel) ? channel : undefined;
   }
 
   wantedChanged(): void {
-    this.verdicts.clear();
+    this.#verdicts.clear();
   }
 
-  /** The stream is not this one any more. */
+  /** The stream was replaced by another one. */
   close(): void {
-    for (const key of [...this.channels.keys()]) this.forget(key);
+    for (const key of [...this.#channels.keys()]) this.#forget(key);
   }
 
-  private robotOf(subject: string, { simulationId, workerId }: GenericEvent): string {
-    const { robotFrom } = this.options;
+  #robotOf(subject: string, { simulationId, workerId }: GenericEvent): string {
+    const { robotFrom } = this.#options;
     const name = robotFrom === 'simulation_id' ? simulationId : robotFrom === 'worker_id' ? workerId : '';
-    return name === '' || name.length > ROBOT_MAX_CHARACTERS ? this.context.robotOf(subject) : name;
+    return name === '' || name.length > ROBOT_MAX_CHARACTERS ? this.#context.robotOf(subject) : name;
   }
 
-  private announce(topic: string, robot: string): Channel {
+  #announce(topic: string, robot: string): Channel {
     const channel: Channel = Object.freeze({
       robot,
       topic,
       encoding: 'protobuf',
       schema: genericEventSchema,
-      metadata: this.metadata,
+      metadata: this.#metadata,
       latched: false,
-      numberedIn: this.numberedIn,
+      numberedIn: this.#numberedIn,
     });
-    this.emit({ kind: 'channel', channel });
+    this.#emit({ kind: 'channel', channel });
     return channel;
   }
 
-  private isWanted(channel: Channel): boolean {
-    let wanted = this.verdicts.get(channel);
+  #isWanted(channel: Channel): boolean {
+    let wanted = this.#verdicts.get(channel);
     if (wanted === undefined) {
-      wanted = this.context.wanted(channel.topic, channel.schema.name);
-      this.verdicts.set(channel, wanted);
+      wanted = this.#context.wanted(channel.topic, channel.schema.name);
+      this.#verdicts.set(channel, wanted);
     }
     return wanted;
   }
 
-  private forget(key: string): void {
-    const channel = this.channels.get(key)!;
-    this.channels.delete(key);
-    this.verdicts.delete(channel);
-    this.emit({ kind: 'channel-gone', channel });
+  #forget(key: string): void {
+    const channel = present(this.#channels.get(key));
+    this.#channels.delete(key);
+    this.#verdicts.delete(channel);
+    this.#emit({ kind: 'channel-gone', channel });
   }
 }

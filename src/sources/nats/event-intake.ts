@@ -11,9 +11,9 @@ import type { NatsAlerts } from './nats-alerts.js';
 import type { NatsOptions } from './nats-options.js';
 import type { NatsStats } from './nats-stats.js';
 
-/** Dead letters whose confirmation is awaited at a time. */
+/** Maximum number of dead letters that wait for confirmation. */
 const MAX_LETTERS = 64;
-/** What could not be put aside is delivered again after so long. */
+/** Delay before a message that could not be set aside is delivered again. */
 const RETRY = '-NAK {"delay":5000000000}';
 
 export interface IntakeParts {
@@ -29,28 +29,32 @@ export interface IntakeParts {
 
 /** Turns the deliveries of one creation of a stream into messages, or into dead letters and gaps. */
 export class EventIntake {
-  /** Of the connection there is. */
+  /** Of the present connection. */
   deadLetters: DeadLetters | undefined;
-  private readonly letters = new Set<Promise<void>>();
-  private readonly buried = new NumberSet();
+  readonly #letters = new Set<Promise<void>>();
+  readonly #buried = new NumberSet();
 
-  constructor(private readonly parts: IntakeParts) {}
+  readonly #parts: IntakeParts;
 
-  /** A promise where too many dead letters are under way: to be awaited before the next delivery. */
+  constructor(parts: IntakeParts) {
+    this.#parts = parts;
+  }
+
+  /** A promise if too many dead letters are pending: await it before the next delivery. */
   take(delivery: Delivery): Promise<void> | undefined {
-    const { options, deliveries, stats, channels, context, emit } = this.parts;
+    const { options, deliveries, stats, channels, context, emit } = this.#parts;
     const { subject, data, streamSequence } = delivery;
     if (delivery.deliveryCount > 1) stats.redelivered++;
-    // In a stream that takes everything, its own dead letters would go round for ever.
-    if (subject === options.deadLetter || subject === options.alert || this.buried.has(streamSequence)) {
+    // In a stream that takes all subjects, its own dead letters would circulate for ever.
+    if (subject === options.deadLetter || subject === options.alert || this.#buried.has(streamSequence)) {
       deliveries.ack(streamSequence);
       return undefined;
     }
     if (data.byteLength > options.maxMessageBytes) {
-      return this.refuse(delivery, 'message_too_large', `it has ${data.byteLength} bytes`);
+      return this.#refuse(delivery, 'message_too_large', `it has ${data.byteLength} bytes`);
     }
     const event = parseGenericEvent(data);
-    if (typeof event === 'string') return this.refuse(delivery, 'invalid_message', event);
+    if (typeof event === 'string') return this.#refuse(delivery, 'invalid_message', event);
     const channel = channels.channelOf(subject, event);
     if (channel === undefined) {
       deliveries.ack(streamSequence);
@@ -68,28 +72,28 @@ export class EventIntake {
     return undefined;
   }
 
-  /** Resolves when no dead letter is under way. */
+  /** Resolves when no dead letter is pending. */
   async settled(): Promise<void> {
-    await Promise.all(this.letters);
+    await Promise.all(this.#letters);
   }
 
-  private refuse(delivery: Delivery, reason: GapReason, detail: string): Promise<void> | undefined {
-    if (this.parts.options.deadLetter === undefined) {
-      this.bury(delivery, reason, detail);
+  #refuse(delivery: Delivery, reason: GapReason, detail: string): Promise<void> | undefined {
+    if (this.#parts.options.deadLetter === undefined) {
+      this.#bury(delivery, reason, detail);
       return undefined;
     }
-    const letter = this.send(delivery, reason, detail).finally(() => this.letters.delete(letter));
-    this.letters.add(letter);
-    return this.letters.size < MAX_LETTERS ? undefined : Promise.race(this.letters);
+    const letter = this.#send(delivery, reason, detail).finally(() => this.#letters.delete(letter));
+    this.#letters.add(letter);
+    return this.#letters.size < MAX_LETTERS ? undefined : Promise.race(this.#letters);
   }
 
-  private async send(delivery: Delivery, reason: GapReason, detail: string): Promise<void> {
-    const { alerts, stats, deliveries } = this.parts;
+  async #send(delivery: Delivery, reason: GapReason, detail: string): Promise<void> {
+    const { alerts, stats, deliveries } = this.#parts;
     const problem = await (this.deadLetters?.publish(delivery, `${reason}: ${detail}`) ?? 'no connection');
     if (problem === undefined) {
       stats.deadLetters++;
       alerts.raise('dead_letter', `sequence ${delivery.streamSequence} of ${delivery.subject}: ${detail}`);
-      this.bury(delivery, reason, detail);
+      this.#bury(delivery, reason, detail);
       return;
     }
     stats.deadLetterFailures++;
@@ -100,9 +104,9 @@ export class EventIntake {
     deliveries.answer(delivery.streamSequence, RETRY);
   }
 
-  private bury({ subject, streamSequence, data }: Delivery, reason: GapReason, detail: string): void {
-    const { gaps, context, deliveries } = this.parts;
-    this.buried.add(streamSequence);
+  #bury({ subject, streamSequence, data }: Delivery, reason: GapReason, detail: string): void {
+    const { gaps, context, deliveries } = this.#parts;
+    this.#buried.add(streamSequence);
     gaps.add(reason, context.robotOf(subject), subject, data.byteLength, detail);
     deliveries.ack(streamSequence);
   }

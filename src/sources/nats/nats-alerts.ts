@@ -1,7 +1,8 @@
 import type { Clock } from '../../core/clock.js';
+import type { SourceAlert } from '../../core/source.js';
 import type { Publish } from './deliveries.js';
 
-/** What goes so wrong that somebody beside the recorder should know. */
+/** Failures that somebody beside the recorder should know. */
 export type AlertKind =
   | 'stream_missing'
   | 'consumer_missing'
@@ -10,9 +11,10 @@ export type AlertKind =
   | 'dead_letter_failed'
   | 'commits_stalled'
   | 'connection_lost'
-  | 'recovered';
+  | 'recovered'
+  | SourceAlert['kind'];
 
-/** Of one kind, at most one in this time; the others are counted in the next. */
+/** At most one per kind in this time; the others are counted in the next. */
 const INTERVAL_NS = 10_000_000_000n;
 
 interface Untold {
@@ -22,49 +24,53 @@ interface Untold {
   readonly firstAt: bigint;
 }
 
-/** Critical failures as JSON on a subject; what happens without a connection is told on the next one. */
+/** Critical failures as JSON on a subject; those without a connection are reported on the next one. */
 export class NatsAlerts {
-  private readonly untold = new Map<AlertKind, Untold>();
-  private readonly toldAt = new Map<AlertKind, bigint>();
-  private publish: Publish | undefined;
+  readonly #untold = new Map<AlertKind, Untold>();
+  readonly #toldAt = new Map<AlertKind, bigint>();
+  #publish: Publish | undefined;
 
-  constructor(
-    private readonly subject: string | undefined,
-    private readonly source: string,
-    private readonly clock: Clock,
-  ) {}
+  readonly #subject: string | undefined;
+  readonly #source: string;
+  readonly #clock: Clock;
+
+  constructor(subject: string | undefined, source: string, clock: Clock) {
+    this.#subject = subject;
+    this.#source = source;
+    this.#clock = clock;
+  }
 
   raise(kind: AlertKind, detail: string): void {
-    if (this.subject === undefined) return;
-    const known = this.untold.get(kind);
+    if (this.#subject === undefined) return;
+    const known = this.#untold.get(kind);
     if (known) {
       known.count++;
       known.detail = detail;
-    } else this.untold.set(kind, { detail, count: 1, firstAt: this.clock.now() });
+    } else this.#untold.set(kind, { detail, count: 1, firstAt: this.#clock.now() });
     this.flush();
   }
 
   connected(publish: Publish): void {
-    this.publish = publish;
+    this.#publish = publish;
     this.flush();
   }
 
   disconnected(): void {
-    this.publish = undefined;
+    this.#publish = undefined;
   }
 
-  /** Tells what is due; to be called now and then. */
+  /** Sends what is due; call it now and then. */
   flush(): void {
-    if (!this.publish || this.subject === undefined) return;
-    const now = this.clock.monotonic();
-    for (const [kind, { detail, count, firstAt }] of this.untold) {
-      const toldAt = this.toldAt.get(kind);
+    if (!this.#publish || this.#subject === undefined) return;
+    const now = this.#clock.monotonic();
+    for (const [kind, { detail, count, firstAt }] of this.#untold) {
+      const toldAt = this.#toldAt.get(kind);
       if (toldAt !== undefined && now - toldAt < INTERVAL_NS) continue;
-      this.untold.delete(kind);
-      this.toldAt.set(kind, now);
-      this.publish(
-        this.subject,
-        JSON.stringify({ kind, detail, count, source: this.source, first_at_ns: String(firstAt) }),
+      this.#untold.delete(kind);
+      this.#toldAt.set(kind, now);
+      this.#publish(
+        this.#subject,
+        JSON.stringify({ kind, detail, count, source: this.#source, first_at_ns: String(firstAt) }),
       );
     }
   }

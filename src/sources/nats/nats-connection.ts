@@ -1,4 +1,5 @@
 import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node';
+import { defined } from '../../core/defined.js';
 import { HoldfastError } from '../../core/errors.js';
 import { systemCode } from '../../core/errors.js';
 import type { FileSystem } from '../../core/file-system.js';
@@ -7,15 +8,15 @@ import type { NatsLogin, NatsOptions } from './nats-options.js';
 export type { NatsConnection };
 
 const CONNECT_TIMEOUT_MS = 5_000;
-/** A dead link is noticed after two of these without an answer. */
+/** A dead link is detected after two of these without an answer. */
 const PING_INTERVAL_MS = 10_000;
 const MAX_PINGS_OUT = 2;
 
 /**
- * One connection, to whichever of the servers answers first. It does not reconnect: what is to happen on a new
- * connection depends on what the stream has become, so the session begins anew.
+ * One connection, to the first server that answers. It does not reconnect: what must happen on a new
+ * connection depends on the state of the stream, so the session starts again.
  *
- * @throws what keeps it from connecting, files that cannot be read included.
+ * @throws the reason why it cannot connect, including unreadable files.
  */
 export async function connectNats(options: NatsOptions, fs: FileSystem): Promise<NatsConnection> {
   const { servers, tls } = options;
@@ -33,7 +34,7 @@ export async function connectNats(options: NatsOptions, fs: FileSystem): Promise
     timeout: CONNECT_TIMEOUT_MS,
     pingInterval: PING_INTERVAL_MS,
     maxPingOut: MAX_PINGS_OUT,
-    ...(certificates === undefined ? {} : { tls: certificates }),
+    ...defined({ tls: certificates }),
     ...(await credentials(options.login, fs)),
   });
 }

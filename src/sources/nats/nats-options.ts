@@ -1,4 +1,5 @@
 import { HoldfastError } from '../../core/errors.js';
+import { present } from '../../core/present.js';
 import type { SourceUri } from '../source-uri.js';
 import {
   choiceOption,
@@ -8,7 +9,7 @@ import {
   type UriOption,
 } from '../uri-options.js';
 
-/** How the recorder proves who it is: at most one of them. Files are read anew at every connection. */
+/** Credentials of the recorder: at most one kind. Files are read again at every connection. */
 export type NatsLogin =
   | { readonly kind: 'none' }
   | { readonly kind: 'token'; readonly token: string }
@@ -26,11 +27,11 @@ export interface NatsOptions {
   readonly durable: string;
   /** Empty: everything in the stream. */
   readonly subjects: readonly string[];
-  /** Where a durable that has to be made begins. */
+  /** Where to start a durable that has to be created. */
   readonly deliver: 'all' | 'new';
   readonly ackWaitMs: number;
   readonly maxAckPending: number;
-  /** Bytes asked for and not yet taken by the recorder. */
+  /** Bytes requested and not yet taken by the recorder. */
   readonly pullBytes: number;
   readonly maxMessageBytes: number;
   /** Undefined: none. */
@@ -55,7 +56,7 @@ function isSubject(text: string, wildcards: boolean): boolean {
   );
 }
 
-/** A name of a stream or durable; it has to be given. */
+/** A name of a stream or durable; required. */
 const nameOption: UriOption<string> = {
   default: '',
   allowed: 'a name without spaces, dots, slashes, * and >',
@@ -116,7 +117,8 @@ interface Address {
 /**
  * Reads `nats://host:port?stream=LOGS&durable=holdfast`.
  *
- * @throws HoldfastError SOURCE_UNKNOWN when it is no address, CONFIG_INVALID with all faults of the options.
+ * @throws HoldfastError SOURCE_UNKNOWN if it is not an address, CONFIG_INVALID with all faults of the
+ * options.
  */
 export function readNatsUri(uri: SourceUri): NatsOptions {
   const address = readAddress(uri.path);
@@ -162,7 +164,7 @@ function readAddress(path: string): Address | undefined {
   const colon = credentials?.indexOf(':') ?? -1;
   return {
     servers: servers as string[],
-    user: colon > 0 ? decoded(credentials!.slice(0, colon)) : undefined,
+    user: colon > 0 ? decoded(present(credentials).slice(0, colon)) : undefined,
     secret: credentials ? decoded(credentials.slice(colon + 1)) : undefined,
   };
 }
@@ -171,7 +173,7 @@ function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    // A % that is no escape stands for itself.
+    // A % that is not an escape stands for itself.
     return text;
   }
 }

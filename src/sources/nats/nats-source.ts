@@ -1,7 +1,9 @@
 import { jetstreamManager } from '@nats-io/jetstream';
+import { defined } from '../../core/defined.js';
 import { describeError } from '../../core/errors.js';
 import type { FileSystem } from '../../core/file-system.js';
-import type { Source, SourceContext } from '../../core/source.js';
+import type { Source, SourceAlert, SourceContext } from '../../core/source.js';
+import { isAborted } from '../../core/is-aborted.js';
 import { withJitter } from '../jitter.js';
 import { runSource, settledBefore, type SourceRun } from '../source-runner.js';
 import type { SourceUri } from '../source-uri.js';
@@ -15,154 +17,188 @@ import { StreamReading, type ReadingParts } from './stream-reading.js';
 const FIRST_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 10_000;
 const API_TIMEOUT_MS = 5_000;
-/** After the end, so long is waited for the commit of what was emitted. */
+/** After the end, how long to wait for the commit of emitted messages. */
 const LAST_ACKS_MS = 15_000;
+/** A server that does not answer is not waited for any longer. */
+const FLUSH_MAX_MS = 1_000;
 
 /**
- * A durable pull consumer of a NATS JetStream stream. Messages are acknowledged once they are durable; whatever
- * happens to the server, the stream, the consumer or the connection, it goes on as soon as it can.
+ * A durable pull consumer of a NATS JetStream stream. Messages are acknowledged once they are durable. After
+ * any failure of the server, the stream, the consumer or the connection, it continues as soon as it can.
  *
  * @throws HoldfastError SOURCE_UNKNOWN, CONFIG_INVALID.
  */
 export function createNatsSource(uri: SourceUri, { fs }: { readonly fs: FileSystem }): Source {
   const options = readNatsUri(uri);
   const stats = new NatsStats();
+  let listening: NatsListening | undefined;
   return {
     uri: uri.text,
     supports: { finite: false, backpressure: true, sequences: false, acknowledgement: true },
     stats: () => stats.toJson(),
+    alert: (alert) => listening?.alert(alert),
     open: (context) =>
-      runSource(context, (run) => new NatsListening(options, uri.text, fs, context, run, stats).run()),
+      runSource(context, (run) => {
+        listening = new NatsListening(options, uri.text, fs, context, run, stats);
+        return listening.run();
+      }),
   };
 }
 
 /** One opening of the source. */
 class NatsListening {
-  private readonly alerts: NatsAlerts;
-  private readonly parts: ReadingParts;
-  private reading: StreamReading | undefined;
-  private backoffMs = FIRST_BACKOFF_MS;
-  private state = '';
+  readonly #alerts: NatsAlerts;
+  readonly #parts: ReadingParts;
+  #reading: StreamReading | undefined;
+  #backoffMs = FIRST_BACKOFF_MS;
+  #state = '';
+
+  readonly #options: NatsOptions;
+  readonly #fs: FileSystem;
+  readonly #context: SourceContext;
+  readonly #source: SourceRun;
+  readonly #stats: NatsStats;
 
   constructor(
-    private readonly options: NatsOptions,
+    options: NatsOptions,
     uri: string,
-    private readonly fs: FileSystem,
-    private readonly context: SourceContext,
-    private readonly source: SourceRun,
-    private readonly stats: NatsStats,
+    fs: FileSystem,
+    context: SourceContext,
+    source: SourceRun,
+    stats: NatsStats,
   ) {
+    this.#options = options;
+    this.#fs = fs;
+    this.#context = context;
+    this.#source = source;
+    this.#stats = stats;
     const { emit, signal } = source;
-    this.alerts = new NatsAlerts(options.alert, uri, context.clock);
-    this.parts = { options, context, emit, alerts: this.alerts, stats, signal };
+    this.#alerts = new NatsAlerts(options.alert, uri, context.clock);
+    this.#parts = { options, context, emit, alerts: this.#alerts, stats, signal };
+  }
+
+  /** On the alert subject; without a connection, on the next one. */
+  alert({ kind, detail }: SourceAlert): void {
+    this.#alerts.raise(kind, detail);
   }
 
   async run(): Promise<void> {
-    const { signal } = this.source;
-    const unlisten = this.context.onWantedChange?.(() => this.reading?.wantedChanged());
-    this.tell('connecting');
+    const { signal } = this.#source;
+    const unlisten = this.#context.onWantedChange?.(() => this.#reading?.wantedChanged());
+    this.#tell('connecting');
     try {
       while (!signal.aborted) {
-        const connection = await this.connect();
+        const connection = await this.#connect();
         if (connection === undefined) continue;
-        await this.serve(connection);
-        // Those who only ended the subscription want nothing more of it.
-        if (signal.aborted && this.context.signal.aborted) void this.acknowledgeLast(connection);
-        else await connection.close();
+        await this.#serve(connection);
+        // A subscriber that only unsubscribed wants no more of it.
+        if (isAborted(signal) && this.#context.signal.aborted) void this.#acknowledgeLast(connection);
+        else await this.#close(connection);
       }
     } finally {
       unlisten?.();
     }
   }
 
-  private async connect(): Promise<NatsConnection | undefined> {
-    const { signal } = this.source;
-    const attempt = connectNats(this.options, this.fs);
+  async #connect(): Promise<NatsConnection | undefined> {
+    const { signal } = this.#source;
+    const attempt = connectNats(this.#options, this.#fs);
     try {
       if (await settledBefore(attempt, signal)) return await attempt;
-      // Too late: whatever comes of it is closed.
+      // Too late: the connection is closed.
       attempt.then((late) => late.close()).catch(() => undefined);
     } catch (error) {
-      await this.wait(`no connection: ${describeError(error)}`);
+      await this.#wait(`no connection: ${describeError(error)}`);
     }
     return undefined;
   }
 
-  /** Binds and reads, as often as it takes, until the connection is gone or the signal given. */
-  private async serve(connection: NatsConnection): Promise<void> {
-    const { signal } = this.source;
-    this.stats.connections++;
-    this.alerts.connected((subject, payload) => {
+  /** Binds and reads, repeatedly, until the connection is gone or the signal aborts. */
+  async #serve(connection: NatsConnection): Promise<void> {
+    const { signal } = this.#source;
+    this.#stats.connections++;
+    this.#alerts.connected((subject, payload) => {
       if (!connection.isClosed()) connection.publish(subject, payload);
     });
     while (!signal.aborted && !connection.isClosed()) {
       let reason: string;
       try {
         const manager = await jetstreamManager(connection, { checkAPI: false, timeout: API_TIMEOUT_MS });
-        const { streamCreated, consumers } = await bindConsumers(manager, this.options, (created, durable) =>
-          this.startSequence(created, durable),
+        const { streamCreated, consumers } = await bindConsumers(manager, this.#options, (created, durable) =>
+          this.#startSequence(created, durable),
         );
-        if (signal.aborted) break;
-        const reading = this.readingOf(streamCreated);
-        this.tell('open');
-        this.backoffMs = FIRST_BACKOFF_MS;
+        if (isAborted(signal)) break;
+        const reading = this.#readingOf(streamCreated);
+        this.#tell('open');
+        this.#backoffMs = FIRST_BACKOFF_MS;
         reason = await reading.read(connection, manager, consumers);
-        if (signal.aborted) break;
-        this.alerts.raise(connection.isClosed() ? 'connection_lost' : 'consumer_missing', reason);
+        if (isAborted(signal)) break;
+        this.#alerts.raise(connection.isClosed() ? 'connection_lost' : 'consumer_missing', reason);
       } catch (error) {
         reason = describeError(error);
-        if (error instanceof NotBound) this.alerts.raise(error.kind, reason);
+        if (error instanceof NotBound) this.#alerts.raise(error.kind, reason);
       }
-      await this.wait(reason);
+      await this.#wait(reason);
     }
-    this.alerts.disconnected();
+    this.#alerts.disconnected();
   }
 
-  /** Where a durable begins that is gone and was read before: what was not acknowledged must come again. */
-  private startSequence(streamCreated: string, durable: string): number | undefined {
-    if (this.reading === undefined) return undefined;
-    // Everything in a stream that was made meanwhile is new.
-    return this.reading.streamCreated === streamCreated ? this.reading.firstSequences.get(durable) : 1;
+  /**
+   * Where to start a durable that is gone and was read before: messages without an acknowledgement must come
+   * again.
+   */
+  #startSequence(streamCreated: string, durable: string): number | undefined {
+    if (this.#reading === undefined) return undefined;
+    // Everything in a stream that was created meanwhile is new.
+    return this.#reading.streamCreated === streamCreated ? this.#reading.firstSequences.get(durable) : 1;
   }
 
-  private readingOf(streamCreated: string): StreamReading {
-    if (this.reading?.streamCreated !== streamCreated) {
-      this.reading?.close();
-      this.reading = new StreamReading(streamCreated, this.parts);
+  #readingOf(streamCreated: string): StreamReading {
+    if (this.#reading?.streamCreated !== streamCreated) {
+      this.#reading?.close();
+      this.#reading = new StreamReading(streamCreated, this.#parts);
     }
-    return this.reading;
+    return this.#reading;
   }
 
-  /** The recorder ends: what it still commits is acknowledged, and then the connection goes. */
-  private async acknowledgeLast(connection: NatsConnection): Promise<void> {
+  /** The recorder ends: what it still commits is acknowledged, and then the connection closes. */
+  async #acknowledgeLast(connection: NatsConnection): Promise<void> {
     const patience = AbortSignal.timeout(LAST_ACKS_MS);
-    const done = this.reading?.deliveries.empty() ?? Promise.resolve();
+    const done = this.#reading?.deliveries.empty() ?? Promise.resolve();
     await settledBefore(Promise.race([done, connection.closed()]), patience);
-    // Flushes what was published.
+    // Flushes published messages.
     await connection.drain().catch(() => connection.close());
   }
 
-  private async wait(reason: string): Promise<void> {
-    const { clock } = this.context;
-    const { signal } = this.source;
+  /** Closes the connection once the server has read everything, such as deliveries that were given back. */
+  async #close(connection: NatsConnection): Promise<void> {
+    const flushed = connection.flush().catch(() => undefined);
+    await settledBefore(Promise.race([flushed, connection.closed()]), AbortSignal.timeout(FLUSH_MAX_MS));
+    await connection.close();
+  }
+
+  async #wait(reason: string): Promise<void> {
+    const { clock } = this.#context;
+    const { signal } = this.#source;
     if (signal.aborted) return;
-    this.tell('waiting', reason);
-    await clock.sleep(withJitter(this.backoffMs, clock.monotonic()), signal).catch(() => undefined);
-    this.backoffMs = Math.min(MAX_BACKOFF_MS, this.backoffMs * 2);
+    this.#tell('waiting', reason);
+    await clock.sleep(withJitter(this.#backoffMs, clock.monotonic()), signal).catch(() => undefined);
+    this.#backoffMs = Math.min(MAX_BACKOFF_MS, this.#backoffMs * 2);
   }
 
   /** Once per change: a server that is away for an hour is one line in the log. */
-  private tell(state: 'connecting' | 'open' | 'waiting', detail?: string): void {
+  #tell(state: 'connecting' | 'open' | 'waiting', detail?: string): void {
     const now = `${state} ${detail ?? ''}`;
-    if (now === this.state) return;
-    const wasWaiting = this.state.startsWith('waiting');
-    this.state = now;
-    this.source.emit({ kind: 'state', state, ...(detail === undefined ? {} : { detail }) });
-    const { stream } = this.options;
-    if (state === 'waiting') this.context.logger.warn('a NATS source waits', { stream, reason: detail });
+    if (now === this.#state) return;
+    const wasWaiting = this.#state.startsWith('waiting');
+    this.#state = now;
+    this.#source.emit({ kind: 'state', state, ...defined({ detail }) });
+    const { stream } = this.#options;
+    if (state === 'waiting')
+      this.#context.logger.warn('a NATS source is waiting', { stream, reason: detail });
     else if (state === 'open') {
-      this.context.logger.info('a NATS source reads', { stream });
-      if (wasWaiting) this.alerts.raise('recovered', `stream ${stream} is read again`);
+      this.#context.logger.info('a NATS source is reading', { stream });
+      if (wasWaiting) this.#alerts.raise('recovered', `stream ${stream} is read again`);
     }
   }
 }

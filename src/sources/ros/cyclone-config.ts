@@ -1,11 +1,11 @@
-/** Asked of the kernel, which gives at most net.core.rmem_max. */
+/** Requested from the kernel, which grants at most net.core.rmem_max. */
 const RECEIVE_BUFFER = '8MB';
 
 /**
- * CYCLONEDDS_URI with a larger receive buffer, or undefined where it is to stay as it is: with another
- * middleware, or where the configuration says something about that buffer itself. Cyclone asks for 1 MB by
- * default, which one image fills; what does not fit is lost, of best-effort publishers for good. It never refuses to start
- * because the kernel gives less.
+ * CYCLONEDDS_URI with a larger receive buffer. Undefined if it must stay as it is: with another middleware,
+ * or if the configuration already sets that buffer. Cyclone requests 1 MB by default, which one image fills.
+ * Messages that do not fit are lost, for good if the publisher is best-effort. Cyclone never refuses to start
+ * because the kernel grants less.
  */
 export function withReceiveBuffer(
   env: Readonly<Record<string, string | undefined>>,
@@ -17,7 +17,7 @@ export function withReceiveBuffer(
     try {
       if (readFile(path).includes('SocketReceiveBufferSize')) return undefined;
     } catch {
-      // Cyclone will say what it makes of it.
+      // Cyclone will report how it reads the text.
     }
   }
   if (given.includes('SocketReceiveBufferSize')) return undefined;

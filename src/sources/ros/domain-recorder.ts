@@ -1,42 +1,56 @@
 import type { Clock } from '../../core/clock.js';
 import { describeError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
-import type { Schema } from '../../core/message.js';
+import type { QueueRule } from '../../core/message.js';
 import type { SourceEvent } from '../../core/source.js';
-import { BusyTopics } from './busy-topics.js';
-import { DrainShare } from './drain-share.js';
 import type { Publisher } from './endpoints.js';
 import { Graph, type TopicChange } from './graph.js';
 import type { MessageDefinitions } from './message-definitions.js';
 import { Problems, type RosProblem } from './problems.js';
-import { requestFor, sameReaderQos, type QosOverride } from './reader-qos.js';
-import { TopicChannels } from './recorded-topic.js';
-import { robotsOfTopic, type RobotRule } from './robots-of-topic.js';
+import { clockQos, type QosOverride } from './reader-qos.js';
+import { RclnodejsReceiver } from './rclnodejs-receiver.js';
+import { NO_LIMITS, type Receiver } from './receiver.js';
+import { newRecorded, type Recorded } from './recorded.js';
+import type { RobotRule } from './robots-of-topic.js';
 import type { RosSession } from './ros-session.js';
+import { SilentTopics } from './silent-topics.js';
 import { readClock } from './sim-clock.js';
 import { whyNotRecorded, type TopicRules } from './topic-choice.js';
+import { TopicDelivery } from './topic-delivery.js';
+import type { SilenceRule } from './topic-liveness.js';
 import { TopicLosses } from './topic-losses.js';
 import { TopicReader } from './topic-reader.js';
+import { TopicSubscriptions } from './topic-subscriptions.js';
 
-/** A type whose support is not installed is tried again this often. */
-const RETRY_NS = 3_000_000_000n;
-/** The subscription of a topic nobody publishes is kept so long, so that it is heard at once when it returns. */
+/**
+ * How long to keep the subscription of a topic without publishers, so that it receives at once when one
+ * returns.
+ */
 const LINGER_NS = 60_000_000_000n;
-/** Rules may change while recording: so often all topics are judged again. */
+/** Rules may change while recording: all topics are judged again this often. */
 const REVIEW_NS = 2_000_000_000n;
-/** At the end, what waits in the middleware is taken for at most this long: a flood would never end. */
+/** At the end, waiting messages are taken for at most this long: a flood would never end. */
 const LAST_DRAIN_NS = 500_000_000n;
 
 export interface DomainParts {
   readonly session: RosSession;
+  /** How messages are received; default: by rclnodejs. It is closed with the recorder. */
+  readonly receiver?: Receiver;
+  /** How much of a topic may wait in the receiver; default: no limit of its own. */
+  readonly limitsOf?: (topic: string) => QueueRule;
   readonly rules: TopicRules;
   readonly robots: RobotRule;
-  /** Messages kept by the middleware per subscription; 0: all. */
+  /** Messages that the middleware keeps per subscription; 0: all. */
   readonly depth: number;
   readonly overrides: ReadonlyMap<string, QosOverride>;
   readonly useSimTime: boolean;
-  /** The middleware tells of messages lost on their way. */
+  /** The middleware reports messages that were lost in transit. */
   readonly tellsLoss: boolean;
+  /** The middleware refuses a second type on a topic while the first has a subscription. */
+  readonly oneTypePerTopic: boolean;
+  /** Interval of {@link DomainRecorder.poll}, milliseconds. */
+  readonly pollMs: number;
+  readonly silence: SilenceRule;
   readonly definitions: MessageDefinitions;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -44,380 +58,233 @@ export interface DomainParts {
 }
 
 export interface DomainReport {
+  /** How its messages are received. */
+  readonly receive: Receiver['kind'];
   readonly domainId: number;
-  /** Full name of the node that listens. */
+  /** Full name of the recording node. */
   readonly node: string;
   readonly waitsForClock: boolean;
-  /** Topics in the graph, whether recorded or not. */
+  /** Topics in the graph, recorded or not. */
   readonly topics: number;
-  /** Topics subscribed to that somebody publishes. */
+  /** Topics with a subscription and a publisher. */
   readonly recorded: number;
+  /** Topics with publishers that send nothing any more. */
+  readonly silent: number;
+  /** How often such topics were subscribed to again, since the start. */
+  readonly resubscriptions: number;
   readonly problems: readonly RosProblem[];
 }
 
-/** One topic and type that is, or shall be, recorded. */
-interface Recorded {
-  readonly topic: string;
-  readonly type: string;
-  publishers: readonly Publisher[];
-  reader: TopicReader | undefined;
-  channels: TopicChannels | undefined;
-  /** Monotonic; when subscribing failed last. */
-  failedAt: bigint | undefined;
-  /** Wall clock; since when its messages cannot be recorded. */
-  deafSince: bigint | undefined;
-  /** Monotonic; since when nobody publishes it. */
-  goneAt: bigint | undefined;
-  /** Monotonic; when a message came although nobody was known to publish it any more. */
-  revivedAt: bigint | undefined;
-}
-
-/** Records what is published in one domain, as its node sees it. */
+/** Records the topics of one domain, as its node sees them. */
 export class DomainRecorder {
-  private readonly graph: Graph;
-  private readonly problems: Problems;
-  private readonly losses: TopicLosses<Recorded>;
-  private readonly share = new DrainShare();
-  private readonly busy: BusyTopics;
-  private readonly recorded = new Map<string, Recorded>();
-  /** Every topic somebody publishes, recorded or not. */
-  private readonly published = new Map<string, readonly Publisher[]>();
-  private reviewedAt = 0n;
-  private namespaces: readonly string[] = [];
-  private simTime: bigint | undefined;
-  private clockReader: TopicReader | undefined;
-  private wakeIsEnding = false;
-  private readonly onDrained: () => void;
+  readonly #graph: Graph;
+  readonly #problems: Problems;
+  readonly #losses: TopicLosses<Recorded>;
+  readonly #delivery: TopicDelivery;
+  readonly #subscriptions: TopicSubscriptions;
+  readonly #silent: SilentTopics;
+  readonly #receiver: Receiver;
+  /** Every topic with a publisher, recorded or not. */
+  readonly #published = new Map<string, readonly Publisher[]>();
+  #reviewedAt = 0n;
+  #clockReader: TopicReader | undefined;
 
-  constructor(private readonly parts: DomainParts) {
-    this.graph = new Graph(parts.session.node, (topic, error) => {
-      parts.logger.warn('a ROS topic could not be looked at', { topic, error: describeError(error) });
+  readonly #parts: DomainParts;
+
+  constructor(parts: DomainParts) {
+    this.#parts = parts;
+    const receiver = (this.#receiver =
+      parts.receiver ?? new RclnodejsReceiver(parts.session, parts.clock, parts.logger));
+    this.#graph = new Graph(parts.session.node, (topic, error) => {
+      parts.logger.warn('reading the endpoints of a ROS topic failed', {
+        topic,
+        error: describeError(error),
+      });
     });
-    this.problems = new Problems(parts.logger, () => parts.clock.now());
-    this.losses = new TopicLosses({
-      ...parts,
-      problems: this.problems,
-      robotsOf: (one) => this.robotsOf(one),
+    const problems = (this.#problems = new Problems(parts.logger, () => parts.clock.now()));
+    const onRevived = ({ topic }: Recorded): void => this.#graph.suspect(topic);
+    const delivery = (this.#delivery = new TopicDelivery({ ...parts, problems, onRevived }));
+    const robotsOf = (one: Recorded) => delivery.robotsOf(one).robots;
+    const losses = (this.#losses = new TopicLosses({ ...parts, problems, robotsOf }));
+    const limitsOf = parts.limitsOf ?? (() => NO_LIMITS);
+    const own = { problems, losses, delivery, receiver, limitsOf };
+    this.#subscriptions = new TopicSubscriptions({ ...parts, ...own });
+    this.#silent = new SilentTopics({
+      ...{ problems, losses, pollMs: parts.pollMs, useSimTime: parts.useSimTime },
+      time: () => delivery.time,
+      resubscribe: (one) => this.#subscriptions.again(one, parts.clock.monotonic()),
     });
-    this.onDrained = () => this.endWakeSoon();
-    this.busy = new BusyTopics(parts.session, this.onDrained);
   }
 
   report(): DomainReport {
-    const { session, useSimTime } = this.parts;
+    const { session } = this.#parts;
     return {
+      receive: this.#receiver.kind,
       domainId: session.domainId,
       node: session.node.getFullyQualifiedName(),
-      waitsForClock: useSimTime && this.simTime === undefined,
-      topics: this.graph.topicCount,
-      recorded: [...this.recorded.values()].filter((one) => one.reader?.qos && one.goneAt === undefined)
-        .length,
-      problems: this.problems.all,
+      waitsForClock: !this.hasTime,
+      topics: this.#graph.topicCount,
+      recorded: this.#all.filter((one) => one.reader?.qos && one.goneAt === undefined).length,
+      silent: this.#silent.count,
+      resubscriptions: this.#silent.resubscriptions,
+      problems: this.#problems.all,
     };
   }
 
-  /** Listens to /clock; nothing else is subscribed to before {@link hasTime}. */
+  /** Subscribes to /clock; nothing else is subscribed to before {@link hasTime}. */
   followClock(): void {
     const onMessage = (data: Buffer): void => {
       const time = readClock(data);
       if (time === undefined) return;
-      if (this.simTime !== undefined && time < this.simTime) {
-        this.parts.logger.warn('the simulated clock jumped back', { domain: this.parts.session.domainId });
+      const before = this.#delivery.simTime;
+      if (before !== undefined && time < before) {
+        this.#parts.logger.warn('the simulated clock jumped back', { domain: this.#parts.session.domainId });
       }
-      this.simTime = time;
+      this.#delivery.simTime = time;
     };
     const reader = new TopicReader({
-      ...this.parts,
+      receiver: this.#receiver,
       topic: '/clock',
       type: 'rosgraph_msgs/msg/Clock',
-      share: this.share,
+      limits: NO_LIMITS,
       onMessage,
-      onDrained: this.onDrained,
+      onDropped: () => undefined,
     });
-    // Best effort hears reliable publishers too; only the newest time matters.
-    const qos = { history: 1, depth: 1, reliability: 2, durability: 2, liveliness: 0 };
-    this.parts.session.create((node) => reader.open(node, qos));
-    this.clockReader = reader;
+    this.#parts.session.create((node) => reader.open(node, clockQos));
+    this.#clockReader = reader;
   }
 
   get hasTime(): boolean {
-    return !this.parts.useSimTime || this.simTime !== undefined;
+    return !this.#parts.useSimTime || this.#delivery.simTime !== undefined;
   }
 
-  /** Looks at the graph once and acts on what changed. */
+  /** Looks at the graph once and handles the changes. */
   async poll(): Promise<void> {
-    const now = this.parts.clock.monotonic();
-    const change = this.graph.poll(now);
+    const now = this.#parts.clock.monotonic();
+    const change = this.#graph.poll(now);
     if (change.namespaces !== undefined) {
-      this.namespaces = change.namespaces;
-      // Who the robots are may have changed with it.
-      for (const one of this.recorded.values()) this.announce(one);
+      this.#delivery.namespaces = change.namespaces;
+      // The set of robots may have changed with it.
+      for (const one of this.#all) this.#delivery.announce(one);
     }
     for (const { topic, publishers } of change.topics) {
-      if (publishers.length > 0) this.published.set(topic, publishers);
-      else this.published.delete(topic);
-      this.apply({ topic, publishers }, now);
+      if (publishers.length > 0) this.#published.set(topic, publishers);
+      else this.#published.delete(topic);
+      this.#apply({ topic, publishers }, now);
     }
-    if (now - this.reviewedAt >= REVIEW_NS) {
-      this.reviewedAt = now;
-      for (const [topic, publishers] of this.published) this.apply({ topic, publishers }, now);
-      await this.define([...this.recorded.values()].filter((one) => one.channels?.isUndefined));
+    if (now - this.#reviewedAt >= REVIEW_NS) {
+      this.#reviewedAt = now;
+      for (const [topic, publishers] of this.#published) this.#apply({ topic, publishers }, now);
+      await this.#subscriptions.define();
     }
-    const waiting = [...this.recorded.values()].filter(
-      (one) => one.reader === undefined && one.goneAt === undefined && this.isDue(one, now),
-    );
-    if (waiting.length > 0) await this.subscribe(waiting);
-    this.tidy(now);
-    this.busy.review(
-      [...this.recorded.values()].flatMap(({ reader }) => reader?.lines ?? []),
-      now,
-    );
+    await this.#subscriptions.subscribe(now);
+    this.#silent.review(this.#all, now);
+    this.#tidy(now);
+    this.#receiver.review(now);
   }
 
-  /** Ends hand-overs and drops what has been gone for long. */
-  private tidy(now: bigint): void {
-    const all = [...this.recorded.values()];
+  get #all(): readonly Recorded[] {
+    return [...this.#subscriptions.all.values()];
+  }
+
+  /** Ends hand-overs and drops topics that have been gone for long. */
+  #tidy(now: bigint): void {
+    const all = this.#all;
+    for (const { topic, held, joining, identity } of all) {
+      if ((held ?? joining) === undefined || identity.isWaiting(now)) continue;
+      this.#apply({ topic, publishers: this.#published.get(topic) ?? [] }, now);
+    }
     for (const one of all) {
       const isGhost = one.revivedAt !== undefined && now - one.revivedAt > REVIEW_NS;
-      if (isGhost && !this.published.has(one.topic)) this.vanish(one, now);
+      if (isGhost && !this.#published.has(one.topic)) this.#vanish(one, now);
     }
-    const idle = all.filter((one) => this.isIdle(one, now));
+    const idle = all.filter((one) => isIdle(one, now));
     const handingOver = all.filter((one) => one.reader?.isHandingOver);
-    if (idle.length + handingOver.length === 0 || this.parts.session.isClosed) return;
-    this.parts.session.change(() => {
+    if (idle.length + handingOver.length === 0 || this.#parts.session.isClosed) return;
+    this.#parts.session.change(() => {
       for (const { reader } of handingOver) reader?.tick(now);
-      for (const one of idle) this.drop(one);
+      for (const one of idle) this.#subscriptions.drop(one);
     });
     for (const one of handingOver) {
       // Offers may have changed while it could not follow.
-      if (one.goneAt === undefined && one.reader?.isHandingOver === false) this.adapt(one, now);
+      if (one.goneAt === undefined && one.reader?.isHandingOver === false)
+        this.#subscriptions.adapt(one, now);
     }
   }
 
-  private isDue(one: Recorded, now: bigint): boolean {
-    return one.failedAt === undefined || now - one.failedAt >= RETRY_NS;
-  }
-
-  private isIdle(one: Recorded, now: bigint): boolean {
-    return one.goneAt !== undefined && (one.reader === undefined || now - one.goneAt >= LINGER_NS);
-  }
-
-  private apply({ topic, publishers }: TopicChange, now: bigint): void {
+  /** The state of a topic and its publishers. */
+  #apply({ topic, publishers }: TopicChange, now: bigint): void {
     const types = [...new Set(publishers.map(({ type }) => type))];
     if (types.length > 1) {
-      this.problems.set(
-        'two-types',
-        topic,
-        `published as ${types.join(' and ')}; each is recorded where it can be`,
-      );
-    } else this.problems.clear('two-types', topic);
-    for (const one of this.recorded.values()) {
-      if (one.topic === topic && !types.includes(one.type)) this.vanish(one, now);
+      const detail = `published as ${types.join(' and ')}; each is recorded where it can be`;
+      this.#problems.set('two-types', topic, detail);
+    } else this.#problems.clear('two-types', topic);
+    for (const one of this.#all) {
+      if (one.topic === topic && !types.includes(one.type)) this.#vanish(one, now);
     }
     for (const type of types) {
       const ofType = publishers.filter((publisher) => publisher.type === type);
-      const key = `${topic} ${type}`;
-      const known = this.recorded.get(key);
-      if (whyNotRecorded(this.parts.rules, topic, type, ofType) !== undefined) {
-        if (known !== undefined) {
-          this.vanish(known, now);
-          // Nothing to wait for: it may return, but is not wanted then either.
-          known.goneAt = now - LINGER_NS;
-        }
-        continue;
-      }
-      if (known === undefined) {
-        this.recorded.set(key, {
-          topic,
-          type,
-          publishers: ofType,
-          reader: undefined,
-          channels: undefined,
-          failedAt: undefined,
-          deafSince: undefined,
-          goneAt: undefined,
-          revivedAt: undefined,
-        });
-      } else {
-        known.publishers = ofType;
-        known.goneAt = known.revivedAt = undefined;
-        if (known.reader !== undefined) this.adapt(known, now);
-      }
+      this.#applyType(topic, type, ofType, now);
     }
   }
 
-  /** The publishers of a subscribed topic changed. */
-  private adapt(one: Recorded, now: bigint): void {
-    this.announce(one);
-    const qos = this.requestOf(one).qos;
-    const { reader } = one;
-    if (reader?.qos === undefined || sameReaderQos(reader.qos, qos) || reader.isHandingOver) return;
-    this.parts.logger.info('ROS topic: asks for another quality of service', { topic: one.topic });
-    try {
-      this.parts.session.create((node) => reader.change(node, qos, now));
-    } catch (error) {
-      this.parts.logger.warn('ROS topic: the new subscription failed, the old one stays', {
-        topic: one.topic,
-        error: describeError(error),
-      });
+  #applyType(topic: string, type: string, publishers: readonly Publisher[], now: bigint): void {
+    const key = `${topic} ${type}`;
+    const known = this.#subscriptions.all.get(key);
+    const one = known ?? newRecorded(topic, type, this.#parts.silence);
+    one.identity.update(publishers, now);
+    const whyNot = whyNotRecorded(this.#parts.rules, topic, type, publishers);
+    if (whyNot !== undefined && !(one.identity.isWaiting(now) && whyNot.startsWith('node '))) {
+      if (known === undefined) return;
+      this.#delivery.discard(known);
+      this.#vanish(known, now);
+      // No reason to keep it: it may return, but is not wanted then either.
+      known.goneAt = now - LINGER_NS;
+      return;
     }
+    one.publishers = publishers;
+    one.goneAt = one.revivedAt = undefined;
+    this.#subscriptions.all.set(key, one);
+    this.#delivery.arrange(one, now);
+    if (one.reader !== undefined) this.#subscriptions.adapt(one, now);
   }
 
-  private requestOf(one: Recorded) {
-    const { depth, overrides } = this.parts;
-    const offers = one.publishers.map(({ qos }) => qos);
-    const request = requestFor(offers, depth, overrides.get(one.topic));
-    if (request.mixed.length > 0) this.problems.set('mixed-offers', one.topic, request.mixed.join('; '));
-    else this.problems.clear('mixed-offers', one.topic);
-    if (request.incompatible.length > 0) {
-      this.problems.set('incompatible-qos', one.topic, request.incompatible.join('; '));
-    } else this.problems.clear('incompatible-qos', one.topic);
-    return request;
-  }
-
-  private async subscribe(waiting: readonly Recorded[]): Promise<void> {
-    const { session, definitions, clock } = this.parts;
-    const schemas = await Promise.all(waiting.map(({ type }) => this.schemaOf(definitions, type)));
-    if (session.isClosed) return;
-    session.create((node) => {
-      waiting.forEach((one, index) => {
-        const reader = this.readerOf(one);
-        const { qos } = this.requestOf(one);
-        try {
-          reader.open(node, qos);
-        } catch (error) {
-          one.failedAt = clock.monotonic();
-          this.losses.deaf(one, describeError(error));
-          return;
-        }
-        one.channels = new TopicChannels(one.topic, schemas[index]!, session.ros.distro);
-        one.reader = reader;
-        one.failedAt = undefined;
-        this.losses.hearing(one);
-        this.announce(one);
-      });
-    });
-  }
-
-  /** Definitions may be installed after the library that receives the messages. */
-  private async define(undefinedOnes: readonly Recorded[]): Promise<void> {
-    const { definitions, session, emit } = this.parts;
-    for (const one of undefinedOnes) {
-      const schema = await this.schemaOf(definitions, one.type);
-      if (schema.encoding === '' || session.isClosed) continue;
-      const gone = one.channels?.vanish() ?? [];
-      one.channels = new TopicChannels(one.topic, schema, session.ros.distro);
-      this.problems.clear('no-definition', one.topic);
-      this.announce(one);
-      for (const channel of gone) emit({ kind: 'channel-gone', channel });
-    }
-  }
-
-  private async schemaOf(definitions: MessageDefinitions, type: string): Promise<Schema> {
-    const undefinedSchema = { name: type, encoding: '', data: new Uint8Array(0) };
-    try {
-      const schema = await definitions.schemaOf(type);
-      if (schema !== undefined) return schema;
-    } catch (error) {
-      this.parts.logger.warn('ROS: a definition could not be read', { type, error: describeError(error) });
-    }
-    return Object.freeze(undefinedSchema);
-  }
-
-  private readerOf(one: Recorded): TopicReader {
-    const { topic, type } = one;
-    return new TopicReader({
-      ...this.parts,
-      topic,
-      type,
-      share: this.share,
-      onMessage: (data) => this.message(one, data),
-      onDrained: this.onDrained,
-      ...(this.parts.tellsLoss
-        ? { events: { onLost: (count: number) => this.losses.lost(one, count) } }
-        : {}),
-    });
-  }
-
-  private message(one: Recorded, data: Buffer): void {
-    const { clock, emit } = this.parts;
-    if (one.goneAt !== undefined) {
-      // Its publisher is back before the graph was looked at, or this was still on its way.
-      one.goneAt = undefined;
-      one.revivedAt = clock.monotonic();
-      this.graph.suspect(one.topic);
-      this.announce(one);
-    }
-    const at = this.simTime ?? clock.now();
-    const channels = one.channels?.all ?? [];
-    for (let index = 0; index < channels.length; index++) {
-      // Each robot's recording owns its bytes.
-      const own = index === 0 ? data : Buffer.from(data);
-      emit({ kind: 'message', channel: channels[index]!, data: own, receivedAt: at, publishedAt: at });
-    }
-  }
-
-  private announce(one: Recorded): void {
-    if (one.channels === undefined || one.reader === undefined || one.goneAt !== undefined) return;
-    const { appeared, gone } = one.channels.update(this.robotsOf(one), one.publishers);
-    for (const channel of appeared) this.parts.emit({ kind: 'channel', channel });
-    for (const channel of gone) this.parts.emit({ kind: 'channel-gone', channel });
-    if (one.channels.isUndefined) {
-      this.problems.set('no-definition', one.topic, `${one.type} is defined nowhere in AMENT_PREFIX_PATH`);
-    }
-  }
-
-  private robotsOf(one: Recorded): readonly string[] {
-    return robotsOfTopic(this.parts.robots, {
-      topic: one.topic,
-      publisherNamespaces: one.publishers.map(({ namespace }) => namespace),
-      nodeNamespaces: this.namespaces,
-    });
-  }
-
-  private vanish(one: Recorded, now: bigint): void {
+  #vanish(one: Recorded, now: bigint): void {
     if (one.goneAt !== undefined) return;
-    // What its publishers sent last may still wait.
+    // The last messages of its publishers may still wait.
     one.reader?.drain(Infinity);
+    this.#silent.forget(one, 'its publisher was gone');
+    this.#losses.hearing(one);
+    this.#delivery.vanish(one);
+    one.identity.update([], now);
     one.goneAt = now;
     one.revivedAt = undefined;
-    this.losses.hearing(one);
-    for (const channel of one.channels?.vanish() ?? []) this.parts.emit({ kind: 'channel-gone', channel });
-    this.problems.forget(one.topic);
+    this.#problems.forget(one.topic);
   }
 
-  private drop(one: Recorded): void {
-    one.reader?.close();
-    this.recorded.delete(`${one.topic} ${one.type}`);
-  }
-
-  /**
-   * rclnodejs calls back outside of what Node takes for a turn: promises wait until something else runs. This
-   * makes something else run, and ends the wake-up for the shares.
-   */
-  private endWakeSoon(): void {
-    if (this.wakeIsEnding) return;
-    this.wakeIsEnding = true;
-    setImmediate(() => {
-      this.wakeIsEnding = false;
-      this.share.nextWake();
-    });
-  }
-
-  /** Takes what waits, then gives all subscriptions back. */
+  /** Takes the waiting messages, then destroys all subscriptions. */
   close(): void {
-    const { session, clock } = this.parts;
-    this.busy.close();
+    const { session, clock } = this.#parts;
     if (session.isClosed) return;
     const until = clock.monotonic() + LAST_DRAIN_NS;
     for (let left = 1; left > 0 && clock.monotonic() < until;) {
       left = 0;
-      for (const { reader } of this.recorded.values()) left += reader?.drain(1_024) ?? 0;
+      for (const { reader } of this.#all) left += reader?.drain(1_024) ?? 0;
+    }
+    for (const one of this.#all) {
+      this.#silent.end(one, 'the recording ended');
+      this.#delivery.release(one);
     }
     session.change(() => {
-      for (const { reader } of this.recorded.values()) reader?.close();
-      this.clockReader?.close();
+      for (const { reader } of this.#all) reader?.close();
+      this.#clockReader?.close();
+      this.#receiver.close();
     });
-    this.recorded.clear();
+    this.#subscriptions.all.clear();
   }
+}
+
+/** Gone for so long that nothing waits for it any more. */
+function isIdle({ goneAt, reader }: Recorded, now: bigint): boolean {
+  return goneAt !== undefined && (reader === undefined || now - goneAt >= LINGER_NS);
 }

@@ -27,7 +27,7 @@ export interface RosDuration {
   readonly nsec: number;
 }
 
-/** What a publisher offers, in rmw's numbers. */
+/** The QoS that a publisher offers, in rmw's numbers. */
 export interface OfferedQos {
   readonly history: number;
   readonly depth: number;
@@ -40,20 +40,31 @@ export interface OfferedQos {
   readonly avoidRosNamespaceConventions: boolean;
 }
 
-/** One publisher of a topic, as the graph tells it. */
+/** One publisher of a topic, as the graph reports it. */
 export interface Publisher {
   readonly node: string;
   /** `/` or `/robot_1/arm`. */
   readonly namespace: string;
   readonly type: string;
-  /** `RIHS01_` and 64 hex digits; empty where the distribution or the publisher has none. */
+  /** `RIHS01_` and 64 hex digits; empty if the distribution or the publisher has none. */
   readonly typeHash: string;
   /** Hex digits of the endpoint's identifier. */
   readonly gid: string;
   readonly qos: OfferedQos;
 }
 
-/** Reads what `Node.getPublishersInfoByTopic` gives. */
+/**
+ * The publisher was discovered before the name of its node, as happens with Fast DDS. Publishers outside ROS
+ * have no name at all.
+ */
+export function isUnidentified({ node, namespace }: Pick<Publisher, 'node' | 'namespace'>): boolean {
+  return node === '_NODE_NAME_UNKNOWN_' || namespace === '_NODE_NAMESPACE_UNKNOWN_';
+}
+
+/** How long to wait for the name of a publisher's node after it was first seen. */
+export const IDENTITY_WAIT_NS = 3_000_000_000n;
+
+/** Reads the result of `Node.getPublishersInfoByTopic`. */
 export function toPublisher(info: unknown): Publisher {
   const endpoint = info as RawEndpoint;
   const qos = endpoint.qos_profile;

@@ -2,9 +2,9 @@ import { describeError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 
 /**
- * Wraps a callback that rclnodejs calls (subscription, service, timer, parameters, lifecycle, event): a throw
- * in any of them ends the process past every handler. Here it is logged (the 1st, 10th, 100th, ... time) and
- * answered by `onThrow`, or by undefined. A rejected promise is logged the same way.
+ * Wraps a callback that rclnodejs calls (subscription, service, timer, parameters, lifecycle, event). A throw
+ * in any of them would end the process, and no handler would see it. Here it is logged (the 1st, 10th, 100th,
+ * ... time) and answered by `onThrow`, or by undefined. A rejected promise is logged in the same way.
  */
 export function guard<A extends unknown[], R>(
   name: string,
@@ -19,7 +19,7 @@ export function guard<A extends unknown[], R>(
     try {
       logger.error('a ROS callback failed', { callback: name, failures, error: describeError(error) });
     } catch {
-      // A logger that fails has nowhere to say so.
+      // The logger itself failed.
     }
   };
   const guarded = (...args: A): R => {
@@ -39,7 +39,7 @@ export function guard<A extends unknown[], R>(
       return undefined as R;
     }
   };
-  // rclnodejs goes by the number of parameters (message info as a second one).
+  // rclnodejs reads the number of parameters (message info is a second one).
   Object.defineProperty(guarded, 'length', { value: callback.length });
   return guarded;
 }

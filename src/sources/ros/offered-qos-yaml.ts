@@ -8,8 +8,8 @@ import {
 } from './endpoints.js';
 
 /**
- * `offered_qos_profiles` of an MCAP channel, letter for letter as rosbag2 writes it: the policies as words
- * since Jazzy (bag format 9), as numbers before.
+ * `offered_qos_profiles` of an MCAP channel, exactly as rosbag2 writes it: policies as words since Jazzy (bag
+ * format 9), as numbers before.
  */
 export function offeredQosYaml(offers: readonly OfferedQos[], distro: string): string {
   if (offers.length === 0) return '';

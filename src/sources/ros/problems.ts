@@ -1,9 +1,15 @@
 import type { Logger } from '../../core/logger.js';
 
 export type RosProblemKind =
-  'mixed-offers' | 'incompatible-qos' | 'two-types' | 'no-type-support' | 'no-definition' | 'messages-lost';
+  | 'mixed-offers'
+  | 'incompatible-qos'
+  | 'two-types'
+  | 'no-type-support'
+  | 'no-definition'
+  | 'messages-lost'
+  | 'silent';
 
-/** Something about a topic that keeps its recording from being whole, while it lasts. */
+/** A condition that keeps the recording of a topic incomplete while it lasts. */
 export interface RosProblem {
   readonly kind: RosProblemKind;
   readonly topic: string;
@@ -13,39 +19,42 @@ export interface RosProblem {
   readonly since: bigint;
 }
 
-/** Bound on problems kept; further ones are logged and not kept. */
+/** Maximum number of problems kept; further ones are only logged. */
 const MAX_PROBLEMS = 1_000;
 
-/** What is wrong in one graph: logged when it begins, changes and ends. */
+/** The problems of one graph: logged when they begin, change and end. */
 export class Problems {
-  private readonly byKey = new Map<string, RosProblem>();
+  readonly #byKey = new Map<string, RosProblem>();
 
-  constructor(
-    private readonly logger: Logger,
-    private readonly now: () => bigint,
-  ) {}
+  readonly #logger: Logger;
+  readonly #now: () => bigint;
 
-  get all(): readonly RosProblem[] {
-    return [...this.byKey.values()];
+  constructor(logger: Logger, now: () => bigint) {
+    this.#logger = logger;
+    this.#now = now;
   }
 
-  /** True when it is new. */
+  get all(): readonly RosProblem[] {
+    return [...this.#byKey.values()];
+  }
+
+  /** True if it is new. */
   set(kind: RosProblemKind, topic: string, detail: string): boolean {
     const key = `${kind} ${topic}`;
-    const known = this.byKey.get(key);
+    const known = this.#byKey.get(key);
     if (known?.detail === detail) return false;
-    this.logger.warn(`ROS topic: ${kind}`, { topic, detail });
-    if (known === undefined && this.byKey.size >= MAX_PROBLEMS) return true;
-    this.byKey.set(key, { kind, topic, detail, since: known?.since ?? this.now() });
+    this.#logger.warn(`ROS topic: ${kind}`, { topic, detail });
+    if (known === undefined && this.#byKey.size >= MAX_PROBLEMS) return true;
+    this.#byKey.set(key, { kind, topic, detail, since: known?.since ?? this.#now() });
     return known === undefined;
   }
 
   clear(kind: RosProblemKind, topic: string): void {
-    if (this.byKey.delete(`${kind} ${topic}`)) this.logger.info(`ROS topic: no longer ${kind}`, { topic });
+    if (this.#byKey.delete(`${kind} ${topic}`)) this.#logger.info(`ROS topic: no longer ${kind}`, { topic });
   }
 
   /** The topic is gone, and its problems with it. */
   forget(topic: string): void {
-    for (const [key, problem] of this.byKey) if (problem.topic === topic) this.byKey.delete(key);
+    for (const [key, problem] of this.#byKey) if (problem.topic === topic) this.#byKey.delete(key);
   }
 }

@@ -1,7 +1,8 @@
 import { parse } from 'yaml';
+import { unixLines } from '../../core/line-ends.js';
 import { HoldfastError } from '../../core/errors.js';
 import { DURABILITY, HISTORY, LIVELINESS, RELIABILITY } from './endpoints.js';
-import type { QosOverride } from './reader-qos.js';
+import { rclcppDefaultQos, type QosOverride } from './reader-qos.js';
 
 const MAX_TEXT = 1024 * 1024;
 const policies = {
@@ -10,13 +11,13 @@ const policies = {
   durability: DURABILITY,
   liveliness: LIVELINESS,
 } as const;
-/** Accepted as rosbag2 does; they do not decide which messages a subscription gets. */
+/** Accepted as in rosbag2; they do not decide which messages a subscription receives. */
 const ignored = ['deadline', 'lifespan', 'liveliness_lease_duration', 'avoid_ros_namespace_conventions'];
 
 /**
  * Reads rosbag2's `--qos-profile-overrides-path` file: topic names with policies in words.
  *
- * @throws HoldfastError CONFIG_INVALID listing every fault with what is allowed.
+ * @throws HoldfastError CONFIG_INVALID with every fault and what is allowed.
  */
 export function parseQosOverrides(text: string, file: string): ReadonlyMap<string, QosOverride> {
   const faults: string[] = [];
@@ -24,7 +25,7 @@ export function parseQosOverrides(text: string, file: string): ReadonlyMap<strin
   let root: unknown;
   try {
     if (text.length > MAX_TEXT) throw new Error(`larger than ${MAX_TEXT} bytes`);
-    root = parse(text, { logLevel: 'error' });
+    root = parse(unixLines(text), { logLevel: 'error' });
   } catch (cause) {
     throw new HoldfastError('CONFIG_INVALID', `QoS overrides ${file}: not YAML`, { cause });
   }
@@ -49,14 +50,8 @@ export function parseQosOverrides(text: string, file: string): ReadonlyMap<strin
 }
 
 function readProfile(topic: string, profile: Record<string, unknown>, faults: string[]): QosOverride {
-  // What is left out has rclcpp's defaults, as with rosbag2.
-  const values = {
-    history: HISTORY.keep_last as number,
-    depth: 10,
-    reliability: RELIABILITY.reliable as number,
-    durability: DURABILITY.volatile as number,
-    liveliness: LIVELINESS.system_default as number,
-  };
+  // Missing values have rclcpp's defaults, as in rosbag2.
+  const values = { ...rclcppDefaultQos };
   for (const [name, value] of Object.entries(profile)) {
     if (Object.hasOwn(policies, name)) {
       const names = policies[name as keyof typeof policies] as Readonly<Record<string, number>>;

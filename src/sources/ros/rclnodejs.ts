@@ -8,14 +8,14 @@ import { withReceiveBuffer } from './cyclone-config.js';
 export type Rclnodejs = typeof RclnodejsModule;
 
 /**
- * Variables as a sourced shell exports them; app/ passes `process.env` itself, for one of them is completed
- * (see cyclone-config.ts).
+ * Environment variables as a sourced shell exports them; app/ passes `process.env` itself, because one of
+ * them is completed (see cyclone-config.ts).
  */
 export type RosEnvironment = Readonly<Record<string, string | undefined>>;
 
 /** The few native functions that the public interface of rclnodejs does not offer. */
 export interface RclNative {
-  /** The next message of a raw subscription in a Buffer of its own, or undefined when there is none. */
+  /** The next message of a raw subscription in its own Buffer, or undefined if none is waiting. */
   rclTakeRaw(subscriptionHandle: unknown): Buffer | undefined;
 }
 
@@ -25,7 +25,7 @@ export interface LoadedRos {
   readonly native: RclNative;
   /** `jazzy`, ... */
   readonly distro: string;
-  /** Install prefixes, earlier ones overlay later ones. */
+  /** Install prefixes, overlays first. */
   readonly prefixes: readonly string[];
 }
 
@@ -43,8 +43,8 @@ const require = createRequire(import.meta.url);
 let loading: Promise<LoadedRos> | undefined;
 
 /**
- * Loads rclnodejs, once. Imported where its addon cannot load, rclnodejs deletes its build and compiles for
- * minutes; so the addon is loaded here first, and only then, when that worked, the package around it.
+ * Loads rclnodejs, once. If rclnodejs is imported and its addon cannot load, it deletes its build and
+ * compiles for minutes. So the addon is loaded here first, and the package around it only if that worked.
  *
  * @throws HoldfastError ROS_NOT_SOURCED, ROS_NOT_BUILT, ROS_DISTRO_MISMATCH: one line with what to run.
  */
@@ -69,10 +69,10 @@ async function load(env: RosEnvironment): Promise<LoadedRos> {
     );
   }
   const cyclone = withReceiveBuffer(env, (path) => readFileSync(path, 'utf8'));
-  // The middleware reads the variable of this process when the first context joins a domain.
+  // The middleware reads this variable when the first context joins a domain.
   if (cyclone !== undefined) (env as Record<string, string>).CYCLONEDDS_URI = cyclone;
   const { default: rcl } = (await import('rclnodejs')) as unknown as { default: Rclnodejs };
-  // Its handler shuts every context down on SIGINT, under the feet of a recorder that still drains.
+  // Its handler shuts every context down on SIGINT, while a recorder still drains.
   rcl.removeSignalHandlers();
   return { rcl, native, distro, prefixes };
 }
@@ -107,7 +107,7 @@ function packageRoot(): string {
 
 /**
  * Loads the native part exactly where rclnodejs will look for it: the prebuilt of this distribution, system
- * and processor, else its own build. Node keeps what was loaded by its path, so rclnodejs gets this one.
+ * and processor, otherwise its own build. Node caches it by its path, so rclnodejs gets the same one.
  */
 function loadAddon(root: string, distro: string, env: RosEnvironment): RclNative {
   if (env.RCLNODEJS_FORCE_BUILD === '1') {
@@ -176,7 +176,7 @@ function builtAddon(root: string): string | undefined {
     .find((path) => existsSync(path));
 }
 
-/** The distribution a local build was made for, which node-gyp's makefile beside it names. */
+/** The distribution of a local build, from node-gyp's makefile beside it. */
 function distroOfBuild(root: string): number | undefined {
   try {
     const makefile = readFileSync(join(root, 'build', 'rclnodejs.target.mk'), 'utf8');

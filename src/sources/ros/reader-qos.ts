@@ -1,6 +1,6 @@
 import { DURABILITY, HISTORY, LIVELINESS, RELIABILITY, type OfferedQos } from './endpoints.js';
 
-/** What a subscription asks for, in rmw's numbers. */
+/** The QoS that a subscription requests, in rmw's numbers. */
 export interface ReaderQos {
   readonly history: number;
   readonly depth: number;
@@ -9,14 +9,32 @@ export interface ReaderQos {
   readonly liveliness: number;
 }
 
-/** An override in rosbag2's form; what it does not state is the default of rclcpp. */
+/** rclcpp's default for a subscription. */
+export const rclcppDefaultQos: ReaderQos = {
+  history: HISTORY.keep_last,
+  depth: 10,
+  reliability: RELIABILITY.reliable,
+  durability: DURABILITY.volatile,
+  liveliness: LIVELINESS.system_default,
+};
+
+/** For /clock: best effort matches reliable publishers too, and only the newest time matters. */
+export const clockQos: ReaderQos = {
+  history: HISTORY.keep_last,
+  depth: 1,
+  reliability: RELIABILITY.best_effort,
+  durability: DURABILITY.volatile,
+  liveliness: LIVELINESS.system_default,
+};
+
+/** An override in rosbag2's form; missing values have rclcpp's defaults. */
 export type QosOverride = ReaderQos;
 
 export interface ReaderRequest {
   readonly qos: ReaderQos;
-  /** One sentence per policy the publishers do not agree on. */
+  /** One sentence per policy on which the publishers differ. */
   readonly mixed: readonly string[];
-  /** One sentence per publisher that an override shuts out. */
+  /** One sentence per publisher that is incompatible with an override. */
   readonly incompatible: readonly string[];
 }
 
@@ -24,8 +42,8 @@ export interface ReaderRequest {
 export type ReaderDepth = number;
 
 /**
- * What to ask for so that every publisher is heard: reliable and transient-local only where all offer it.
- * The history is the reader's own affair and never decides compatibility.
+ * The QoS that matches every publisher: reliable and transient-local only if all offer it. The history is the
+ * reader's own choice and never affects compatibility.
  */
 export function requestFor(
   offers: readonly OfferedQos[],
@@ -91,12 +109,12 @@ export function sameReaderQos(a: ReaderQos, b: ReaderQos): boolean {
   );
 }
 
-/** From here on a duration means for ever: middlewares know several forms of it. */
-const FOREVER_SEC = 2_147_483_647n;
+/** From this value on, a duration means for ever: middlewares write it in several forms. */
+export const FOREVER_SEC = 2_147_483_647n;
 
 /**
- * Transient-local messages are carried into every segment, unless they expire: what a late subscriber would not
- * get any more (the log lines of /rosout after ten seconds) is no state.
+ * Transient-local messages are carried into every segment, unless they expire. A message that a late
+ * subscriber would not receive any more (log lines of /rosout after ten seconds) is not state.
  */
 export function isLatched(offers: readonly OfferedQos[]): boolean {
   return offers.some(

@@ -1,11 +1,11 @@
-/** The robot of what belongs to no robot by name, where the rule says so. */
+/** The robot of topics that belong to no robot by name, if the rule is `shared`. */
 export const SHARED_ROBOT = '_shared';
 
-/** Whose a topic outside every robot's namespace (`/tf`, `/diagnostics`, `/clock`) is. */
+/** The robot of a topic outside every robot's namespace (`/tf`, `/diagnostics`, `/clock`). */
 export type GlobalRule = 'concerned' | 'shared' | 'all';
 
 export type RobotRule =
-  /** Every topic is this function's robot: one robot, or the first segment of the topic. */
+  /** Every topic belongs to the robot of this function: one robot, or the first segment of the topic. */
   | { readonly kind: 'by-topic'; readonly robotOf: (topic: string) => string }
   /** Namespaces are robots: those listed, or those of the nodes in the graph. */
   | {
@@ -19,41 +19,58 @@ export type RobotRule =
 
 export interface TopicInGraph {
   readonly topic: string;
-  /** Namespaces of the nodes that publish it, `/` or `/robot_1/arm`. */
+  /** Namespaces of its publishing nodes, `/` or `/robot_1/arm`. */
   readonly publisherNamespaces: readonly string[];
   /** Namespaces of all nodes in the graph. */
   readonly nodeNamespaces: readonly string[];
 }
 
-/**
- * The robots a topic belongs to; at least one. By its name where that lies in a robot's namespace; otherwise
- * it is global, and the rule decides: `concerned` gives it to the robots whose nodes publish it (to all known
- * robots where none of those do, as a simulator's /clock), `all` to all known robots, `shared` to `_shared`.
- */
+/** How a topic's robots were found: a better way replaces the result of a lesser one. */
+export const RANK = { fallback: 0, everyone: 1, own: 2 } as const;
+
+export interface RobotDecision {
+  readonly robots: readonly string[];
+  readonly rank: (typeof RANK)[keyof typeof RANK];
+}
+
+/** The robots of {@link decideRobots}. */
 export function robotsOfTopic(rule: RobotRule, graph: TopicInGraph): readonly string[] {
-  if (rule.kind === 'by-topic') return [rule.robotOf(graph.topic)];
-  const fallback = [rule.fallback ?? SHARED_ROBOT];
-  const namespaces = rule.namespaces === 'auto' ? firstSegments(graph.nodeNamespaces) : rule.namespaces;
+  return decideRobots(rule, graph).robots;
+}
+
+/**
+ * The robots that a topic belongs to; at least one. If its name lies in a robot's namespace, that robot.
+ * Otherwise it is global, and the rule decides. `concerned`: the robots whose nodes publish it (all known
+ * robots if none of them does, as for a simulator's /clock). `all`: all known robots. `shared`: `_shared`.
+ */
+export function decideRobots(rule: RobotRule, graph: TopicInGraph): RobotDecision {
+  if (rule.kind === 'by-topic') return { robots: [rule.robotOf(graph.topic)], rank: RANK.own };
+  const fallback: RobotDecision = { robots: [rule.fallback ?? SHARED_ROBOT], rank: RANK.fallback };
+  // A publisher may appear before the list of nodes has its node.
+  const inGraph = [...graph.nodeNamespaces, ...graph.publisherNamespaces];
+  const namespaces = rule.namespaces === 'auto' ? firstSegments(inGraph) : rule.namespaces;
   const own = owner(namespaces, graph.topic);
-  if (own !== undefined) return [robotName(own)];
+  if (own !== undefined) return { robots: [robotName(own)], rank: RANK.own };
   const known = rule.namespaces === 'auto' ? namespaces : [...namespaces].sort();
+  const everyone: RobotDecision =
+    known.length > 0 ? { robots: known.map(robotName), rank: RANK.everyone } : fallback;
   switch (rule.global) {
     case 'shared':
       return fallback;
     case 'all':
-      return known.length > 0 ? known.map(robotName) : fallback;
+      return everyone;
     case 'concerned': {
       const concerned = new Set(
         graph.publisherNamespaces.map((namespace) => owner(namespaces, `${namespace}/`) ?? ''),
       );
       concerned.delete('');
-      if (concerned.size > 0) return [...concerned].sort().map(robotName);
-      return known.length > 0 ? known.map(robotName) : fallback;
+      if (concerned.size > 0) return { robots: [...concerned].sort().map(robotName), rank: RANK.own };
+      return everyone;
     }
   }
 }
 
-/** The longest namespace a full name lies in. */
+/** The longest namespace that contains a full name. */
 function owner(namespaces: readonly string[], name: string): string | undefined {
   let best: string | undefined;
   for (const namespace of namespaces) {
@@ -62,7 +79,7 @@ function owner(namespaces: readonly string[], name: string): string | undefined 
   return best;
 }
 
-/** `/robot_1/arm` and `/robot_1` are both of `/robot_1`; nodes without a namespace are nobody's. */
+/** `/robot_1/arm` and `/robot_1` both belong to `/robot_1`; nodes without a namespace belong to no robot. */
 function firstSegments(namespaces: readonly string[]): readonly string[] {
   const first = namespaces.map((namespace) => namespace.split('/')[1] ?? '').filter((name) => name !== '');
   // Hidden namespaces belong to tools, not to robots.

@@ -9,21 +9,33 @@ import {
 } from '../uri-options.js';
 import type { GlobalRule } from './robots-of-topic.js';
 
-/** One domain to record; its robot where it has a name. */
+/** One domain to record, and its robot if it has a name. */
 export interface RosDomain {
   /** undefined: ROS_DOMAIN_ID of the environment. */
   readonly id: number | undefined;
   readonly robot?: string;
 }
 
+/** How messages are received: `auto` is native where the add-on is built and fits. */
+export type ReceiveMode = 'auto' | 'native' | 'rclnodejs';
+
 export interface RosSourceOptions {
+  readonly receive: ReceiveMode;
+  /** Payload bytes that may wait in the native receiver of one domain. */
+  readonly receiveMaxBytes: number;
   readonly domains: readonly RosDomain[];
-  /** Which namespaces are robots; undefined: as the recorder says (a fixed robot, or the topic's first segment). */
+  /**
+   * Which namespaces are robots; undefined: by the recorder's rule (a fixed robot, or the topic's first
+   * segment).
+   */
   readonly robots: readonly string[] | 'auto' | undefined;
   readonly global: GlobalRule;
-  /** How often the graph is looked at, milliseconds. */
+  /** Interval of looking at the graph, milliseconds. */
   readonly pollMs: number;
-  /** Messages the middleware keeps per subscription; 0: all of them; undefined: by the middleware. */
+  /**
+   * Messages that the middleware keeps per subscription; 0: all of them; undefined: depends on the
+   * middleware.
+   */
   readonly depth: number | undefined;
   readonly hidden: boolean;
   readonly services: boolean;
@@ -34,7 +46,11 @@ export interface RosSourceOptions {
   /** Path of a YAML file in rosbag2's form. */
   readonly qosOverridesPath: string | undefined;
   readonly useSimTime: boolean;
-  /** Name and namespace of a node of its own. */
+  /** Time without a message after which a steady topic counts as silent, milliseconds; 0: never. */
+  readonly silentAfterMs: number;
+  /** The same in usual periods of the topic; both must pass. */
+  readonly silentPeriods: number;
+  /** Name and namespace of its own node. */
   readonly nodeName: string;
   readonly namespace: string;
 }
@@ -44,6 +60,8 @@ export const MAX_DOMAINS = 32;
 export const DEFAULT_NODE_NAME = 'holdfast_recorder_source';
 
 export const defaultRosOptions: RosSourceOptions = Object.freeze({
+  receive: 'rclnodejs',
+  receiveMaxBytes: 64 * 1024 * 1024,
   domains: [{ id: undefined }],
   robots: undefined,
   global: 'concerned',
@@ -57,11 +75,13 @@ export const defaultRosOptions: RosSourceOptions = Object.freeze({
   excludeNodes: [],
   qosOverridesPath: undefined,
   useSimTime: false,
+  silentAfterMs: 10_000,
+  silentPeriods: 10,
   nodeName: DEFAULT_NODE_NAME,
   namespace: '',
 });
 
-/** `3,4`, `robot_a:3,robot_b:4`; undefined where it is neither. */
+/** `3,4`, `robot_a:3,robot_b:4`; undefined for anything else. */
 export function parseDomains(text: string): readonly RosDomain[] | undefined {
   const parts = text.split(',').map((part) => part.trim());
   const domains = parts.map((part) => {
@@ -72,7 +92,7 @@ export function parseDomains(text: string): readonly RosDomain[] | undefined {
   if (domains.some((domain) => domain === undefined) || domains.length > MAX_DOMAINS) return undefined;
   const known = domains as { id: number; robot?: string }[];
   if (new Set(known.map(({ id }) => id)).size !== known.length) return undefined;
-  // Of several domains each is a robot, or their topics would be one.
+  // With several domains each is a robot, or their topics would be one.
   return known.length === 1 ? known : known.map(({ id, robot }) => ({ id, robot: robot ?? `domain_${id}` }));
 }
 
@@ -80,7 +100,7 @@ export const DOMAINS_FORM =
   `domain ids from 0 to ${MAX_DOMAIN_ID}, each once, comma separated, with or without a robot's name in front ` +
   `(3 or robot_a:3,robot_b:4), at most ${MAX_DOMAINS}`;
 
-/** `auto`, or namespaces such as `/robot_1,/fleet/robot_2`; undefined where it is neither. */
+/** `auto`, or namespaces such as `/robot_1,/fleet/robot_2`; undefined for anything else. */
 export function parseRobots(text: string): readonly string[] | 'auto' | undefined {
   if (text.trim() === 'auto') return 'auto';
   const namespaces = text.split(',').map((part) =>
@@ -97,7 +117,7 @@ export function parseRobots(text: string): readonly string[] | 'auto' | undefine
 export const ROBOTS_FORM = 'auto, or namespaces such as /robot_1,/robot_2';
 
 /**
- * Reads `ros:?domain=3&robots=auto`; what it does not state is as in `defaults`.
+ * Reads `ros:?domain=3&robots=auto`; missing options come from `defaults`.
  *
  * @throws HoldfastError CONFIG_INVALID with all faults.
  */
@@ -125,6 +145,9 @@ export function readRosUri(uri: SourceUri, defaults: RosSourceOptions = defaultR
     exclude_node: regexes(defaults.excludeNodes),
     qos: optional((text) => (text === '' ? undefined : text), 'the path of a YAML file'),
     use_sim_time: flag(defaults.useSimTime),
+    receive: choiceOption<ReceiveMode>(defaults.receive, 'auto', 'native', 'rclnodejs'),
+    silent_after: durationMsOption(defaults.silentAfterMs),
+    silent_periods: integerOption(defaults.silentPeriods, 2, 1_000),
     node: optional((text) => (/^[A-Za-z_][A-Za-z0-9_]*$/.test(text) ? text : undefined), 'a ROS node name'),
     namespace: optional((text) => (/^(\/[A-Za-z_]\w*)*$/.test(text) ? text : undefined), 'a ROS namespace'),
   });
@@ -133,11 +156,17 @@ export function readRosUri(uri: SourceUri, defaults: RosSourceOptions = defaultR
   }
   const pollMs = values.poll ?? defaults.pollMs;
   if (pollMs < 10 || pollMs > 60_000) throw invalidOptions(uri, ['poll: must be from 10ms to 60s']);
+  const silentAfterMs = values.silent_after ?? defaults.silentAfterMs;
+  if (silentAfterMs !== 0 && (silentAfterMs < 1_000 || silentAfterMs > 86_400_000)) {
+    throw invalidOptions(uri, ['silent_after: must be 0s (off), or from 1s to 24h']);
+  }
   const domain = values.domain === undefined ? undefined : [values.domain];
   return Object.freeze({
     domains: values.domains ?? domain ?? defaults.domains,
     robots: values.robots ?? defaults.robots,
     global: values.global,
+    receive: values.receive,
+    receiveMaxBytes: defaults.receiveMaxBytes,
     pollMs,
     depth: values.depth ?? defaults.depth,
     hidden: values.hidden,
@@ -148,6 +177,8 @@ export function readRosUri(uri: SourceUri, defaults: RosSourceOptions = defaultR
     excludeNodes: values.exclude_node,
     qosOverridesPath: values.qos ?? defaults.qosOverridesPath,
     useSimTime: values.use_sim_time,
+    silentAfterMs,
+    silentPeriods: values.silent_periods,
     nodeName: values.node ?? defaults.nodeName,
     namespace: values.namespace ?? defaults.namespace,
   });

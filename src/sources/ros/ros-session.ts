@@ -3,10 +3,12 @@ import { HoldfastError, describeError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { guard } from './guard.js';
 import type { LoadedRos, Rclnodejs } from './rclnodejs.js';
+import type { Timers } from '../../core/clock.js';
 
 /**
- * How long one wait of rclnodejs may last. It rebuilds its wait set after each: short waits cost processor
- * time at rest, long ones block whoever creates something meanwhile, which {@link RosSession.change} avoids.
+ * Maximum duration of one wait of rclnodejs. It rebuilds its wait set after each wait. Short waits cost
+ * processor time at rest; long ones block callers that create something meanwhile, which {@link
+ * RosSession.change} avoids.
  */
 const WAIT_MS = 100;
 
@@ -17,10 +19,11 @@ export interface RosSessionOptions {
   readonly namespace?: string;
   /** ROS_DOMAIN_ID; default: that of the environment. */
   readonly domainId?: number;
-  /** Command line with `--ros-args`, as the process got it; default: none. */
+  /** Command line with `--ros-args`, as the process received it; default: none. */
   readonly argv?: readonly string[];
   readonly logger: Logger;
-  /** Makes another kind of node than `new rcl.Node(nodeName, namespace, context)`, such as a lifecycle node. */
+  readonly timers: Timers;
+  /** Creates another kind of node than `new rcl.Node(nodeName, namespace, context)`, such as a lifecycle node. */
   readonly makeNode?: (rcl: Rclnodejs, context: Context) => Node;
 }
 
@@ -29,28 +32,34 @@ interface Waker {
 }
 
 /**
- * One context, one node, and its spinning: a participant of one domain. Several live in one process, in the
- * same domain or in others. What is not closed haunts its peers for seconds after the process has gone.
+ * One context, one node, and its spinning: a participant of one domain. Several can live in one process, in
+ * the same domain or in others. A session that is not closed stays in the graph of its peers for seconds
+ * after the process has ended.
  */
 export class RosSession implements AsyncDisposable {
-  private isSpinning = false;
-  private closing: Promise<void> | undefined;
-  private readonly waker: Waker;
+  #isSpinning = false;
+  #closing: Promise<void> | undefined;
+  readonly #beforeClose = new Set<() => void>();
+  readonly #waker: Waker;
+
+  readonly #logger: Logger;
 
   private constructor(
     readonly ros: LoadedRos,
     readonly context: Context,
     readonly node: Node,
-    private readonly logger: Logger,
+    readonly timers: Timers,
+    logger: Logger,
   ) {
+    this.#logger = logger;
     // Its only purpose is to end a wait early.
-    this.waker = node.createGuardCondition(guard('wake', () => undefined, logger)) as unknown as Waker;
+    this.#waker = node.createGuardCondition(guard('wake', () => undefined, logger));
   }
 
   /**
    * Joins the domain.
    *
-   * @throws HoldfastError ROS_UNUSABLE when the middleware refuses.
+   * @throws HoldfastError ROS_UNUSABLE if the middleware refuses.
    */
   static async open(ros: LoadedRos, options: RosSessionOptions): Promise<RosSession> {
     const { rcl } = ros;
@@ -60,12 +69,12 @@ export class RosSession implements AsyncDisposable {
       await rcl.init(context, [...(options.argv ?? [])]);
       const node =
         options.makeNode?.(rcl, context) ?? new rcl.Node(options.nodeName, options.namespace ?? '', context);
-      return new RosSession(ros, context, node, options.logger);
+      return new RosSession(ros, context, node, options.timers, options.logger);
     } catch (cause) {
       try {
         context.tryShutdown();
       } catch {
-        // What made it fail is in the cause.
+        // The cause has the reason.
       }
       const where = domainId === undefined ? '' : ` in domain ${domainId}`;
       throw new HoldfastError('ROS_UNUSABLE', `cannot start ROS node ${options.nodeName}${where}`, { cause });
@@ -76,34 +85,35 @@ export class RosSession implements AsyncDisposable {
     return this.ros.rcl;
   }
 
-  /** The domain actually used, whether it was named or came from the environment. */
+  /** The domain in use, whether it was named or came from the environment. */
   get domainId(): number {
-    return Number(this.context.domainId);
+    // A getter, which its type declares as a method.
+    return Number((this.context as unknown as { readonly domainId: bigint }).domainId);
   }
 
   get isClosed(): boolean {
-    return this.closing !== undefined;
+    return this.#closing !== undefined;
   }
 
   /** Starts callbacks. Idempotent. */
   spin(): void {
-    if (this.isSpinning || this.isClosed) return;
-    this.isSpinning = true;
+    if (this.#isSpinning || this.isClosed) return;
+    this.#isSpinning = true;
     this.node.spin(WAIT_MS);
   }
 
   /**
-   * Creates or destroys subscriptions, services, timers while spinning. Each of those waits for the wait under
-   * way to end; this ends it first, and lets many creations share one synchronisation.
+   * Creates or destroys subscriptions, services, timers while spinning. Each of those waits for the end of
+   * the present wait; this ends it first, and lets many creations share one synchronisation.
    */
   change<T>(work: (node: Node) => T): T {
-    if (this.isSpinning) this.waker.trigger();
+    if (this.#isSpinning) this.#waker.trigger();
     return work(this.node);
   }
 
   /**
-   * As {@link change} for creations alone: the node takes notice of all of them together at the end. Nothing
-   * may be destroyed inside: it would be freed while the wait under way still uses it.
+   * As {@link change}, for creations only: the node synchronises all of them together at the end. Nothing may
+   * be destroyed inside: it would be freed while the present wait still uses it.
    */
   create<T>(work: (node: Node) => T): T {
     const node = this.node as Node & { syncHandles(): void };
@@ -113,27 +123,46 @@ export class RosSession implements AsyncDisposable {
       return work(node);
     } finally {
       delete (node as { syncHandles?: () => void }).syncHandles;
-      if (this.isSpinning) this.waker.trigger();
+      if (this.#isSpinning) this.#waker.trigger();
       node.syncHandles();
     }
   }
 
-  /** Leaves the domain, so that peers see it at once. Idempotent; callbacks may be under way when it is called. */
+  /**
+   * Calls `end` before the node and its context are destroyed, for what uses them outside of rclnodejs.
+   *
+   * @returns Takes it back.
+   */
+  beforeClose(end: () => void): () => void {
+    this.#beforeClose.add(end);
+    return () => this.#beforeClose.delete(end);
+  }
+
+  /** Leaves the domain, so that peers see it at once. Idempotent; callbacks may be running when it is called. */
   close(): Promise<void> {
-    this.closing ??= new Promise((resolve) => {
+    this.#closing ??= new Promise((resolve) => {
       // Never from inside a callback of rclnodejs: stopping waits for that very callback.
-      setImmediate(() => {
+      this.timers.soon(() => {
+        for (const end of [...this.#beforeClose]) this.#end(end);
         try {
-          if (this.isSpinning) this.waker.trigger();
+          if (this.#isSpinning) this.#waker.trigger();
           this.context.tryShutdown();
         } catch (error) {
-          this.logger.warn('a ROS node could not be shut down cleanly', { error: describeError(error) });
+          this.#logger.warn('a ROS node could not be shut down cleanly', { error: describeError(error) });
         }
-        this.isSpinning = false;
+        this.#isSpinning = false;
         resolve();
       });
     });
-    return this.closing;
+    return this.#closing;
+  }
+
+  #end(end: () => void): void {
+    try {
+      end();
+    } catch (error) {
+      this.#logger.warn('what uses a ROS node could not be ended cleanly', { error: describeError(error) });
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

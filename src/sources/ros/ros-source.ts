@@ -1,43 +1,47 @@
+import { defined } from '../../core/defined.js';
 import type { FileSystem } from '../../core/file-system.js';
 import { HoldfastError, describeError } from '../../core/errors.js';
 import type { Source, SourceContext } from '../../core/source.js';
+import { isAborted } from '../../core/is-aborted.js';
 import { runSource, type SourceRun } from '../source-runner.js';
 import type { SourceUri } from '../source-uri.js';
 import { DomainRecorder, type DomainParts, type DomainReport } from './domain-recorder.js';
 import { MessageDefinitions } from './message-definitions.js';
+import { openReceiver } from './open-receiver.js';
 import { parseQosOverrides } from './qos-overrides.js';
 import { loadRclnodejs, type LoadedRos, type RosEnvironment } from './rclnodejs.js';
 import type { QosOverride } from './reader-qos.js';
+import type { Receiver } from './receiver.js';
 import type { RobotRule } from './robots-of-topic.js';
 import { DEFAULT_NODE_NAME, readRosUri, type RosDomain, type RosSourceOptions } from './ros-options.js';
 import { RosSession } from './ros-session.js';
 
 export interface RosDependencies {
   readonly fs: Pick<FileSystem, 'readFile'>;
-  /** Variables of the process, as sourced before it started. */
+  /** Environment variables, as sourced before the process started. */
   readonly env: RosEnvironment;
   /**
-   * A session to listen with, instead of a node of its own: the recorder's, so that both are one participant.
-   * Only where a single domain is recorded. It stays open when the source ends.
+   * A session to use instead of an own node: the recorder's, so that both are one participant. Only if a
+   * single domain is recorded. It stays open when the source ends.
    */
   readonly session?: RosSession;
 }
 
-/** The source of a ROS graph, with what it can tell beside its messages. */
+/** The source of a ROS graph, with what it can report beside its messages. */
 export interface RosSource extends Source {
-  /** The domains as they are now; empty before it is opened and after its end. */
+  /** The present domains; empty before it is opened and after its end. */
   report(): readonly DomainReport[];
 }
 
-/** Base names of Holdfast's own nodes; what only they publish is not recorded. */
+/** Base names of Holdfast's own nodes; topics that only they publish are not recorded. */
 const ownNodeNames = new Set(['holdfast_recorder', 'holdfast_sync']);
-/** Fast DDS refuses what exceeds its resource limits, which hold a writer up: its reader keeps so many. */
+/** Fast DDS refuses messages beyond its resource limits, which blocks the writer: its reader keeps this many. */
 const BOUNDED_DEPTH = 5_000;
 
 /**
- * Every topic of one or several ROS domains, raw. It needs the sourced environment before the process starts.
+ * Every topic of one or several ROS domains, raw. The environment must be sourced before the process starts.
  *
- * @throws HoldfastError CONFIG_INVALID for options that are not allowed.
+ * @throws HoldfastError CONFIG_INVALID for invalid options.
  */
 export function createRosSource(
   uri: SourceUri,
@@ -47,7 +51,7 @@ export function createRosSource(
   return makeRosSource(uri.text, readRosUri(uri, defaults), dependencies);
 }
 
-/** As {@link createRosSource}, for options that come from elsewhere than a URI. */
+/** As {@link createRosSource}, for options from elsewhere than a URI. */
 export function makeRosSource(
   uri: string,
   options: RosSourceOptions,
@@ -58,6 +62,13 @@ export function makeRosSource(
     uri,
     supports: { finite: false, backpressure: false, sequences: false, acknowledgement: false },
     report: () => domains.map((domain) => domain.report()),
+    stats: () => {
+      const reports = domains.map((domain) => domain.report());
+      return {
+        silentTopics: reports.reduce((sum, { silent }) => sum + silent, 0),
+        resubscriptions: reports.reduce((sum, { resubscriptions }) => sum + resubscriptions, 0),
+      };
+    },
     open: (context) =>
       runSource(context, async (run) => {
         const setup = new Setup(options, dependencies, context, run);
@@ -74,56 +85,92 @@ export function makeRosSource(
 
 /** Opens what a recording needs, and closes what it opened. */
 class Setup {
-  private readonly sessions: RosSession[] = [];
-  private readonly domains: DomainRecorder[] = [];
+  readonly #sessions: RosSession[] = [];
+  readonly #domains: DomainRecorder[] = [];
+  #fellBack = false;
+
+  readonly #options: RosSourceOptions;
+  readonly #dependencies: RosDependencies;
+  readonly #context: SourceContext;
+  readonly #run: SourceRun;
 
   constructor(
-    private readonly options: RosSourceOptions,
-    private readonly dependencies: RosDependencies,
-    private readonly context: SourceContext,
-    private readonly run: SourceRun,
-  ) {}
+    options: RosSourceOptions,
+    dependencies: RosDependencies,
+    context: SourceContext,
+    run: SourceRun,
+  ) {
+    this.#options = options;
+    this.#dependencies = dependencies;
+    this.#context = context;
+    this.#run = run;
+  }
 
   async open(): Promise<readonly DomainRecorder[]> {
-    const { options, dependencies, run } = this;
+    const options = this.#options;
+    const dependencies = this.#dependencies;
+    const run = this.#run;
     run.emit({ kind: 'state', state: 'connecting' });
     const overrides = await readOverrides(options.qosOverridesPath, dependencies.fs);
     const ros = dependencies.session?.ros ?? (await loadRclnodejs(dependencies.env));
     const definitions = new MessageDefinitions(dependencies.fs, ros.prefixes);
     for (const domain of options.domains) {
       if (run.signal.aborted) break;
-      const session = await this.sessionOf(domain, ros);
-      const recorder = new DomainRecorder(this.partsOf(domain, session, overrides, definitions));
-      this.domains.push(recorder);
+      const session = await this.#sessionOf(domain, ros);
+      const receiver = this.#receiverOf(session);
+      const recorder = new DomainRecorder({
+        ...this.#partsOf(domain, session, overrides, definitions),
+        receiver,
+      });
+      this.#domains.push(recorder);
       if (options.useSimTime) recorder.followClock();
       session.spin();
     }
-    return this.domains;
+    return this.#domains;
   }
 
-  private async sessionOf(domain: RosDomain, ros: LoadedRos): Promise<RosSession> {
-    const { options, dependencies, context } = this;
+  #receiverOf(session: RosSession): Receiver {
+    const { receive, receiveMaxBytes } = this.#options;
+    const { clock, logger } = this.#context;
+    return openReceiver(session, {
+      ...{ mode: receive, arenaBytes: receiveMaxBytes, timers: clock, logger },
+      onFallback: (reason) => {
+        if (!this.#fellBack)
+          logger.warn('ROS messages are received by rclnodejs, which costs more', { reason });
+        this.#fellBack = true;
+      },
+    });
+  }
+
+  async #sessionOf(domain: RosDomain, ros: LoadedRos): Promise<RosSession> {
+    const options = this.#options;
+    const dependencies = this.#dependencies;
+    const context = this.#context;
     const shared = dependencies.session;
     if (shared !== undefined && options.domains.length === 1 && isSameDomain(shared, domain)) return shared;
-    // Loggers are known by the name of their node, one each in a process.
+    // Loggers have the name of their node, one each per process.
     const suffix = options.domains.length === 1 ? '' : `_${domain.id}`;
     const session = await RosSession.open(ros, {
       nodeName: `${options.nodeName}${suffix}`,
       namespace: options.namespace,
       logger: context.logger,
-      ...(domain.id === undefined ? {} : { domainId: domain.id }),
+      timers: context.clock,
+      ...defined({ domainId: domain.id }),
     });
-    this.sessions.push(session);
+    this.#sessions.push(session);
     return session;
   }
 
-  private partsOf(
+  #partsOf(
     domain: RosDomain,
     session: RosSession,
     overrides: ReadonlyMap<string, QosOverride>,
     definitions: MessageDefinitions,
   ): DomainParts {
-    const { options, context, run, dependencies } = this;
+    const options = this.#options;
+    const context = this.#context;
+    const run = this.#run;
+    const dependencies = this.#dependencies;
     const rmw = dependencies.env.RMW_IMPLEMENTATION ?? 'rmw_fastrtps_cpp';
     const ownName = session.node.name();
     const keepsAll = !rmw.startsWith('rmw_fastrtps') && !rmw.startsWith('rmw_connext');
@@ -133,9 +180,13 @@ class Setup {
       definitions,
       robots: robotRuleOf(options, domain, context),
       depth: options.depth ?? (keepsAll ? 0 : BOUNDED_DEPTH),
+      ...defined({ limitsOf: context.queueRule }),
       useSimTime: options.useSimTime,
-      // Cyclone DDS knows the event and never sends it, whatever is lost.
+      pollMs: options.pollMs,
+      silence: { silentAfterMs: options.silentAfterMs, periods: options.silentPeriods },
+      // Cyclone DDS has the event and never sends it, even after losses.
       tellsLoss: rmw !== 'rmw_cyclonedds_cpp',
+      oneTypePerTopic: rmw.startsWith('rmw_fastrtps'),
       clock: context.clock,
       logger: context.logger,
       emit: run.emit,
@@ -153,12 +204,12 @@ class Setup {
   }
 
   async close(): Promise<void> {
-    for (const domain of this.domains) domain.close();
-    for (const session of this.sessions) await session.close();
+    for (const domain of this.#domains) domain.close();
+    for (const session of this.#sessions) await session.close();
   }
 }
 
-/** Polls the graphs until the signal. */
+/** Polls the graphs until the signal aborts. */
 async function record(
   domains: readonly DomainRecorder[],
   options: RosSourceOptions,
@@ -171,9 +222,9 @@ async function record(
       try {
         if (domain.hasTime) await domain.poll();
       } catch (error) {
-        logger.error('looking at the ROS graph failed, it is tried again', { error: describeError(error) });
+        logger.error('reading the ROS graph failed, will retry', { error: describeError(error) });
       }
-      if (signal.aborted) return;
+      if (isAborted(signal)) return;
     }
     const next = domains.every((domain) => domain.hasTime) ? 'open' : 'waiting';
     if (next !== state) {
@@ -184,7 +235,10 @@ async function record(
   }
 }
 
-/** Namespaces decide where they are asked for; else the robot of the domain; else the recorder's own rule. */
+/**
+ * Namespaces decide if they are requested; otherwise the robot of the domain; otherwise the recorder's own
+ * rule.
+ */
 function robotRuleOf(options: RosSourceOptions, domain: RosDomain, context: SourceContext): RobotRule {
   const { robot } = domain;
   if (options.robots !== undefined) {
@@ -192,7 +246,7 @@ function robotRuleOf(options: RosSourceOptions, domain: RosDomain, context: Sour
       kind: 'namespaces',
       namespaces: options.robots,
       global: options.global,
-      ...(robot === undefined ? {} : { fallback: robot }),
+      ...defined({ fallback: robot }),
     };
   }
   return { kind: 'by-topic', robotOf: robot === undefined ? context.robotOf : () => robot };

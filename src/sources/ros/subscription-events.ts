@@ -3,10 +3,11 @@ import type { Node, Subscription } from 'rclnodejs';
 import type { Logger } from '../../core/logger.js';
 import { guard } from './guard.js';
 import type { RosSession } from './ros-session.js';
+import type { Timers } from '../../core/clock.js';
 
-/** What the middleware tells about a subscription, where distribution (Jazzy and later) and middleware can. */
+/** What the middleware reports about a subscription, if distribution (Jazzy and later) and middleware can. */
 export interface SubscriptionEvents {
-  /** So many messages were lost on their way; none that the reader's own history overwrote. */
+  /** This many messages were lost in transit; those that the reader's own history overwrote are not counted. */
   readonly onLost: (count: number) => void;
 }
 
@@ -14,21 +15,28 @@ export interface SubscriptionEvents {
 const MESSAGE_LOST = 3;
 
 interface EventNative {
-  createSubscriptionEventHandle?(subscription: unknown, type: number): EventHandle;
-  takeEvent?(handle: EventHandle, kind: { subscription_event_type: number }): Record<string, number>;
+  readonly createSubscriptionEventHandle?: (subscription: unknown, type: number) => EventHandle;
+  readonly takeEvent?: (
+    handle: EventHandle,
+    kind: { subscription_event_type: number },
+  ) => Record<string, number>;
 }
 
 interface EventHandle {
   release(): void;
 }
 
-/** A handler in the form rclnodejs keeps its own in; its class for them is not exported. */
+/** By then, the present wait of rclnodejs is over. */
+const OUTLIVES_WAIT_MS = 1_000;
+
+/** A handler in the form in which rclnodejs keeps its own; its class for them is not exported. */
 class SubscriptionEvent {
-  private destroyed = false;
+  #destroyed = false;
 
   constructor(
     readonly _handle: EventHandle,
     readonly takeData: () => void,
+    readonly timers: Timers,
   ) {}
 
   get handle(): EventHandle {
@@ -36,19 +44,19 @@ class SubscriptionEvent {
   }
 
   isDestroyed(): boolean {
-    return this.destroyed;
+    return this.#destroyed;
   }
 
   _destroy(): void {
-    this.destroyed = true;
+    this.#destroyed = true;
     this._handle.release();
-    // A wait that has just ended may still name this handle; it must outlive that.
-    const { _handle } = this;
-    setTimeout(() => void _handle, 1_000).unref();
+    // A wait that has just ended may still refer to this handle, which must outlive it.
+    const held = this._handle;
+    this.timers.after(OUTLIVES_WAIT_MS, () => held, { background: true });
   }
 }
 
-/** Listens to the events of a subscription; where there are none, does nothing. */
+/** Listens to the events of a subscription; does nothing if there are none. */
 export function watchSubscription(
   session: RosSession,
   node: Node,
@@ -67,18 +75,18 @@ export function watchSubscription(
       const { total_count_change: count = 0 } = takeEvent(handle, { subscription_event_type: MESSAGE_LOST });
       if (count > 0) events.onLost(count);
     };
-    event = new SubscriptionEvent(handle, guard(`event of ${topic}`, take, logger));
+    event = new SubscriptionEvent(handle, guard(`event of ${topic}`, take, logger), session.timers);
   } catch (error) {
-    // This middleware does not know the event.
-    logger.debug('losses on the way will not be told', { topic, error: describeError(error) });
+    // This middleware does not have the event.
+    logger.debug('the middleware will not report lost messages', { topic, error: describeError(error) });
     return;
   }
-  // As rclnodejs does it itself: waited for with the node, destroyed with the subscription.
+  // As rclnodejs does it: waited for with the node, destroyed with the subscription.
   (node as unknown as { _events: unknown[] })._events.push(event);
   (subscription as unknown as { events: unknown[] }).events = [event];
 }
 
-/** The native subscription, which the types of rclnodejs keep to themselves. */
-export function handleOf(subscription: Subscription): unknown {
-  return (subscription as unknown as { handle: unknown }).handle;
+/** The native side of an object of rclnodejs, which its types do not expose. */
+export function handleOf(object: object): unknown {
+  return (object as { readonly handle: unknown }).handle;
 }

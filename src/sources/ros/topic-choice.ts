@@ -1,7 +1,7 @@
 import type { Publisher } from './endpoints.js';
 
 export interface TopicRules {
-  /** Include/exclude rules of the recorder on topic and type. */
+  /** The recorder's include and exclude rules for topic and type. */
   readonly wanted: (topic: string, type: string) => boolean;
   /** Only topics that one of these nodes publishes; empty: all. Matched against `/namespace/name`. */
   readonly includeNodes: readonly RegExp[];
@@ -10,9 +10,9 @@ export interface TopicRules {
   readonly hidden: boolean;
   readonly services: boolean;
   readonly actions: boolean;
-  /** Also what only Holdfast's own nodes publish. */
+  /** Also topics that only Holdfast's own nodes publish. */
   readonly own: boolean;
-  /** Whether a node of this base name is one of Holdfast's own. */
+  /** Whether a node with this base name is one of Holdfast's own. */
   readonly isOwnNode: (name: string) => boolean;
 }
 
@@ -21,8 +21,9 @@ export type NotRecorded =
   'not wanted' | 'hidden' | 'service event' | 'action' | 'own' | 'node not included' | 'node excluded';
 
 /**
- * Whether a topic with these publishers is recorded: undefined, or why not. A topic that others publish too
- * is recorded although one of its publishers is excluded or Holdfast itself: a subscription hears all.
+ * Whether a topic with these publishers is recorded: undefined, or why not. A topic with other publishers too
+ * is recorded even if one of its publishers is excluded or is Holdfast itself, because a subscription
+ * receives from all.
  */
 export function whyNotRecorded(
   rules: TopicRules,
@@ -62,7 +63,7 @@ function isAction(topic: string): boolean {
   return /\/_action\/(feedback|status)$/.test(topic);
 }
 
-/** As rclpy has it: any part of the name begins with an underscore. */
+/** As in rclpy: any part of the name begins with an underscore. */
 function isHidden(topic: string): boolean {
   return topic.includes('/_');
 }

@@ -1,12 +1,13 @@
 import type { Clock } from '../../core/clock.js';
 import type { SourceEvent } from '../../core/source.js';
 import type { Problems } from './problems.js';
+import type { ReceiverDrop } from './receiver.js';
 
-/** What losses are told about. */
+/** The facts with which losses are reported. */
 export interface LossyTopic {
   readonly topic: string;
   readonly type: string;
-  /** Wall clock; since when its messages cannot be recorded. Kept here by {@link TopicLosses}. */
+  /** Wall clock; since when its messages cannot be recorded. {@link TopicLosses} sets it. */
   deafSince: bigint | undefined;
 }
 
@@ -18,42 +19,73 @@ export interface LossParts<T> {
   readonly robotsOf: (one: T) => readonly string[];
 }
 
-/** Turns what cannot be received, or was lost on its way, into problems and gaps. */
+/** Turns messages that cannot be received, or were lost in transit, into problems and gaps. */
 export class TopicLosses<T extends LossyTopic> {
-  constructor(private readonly parts: LossParts<T>) {}
+  readonly #parts: LossParts<T>;
 
-  /** Its messages cannot be received: a gap without count says so, and another one at the end how long. */
-  deaf(one: T, detail: string): void {
-    const { problems, clock } = this.parts;
-    const isNew = problems.set('no-type-support', one.topic, `${one.type} cannot be received: ${detail}`);
-    one.deafSince ??= clock.now();
-    if (isNew) this.gap(one, 'source_unreadable', one.deafSince, `no type support for ${one.type}`);
+  constructor(parts: LossParts<T>) {
+    this.#parts = parts;
   }
 
-  /** They can be received again, or are no more. */
+  /**
+   * Its messages cannot be received: one gap without count reports it at the start, another one the duration
+   * at the end.
+   */
+  deaf(one: T, detail: string): void {
+    const { problems, clock } = this.#parts;
+    const isNew = problems.set('no-type-support', one.topic, `${one.type} cannot be received: ${detail}`);
+    one.deafSince ??= clock.now();
+    if (isNew) this.#gap(one, 'source_unreadable', one.deafSince, `no type support for ${one.type}`);
+  }
+
+  /** They can be received again, or have ended. */
   hearing(one: T): void {
     if (one.deafSince === undefined) return;
     const detail = `no type support for ${one.type} until now`;
-    this.gap(one, 'source_unreadable', one.deafSince, detail);
+    this.#gap(one, 'source_unreadable', one.deafSince, detail);
     one.deafSince = undefined;
-    this.parts.problems.clear('no-type-support', one.topic);
+    this.#parts.problems.clear('no-type-support', one.topic);
   }
 
-  /** The middleware says that so many were lost. */
+  /** The middleware reports this many lost messages. */
   lost(one: T, count: number): void {
     const detail = 'the middleware lost messages on their way';
-    this.parts.problems.set('messages-lost', one.topic, detail);
-    this.gap(one, 'source_lost', this.parts.clock.now(), detail, count);
+    this.#parts.problems.set('messages-lost', one.topic, detail);
+    this.#gap(one, 'source_lost', this.#parts.clock.now(), detail, count);
   }
 
-  private gap(
+  /** The receiver took them and could not keep them, or saw that they are missing. */
+  dropped(one: T, { reason, count, bytes, firstAt, lastAt }: ReceiverDrop): void {
+    const isLost = reason === 'source_lost';
+    const detail = isLost
+      ? 'the middleware lost messages on their way'
+      : 'dropped by the receiver: the recorder was too slow';
+    if (isLost) this.#parts.problems.set('messages-lost', one.topic, detail);
+    for (const robot of this.#parts.robotsOf(one)) {
+      const times = { firstTime: firstAt, lastTime: lastAt };
+      this.#parts.emit({
+        kind: 'gap',
+        gap: { reason, robot, topic: one.topic, count, ...(isLost ? {} : { bytes }), ...times, detail },
+      });
+    }
+  }
+
+  /** Nothing came in this span, although the topic has a publisher and usually sends messages. */
+  notReceived(one: T, firstTime: bigint, lastTime: bigint, detail: string): void {
+    for (const robot of this.#parts.robotsOf(one)) {
+      const gap = { reason: 'not_received', robot, topic: one.topic, firstTime, lastTime, detail } as const;
+      this.#parts.emit({ kind: 'gap', gap });
+    }
+  }
+
+  #gap(
     one: T,
     reason: 'source_unreadable' | 'source_lost',
     since: bigint,
     detail: string,
     count?: number,
   ): void {
-    const { clock, emit, robotsOf } = this.parts;
+    const { clock, emit, robotsOf } = this.#parts;
     const now = clock.now();
     const firstTime = since < now ? since : now;
     for (const robot of robotsOf(one)) {

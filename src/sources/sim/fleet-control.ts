@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { defined } from '../../core/defined.js';
 import { HoldfastError } from '../../core/errors.js';
 import { deferred, type Deferred } from '../deferred.js';
 import type { FleetLedger } from './fleet-ledger.js';
 import { decodeJson, encodeFrame, encodeHello, Frame, FrameReader } from './fleet-protocol.js';
 import type { FleetAddress } from './fleet-session.js';
 
-/** Asks and commands a fleet process beside its listener. Requests are answered one after the other. */
+/** Queries and commands a fleet process beside its listener. Requests are answered one at a time. */
 export class FleetControl implements AsyncDisposable {
   readonly #socket: Socket;
   readonly #waiting: Deferred<Uint8Array>[] = [];
@@ -24,7 +25,7 @@ export class FleetControl implements AsyncDisposable {
     socket.on('close', () => this.#fail(undefined));
   }
 
-  /** @throws HoldfastError SOURCE_DISCONNECTED when nobody answers there. */
+  /** @throws HoldfastError SOURCE_DISCONNECTED if the fleet does not answer. */
   static async connect(address: FleetAddress): Promise<FleetControl> {
     const socket = connect({ ...address, noDelay: true });
     try {
@@ -39,12 +40,12 @@ export class FleetControl implements AsyncDisposable {
   }
 
   async ledger(): Promise<FleetLedger> {
-    return decodeJson(await this.#ask(Frame.LEDGER_REQUEST));
+    return decodeJson(await this.#ask(Frame.LEDGER_REQUEST)) as FleetLedger;
   }
 
   /** Ends the production; resolves with the final ledger once the listener has confirmed everything. */
   async stop(): Promise<FleetLedger> {
-    return decodeJson(await this.#ask(Frame.STOP_REQUEST));
+    return decodeJson(await this.#ask(Frame.STOP_REQUEST)) as FleetLedger;
   }
 
   /** Ends the fleet process. */
@@ -72,7 +73,7 @@ export class FleetControl implements AsyncDisposable {
 
   #fail(cause: unknown): void {
     this.#failure ??= new HoldfastError('SOURCE_DISCONNECTED', 'the fleet closed its control connection', {
-      ...(cause === undefined ? {} : { cause }),
+      ...defined({ cause }),
     });
     for (const { reject } of this.#waiting.splice(0)) reject(this.#failure);
   }

@@ -1,4 +1,4 @@
-import type { Generator } from './generator.js';
+import type { Generator } from '../../simulation/generator.js';
 
 /** What the fleet knows about one channel. Times are nanoseconds since the Unix epoch, as text. */
 export interface ChannelLedger {
@@ -10,7 +10,7 @@ export interface ChannelLedger {
   readonly produced: number;
   /** Messages whose arrival a listener confirmed. */
   readonly delivered: number;
-  /** Number of the last message whose arrival was confirmed; 0: none. */
+  /** Number of the last confirmed message; 0: none. */
   readonly lastDelivered: number;
   /** Messages not sent to a connected listener because it was too slow. */
   readonly skipped: number;
@@ -23,7 +23,7 @@ export interface FleetLedger {
   readonly state: 'waiting' | 'running' | 'stopped';
   /** Simulated time that has passed, milliseconds. */
   readonly elapsedMs: number;
-  /** Listeners that have come so far. */
+  /** Number of listeners so far. */
   readonly connections: number;
   readonly connected: boolean;
   readonly produced: number;
@@ -32,7 +32,7 @@ export interface FleetLedger {
   readonly channels: readonly ChannelLedger[];
 }
 
-/** Counts what became of the messages, apart from any connection. */
+/** Counts what happened to the messages, independent of any connection. */
 export class LedgerBook {
   readonly delivered: number[];
   readonly lastDelivered: number[];

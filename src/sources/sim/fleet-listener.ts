@@ -7,7 +7,7 @@ import {
   type EndFrame,
   type NumberingFrame,
 } from './fleet-protocol.js';
-import type { Generator, SimMessage } from './generator.js';
+import type { Generator, SimMessage } from '../../simulation/generator.js';
 
 interface InFlight {
   readonly channel: number;
@@ -17,9 +17,9 @@ interface InFlight {
 }
 
 /**
- * The one connection that takes messages. What it has not confirmed yet is bounded: a message that would
- * exceed the bound is not sent, and counted; the fleet never waits. The kernel's socket buffers lie inside
- * the bound, because only the listener's own confirmation ends a message's flight.
+ * The one connection that takes messages. Its unconfirmed bytes are bounded: a message that would exceed the
+ * bound is not sent, and counted; the fleet never waits. The kernel's socket buffers count too, because a
+ * message is in flight until the listener confirms it.
  */
 export class FleetListener {
   readonly #socket: Socket;
@@ -27,7 +27,10 @@ export class FleetListener {
   readonly #book: LedgerBook;
   readonly #maxBytes: number;
   readonly #wanted: ReadonlySet<number>;
-  /** First in, first out; `#head` is the oldest unconfirmed, and what lies before it is cut off now and then. */
+  /**
+   * First in, first out; `#head` is the oldest unconfirmed one, and the ones before it are cut off now and
+   * then.
+   */
   #flight: InFlight[] = [];
   #head = 0;
   #inFlightBytes = 0;
@@ -55,7 +58,7 @@ export class FleetListener {
     return this.#wanted.has(channel);
   }
 
-  /** Says where each channel's numbering stands, before anything else. */
+  /** Sends the state of each channel's numbering before anything else. */
   begin(now: bigint): void {
     const numbering = [...this.#wanted].map((channel): NumberingFrame => ({
       channel,
@@ -71,7 +74,7 @@ export class FleetListener {
     this.#socket.cork();
     for (const { channel, sequence, stamp, data } of messages) {
       if (!this.wants(channel)) continue;
-      // A message larger than the bound goes out alone, else it never would.
+      // A message larger than the bound is sent alone, or it would never be sent.
       if (this.#inFlightBytes > 0 && this.#inFlightBytes + data.length > this.#maxBytes) {
         this.#book.skip(channel);
         continue;
@@ -84,7 +87,7 @@ export class FleetListener {
     this.#socket.uncork();
   }
 
-  /** @returns false when the listener confirms more than it was sent. */
+  /** @returns false if the listener confirms more than it was sent. */
   confirm(count: number): boolean {
     if (count - this.#confirmed > this.#flight.length - this.#head) return false;
     for (; this.#confirmed < count; this.#confirmed++) {
@@ -99,7 +102,7 @@ export class FleetListener {
     return true;
   }
 
-  /** Says that nothing more will come, and what was the last. */
+  /** Reports the end and the last numbers. */
   end(): void {
     const last = [...this.#wanted].map((channel): EndFrame => ({
       channel,

@@ -1,5 +1,5 @@
 import type { Schema } from '../../core/message.js';
-import type { SimChannel } from './generator.js';
+import type { SimChannel } from '../../simulation/generator.js';
 
 /**
  * The wire format between a fleet process and its listener, version 1; docs/simulator.md describes it.
@@ -32,7 +32,7 @@ const ROLES: readonly FleetRole[] = ['listener', 'control'];
 
 const PREFIX_BYTES = 5;
 const MESSAGE_HEAD_BYTES = 20;
-/** No frame is longer; a longer length means that the peer speaks something else. */
+/** Maximum length of a frame; a longer length means that the peer uses another protocol. */
 export const FRAME_MAX_BYTES = 512 * 1024 * 1024;
 
 export interface FrameParts {
@@ -86,8 +86,8 @@ export function encodeJson(kind: number, value: unknown): Buffer {
   return encodeFrame(kind, Buffer.from(JSON.stringify(value), 'utf8'));
 }
 
-export function decodeJson<T>(body: Uint8Array): T {
-  return JSON.parse(new TextDecoder().decode(body)) as T;
+export function decodeJson(body: Uint8Array): unknown {
+  return JSON.parse(new TextDecoder().decode(body));
 }
 
 export function encodeHello(role: FleetRole): Buffer {
@@ -117,7 +117,7 @@ export function decodeChannels(body: Uint8Array): number[] {
   return Array.from({ length: Math.floor(body.length / 4) }, (_, i) => view.getUint32(4 * i, true));
 }
 
-/** How many messages of this connection have arrived. */
+/** Number of messages of this connection that have arrived. */
 export function encodeAck(count: number): Buffer {
   const body = Buffer.alloc(8);
   body.writeBigUInt64LE(BigInt(count));
@@ -130,11 +130,11 @@ export function decodeAck(body: Uint8Array): number {
 
 export interface WelcomeFrame {
   readonly version: number;
-  /** 32 hex digits, another at each start of a fleet: its numbering is its own. */
+  /** 32 hex digits, different at each start of a fleet, which has its own numbering. */
   readonly fleetId: string;
 }
 
-/** The state of one channel's numbering when a listener comes; zero times: none yet. */
+/** The state of one channel's numbering when a listener connects; zero times: none yet. */
 export interface NumberingFrame {
   readonly channel: number;
   readonly delivered: number;
@@ -169,7 +169,7 @@ export function encodeChannelList(channels: readonly SimChannel[]): Buffer {
 }
 
 export function decodeChannelList(body: Uint8Array): SimChannel[] {
-  const { schemas, channels } = decodeJson<ChannelsFrame>(body);
+  const { schemas, channels } = decodeJson(body) as ChannelsFrame;
   const decoded = schemas.map(({ name, encoding, text }): Schema =>
     Object.freeze({ name, encoding, data: new TextEncoder().encode(text) }),
   );
@@ -187,7 +187,7 @@ export class FrameReader {
   #body: Uint8Array | undefined;
   #bodyFilled = 0;
 
-  /** @throws RangeError when the bytes cannot be of this protocol. */
+  /** @throws RangeError if the bytes cannot be of this protocol. */
   push(chunk: Uint8Array): FrameParts[] {
     const frames: FrameParts[] = [];
     let at = 0;

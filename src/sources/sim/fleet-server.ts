@@ -21,7 +21,7 @@ import {
   type FleetRole,
   type FrameParts,
 } from './fleet-protocol.js';
-import type { Generator } from './generator.js';
+import type { Generator } from '../../simulation/generator.js';
 import { Pacer } from '../pacer.js';
 import type { SimPlan } from './sim-options.js';
 
@@ -30,17 +30,17 @@ export interface FleetServerOptions {
   readonly plan: SimPlan;
   /** Default: 127.0.0.1. */
   readonly host?: string;
-  /** Default: 0, a free one. */
+  /** Default: 0, a free port. */
   readonly port?: number;
   readonly clock: Clock;
   readonly random: RandomBytes;
   /** Default: silent. */
   readonly logger?: Logger;
-  /** Bytes sent to a listener and not confirmed, beyond which messages count as skipped. Default: 16 MiB. */
+  /** Maximum unconfirmed bytes; further messages count as skipped. Default: 16 MiB. */
   readonly bufferMaxBytes?: number;
-  /** Let time begin when the first listener comes, instead of now. Default: false. */
+  /** Start the simulated time with the first listener instead of now. Default: false. */
   readonly waitForListener?: boolean;
-  /** Called when a control connection asks the process to end. */
+  /** Called when a control connection requests the end of the process. */
   readonly onExit?: () => void;
 }
 
@@ -49,7 +49,7 @@ const MAX_CONNECTIONS = 16;
 const HELLO_TIMEOUT_MS = 5_000;
 const DRAIN_TIMEOUT_MS = 10_000;
 
-/** A fleet that numbers its messages and gives them to one listener at a time, whoever comes and goes. */
+/** A fleet that numbers its messages and sends them to one listener at a time. */
 export class FleetServer implements AsyncDisposable {
   readonly fleetId: string;
   readonly #options: FleetServerOptions;
@@ -76,7 +76,7 @@ export class FleetServer implements AsyncDisposable {
     this.#server.maxConnections = MAX_CONNECTIONS;
   }
 
-  /** @throws HoldfastError CONFIG_INVALID when the plan has no finite speed. */
+  /** @throws HoldfastError CONFIG_INVALID if the plan has no finite speed. */
   static async start(options: FleetServerOptions): Promise<FleetServer> {
     if (options.plan.speed === Infinity) {
       throw new HoldfastError(
@@ -97,7 +97,7 @@ export class FleetServer implements AsyncDisposable {
     return { host: address, port };
   }
 
-  /** What a recorder takes as its source. */
+  /** The URI for a recorder's source. */
   get uri(): string {
     const { host, port } = this.address;
     return `sim://${host.includes(':') ? `[${host}]` : host}:${port}`;
@@ -112,14 +112,14 @@ export class FleetServer implements AsyncDisposable {
     });
   }
 
-  /** Resolves when nothing more is produced: the duration is over, or it was told to stop. */
+  /** Resolves when the production has ended: the duration is over, or it was stopped. */
   async ended(): Promise<void> {
     await this.#producing;
   }
 
   /**
-   * Produces no more, tells the listener so and waits until it has confirmed everything, or is gone, or
-   * ten seconds have passed. Whoever connects later is told where the numbering ended.
+   * Stops the production, reports it to the listener and waits until it has confirmed everything, is gone, or
+   * ten seconds have passed. A later client receives the final numbers.
    */
   async stop(): Promise<FleetLedger> {
     this.#stop.abort();
@@ -131,7 +131,10 @@ export class FleetServer implements AsyncDisposable {
     return this.ledger();
   }
 
-  /** Closes everything at once. A listener is told of an end only by {@link stop}: else it comes back. */
+  /**
+   * Closes everything at once. A listener learns about an end only from {@link stop}; otherwise it
+   * reconnects.
+   */
   async close(): Promise<void> {
     this.#isClosing = true;
     this.#stop.abort();
@@ -165,12 +168,12 @@ export class FleetServer implements AsyncDisposable {
     this.#sockets.add(socket);
     socket.setNoDelay(true);
     const connection = new Connection(socket, (frame) => this.#receive(connection, frame));
-    const timer = setTimeout(() => {
+    const timer = this.#options.clock.after(HELLO_TIMEOUT_MS, () => {
       if (connection.role === undefined) connection.fail('no hello');
-    }, HELLO_TIMEOUT_MS);
+    });
     socket.on('error', (error) => this.#logger.debug('fleet connection failed', { error }));
     socket.on('close', () => {
-      clearTimeout(timer);
+      timer.cancel();
       this.#sockets.delete(socket);
       if (connection.listener !== undefined && connection.listener === this.#listener) {
         this.#listener = undefined;
@@ -180,8 +183,14 @@ export class FleetServer implements AsyncDisposable {
   }
 
   #receive(connection: Connection, { kind, body }: FrameParts): void {
-    if (connection.role === undefined) return this.#welcome(connection, kind, body);
-    if (connection.role === 'control') return this.#control(connection, kind);
+    if (connection.role === undefined) {
+      this.#welcome(connection, kind, body);
+      return;
+    }
+    if (connection.role === 'control') {
+      this.#control(connection, kind);
+      return;
+    }
     if (kind === Frame.SUBSCRIBE && connection.listener === undefined) this.#attach(connection, body);
     else if (kind === Frame.ACK && connection.listener?.confirm(decodeAck(body)) === true) return;
     else connection.fail(`frame ${kind} out of place`);
@@ -189,14 +198,17 @@ export class FleetServer implements AsyncDisposable {
 
   #welcome(connection: Connection, kind: number, body: Uint8Array): void {
     const hello = kind === Frame.HELLO ? decodeHello(body) : undefined;
-    if (hello === undefined) return connection.fail('no hello');
+    if (hello === undefined) {
+      connection.fail('no hello');
+      return;
+    }
     if (hello.version !== FLEET_PROTOCOL_VERSION) {
-      return connection.refuse(
-        `protocol version ${hello.version}; this fleet speaks ${FLEET_PROTOCOL_VERSION}`,
-      );
+      connection.refuse(`protocol version ${hello.version}; this fleet speaks ${FLEET_PROTOCOL_VERSION}`);
+      return;
     }
     if (hello.role === 'listener' && this.#listener !== undefined) {
-      return connection.refuse('another listener is connected');
+      connection.refuse('another listener is connected');
+      return;
     }
     connection.role = hello.role;
     connection.socket.write(
@@ -206,7 +218,10 @@ export class FleetServer implements AsyncDisposable {
   }
 
   #attach(connection: Connection, body: Uint8Array): void {
-    if (this.#listener !== undefined) return connection.refuse('another listener is connected');
+    if (this.#listener !== undefined) {
+      connection.refuse('another listener is connected');
+      return;
+    }
     const { bufferMaxBytes = BUFFER_MAX_BYTES, clock } = this.#options;
     const channels = decodeChannels(body);
     const listener = new FleetListener(
@@ -222,8 +237,8 @@ export class FleetServer implements AsyncDisposable {
     this.#logger.info('fleet listener connected', { channels: channels.length });
     listener.begin(clock.now());
     if (this.#state === 'stopped') listener.end();
-    // Transient-local: who comes late still gets them, as new messages so that the numbering stays plain.
-    // Before the first step there is nothing to repeat.
+    // Transient-local: a late listener still receives them, as new messages so that the numbering stays
+    // simple. Before the first step there is nothing to repeat.
     else if (this.#generator.elapsedUs > 0) {
       listener.send(this.#generator.republish((channel) => listener.wants(channel)));
     }
@@ -249,7 +264,7 @@ export class FleetServer implements AsyncDisposable {
   }
 }
 
-/** One socket of the fleet, whoever is behind it. */
+/** One socket of the fleet. */
 class Connection {
   readonly socket: Socket;
   role: FleetRole | undefined;
@@ -267,7 +282,7 @@ class Connection {
     });
   }
 
-  /** The peer may come again later: another listener, another version. */
+  /** The peer may connect again later, with another listener or version. */
   refuse(reason: string): void {
     this.socket.end(encodeJson(Frame.REFUSED, { reason }));
   }

@@ -17,7 +17,7 @@ import {
   type NumberingFrame,
   type WelcomeFrame,
 } from './fleet-protocol.js';
-import { toChannel } from './to-channel.js';
+import { toChannel } from '../../simulation/to-channel.js';
 
 /** How long the fleet may take to close a connection that has ended. */
 const CLOSE_TIMEOUT_MS = 2_000;
@@ -27,7 +27,7 @@ export interface FleetAddress {
   readonly port: number;
 }
 
-/** What outlives one connection. */
+/** State that outlives one connection. */
 export interface FleetMemory {
   fleetId?: string;
   /** The same channel is the same object at every connection. */
@@ -65,7 +65,7 @@ export async function runFleetSession(
   try {
     return await done.promise;
   } finally {
-    // What was confirmed must still go out; a destroyed socket would drop it.
+    // Pending confirmations must still be sent; a destroyed socket would drop them.
     if (session.isEnded) socket.end().setTimeout(CLOSE_TIMEOUT_MS, () => socket.destroy());
     else socket.destroy();
   }
@@ -80,7 +80,7 @@ class FleetSession {
   readonly #emit: (event: SourceEvent) => void;
   readonly #write: (bytes: Uint8Array) => void;
   #channels: readonly (Channel | undefined)[] = [];
-  /** Next number expected and stamp of the last message, per channel. */
+  /** Next expected number and stamp of the last message, per channel. */
   readonly #expected: number[] = [];
   readonly #lastStamp: bigint[] = [];
   #arrived = 0;
@@ -98,9 +98,9 @@ class FleetSession {
   }
 
   receive(frames: readonly FrameParts[]): void {
-    // Confirmed before they are passed on: what this process then loses by dying counts as delivered, and
-    // so as lost in the kill. Only a confirmation cut off by the very end of a connection can be missing,
-    // so a durable number may be a little higher than the one the fleet believes delivered.
+    // Confirmed before they are passed on: messages that this process loses in a kill count as delivered, and
+    // so as lost in the kill. Only a confirmation cut off by the end of a connection can be missing, so a
+    // durable number may be slightly higher than the fleet's delivered number.
     const arrived = frames.reduce((count, { kind }) => count + (kind === Frame.MESSAGE ? 1 : 0), 0);
     if (arrived > 0) this.#write(encodeAck((this.#arrived += arrived)));
     for (const { kind, body } of frames) this.#take(kind, body);
@@ -108,21 +108,27 @@ class FleetSession {
 
   #take(kind: number, body: Uint8Array): void {
     switch (kind) {
-      case Frame.MESSAGE:
-        return this.#message(body);
-      case Frame.WELCOME:
-        return this.#welcome(decodeJson<WelcomeFrame>(body));
-      case Frame.CHANNELS:
-        return this.#announce(body);
+      case Frame.MESSAGE: {
+        this.#message(body);
+        return;
+      }
+      case Frame.WELCOME: {
+        this.#welcome(decodeJson(body) as WelcomeFrame);
+        return;
+      }
+      case Frame.CHANNELS: {
+        this.#announce(body);
+        return;
+      }
       case Frame.NUMBERING:
-        for (const numbering of decodeJson<readonly NumberingFrame[]>(body)) this.#numbering(numbering);
+        for (const numbering of decodeJson(body) as readonly NumberingFrame[]) this.#numbering(numbering);
         return;
       case Frame.END:
-        for (const last of decodeJson<readonly EndFrame[]>(body)) this.#end(last);
+        for (const last of decodeJson(body) as readonly EndFrame[]) this.#end(last);
         this.isEnded = true;
         return;
       case Frame.REFUSED:
-        this.refusal = `refused: ${decodeJson<{ reason: string }>(body).reason}`;
+        this.refusal = `refused: ${(decodeJson(body) as { reason: string }).reason}`;
         return;
       default:
         throw new RangeError(`frame of kind ${kind}`);
@@ -132,7 +138,7 @@ class FleetSession {
   #welcome({ fleetId }: WelcomeFrame): void {
     const { fleetId: before } = this.#memory;
     if (before !== undefined && before !== fleetId) {
-      this.#context.logger.warn('another fleet answers: its numbering starts anew', { before, fleetId });
+      this.#context.logger.warn('a different fleet answers: its numbering starts again', { before, fleetId });
     }
     this.#memory.fleetId = fleetId;
   }
@@ -164,7 +170,7 @@ class FleetSession {
     });
   }
 
-  // A number skipped between two messages needs no word: the numbers themselves say it.
+  // A skipped number between two messages needs no event: the numbers themselves show it.
   #message(body: Uint8Array): void {
     const { channel: index, sequence, stamp, data } = decodeMessage(body);
     const channel = this.#channels[index];
@@ -175,7 +181,7 @@ class FleetSession {
     this.#emit({ kind: 'message', channel, data, receivedAt, publishedAt: stamp, sourceSequence: sequence });
   }
 
-  /** What the fleet could not send at the very end shows in no later number. */
+  /** Messages that the fleet could not send at the very end do not show in a later number. */
   #end({ channel: index, last, lastAt }: EndFrame): void {
     const channel = this.#channels[index];
     const expected = this.#expected[index];

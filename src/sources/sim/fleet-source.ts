@@ -1,5 +1,6 @@
 import { HoldfastError } from '../../core/errors.js';
 import type { Source, SourceContext } from '../../core/source.js';
+import { isAborted } from '../../core/is-aborted.js';
 import { runSource, type SourceRun } from '../source-runner.js';
 import type { SourceUri } from '../source-uri.js';
 import { readUriOptions } from '../uri-options.js';
@@ -10,7 +11,7 @@ const MAX_BACKOFF_MS = 1_000;
 
 /**
  * The client of a fleet process: `sim://host:port`. It reconnects for ever, and completes when the fleet
- * says that it has ended.
+ * reports its end.
  *
  * @throws HoldfastError CONFIG_INVALID, SOURCE_UNKNOWN.
  */
@@ -19,7 +20,7 @@ export function createFleetSource(uri: SourceUri): Source {
   const address = readFleetAddress(uri);
   return {
     uri: uri.text,
-    // It cannot wait: the fleet goes on whether it listens or not.
+    // It cannot wait: the fleet continues with or without a listener.
     supports: { finite: true, backpressure: false, sequences: true, acknowledgement: false },
     open: (context) => runSource(context, (run) => listen(address, context, run)),
   };
@@ -48,7 +49,7 @@ async function listen(address: FleetAddress, context: SourceContext, run: Source
       emit({ kind: 'state', state: 'done' });
       return;
     }
-    if (signal.aborted) return;
+    if (isAborted(signal)) return;
     if (end.wasOpen) {
       backoffMs = FIRST_BACKOFF_MS;
       reported = undefined;

@@ -11,31 +11,31 @@ import {
   utcTimeOption,
   type UriOption,
 } from '../uri-options.js';
-import { CAMERA_MAX_KB, CAMERA_MIN_KB } from './camera.js';
-import { Fleet } from './fleet.js';
-import { Flood, FLOOD_MIN_BYTES } from './flood.js';
-import type { Generator } from './generator.js';
-import { topicKinds } from './robot-topics.js';
+import { CAMERA_MAX_KB, CAMERA_MIN_KB } from '../../simulation/camera.js';
+import { Fleet } from '../../simulation/fleet.js';
+import { Flood, FLOOD_MIN_BYTES } from '../../simulation/flood.js';
+import type { Generator } from '../../simulation/generator.js';
+import { topicKinds } from '../../simulation/robot-topics.js';
 
-/** What a `sim:` URI asks for. docs/simulator.md lists the options. */
+/** The options of a `sim:` URI. docs/simulator.md lists them. */
 export interface SimPlan {
-  /** Simulated time after which it ends, milliseconds; undefined: for ever. */
+  /** Simulated time until it ends, milliseconds; undefined: for ever. */
   readonly durationMs: number | undefined;
   /** Simulated seconds per second; Infinity: as fast as the messages are taken. */
   readonly speed: number;
-  /** @param startNs time of the first step unless the URI gives one, nanoseconds since the Unix epoch. */
+  /** @param startNs time of the first step unless the URI has one, nanoseconds since the Unix epoch. */
   readonly generator: (startNs: bigint) => Generator;
 }
 
 const common = {
   shape: choiceOption('fleet', 'fleet', 'flood'),
-  robots: integerOption(3, 1, 200),
+  robots: integerOption(3, 1, 2_000),
   seed: integerOption(1, 0, 0xffff_ffff),
   duration: durationMsOption(undefined),
   start: utcTimeOption,
 };
 
-/** Options of a simulated fleet, also those of the fleet process. */
+/** Options of a simulated fleet, also of the fleet process. */
 export const fleetOptionTable = {
   ...common,
   rate: speedOption(1),
@@ -55,7 +55,7 @@ const ratePerSOption: UriOption<number> = {
 
 const floodOptionTable = {
   ...common,
-  robots: integerOption(1, 1, 200),
+  robots: integerOption(1, 1, 2_000),
   channels: integerOption(1, 1, 100_000),
   size: integerOption(1_000, FLOOD_MIN_BYTES, 256 * 1024 * 1024),
   rate: ratePerSOption,
@@ -98,7 +98,7 @@ function floodPlan(uri: SourceUri): SimPlan {
   };
 }
 
-/** The same from text, for programs that take the options without the scheme: `robots=3&seed=1`. */
+/** The same from text, for programs with options without the scheme: `robots=3&seed=1`. */
 export function readSimOptions(query: string): SimPlan {
   return readSimUri(parseSourceUri(`sim:?${query}`));
 }

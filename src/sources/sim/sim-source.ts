@@ -2,14 +2,14 @@ import type { Channel } from '../../core/message.js';
 import type { Source, SourceContext } from '../../core/source.js';
 import { runSource, settledBefore, type SourceRun } from '../source-runner.js';
 import type { SourceUri } from '../source-uri.js';
-import type { Generator, SimMessage } from './generator.js';
+import type { Generator, SimMessage } from '../../simulation/generator.js';
 import { createFleetSource } from './fleet-source.js';
 import { Pacer } from '../pacer.js';
 import { readSimUri, type SimPlan } from './sim-options.js';
-import { toChannel } from './to-channel.js';
+import { toChannel } from '../../simulation/to-channel.js';
 
 /**
- * Makes the source of a `sim:` URI: a simulation inside this process (`sim:?robots=3`), or the client of a
+ * Creates the source of a `sim:` URI: a simulation inside this process (`sim:?robots=3`), or the client of a
  * fleet process (`sim://host:port`).
  *
  * @throws HoldfastError CONFIG_INVALID with all faults of the URI.
@@ -49,14 +49,14 @@ function stepOf(generator: Generator, channels: readonly (Channel | undefined)[]
   return generator.step((channel) => channels[channel] !== undefined);
 }
 
-/** Hands messages on one by one, waiting where the pipeline says so; false: the signal came. */
+/** Passes messages on one by one, waiting when the pipeline requires it; false: the signal aborted. */
 function deliverer(
   plan: SimPlan,
   { clock, flow }: SourceContext,
   channels: readonly (Channel | undefined)[],
   { emit, signal }: SourceRun,
 ): (messages: readonly SimMessage[]) => Promise<boolean> {
-  // At another speed than real time the recording keeps simulated time, else it would be squeezed.
+  // At another speed than real time the recording keeps simulated time; otherwise it would be compressed.
   const isRealTime = plan.speed === 1;
   return async (messages) => {
     let now = clock.now();

@@ -1,12 +1,12 @@
 import { MAX_JUMP, REORDER_WINDOW, SequenceWindow, type LostNumbers } from './sequence-window.js';
 
-/** What became of the number of a datagram. */
+/** What happened to the number of a datagram. */
 export type Order = 'next' | 'reordered' | 'late' | 'duplicate' | 'renumbered' | 'stale';
 
 /**
- * The numbers of one sender's datagrams of one kind, and when a sender that has no session of its own begins
- * to count anew: a number that was there comes again with another time of sending, numbers far behind are
- * sent later than those before them or follow each other, or the count leaps.
+ * The numbers of one sender's datagrams of one kind. It also detects when a sender without a session starts
+ * counting again: a known number comes with another sending time, numbers far behind are sent later than the
+ * previous ones or follow each other, or the count jumps.
  */
 export class DatagramStream {
   #window: SequenceWindow;
@@ -16,7 +16,7 @@ export class DatagramStream {
   #lastStale = -2;
   #told: LostNumbers | undefined;
 
-  /** @param trusted the numbers are authenticated: they never begin anew and every leap is believed. */
+  /** @param trusted the numbers are authenticated: they never start again and every jump is accepted. */
   constructor(readonly trusted: boolean) {
     this.#maxJump = trusted ? Infinity : MAX_JUMP;
     this.#window = new SequenceWindow(this.#maxJump);
@@ -39,7 +39,7 @@ export class DatagramStream {
     return arrival === 'reordered' || arrival === 'late' ? arrival : 'next';
   }
 
-  /** Numbers that count as lost and were not told yet. */
+  /** Numbers that count as lost and were not reported yet. */
   lost(monotonicNs: bigint): LostNumbers | undefined {
     return this.#tell(this.#window.expire(monotonicNs));
   }
@@ -71,7 +71,7 @@ export class DatagramStream {
   }
 }
 
-/** Two losses as one. */
+/** Merges two losses. */
 export function merged(a: LostNumbers | undefined, b: LostNumbers | undefined): LostNumbers | undefined {
   if (a === undefined || b === undefined) return a ?? b;
   return { count: a.count + b.count, ranges: a.ranges + b.ranges, first: a.first, last: b.last };

@@ -2,14 +2,17 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { Ajv } from 'ajv';
 import { Packr, Unpackr } from 'msgpackr';
 import { describeError } from '../../core/errors.js';
+import { present } from '../../core/present.js';
 import { datagramSchema, MAX_SENT_NS, V2V_VERSION } from './v2v-schema.js';
 
-/** How the map of a datagram is written. */
+/** How the map of a datagram is encoded. */
 export type V2vEncoding = 'json' | 'msgpack';
 
+/** Position, heading and speed of a vehicle; further fields are passed on unchanged. */
 export interface VehicleState {
-  /** Metres east and north of the map's origin. */
+  /** Metres east of the origin of the map. */
   readonly x: number;
+  /** Metres north of the origin of the map. */
   readonly y: number;
   /** Radians, counter-clockwise from east. */
   readonly theta: number;
@@ -18,39 +21,72 @@ export interface VehicleState {
   readonly [further: string]: number | string | boolean | null;
 }
 
+/** What a vehicle estimates about one vehicle of the fleet. */
 export interface FleetMember extends VehicleState {
+  /** Name of the vehicle that it is about. */
   readonly vehicle: string;
 }
 
-export type V2vBody =
-  | { readonly kind: 'state'; readonly state: VehicleState }
-  | { readonly kind: 'fleet'; readonly fleet: readonly FleetMember[] };
+/** The state of the sender, or its estimates of the fleet. */
+export type V2vBody = StateBody | FleetBody;
 
+/** What a vehicle reports about itself. */
+export interface StateBody {
+  /** Distinguishes the bodies. */
+  readonly kind: 'state';
+  /** Of the sender. */
+  readonly state: VehicleState;
+}
+
+/** What a vehicle reports about the fleet. */
+export interface FleetBody {
+  /** Distinguishes the bodies. */
+  readonly kind: 'fleet';
+  /** One entry for each vehicle. */
+  readonly fleet: readonly FleetMember[];
+}
+
+/** One datagram of the V2V protocol (docs/udp.md). */
 export interface V2vDatagram {
+  /** Name of the sender. */
   readonly vehicle: string;
-  /** Empty where the sender has none. */
+  /** Empty if the sender has none. */
   readonly session: string;
   /** Counts the datagrams of this vehicle, session and kind. */
   readonly sequence: number;
   /** Nanoseconds since the Unix epoch. */
   readonly sentNs: bigint;
+  /** What it says. */
   readonly body: V2vBody;
 }
 
+/** Why a datagram was refused. */
 export type DatagramFault = 'malformed' | 'oversized' | 'unauthenticated' | 'forged';
 
-export type DecodedDatagram =
-  | {
-      readonly datagram: V2vDatagram;
-      readonly encoding: V2vEncoding;
-      /** Its HMAC was checked. */
-      readonly authenticated: boolean;
-    }
-  | { readonly fault: DatagramFault; readonly detail: string };
+/** A datagram that was read, or why it was refused. */
+export type DecodedDatagram = ReadDatagram | RefusedDatagram;
+
+/** A datagram that was read. */
+export interface ReadDatagram {
+  /** What it says. */
+  readonly datagram: V2vDatagram;
+  /** How its map was encoded. */
+  readonly encoding: V2vEncoding;
+  /** Its HMAC was checked. */
+  readonly authenticated: boolean;
+}
+
+/** A datagram that was refused. */
+export interface RefusedDatagram {
+  /** Why. */
+  readonly fault: DatagramFault;
+  /** The same in words, with the value found. */
+  readonly detail: string;
+}
 
 /**
- * Before the map of an authenticated datagram stand these four bytes (`HFA1`) and the HMAC-SHA-256 of the
- * four bytes and the map. None of them begins a map in JSON (`{`) or MessagePack (0x80-0x8f, 0xde, 0xdf).
+ * An authenticated datagram has these four bytes (`HFA1`) and the HMAC-SHA-256 of the four bytes and the map
+ * before its map. None of them begins a map in JSON (`{`) or MessagePack (0x80-0x8f, 0xde, 0xdf).
  */
 const AUTH_MAGIC = Buffer.from('HFA1');
 const TAG_BYTES = 32;
@@ -87,10 +123,10 @@ export function encodeDatagram(datagram: V2vDatagram, encoding: V2vEncoding, key
 }
 
 /**
- * Reads and checks a datagram; never throws. With a key only authenticated ones are accepted; without one
- * the HMAC of an authenticated datagram is passed over.
+ * Reads and checks a datagram; never throws. With a key, only authenticated ones are accepted; without one,
+ * the HMAC of an authenticated datagram is ignored.
  *
- * @param maxBytes larger ones are not looked at.
+ * @param maxBytes larger ones are not read.
  */
 export function decodeDatagram(bytes: Uint8Array, maxBytes: number, key?: Uint8Array): DecodedDatagram {
   if (bytes.length > maxBytes) {
@@ -124,14 +160,16 @@ function readMap(bytes: Uint8Array, authenticated: boolean): DecodedDatagram {
     if (sentNs > MAX_SENT_NS) return malformed(`/sent_ns ${sentNs} lies after the year 2099`);
     const { vehicle, session = '', sequence } = wire;
     const body: V2vBody =
-      wire.kind === 'state' ? { kind: 'state', state: wire.state! } : { kind: 'fleet', fleet: wire.fleet! };
+      wire.kind === 'state'
+        ? { kind: 'state', state: present(wire.state) }
+        : { kind: 'fleet', fleet: present(wire.fleet) };
     return { datagram: { vehicle, session, sequence, sentNs, body }, encoding, authenticated };
   } catch (error) {
     return malformed(`no ${encoding === 'json' ? 'JSON' : 'MessagePack map'}: ${describeError(error)}`);
   }
 }
 
-/** 64-bit integers of MessagePack: the time of sending as text, others as numbers where they fit. */
+/** 64-bit integers of MessagePack: the sending time as text, others as numbers if they fit. */
 function plainTimes(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const map = value as Record<string, unknown>;

@@ -1,13 +1,13 @@
 import type { FileSystem } from '../../core/file-system.js';
 
-/** Columns of /proc/net/udp, of which the header has fewer. */
+/** Columns of /proc/net/udp that the header does not name completely. */
 const LOCAL_ADDRESS = 1;
 const INODE = 9;
 const DROPS = 12;
 
 /**
- * Datagrams the kernel dropped because the receive buffer of this process's socket on the port was full,
- * since it was opened; undefined where the system does not say (anything but Linux).
+ * Datagrams that the kernel dropped since the socket was opened, because its receive buffer was full;
+ * undefined if the system does not report it (anything but Linux).
  */
 export async function readKernelDrops(
   fs: FileSystem,

@@ -1,4 +1,4 @@
-/** A change of the time a datagram takes by more than this is a clock that was set. */
+/** A larger change of the transit time means that a clock was set. */
 const CLOCK_STEP_NS = 1_000_000_000n;
 const NS_PER_MS = 1e6;
 
@@ -8,7 +8,7 @@ export interface Latency {
   readonly max: number;
 }
 
-/** Times of transit of one sender's datagrams, which hold the difference of the two clocks. */
+/** Transit times of one sender's datagrams, which include the difference of the two clocks. */
 export class LinkMeter {
   clockSteps = 0;
   #jitterNs: number | undefined;

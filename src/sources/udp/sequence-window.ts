@@ -1,16 +1,16 @@
-/** How a number stands to those before it. */
+/** The relation of a number to the previous ones. */
 export type Arrival =
   | 'first'
-  /** Newer than all before it. */
+  /** Newer than all previous ones. */
   | 'next'
-  /** One of those that were missing, in time. */
+  /** One of the missing ones, in time. */
   | 'reordered'
   /** Missing, but already counted as lost. */
   | 'late'
   | 'duplicate'
   /** Further behind than the window reaches. */
   | 'old'
-  /** Further ahead than any loss explains: another count. */
+  /** Further ahead than any loss explains: another numbering. */
   | 'jump';
 
 /** Numbers that count as lost. */
@@ -27,18 +27,18 @@ interface Hole {
   readonly sinceNs: bigint;
 }
 
-/** Numbers a datagram may be late by before it counts as lost. */
+/** How many numbers a datagram may be late before it counts as lost. */
 export const REORDER_WINDOW = 64;
-/** Time a missing number may take before it counts as lost, nanoseconds. */
+/** How long a missing number may be late before it counts as lost, nanoseconds. */
 export const REORDER_TIME_NS = 2_000_000_000n;
-/** A gap of more numbers than this is not believed of a sender that is not authenticated. */
+/** A larger jump is not accepted from a sender without authentication. */
 export const MAX_JUMP = 1_000_000;
 
 const UNSEEN = -1;
 
 /**
- * The numbers of one stream of datagrams: which are new, which come late, twice or not at all. Holds the
- * last {@link REORDER_WINDOW} numbers and what is missing among them, whatever arrives.
+ * The numbers of one stream of datagrams: which are new, late, duplicated or missing. It holds the last
+ * {@link REORDER_WINDOW} numbers and the missing ones among them, for any input.
  */
 export class SequenceWindow {
   #highest = UNSEEN;
@@ -48,7 +48,7 @@ export class SequenceWindow {
   #lost: LostNumbers | undefined;
   readonly #maxJump: number;
 
-  /** @param maxJump a number that is further ahead than this is taken for another count. */
+  /** @param maxJump a number that is further ahead counts as another numbering. */
   constructor(maxJump = MAX_JUMP) {
     this.#maxJump = maxJump;
   }
@@ -57,18 +57,18 @@ export class SequenceWindow {
     return this.#highest;
   }
 
-  /** Says what a number is without taking it. */
+  /** Classifies a number without adding it. */
   look(sequence: number): Arrival {
     if (this.#highest === UNSEEN) return 'first';
     if (sequence > this.#highest) return sequence - this.#highest > this.#maxJump ? 'jump' : 'next';
     if (this.#highest - sequence >= REORDER_WINDOW) return 'old';
     if (this.#seen[sequence % REORDER_WINDOW] === sequence) return 'duplicate';
-    // Before the first one heard nothing is missing: it was overtaken by it.
+    // Before the first received number nothing is missing: it was overtaken by it.
     if (sequence < this.#first || this.#holeOf(sequence) !== undefined) return 'reordered';
     return 'late';
   }
 
-  /** Takes a number in; `old`, `duplicate` and `jump` change nothing. */
+  /** Adds a number; `old`, `duplicate` and `jump` change nothing. */
   take(sequence: number, monotonicNs: bigint): Arrival {
     const arrival = this.look(sequence);
     if (arrival === 'old' || arrival === 'duplicate' || arrival === 'jump') return arrival;
@@ -85,13 +85,13 @@ export class SequenceWindow {
     return arrival;
   }
 
-  /** What has been missing for too long counts as lost from now on; gives all that was not yet told. */
+  /** Numbers that have been missing for too long count as lost; returns those not reported yet. */
   expire(monotonicNs: bigint): LostNumbers | undefined {
     this.#settle((hole) => (monotonicNs - hole.sinceNs >= REORDER_TIME_NS ? hole.last : -1));
     return this.#tell();
   }
 
-  /** Nothing more is awaited. */
+  /** Stops waiting for missing numbers. */
   finish(): LostNumbers | undefined {
     this.#settle((hole) => hole.last);
     return this.#tell();

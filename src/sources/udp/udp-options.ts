@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { defined } from '../../core/defined.js';
 import { describeError, HoldfastError } from '../../core/errors.js';
 import type { FileSystem } from '../../core/file-system.js';
 import type { SourceUri } from '../source-uri.js';
@@ -16,20 +17,22 @@ export interface UdpOptions {
   readonly port: number;
   readonly family: 'udp4' | 'udp6';
   readonly isGroup: boolean;
-  /** Network interface to join the group on; undefined: the system's choice. */
+  /** Network interface for joining the group; undefined: the system's choice. */
   readonly iface: string | undefined;
-  /** Receive buffer asked of the kernel. */
+  /** Receive buffer requested from the kernel. */
   readonly bufferBytes: number;
   readonly maxDatagramBytes: number;
   readonly maxVehicles: number;
-  /** Between two link messages. */
+  /** Interval of link messages. */
   readonly statsMs: number;
   readonly maxSkewMs: number;
+  /** Id of the receiving vehicle, `3` for the robot `vehicle_3`; undefined: the recorder's own robot. */
+  readonly receiver: string | undefined;
   /** Only datagrams with the HMAC of this key are accepted. */
   readonly key?: Uint8Array;
 }
 
-/** What UDP can carry over IPv4. */
+/** The maximum of UDP over IPv4. */
 const MAX_UDP_BYTES = 65_507;
 const MIN_KEY_BYTES = 16;
 const MAX_KEY_BYTES = 4_096;
@@ -43,20 +46,25 @@ const table = {
   stats: durationMsOption(5_000),
   key_file: textOption('the path of a file'),
   max_skew: durationMsOption(30_000),
+  receiver: textOption('the id of the vehicle that listens: 1 to 40 letters, digits and _'),
 };
 
 /**
  * Reads `udp://group:port?iface=eth0&key_file=PATH`. docs/udp.md lists the options.
  *
- * @throws HoldfastError SOURCE_UNKNOWN when it is no address, CONFIG_INVALID with all faults of the options
- * or when the key cannot be used.
+ * @throws HoldfastError SOURCE_UNKNOWN if it is not an address, CONFIG_INVALID with all faults of the options
+ * or if the key cannot be used.
  */
 export async function readUdpUri(uri: SourceUri, fs: FileSystem): Promise<UdpOptions> {
   const { address, port } = readAddress(uri);
   const options = readUriOptions(uri, table);
   const isGroup = isMulticast(address);
   if (options.iface !== undefined && !isGroup) {
-    throw invalidOptions(uri, [`iface: only for a multicast group, and ${address} is none`]);
+    throw invalidOptions(uri, [`iface: only for a multicast group, and ${address} is not one`]);
+  }
+  const { receiver } = options;
+  if (receiver !== undefined && !/^\w{1,40}$/.test(receiver)) {
+    throw invalidOptions(uri, [`receiver: "${receiver}", allowed are 1 to 40 letters, digits and _`]);
   }
   const key = options.key_file === undefined ? undefined : await readKey(uri, options.key_file, fs);
   return {
@@ -66,7 +74,8 @@ export async function readUdpUri(uri: SourceUri, fs: FileSystem): Promise<UdpOpt
     maxVehicles: options.max_vehicles,
     statsMs: options.stats ?? 5_000,
     maxSkewMs: options.max_skew ?? 30_000,
-    ...(key === undefined ? {} : { key }),
+    ...defined({ key }),
+    receiver,
   };
 }
 
@@ -100,7 +109,7 @@ async function readKey(uri: SourceUri, path: string, fs: FileSystem): Promise<Ui
   const bytes = await fs.readFile(path).catch((error: unknown) => {
     throw invalidOptions(uri, [`key_file: "${path}" cannot be read: ${describeError(error)}`]);
   });
-  // An editor ends a file with a line feed that no one takes for a part of the key.
+  // Editors end a file with a line feed, which is not part of the key.
   let end = bytes.length;
   while (end > 0 && (bytes[end - 1] === 0x0a || bytes[end - 1] === 0x0d)) end--;
   if (end < MIN_KEY_BYTES || end > MAX_KEY_BYTES) {

@@ -2,6 +2,7 @@ import type { Socket } from 'node:dgram';
 import { describeError } from '../../core/errors.js';
 import type { FileSystem } from '../../core/file-system.js';
 import type { Source, SourceContext } from '../../core/source.js';
+import { isAborted } from '../../core/is-aborted.js';
 import { runSource, type SourceRun } from '../source-runner.js';
 import type { SourceUri } from '../source-uri.js';
 import { readKernelDrops } from './kernel-drops.js';
@@ -11,13 +12,13 @@ import { V2vReceiver } from './v2v-receiver.js';
 
 const FIRST_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 5_000;
-/** How often losses are told and the kernel and the interfaces are asked. */
+/** Interval of reporting losses and of checking the kernel's drops and the interfaces. */
 const TICK_MS = 1_000;
 
 /**
  * The listener to vehicle-to-vehicle datagrams: `udp://group:port?iface=eth0` or `udp://address:port`. It
- * binds and joins again for ever when the network goes; what vehicles send is numbered by them, so that what
- * does not arrive is a gap with its count.
+ * binds and joins again for ever if the network vanishes. The vehicles number their datagrams, so missing
+ * ones become gaps with their count.
  *
  * @throws HoldfastError SOURCE_UNKNOWN, CONFIG_INVALID.
  */
@@ -48,8 +49,8 @@ async function listen(
         backoffMs = FIRST_BACKOFF_MS;
         reported = undefined;
       });
-      if (signal.aborted) break;
-      if (reason !== reported) logger.warn('vehicle-to-vehicle UDP is not heard', { reason });
+      if (isAborted(signal)) break;
+      if (reason !== reported) logger.warn('cannot receive vehicle-to-vehicle UDP', { reason });
       reported = reason;
       emit({ kind: 'state', state: 'waiting', detail: reason });
       await clock.sleep(backoffMs, signal).catch(() => undefined);
@@ -62,7 +63,7 @@ async function listen(
   }
 }
 
-/** From opening the socket to its end; gives why it ended. */
+/** From opening the socket to its end; returns why it ended. */
 async function session(
   options: UdpOptions,
   fs: FileSystem,
@@ -96,7 +97,7 @@ async function session(
   }
 }
 
-/** Every second: losses, drops of the kernel, interfaces. Ends with the signal or when to join anew. */
+/** Every second: losses, drops of the kernel, interfaces. Ends with the signal or when it must join again. */
 async function watch(
   options: UdpOptions,
   fs: FileSystem,
@@ -110,7 +111,7 @@ async function watch(
   let reportedAt = clock.monotonic();
   while (!signal.aborted) {
     await clock.sleep(Math.min(TICK_MS, options.statsMs), signal).catch(() => undefined);
-    if (signal.aborted) break;
+    if (isAborted(signal)) break;
     receiver.tick();
     const now = clock.monotonic();
     if (Number(now - reportedAt) / 1e6 >= options.statsMs) {
@@ -125,7 +126,7 @@ async function watch(
         `the kernel dropped ${count} datagrams because the receive buffer of the socket was full; ` +
         'those of numbered senders are counted as lost on their topics too';
       logger.warn('datagrams dropped by the kernel', { count, bufferBytes: options.bufferBytes });
-      // Without a count of messages: their numbers tell which they were, once, on the topics they are of.
+      // Without a count of messages: their numbers are counted once, on the topics they belong to.
       const lastTime = clock.now();
       emit({ kind: 'gap', gap: { reason: 'source_lost', robot: context.robotOf(''), lastTime, detail } });
     }
@@ -136,7 +137,7 @@ async function watch(
   return 'ended';
 }
 
-/** The kernel grants what net.core.rmem_max allows, and counts its own overhead in what it says. */
+/** The kernel grants what net.core.rmem_max allows, and includes its own overhead in what it reports. */
 function tellBuffer(socket: Socket, { bufferBytes }: UdpOptions, { logger }: SourceContext): void {
   const granted = socket.getRecvBufferSize();
   if (granted < bufferBytes) {

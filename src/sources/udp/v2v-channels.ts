@@ -11,7 +11,7 @@ const schemas = {
   link: jsonSchema('holdfast.V2vLink', linkMessageSchema),
 };
 
-/** Names of topics behind `/<vehicle>/v2v/`. */
+/** Names of topics after `/<vehicle>/v2v/`. */
 export type V2vTopic = keyof typeof schemas;
 
 /** The channels of all vehicles, each announced when it is first needed. */
@@ -26,7 +26,7 @@ export class V2vChannels {
     this.#emit = emit;
   }
 
-  /** Undefined where it is not wanted. */
+  /** Undefined if it is not wanted. */
   of(vehicle: string, kind: V2vTopic): Channel | undefined {
     const topic = `/${vehicle}/v2v/${kind}`;
     const schema = schemas[kind];
@@ -36,7 +36,7 @@ export class V2vChannels {
     return isWanted ? (this.#made.get(topic) ?? this.#make(topic, schema)) : undefined;
   }
 
-  /** Every topic is judged anew. */
+  /** Every topic is judged again. */
   reconsider(): void {
     this.#wanted.clear();
   }

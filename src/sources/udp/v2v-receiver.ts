@@ -1,15 +1,17 @@
 import type { RemoteInfo } from 'node:dgram';
-import { NS_PER_MS, NS_PER_S } from '../../core/clock.js';
+import { NS_PER_S } from '../../core/clock.js';
 import type { GapReason } from '../../core/gap.js';
 import type { Channel } from '../../core/message.js';
 import type { SourceContext, SourceEvent } from '../../core/source.js';
 import { GapCollector } from '../gap-collector.js';
-import { decodeDatagram, type V2vBody, type V2vDatagram } from './datagram.js';
+import type { V2vBody, V2vDatagram } from './datagram.js';
+import { DatagramIntake, senderText, type IntakeFault, type IntakeOptions } from './datagram-intake.js';
+import { ReceivedEstimations } from './received-estimations.js';
 import type { UdpOptions } from './udp-options.js';
 import { V2vChannels } from './v2v-channels.js';
-import { VehicleLink, type LinkLoss } from './vehicle-link.js';
+import type { LinkLoss } from './vehicle-link.js';
 
-/** Why a datagram is not recorded, and as what it is counted. */
+/** Why a datagram is not recorded, and how it is counted. */
 const faultReasons = {
   malformed: 'invalid_message',
   oversized: 'message_too_large',
@@ -18,31 +20,30 @@ const faultReasons = {
   replayed: 'invalid_message',
   outside_time_window: 'invalid_message',
   too_many_vehicles: 'invalid_message',
-} as const satisfies Record<string, GapReason>;
+} as const satisfies Record<IntakeFault, GapReason>;
 
-export type Fault = keyof typeof faultReasons;
-
-/** One kind of fault is logged this often at most. */
+/** One kind of fault is logged at most this often. */
 const LOG_INTERVAL_NS = 60_000_000_000n;
 
-type ReceiverOptions = Pick<UdpOptions, 'maxDatagramBytes' | 'maxVehicles' | 'maxSkewMs' | 'key'>;
+type ReceiverOptions = IntakeOptions & Pick<UdpOptions, 'receiver'>;
 
-/** Datagrams in, messages, gaps and link messages out; knows no socket. */
+/** Turns datagrams into messages, gaps and link messages; it has no socket. */
 export class V2vReceiver {
   readonly #context: SourceContext;
   readonly #emit: (event: SourceEvent) => void;
-  readonly #options: ReceiverOptions;
-  readonly #links = new Map<string, VehicleLink>();
+  readonly #intake: DatagramIntake;
   readonly #channels: V2vChannels;
-  readonly #faults: Readonly<Record<Fault, GapCollector>>;
+  readonly #estimations: ReceivedEstimations;
+  readonly #faults: Readonly<Record<IntakeFault, GapCollector>>;
   readonly #loggedAt = new Map<string, bigint>();
   #reportedAt: bigint;
 
   constructor(options: ReceiverOptions, context: SourceContext, emit: (event: SourceEvent) => void) {
-    this.#options = options;
     this.#context = context;
     this.#emit = emit;
+    this.#intake = new DatagramIntake(options);
     this.#channels = new V2vChannels(context, emit);
+    this.#estimations = new ReceivedEstimations(options.receiver, context, emit);
     const collector = (): GapCollector => new GapCollector(context.clock, emit);
     this.#faults = {
       ...{ malformed: collector(), oversized: collector(), unauthenticated: collector() },
@@ -52,70 +53,48 @@ export class V2vReceiver {
     this.#reportedAt = context.clock.monotonic();
   }
 
-  /** The topics that are wanted may have changed. */
+  /** The set of wanted topics may have changed. */
   filterChanged(): void {
     this.#channels.reconsider();
+    this.#estimations.reconsider();
   }
 
-  /** One datagram; never throws for what is in it. */
+  /** One datagram; never throws, for any content. */
   receive(bytes: Uint8Array, from: Pick<RemoteInfo, 'address' | 'port' | 'family'>): void {
     const { clock } = this.#context;
     const receivedNs = clock.now();
-    const monotonicNs = clock.monotonic();
-    const sender = from.family === 'IPv6' ? `[${from.address}]:${from.port}` : `${from.address}:${from.port}`;
-    const decoded = decodeDatagram(bytes, this.#options.maxDatagramBytes, this.#options.key);
-    if ('fault' in decoded) return this.#refuse(decoded.fault, bytes, sender, decoded.detail);
-    const { datagram, encoding, authenticated } = decoded;
-    if (authenticated && datagram.session === '') {
-      return this.#refuse('unauthenticated', bytes, sender, 'it has no session');
+    const sender = senderText(from);
+    const verdict = this.#intake.take(bytes, sender, { receivedNs, monotonicNs: clock.monotonic() });
+    if (verdict.kind === 'refused') {
+      this.#refuse(verdict.fault, bytes, sender, verdict.detail);
+      return;
     }
-    const link = this.#linkOf(datagram.vehicle);
-    if (link === undefined) {
-      const detail = `${datagram.vehicle}: ${this.#options.maxVehicles} others were heard before it`;
-      return this.#refuse('too_many_vehicles', bytes, sender, detail);
-    }
-    const wasInConflict = link.isInConflict;
-    const verdict = link.take({ datagram, sender, authenticated, receivedNs, monotonicNs });
-    if (link.isInConflict && !wasInConflict) {
-      this.#warn(`two vehicles with one name ${datagram.vehicle}`, { vehicle: datagram.vehicle, sender });
-    }
-    if (verdict.kind === 'refused') return this.#refuse(verdict.fault, bytes, sender, verdict.detail);
     if (verdict.kind === 'duplicate') return;
-    const { order } = verdict;
+    const { datagram, encoding, authenticated, order, isNewConflict } = verdict;
+    const { vehicle } = datagram;
+    if (isNewConflict) this.#warn(`two vehicles with one name ${vehicle}`, { vehicle, sender });
     this.#give(datagram, { sender, encoding, authenticated, order }, receivedNs);
+    this.#estimations.give(datagram, receivedNs);
   }
 
-  /** To be called about once a second: tells what is missing by now. */
+  /** Call it about once a second: it reports what is missing by now. */
   tick(isLast = false): void {
     const { clock } = this.#context;
-    for (const [vehicle, link] of this.#links) {
-      for (const loss of link.losses(clock.monotonic(), isLast)) this.#tellLoss(vehicle, loss);
-    }
+    for (const [vehicle, loss] of this.#intake.losses(clock.monotonic(), isLast))
+      this.#tellLoss(vehicle, loss);
     for (const faults of Object.values(this.#faults)) faults.flush();
   }
 
-  /** One link message per vehicle that was heard since the last. */
+  /** One link message per vehicle received since the last. */
   report(): void {
     const { clock } = this.#context;
     const monotonicNs = clock.monotonic();
     const interval_s = Number(monotonicNs - this.#reportedAt) / 1e9;
     this.#reportedAt = monotonicNs;
-    for (const [vehicle, link] of this.#links) {
-      const report = link.report();
-      if (report === undefined) continue;
+    for (const [vehicle, report] of this.#intake.reports()) {
       const now = clock.now();
       this.#send(vehicle, 'link', { vehicle, time: timeOf(now), interval_s, ...report }, now, now);
     }
-  }
-
-  #linkOf(vehicle: string): VehicleLink | undefined {
-    const known = this.#links.get(vehicle);
-    if (known !== undefined) return known;
-    // Names are never forgotten: whoever invents them could else fill the recording with robots.
-    if (this.#links.size >= this.#options.maxVehicles) return undefined;
-    const link = new VehicleLink({ maxSkewNs: BigInt(Math.round(this.#options.maxSkewMs)) * NS_PER_MS });
-    this.#links.set(vehicle, link);
-    return link;
   }
 
   #give(
@@ -163,7 +142,7 @@ export class V2vReceiver {
     });
   }
 
-  #refuse(fault: Fault, bytes: Uint8Array, sender: string, detail: string): void {
+  #refuse(fault: IntakeFault, bytes: Uint8Array, sender: string, detail: string): void {
     const text = `datagram ${fault.replaceAll('_', ' ')}, from ${sender}: ${detail}`;
     this.#faults[fault].add(
       faultReasons[fault],

@@ -20,7 +20,7 @@ const vehicleName = {
   description: 'Name of the vehicle; its topics begin with it.',
 };
 
-/** Whatever else a sender wants to tell, one level deep: a datagram cannot nest without end. */
+/** Further fields of a sender, one level deep: a datagram cannot nest without end. */
 const further = { type: ['number', 'string', 'boolean', 'null'] };
 
 const motion = {
@@ -67,7 +67,7 @@ const sender = {
   session: {
     type: 'string',
     maxLength: 64,
-    description: 'Chosen anew at each start of the sender, such as a boot id; needed for authentication.',
+    description: 'Chosen again at each start of the sender, such as a boot id; needed for authentication.',
   },
   sequence: {
     type: 'integer',
@@ -155,7 +155,7 @@ export const linkMessageSchema = {
     late: count('Arrived after they had been counted as lost.'),
     duplicates: count('Arrived again; not recorded again.'),
     replayed: count('Refused as replayed.'),
-    restarts: count('The sender began anew.'),
+    restarts: count('The sender started again.'),
     clock_steps: count('Its clock (or that of the recorder) jumped by a second or more.'),
     conflict: {
       type: 'boolean',

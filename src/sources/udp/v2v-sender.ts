@@ -6,10 +6,11 @@ import {
   type VehicleState,
 } from './datagram.js';
 
+/** Options of a {@link V2vSender}. */
 export interface V2vSenderOptions {
   /** Name of the vehicle: letters, digits, `_`, `.`, `-`. */
   readonly vehicle: string;
-  /** Chosen anew at each start, such as 16 random hex digits. */
+  /** Chosen again at each start, such as 16 random hex digits. */
   readonly session: string;
   /** Default `msgpack`. */
   readonly encoding?: V2vEncoding;
@@ -17,7 +18,7 @@ export interface V2vSenderOptions {
   readonly key?: Uint8Array;
 }
 
-/** Numbers and encodes the datagrams of one vehicle; sending them is the caller's. */
+/** Numbers and encodes the datagrams of one vehicle; the caller sends them. */
 export class V2vSender {
   readonly #options: V2vSenderOptions;
   readonly #now: () => bigint;
@@ -34,7 +35,7 @@ export class V2vSender {
     return this.#encode({ kind: 'state', state });
   }
 
-  /** The next datagram with what the vehicle knows of the fleet. */
+  /** The next datagram with the vehicle's estimates of the fleet. */
   fleet(fleet: readonly FleetMember[]): Uint8Array {
     return this.#encode({ kind: 'fleet', fleet });
   }

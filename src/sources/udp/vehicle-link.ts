@@ -2,11 +2,12 @@ import type { V2vBody, V2vDatagram } from './datagram.js';
 import { DatagramStream, merged } from './datagram-stream.js';
 import { LinkMeter, type Latency } from './link-meter.js';
 import type { LostNumbers } from './sequence-window.js';
+import { present } from '../../core/present.js';
 
 /** One datagram as it arrived. */
 export interface HeardDatagram {
   readonly datagram: V2vDatagram;
-  /** `address:port` it came from. */
+  /** `address:port` of its sender. */
   readonly sender: string;
   readonly authenticated: boolean;
   /** Nanoseconds since the Unix epoch, and monotonic. */
@@ -44,15 +45,15 @@ export interface LinkReport {
 }
 
 export interface VehicleLinkOptions {
-  /** How far the time of sending of an authenticated datagram may lie from now, nanoseconds. */
+  /** Maximum difference between the sending time of an authenticated datagram and now, nanoseconds. */
   readonly maxSkewNs: bigint;
 }
 
-/** Senders under one name that are followed at a time; the one not heard for longest gives way. */
+/** Maximum number of senders followed per name; the least recent gives way. */
 const MAX_SENDERS = 8;
-/** Authenticated sessions of one vehicle that are remembered against replay. */
+/** Maximum number of authenticated sessions per vehicle remembered against replay. */
 const MAX_TRUSTED_SESSIONS = 64;
-/** So many changes between senders within this time are no restart but two vehicles of one name. */
+/** This many changes between senders within this time mean two vehicles with one name, not a restart. */
 const CONFLICT_CHANGES = 3;
 const CONFLICT_TIME_NS = 10_000_000_000n;
 
@@ -67,7 +68,7 @@ interface Sender {
   received: number;
 }
 
-/** Everything heard under the name of one vehicle. */
+/** Everything received under the name of one vehicle. */
 export class VehicleLink {
   #received = 0;
   #lost = 0;
@@ -78,10 +79,10 @@ export class VehicleLink {
   #restarts = 0;
   #clockSteps = 0;
   #conflict = false;
-  /** Losses of senders that were given up, one of each kind. */
+  /** Losses of forgotten senders, one of each kind. */
   readonly #owed = new Map<LinkLoss['kind'], LinkLoss>();
   readonly #maxSkewNs: bigint;
-  /** The one not heard for longest first. */
+  /** The least recent first. */
   readonly #senders = new Map<string, Sender>();
   #current: Sender | undefined;
   #changes: bigint[] = [];
@@ -119,7 +120,7 @@ export class VehicleLink {
     return { kind: 'record', order: this.#count(order, sender, heard) };
   }
 
-  /** Numbers that count as lost by now, and were not told before. */
+  /** Numbers that count as lost now, and were not reported before. */
   losses(monotonicNs: bigint, isLast = false): LinkLoss[] {
     const told = [...this.#owed.values()];
     this.#owed.clear();
@@ -128,7 +129,7 @@ export class VehicleLink {
     return told;
   }
 
-  /** What happened since the last report, the counters since the start; undefined: nothing was heard. */
+  /** The interval since the last report, and counters since the start; undefined: nothing was received. */
   report(): LinkReport | undefined {
     const heard = [...this.#senders.values()].filter(({ received }) => received > 0);
     const [latest] = heard.slice(-1);
@@ -152,7 +153,7 @@ export class VehicleLink {
     return report;
   }
 
-  /** Two vehicles use this name at the same time, as far as heard since the last report. */
+  /** Two vehicles use this name at the same time, by the datagrams since the last report. */
   get isInConflict(): boolean {
     return this.#conflict;
   }
@@ -163,7 +164,7 @@ export class VehicleLink {
     sender.heardNs = heard.monotonicNs;
     sender.sender = heard.sender;
     if (heard.datagram.sentNs > sender.latestSentNs) sender.latestSentNs = heard.datagram.sentNs;
-    // A map keeps the order of insertion: heard last, last in it.
+    // A map keeps its order of insertion: the most recent sender is last.
     this.#senders.delete(sender.key);
     this.#senders.set(sender.key, sender);
     sender.meter.add(heard.datagram.sentNs, heard.receivedNs);
@@ -179,7 +180,7 @@ export class VehicleLink {
     if (this.#current !== undefined && this.#current !== sender) {
       this.#changes = [...this.#changes, monotonicNs].slice(-CONFLICT_CHANGES);
       const [oldest] = this.#changes;
-      if (this.#changes.length === CONFLICT_CHANGES && monotonicNs - oldest! <= CONFLICT_TIME_NS) {
+      if (this.#changes.length === CONFLICT_CHANGES && monotonicNs - present(oldest) <= CONFLICT_TIME_NS) {
         this.#conflict = true;
       }
     }
@@ -188,8 +189,8 @@ export class VehicleLink {
 
   #senderOf({ datagram, sender, authenticated, monotonicNs, receivedNs }: HeardDatagram): Sender | undefined {
     const { session } = datagram;
-    // Only what is authenticated may move to another address: else two senders with one session would be
-    // taken for one that jumps.
+    // Only an authenticated sender may change its address: otherwise two senders with one session would look
+    // like one that jumps.
     const key = authenticated ? session : JSON.stringify([session, sender]);
     const known = this.#senders.get(key);
     if (known !== undefined) return known;
@@ -197,7 +198,7 @@ export class VehicleLink {
     if (this.#senders.size >= (authenticated ? MAX_TRUSTED_SESSIONS : MAX_SENDERS)) {
       if (authenticated) return undefined;
       const [oldest] = this.#senders.values();
-      this.#giveUp(oldest!, monotonicNs);
+      this.#giveUp(present(oldest), monotonicNs);
     }
     if (this.#current !== undefined) this.#restarts++;
     const fresh: Sender = {
@@ -225,7 +226,7 @@ export class VehicleLink {
 
   #giveUp(sender: Sender, monotonicNs: bigint): void {
     for (const loss of lossesOf(sender, monotonicNs, true)) {
-      const lost = merged(this.#owed.get(loss.kind)?.lost, loss.lost)!;
+      const lost = present(merged(this.#owed.get(loss.kind)?.lost, loss.lost));
       this.#owed.set(loss.kind, { ...loss, lost });
     }
     this.#clockSteps += sender.meter.clockSteps;

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../../core/error-catalogue.js';
 import { HoldfastError, systemCode } from '../../core/errors.js';
 
-/** What the file system says, as codes of the port. */
+/** Errors of the file system, as codes of the port. */
 const codes: Readonly<Record<string, ErrorCode>> = {
   ENOSPC: 'STORE_FULL',
   EDQUOT: 'STORE_FULL',
@@ -14,7 +14,7 @@ const codes: Readonly<Record<string, ErrorCode>> = {
   ELOOP: 'STORE_REJECTED',
   ENOTDIR: 'STORE_REJECTED',
   EISDIR: 'STORE_REJECTED',
-  // FAT32 ends at 4 GiB a file.
+  // FAT32 limits files to 4 GiB.
   EFBIG: 'STORE_REJECTED',
   EMFILE: 'STORE_BUSY',
   ENFILE: 'STORE_BUSY',
@@ -24,7 +24,10 @@ const codes: Readonly<Record<string, ErrorCode>> = {
   EINTR: 'STORE_BUSY',
 };
 
-/** Translates an error of the file system; everything not listed (EIO, ENODEV, ESTALE, ...) is an absent disk. */
+/**
+ * Translates an error of the file system; everything not listed (EIO, ENODEV, ESTALE, ...) counts as an
+ * absent disk.
+ */
 export function directoryError(error: unknown, action: string, root: string): HoldfastError {
   if (error instanceof HoldfastError) return error;
   const system = systemCode(error);

@@ -14,7 +14,7 @@ import type {
   Verification,
 } from '../../core/store.js';
 import { checkRange, type ByteRange } from '../byte-range.js';
-import { ID_KEY, keySegments } from '../object-key.js';
+import { ID_KEY, keySegments, MARK_MAX_BYTES, markKey } from '../object-key.js';
 import { corrupt, verifyByReading } from '../read-back.js';
 import { checkStoreId } from '../store-id.js';
 import { directoryError, hasCode } from './directory-errors.js';
@@ -32,10 +32,10 @@ export interface DirectoryStorePorts {
 }
 
 /**
- * A folder as a store: the embedded default, a NAS mount, a USB disk. Objects are plain files at their
- * keys; everything else lives below `.holdfast/`. A call that resolved is durable, directory entries
- * included. `verify` reads the file back; the page cache cannot be bypassed from here, so it proves what
- * the kernel holds, and the fsync before it that the disk acknowledged the same bytes.
+ * A folder as a store: the embedded default, a NAS mount, a USB disk. Objects are plain files at their keys;
+ * everything else lies below `.holdfast/`. A call that resolved is durable, including directory entries.
+ * `verify` reads the file back. It cannot bypass the page cache, so it proves what the kernel holds; the
+ * earlier fsync proves that the disk acknowledged the same bytes.
  */
 export class DirectoryStore implements Store {
   readonly uri: string;
@@ -51,7 +51,7 @@ export class DirectoryStore implements Store {
     this.uri = this.#folder.uri;
   }
 
-  /** Without hard links (FAT, exFAT) "if absent" is a look and a rename: not atomic between two writers. */
+  /** Without hard links (FAT, exFAT) "if absent" is a check and a rename: not atomic between two writers. */
   get supports(): StoreSupport {
     const atomic = this.#folder.hardLinks;
     return {
@@ -78,6 +78,17 @@ export class DirectoryStore implements Store {
       const now = await this.#folder.readId();
       if (now === undefined) throw new HoldfastError('STORE_OFFLINE', `${this.uri} lost its new id object`);
       return now;
+    });
+  }
+
+  readMark(name: string, options: CallOptions = {}): Promise<string | undefined> {
+    return this.#run('reading a mark', options, () => this.#folder.readSmall(markKey(name), MARK_MAX_BYTES));
+  }
+
+  writeMark(name: string, text: string, options: CallOptions = {}): Promise<void> {
+    return this.#run('writing a mark', options, async () => {
+      await this.#folder.requirePresent();
+      await this.#writeWhole(markKey(name).split('/'), Buffer.from(text), false);
     });
   }
 
@@ -215,7 +226,7 @@ export class DirectoryStore implements Store {
     return new HoldfastError('OBJECT_MISSING', `${this.uri} has no object ${key}`, { facts: { key } });
   }
 
-  /** The one place where errors of the file system become codes of the port. */
+  /** The only place where errors of the file system become codes of the port. */
   async #run<T>(action: string, { signal }: CallOptions, work: () => Promise<T>): Promise<T> {
     signal?.throwIfAborted();
     try {
@@ -239,7 +250,7 @@ export class DirectoryStore implements Store {
 
   async #translate(error: unknown, action: string, signal?: AbortSignal): Promise<unknown> {
     if (signal?.aborted && error === signal.reason) return error;
-    // What was there a moment ago is gone: rather the disk than the file.
+    // The file was there just now, so its absence rather means that the disk is gone.
     if (hasCode(error, 'ENOENT', 'ENOTDIR')) {
       const better = await this.#folder.requirePresent().catch((absence: unknown) => absence);
       if (better !== undefined) return directoryError(better, action, this.#folder.root);

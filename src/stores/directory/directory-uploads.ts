@@ -1,8 +1,11 @@
 import { crc32 } from 'node:zlib';
 import type { Clock } from '../../core/clock.js';
 import { NS_PER_MS } from '../../core/clock.js';
+import { documentKind } from '../../core/documents/document.js';
+import { nanoseconds, object, text } from '../../core/documents/schema-parts.js';
 import { HoldfastError } from '../../core/errors.js';
 import { randomHex, type RandomBytes } from '../../core/identity.js';
+import { closeAll } from '../../core/durable-files.js';
 import type { FileHandle } from '../../core/file-system.js';
 import type { Receipt, Upload } from '../../core/store.js';
 import { keySegments } from '../object-key.js';
@@ -20,7 +23,7 @@ import {
 import { TEMPORARY, UPLOADS, type StoreFolder } from './store-folder.js';
 
 const UPLOAD_ID = /^[0-9a-f]{32}$/;
-/** A temporary name this old belongs to a process that died. */
+/** Age at which a temporary name belongs to a dead process. */
 const DEBRIS_AGE_NS = 86_400_000n * NS_PER_MS;
 
 interface UploadHead {
@@ -30,8 +33,8 @@ interface UploadHead {
 
 /**
  * Unfinished uploads: `.holdfast/uploads/<uploadId>/` with `upload.json` (key, start), `data` (the parts'
- * bytes one after the other: what will be the object) and `parts` (the journal). Folders appear and vanish
- * by one rename, so there are no half-made ones.
+ * bytes in sequence, which become the object) and `parts` (the journal). One rename creates or removes a
+ * folder, so none is incomplete.
  */
 export class DirectoryUploads {
   readonly #folder: StoreFolder;
@@ -75,7 +78,7 @@ export class DirectoryUploads {
       const offset = await this.#offsetOf(upload, partNumber, data.byteLength, journal);
       const line = { partNumber, offset, bytes: data.byteLength, crc32: crc32(data) };
       await writeAll(content, data, offset, signal);
-      // Bytes before line: a line that survives a power cut must not promise bytes that did not.
+      // Bytes before line: a line that survives a power cut must not refer to bytes that did not.
       await content.datasync();
       await writeLine(journal, line);
       await journal.datasync();
@@ -98,7 +101,7 @@ export class DirectoryUploads {
     return before.offset + before.bytes;
   }
 
-  /** The parts whose bytes are there, read again from the file. */
+  /** The parts with intact bytes, read again from the file. */
   async listParts(upload: Upload, signal?: AbortSignal): Promise<Receipt[]> {
     await this.#require(upload);
     return this.#withFiles(upload, 'r', async (content, journal) => {
@@ -133,7 +136,7 @@ export class DirectoryUploads {
     return this.#folder.isSameFile(data, this.#folder.at(...keySegments(upload.key)));
   }
 
-  /** Removes the upload: by one rename out of sight, so that a crash leaves nothing half-removed. */
+  /** Removes the upload; the first step is a rename, so that a crash leaves no half-removed upload. */
   async abort(upload: Upload): Promise<void> {
     if (!UPLOAD_ID.test(upload.uploadId)) return;
     const debris = this.#folder.at(...TEMPORARY, upload.uploadId);
@@ -156,7 +159,7 @@ export class DirectoryUploads {
     }
   }
 
-  /** Removes temporary names that a dead process left behind. */
+  /** Removes temporary names of dead processes. */
   async #sweep(): Promise<void> {
     const { fs } = this.#folder;
     for (const name of await this.#names(TEMPORARY)) {
@@ -183,7 +186,7 @@ export class DirectoryUploads {
   }
 
   async #readHead(upload: { uploadId: string; key?: string }): Promise<UploadHead | undefined> {
-    // The id comes from a file of state: it must not be able to name another folder.
+    // The id comes from a state file and must not be able to name another folder.
     if (!UPLOAD_ID.test(upload.uploadId)) return undefined;
     let text: string;
     try {
@@ -196,7 +199,10 @@ export class DirectoryUploads {
     return upload.key === undefined || head?.key === upload.key ? head : undefined;
   }
 
-  /** Throws `UPLOAD_UNKNOWN` also for an upload whose bytes already are the object (a crash in completion). */
+  /**
+   * Throws `UPLOAD_UNKNOWN`, also for an upload whose bytes already are the object (a crash during
+   * completion).
+   */
   async #require(upload: Upload): Promise<void> {
     const head = await this.#readHead(upload);
     if (!head) throw await this.#unknown(upload);
@@ -232,28 +238,29 @@ export class DirectoryUploads {
         content = await this.#folder.fs.open(`${path}/data`, mode);
         journal = await this.#folder.fs.open(`${path}/parts`, mode);
       } catch (error) {
-        // Without hard links completion renames `data` away; a crash then leaves the rest of the folder.
+        // Without hard links, completion renames `data`; a crash after it leaves the rest of the folder.
         if (hasCode(error, 'ENOENT')) throw await this.#unknown(upload);
         throw error;
       }
       return await use(content, journal);
     } finally {
-      await content?.close();
-      await journal?.close();
+      // Both, even if one fails: a handle left to the garbage collector ends the process on Node.js 26.
+      await closeAll([content, journal]);
     }
   }
 }
 
-function parseHead(text: string): UploadHead | undefined {
-  try {
-    const { key, startedAt } = JSON.parse(text) as Record<string, unknown>;
-    return typeof key === 'string' ? { key, startedAt: BigInt(String(startedAt)) } : undefined;
-  } catch {
-    return undefined;
-  }
+function parseHead(json: string): UploadHead | undefined {
+  const head = heads.parseIfValid(json);
+  return head && { key: head.key, startedAt: BigInt(head.startedAt) };
 }
 
-/** Checks that the receipts are parts 1 to n as they lie in the file; returns where they end. */
+const heads = documentKind<{ readonly key: string; readonly startedAt: string }>(
+  'head of an upload',
+  object({ key: text, startedAt: nanoseconds }),
+);
+
+/** Checks that the receipts are parts 1 to n as in the file; returns the end offset. */
 function checkReceipts(upload: Upload, parts: readonly Receipt[], lines: readonly PartLine[]): number {
   const mismatch = (fault: string): HoldfastError =>
     new HoldfastError('UPLOAD_MISMATCH', `upload of ${upload.key}: ${fault}`, {

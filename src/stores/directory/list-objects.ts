@@ -5,15 +5,15 @@ import { hasCode } from './directory-errors.js';
 import { etagOf, type StoreFolder } from './store-folder.js';
 
 /**
- * Files as objects in key order (by bytes, as S3 does). Memory holds the names of one folder per level.
- * Symbolic links, sockets and the like are no objects.
+ * Files as objects in key order (by bytes, as in S3). Memory holds the names of one folder per level.
+ * Symbolic links, sockets, devices and pipes are not objects.
  */
 export async function* listObjects(folder: StoreFolder, prefix: string): AsyncGenerator<ObjectInfo> {
   await folder.requirePresent();
   yield* listFolder(folder, '', prefix);
 }
 
-/** Files looked at at the same time. */
+/** Number of files checked at the same time. */
 const STAT_AT_ONCE = 64;
 
 async function* listFolder(folder: StoreFolder, parent: string, prefix: string): AsyncGenerator<ObjectInfo> {
@@ -36,7 +36,7 @@ async function* listFolder(folder: StoreFolder, parent: string, prefix: string):
   }
 }
 
-/** Undefined for what is no object, and for one that was removed since its folder was read. */
+/** Undefined for anything that is not an object, and for one that was removed after its folder was read. */
 async function infoOf(
   folder: StoreFolder,
   key: string,
@@ -61,7 +61,7 @@ async function readEntries(folder: StoreFolder, parent: string): Promise<Dirent[
     if (hasCode(error, 'ENOENT')) return [];
     throw error;
   }
-  // A folder sorts as its keys do: with the slash, so that `a-b` comes before `a/c`.
+  // A folder sorts like its keys, with the slash, so that `a-b` comes before `a/c`.
   const sortKey = (entry: Dirent): Buffer => Buffer.from(entry.isDirectory() ? `${entry.name}/` : entry.name);
   return entries
     .filter((entry) => parent !== '' || entry.name !== RESERVED_SEGMENT)

@@ -4,9 +4,9 @@ import type { FileHandle } from '../../core/file-system.js';
 import type { Receipt } from '../../core/store.js';
 
 /**
- * The journal of one upload: a line of fixed length per part, so that part n is found without reading the
- * others. A line is written after the part's bytes were synced, and a part counts only while its bytes have
- * the checksum of its line: a torn write of either shows as "not there" and is sent again.
+ * The journal of one upload: one line of fixed length per part, so that part n is found without reading the
+ * others. A line is written after the part's bytes were synced. A part counts only if its bytes match the
+ * checksum of its line: a torn write of either shows as "not there", and the part is sent again.
  *
  *     part(5) offset(16) bytes(16) crc32(8 hex) newline
  */
@@ -44,7 +44,7 @@ export function decodeLine(line: Buffer): PartLine | undefined {
   return { partNumber, offset, bytes, crc32: Number.parseInt(match[4] as string, 16) };
 }
 
-/** The line of one part, or undefined where there is none or only a piece of one. */
+/** The line of one part, or undefined if it is missing or incomplete. */
 export async function readLine(journal: FileHandle, partNumber: number): Promise<PartLine | undefined> {
   const buffer = Buffer.alloc(LINE_BYTES);
   const { bytesRead } = await journal.read(buffer, 0, LINE_BYTES, (partNumber - 1) * LINE_BYTES);
@@ -56,7 +56,7 @@ export async function writeLine(journal: FileHandle, line: PartLine): Promise<vo
   await writeAll(journal, encodeLine(line), (line.partNumber - 1) * LINE_BYTES);
 }
 
-/** All lines from the first part on, up to the first that is missing or does not continue the one before. */
+/** All lines from the first part on, up to the first that is missing or does not continue the previous one. */
 export async function readLines(journal: FileHandle): Promise<PartLine[]> {
   const lines: PartLine[] = [];
   const { size } = await journal.stat();
@@ -70,7 +70,7 @@ export async function readLines(journal: FileHandle): Promise<PartLine[]> {
   return lines;
 }
 
-/** Whether the part's bytes on disk are those of its line. */
+/** Whether the part's bytes on disk match its line. */
 export async function hasItsBytes(data: FileHandle, line: PartLine, signal?: AbortSignal): Promise<boolean> {
   const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, line.bytes));
   let checksum = 0;
@@ -85,7 +85,7 @@ export async function hasItsBytes(data: FileHandle, line: PartLine, signal?: Abo
   return checksum === line.crc32;
 }
 
-/** Writes everything: a single write may end early, on a full disk for instance. */
+/** Writes everything: a single write may end early, for example on a full disk. */
 export async function writeAll(
   handle: FileHandle,
   data: Uint8Array,

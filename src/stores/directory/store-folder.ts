@@ -5,20 +5,20 @@ import { ID_KEY, RESERVED_SEGMENT } from '../object-key.js';
 import { ID_MAX_BYTES, parseStoreId } from '../store-id.js';
 import { hasCode } from './directory-errors.js';
 
-/** Where half-made files and folders live until they are renamed or linked into place. */
+/** Holds incomplete files and folders until they are renamed or linked into place. */
 export const TEMPORARY = [RESERVED_SEGMENT, 'tmp'] as const;
 export const UPLOADS = [RESERVED_SEGMENT, 'uploads'] as const;
 
 /**
- * The folder of one directory store, and how things become durable in it. It never creates its root on the
- * way to something else, never follows a symbolic link below it, and, once an id is known, changes nothing
- * while that id is absent: a disk that was unmounted under a running sync leaves an empty folder behind,
- * and what were written there would be hidden by the next mount.
+ * The folder of one directory store, and how its content becomes durable. It never creates its root as a side
+ * effect and never follows a symbolic link below it. Once an id is known, it changes nothing while that id is
+ * absent: a disk that was unmounted while sync runs leaves an empty folder, and the next mount would hide
+ * files written there.
  */
 export class StoreFolder {
   readonly root: string;
   readonly uri: string;
-  /** False once a hard link was refused (FAT, exFAT, some network shares). */
+  /** False after a hard link was refused (FAT, exFAT, some network shares). */
   hardLinks = true;
   #knownId: string | undefined;
 
@@ -35,20 +35,27 @@ export class StoreFolder {
   }
 
   async readId(): Promise<string | undefined> {
-    await this.#refuseSymbolicLinks(ID_KEY.split('/'));
+    const text = await this.readSmall(ID_KEY, ID_MAX_BYTES);
+    if (text === undefined) return undefined;
+    const id = parseStoreId(text, this.uri);
+    this.#knownId ??= id;
+    return id;
+  }
+
+  /** The beginning of one of Holdfast's own small files; undefined if it does not exist. */
+  async readSmall(key: string, maxBytes: number): Promise<string | undefined> {
+    await this.#refuseSymbolicLinks(key.split('/'));
     let handle: FileHandle;
     try {
-      handle = await this.fs.open(this.at(ID_KEY), 'r');
+      handle = await this.fs.open(this.at(key), 'r');
     } catch (error) {
       if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
       throw error;
     }
     try {
-      const buffer = Buffer.alloc(ID_MAX_BYTES);
-      const { bytesRead } = await handle.read(buffer, 0, ID_MAX_BYTES, 0);
-      const id = parseStoreId(buffer.toString('latin1', 0, bytesRead), this.uri);
-      this.#knownId ??= id;
-      return id;
+      const buffer = Buffer.alloc(maxBytes);
+      const { bytesRead } = await handle.read(buffer, 0, maxBytes, 0);
+      return buffer.toString('latin1', 0, bytesRead);
     } finally {
       await handle.close();
     }
@@ -86,7 +93,10 @@ export class StoreFolder {
     );
   }
 
-  /** Creates the root itself if its parent exists: the one level that a typing error cannot make too deep. */
+  /**
+   * Creates the root itself if its parent exists. With one level only, a typing error cannot create a deep
+   * path.
+   */
   async createRoot(): Promise<void> {
     try {
       await this.fs.mkdir(this.root);
@@ -126,7 +136,7 @@ export class StoreFolder {
     });
   }
 
-  /** The path of an existing key for reading; undefined where nothing is there. */
+  /** The path of an existing key for reading; undefined if nothing is there. */
   async find(
     segments: readonly string[],
   ): Promise<{ path: string; bytes: number; etag: string } | undefined> {
@@ -154,7 +164,7 @@ export class StoreFolder {
     }
   }
 
-  /** Creates a file with this content, durable itself; its directory entry is not yet. */
+  /** Creates a file with this content, durable itself; its directory entry is not durable yet. */
   async writeNew(path: string, data: string | Uint8Array): Promise<void> {
     const handle = await this.fs.open(path, 'wx');
     try {
@@ -166,9 +176,9 @@ export class StoreFolder {
   }
 
   /**
-   * Gives a finished, synced file its place. With `ifAbsent` by a hard link, which fails atomically where
-   * something is there; without hard links by a look and a rename, which two writers could race.
-   * Throws `OBJECT_EXISTS`. The temporary name may be left behind.
+   * Moves a finished, synced file to its place. With `ifAbsent` it uses a hard link, which fails atomically
+   * if the name exists; without hard links a check and a rename, which two writers could race. Throws
+   * `OBJECT_EXISTS`. The temporary name may stay behind.
    */
   async publish(temporary: string, segments: readonly string[], ifAbsent: boolean): Promise<void> {
     await this.makeFolders(segments.slice(0, -1));
@@ -222,7 +232,10 @@ export class StoreFolder {
     }
   }
 
-  /** Makes a folder's entries durable; some network shares have no such call, and say EINVAL or ENOTSUP. */
+  /**
+   * Makes a folder's entries durable; some network shares do not support the call and return EINVAL or
+   * ENOTSUP.
+   */
   async syncFolder(path: string): Promise<void> {
     const handle = await this.fs.open(path, 'r');
     try {
@@ -235,7 +248,7 @@ export class StoreFolder {
   }
 }
 
-/** Tells a file from the one that was there before: a folder has no better. */
+/** Distinguishes a file from an earlier one at the same path: a folder has nothing better. */
 export function etagOf({ mtimeMs }: { readonly mtimeMs: number }): string {
   return `mtime-${mtimeMs}`;
 }

@@ -13,6 +13,7 @@ export class S3Calls {
   readonly base: string;
   readonly #client: S3Client;
   #closed = false;
+  #server = '';
 
   constructor(
     readonly uri: string,
@@ -20,7 +21,12 @@ export class S3Calls {
     ca: string | undefined,
   ) {
     this.base = options.prefix === '' ? '' : `${options.prefix}/`;
-    this.#client = createS3Client(options, ca);
+    this.#client = createS3Client(options, ca, (server) => (this.#server = server));
+  }
+
+  /** What the server called itself in its latest answer; empty: nothing. */
+  get server(): string {
+    return this.#server;
   }
 
   /** The key with the store's prefix. Throws `STORE_REJECTED`. */
@@ -29,7 +35,7 @@ export class S3Calls {
     return this.base + key;
   }
 
-  /** The one place where errors of the client become codes of the port. */
+  /** The only place where errors of the client become codes of the port. */
   async run<T>(call: string, options: CallOptions, work: (place: Place) => Promise<T>): Promise<T> {
     const place = this.#place(options);
     try {
@@ -67,7 +73,10 @@ export class S3Calls {
     return signal?.aborted ? signal.reason : s3Error(error, call, this.uri);
   }
 
-  /** Undefined where there is no object; a missing bucket looks the same: HEAD has no room to say which. */
+  /**
+   * Undefined if the object does not exist. A missing bucket looks the same, because the answer to HEAD has
+   * no body.
+   */
   async head(
     fullKey: string,
     wantsChecksum: boolean,
@@ -91,7 +100,7 @@ export class S3Calls {
     return new HoldfastError('OBJECT_MISSING', `${this.uri} has no object ${key}`, { facts: { key } });
   }
 
-  /** Throws `CONFIG_INVALID` where neither options nor the AWS chain name a region. */
+  /** Throws `CONFIG_INVALID` if neither the options nor the AWS chain name a region. */
   async requireRegion(): Promise<void> {
     try {
       await this.#client.config.region();

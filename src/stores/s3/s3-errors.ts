@@ -1,4 +1,5 @@
 import { S3ServiceException } from '@aws-sdk/client-s3';
+import { defined } from '../../core/defined.js';
 import type { ErrorCode } from '../../core/error-catalogue.js';
 import { HoldfastError, systemCode } from '../../core/errors.js';
 
@@ -7,11 +8,11 @@ interface Translation {
   readonly retryable?: boolean;
 }
 
-/** By the error code in the store's answer, which says more than the HTTP status. */
+/** By the error code in the store's answer, which is more specific than the HTTP status. */
 const byName: Readonly<Record<string, Translation>> = {
   NoSuchBucket: { code: 'STORE_NOT_FOUND' },
   InvalidBucketName: { code: 'STORE_NOT_FOUND' },
-  // The bucket is in another region than the one that was asked.
+  // The bucket is in another region.
   PermanentRedirect: { code: 'STORE_NOT_FOUND' },
   AuthorizationHeaderMalformed: { code: 'STORE_NOT_FOUND' },
   IllegalLocationConstraintException: { code: 'STORE_NOT_FOUND' },
@@ -23,7 +24,7 @@ const byName: Readonly<Record<string, Translation>> = {
   PreconditionFailed: { code: 'OBJECT_EXISTS' },
   ConditionalRequestConflict: { code: 'OBJECT_CONFLICT' },
   OperationAborted: { code: 'OBJECT_CONFLICT' },
-  // What arrived is not what was sent.
+  // The store received other bytes than were sent.
   BadDigest: { code: 'OBJECT_CORRUPT' },
   InvalidDigest: { code: 'OBJECT_CORRUPT' },
   XAmzContentSHA256Mismatch: { code: 'OBJECT_CORRUPT' },
@@ -38,7 +39,7 @@ const byName: Readonly<Record<string, Translation>> = {
   QuotaExceeded: { code: 'STORE_FULL' },
   InsufficientStorage: { code: 'STORE_FULL' },
   XMinioStorageFull: { code: 'STORE_FULL' },
-  // These heal: the clock is set, the chain fetches a new token.
+  // These are temporary: the clock is set, the chain fetches a new token.
   RequestTimeTooSkewed: { code: 'STORE_ACCESS_DENIED', retryable: true },
   RequestExpired: { code: 'STORE_ACCESS_DENIED', retryable: true },
   ExpiredToken: { code: 'STORE_ACCESS_DENIED', retryable: true },
@@ -51,7 +52,7 @@ const byName: Readonly<Record<string, Translation>> = {
   TokenProviderError: { code: 'STORE_ACCESS_DENIED' },
 };
 
-/** By HTTP status, where the name says nothing. */
+/** By HTTP status, if the name is not specific. */
 function byStatus(status: number): Translation {
   if (status === 401 || status === 403) return { code: 'STORE_ACCESS_DENIED' };
   if (status === 404) return { code: 'OBJECT_MISSING' };
@@ -63,7 +64,7 @@ function byStatus(status: number): Translation {
   if (status >= 500) return { code: 'STORE_BUSY' };
   if (status >= 400) return { code: 'STORE_REJECTED' };
   if (status >= 300) return { code: 'STORE_NOT_FOUND' };
-  // An answer that is none of S3's: a captive portal, a proxy.
+  // An answer that does not come from S3: a captive portal, a proxy.
   return { code: 'STORE_OFFLINE' };
 }
 
@@ -78,7 +79,7 @@ export function isNotImplemented(error: unknown): boolean {
   return statusOf(error) === 501 || (error as Error | undefined)?.name === 'NotImplemented';
 }
 
-/** Translates whatever the client threw, once, with the store, the call and the answer as facts. */
+/** Translates any error of the client, once, with the store, the call and the answer as facts. */
 export function s3Error(error: unknown, action: string, uri: string): HoldfastError {
   if (error instanceof HoldfastError) return error;
   const name = error instanceof Error ? error.name : String(error);
@@ -90,14 +91,14 @@ export function s3Error(error: unknown, action: string, uri: string): HoldfastEr
   return new HoldfastError(code, `${action} in ${uri} failed (${answer})`, {
     cause: error,
     facts: { uri, action, status, name, system, requestId },
-    ...(retryable === undefined ? {} : { retryable }),
+    ...defined({ retryable }),
   });
 }
 
 function translate(name: string, status: number | undefined): Translation {
-  // Own keys only: a store may answer with any name, `constructor` for one.
+  // Own keys only: a store may answer with any name, such as `constructor`.
   const named = Object.hasOwn(byName, name) ? byName[name] : undefined;
   if (named) return named;
-  // No answer at all: refused, reset, timed out, unresolved, a certificate not (yet) valid.
+  // No answer: refused, reset, timed out, unresolved, or a certificate that is not (yet) valid.
   return status === undefined ? { code: 'STORE_OFFLINE' } : byStatus(status);
 }

@@ -4,6 +4,7 @@ import {
   ListPartsCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
+import { defined } from '../../core/defined.js';
 import { HoldfastError } from '../../core/errors.js';
 import type { ObjectInfo, Receipt, Upload } from '../../core/store.js';
 import { NS_PER_MS } from '../../core/clock.js';
@@ -18,13 +19,13 @@ export interface Place {
 /** Objects by full key, all pages. */
 export async function* pageObjects(place: Place, prefix: string): AsyncGenerator<ObjectInfo> {
   let token: string | undefined;
-  do {
+  for (;;) {
     const page = await place.client.send(
       new ListObjectsV2Command({
         Bucket: place.bucket,
         Prefix: prefix,
         ContinuationToken: token,
-        // Keys of others may hold characters that XML cannot carry.
+        // Other programs' keys may hold characters that XML cannot carry.
         EncodingType: 'url',
       }),
       place.abort,
@@ -33,17 +34,18 @@ export async function* pageObjects(place: Place, prefix: string): AsyncGenerator
     const decode = page.EncodingType === 'url' ? decodeKey : (key: string): string => key;
     for (const { Key, Size, ETag } of page.Contents ?? []) {
       if (Key === undefined) continue;
-      yield { key: decode(Key), bytes: Size ?? 0, ...(ETag === undefined ? {} : { etag: ETag }) };
+      yield { key: decode(Key), bytes: Size ?? 0, ...defined({ etag: ETag }) };
     }
     token = nextMarker('ListObjectsV2', page.IsTruncated, page.NextContinuationToken, token);
-  } while (token !== undefined);
+    if (token === undefined) return;
+  }
 }
 
 /** Parts of one upload, all pages. `key` is the full key. */
 export async function pageParts(place: Place, upload: Upload): Promise<Receipt[]> {
   const receipts: Receipt[] = [];
   let marker: string | undefined;
-  do {
+  for (;;) {
     const page = await place.client.send(
       new ListPartsCommand({
         Bucket: place.bucket,
@@ -61,12 +63,12 @@ export async function pageParts(place: Place, upload: Upload): Promise<Receipt[]
         partNumber: PartNumber,
         bytes: Size ?? 0,
         etag: ETag,
-        ...(checksum === undefined ? {} : { crc32: checksum }),
+        ...defined({ crc32: checksum }),
       });
     }
     marker = nextMarker('ListParts', page.IsTruncated, page.NextPartNumberMarker, marker);
-  } while (marker !== undefined);
-  return receipts.sort((a, b) => a.partNumber - b.partNumber);
+    if (marker === undefined) return receipts.sort((a, b) => a.partNumber - b.partNumber);
+  }
 }
 
 /** Unfinished uploads by full key, all pages. */
@@ -76,7 +78,7 @@ export async function* pageUploads(
 ): AsyncGenerator<Upload & { startedAt: bigint }> {
   let keyMarker: string | undefined;
   let idMarker: string | undefined;
-  do {
+  for (;;) {
     const page = await place.client.send(
       new ListMultipartUploadsCommand({
         Bucket: place.bucket,
@@ -91,7 +93,7 @@ export async function* pageUploads(
     const decode = page.EncodingType === 'url' ? decodeKey : (key: string): string => key;
     for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
       if (Key === undefined || UploadId === undefined) continue;
-      // Without a start it looks brand-new, so that nobody sweeps it as stale.
+      // Without a start it counts as new, so the sweep does not remove it as stale.
       const startedAt = BigInt((Initiated ?? new Date(8.64e15)).getTime()) * NS_PER_MS;
       yield { key: decode(Key), uploadId: UploadId, startedAt };
     }
@@ -103,7 +105,7 @@ export async function* pageUploads(
     if (nextMarker('ListMultipartUploads', page.IsTruncated, next, last) === undefined) return;
     keyMarker = decode(page.NextKeyMarker as string);
     idMarker = page.NextUploadIdMarker;
-  } while (keyMarker !== undefined);
+  }
 }
 
 function decodeKey(key: string): string {
@@ -114,7 +116,7 @@ function decodeKey(key: string): string {
   }
 }
 
-/** A page that does not move on would be asked for without end. */
+/** A page that does not advance would be requested for ever. */
 function nextMarker(
   call: string,
   more: boolean | undefined,

@@ -1,49 +1,50 @@
+import { defined } from '../../core/defined.js';
 import { keySegments } from '../object-key.js';
 
 /**
  * How the bytes of a part and of the whole object are protected, beyond the signature.
  *
  * - `auto`: `crc32`, falling back to `when-required` once the store refuses it.
- * - `crc32`: every part carries its CRC-32, and the store computes one over the whole object, which
- *   `verify` compares without reading the object back.
- * - `when-required`: only what an operation demands; parts are protected by the signed SHA-256 of their
- *   bytes, and `verify` reads the object back.
- * - `none`: as `when-required`, with unsigned payloads, saving a SHA-256 over every part. Only over https,
- *   where TLS protects the bytes on their way.
+ * - `crc32`: every part carries its CRC-32, and the store computes one over the whole object, which `verify`
+ *   compares without reading the object back.
+ * - `when-required`: only what an operation requires. The signed SHA-256 of their bytes protects the parts,
+ *   and `verify` reads the object back.
+ * - `none`: as `when-required`, with unsigned payloads, which saves a SHA-256 over every part. Only over
+ *   https, where TLS protects the bytes in transit.
  */
 export const checksumModes = ['auto', 'crc32', 'when-required', 'none'] as const;
 export type ChecksumMode = (typeof checksumModes)[number];
 
-/** Everything about an S3 store but the credentials, which come from the standard AWS chain alone. */
+/** All options of an S3 store except the credentials, which come from the standard AWS chain only. */
 export interface S3Options {
   readonly bucket: string;
-  /** Keys live below it, without leading or trailing slash; empty: at the bucket's root. */
+  /** All keys lie below it, without leading or trailing slash; empty: the bucket's root. */
   readonly prefix: string;
-  /** URL of an S3-compatible server; absent: AWS, or what AWS_ENDPOINT_URL_S3 says. */
+  /** URL of an S3-compatible server; absent: AWS, or AWS_ENDPOINT_URL_S3. */
   readonly endpoint?: string;
-  /** Default: what the AWS chain knows; with an endpoint `us-east-1`. */
+  /** Default: from the AWS chain; with an endpoint `us-east-1`. */
   readonly region?: string;
-  /** Bucket in the path instead of the host name. Default: true with an endpoint, else false. */
+  /** Bucket in the path instead of the host name. Default: true with an endpoint, otherwise false. */
   readonly pathStyle: boolean;
   /** Default `auto`. */
   readonly checksum: ChecksumMode;
-  /** Whether the store honours `If-None-Match`; false: a look and a write, not atomic. Default true. */
+  /** Whether the store honours `If-None-Match`; false: a check and a write, not atomic. Default true. */
   readonly conditional: boolean;
-  /** Milliseconds until a connection must stand. Default 10,000, limits 100 to 300,000. */
+  /** Time limit for connecting, milliseconds. Default 10,000, limits 100 to 300,000. */
   readonly connectTimeoutMs: number;
   /**
-   * Milliseconds without one byte moving until a call fails. Bytes count as moved once the kernel took
-   * them, so it must be longer than its send buffer (up to 4 MB) takes to drain over the slowest link.
-   * Default 60,000, limits 100 to 3,600,000.
+   * Milliseconds without any byte moved until a call fails. Bytes count as moved once the kernel took them,
+   * so it must be longer than its send buffer (up to 4 MB) takes to drain over the slowest link. Default
+   * 60,000, limits 100 to 3,600,000.
    */
   readonly timeoutMs: number;
-  /** Connections at most; calls beyond it wait for one. Default 16, limits 1 to 256. */
+  /** Maximum number of connections; further calls wait for one. Default 16, limits 1 to 256. */
   readonly maxSockets: number;
-  /** PEM file of the authority that signed the server's certificate, where the system does not know it. */
+  /** PEM file of the authority that signed the server's certificate, if the system does not know it. */
   readonly caFile?: string;
 }
 
-/** Options as text, from a URI's query or a configuration file. Unset ones take their default. */
+/** Options as text, from a URI's query or a configuration file. Missing ones take their default. */
 export type S3OptionTexts = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /** Names of the options, as in the query of a URI. */
@@ -61,7 +62,7 @@ export const s3OptionNames = [
 
 const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/;
 
-/** Parses all options and collects every fault; the result counts only where there are none. */
+/** Parses all options and collects every fault; the result is valid only if there are none. */
 export function parseS3Options(
   bucket: string,
   prefix: string,
@@ -116,15 +117,14 @@ export function parseS3Options(
   return {
     bucket,
     prefix: cleanPrefix,
-    ...(endpoint === undefined ? {} : { endpoint }),
-    ...(effectiveRegion === undefined ? {} : { region: effectiveRegion }),
+    ...defined({ endpoint, region: effectiveRegion }),
     pathStyle: flag('path_style', endpoint !== undefined),
     checksum,
     conditional: flag('conditional', true),
     connectTimeoutMs: count('connect_timeout_ms', 10_000, 100, 300_000),
     timeoutMs: count('timeout_ms', 60_000, 100, 3_600_000),
     maxSockets: count('max_sockets', 16, 1, 256),
-    ...(caFile === undefined ? {} : { caFile }),
+    ...defined({ caFile }),
   };
 }
 

@@ -7,12 +7,14 @@ import type {
   ObjectInfo,
   Receipt,
   Store,
+  StoreFindings,
   StoreSupport,
   Upload,
   Verification,
+  WholeFile,
 } from '../../core/store.js';
 import { checkRange, type ByteRange } from '../byte-range.js';
-import { ID_KEY, RESERVED_SEGMENT } from '../object-key.js';
+import { ID_KEY, MARK_MAX_BYTES, markKey, RESERVED_SEGMENT } from '../object-key.js';
 import { corrupt, verifyByReading } from '../read-back.js';
 import { checkStoreId, ID_MAX_BYTES, parseStoreId } from '../store-id.js';
 import { decodeCrc32, encodeCrc32 } from './crc32-text.js';
@@ -20,19 +22,20 @@ import { S3Calls } from './s3-calls.js';
 import { S3Features } from './s3-features.js';
 import { pageObjects, requireAnswer } from './s3-listing.js';
 import type { S3Options } from './s3-options.js';
+import { sendWhole } from './send-whole.js';
 import { S3_MAX_PARTS, S3Uploads } from './s3-uploads.js';
 
 const MIB = 1024 * 1024;
 
 export interface S3StoreSetup {
-  /** Without credentials; what status and errors show. */
+  /** Without credentials; shown in status and errors. */
   readonly uri: string;
   readonly options: S3Options;
   /** PEM text of the configured authority. */
   readonly ca?: string;
 }
 
-/** An S3 bucket, or a prefix in one, as a store. What it turns out not to support shows in `supports`. */
+/** An S3 bucket, or a prefix in one, as a store. `supports` shows what it was found not to support. */
 export class S3Store implements Store {
   readonly uri: string;
   readonly limits = { minPartBytes: 5 * MIB, maxParts: S3_MAX_PARTS, maxObjectBytes: 5 * MIB * MIB };
@@ -52,11 +55,24 @@ export class S3Store implements Store {
   }
 
   async readId(options: CallOptions = {}): Promise<string | undefined> {
+    const text = await this.#getSmall(this.#idKey(), ID_MAX_BYTES, options);
+    return text === undefined ? undefined : parseStoreId(text, this.uri);
+  }
+
+  readMark(name: string, options: CallOptions = {}): Promise<string | undefined> {
+    return this.#getSmall(this.#calls.base + markKey(name), MARK_MAX_BYTES, options);
+  }
+
+  async writeMark(name: string, text: string, options: CallOptions = {}): Promise<void> {
+    await this.#put(this.#calls.base + markKey(name), Buffer.from(text), false, options);
+  }
+
+  async #getSmall(fullKey: string, maxBytes: number, options: CallOptions): Promise<string | undefined> {
     try {
       const chunks: Uint8Array[] = [];
-      const range = { start: 0, end: ID_MAX_BYTES };
-      for await (const chunk of this.#get(this.#idKey(), range, options)) chunks.push(chunk);
-      return parseStoreId(Buffer.concat(chunks).toString('latin1'), this.uri);
+      const range = { start: 0, end: maxBytes };
+      for await (const chunk of this.#get(fullKey, range, options)) chunks.push(chunk);
+      return Buffer.concat(chunks).toString('latin1');
     } catch (error) {
       if (isHoldfastError(error, 'OBJECT_MISSING')) return undefined;
       throw error;
@@ -110,7 +126,7 @@ export class S3Store implements Store {
         return found.Body as unknown as AsyncIterable<Uint8Array>;
       });
     } catch (error) {
-      // The range begins behind the object's end.
+      // The range begins after the object's end.
       if (range && isHoldfastError(error) && error.facts['status'] === 416) return;
       throw error;
     }
@@ -155,6 +171,10 @@ export class S3Store implements Store {
     return ifAbsent ? this.#features.ifAbsent('put', fullKey, options, write) : write(false);
   }
 
+  sendWhole(file: WholeFile, options: CallOptions = {}): Promise<ObjectInfo> {
+    return sendWhole(this.#calls, this.#features, file, options);
+  }
+
   async delete(key: string, options: CallOptions = {}): Promise<void> {
     const Key = this.#calls.fullKey(key);
     try {
@@ -162,7 +182,7 @@ export class S3Store implements Store {
         client.send(new DeleteObjectCommand({ Bucket: bucket, Key }), abort),
       );
     } catch (error) {
-      // Some stores say so.
+      // Some stores answer like this.
       if (!isHoldfastError(error, 'OBJECT_MISSING')) throw error;
     }
   }
@@ -201,7 +221,7 @@ export class S3Store implements Store {
     if (found.ContentLength !== digest.bytes) {
       throw corrupt(key, 'size', digest.bytes, found.ContentLength);
     }
-    // The type is absent for an object put whole, where the checksum cannot be one of parts.
+    // The type is absent for an object that was put whole, whose checksum cannot be one of parts.
     const isWhole = found.ChecksumType === undefined || found.ChecksumType === 'FULL_OBJECT';
     const stored = isWhole ? decodeCrc32(found.ChecksumCRC32) : undefined;
     this.#features.sawFullObjectChecksum(stored !== undefined);
@@ -213,7 +233,15 @@ export class S3Store implements Store {
     return 'read-back';
   }
 
-  /** Throws `CONFIG_INVALID` where neither options nor the AWS chain name a region. */
+  findings(): StoreFindings {
+    return { checksums: this.#features.checksumsFound, server: this.#calls.server };
+  }
+
+  recall({ checksums, server }: StoreFindings): boolean {
+    return checksums === 'refused' && server === this.#calls.server && this.#features.recallRefusal();
+  }
+
+  /** Throws `CONFIG_INVALID` if neither the options nor the AWS chain name a region. */
   requireRegion(): Promise<void> {
     return this.#calls.requireRegion();
   }

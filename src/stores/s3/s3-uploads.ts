@@ -7,18 +7,27 @@ import {
 import { crc32 } from 'node:zlib';
 import { HoldfastError, isHoldfastError } from '../../core/errors.js';
 import type { CallOptions, ObjectInfo, Receipt, Upload } from '../../core/store.js';
+import { present } from '../../core/present.js';
 import { corrupt } from '../read-back.js';
+import { maybeOfChecksums, withChecksumHint } from './checksum-trial.js';
 import { decodeCrc32, encodeCrc32 } from './crc32-text.js';
 import type { S3Calls } from './s3-calls.js';
 import type { S3Features } from './s3-features.js';
 import { pageParts, pageUploads, requireAnswer } from './s3-listing.js';
 
 export const S3_MAX_PARTS = 10_000;
+/** More uploads than are ever open at a time. */
+const MAX_REMEMBERED = 1_000;
 
-/** Multipart uploads that a later process can go on with. */
+/** Multipart uploads that a later process can continue. */
 export class S3Uploads {
   readonly #calls: S3Calls;
   readonly #features: S3Features;
+  /**
+   * Uploads that this process began: whether they were created with checksums, because all parts must be the
+   * same.
+   */
+  readonly #carries = new Map<string, boolean>();
 
   constructor(calls: S3Calls, features: S3Features) {
     this.#calls = calls;
@@ -28,46 +37,84 @@ export class S3Uploads {
   async create(key: string, options: CallOptions): Promise<Upload> {
     const Key = this.#calls.fullKey(key);
     const checksum = { ChecksumAlgorithm: 'CRC32', ChecksumType: 'FULL_OBJECT' } as const;
-    const uploadId = await this.#features.withChecksum((withChecksum) =>
+    let carries = false;
+    const send = (withChecksum: boolean): Promise<string> =>
       this.#calls.run('CreateMultipartUpload', options, async ({ client, bucket, abort }) => {
         const input = { Bucket: bucket, Key, ...(withChecksum && checksum) };
         const { UploadId } = await client.send(new CreateMultipartUploadCommand(input), abort);
         requireAnswer(UploadId !== undefined && UploadId !== '', 'CreateMultipartUpload');
+        carries = withChecksum;
         return UploadId as string;
-      }),
-    );
+      });
+    const uploadId = await (this.#features.uploadChecksums.carries
+      ? this.#features.withChecksum(send)
+      : send(false));
+    this.#remember(uploadId, carries);
     return { key, uploadId };
   }
 
   async sendPart(upload: Upload, partNumber: number, data: Buffer, options: CallOptions): Promise<Receipt> {
-    const Key = this.#calls.fullKey(upload.key);
     if (!Number.isSafeInteger(partNumber) || partNumber < 1 || partNumber > S3_MAX_PARTS) {
       const fault = `part number ${partNumber}, allowed: 1 to ${S3_MAX_PARTS}`;
       throw new HoldfastError('STORE_REJECTED', fault, { facts: { key: upload.key, partNumber } });
     }
-    const checksum = this.#features.sendsCrc32 ? crc32(data) : undefined;
-    return this.#features.withChecksum((withChecksum) =>
-      this.#calls.run('UploadPart', options, async ({ client, bucket, abort }) => {
-        const command = new UploadPartCommand({
-          Bucket: bucket,
-          Key,
-          UploadId: upload.uploadId,
-          PartNumber: partNumber,
-          // A Buffer: the client turns stream bodies into chunks with trailers, which some stores corrupt.
-          Body: data,
-          ContentLength: data.byteLength,
-          ...(withChecksum && checksum !== undefined && { ChecksumCRC32: encodeCrc32(checksum) }),
-        });
-        const { ETag, ChecksumCRC32 } = await client.send(command, abort);
-        requireAnswer(ETag !== undefined, 'UploadPart');
-        const stored = decodeCrc32(ChecksumCRC32);
-        if (stored !== undefined && checksum !== undefined && stored !== checksum) {
-          throw corrupt(upload.key, `CRC-32 of part ${partNumber}`, checksum, stored);
-        }
-        const receipt = { partNumber, bytes: data.byteLength, etag: ETag as string };
-        return stored === undefined ? receipt : { ...receipt, crc32: stored };
-      }),
-    );
+    const carries = this.#carries.get(upload.uploadId);
+    const checksum = (carries ?? this.#features.sendsCrc32) ? crc32(data) : undefined;
+    const send = (withChecksum: boolean): Promise<Receipt> =>
+      this.#sendPart(upload, partNumber, data, withChecksum ? checksum : undefined, options);
+    const { uploadChecksums, sendsCrc32 } = this.#features;
+    try {
+      // All parts of an upload are alike; for one of an earlier process nothing is known.
+      const mustCarry = carries === true && !sendsCrc32;
+      const receipt = await (carries === false || mustCarry
+        ? send(mustCarry)
+        : this.#features.withChecksum(send));
+      uploadChecksums.worked('part', checksum !== undefined);
+      return receipt;
+    } catch (error) {
+      if (!maybeOfChecksums(error)) throw error;
+      const isSuspect = uploadChecksums.refused('part', checksum !== undefined);
+      if (checksum === undefined) throw error;
+      if (!isSuspect) throw withChecksumHint(error);
+      await this.abort(upload, options).catch(() => undefined);
+      const message = `${error.message}; starting the upload again without checksums`;
+      throw new HoldfastError('UPLOAD_UNKNOWN', message, { cause: error.cause, facts: error.facts });
+    }
+  }
+
+  #sendPart(
+    upload: Upload,
+    partNumber: number,
+    data: Buffer,
+    checksum: number | undefined,
+    options: CallOptions,
+  ): Promise<Receipt> {
+    const Key = this.#calls.fullKey(upload.key);
+    return this.#calls.run('UploadPart', options, async ({ client, bucket, abort }) => {
+      const command = new UploadPartCommand({
+        Bucket: bucket,
+        Key,
+        UploadId: upload.uploadId,
+        PartNumber: partNumber,
+        // A Buffer: the client turns stream bodies into chunks with trailers, which some stores corrupt.
+        Body: data,
+        ContentLength: data.byteLength,
+        ...(checksum !== undefined && { ChecksumCRC32: encodeCrc32(checksum) }),
+      });
+      const { ETag, ChecksumCRC32 } = await client.send(command, abort);
+      requireAnswer(ETag !== undefined, 'UploadPart');
+      const stored = decodeCrc32(ChecksumCRC32);
+      if (stored !== undefined && checksum !== undefined && stored !== checksum) {
+        throw corrupt(upload.key, `CRC-32 of part ${partNumber}`, checksum, stored);
+      }
+      const receipt = { partNumber, bytes: data.byteLength, etag: ETag as string };
+      return stored === undefined ? receipt : { ...receipt, crc32: stored };
+    });
+  }
+
+  #remember(uploadId: string, carries: boolean): void {
+    this.#carries.set(uploadId, carries);
+    if (this.#carries.size > MAX_REMEMBERED) this.#carries.delete(present(this.#carries.keys().next().value));
   }
 
   listParts(upload: Upload, options: CallOptions): Promise<Receipt[]> {
@@ -83,6 +130,7 @@ export class S3Uploads {
     const fullKey = this.#calls.fullKey(upload.key);
     options.signal?.throwIfAborted();
     requireParts(upload, parts);
+    const carries = this.#carries.get(upload.uploadId) ?? parts.some((part) => part.crc32 !== undefined);
     const complete = (conditional: boolean): Promise<ObjectInfo> =>
       this.#calls.run('CompleteMultipartUpload', options, async ({ client, bucket, abort }) => {
         const command = new CompleteMultipartUploadCommand({
@@ -94,7 +142,7 @@ export class S3Uploads {
             Parts: parts.map((part) => ({
               PartNumber: part.partNumber,
               ETag: part.etag,
-              ...(part.crc32 !== undefined && { ChecksumCRC32: encodeCrc32(part.crc32) }),
+              ...(carries && part.crc32 !== undefined && { ChecksumCRC32: encodeCrc32(part.crc32) }),
             })),
           },
         });
@@ -103,12 +151,24 @@ export class S3Uploads {
         const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
         return { key: upload.key, bytes, etag: ETag as string };
       });
-    if (options.overwrite === true) return complete(false);
-    return this.#features.ifAbsent('complete', fullKey, options, complete);
+    try {
+      const done = await (options.overwrite === true
+        ? complete(false)
+        : this.#features.ifAbsent('complete', fullKey, options, complete));
+      this.#carries.delete(upload.uploadId);
+      if (this.#features.uploadChecksums.worked('completion', carries)) this.#features.giveUpChecksums();
+      return done;
+    } catch (error) {
+      if (!maybeOfChecksums(error)) throw error;
+      // The next upload of the segment may be created without checksums.
+      this.#features.uploadChecksums.refused('completion', carries);
+      throw carries ? withChecksumHint(error) : error;
+    }
   }
 
   async abort(upload: Upload, options: CallOptions): Promise<void> {
     const Key = this.#calls.fullKey(upload.key);
+    this.#carries.delete(upload.uploadId);
     try {
       await this.#calls.run('AbortMultipartUpload', options, ({ client, bucket, abort }) => {
         const command = new AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId: upload.uploadId });

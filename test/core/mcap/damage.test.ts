@@ -6,6 +6,8 @@ import { bytesReadable, type Readable } from '../../../src/core/mcap/readable.js
 import { lacksMessages, type ScanReport } from '../../../src/core/mcap/scan-report.js';
 import { scanMcap } from '../../../src/core/mcap/scan.js';
 import { testMcap, type TestMcapOptions } from '../../support/test-mcap.js';
+import { present } from '../../../src/core/present.js';
+import { seededBytes } from '../../../src/testing/seeded-bytes.js';
 
 const keyOf = ({ channel, logTime, publishTime, sequence, data }: McapMessage): string =>
   `${channel.topic} ${channel.schema.name} ${channel.encoding} ${logTime} ${publishTime} ${sequence} ${Buffer.from(data).toString('base64')}`;
@@ -89,7 +91,7 @@ describe('a damaged MCAP', function () {
         assert.deepEqual(keys, all.slice(0, keys.length), where);
         assert.ok(keys.length >= before, `${where}: fewer than before`);
         before = keys.length;
-        assert.equal(report.dataComplete, size >= whole.dataEnd!, where);
+        assert.equal(report.dataComplete, size >= present(whole.dataEnd), where);
         assert.equal(report.complete, false, where);
         if (keys.length < all.length) assert.ok(lacksMessages(report), where);
       }
@@ -112,7 +114,7 @@ describe('a damaged MCAP', function () {
     });
   }
 
-  it('without chunks: goes on behind a damaged message', async () => {
+  it('without chunks: continues after a damaged message', async () => {
     const good = Buffer.from(await testMcap({ messages: 30, chunkBytes: 0, summary: false }));
     const { keys: all } = await scanned(good);
     const at = good.indexOf('message 10 ') - 8 - 22 - 8;
@@ -121,7 +123,7 @@ describe('a damaged MCAP', function () {
     const { keys, report } = await scanned(bad);
     assert.deepEqual(
       keys,
-      all.filter((key) => !Buffer.from(key.split(' ').at(-1)!, 'base64').includes('message 10 ')),
+      all.filter((key) => !Buffer.from(present(key.split(' ').at(-1)), 'base64').includes('message 10 ')),
     );
     assertAccounted(report, good.byteLength, 'damaged length');
     assert.equal(report.ranges.length, 1);
@@ -165,6 +167,22 @@ describe('a damaged MCAP', function () {
     }
   });
 
+  it('says that messages are missing if another MCAP begins behind its end, and not if only zeros do', async () => {
+    for (const summary of [true, false]) {
+      const [one, other] = [
+        await testMcap({ messages: 6, summary }),
+        await testMcap({ messages: 9, summary }),
+      ];
+      const both = await openOrSalvage(bytesReadable(Buffer.concat([one, other])), 'both');
+      assert.ok(both.salvage !== undefined && lacksMessages(both.salvage), 'silent about the second one');
+      assert.match(both.salvage.ranges[0]!.reason, /another MCAP/);
+      assert.equal(both.salvage.messages, 6);
+      const padded = await openOrSalvage(bytesReadable(Buffer.concat([one, Buffer.alloc(512)])), 'padded');
+      assert.ok(padded.salvage !== undefined && !lacksMessages(padded.salvage));
+      assert.equal(padded.salvage.messages, 6);
+    }
+  });
+
   it('passes over a chunk of unknown compression and says so', async () => {
     const bytes = Buffer.from(await testMcap({ messages: 18, chunkBytes: 300, zstd: true }));
     bytes.write('zzzz', bytes.indexOf('zstd'));
@@ -174,12 +192,9 @@ describe('a damaged MCAP', function () {
   });
 
   it('throws nothing but MCAP_UNREADABLE for random bytes', async () => {
-    let state = 1;
+    const random = seededBytes();
     for (let round = 0; round < 200; round++) {
-      const bytes = Uint8Array.from({ length: round * 7 }, () => {
-        state = (state * 1103515245 + 12345) & 0x7fffffff;
-        return state >> 16;
-      });
+      const bytes = random(round * 7);
       await assert.rejects(scanned(bytes), (error: unknown) => isHoldfastError(error, 'MCAP_UNREADABLE'));
     }
   });

@@ -1,3 +1,4 @@
+import { present } from '../../../src/core/present.js';
 import { cdrString } from '../../support/test-mcap.js';
 import { startPython, type RosChild, type RosInstall } from '../../support/ros.js';
 
@@ -94,7 +95,7 @@ export function startSubscriber(ros: RosInstall, domainId: number, topic: string
 }
 
 export function heardBy(subscriber: RosChild): string[] {
-  return [...subscriber.output().matchAll(/got ([A-Za-z0-9+/=]+)/g)].map(([, data]) => data!);
+  return [...subscriber.output().matchAll(/got ([A-Za-z0-9+/=]+)/g)].map(([, data]) => present(data));
 }
 
 /** The number in a payload made by {@link startPublisher}. */

@@ -2,14 +2,16 @@ import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { present } from '../../../src/core/present.js';
 import { askRole } from '../../../src/app/control/control-client.js';
-import { FilePool } from '../../../src/app/reading/file-readable.js';
+import { FilePool } from '../../../src/recordings/file-readable.js';
 import { isHoldfastError } from '../../../src/core/errors.js';
 import { manifestKey, decodeManifest, type Manifest } from '../../../src/core/manifest.js';
 import type { RecorderStatus } from '../../../src/core/status.js';
 import { openMcap } from '../../../src/core/mcap/open-mcap.js';
 import { withoutPadding } from './publishers.js';
 import { nodeLoader, startRos, stopRosChildren, type RosChild, type RosInstall } from '../../support/ros.js';
+import { sleep } from '../../../src/testing/waiting.js';
 
 /** One message as the store has it. */
 export interface Stored {
@@ -50,7 +52,7 @@ export class RobotRig implements AsyncDisposable {
       'segment.max_age_ms': '1s',
       ...parameters,
     };
-    const child = this.start('recorder-main', given);
+    const child = this.#start('recorder-main', given);
     await child.waitFor(/recording/);
     return child;
   }
@@ -59,12 +61,12 @@ export class RobotRig implements AsyncDisposable {
   async sync(parameters: Readonly<Record<string, string>> = {}): Promise<RosChild> {
     const uri = `dir:${this.store}`;
     const given = { data: this.data, 'store.uri': uri, poll_interval_ms: '100ms', ...parameters };
-    const child = this.start('sync-main', given);
+    const child = this.#start('sync-main', given);
     await child.waitFor(/syncing/);
     return child;
   }
 
-  private start(script: string, parameters: Readonly<Record<string, string>>): RosChild {
+  #start(script: string, parameters: Readonly<Record<string, string>>): RosChild {
     const extension = extname(import.meta.url);
     const main = fileURLToPath(new URL(`../../../src/app/ros/${script}${extension}`, import.meta.url));
     const ros = Object.entries(parameters).flatMap(([name, value]) => ['-p', `${name}:=${value}`]);
@@ -86,7 +88,7 @@ export class RobotRig implements AsyncDisposable {
 
   /** Ends a node and gives its exit code: on a busy machine draining and sealing may take their time. */
   async end(node: RosChild, signal: NodeJS.Signals = 'SIGINT'): Promise<number | null> {
-    process.kill(-node.child.pid!, signal);
+    process.kill(-present(node.child.pid), signal);
     return node.ended;
   }
 
@@ -100,7 +102,7 @@ export class RobotRig implements AsyncDisposable {
       const missing = sealed.filter((name) => !receipts.includes(name));
       if (sealed.length > 0 && missing.length === 0) return;
       if (Date.now() > deadline) throw new Error(`not synced: ${missing.join(', ') || 'nothing was sealed'}`);
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await sleep(100);
     }
   }
 

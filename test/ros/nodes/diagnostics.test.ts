@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { MessageReader } from '@foxglove/rosmsg2-serialization';
+import { present } from '../../../src/core/present.js';
+import { defined } from '../../../src/core/defined.js';
 import {
   diagnosticFields,
   levels,
@@ -20,11 +22,12 @@ const expected: RecorderExpectations = {
   minFreeBytes: 2 ** 30,
   minFreePercent: 5,
 };
-const { stalledReason: _reason, ...sample } = recorderStatus;
+const { stalledReason: _reason, wal, ...sample } = recorderStatus;
 /** Nothing is wrong with it. */
 const healthy: RecorderStatus = {
   ...sample,
   state: 'recording',
+  wal: { ...wal, setAside: 0 },
   sources: [{ uri: 'ros:', state: 'open' }],
   disk: { freeBytes: 50e9, totalBytes: 100e9, evictedSegments: 0 },
 };
@@ -103,7 +106,7 @@ describe('diagnostics of the recorder', () => {
     const sources = (state: string, detail?: string): number | undefined =>
       level('sources', {
         ...healthy,
-        sources: [{ uri: 'ros:', state, ...(detail === undefined ? {} : { detail }) }],
+        sources: [{ uri: 'ros:', state, ...defined({ detail }) }],
       });
     assert.equal(sources('open'), levels.ok);
     assert.equal(sources('done'), levels.ok);
@@ -115,7 +118,32 @@ describe('diagnostics of the recorder', () => {
     const problem = { kind: 'no-type-support', topic: '/odd', detail: 'odd_msgs is not installed' };
     const topics = diagnose(healthy, undefined, [problem]).get('topics');
     assert.equal(topics?.level, levels.warn);
-    assert.match(topics!.message, /1 with trouble: \/odd no-type-support: odd_msgs is not installed/);
+    assert.match(present(topics).message, /1 with trouble: \/odd no-type-support: odd_msgs is not installed/);
+  });
+});
+
+describe('diagnostics of anomalies', () => {
+  const anomalies = present(recorderStatus.anomalies);
+  const saw = (seen: number): RecorderStatus => ({
+    ...healthy,
+    anomalies: { ...anomalies, rules: anomalies.rules.map((rule) => ({ ...rule, seen })) },
+  });
+
+  it('warn for a minute after a rule saw something, with what it saw', () => {
+    let now = 0;
+    const recent = new RecentGrowth(() => now);
+    const at = (status: RecorderStatus): Diagnostic => present(diagnose(status, recent).get('anomalies'));
+    assert.equal(at(saw(12)).level, levels.ok, 'what it starts with is history');
+    assert.equal(at(saw(13)).level, levels.warn);
+    assert.equal(at(saw(13)).message, 'within the last minute: imu jump: /imu: 99');
+    assert.equal(at(saw(13)).values['low battery'], '13 seen, 0 marked as events');
+    now = 61_000;
+    assert.equal(at(saw(13)).level, levels.ok);
+  });
+
+  it('are absent without rules', () => {
+    const { anomalies: _without, ...status } = healthy;
+    assert.equal(diagnose(status).has('anomalies'), false);
   });
 });
 
@@ -130,10 +158,16 @@ describe('diagnostics of sync', () => {
     for (const one of diagnose(fine).values()) assert.equal(one.level, levels.ok, one.task);
   });
 
+  it('name what the store refuses, and each of several sinks', () => {
+    const all = diagnose(fine);
+    assert.equal(all.get('link')?.values['store refuses'], 'checksums');
+    assert.equal(all.get('uploads')?.values['sink parquet'], 'offline, 11 pending, 13 parked, 0 lost');
+  });
+
   it('warn while offline, since when and why', () => {
     const link = diagnose({ ...fine, link: 'offline', lastError: 'no route to host' }).get('link');
     assert.equal(link?.level, levels.warn);
-    assert.match(link!.message, /^offline for 1.*: no route to host$/);
+    assert.match(present(link).message, /^offline for 1.*: no route to host$/);
   });
 
   it('are in error where a segment is parked, or the store itself refuses', () => {

@@ -1,14 +1,22 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
-import { requireRos, ros2, stopRosChildren, type RosChild, type RosInstall } from '../../support/ros.js';
+import {
+  requireRos,
+  ros2OfNode,
+  stopRosChildren,
+  type RosChild,
+  type RosInstall,
+} from '../../support/ros.js';
+import { onEveryMiddleware } from '../../support/on-every-middleware.js';
 import { parameter, startNode, TemporaryFolder } from './node-child.js';
 import { Probe } from './probe.js';
+import { perhaps } from '../../support/perhaps.js';
 
 const DOMAIN = 32;
 const NODE = '/holdfast_recorder';
 const ids = { configure: 1, cleanup: 2, activate: 3, deactivate: 4 } as const;
 
-describe('the managed node holdfast_recorder', function () {
+onEveryMiddleware('the managed node holdfast_recorder', function () {
   this.timeout(120_000);
   let ros: RosInstall;
   let folder: TemporaryFolder;
@@ -51,11 +59,9 @@ describe('the managed node holdfast_recorder', function () {
   });
 
   after(async () => {
-    await probe?.[Symbol.asyncDispose]();
+    await perhaps(probe)?.[Symbol.asyncDispose]();
     await stopRosChildren();
-    // The command line leaves one behind per domain.
-    if (ros !== undefined) await ros2(ros, ['daemon', 'stop'], { domainId: DOMAIN });
-    folder?.[Symbol.dispose]();
+    perhaps(folder)?.[Symbol.dispose]();
   });
 
   it('does nothing before it is configured, and refuses what needs more', async () => {
@@ -113,7 +119,7 @@ describe('the managed node holdfast_recorder', function () {
     for (const label of ['configuring', 'activating', 'active', 'deactivating', 'inactive']) {
       assert.ok(labels.includes(label), labels.join());
     }
-    const list = await ros2(ros, ['lifecycle', 'list', NODE], { domainId: DOMAIN });
+    const list = await ros2OfNode(ros, ['lifecycle', 'list', NODE], { domainId: DOMAIN });
     assert.match(list, /deactivate \[4\]\s+Start: active\s+Goal: deactivating/);
   });
 

@@ -4,7 +4,8 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { packageRoot } from '../../../src/app/system/version.js';
+import { present } from '../../../src/core/present.js';
+import { packageRoot } from '../../../src/host/version.js';
 import type { RosInstall } from '../../support/ros.js';
 
 const run = promisify(execFile);
@@ -39,14 +40,14 @@ export async function holdfastMessages(ros: RosInstall): Promise<NodeJS.ProcessE
   const install = join(root, hash.digest('hex').slice(0, 16));
   if (!existsSync(install)) await build(ros, root, install);
   const sourced = ros.environment(0);
-  const [python] = readdirSync(join(install, 'lib')).filter((name) => name.startsWith('python'));
+  const python = present(readdirSync(join(install, 'lib')).find((name) => name.startsWith('python')));
   const prepend = (name: string, path: string): NodeJS.ProcessEnv => ({
     [name]: [path, sourced[name]].filter(Boolean).join(':'),
   });
   return {
     ...prepend('AMENT_PREFIX_PATH', install),
     ...prepend('LD_LIBRARY_PATH', join(install, 'lib')),
-    ...prepend('PYTHONPATH', join(install, 'lib', python!, 'site-packages')),
+    ...prepend('PYTHONPATH', join(install, 'lib', python, 'site-packages')),
   };
 }
 
@@ -65,7 +66,7 @@ async function build(ros: RosInstall, root: string, install: string): Promise<vo
     const configure = ['-S', source, '-B', join(work, 'build'), `-DCMAKE_INSTALL_PREFIX=${staged}`];
     await run('cmake', [...configure, '-DBUILD_TESTING=OFF', '-DCMAKE_BUILD_TYPE=Debug'], options);
     await run('nice', ['cmake', '--build', join(work, 'build'), '--target', 'install', '-j2'], options);
-    // Whoever else built it meanwhile built the same.
+    // Another process that built it meanwhile built the same.
     if (!existsSync(install)) renameSync(staged, install);
   } finally {
     rmSync(work, { recursive: true, force: true });

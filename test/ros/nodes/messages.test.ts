@@ -98,21 +98,48 @@ describe('messages of the ROS nodes', () => {
     assert.equal(read['stalled_reason'], 'disk_full: Größe überschritten');
     assert.equal(read['loss_window_max_ms'], 43.25);
     assert.equal((read['robots'] as { robot: string }[])[1]!.robot, 'r2');
+    assert.deepEqual(read['source_details'], ['', 'nobody there']);
+    assert.deepEqual(read['drop_reasons'], ['queue_full_drop_oldest', 'paused']);
+    assert.deepEqual([...(read['drop_counts'] as Iterable<bigint>)], [2n, 1n]);
+    assert.equal(read['segments_set_aside'], 1);
+    assert.equal(read['anomaly_messages_undecoded'], 18n);
+    assert.deepEqual(
+      (read['anomaly_rules'] as { rule: string; seen: bigint; last: string }[]).map(
+        ({ rule, seen, last }) => `${rule} ${seen} ${last}`,
+      ),
+      ['imu jump 12 /imu: 99', 'low battery 0 '],
+    );
     const sync = decode(
       rosMessages.syncStatus,
       rosMessages.syncStatus.encode(syncStatusFields(syncStatus, STAMP)),
     );
     assert.equal(sync['link'], 1);
     assert.equal(sync['is_syncing'], true);
+    assert.equal(sync['segments_lost'], 5n);
+    assert.deepEqual([sync['store_refuses'], sync['store_refuses_server']], ['checksums', 'Pail/1.0']);
+    assert.deepEqual(
+      (sync['sinks'] as { name: string; link: number; bytes_pending: bigint; segments_lost: bigint }[]).map(
+        ({ name, link, bytes_pending, segments_lost }) => [name, link, bytes_pending, segments_lost],
+      ),
+      [
+        ['mcap', 1, 60n, 9n],
+        ['parquet', 2, 110n, 0n],
+      ],
+    );
     assert.deepEqual(sync['alarms'], ['robot_1 x.robot_1 STORE_REJECTED: no', 'STORE_MISMATCH: another id']);
   });
 
   it('write -1 for times that are not known', () => {
-    const { nextRetryInMs: _retry, etaMs: _eta, current: _current, ...rest } = syncStatus;
+    const { nextRetryInMs: _retry, etaMs: _eta, storeLatencyMs: _latency, ...known } = syncStatus;
+    const { current: _current, storeRefuses: _refuses, sinks: _sinks, ...rest } = known;
     const read = decode(rosMessages.syncStatus, rosMessages.syncStatus.encode(syncStatusFields(rest, STAMP)));
     assert.equal(read['next_retry_in_ms'], -1n);
     assert.equal(read['eta_ms'], -1n);
+    assert.equal(read['store_latency_ms'], -1);
     assert.equal(read['current_segment'], '');
+    assert.equal(read['current_progress'], 0);
+    assert.equal(read['store_refuses'], '');
+    assert.deepEqual(read['sinks'], []);
   });
 
   it('know a constant for every state of a recorder and of the link', () => {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { present } from '../../../src/core/present.js';
 import { nodeLoader, startRos, type RosChild, type RosInstall } from '../../support/ros.js';
 
 /** The page and the live server are proven elsewhere; here they would take the time of the tests. */
@@ -24,7 +25,7 @@ export function startNode(
 ): RosChild {
   const [program, ...rest] = nodeCommand(role);
   const all = [...(role === 'recorder' ? unwatched : []), ...args];
-  return startRos(ros, program!, [...rest, '--ros-args', ...all], { domainId, env });
+  return startRos(ros, present(program), [...rest, '--ros-args', ...all], { domainId, env });
 }
 
 /** A parameter as an argument. */

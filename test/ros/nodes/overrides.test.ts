@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { defined } from '../../../src/core/defined.js';
 import { matchesNode, resolveOverrides, type NativeOverrides } from '../../../src/app/ros/overrides.js';
 
 function section(name: string, values: Record<string, unknown>): NativeOverrides {
@@ -6,7 +7,7 @@ function section(name: string, values: Record<string, unknown>): NativeOverrides
     name,
     parameters: Object.entries(values).map(([key, value]) => ({
       name: key,
-      ...(value === undefined ? {} : { value }),
+      ...defined({ value }),
     })),
   };
 }

@@ -61,7 +61,7 @@ describe('the pace of a status topic', () => {
     assert.deepEqual(times, [0, 100, 200, 300, 400, 500, 600]);
   });
 
-  it('ends when disposed of, and goes on after a throw', () => {
+  it('ends when disposed of, and continues after a throw', () => {
     const timers = new FakeTimers();
     let calls = 0;
     const pace = new Pace(

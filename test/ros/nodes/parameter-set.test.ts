@@ -4,8 +4,8 @@ import { isLive } from '../../../src/app/ros/live-parameters.js';
 import { ParameterSet } from '../../../src/app/ros/parameter-set.js';
 import { rawOfMessage } from '../../../src/app/ros/ros-value.js';
 import { resolvedValues, startValues } from '../../../src/app/ros/start-values.js';
-import { parameterNamesFor, parameterNamed } from '../../../src/app/parameters/parameter-table.js';
-import type { RawValue, Role } from '../../../src/app/parameters/parameter.js';
+import { parameterNamesFor, parameterNamed } from '../../../src/settings/parameter-table.js';
+import type { RawValue, Role } from '../../../src/settings/parameter.js';
 
 function setOf(
   role: Role,
@@ -48,7 +48,7 @@ describe('parameters of a node', () => {
     });
   }
 
-  it('keep their value when the new one is refused by whoever applies it', () => {
+  it('keep their value when the code that applies the new one refuses it', () => {
     const set = setOf('recorder', {}, () => {
       throw new Error('not together with the others');
     });

@@ -2,15 +2,19 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import {
   requireRos,
-  ros2,
+  ros2OfNode,
+  startPython,
   startRos,
   stopRosChildren,
   type RosChild,
   type RosInstall,
 } from '../../support/ros.js';
-import { parameterTable } from '../../../src/app/parameters/parameter-table.js';
+import { onEveryMiddleware } from '../../support/on-every-middleware.js';
+import { parameterTable } from '../../../src/settings/parameter-table.js';
 import { nodeCommand, parameter, startNode, TemporaryFolder } from './node-child.js';
 import { Probe, type Dictionary } from './probe.js';
+import { firstOf } from '../../support/first-of.js';
+import { perhaps } from '../../support/perhaps.js';
 
 const DOMAIN = 31;
 
@@ -58,6 +62,11 @@ holdfast_recorder:
   ros__parameters:
     segment.max_bytes: 70000
 `;
+const BLACKBOARD = `
+import rclpy
+rclpy.init()
+rclpy.spin(rclpy.create_node('blackboard', automatically_declare_parameters_from_overrides=True))
+`;
 const NAMES = [
   'segment.max_bytes',
   'segment.max_age_ms',
@@ -68,7 +77,7 @@ const NAMES = [
   'log.level',
 ];
 
-describe('parameters of the nodes', function () {
+onEveryMiddleware('parameters of the nodes', function () {
   this.timeout(120_000);
   let ros: RosInstall;
   let folder: TemporaryFolder;
@@ -115,25 +124,17 @@ describe('parameters of the nodes', function () {
     const managed = parameter('managed', true);
     start('/robot_1', ...managed, '-p', 'segmnt.max_bytes:=7', '-p', 'seal.chunk_bytes:=64KiB');
     start('/robot_2', ...managed);
-    // A node of rclcpp with the same name and arguments: it says what rcl's rules make of them.
-    children.push(
-      startRos(
-        ros,
-        'ros2',
-        [
-          ...[
-            'run',
-            'demo_nodes_cpp',
-            'parameter_blackboard',
-            '--ros-args',
-            '-r',
-            '__node:=holdfast_recorder',
-          ],
-          ...['-r', '__ns:=/robot_3', '--params-file', file],
-        ],
-        { domainId: DOMAIN },
-      ),
-    );
+    // A node of rclpy with the same name and arguments: it says what rcl's rules make of them.
+    const same = [
+      '--ros-args',
+      '-r',
+      '__node:=holdfast_recorder',
+      '-r',
+      '__ns:=/robot_3',
+      '--params-file',
+      file,
+    ];
+    children.push(startPython(ros, BLACKBOARD, same, { domainId: DOMAIN }));
     start('/robot_3', ...managed, '-r', '__node:=holdfast_twin');
     probe = new Probe(ros, DOMAIN);
     await probe.listen('/parameter_events', 'rcl_interfaces/msg/ParameterEvent');
@@ -147,24 +148,22 @@ describe('parameters of the nodes', function () {
   });
 
   after(async () => {
-    await probe?.[Symbol.asyncDispose]();
+    await perhaps(probe)?.[Symbol.asyncDispose]();
     await stopRosChildren();
-    // The command line leaves one behind per domain.
-    if (ros !== undefined) await ros2(ros, ['daemon', 'stop'], { domainId: DOMAIN });
-    folder?.[Symbol.dispose]();
+    perhaps(folder)?.[Symbol.dispose]();
   });
 
   it('come from the sections for each node in its namespace', async () => {
     const values = async (node: string): Promise<unknown[]> => {
-      const [size, age, queue, full, rules, exclude, level] = await get(node, NAMES);
+      const [size, age, queue, full, rules, exclude, level] = firstOf(7, await get(node, NAMES));
       return [
-        size!.integer_value,
-        age!.integer_value,
-        queue!.integer_value,
-        full!.string_value,
-        rules!.string_array_value,
-        exclude!.string_array_value,
-        level!.string_value,
+        size.integer_value,
+        age.integer_value,
+        queue.integer_value,
+        full.string_value,
+        rules.string_array_value,
+        exclude.string_array_value,
+        level.string_value,
       ];
     };
     const rules = ['/camera/ priority=low'];
@@ -188,11 +187,11 @@ describe('parameters of the nodes', function () {
     ]);
   });
 
-  it('come as they come to a node of rclcpp with the same arguments', async () => {
+  it('come as they come to a node of rclpy with the same arguments', async () => {
     const twin = '/robot_3/holdfast_recorder';
     await probe.there(twin);
-    const [size, queue] = await get(twin, ['segment.max_bytes', 'queue.max_bytes']);
-    assert.deepEqual([size!.integer_value, queue!.integer_value], [2 ** 23, 2 ** 20]);
+    const [size, queue] = firstOf(2, await get(twin, ['segment.max_bytes', 'queue.max_bytes']));
+    assert.deepEqual([size.integer_value, queue.integer_value], [2 ** 23, 2 ** 20]);
   });
 
   it('show type, range, unit and what is allowed', async () => {
@@ -212,8 +211,8 @@ describe('parameters of the nodes', function () {
 
   it('take empty lists, at the start and later', async () => {
     const node = '/robot_1/holdfast_recorder';
-    const [include] = await get(node, ['topics.include']);
-    assert.deepEqual([include!.type, include!.string_array_value], [9, []]);
+    const [include] = firstOf(1, await get(node, ['topics.include']));
+    assert.deepEqual([include.type, include.string_array_value], [9, []]);
     assert.deepEqual(await set(node, 'topics.exclude', texts([])), { successful: true, reason: '' });
     assert.deepEqual((await get(node, ['topics.exclude']))[0]!.string_array_value, []);
   });
@@ -222,8 +221,8 @@ describe('parameters of the nodes', function () {
     const node = '/robot_1/holdfast_recorder';
     assert.equal((await get(node, ['seal.chunk_bytes']))[0]!.integer_value, 64 * 1024);
     assert.deepEqual(await set(node, 'segment.max_bytes', text('16MiB')), { successful: true, reason: '' });
-    const [size] = await get(node, ['segment.max_bytes']);
-    assert.deepEqual([size!.type, size!.integer_value], [2, 16 * 2 ** 20]);
+    const [size] = firstOf(1, await get(node, ['segment.max_bytes']));
+    assert.deepEqual([size.type, size.integer_value], [2, 16 * 2 ** 20]);
   });
 
   it('are refused with parameter, value and what is allowed', async () => {
@@ -337,7 +336,7 @@ def generate_launch_description():
       const name = `/${namespace}/holdfast_recorder`;
       await probe.there(name);
       const read = (parameterName: string): Promise<string> =>
-        ros2(ros, ['param', 'get', name, parameterName], { domainId: DOMAIN });
+        ros2OfNode(ros, ['param', 'get', name, parameterName], { domainId: DOMAIN });
       assert.match(await read('segment.max_bytes'), new RegExp(`Integer value is: ${size}`));
       assert.match(await read('topics.exclude'), new RegExp(`\\['${exclude}'\\]`));
     }

@@ -1,8 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { present } from '../../../src/core/present.js';
 import type { RosInstall } from '../../support/ros.js';
 
-/** A node of rclpy that is told what to do line by line: far faster than starting `ros2` for each question. */
+/** A node of rclpy that takes commands line by line: far faster than starting `ros2` for each question. */
 const PROGRAM = String.raw`
 import json, math, sys, threading, time
 import rclpy
@@ -212,12 +213,12 @@ export class Probe implements AsyncDisposable {
     const id = this.#next++;
     return new Promise<T>((resolve, reject) => {
       this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
-      this.#child.stdin!.write(`${JSON.stringify([id, name, args])}\n`);
+      present(this.#child.stdin).write(`${JSON.stringify([id, name, args])}\n`);
     });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.stdin!.end();
+    present(this.#child.stdin).end();
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), 5_000);
     await this.#ended;
     clearTimeout(timer);

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
+import { present } from '../../../src/core/present.js';
 import type { Manifest } from '../../../src/core/manifest.js';
 import { requireRos, stopRosChildren, type RosChild, type RosInstall } from '../../support/ros.js';
+import { onEveryMiddleware } from '../../support/on-every-middleware.js';
 import { holdfastMessages } from './message-package.js';
 import { parameter, startNode, TemporaryFolder } from './node-child.js';
 import { Probe } from './probe.js';
+import { perhaps } from '../../support/perhaps.js';
 
 const DOMAIN = 30;
 const NODE = '/robot_1/holdfast_recorder';
@@ -26,7 +29,7 @@ interface Answer {
   id?: string;
 }
 
-describe('the node holdfast_recorder', function () {
+onEveryMiddleware('the node holdfast_recorder', function () {
   this.timeout(180_000);
   let ros: RosInstall;
   let messages: NodeJS.ProcessEnv;
@@ -36,7 +39,7 @@ describe('the node holdfast_recorder', function () {
 
   /** Publishes on /robot_1/imu; resolves once the recorder has them all. */
   const publish = async (data: string, count: number): Promise<void> => {
-    const { received } = (await probe.messages<Status>(`${NODE}/status`, 1)).at(-1)!;
+    const { received } = present((await probe.messages<Status>(`${NODE}/status`, 1)).at(-1));
     await probe.publish('/robot_1/imu', 'std_msgs/msg/String', { data }, count);
     await probe.until<Status>(`${NODE}/status`, (status) => status.received >= received + count);
   };
@@ -65,9 +68,9 @@ describe('the node holdfast_recorder', function () {
   });
 
   after(async () => {
-    await probe?.[Symbol.asyncDispose]();
+    await perhaps(probe)?.[Symbol.asyncDispose]();
     await stopRosChildren();
-    folder?.[Symbol.dispose]();
+    perhaps(folder)?.[Symbol.dispose]();
   });
 
   it('records the graph it is in for the robot of its namespace, and says so every second', async () => {
@@ -96,8 +99,7 @@ describe('the node holdfast_recorder', function () {
     const tasks = new Map(status.map((one) => [one.name, one]));
     for (const task of ['recording', 'durability', 'drops', 'disk', 'sources']) {
       const one = tasks.get(`robot_1/holdfast_recorder: ${task}`);
-      assert.equal(one?.level.charCodeAt(0), 0, JSON.stringify(one));
-      assert.equal(one?.hardware_id, 'robot_1');
+      assert.deepEqual([one?.level.charCodeAt(0), one?.hardware_id], [0, 'robot_1'], JSON.stringify(one));
     }
   });
 
@@ -129,7 +131,7 @@ describe('the node holdfast_recorder', function () {
       `${NODE}/events/gap`,
       ({ topic }) => topic === '/robot_1/imu',
     );
-    assert.deepEqual([gap.reason, Number(gap.count)], ['paused', 7]);
+    assert.deepEqual([gap.reason, gap.count], ['paused', 7]);
   });
 
   it('marks an event, in any script, and refuses one without a label with the reason', async () => {
@@ -137,7 +139,7 @@ describe('the node holdfast_recorder', function () {
     const type = 'holdfast/srv/MarkEvent';
     const request = { label: 'Größe → 値', seconds_before: 2, seconds_after: 0.5 };
     const good = await probe.call<Answer>(name, type, request);
-    assert.match(good.id!, /^[0-9a-f]{32}$/);
+    assert.match(present(good.id), /^[0-9a-f]{32}$/);
     assert.ok(good.success && good.message.includes('Größe → 値'));
     for (const [bad, reason] of [
       [{ ...request, label: '' }, /label is "", allowed: a text of 1 to 200/],
@@ -173,7 +175,7 @@ describe('the node holdfast_recorder', function () {
     assert.ok((await probe.trigger(`${NODE}/start`)).success);
     await probe.forget(`${NODE}/status`);
     await probe.until<Status>(`${NODE}/status`, ({ state }) => state === 1);
-    const { durable } = (await probe.messages<Status>(`${NODE}/status`)).at(-1)!;
+    const { durable } = present((await probe.messages<Status>(`${NODE}/status`)).at(-1));
     await publish('again', 5);
     await probe.until<Status>(`${NODE}/status`, (status) => status.durable >= durable + 5);
   });

@@ -34,6 +34,8 @@ export const recorderStatus: RecorderStatus = {
     segmentMaxBytes: 64 * 2 ** 20,
     segmentAgeMs: 555.5,
     waiting: 2,
+    setAside: 1,
+    setAsideError: 'segment 3: a record does not match its checksum',
   },
   sealed: { segments: 6, bytes: 66, lastSealedAt: '1795235891384222070' },
   disk: { freeBytes: 5e9, totalBytes: 6e10, evictedSegments: 4 },
@@ -49,6 +51,18 @@ export const recorderStatus: RecorderStatus = {
     },
     { robot: 'r2', channels: 6, received: 51, durable: 46, dropped: 2, bytesPerS: 11.5, messagesPerS: 2.5 },
   ],
+  anomalies: {
+    rules: [
+      { rule: 'imu jump', seen: 12, marked: 9, lastAt: '1795235891384222068', last: '/imu: 99' },
+      { rule: 'low battery', seen: 0, marked: 0 },
+    ],
+    suppressed: 13,
+    failedMarks: 14,
+    channels: 15,
+    looked: 16,
+    skipped: 17,
+    undecoded: 18,
+  },
 };
 
 /** A status with every field set. */
@@ -67,7 +81,10 @@ export const syncStatus: SyncStatus = {
   uploadErrors: 9,
   lastError: 'put: timed out',
   nextRetryInMs: 1500,
-  segments: { pending: 1, verified: 2, parked: 3 },
+  segmentsSynced: 77,
+  storeRefuses: { what: 'checksums', server: 'Pail/1.0', since: '1795235891384222067' },
+  storeLatencyMs: 12.5,
+  segments: { pending: 1, verified: 2, parked: 3, lost: 5 },
   bytes: { pending: 10, verified: 20, resent: 30 },
   resumedUploads: 4,
   current: { segment: 'seg.robot_1', robot: 'robot_1', bytes: 1000, progress: 0.25 },
@@ -77,6 +94,30 @@ export const syncStatus: SyncStatus = {
   alarms: [
     { segment: 'x.robot_1', robot: 'robot_1', code: 'STORE_REJECTED', message: 'no' },
     { segment: '', robot: '', code: 'STORE_MISMATCH', message: 'another id' },
+  ],
+  sinks: [
+    {
+      name: 'mcap',
+      kind: 'mcap',
+      store: 's3://bucket/prefix',
+      required: true,
+      link: 'online',
+      segments: { pending: 6, verified: 7, parked: 8, lost: 9 },
+      bytes: { pending: 60, verified: 70, resent: 80 },
+      alarms: 10,
+      lastSyncAt: '1795235891384222066',
+      lastError: 'put: refused',
+    },
+    {
+      name: 'parquet',
+      kind: 'parquet',
+      store: 'dir:/lake',
+      required: false,
+      link: 'offline',
+      segments: { pending: 11, verified: 12, parked: 13 },
+      bytes: { pending: 110, verified: 120, resent: 130 },
+      alarms: 0,
+    },
   ],
 };
 

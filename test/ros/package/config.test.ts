@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { packageRoot } from '../../../src/app/system/version.js';
+import { packageRoot } from '../../../src/host/version.js';
 import { ros2Schema } from '../../../src/core/ros/schemas.js';
-import { robotTopics } from '../../../src/sources/sim/robot-topics.js';
+import { robotTopics } from '../../../src/simulation/robot-topics.js';
+import { lacking } from '../../../src/testing/lacking.js';
 
 const read = (...path: string[]): string => readFileSync(join(packageRoot, ...path), 'utf8');
 
@@ -63,8 +64,7 @@ describe('what the package brings for other tools', () => {
   it('units that systemd accepts', function () {
     const folder = join(packageRoot, 'config', 'systemd');
     if (spawnSync('systemd-analyze', ['--version']).status !== 0) {
-      console.log('not run: units that systemd accepts: there is no systemd-analyze');
-      this.skip();
+      lacking(this, 'systemd', 'there is no systemd-analyze on the PATH');
     }
     for (const name of readdirSync(folder)) {
       const { status, stderr } = spawnSync('systemd-analyze', ['verify', join(folder, name)], {

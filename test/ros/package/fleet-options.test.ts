@@ -36,7 +36,7 @@ describe('parameters of sim_fleet', () => {
       { robot: 2 },
       /^parameter robot: unknown; sim_fleet takes robots, /,
     ],
-    ['a value out of its range', { robots: 500 }, /robots: "500" is not an integer from 1 to 200/],
+    ['a value out of its range', { robots: 5_000 }, /robots: "5000" is not an integer from 1 to 2000/],
     ['a rate that live topics cannot have', { rate: 'max' }, /^rate: "max"/],
     ['several faults at once', { robots: 0, imu_hz: 'fast' }, /robots: .*; imu_hz: "fast"/],
   ] as const) {

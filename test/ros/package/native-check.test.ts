@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { packageRoot } from '../../../src/app/system/version.js';
+import { packageRoot } from '../../../src/host/version.js';
 
 /** What a build on this machine records. */
 const here = {

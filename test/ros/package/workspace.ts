@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { packageRoot } from '../../../src/app/system/version.js';
+import { packageRoot } from '../../../src/host/version.js';
 import { startRos, type RosChild, type RosChildOptions, type RosInstall } from '../../support/ros.js';
 
 /** What a checkout holds besides sources. */
@@ -26,11 +26,23 @@ export class Workspace {
   readonly root: string;
   readonly source: string;
 
-  constructor(private readonly ros: RosInstall) {
-    this.root = mkdtempSync(join(tmpdir(), 'holdfast-colcon-'));
+  readonly #ros: RosInstall;
+
+  constructor(ros: RosInstall, root?: string) {
+    this.#ros = ros;
+    this.root = root ?? mkdtempSync(join(tmpdir(), 'holdfast-colcon-'));
+    this.source = join(this.root, 'src', 'holdfast');
+    if (root === undefined) this.#copySources();
+  }
+
+  /** The same folders; their programs use this ROS, with its middleware. */
+  on(ros: RosInstall): Workspace {
+    return new Workspace(ros, this.root);
+  }
+
+  #copySources(): void {
     // Also for the other user.
     chmodSync(this.root, 0o755);
-    this.source = join(this.root, 'src', 'holdfast');
     mkdirSync(this.source, { recursive: true });
     for (const name of readdirSync(packageRoot).filter((one) => !NOT_SOURCES.has(one))) {
       cpSync(join(packageRoot, name), join(this.source, name), { recursive: true });
@@ -47,7 +59,7 @@ export class Workspace {
     const { status, stdout, stderr } = spawnSync('colcon', args, {
       cwd: this.root,
       // Unless told, colcon's make waits for other work of the machine to end.
-      env: { ...this.ros.environment(50), NO_COLOR: '1', MAKEFLAGS: `-j${availableParallelism()}` },
+      env: { ...this.#ros.environment(50), NO_COLOR: '1', MAKEFLAGS: `-j${availableParallelism()}` },
       encoding: 'utf8',
       maxBuffer: 256 * 1024 * 1024,
     });
@@ -61,7 +73,7 @@ export class Workspace {
   start(install: string, command: readonly string[], options: RosChildOptions): RosChild {
     const setup = join(this.root, install, 'local_setup.bash');
     const script = 'source "$0" && exec "$@"';
-    return startRos(this.ros, 'bash', ['-c', script, setup, ...command], { cwd: this.root, ...options });
+    return startRos(this.#ros, 'bash', ['-c', script, setup, ...command], { cwd: this.root, ...options });
   }
 
   /** Runs a program with the installation sourced, to its end; throws when it fails. */

@@ -6,18 +6,20 @@ import { isHoldfastError } from '../../../src/core/errors.js';
 import type { FileHandle } from '../../../src/core/file-system.js';
 import type { Gap } from '../../../src/core/gap.js';
 import type { Message } from '../../../src/core/message.js';
+import { present } from '../../../src/core/present.js';
 import type { Source } from '../../../src/core/source.js';
-import { packageRoot } from '../../../src/app/system/version.js';
+import { packageRoot } from '../../../src/host/version.js';
 import { createCsvSource } from '../../../src/sources/csv/csv-source.js';
 import { logLines, MAX_LINE_BYTES } from '../../../src/sources/csv/log-lines.js';
 import { checkDigit } from '../../../src/sources/csv/vin.js';
-import { logSchema } from '../../../src/sources/logger/log-schema.js';
-import { vehicleTelemetry } from '../../../src/sources/logger/vehicle-messages.js';
-import { driveAsCsv } from '../../../src/sources/sim/road-drive.js';
+import { messageSchema } from '../../../src/core/ros/message-schema.js';
+import { vehicleTelemetry } from '../../../src/core/ros/vehicle-messages.js';
+import { driveAsCsv } from '../../../src/simulation/road-drive.js';
 import { parseSourceUri } from '../../../src/sources/source-uri.js';
-import { sourceContract } from '../source-contract.js';
-import { Probe, recordingLogger, systemClock, type LogLine } from '../source-probe.js';
+import { sourceContract } from '../../../src/testing/source-contract.js';
+import { Probe, recordingLogger, type LogLine } from '../../../src/testing/source-probe.js';
 import { decode } from './decode-message.js';
+import { TestClock } from '../../support/test-clock.js';
 
 const bundledPath = join(packageRoot, 'config', 'drives', 'commute.csv');
 const csv = (uri: string): Promise<Source> => createCsvSource(parseSourceUri(uri), { fs, bundledPath });
@@ -98,21 +100,24 @@ columns:
 `);
     const probe = await replay(`csv:${log}?map=${map}&speed=max&start=log`);
     const [sample] = telemetry(probe);
-    assert.ok(Math.abs(sample!['v']! - 10.5 * 0.44704) < 1e-12);
-    assert.ok(Math.abs(sample!['steering']! + Math.PI / 2) < 1e-12);
-    assert.ok(Math.abs(sample!['acceleration']! - 0.5 * 9.80665) < 1e-12);
+    assert.ok(sample);
+    assert.ok(Math.abs(sample['v']! - 10.5 * 0.44704) < 1e-12);
+    assert.ok(Math.abs(sample['steering']! + Math.PI / 2) < 1e-12);
+    assert.ok(Math.abs(sample['acceleration']! - 0.5 * 9.80665) < 1e-12);
     const [signals] = on(probe, '/vehicle1/signals');
-    const values = JSON.parse(Buffer.from(signals!.data).toString()) as Record<string, number>;
+    assert.ok(signals);
+    const values = JSON.parse(Buffer.from(signals.data).toString()) as Record<string, number>;
     assert.deepEqual(
       { ...values, temperature: Math.round(values['temperature']! * 1e9) / 1e9 },
       { temperature: 100, shaft: 4001 },
     );
-    assert.equal(signals!.receivedAt, 1_790_000_000_123_456_000n);
+    assert.equal(signals.receivedAt, 1_790_000_000_123_456_000n);
     const named = await file('Time [ms],Speed (km/h),"heading (°)",Temperature [°F]\n1000,36,90,32\n');
     const other = await replay(`csv:${named}?speed=max`);
     assert.ok(Math.abs(telemetry(other)[0]!['v']! - 10) < 1e-9);
     assert.ok(Math.abs(telemetry(other)[0]!['theta']!) < 1e-9);
-    assert.equal(JSON.parse(Buffer.from(on(other, '/vehicle1/signals')[0]!.data).toString()).temperature, 0);
+    const others = JSON.parse(Buffer.from(on(other, '/vehicle1/signals')[0]!.data).toString()) as unknown;
+    assert.deepEqual(others, { temperature: 0 });
   });
 
   it('describes telemetry as msg/VehicleTelemetry.msg and holdfast/logger do', async () => {
@@ -120,8 +125,8 @@ columns:
     const { schema } = on(probe, '/vehicle1/telemetry')[0]!.channel;
     const text = await fs.readFile(join(packageRoot, 'msg', 'VehicleTelemetry.msg'), 'utf8');
     assert.equal(new TextDecoder().decode(schema.data).trim(), text.trim());
-    assert.deepEqual({ ...schema, data: undefined }, { ...logSchema(vehicleTelemetry), data: undefined });
-    assert.deepEqual(Buffer.from(schema.data), Buffer.from(logSchema(vehicleTelemetry).data));
+    assert.deepEqual({ ...schema, data: undefined }, { ...messageSchema(vehicleTelemetry), data: undefined });
+    assert.deepEqual(Buffer.from(schema.data), Buffer.from(messageSchema(vehicleTelemetry).data));
   });
 
   it('reads times in every unit to the last digit', async () => {
@@ -140,7 +145,7 @@ columns:
     }
   });
 
-  it('counts each bad row with its line and goes on', async () => {
+  it('counts each bad row with its line and continues', async () => {
     const good = '1,2,3\n';
     const long = `${'9'.repeat(3 * MAX_LINE_BYTES)}\n`;
     const bad = ['1,2\n', '1,2,3,4\n', 'x,2,3\n', '1,2,fast\n', '1,"2,3\n', '1,2"2,3\n', '1,2,1e999\n', long];
@@ -155,7 +160,7 @@ columns:
     // A row is one message of telemetry and one of odometry.
     assert.ok(gaps.every(({ count }) => count === 2));
     assert.equal(telemetry(probe).length, bad.length + 1);
-    assert.ok(gaps.at(-1)!.bytes! >= 3 * MAX_LINE_BYTES);
+    assert.ok(present(present(gaps.at(-1)).bytes) >= 3 * MAX_LINE_BYTES);
   });
 
   it('tells rows that are bad in a row as one gap, and bounds the gaps of a file of nothing else', async () => {
@@ -166,7 +171,10 @@ columns:
       gapsOf(run).map(({ count }) => count),
       [1_000],
     );
-    assert.match(gapsOf(run)[0]!.detail!, /^500 rows of lines 3 to 502; line 3: 1 columns instead of 3/);
+    assert.match(
+      present(gapsOf(run)[0]!.detail),
+      /^500 rows of lines 3 to 502; line 3: 1 columns instead of 3/,
+    );
     const alternating = await replay(
       `csv:${await file(`${HEADER}\n${'1,2,3\nbad\n'.repeat(3_000)}`)}?speed=max`,
     );
@@ -177,7 +185,7 @@ columns:
     );
   });
 
-  it('takes an empty value for a missing one: no fix in the tunnel, the rest goes on', async () => {
+  it('takes an empty value for a missing one: no fix in the tunnel, the rest continues', async () => {
     const log = await file('time_s,latitude_deg,longitude_deg,speed\n0,47,8,1\n1,,,1\n2,nan,8,1\n3,47,8,\n');
     const probe = await replay(`csv:${log}?speed=max`);
     const fixes = on(probe, '/vehicle1/gps/fix').map(
@@ -237,9 +245,9 @@ columns:
       await stamps('loop=3'),
       Array.from({ length: 30 }, (_, i) => i * 20),
     );
-    const began = systemClock.monotonic();
-    const live = await replay(`csv:${log}?speed=2x`);
-    assert.ok(systemClock.monotonic() - began >= 85_000_000n, '180 ms of log at twice the speed');
+    const clock = new TestClock();
+    const live = await replay(`csv:${log}?speed=2x`, { clock });
+    assert.equal(clock.monotonic(), 90_000_000n, '180 ms of log at twice the speed');
     assert.equal(telemetry(live).length, 10);
   });
 
@@ -322,12 +330,12 @@ columns:
     let reads = 0;
     let peak = 0;
     const endless = {
-      read: async (chunk: Buffer, _: number, length: number) => {
+      read: (chunk: Buffer, _: number, length: number) => {
         peak = Math.max(peak, process.memoryUsage().arrayBuffers - before);
         // A million rows, then 200 MB without a line end.
         chunk.fill('1,2,3\n1,2,3\n1,2,3\n1,2,3\n');
         if (reads > 100) chunk.fill('9');
-        return { bytesRead: ++reads > 3_200 ? 0 : length, buffer: chunk };
+        return Promise.resolve({ bytesRead: ++reads > 3_200 ? 0 : length, buffer: chunk });
       },
     } as unknown as FileHandle;
     let lines = 0;

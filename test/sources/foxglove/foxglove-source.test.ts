@@ -7,13 +7,15 @@ import { fileURLToPath } from 'node:url';
 import { WebSocketServer } from 'ws';
 import { isHoldfastError } from '../../../src/core/errors.js';
 import type { Gap } from '../../../src/core/gap.js';
+import { present } from '../../../src/core/present.js';
 import type { Source } from '../../../src/core/source.js';
 import { createFoxgloveSource } from '../../../src/sources/foxglove/foxglove-source.js';
 import { parseSourceUri } from '../../../src/sources/source-uri.js';
-import { sourceContract, type SourceFixture } from '../source-contract.js';
-import { Probe, eventually, idle, recordingLogger, type LogLine } from '../source-probe.js';
+import { sourceContract, type SourceFixture } from '../../../src/testing/source-contract.js';
+import { Probe, idle, recordingLogger, type LogLine } from '../../../src/testing/source-probe.js';
 import { FleetTypes } from './fleet-types.js';
 import { FoxgloveTestServer } from './foxglove-test-server.js';
+import { eventually } from '../../../src/testing/waiting.js';
 
 const sourceOf = (uri: string): Source => createFoxgloveSource(parseSourceUri(uri));
 
@@ -102,10 +104,11 @@ describe('The Foxglove client', function () {
     server.send(id, Buffer.from('three'), 2n ** 64n - 1n);
     await eventually(() => probe.messages.length === 3, 'the messages');
     const [one, two, three] = probe.messages;
-    assert.equal(one?.publishedAt, 123n);
+    assert.ok(one);
+    assert.equal(one.publishedAt, 123n);
     assert.equal(two?.publishedAt, two?.receivedAt);
     assert.equal(three?.publishedAt, three?.receivedAt);
-    assert.equal(Buffer.from(one!.data).toString(), 'one');
+    assert.equal(Buffer.from(one.data).toString(), 'one');
   });
 
   it('records a channel without a schema and warns', async () => {
@@ -150,9 +153,10 @@ describe('The Foxglove client', function () {
       ...['channel', 'message'],
     ]);
     const [one, two, three] = probe.messages.map((message) => message.channel);
+    assert.ok(three);
     assert.equal(one, two, 'the same definition is the same channel');
     assert.notEqual(two, three);
-    assert.match(Buffer.from(three!.schema.data).toString(), /int32 more/);
+    assert.match(Buffer.from(three.schema.data).toString(), /int32 more/);
   });
 
   it('keeps a topic that two publishers share until both are gone', async () => {
@@ -327,7 +331,7 @@ describe('The Foxglove client', function () {
       const before = probe.messages[count - 1]!;
       const after = probe.messages[count]!;
       assert.equal(gap?.firstTime, before.receivedAt);
-      assert.ok(gap.lastTime! > gap.firstTime! && gap.lastTime! <= after.receivedAt);
+      assert.ok(present(gap.lastTime) > present(gap.firstTime) && present(gap.lastTime) <= after.receivedAt);
       assert.equal(new Set(probe.channels).size, 2, 'the channels are still the same');
     });
 

@@ -80,7 +80,7 @@ describe('A nats: URI', () => {
     assert.match(faultsOf(`nats://h${plain}&dead_letter=x&alert=x`), /the same subject/);
   });
 
-  it('is no address without a host, or with a port there is none', () => {
+  it('is not an address without a host, or with an invalid port', () => {
     for (const address of [
       'nats:',
       'nats://',

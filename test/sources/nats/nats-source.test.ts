@@ -10,12 +10,15 @@ import { credsAuthenticator, headers, type Msg, type NatsConnection } from '@nat
 import type { Gap } from '../../../src/core/gap.js';
 import type { Message } from '../../../src/core/message.js';
 import { parseGenericEvent } from '../../../src/core/generic-event.js';
+import { present } from '../../../src/core/present.js';
 import type { Source } from '../../../src/core/source.js';
 import { openSource } from '../../../src/sources/open-source.js';
 import { makeAccount } from '../../support/nats-accounts.js';
 import { NatsServer, event, publishAll } from '../../support/nats.js';
-import { ENOUGH, sourceContract, type SourceFixture } from '../source-contract.js';
-import { Probe, eventually, idle, type ProbeOptions } from '../source-probe.js';
+import { ENOUGH, sourceContract, type SourceFixture } from '../../../src/testing/source-contract.js';
+import { Probe, idle, type ProbeOptions } from '../../../src/testing/source-probe.js';
+import { lacking } from '../../../src/testing/lacking.js';
+import { eventually } from '../../../src/testing/waiting.js';
 
 const open = (uri: string): Promise<Source> => openSource(uri, { fs });
 const PATIENCE_MS = 30_000;
@@ -34,7 +37,8 @@ describe('The NATS source', function () {
     manager = await jetstreamManager(connection);
   });
   afterEach(() => probes.splice(0).forEach((probe) => probe.unsubscribe()));
-  after(() => server.stop());
+  // It does not exist after a failed start.
+  after(() => (server as NatsServer | undefined)?.stop());
 
   const uriOf = (stream: string, durable: string, options = '', of = server): string =>
     `nats://${of.address}?stream=${stream}&durable=${durable}${options}`;
@@ -46,7 +50,11 @@ describe('The NATS source', function () {
   }
 
   /** Acknowledges every message as a recorder whose commits take no time. */
-  const committing: ProbeOptions = { onEvent: (one) => void (one.kind === 'message' && one.ack?.()) };
+  const committing: ProbeOptions = {
+    onEvent: (one) => {
+      if (one.kind === 'message') one.ack?.();
+    },
+  };
 
   const numbersOf = (messages: readonly Message[]): number[] =>
     messages.map(({ data }) => {
@@ -60,15 +68,8 @@ describe('The NATS source', function () {
   const statesOf = ({ events }: Probe): string[] =>
     events.flatMap((one) => (one.kind === 'state' ? [`${one.state} ${one.detail ?? ''}`] : []));
 
-  const until = (check: () => boolean, what: string): Promise<void> => eventually(check, what, PATIENCE_MS);
-
-  async function untilAsync(check: () => Promise<boolean>, what: string): Promise<void> {
-    const end = Date.now() + PATIENCE_MS;
-    while (!(await check())) {
-      if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
-      await idle();
-    }
-  }
+  const until = (check: () => boolean | Promise<boolean>, what: string): Promise<true> =>
+    eventually(check, what, PATIENCE_MS);
 
   describe('against the contract', () => {
     before(async () => {
@@ -92,7 +93,7 @@ describe('The NATS source', function () {
     await publishAll(connection, 'keep.a', [event(1), strange, event(3, { timestampNs: 0n })]);
     const { messages } = await reading('KEEP', '', 3);
     assert.deepEqual(Buffer.from(messages[1]!.data), strange);
-    const created = String((await manager.streams.info('KEEP')).created);
+    const created = (await manager.streams.info('KEEP')).created;
     const { channel, publishedAt } = messages[1]!;
     assert.deepEqual(channel.metadata, { nats_stream: 'KEEP', nats_stream_created: created });
     assert.match(created, /\.\d{7,9}Z$/);
@@ -120,7 +121,7 @@ describe('The NATS source', function () {
     return made;
   }
 
-  it('acknowledges what is committed and nothing else, also after it was told to end', async () => {
+  it('acknowledges only committed messages, also after a request to end', async () => {
     await server.addStream({ name: 'ACK', subjects: ['ack'] });
     await publishAll(
       connection,
@@ -129,15 +130,15 @@ describe('The NATS source', function () {
     );
     const made = await probe(uriOf('ACK', 'acker'));
     await until(() => made.messages.length === 4, 'four messages');
-    made.messages[0]!.ack!();
+    present(made.messages[0]!.ack)();
     const unacknowledged = async (): Promise<number> =>
       (await manager.consumers.info('ACK', 'acker')).num_ack_pending;
-    await untilAsync(async () => (await unacknowledged()) === 3, 'one acknowledgement');
+    await until(async () => (await unacknowledged()) === 3, 'one acknowledgement');
     made.abort();
     await made.end();
     // The last commit comes after the source has ended.
-    for (const message of made.messages.slice(1)) message.ack!();
-    await untilAsync(async () => (await unacknowledged()) === 0, 'the last acknowledgements');
+    for (const message of made.messages.slice(1)) present(message.ack)();
+    await until(async () => (await unacknowledged()) === 0, 'the last acknowledgements');
   });
 
   it('keeps what waits for its commit from being delivered again', async () => {
@@ -153,6 +154,34 @@ describe('The NATS source', function () {
     await until(() => other.messages.length === 2, 'the redeliveries');
   });
 
+  for (const how of ['abort', 'unsubscribe'] as const) {
+    it(`gives back what arrives while it ends (${how}): the next reading waits for nothing`, async () => {
+      const stream = `BACK_${how.toUpperCase()}`;
+      await server.addStream({ name: stream, subjects: [`back.${how}`] });
+      const numbers = Array.from({ length: 3_000 }, (_, index) => index);
+      await publishAll(
+        connection,
+        `back.${how}`,
+        numbers.map((n) => event(n)),
+      );
+      // Longer than the next reading is waited for.
+      const uri = uriOf(stream, how, '&ack_wait=120s');
+      const first = await probe(uri, {
+        onEvent: (one, { messages }) => {
+          if (one.kind !== 'message') return;
+          one.ack?.();
+          if (messages.length === 1) setImmediate(() => first[how]());
+        },
+      });
+      await until(() => first.ended || how === 'unsubscribe', 'the end');
+      const again = await probe(uri, committing);
+      const seen = (): Set<number> => new Set(numbersOf([...first.messages, ...again.messages]));
+      // nats-server 2.9.10 keeps the first one that is given back while nobody asks for it until ack_wait is over.
+      await until(() => seen().size >= numbers.length - 1, 'every message');
+      assert.ok(again.messages.length > 0, 'it ended in the middle');
+    });
+  }
+
   it('asks by bytes: what it holds is bounded, whatever the size of messages, and 1 MB passes whole', async () => {
     await server.addStream({ name: 'BIG', subjects: ['big'], max_bytes: 512 * 1024 * 1024 });
     const payloads = Array.from({ length: 24 }, (_, i) =>
@@ -167,7 +196,7 @@ describe('The NATS source', function () {
       flow: { whenReady: () => (isOpen ? undefined : gate) },
     });
     const held = async (): Promise<number> => (await manager.consumers.info('BIG', 'big')).num_ack_pending;
-    await untilAsync(async () => (await held().catch(() => 0)) > 0, 'the first deliveries');
+    await until(async () => (await held().catch(() => 0)) > 0, 'the first deliveries');
     await idle(1_000);
     // Twice the largest payload the server takes (2 MiB), and a little.
     assert.ok((await held()) <= 5, `${await held()} MB are held`);
@@ -175,6 +204,102 @@ describe('The NATS source', function () {
     release();
     await until(() => made.messages.length === payloads.length, 'all of them');
     made.messages.forEach(({ data }, i) => assert.ok(Buffer.from(data).equals(Buffer.from(payloads[i]!))));
+  });
+
+  describe('with a stream that discards', () => {
+    const numbered = (from: number, to: number): Uint8Array[] =>
+      Array.from({ length: to - from + 1 }, (_, index) => event(from + index));
+    const acknowledgedThrough = async (stream: string, durable: string): Promise<number> =>
+      (await manager.consumers.info(stream, durable)).ack_floor.stream_seq;
+    async function readAndEnd(stream: string, durable: string, count: number, options = ''): Promise<void> {
+      const made = await probe(uriOf(stream, durable, options), committing);
+      await until(() => made.messages.length >= count, `${count} messages of ${stream}`);
+      await until(async () => (await acknowledgedThrough(stream, durable)) >= count, 'acknowledgements');
+      // Once it has ended the server delivers nothing more to it: what is published from now on, nobody reads.
+      made.abort();
+      await made.end();
+    }
+
+    it('tells as a gap what was discarded while nobody read', async () => {
+      await server.addStream({ name: 'FEW', subjects: ['few'], max_msgs: 5 });
+      await publishAll(connection, 'few', numbered(1, 5));
+      await readAndEnd('FEW', 'few', 5);
+      for (const payload of numbered(6, 25)) await publishAll(connection, 'few', [payload]);
+      const again = await probe(uriOf('FEW', 'few'), committing);
+      await until(() => again.messages.length === 5, 'what is left');
+      assert.deepEqual(numbersOf(again.messages), [21, 22, 23, 24, 25]);
+      const told = again.events.filter((one) => one.kind === 'gap');
+      assert.deepEqual(
+        told.map(({ gap: { reason, robot, count, firstSourceSequence, lastSourceSequence } }) => [
+          ...[reason, robot, count, firstSourceSequence, lastSourceSequence],
+        ]),
+        [['missed_while_down', 'robot1', 15, 6, 20]],
+      );
+      const created = (await manager.streams.info('FEW')).created;
+      assert.equal(told[0]!.numberedIn, `nats:FEW@${created}`);
+    });
+
+    it('tells no gap when everything was read before it was discarded', async () => {
+      await server.addStream({ name: 'KEPT', subjects: ['kept'], max_msgs: 5 });
+      await publishAll(connection, 'kept', numbered(1, 5));
+      await readAndEnd('KEPT', 'kept', 5);
+      await publishAll(connection, 'kept', numbered(6, 10));
+      const again = await probe(uriOf('KEPT', 'kept'), committing);
+      await until(() => again.messages.length === 5, 'what is left');
+      // New, it reads from what the stream has now: there was nobody to miss anything.
+      const fresh = await probe(uriOf('KEPT', 'fresh'), committing);
+      await until(() => fresh.messages.length === 5, 'what there is');
+      assert.deepEqual([...gapsOf(again), ...gapsOf(fresh)], []);
+    });
+
+    it('tells a gap of unknown count when it reads some subjects of the stream', async () => {
+      await server.addStream({ name: 'PART', subjects: ['part.>'], max_msgs: 5 });
+      await publishAll(connection, 'part.a', numbered(1, 5));
+      await readAndEnd('PART', 'part', 5, '&subjects=part.a');
+      for (const payload of numbered(6, 25)) await publishAll(connection, 'part.b', [payload]);
+      const again = await probe(uriOf('PART', 'part', '&subjects=part.a'), committing);
+      await until(() => gapsOf(again).length === 1, 'the gap');
+      const [gap] = gapsOf(again);
+      assert.ok(gap);
+      assert.equal(gap.count, undefined);
+      assert.deepEqual([gap.firstSourceSequence, gap.lastSourceSequence], [6, 20]);
+      assert.match(present(gap.detail), /unknown is how many of them are of part\.a/);
+    });
+
+    it('tells what was discarded while it read too slowly, and counts every message once', async () => {
+      await server.addStream({ name: 'FAST', subjects: ['fast'], max_msgs: 5 });
+      let isOpen = false;
+      let release = (): void => {};
+      const gate = new Promise<void>((resolve) => (release = resolve));
+      const flow = { whenReady: () => (isOpen ? undefined : gate) };
+      const made = await probe(uriOf('FAST', 'fast', '&pull_mb=1'), { ...committing, flow });
+      await until(
+        async () => (await manager.consumers.info('FAST', 'fast').catch(() => undefined)) !== undefined,
+        'the durable',
+      );
+      const payload = randomBytes(1024 * 1024);
+      for (let i = 1; i <= 30; i++)
+        await publishAll(connection, 'fast', [event(i, { eventPayload: payload })]);
+      isOpen = true;
+      release();
+      const lost = (): number => gapsOf(made).reduce((sum, { count = 0 }) => sum + count, 0);
+      await until(() => made.messages.length + lost() >= 30, 'all to be accounted for');
+      assert.equal(made.messages.length + lost(), 30);
+      assert.ok(lost() > 0);
+    });
+
+    it('tells what a stream discarded whose durable is made again', async () => {
+      await server.addStream({ name: 'REMADE', subjects: ['remade'], max_msgs: 5 });
+      await publishAll(connection, 'remade', numbered(1, 2));
+      const made = await probe(uriOf('REMADE', 'remade'), committing);
+      await until(() => made.messages.length === 2, 'the first messages');
+      await manager.streams.delete('REMADE');
+      await server.addStream({ name: 'REMADE', subjects: ['remade'], max_msgs: 5 });
+      for (const payload of numbered(1, 12)) await publishAll(connection, 'remade', [payload]);
+      const lost = (): number => gapsOf(made).reduce((sum, { count = 0 }) => sum + count, 0);
+      await until(() => made.messages.length - 2 + lost() >= 12, 'all to be accounted for');
+      assert.equal(made.messages.length - 2 + lost(), 12);
+    });
   });
 
   it('waits for a server that is not there, and reads on after one was killed and came back', async () => {
@@ -189,7 +314,7 @@ describe('The NATS source', function () {
       await publishAll(publisher, 'later', [event(1), event(2)]);
       await until(() => made.messages.length === 2, 'the first messages');
       await other.kill();
-      await until(() => statesOf(made).at(-1)!.startsWith('waiting'), 'the loss of the server');
+      await until(() => present(statesOf(made).at(-1)).startsWith('waiting'), 'the loss of the server');
       await other.run();
       await publishAll(await other.connect(), 'later', [event(3)]);
       await until(() => numbersOf(made.messages).includes(3), 'the message after the restart');
@@ -200,7 +325,7 @@ describe('The NATS source', function () {
     }
   });
 
-  it('takes a stream that was deleted and made again for another one, and makes its durable anew', async () => {
+  it('takes a stream that was deleted and made again for another one, and makes its durable again', async () => {
     await server.addStream({ name: 'AGAIN', subjects: ['again'] });
     await publishAll(connection, 'again', [event(1), event(2)]);
     // Nothing is acknowledged here: the first stream's acknowledgements must not reach the second.
@@ -220,13 +345,13 @@ describe('The NATS source', function () {
       made.messages.map((message) => message.sourceSequence),
       [3, 1, 2, 3],
     );
-    made.messages[0]!.ack!();
+    present(made.messages[0]!.ack)();
     await idle(500);
     const { num_ack_pending } = await manager.consumers.info('AGAIN', 'again');
     assert.equal(num_ack_pending, 3, 'sequence 3 of the new stream was acknowledged for that of the old');
   });
 
-  it('makes a durable that was deleted anew, and passes nothing over', async () => {
+  it('makes a durable that was deleted again, and passes nothing over', async () => {
     await server.addStream({ name: 'GONE', subjects: ['gone'] });
     const made = await probe(uriOf('GONE', 'gone', '&deliver=new'), committing);
     await until(() => statesOf(made).includes('open '), 'it to read');
@@ -290,15 +415,16 @@ describe('The NATS source', function () {
       await until(() => letters.length === 3, 'the dead letters');
       made.abort();
       await made.end();
-      const reasons = letters.map(({ headers: of }) => of!.get('Holdfast-Reason')).sort();
+      const reasons = letters.map(({ headers: of }) => present(of).get('Holdfast-Reason')).sort();
       assert.match(
         reasons.join('; '),
         /invalid_message: .*; invalid_message: .*; message_too_large: it has 1200/,
       );
       const [first] = letters;
-      assert.equal(first!.headers!.get('Holdfast-Sequence'), '2');
-      assert.equal(first!.headers!.get('Holdfast-Subject'), 'poison');
-      assert.equal(Buffer.from(first!.data).toString(), 'no envelope');
+      assert.ok(first);
+      assert.equal(present(first.headers).get('Holdfast-Sequence'), '2');
+      assert.equal(present(first.headers).get('Holdfast-Subject'), 'poison');
+      assert.equal(Buffer.from(first.data).toString(), 'no envelope');
       const gaps = gapsOf(made);
       const count = gaps.reduce((sum, gap) => sum + (gap.count ?? 0), 0);
       assert.equal(count, 3);
@@ -307,7 +433,7 @@ describe('The NATS source', function () {
         new Set(['invalid_message', 'message_too_large']),
       );
       assert.ok(gaps.every(({ robot, topic }) => robot === 'robot1' && topic === 'poison'));
-      await untilAsync(
+      await until(
         async () => (await manager.consumers.info('POISON', `d${durables}`)).num_ack_pending === 0,
         'the acknowledgements',
       );
@@ -328,14 +454,14 @@ describe('The NATS source', function () {
       await idle(6_000);
       assert.deepEqual([await pending(), gapsOf(made).length], [1, 0]);
       await manager.streams.update(full.name, { max_bytes: 1_000_000 });
-      await untilAsync(async () => (await pending()) === 0, 'the confirmation');
+      await until(async () => (await pending()) === 0, 'the confirmation');
       assert.deepEqual(
         gapsOf(made).map(({ reason, count }) => [reason, count]),
         [['invalid_message', 1]],
       );
     });
 
-    it('counts it as a gap and goes on where there is to be no dead letter', async () => {
+    it('counts it as a gap and continues where there is to be no dead letter', async () => {
       await server.addStream({ name: 'NOLETTER', subjects: ['noletter'] });
       await publishAll(connection, 'noletter', [Buffer.from('bad'), event(1)]);
       const made = await reading('NOLETTER', '&dead_letter=none', 1);
@@ -346,10 +472,7 @@ describe('The NATS source', function () {
       await server.addStream({ name: 'ROUND', subjects: ['round.>'] });
       await publishAll(connection, 'round.raw', [Buffer.from('bad'), event(1)]);
       const made = await reading('ROUND', '&dead_letter=round.dead&alert=round.alert', 1);
-      await untilAsync(
-        async () => (await manager.streams.info('ROUND')).state.messages >= 4,
-        'letter and alert',
-      );
+      await until(async () => (await manager.streams.info('ROUND')).state.messages >= 4, 'letter and alert');
       await idle(500);
       assert.equal((await manager.streams.info('ROUND')).state.messages, 4);
       assert.equal(gapsOf(made).length, 1);
@@ -399,9 +522,9 @@ describe('The NATS source', function () {
     const second = new Probe(source, { robotOf: () => 'robot1', ...committing });
     probes.push(second);
     await until(() => second.messages.length === 20, 'everything');
-    const stats = source.stats!();
+    const stats = present(source.stats?.());
     assert.equal(stats.acknowledgedMessages, 20);
-    assert.equal(stats.acknowledgeDurations!.count, 20);
+    assert.equal(present(stats.acknowledgeDurations).count, 20);
     assert.equal(stats.redeliveredMessages, 5);
     assert.deepEqual([stats.unacknowledgedMessages, stats.connections], [0, 1]);
     assert.equal(stats.lagMessages, 0);
@@ -414,7 +537,7 @@ describe('The NATS source', function () {
     });
     after(() => rmSync(folder, { recursive: true, force: true }));
 
-    it('shows the token in its file, reads the file anew, and tells nobody', async () => {
+    it('shows the token in its file, reads the file again, and tells nobody', async () => {
       const token = 's3cret-t0ken';
       const other = await NatsServer.start(`authorization { token: "${token}" }`, { token });
       try {
@@ -436,7 +559,10 @@ describe('The NATS source', function () {
         assert.doesNotMatch(direct.uri, /s3cret/);
         assert.doesNotMatch([...lines, ...statesOf(made)].join('\n'), /s3cret/);
         probes.push(new Probe(direct, { ...committing, robotOf: () => 'r' }));
-        await until(() => probes.at(-1)!.messages.length === 1, 'the message by the token in the address');
+        await until(
+          () => present(probes.at(-1)).messages.length === 1,
+          'the message by the token in the address',
+        );
       } finally {
         await other.stop();
       }
@@ -471,8 +597,7 @@ describe('The NATS source', function () {
       try {
         execFileSync('openssl', ['version']);
       } catch {
-        console.log('      not run: there is no openssl to make certificates with');
-        this.skip();
+        lacking(this, 'openssl', 'there is no openssl to make certificates with');
       }
       const path = (name: string): string => join(folder, name);
       const ssl = (...args: string[]): unknown =>

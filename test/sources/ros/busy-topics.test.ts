@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Subscription } from 'rclnodejs';
 import { BusyTopics, type PacedLine } from '../../../src/sources/ros/busy-topics.js';
 import type { RosSession } from '../../../src/sources/ros/ros-session.js';
+import { SimulatedClock } from '../../support/simulated-clock.js';
 
 const SECOND = 1_000_000_000n;
 
@@ -27,7 +27,9 @@ describe('A busy topic', () => {
   let node: { _subscriptions: Subscription[] };
   let syncs: number;
   let busy: BusyTopics;
+  let time: SimulatedClock;
   beforeEach(() => {
+    time = new SimulatedClock();
     lines = [new FakeLine(), new FakeLine()];
     node = { _subscriptions: lines.map(({ subscription }) => subscription) };
     syncs = 0;
@@ -35,7 +37,7 @@ describe('A busy topic', () => {
       syncs++;
       work(node);
     };
-    busy = new BusyTopics({ isClosed: false, create } as unknown as RosSession, () => undefined);
+    busy = new BusyTopics({ isClosed: false, create } as unknown as RosSession, time, () => undefined);
     busy.review(lines, SECOND);
   });
   afterEach(() => busy.close());
@@ -45,7 +47,7 @@ describe('A busy topic', () => {
     busy.review(lines, 2n * SECOND);
   };
 
-  it('is waited for no longer but polled, and the others are waited for as before', async () => {
+  it('is waited for no longer but polled, and the others are waited for as before', () => {
     const [flood, calm] = lines as [FakeLine, FakeLine];
     calm.wakes = calm.taken = 100;
     flood.waiting = 7;
@@ -55,7 +57,8 @@ describe('A busy topic', () => {
     // What had come by then is taken at once, and what comes later by the timer.
     assert.equal(flood.waiting, 0);
     flood.waiting = 5;
-    while (flood.waiting > 0) await wait(1);
+    time.pass(2);
+    assert.equal(flood.waiting, 0);
     assert.equal(calm.polls, 0);
   });
 
@@ -73,22 +76,23 @@ describe('A busy topic', () => {
     assert.equal(flood.waiting, 0);
   });
 
-  it('costs nothing while none is busy, and the node takes notice only of changes', async () => {
+  it('costs nothing while none is busy, and the node takes notice only of changes', () => {
     for (let second = 2n; second < 10n; second++) busy.review(lines, second * SECOND);
     assert.equal(syncs, 0);
-    await wait(10);
+    assert.equal(time.pending, 0);
     assert.deepEqual(
       lines.map(({ polls }) => polls),
       [0, 0],
     );
   });
 
-  it('is polled no more once it is closed', async () => {
+  it('is polled no more once it is closed', () => {
     const [flood] = lines as [FakeLine];
     makeBusy(flood);
     busy.review([lines[1]!], 3n * SECOND);
     const { polls } = flood;
-    await wait(10);
+    assert.equal(time.pending, 0);
+    time.pass(10);
     assert.equal(flood.polls, polls);
   });
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { setTimeout as wait } from 'node:timers/promises';
 import fc from 'fast-check';
 import { DrainShare } from '../../../src/sources/ros/drain-share.js';
 import { guard } from '../../../src/sources/ros/guard.js';
 import { HandOver } from '../../../src/sources/ros/hand-over.js';
 import { readClock } from '../../../src/sources/ros/sim-clock.js';
-import { recordingLogger, type LogLine } from '../source-probe.js';
+import { recordingLogger, type LogLine } from '../../../src/testing/source-probe.js';
+import { sleep } from '../../../src/testing/waiting.js';
 
 describe('A guarded callback', () => {
   it('never throws, and says what was thrown the 1st, 10th and 100th time', () => {
@@ -34,7 +34,7 @@ describe('A guarded callback', () => {
     const lines: LogLine[] = [];
     const logger = recordingLogger(lines);
     await assert.rejects(async () => guard('x', () => Promise.reject(new Error('late')), logger)());
-    await wait(1);
+    await sleep(1);
     assert.match(JSON.stringify(lines), /late/);
     const add = guard('add', (a: number, b: number) => a + b, logger);
     assert.equal(add(2, 3), 5);

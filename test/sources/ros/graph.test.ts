@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { present } from '../../../src/core/present.js';
 import { Graph } from '../../../src/sources/ros/graph.js';
 
 const S = 1_000_000_000n;
 
-/** A graph that tells what it is told, in the form of rclnodejs. */
+/** A graph with the given endpoints, in the form of rclnodejs. */
 class FakeNode {
   topics = new Map<string, { node: string; reliability: number; fails?: boolean }[]>();
   looks: string[] = [];
@@ -13,14 +14,14 @@ class FakeNode {
     return [...this.topics.keys()].map((name) => ({ name, types: ['std_msgs/msg/String'] }));
   }
   countPublishers(topic: string): number {
-    return this.topics.get(topic)!.length;
+    return present(this.topics.get(topic)).length;
   }
   getNodeNamesAndNamespaces() {
     return this.namespaces.map((namespace) => ({ name: 'n', namespace }));
   }
   getPublishersInfoByTopic(topic: string): object[] {
     this.looks.push(topic);
-    return this.topics.get(topic)!.map(({ node, reliability, fails }) => {
+    return present(this.topics.get(topic)).map(({ node, reliability, fails }) => {
       if (fails) throw new Error('unreadable');
       const duration = { seconds: 0n, nanoseconds: 0 };
       return {
@@ -57,7 +58,7 @@ function setUp(): { node: FakeNode; graph: Graph; faults: string[]; changes: (no
 const by = (node: string, reliability = 1) => ({ node, reliability });
 
 describe('The ROS graph, polled', () => {
-  it('tells of topics that come, change and go, and of nothing else', () => {
+  it('reports topics that come, change and go, and of nothing else', () => {
     const { node, changes } = setUp();
     node.topics.set('/a', [by('x')]).set('/unpublished', []);
     assert.deepEqual(changes(0n), ['/a x']);
@@ -79,7 +80,7 @@ describe('The ROS graph, polled', () => {
     assert.deepEqual(changes(2n * S), ['/a y']);
     node.topics.set('/a', [by('y', 2)]);
     graph.suspect('/a');
-    assert.deepEqual(changes(2n * S + 1n), ['/a y'], 'at once where it is told to look');
+    assert.deepEqual(changes(2n * S + 1n), ['/a y'], 'at once after a request');
   });
 
   it('looks at hundreds of topics in turn', () => {
@@ -95,7 +96,7 @@ describe('The ROS graph, polled', () => {
     assert.equal(new Set(node.looks).size, 100);
   });
 
-  it('goes on past a topic that cannot be looked at, and says so once', () => {
+  it('continues past a topic that cannot be looked at, and says so once', () => {
     const { node, faults, changes } = setUp();
     node.topics.set('/bad', [{ ...by('x'), fails: true }]).set('/good', [by('x')]);
     assert.deepEqual(changes(0n), ['/good x']);

@@ -82,7 +82,7 @@ describe('Message definitions out of the ament index', () => {
       const names = parse(text, { ros2: true }).map(({ name }) => name);
       for (const name of expected) assert.ok(names.includes(name), `${type}: ${name} among ${names.join()}`);
     }
-    // What is empty has a byte all the same.
+    // An empty struct still has one byte.
     const [, ping] = await textOf(definitions, 'p/srv/Ping_Event');
     assert.equal(ping.match(/structure_needs_at_least_one_member/g)?.length, 2);
   });

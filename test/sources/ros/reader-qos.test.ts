@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { isHoldfastError } from '../../../src/core/errors.js';
 import { offersTransientLocal } from '../../../src/core/mcap/qos.js';
+import { present } from '../../../src/core/present.js';
 import { DURABILITY, HISTORY, RELIABILITY, type OfferedQos } from '../../../src/sources/ros/endpoints.js';
 import { offeredQosYaml } from '../../../src/sources/ros/offered-qos-yaml.js';
 import { parseQosOverrides } from '../../../src/sources/ros/qos-overrides.js';
@@ -29,16 +30,16 @@ describe('What a subscription asks for', () => {
     assert.match(requestFor([latched, offer(), offer()], 0).mixed.join(), /1 of 3 publishers are transient/);
   });
 
-  it('keeps all messages, or as many as it is told', () => {
+  it('keeps all messages, or the given number', () => {
     assert.equal(requestFor([offer()], 0).qos.history, HISTORY.keep_all);
     const { qos } = requestFor([offer()], 500);
     assert.deepEqual([qos.history, qos.depth], [HISTORY.keep_last, 500]);
   });
 
   it('is what an override says, and names the publishers that shuts out', () => {
-    const override = parseQosOverrides('/x: {reliability: reliable, durability: transient_local}', 'f').get(
-      '/x',
-    )!;
+    const override = present(
+      parseQosOverrides('/x: {reliability: reliable, durability: transient_local}', 'f').get('/x'),
+    );
     const { qos, incompatible } = requestFor([bestEffort, latched], 0, override);
     assert.equal(qos, override);
     assert.match(incompatible.join(), /1 of 2 publishers are best effort.*1 of 2 publishers are volatile/);
@@ -75,9 +76,9 @@ describe('A file of QoS overrides', () => {
       '  durability: transient_local',
     ].join('\n');
     const overrides = parseQosOverrides(text, 'qos.yaml');
-    const { history, reliability } = overrides.get('/imu')!;
+    const { history, reliability } = present(overrides.get('/imu'));
     assert.deepEqual([history, reliability], [HISTORY.keep_all, RELIABILITY.best_effort]);
-    const map = overrides.get('/map')!;
+    const map = present(overrides.get('/map'));
     assert.deepEqual(
       [map.history, map.depth, map.reliability, map.durability],
       [HISTORY.keep_last, 5, RELIABILITY.reliable, DURABILITY.transient_local],

@@ -1,20 +1,30 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { openMcap } from '../../../src/core/mcap/open-mcap.js';
 import { bytesReadable } from '../../../src/core/mcap/readable.js';
+import { nativePlace } from '../../../src/sources/ros/native-loader.js';
 import { requireRos, runLive, stopRosChildren } from '../../support/ros.js';
+import { onEveryMiddleware } from '../../support/on-every-middleware.js';
 import { spawnCli } from '../../support/cli.js';
 import { startPublisher, stringOf } from '../../support/ros-publisher.js';
 import { buildTestPackage } from '../../support/ros-package.js';
+import { lacking } from '../../../src/testing/lacking.js';
 
 const extension = extname(import.meta.url);
 const live = (name: string): URL => new URL(`./live/${name}.live${extension}`, import.meta.url);
 
+/** Skips where ROS is there and the add-on is not built for it. */
+function requireNativeReceiver(test: Mocha.Context): void {
+  const { path } = nativePlace();
+  if (!existsSync(path)) lacking(test, 'rclnodejs', `${path} is not built`);
+}
+
 /** The claims themselves are in live/: they run in processes of their own, each in its own domain. */
-describe('A source ros (against the ROS 2 of this machine)', function () {
+onEveryMiddleware('A source ros (against the ROS 2 of this machine)', function () {
   this.timeout(240_000);
   this.slow(120_000);
   before(function () {
@@ -33,6 +43,16 @@ describe('A source ros (against the ROS 2 of this machine)', function () {
     await runLive(this, live('recording'), 12);
   });
 
+  it('records the same with the native receiver', async function () {
+    requireNativeReceiver(this);
+    await runLive(this, live('recording'), 22, { HOLDFAST_TEST_RECEIVE: 'native' });
+  });
+
+  it('receives natively and by rclnodejs alike', async function () {
+    requireNativeReceiver(this);
+    await runLive(this, live('receiver'), 21);
+  });
+
   it('describes topics as rosbag2 does', async function () {
     await runLive(this, live('rosbag2'), 16);
   });
@@ -41,8 +61,7 @@ describe('A source ros (against the ROS 2 of this machine)', function () {
     const ros = requireRos(this);
     const environment = ros.environment(17);
     if (spawnSync('colcon', ['--help'], { env: environment, stdio: 'ignore' }).status !== 0) {
-      console.log('not run: a message package installed later: no colcon');
-      this.skip();
+      lacking(this, 'colcon', 'there is no colcon on the PATH');
     }
     const folder = await fs.mkdtemp(join(tmpdir(), 'holdfast-package-'));
     try {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { present } from '../../../src/core/present.js';
 import type { Publisher } from '../../../src/sources/ros/endpoints.js';
 import { whyNotRecorded, type TopicRules } from '../../../src/sources/ros/topic-choice.js';
 import { offer } from '../../support/ros-offer.js';
@@ -15,7 +16,7 @@ const rules: TopicRules = {
 };
 const by = (...names: string[]): Publisher[] =>
   names.map((name) => ({
-    node: name.split('/').at(-1)!,
+    node: present(name.split('/').at(-1)),
     namespace: name.slice(0, name.lastIndexOf('/')) || '/',
     type: 'std_msgs/msg/String',
     typeHash: '',

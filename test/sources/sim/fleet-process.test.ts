@@ -4,16 +4,18 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { present } from '../../../src/core/present.js';
 import { FleetControl } from '../../../src/sources/sim/fleet-control.js';
 import type { FleetLedger } from '../../../src/sources/sim/fleet-ledger.js';
 import { createSimSource } from '../../../src/sources/sim/sim-source.js';
 import { parseSourceUri } from '../../../src/sources/source-uri.js';
-import { Probe, eventually } from '../source-probe.js';
+import { Probe } from '../../../src/testing/source-probe.js';
+import { eventually } from '../../../src/testing/waiting.js';
 
 // Beside this test: the .ts under a loader, the .js once compiled.
 const script = fileURLToPath(
   new URL(
-    `../../../src/app/fleet-process${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`,
+    `../../../src/app/demo/fleet-process${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`,
     import.meta.url,
   ),
 );
@@ -61,7 +63,7 @@ describe('The fleet in a process of its own', function () {
     await second.end();
     await control.exit();
     assert.deepEqual(await fleet.exited, [0, null]);
-    const ledger = JSON.parse(fleet.lines.at(-1)!) as FleetLedger;
+    const ledger = JSON.parse(present(fleet.lines.at(-1))) as FleetLedger;
     assert.deepEqual(ledger, { ...stopped, connected: ledger.connected });
     assert.equal(ledger.connections, 2);
     for (const { topic, produced, robot } of ledger.channels) {
@@ -83,7 +85,7 @@ describe('The fleet in a process of its own', function () {
     await eventually(() => fleet.lines.length > 0, 'the first line', 30_000);
     fleet.child.stdin.end();
     assert.deepEqual(await fleet.exited, [0, null]);
-    assert.equal((JSON.parse(fleet.lines.at(-1)!) as FleetLedger).state, 'stopped');
+    assert.equal((JSON.parse(present(fleet.lines.at(-1))) as FleetLedger).state, 'stopped');
   });
 
   it('says what is wrong with its arguments', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { present } from '../../../src/core/present.js';
 import type { Numbering } from '../../../src/core/source.js';
 import { FleetControl } from '../../../src/sources/sim/fleet-control.js';
 import { encodeChannels, encodeHello } from '../../../src/sources/sim/fleet-protocol.js';
@@ -9,8 +10,10 @@ import { FleetServer, type FleetServerOptions } from '../../../src/sources/sim/f
 import { readSimOptions } from '../../../src/sources/sim/sim-options.js';
 import { createSimSource } from '../../../src/sources/sim/sim-source.js';
 import { parseSourceUri } from '../../../src/sources/source-uri.js';
-import { sourceContract, type SourceFixture } from '../source-contract.js';
-import { Probe, eventually, idle, recordingLogger, systemClock, type LogLine } from '../source-probe.js';
+import { sourceContract, type SourceFixture } from '../../../src/testing/source-contract.js';
+import { Probe, idle, recordingLogger, type LogLine } from '../../../src/testing/source-probe.js';
+import { systemClock } from '../../../src/host/system-clock.js';
+import { eventually } from '../../../src/testing/waiting.js';
 
 function startFleet(query: string, options: Partial<FleetServerOptions> = {}): Promise<FleetServer> {
   return FleetServer.start({
@@ -66,8 +69,8 @@ describe('The fleet process', function () {
       return known;
     };
     for (const event of of.flatMap((probe) => probe.events)) {
-      if (event.kind === 'message') at(event.channel.topic).got.push(event.sourceSequence!);
-      if (event.kind === 'gap') at(event.gap.topic!).skipped += event.gap.count!;
+      if (event.kind === 'message') at(event.channel.topic).got.push(present(event.sourceSequence));
+      if (event.kind === 'gap') at(present(event.gap.topic)).skipped += present(event.gap.count);
     }
     return topics;
   }
@@ -84,7 +87,7 @@ describe('The fleet process', function () {
     first.unsubscribe();
     await eventually(() => !server.ledger().connected, 'the fleet to notice');
     const produced = server.ledger().produced;
-    await eventually(() => server.ledger().produced > produced + 500, 'production to go on');
+    await eventually(() => server.ledger().produced > produced + 500, 'production to continue');
     const second = listen(server.uri);
     await eventually(() => second.messages.length > 500, 'messages again');
     const ledger = await server.stop();
@@ -101,7 +104,7 @@ describe('The fleet process', function () {
       assert.ok(numbering.next > numbering.delivered);
       assert.ok(numbering.next > (got.at(-1) ?? 0), 'what was received lies before what comes next');
       // The last confirmations may be cut off by the end of the connection, no more than that.
-      if (got.length > 50) assert.ok(numbering.delivered > got.at(-1)! - 50, topic);
+      if (got.length > 50) assert.ok(numbering.delivered > present(got.at(-1)) - 50, topic);
       assert.equal(skipped, 0);
       assert.equal(gotAfter[0] ?? channel.produced + 1, numbering.next, topic);
       assert.equal(gotAfter.at(-1) ?? numbering.next - 1, channel.produced, topic);
@@ -112,7 +115,7 @@ describe('The fleet process', function () {
     assert.ok(missed.length > 10, 'something was missed meanwhile');
   });
 
-  it('numbers a latched message anew for each listener', async () => {
+  it('numbers a latched message again for each listener', async () => {
     const server = await start('robots=1&topics=tf_static,imu&rate=5x');
     for (const expected of [2, 3]) {
       await eventually(() => !server.ledger().connected, 'no listener');
@@ -192,7 +195,7 @@ describe('The fleet process', function () {
     await eventually(() => probe.messages.length > 80, 'the rest');
     await server.stop();
     await probe.end();
-    const { got, skipped } = seen(probe).get('/robot1/imu')!;
+    const { got, skipped } = present(seen(probe).get('/robot1/imu'));
     assert.deepEqual(
       got,
       Array.from({ length: got.length }, (_, i) => i + 1),
@@ -226,7 +229,7 @@ describe('The fleet process', function () {
     const count = probe.messages.length;
     await start('robots=1&topics=imu', { port });
     await eventually(() => probe.messages.length > count, 'messages of the new fleet');
-    assert.ok(lines.some((line) => /another fleet/.test(line.event)));
+    assert.ok(lines.some((line) => /a different fleet/.test(line.event)));
     assert.equal(new Set(probe.channels).size, 1, 'the channel is still the same object');
   });
 
@@ -246,7 +249,7 @@ describe('The fleet process', function () {
     assert.equal((await control.ledger()).produced, final.produced, 'nothing more is produced');
   });
 
-  it('throws out who does not speak its language, and goes on', async () => {
+  it('throws out who does not speak its language, and continues', async () => {
     const server = await start('robots=1&topics=imu');
     for (const bytes of [Buffer.from('GET / HTTP/1.1\r\n\r\n'), Buffer.alloc(64), encodeChannels([1])]) {
       const socket = connect(server.address);

@@ -1,26 +1,30 @@
 import assert from 'node:assert/strict';
 import { isHoldfastError } from '../../../src/core/errors.js';
+import { present } from '../../../src/core/present.js';
 import type { Source } from '../../../src/core/source.js';
 import { createSimSource } from '../../../src/sources/sim/sim-source.js';
 import { parseSourceUri } from '../../../src/sources/source-uri.js';
-import { sourceContract } from '../source-contract.js';
-import { Probe, eventually, idle, systemClock } from '../source-probe.js';
+import { sourceContract } from '../../../src/testing/source-contract.js';
+import { Probe, idle } from '../../../src/testing/source-probe.js';
+import { systemClock } from '../../../src/host/system-clock.js';
+import { eventually } from '../../../src/testing/waiting.js';
 
 const sim = (uri: string): Source => createSimSource(parseSourceUri(uri));
 
 sourceContract('The simulated fleet with an end', {
-  healthy: async () => ({ source: sim('sim:?robots=2&duration=1s&rate=max&camera_kb=16') }),
+  healthy: () => Promise.resolve({ source: sim('sim:?robots=2&duration=1s&rate=max&camera_kb=16') }),
 });
 
 sourceContract('The simulated fleet without an end', {
-  healthy: async () => ({ source: sim('sim:?robots=2&rate=20x&camera_kb=16') }),
+  healthy: () => Promise.resolve({ source: sim('sim:?robots=2&rate=20x&camera_kb=16') }),
 });
 
 sourceContract('The flood', {
-  healthy: async () => ({
-    source: sim('sim:?shape=flood&size=100&rate=20000&channels=4&duration=50ms'),
-    messageCount: 1000,
-  }),
+  healthy: () =>
+    Promise.resolve({
+      source: sim('sim:?shape=flood&size=100&rate=20000&channels=4&duration=50ms'),
+      messageCount: 1000,
+    }),
 });
 
 describe('The simulated source', function () {
@@ -60,7 +64,7 @@ describe('The simulated source', function () {
       sim('sim:?robots=1&duration=1h&rate=max&topics=battery&start=2026-01-01T00:00:00Z'),
     ).end();
     assert.equal(messages.length, 3600);
-    const [first, final] = [messages[0]!, messages.at(-1)!];
+    const [first, final] = [messages[0]!, present(messages.at(-1))];
     assert.ok(final.receivedAt - first.receivedAt >= 3_598_000_000_000n);
     assert.equal(final.receivedAt, final.publishedAt);
   });
@@ -101,7 +105,7 @@ describe('The simulated source', function () {
         for (const name of ['robots', 'duration', 'colour', 'rate', 'topics', 'seed']) {
           assert.match(error.message, new RegExp(`${name}: `));
         }
-        assert.match(error.message, /"0" is not an integer from 1 to 200/);
+        assert.match(error.message, /"0" is not an integer from 1 to 2000/);
         return true;
       },
     );

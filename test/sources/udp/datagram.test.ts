@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { decodeDatagram, encodeDatagram, type V2vDatagram } from '../../../src/sources/udp/datagram.js';
 import { readSockets } from '../../../src/sources/udp/kernel-drops.js';
-import type * as V2vEntrance from '../../../src/app/v2v-entry.js';
+import type * as V2vEntrance from '../../../src/v2v/entry.js';
 import { KEY, STANDING } from './v2v-traffic.js';
+import { Random } from '../../../src/core/random.js';
 
 const STATE: V2vDatagram = {
   ...{ vehicle: 'car1', session: 'b007', sequence: 7, sentNs: 1_790_000_000_123_456_789n },
@@ -20,7 +21,7 @@ const PACKED =
 /** HMAC-SHA-256 of `HFA1` and the map, made with Python's hmac. */
 const TAG = 'fdbf8c719c55678de26240ebff714e916771283913106f733ffa24a0f93b8f56';
 
-/** Bytes of version 1, which later versions must go on reading. */
+/** Bytes of version 1, which later versions must continue to read. */
 const golden: readonly (readonly [string, V2vDatagram, 'json' | 'msgpack', boolean, string])[] = [
   [
     'state as JSON',
@@ -85,8 +86,8 @@ describe('A vehicle-to-vehicle datagram', () => {
 
   it('never throws, whatever its bytes are', () => {
     const genuine = encodeDatagram(STATE, 'msgpack');
-    let seed = 1;
-    const next = (): number => (seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0) >>> 8;
+    const random = new Random(1);
+    const next = (): number => random.bits() >>> 8;
     for (let i = 0; i < 20_000; i++) {
       const bytes = Uint8Array.from(i % 2 === 0 ? genuine : new Uint8Array(next() % 60));
       for (let n = 0; n < 1 + (i % 5); n++) bytes[next() % Math.max(1, bytes.length)] = next();

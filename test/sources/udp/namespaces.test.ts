@@ -4,16 +4,42 @@ import { once } from 'node:events';
 import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { layCable, type Cable } from '../../support/namespaces.js';
+import { present } from '../../../src/core/present.js';
+import { lacking } from '../../../src/testing/lacking.js';
+import { eventually } from '../../../src/testing/waiting.js';
 
 const main = fileURLToPath(new URL('../../../src/app/main.js', import.meta.url));
 const vehicle = fileURLToPath(new URL('v2v-sender-process.js', import.meta.url));
 
+const PORT = 47_800;
+
 interface Sealed {
   readonly channels: readonly { readonly topic: string; readonly count: number }[];
   readonly gaps: readonly { readonly topic?: string; readonly reason: string; readonly count?: number }[];
+}
+
+/** The bytes that wait in the sockets of the port; undefined while there is no such socket. */
+function unreadBytes(namespace: string): number | undefined {
+  const files = ['/proc/net/udp', '/proc/net/udp6'];
+  const { stdout } = spawnSync('ip', ['netns', 'exec', namespace, 'cat', ...files], { encoding: 'utf8' });
+  const port = PORT.toString(16).toUpperCase();
+  // sl local_address rem_address st tx_queue:rx_queue
+  const sockets = [...stdout.matchAll(new RegExp(`:${port} \\S+ \\S+ [0-9A-F]+:([0-9A-F]+) `, 'g'))];
+  if (sockets.length === 0) return undefined;
+  return sockets.reduce((sum, [, unread]) => sum + Number.parseInt(present(unread), 16), 0);
+}
+
+/** Whether datagrams to the address, a group or an own one, come in. */
+function hears(namespace: string, address: string): boolean {
+  const lists = ['maddress', 'address'].map(
+    (of) => spawnSync('ip', ['-n', namespace, of, 'show'], { encoding: 'utf8' }).stdout,
+  );
+  return lists
+    .join(' ')
+    .split(/[\s/]+/)
+    .includes(address);
 }
 
 describe('Vehicle-to-vehicle UDP between two network namespaces', function () {
@@ -23,12 +49,12 @@ describe('Vehicle-to-vehicle UDP between two network namespaces', function () {
   before(function () {
     const made = layCable();
     if (typeof made === 'string') {
-      console.log(`      not run: two joined network namespaces are not possible here: ${made}`);
-      this.skip();
+      lacking(this, 'netns', made);
     }
     cable = made;
   });
-  after(() => cable?.close());
+  // It does not exist after a failed start.
+  after(() => (cable as Cable | undefined)?.close());
   beforeEach(async () => {
     folder = await fs.mkdtemp(join(tmpdir(), 'holdfast-v2v-'));
   });
@@ -44,10 +70,13 @@ describe('Vehicle-to-vehicle UDP between two network namespaces', function () {
       stream.setEncoding('utf8').on('data', (text: string) => void (output += text));
     }
     const heard = async (pattern: RegExp): Promise<void> => {
-      for (let i = 0; !pattern.test(output); i++) {
-        assert.ok(i < 1_500 && child.exitCode === null, `waited for ${String(pattern)}:\n${output}`);
-        await wait(20);
-      }
+      await eventually(
+        () => {
+          assert.equal(child.exitCode, null, output);
+          return pattern.test(output);
+        },
+        `the recorder to say ${String(pattern)}`,
+      );
     };
     return { child, heard };
   }
@@ -57,11 +86,14 @@ describe('Vehicle-to-vehicle UDP between two network namespaces', function () {
     const recorder = startRecorder(uri);
     try {
       await recorder.heard(/recording/);
-      await wait(300);
-      const args = [address, '47800', cable.farInterface, '600', String(lose), String(swap)];
+      await eventually(
+        () => unreadBytes(cable.near) !== undefined && hears(cable.near, address),
+        'the socket',
+      );
+      const args = [address, String(PORT), cable.farInterface, '600', String(lose), String(swap)];
       const sent = spawnSync('ip', ['netns', 'exec', cable.far, process.execPath, vehicle, ...args]);
       assert.equal(sent.status, 0, sent.stderr.toString());
-      await wait(300);
+      await eventually(() => unreadBytes(cable.near) === 0, 'all datagrams read');
       recorder.child.kill('SIGTERM');
       await once(recorder.child, 'exit');
     } finally {
@@ -93,7 +125,7 @@ describe('Vehicle-to-vehicle UDP between two network namespaces', function () {
   ] as const) {
     it(`accounts for every datagram of ${name} that was lost or reordered on the way into the MCAP`, async () => {
       const near = spawnSync('ip', ['-n', cable.near, '-o', 'link', 'show'], { encoding: 'utf8' });
-      const iface = /(vn\d+)@/.exec(near.stdout)![1]!;
+      const iface = present(/(vn\d+)@/.exec(near.stdout))[1]!;
       const sealed = await drive(`${uri()}?iface=${iface}`, address, 50, 7);
       assert.equal(recorded(sealed), 588);
       // Number 600 is the last: nothing after it tells that it is missing.
@@ -103,8 +135,7 @@ describe('Vehicle-to-vehicle UDP between two network namespaces', function () {
 
   it('accounts for what netem loses and reorders, to a unicast address', async function () {
     if (!cable.impair('loss', '5%', 'delay', '3ms', '2ms', 'reorder', '25%')) {
-      console.log('      not run: this kernel has no netem (loss and reordering by the sender were run)');
-      this.skip();
+      lacking(this, 'netem', 'this kernel has no netem (loss and reordering by the sender were run)');
     }
     const sealed = await drive('udp://10.77.0.1:47800', '10.77.0.1', 0, 0);
     assert.ok(lost(sealed) > 0);

@@ -79,7 +79,7 @@ describe('The stream of one sender', () => {
   const take = (stream: DatagramStream, numbers: readonly number[], sentNs = 0n): string[] =>
     numbers.map((number, i) => stream.take(number, sentNs + BigInt(i + 1), 0n));
 
-  it('begins anew when a number comes again with another time, and when old numbers were sent later', () => {
+  it('starts again when a number comes again with another time, and when old numbers were sent later', () => {
     const stream = new DatagramStream(false);
     take(stream, [1, 2, 3]);
     assert.deepEqual(take(stream, [1, 2, 3, 4], 1_000n), ['renumbered', 'next', 'next', 'next']);
@@ -92,7 +92,7 @@ describe('The stream of one sender', () => {
     assert.equal(long.finish(), undefined);
   });
 
-  it('begins anew by two old numbers in a row where the clock of the sender was set back', () => {
+  it('starts again by two old numbers in a row where the clock of the sender was set back', () => {
     const stream = new DatagramStream(false);
     take(
       stream,
@@ -108,7 +108,7 @@ describe('The stream of one sender', () => {
     assert.equal(stream.finish(), undefined);
   });
 
-  it('never begins anew where its numbers are authenticated', () => {
+  it('never starts again where its numbers are authenticated', () => {
     const stream = new DatagramStream(true);
     take(
       stream,

@@ -2,11 +2,12 @@
 // out those whose number is divisible by LOSE and swaps each pair whose first is divisible by SWAP (0: none).
 import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
-import { setTimeout as wait } from 'node:timers/promises';
 import { senderOf, STANDING } from './v2v-traffic.js';
+import { present } from '../../../src/core/present.js';
+import { sleep } from '../../../src/testing/waiting.js';
 
 const [address, port, iface, count, lose, swap] = process.argv.slice(2);
-const family = isIPv6(address!) ? 'udp6' : 'udp4';
+const family = isIPv6(present(address)) ? 'udp6' : 'udp4';
 const socket = createSocket(family);
 await new Promise<void>((resolve) => socket.bind(0, resolve));
 socket.setMulticastInterface(family === 'udp6' ? `::%${iface}` : '10.77.0.2');
@@ -22,6 +23,6 @@ for (let i = 0; i + 1 < order.length; i++) {
 for (const number of order) {
   if (isDivisible(number, lose)) continue;
   await new Promise((resolve) => socket.send(datagrams[number - 1]!, Number(port), address, resolve));
-  if (number % 20 === 0) await wait(2);
+  if (number % 20 === 0) await sleep(2);
 }
 socket.close();

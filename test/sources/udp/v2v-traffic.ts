@@ -1,11 +1,10 @@
 import { createSocket, type Socket } from 'node:dgram';
-import type { AddressInfo } from 'node:net';
 import * as fs from 'node:fs/promises';
 import type { Source } from '../../../src/core/source.js';
 import { parseSourceUri } from '../../../src/sources/source-uri.js';
 import { createUdpSource } from '../../../src/sources/udp/udp-source.js';
 import { V2vSender, type V2vSenderOptions } from '../../../src/sources/udp/v2v-sender.js';
-import { systemClock } from '../source-probe.js';
+import { systemClock } from '../../../src/host/system-clock.js';
 
 export const STANDING = { x: 1, y: 2, theta: 0.5, v: 3 };
 export const KEY = Buffer.from('sixteen bytes or more');
@@ -19,7 +18,7 @@ export const senderOf = (options: Partial<V2vSenderOptions> = {}): V2vSender =>
 export async function freePort(family: 'udp4' | 'udp6' = 'udp4'): Promise<number> {
   const socket = createSocket(family);
   await new Promise<void>((resolve) => socket.bind(0, family === 'udp4' ? '127.0.0.1' : '::1', resolve));
-  const { port } = socket.address() as AddressInfo;
+  const { port } = socket.address();
   await new Promise<void>((resolve) => socket.close(resolve));
   return port;
 }
@@ -48,7 +47,7 @@ export class Radio {
 }
 
 /** Vehicles that talk every few milliseconds until closed. */
-export async function talkingVehicles(port: number): Promise<{ close(): Promise<void> }> {
+export function talkingVehicles(port: number): { close(): Promise<void> } {
   const radio = new Radio(port);
   const cars = ['car1', 'car2'].map((vehicle) => senderOf({ vehicle, session: String(port) }));
   const timer = setInterval(() => {

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, basename, join } from 'node:path';
 import type { TraceEvent } from './trace.js';
 
@@ -49,9 +49,9 @@ export interface CutChoice {
 }
 
 export class DiskModel {
-  private readonly root = directory();
-  private readonly byNumber = new Map<bigint, Inode>();
-  private changes: NameChange[] = [];
+  readonly #root = directory();
+  readonly #byNumber = new Map<bigint, Inode>();
+  #changes: NameChange[] = [];
 
   /** Applies one event of the trace. */
   apply(event: TraceEvent): void {
@@ -59,16 +59,16 @@ export class DiskModel {
       case 'create':
       case 'mkdir': {
         // The folder that holds everything is taken to be there.
-        const inode = event.path === '' ? this.root : event.op === 'mkdir' ? directory() : file();
-        this.byNumber.set(event.inode, inode);
-        if (event.path !== '') this.change({ add: this.at(event.path, inode) });
+        const inode = event.path === '' ? this.#root : event.op === 'mkdir' ? directory() : file();
+        this.#byNumber.set(event.inode, inode);
+        if (event.path !== '') this.#change({ add: this.#at(event.path, inode) });
         break;
       }
       case 'write':
-        this.write(event.inode, event.offset, event.data);
+        this.#write(event.inode, event.offset, event.data);
         break;
       case 'truncate': {
-        const inode = this.number(event.inode);
+        const inode = this.#number(event.inode);
         if (!inode) break;
         inode.bytes = sized(inode.bytes.subarray(0, inode.size), event.size);
         inode.size = event.size;
@@ -76,19 +76,19 @@ export class DiskModel {
         break;
       }
       case 'sync':
-        this.sync(event.inode);
+        this.#sync(event.inode);
         break;
       case 'rename': {
-        const inode = this.lookup(event.from);
-        this.change({ remove: this.at(event.from, inode), add: this.at(event.to, inode) });
+        const inode = this.#lookup(event.from);
+        this.#change({ remove: this.#at(event.from, inode), add: this.#at(event.to, inode) });
         break;
       }
       case 'link':
-        this.change({ add: this.at(event.to, this.lookup(event.from)) });
+        this.#change({ add: this.#at(event.to, this.#lookup(event.from)) });
         break;
       case 'unlink':
       case 'rmdir':
-        this.change({ remove: this.at(event.path, this.lookup(event.path)) });
+        this.#change({ remove: this.#at(event.path, this.#lookup(event.path)) });
         break;
       case 'mark':
         break;
@@ -103,7 +103,7 @@ export class DiskModel {
       if (!entries) tree.set(inode, (entries = new Map(inode.durableEntries)));
       return entries;
     };
-    for (const { add, remove } of this.surviving(choice)) {
+    for (const { add, remove } of this.#surviving(choice)) {
       if (remove) {
         const entries = entriesOf(remove.dir);
         // Its own creation may not have survived.
@@ -112,34 +112,39 @@ export class DiskModel {
       }
       if (add) entriesOf(add.dir).set(add.name, add.inode);
     }
+    const placed = new Map<Inode, string>();
     const place = (inode: Inode, path: string): void => {
+      const other = placed.get(inode);
+      placed.set(inode, path);
       if (!inode.entries) {
-        writeFileSync(path, surviving(inode, choice));
+        // Two names of one file.
+        if (other === undefined) writeFileSync(path, surviving(inode, choice));
+        else linkSync(other, path);
         return;
       }
       mkdirSync(path, { recursive: true });
       for (const [name, child] of entriesOf(inode)) place(child, join(path, name));
     };
-    place(this.root, target);
+    place(this.#root, target);
   }
 
-  private surviving({ names, random }: CutChoice): NameChange[] {
+  #surviving({ names, random }: CutChoice): NameChange[] {
     if (names === 'none') return [];
-    if (names === 'all') return this.changes;
-    if (names === 'prefix') return this.changes.slice(0, Math.floor(random() * (this.changes.length + 1)));
-    return this.changes.filter(() => random() < 0.5);
+    if (names === 'all') return this.#changes;
+    if (names === 'prefix') return this.#changes.slice(0, Math.floor(random() * (this.#changes.length + 1)));
+    return this.#changes.filter(() => random() < 0.5);
   }
 
-  private change(change: Omit<NameChange, 'unsynced'>): void {
+  #change(change: Omit<NameChange, 'unsynced'>): void {
     const { add, remove } = change;
     remove?.dir.entries?.delete(remove.name);
     add?.dir.entries?.set(add.name, add.inode);
     const dirs = [add?.dir, remove?.dir].filter((dir) => dir !== undefined);
-    this.changes.push({ ...change, unsynced: new Set(dirs) });
+    this.#changes.push({ ...change, unsynced: new Set(dirs) });
   }
 
-  private write(number: bigint, offset: number, data: Buffer): void {
-    const inode = this.number(number);
+  #write(number: bigint, offset: number, data: Buffer): void {
+    const inode = this.#number(number);
     if (!inode) return;
     const end = offset + data.length;
     if (end > inode.bytes.length) inode.bytes = sized(inode.bytes.subarray(0, inode.size), end * 2);
@@ -148,15 +153,15 @@ export class DiskModel {
     inode.pending.push({ offset, data });
   }
 
-  private sync(number: bigint): void {
-    const inode = this.number(number);
+  #sync(number: bigint): void {
+    const inode = this.#number(number);
     if (!inode) return;
     if (!inode.entries) {
       inode.durable = Buffer.from(inode.bytes.subarray(0, inode.size));
       inode.pending = [];
       return;
     }
-    this.changes = this.changes.filter((change) => {
+    this.#changes = this.#changes.filter((change) => {
       change.unsynced.delete(inode);
       if (change.unsynced.size > 0) return true;
       const { add, remove } = change;
@@ -166,19 +171,19 @@ export class DiskModel {
     });
   }
 
-  private number(number: bigint): Inode | undefined {
-    return this.byNumber.get(number);
+  #number(number: bigint): Inode | undefined {
+    return this.#byNumber.get(number);
   }
 
-  private at(path: string, inode: Inode): { dir: Inode; name: string; inode: Inode } {
+  #at(path: string, inode: Inode): { dir: Inode; name: string; inode: Inode } {
     const parent = dirname(path);
-    return { dir: parent === '.' ? this.root : this.lookup(parent), name: basename(path), inode };
+    return { dir: parent === '.' ? this.#root : this.#lookup(parent), name: basename(path), inode };
   }
 
-  private lookup(path: string): Inode {
-    let inode: Inode | undefined = this.root;
+  #lookup(path: string): Inode {
+    let inode: Inode | undefined = this.#root;
     for (const name of path.split('/').filter((one) => one !== '')) inode = inode?.entries?.get(name);
-    if (!inode) throw new Error(`the trace speaks of ${path}, which the model does not have`);
+    if (!inode) throw new Error(`the trace is about ${path}, which the model does not have`);
     return inode;
   }
 }

@@ -25,17 +25,16 @@ export function readTrace(path: string, root: string): TraceEvent[] {
   const events: TraceEvent[] = [];
   const relative = (absolute: string): string => absolute.slice(root.length + 1);
   for (let at = 0; at < bytes.length;) {
-    const [op, oneBytes, twoBytes, dataBytes] = [0, 4, 8, 12].map((offset) =>
-      bytes.readUInt32LE(at + offset),
-    );
+    const head = at;
+    const word = (index: number): number => bytes.readUInt32LE(head + 4 * index);
     const inode = bytes.readBigUInt64LE(at + 16);
     const number = Number(bytes.readBigUInt64LE(at + 24));
     at += HEAD_BYTES;
     const take = (length: number): Buffer => bytes.subarray(at, (at += length));
-    const one = take(oneBytes!).toString();
-    const two = take(twoBytes!).toString();
-    const data = take(dataBytes!);
-    events.push(eventOf(op!, { inode, number, one: relative(one), two: relative(two), data }));
+    const one = take(word(1)).toString();
+    const two = take(word(2)).toString();
+    const data = take(word(3));
+    events.push(eventOf(word(0), { inode, number, one: relative(one), two: relative(two), data }));
   }
   return events;
 }
@@ -94,6 +93,5 @@ export function shimLibrary(): string | undefined {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
   }
-  console.log('      not run: the crash states need a C compiler');
   return undefined;
 }

@@ -43,7 +43,7 @@ function memoryBlob(data: Buffer): Blob {
 
     async *read(start, end) {
       for (let at = start; at < end; at += READ_BYTES)
-        yield data.subarray(at, Math.min(end, at + READ_BYTES));
+        yield await Promise.resolve(data.subarray(at, Math.min(end, at + READ_BYTES)));
     },
     flip: (offset) => {
       data[offset] = (data[offset] as number) ^ 1;

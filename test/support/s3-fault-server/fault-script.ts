@@ -1,3 +1,4 @@
+import { Random } from '../../../src/core/random.js';
 /** Names of the S3 operations the server knows; a fault is aimed at one of them. */
 export const operations = [
   'CreateBucket',
@@ -27,6 +28,8 @@ export const refusals = {
   'expired-token': [400, 'ExpiredToken'],
   'clock-skew': [403, 'RequestTimeTooSkewed'],
   'no-such-bucket': [404, 'NoSuchBucket'],
+  /** An answer of before the object was there. */
+  'old-head': [404, 'NoSuchKey'],
   conflict: [409, 'ConditionalRequestConflict'],
   'precondition-failed': [412, 'PreconditionFailed'],
   'bad-request': [400, 'InvalidArgument'],
@@ -57,6 +60,12 @@ export const mischiefs = [
   'corrupt-bytes',
   /** Forgets the upload first, so that the call finds none. */
   'upload-vanishes',
+  /** Loses the object first. */
+  'object-lost',
+  /** Puts another object of the bucket under the key first. */
+  'other-object',
+  /** ListObjectsV2 answers as before anything was there. */
+  'old-list',
   /** ListParts leaves out part `partNumber` (default: the last). */
   'part-missing',
   /** ListParts gives part `partNumber` another size. */
@@ -88,10 +97,10 @@ export interface FaultRule {
 /** Which request is struck by what; the same seed and requests give the same faults. */
 export class FaultScript {
   #rules: { readonly rule: FaultRule; seen: number }[] = [];
-  #state: number;
+  readonly #random: Random;
 
   constructor(seed = 1) {
-    this.#state = seed >>> 0;
+    this.#random = new Random(seed);
   }
 
   add(...rules: readonly FaultRule[]): void {
@@ -112,17 +121,8 @@ export class FaultScript {
       entry.seen++;
       const first = rule.nth ?? 1;
       if (struck || entry.seen < first || entry.seen >= first + (rule.times ?? 1)) continue;
-      if (this.#random() < (rule.probability ?? 1)) struck = rule;
+      if (this.#random.unit() < (rule.probability ?? 1)) struck = rule;
     }
     return struck;
-  }
-
-  /** Mulberry32. */
-  #random(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = this.#state;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
 }

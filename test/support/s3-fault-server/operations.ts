@@ -12,8 +12,12 @@ export interface Behaviour {
   /** `If-None-Match: *`: honoured, answered with 501, or not looked at. */
   readonly conditionalPut: 'honoured' | 'refused' | 'ignored';
   readonly conditionalComplete: 'honoured' | 'refused' | 'ignored';
-  /** CRC-32 over the whole object, over the parts' checksums, none, or refused with 400. */
-  readonly checksums: 'full-object' | 'composite' | 'none' | 'refused';
+  /**
+   * CRC-32 over the whole object, over the parts' checksums, none, refused with 400; or refused late: 400 InvalidPart
+   * to the completion of an upload with checksums, 500 to each part that carries one.
+   */
+  readonly checksums:
+    'full-object' | 'composite' | 'none' | 'refused' | 'refused-at-completion' | 'mismatch-500';
   /** MD5 as without encryption, or random as with keys of one's own (SSE-KMS). */
   readonly etags: 'md5' | 'opaque';
   readonly minPartBytes: number;
@@ -178,11 +182,10 @@ export class Operations {
   #createUpload(call: Call): Answer {
     const bucket = this.#bucket(call);
     this.#refuseChecksums(call);
+    const { checksums } = this.behaviour;
     const wantsChecksum =
-      call.headers['x-amz-checksum-algorithm'] === 'CRC32' &&
-      (this.behaviour.checksums === 'full-object' || this.behaviour.checksums === 'composite');
-    const isFull =
-      this.behaviour.checksums === 'full-object' && call.headers['x-amz-checksum-type'] === 'FULL_OBJECT';
+      call.headers['x-amz-checksum-algorithm'] === 'CRC32' && checksums !== 'none' && checksums !== 'refused';
+    const isFull = checksums !== 'composite' && call.headers['x-amz-checksum-type'] === 'FULL_OBJECT';
     const uploadId = randomBytes(24).toString('base64url');
     bucket.uploads.set(uploadId, {
       key: call.key,
@@ -208,6 +211,9 @@ export class Operations {
     const carries = 'x-amz-checksum-crc32' in call.headers;
     if (upload.checksumType && !carries) {
       throw new S3Fault(400, 'InvalidRequest', 'The upload was created with a checksum, the part has none');
+    }
+    if (carries && this.behaviour.checksums === 'mismatch-500') {
+      throw new S3Fault(500, 'InternalError', 'checksum mismatch');
     }
     const { blob, md5, crc32: checksum } = call.body;
     const etag = this.#etag(md5);
@@ -268,6 +274,9 @@ export class Operations {
       }
       return part;
     });
+    if (upload.checksumType && this.behaviour.checksums === 'refused-at-completion') {
+      throw new S3Fault(400, 'InvalidPart', 'One or more of the specified parts could not be found.');
+    }
     this.#checkCondition(call, this.behaviour.conditionalComplete);
     const blob = joinBlobs(parts.map((part) => part.blob));
     const md5 = createHash('md5');
@@ -301,7 +310,9 @@ export class Operations {
 
   #listObjects(call: Call): Answer {
     const prefix = call.query.get('prefix') ?? '';
-    const objects = [...this.#bucket(call).objects.values()].filter(({ key }) => key.startsWith(prefix));
+    const isOld = call.fault?.fault === 'old-list';
+    const all = isOld ? [] : [...this.#bucket(call).objects.values()];
+    const objects = all.filter(({ key }) => key.startsWith(prefix));
     const token = call.query.get('continuation-token');
     const after = token === null ? undefined : Buffer.from(token, 'base64url').toString();
     const { page, isTruncated, last } = pageOf(objects, ({ key }) => key, after, this.behaviour.pageSize);

@@ -9,6 +9,7 @@ import { S3Fault } from './s3-fault.js';
 import { verifySignature } from './signature.js';
 import { newBucket } from './state.js';
 import { document } from './xml.js';
+import { sleep } from '../../../src/testing/waiting.js';
 
 export interface FaultyS3Options extends Partial<Behaviour> {
   /** Keep the bytes in files here instead of in memory; the folder must exist. */
@@ -21,6 +22,8 @@ export interface FaultyS3Options extends Partial<Behaviour> {
   readonly secretAccessKey?: string;
   /** Default: a free port. */
   readonly port?: number;
+  /** What it calls itself in every answer. Default: nothing. */
+  readonly serverName?: string;
   /** Bytes per second taken in and given out, together over all connections. Default: unlimited. */
   readonly bandwidthBytesPerS?: number;
 }
@@ -32,6 +35,8 @@ export interface RequestRecord {
   readonly key: string;
   readonly partNumber?: number;
   readonly uploadId?: string;
+  /** It carries a checksum, or asks for one. */
+  readonly withChecksum: boolean;
   /** Body bytes that arrived. */
   bytes: number;
   /** Status answered; undefined where the connection ended without. */
@@ -59,6 +64,8 @@ export class FaultyS3 {
   /** Newest last, bounded. */
   readonly requests: RequestRecord[] = [];
   bandwidthBytesPerS: number | undefined;
+  /** What it calls itself in every answer; empty: nothing. */
+  serverName: string;
   readonly #server: Server;
   readonly #operations: Operations;
   readonly #blobs: BlobStore;
@@ -73,6 +80,7 @@ export class FaultyS3 {
     this.accessKeyId = options.accessKeyId ?? 'test:tester';
     this.secretAccessKey = options.secretAccessKey ?? 'testing';
     this.bandwidthBytesPerS = options.bandwidthBytesPerS;
+    this.serverName = options.serverName ?? '';
     this.#blobs = options.folder === undefined ? new MemoryBlobs() : new FolderBlobs(options.folder);
     this.#operations = new Operations({
       conditionalPut: options.conditionalPut ?? 'honoured',
@@ -122,6 +130,11 @@ export class FaultyS3 {
 
   deleteBucket(name: string): void {
     this.#operations.buckets.delete(name);
+  }
+
+  /** From now on it behaves otherwise. */
+  behave(change: Partial<Behaviour>): void {
+    Object.assign(this.#operations.behaviour, change);
   }
 
   /** Ends all connections; new ones are reset, or accepted and never answered. */
@@ -189,6 +202,13 @@ export class FaultyS3 {
     for (const bucket of this.#operations.buckets.values()) bucket.uploads.delete(uploadId);
   }
 
+  /** Puts another object of the bucket under the key. */
+  exchangeObject(bucket: string, key: string): void {
+    const objects = this.#operations.buckets.get(bucket)?.objects;
+    const other = [...(objects?.values() ?? [])].find((one) => one.key !== key && one.key.endsWith('.mcap'));
+    if (objects?.has(key) && other) objects.set(key, { ...other, key });
+  }
+
   /** Every part that was received, how often and with how many bytes. */
   partsReceived(key?: string): PartRecord[] {
     const parts = new Map<string, PartRecord>();
@@ -217,12 +237,16 @@ export class FaultyS3 {
     return object;
   }
 
+  #isOffline(): boolean {
+    return this.#offline !== 'no';
+  }
+
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     // Taken now: a request whose body is left unread lets go of it.
     const { socket } = request;
     response.on('error', () => undefined);
     request.on('error', () => undefined);
-    if (this.#offline !== 'no') return;
+    if (this.#isOffline()) return;
     const target = parseTarget(request);
     const rule = this.faults.strike(target.operation, target.key);
     const partNumber = target.query.get('partNumber');
@@ -230,6 +254,7 @@ export class FaultyS3 {
       operation: target.operation,
       bucket: target.bucket,
       key: target.key,
+      withChecksum: Object.keys(request.headers).some((name) => name.startsWith('x-amz-checksum-')),
       bytes: 0,
       ...(partNumber !== null && { partNumber: Number(partNumber) }),
       ...(target.query.has('uploadId') && { uploadId: target.query.get('uploadId') as string }),
@@ -239,7 +264,7 @@ export class FaultyS3 {
     if (this.requests.length > REQUESTS_KEPT) this.requests.shift();
     try {
       const answer = await this.#answer(request, target, rule, record);
-      if (this.#offline !== 'no') return;
+      if (this.#isOffline()) return;
       await this.#send(request, socket, response, answer, rule, record);
     } catch (error) {
       if (!(error instanceof BodyStopped)) socket.destroy();
@@ -271,6 +296,8 @@ export class FaultyS3 {
       if (rule?.fault === 'timeout-before-commit') return { status: 200 };
       if (rule?.fault === 'captive-portal') return portal;
       if (rule?.fault === 'upload-vanishes') this.dropUpload(target.query.get('uploadId') ?? '');
+      if (rule?.fault === 'object-lost') this.deleteObject(target.bucket, target.key);
+      if (rule?.fault === 'other-object') this.exchangeObject(target.bucket, target.key);
       if (rule?.fault === 'error-in-200') return { status: 200, body: errorText('InternalError', 'late') };
       if (target.operation === undefined) throw new S3Fault(501, 'NotImplemented', 'unknown operation');
       const { operation } = target;
@@ -300,13 +327,14 @@ export class FaultyS3 {
     if (fault === 'timeout-before-commit' || fault === 'timeout-after-commit') return;
     if (fault === 'reset-after-commit') return void socket.resetAndDestroy();
     if (fault === 'slow-response') {
-      await new Promise((resolve) => setTimeout(resolve, rule?.delayMs ?? 100));
+      await sleep(rule?.delayMs ?? 100);
     }
     record.status = answer.status;
     const isHead = request.method === 'HEAD';
     const text = typeof answer.body === 'string' && !isHead ? Buffer.from(answer.body) : undefined;
     const headers: Record<string, string | number> = {
       'x-amz-request-id': 'holdfast-test',
+      ...(this.serverName !== '' && { Server: this.serverName }),
       ...(typeof answer.body === 'string' && { 'Content-Type': 'application/xml' }),
       ...(text && { 'Content-Length': text.length }),
       ...(answer.body === undefined && { 'Content-Length': 0 }),
@@ -329,7 +357,7 @@ export class FaultyS3 {
       if (!response.write(rest)) await drained(response);
       if (rest.length < chunk.length) {
         // Let the half leave first: a reset discards what waits in the socket.
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await sleep(20);
         return void socket.resetAndDestroy();
       }
     }
@@ -342,7 +370,7 @@ export class FaultyS3 {
     const now = performance.now();
     this.#freeAt = Math.max(this.#freeAt, now) + (bytes / this.bandwidthBytesPerS) * 1000;
     const waitMs = this.#freeAt - now;
-    if (waitMs > 2) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    if (waitMs > 2) await sleep(waitMs);
   }
 }
 

@@ -21,7 +21,7 @@ export function recordingAnswer(status: Status | undefined, link: Connection, ro
       headline: link.everLive ? 'Recorder lost' : 'No recorder',
       lines: [
         link.everLive
-          ? `Not heard since ${timeOfDay(link.sinceMs)}. Whether it records is not known.`
+          ? `No answer since ${timeOfDay(link.sinceMs)}. The page cannot tell whether it records.`
           : 'Nothing answers at this address.',
       ],
     };
@@ -44,18 +44,26 @@ export function recordingAnswer(status: Status | undefined, link: Connection, ro
       return {
         tone: 'warn',
         headline: 'Paused',
-        lines: ['Messages that arrive are refused and counted as gaps.'],
+        lines: ['Arriving messages are refused and counted as gaps.'],
       };
     case 'stalled':
       return {
         tone: 'bad',
         headline: 'Stalled',
-        lines: [`Nothing can be made durable: ${recorder.stalledReason ?? 'reason not known'}.`],
+        lines: [`No message can be made durable: ${recorder.stalledReason ?? 'unknown reason'}.`],
       };
     case 'recovering':
-      return { tone: 'info', headline: 'Recovering', lines: ['What an earlier run left is put in order.'] };
+      return {
+        tone: 'info',
+        headline: 'Recovering',
+        lines: ['The recorder repairs the data of an earlier run.'],
+      };
     case 'draining':
-      return { tone: 'info', headline: 'Stopping', lines: ['What was taken in is committed and sealed.'] };
+      return {
+        tone: 'info',
+        headline: 'Stopping',
+        lines: ['The recorder commits and seals all received messages.'],
+      };
     case 'inactive':
     case 'stopped':
       return { tone: 'quiet', headline: 'Stopped', lines: ['Nothing is recorded.'] };
@@ -72,10 +80,14 @@ function silentRobots({ recorder }: Status): string[] {
 
 function atRest(phase: string, state: string): Answer {
   if (phase === 'activating' || phase === 'configuring') {
-    return { tone: 'info', headline: 'Starting', lines: ['The sources are being opened.'] };
+    return { tone: 'info', headline: 'Starting', lines: ['The recorder opens its sources.'] };
   }
   if (phase === 'deactivating' || phase === 'cleaning-up' || state === 'draining') {
-    return { tone: 'info', headline: 'Stopping', lines: ['What was taken in is committed and sealed.'] };
+    return {
+      tone: 'info',
+      headline: 'Stopping',
+      lines: ['The recorder commits and seals all received messages.'],
+    };
   }
   return { tone: 'quiet', headline: 'Not recording', lines: ['The recorder waits to be started.'] };
 }
@@ -118,8 +130,8 @@ export function linkAnswer(status: Status | undefined, syncSeenAtMs: number | un
       headline: syncSeenAtMs === undefined ? 'Sync is not running' : 'Sync process lost',
       lines: [
         syncSeenAtMs === undefined
-          ? 'Nothing is uploaded; recording goes on.'
-          : `Not heard since ${timeOfDay(syncSeenAtMs, atMs)}. Recording goes on, nothing is uploaded.`,
+          ? 'Nothing is uploaded; recording continues.'
+          : `No answer since ${timeOfDay(syncSeenAtMs, atMs)}. Recording continues, nothing is uploaded.`,
       ],
     };
   }

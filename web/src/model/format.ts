@@ -98,8 +98,8 @@ export function segmentName(id: string): string {
 
 /** Gap reasons in words. */
 const reasons: Readonly<Record<string, string>> = {
-  queue_full_drop_oldest: 'queue full, oldest given up',
-  queue_full_drop_newest: 'queue full, newest given up',
+  queue_full_drop_oldest: 'queue full, oldest dropped',
+  queue_full_drop_newest: 'queue full, newest dropped',
   memory_limit: 'memory limit',
   message_too_large: 'message too large',
   commit_failed: 'commit failed',
@@ -109,6 +109,7 @@ const reasons: Readonly<Record<string, string>> = {
   missed_while_down: 'missed while the recorder was down',
   source_unreadable: 'source unreadable',
   source_lost: 'source lost',
+  not_received: 'nothing came from a publisher that was there',
   corrupt: 'corrupt',
   invalid_message: 'invalid message',
   paused: 'recording was paused',

@@ -26,33 +26,33 @@ class Curves {
   times: number[] = [];
   /** Grows with every point. */
   readonly version = new Store(0);
-  private columns = empty();
+  #columns = empty();
   /** The server keeps no past per robot: these begin when the page was opened. */
-  private readonly robots = new Map<string, { readonly messages: Column; readonly bytes: Column }>();
+  readonly #robots = new Map<string, { readonly messages: Column; readonly bytes: Column }>();
 
   of(name: CurveName): Column {
-    return this.columns[name];
+    return this.#columns[name];
   }
 
   /** Rates of one robot. */
   ofRobot(robot: string): { readonly messages: Column; readonly bytes: Column } {
-    const known = this.robots.get(robot);
+    const known = this.#robots.get(robot);
     return known ?? { messages: nulls(this.times.length), bytes: nulls(this.times.length) };
   }
 
-  /** Takes the server's past for ours; what we knew of single robots stays where the times agree. */
+  /** Takes the server's past for ours; what we knew about single robots stays where the times agree. */
   replace(past: HistoryJson): void {
     const before = new Map(this.times.map((time, index) => [time, index]));
     const points = past.atMs.map((_, index) => index);
     this.times = [];
-    this.columns = empty();
+    this.#columns = empty();
     for (const index of points) {
-      this.pushTime(past.atMs[index] ?? 0, (name) => past[name][index] ?? null);
+      this.#pushTime(past.atMs[index] ?? 0, (name) => past[name][index] ?? null);
     }
-    for (const [robot, columns] of this.robots) {
+    for (const [robot, columns] of this.#robots) {
       const pick = (column: Column): Column =>
         this.times.map((time) => column[before.get(time) ?? -1] ?? null);
-      this.robots.set(robot, { messages: pick(columns.messages), bytes: pick(columns.bytes) });
+      this.#robots.set(robot, { messages: pick(columns.messages), bytes: pick(columns.bytes) });
     }
     this.version.update((version) => version + 1);
   }
@@ -60,28 +60,28 @@ class Curves {
   add(point: HistoryPoint, status: Status): void {
     const at = point.atMs ?? status.atMs;
     if (at / 1_000 <= (this.times.at(-1) ?? 0)) return;
-    this.pushTime(at, (name) => point[name] ?? null);
+    this.#pushTime(at, (name) => point[name] ?? null);
     for (const { robot, messagesPerS, bytesPerS } of status.recorder.robots) {
-      let columns = this.robots.get(robot);
-      if (columns === undefined) this.robots.set(robot, (columns = { messages: [], bytes: [] }));
+      let columns = this.#robots.get(robot);
+      if (columns === undefined) this.#robots.set(robot, (columns = { messages: [], bytes: [] }));
       fill(columns.messages, this.times.length - 1).push(messagesPerS);
       fill(columns.bytes, this.times.length - 1).push(bytesPerS);
     }
     this.version.update((version) => version + 1);
   }
 
-  private pushTime(atMs: number, valueOf: (name: CurveName) => number | null): void {
+  #pushTime(atMs: number, valueOf: (name: CurveName) => number | null): void {
     const last = this.times.at(-1);
     if (last !== undefined && atMs / 1_000 - last > SILENCE_MS / 1_000) {
       this.times.push(last + 0.001);
-      for (const name of names) this.columns[name].push(null);
+      for (const name of names) this.#columns[name].push(null);
     }
     this.times.push(atMs / 1_000);
-    for (const name of names) this.columns[name].push(valueOf(name));
-    const robots = [...this.robots.values()].flatMap(({ messages, bytes }) => [messages, bytes]);
+    for (const name of names) this.#columns[name].push(valueOf(name));
+    const robots = [...this.#robots.values()].flatMap(({ messages, bytes }) => [messages, bytes]);
     while (this.times.length > POINTS_MAX) {
       this.times.shift();
-      for (const name of names) this.columns[name].shift();
+      for (const name of names) this.#columns[name].shift();
       for (const column of robots) column.shift();
     }
   }

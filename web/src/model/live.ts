@@ -15,7 +15,7 @@ export type Connection =
   /** The server wants a token, or another one. */
   | { readonly state: 'locked'; readonly reason: string };
 
-/** What is told of the segments. */
+/** The known state of the segments. */
 export interface Segments {
   /** Oldest first. */
   readonly list: readonly TimelineSegment[];
@@ -35,10 +35,11 @@ export const topics = new Store<Topics>({ rows: [], omitted: 0 });
 export const segments = new Store<Segments>({ list: [], omitted: 0, quarantined: 0 });
 export const logLines = new Store<readonly LogLine[]>([]);
 /** What the server lets this page do. */
-export const access = new Store<{ readonly role: 'viewer' | 'operator'; readonly exports: boolean }>({
-  role: 'viewer',
-  exports: false,
-});
+export const access = new Store<{
+  readonly role: 'viewer' | 'operator';
+  /** Formats that can be exported; none: this recorder does not export. */
+  readonly exports: readonly string[];
+}>({ role: 'viewer', exports: [] });
 
 /** When sync was last heard of, by the server's clock; absent: never since this page was opened. */
 export const syncSeenAtMs = new Store<number | undefined>(undefined);

@@ -77,7 +77,7 @@ export function bindSettings(): void {
   addEventListener('hashchange', () => view.set(readHash()));
   const apply = (): void => {
     const now = schemeOf(theme.get());
-    // First the document, then whoever reads colours from it.
+    // First the document, then the parts that read colours from it.
     document.documentElement.dataset['scheme'] = now;
     scheme.set(now);
     try {

@@ -2,27 +2,31 @@ import { useEffect, useState } from 'preact/hooks';
 
 /** A value that tells when it was replaced. */
 export class Store<T> {
-  private readonly listeners = new Set<() => void>();
+  readonly #listeners = new Set<() => void>();
 
-  constructor(private value: T) {}
+  #value: T;
+
+  constructor(value: T) {
+    this.#value = value;
+  }
 
   get(): T {
-    return this.value;
+    return this.#value;
   }
 
   set(value: T): void {
-    if (Object.is(value, this.value)) return;
-    this.value = value;
-    for (const listener of [...this.listeners]) listener();
+    if (Object.is(value, this.#value)) return;
+    this.#value = value;
+    for (const listener of [...this.#listeners]) listener();
   }
 
   update(change: (value: T) => T): void {
-    this.set(change(this.value));
+    this.set(change(this.#value));
   }
 
   subscribe(listener: () => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 }
 

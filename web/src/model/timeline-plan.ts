@@ -40,7 +40,7 @@ const STEPS = 150;
 
 /**
  * What is shown. `spanMin` 0: what there is, up to a day. Begin and end are round, so that they stay the same
- * from one update to the next and nothing has to be drawn anew.
+ * from one update to the next and nothing has to be drawn again.
  */
 export function axisOf(segments: readonly TimelineSegment[], spanMin: number, nowMs: number): Span {
   const oldestMs = segments.reduce(

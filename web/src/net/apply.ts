@@ -24,7 +24,7 @@ let sparkedAtMs = 0;
 /** Takes a frame into the stores. */
 export function applyFrame(frame: Frame): void {
   if (frame.type === 'welcome') {
-    access.set({ role: frame.role, exports: frame.exports === true });
+    access.set({ role: frame.role, exports: frame.exports ?? [] });
     return;
   }
   noteServerTime(frame.status.atMs);
@@ -95,8 +95,8 @@ function noteRestart(before: Status | undefined, now: Status): void {
   const downMs = msOf(now.recorder.startedAt) - before.atMs;
   tell(
     'info',
-    `The recorder was started again (process ${before.recorder.pid}, now ${now.recorder.pid}); ` +
-      `it was not heard for ${duration(Math.max(0, downMs))}.`,
+    `The recorder was restarted (process ${before.recorder.pid}, now ${now.recorder.pid}); ` +
+      `it did not answer for ${duration(Math.max(0, downMs))}.`,
   );
 }
 

@@ -36,6 +36,6 @@ function reasonOf(body: unknown, statusCode: number): string {
   const plain = (body as { message?: unknown } | undefined)?.message;
   if (typeof plain === 'string') return plain;
   if (statusCode === 401) return 'a token is needed';
-  if (statusCode === 403) return 'this token may look, not steer';
+  if (statusCode === 403) return 'this token is read-only';
   return `the recorder answered ${statusCode}`;
 }

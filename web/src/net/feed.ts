@@ -14,7 +14,7 @@ let tries = 0;
 let lastHeardMs: number | undefined;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
-/** Connects and stays connected; what comes goes into the stores, what fails is told by `connection`. */
+/** Connects and stays connected; what comes goes into the stores, what fails is reported by `connection`. */
 export async function connect(): Promise<void> {
   clearTimeout(timer);
   close();
@@ -22,9 +22,9 @@ export async function connect(): Promise<void> {
   if (before.state === 'locked') connection.set({ state: 'connecting', sinceMs: Date.now() });
   // A refused socket tells a page nothing; the answer to a plain request says what is wrong.
   const refusal = await ask();
-  if (refusal === 'silent') return lost();
-  if (refusal !== undefined) return connection.set({ state: 'locked', reason: refusal });
-  open();
+  if (refusal === undefined) open();
+  else if (refusal === 'silent') lost();
+  else connection.set({ state: 'locked', reason: refusal });
 }
 
 function open(): void {
@@ -43,7 +43,10 @@ function open(): void {
   };
   mine.onclose = ({ code }) => {
     if (socket !== mine) return;
-    if (code !== UNAUTHORIZED) return lost();
+    if (code !== UNAUTHORIZED) {
+      lost();
+      return;
+    }
     close();
     connection.set({ state: 'locked', reason: 'The recorder does not know this token.' });
   };
@@ -84,7 +87,7 @@ function lost(): void {
   timer = setTimeout(() => void connect(), waitMs);
 }
 
-/** Why the server does not let us in, in words; `silent` where there is none; `undefined` where it does. */
+/** Why the server refuses this page, in words; `silent` without a reason; `undefined` if it accepts the page. */
 async function ask(): Promise<string | undefined> {
   const token = storedToken();
   try {
@@ -93,10 +96,10 @@ async function ask(): Promise<string | undefined> {
       signal: AbortSignal.timeout(SILENCE_MS),
       cache: 'no-store',
     });
-    if (answer.status === 429) return 'Too many wrong tokens: the recorder refuses all for a while.';
+    if (answer.status === 429) return 'Too many wrong tokens: the recorder refuses every token for a while.';
     if (answer.status !== 401) return undefined;
     return token === undefined
-      ? 'This recorder is protected. It asks for a token.'
+      ? 'This recorder is protected. Enter its token.'
       : 'The recorder does not know this token.';
   } catch {
     return 'silent';

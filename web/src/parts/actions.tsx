@@ -1,3 +1,4 @@
+import type { VNode } from 'preact';
 import { useState } from 'preact/hooks';
 import { access, connection, notice, status, tell } from '../model/live.js';
 import { duration, msOf, timeOfDay } from '../model/format.js';
@@ -11,6 +12,19 @@ import { StopDialog } from './stop-dialog.js';
 
 type DialogName = 'stop' | 'mark' | 'export';
 
+/** A button of the row; `why` says why it cannot be used. */
+type MakeButton = (
+  name: string,
+  icon: IconName,
+  why: string | undefined,
+  onClick: () => void,
+  kind?: string,
+  label?: string,
+) => VNode;
+
+/** Asks for an action, and tells what came of it; `name` is that of its button. */
+type Act = (name: string, action: string, done: string) => Promise<boolean>;
+
 /** What an operator can do, and what came of it. */
 export function Actions() {
   const [open, setOpen] = useState<DialogName | undefined>();
@@ -22,37 +36,81 @@ export function Actions() {
   const isActive = phase === 'active';
   const isPaused = now?.recorder.state === 'paused';
 
-  /** Why nothing can be done at present. */
-  const closed =
-    link.state !== 'live'
-      ? 'the recorder is not heard'
-      : allowed.role === 'viewer'
-        ? 'this token may look, not steer'
-        : undefined;
+  const closed = whyClosed(link.state, allowed.role);
   const whenActive = closed ?? (isActive ? undefined : 'the recorder does not record');
 
-  const act = async (name: string, action: string, done: string, body?: unknown): Promise<boolean> => {
+  const act: Act = async (name, action, done) => {
     setBusy(name);
-    const outcome = await control(action, body);
+    const outcome = await control(action);
     setBusy(undefined);
     if (outcome.ok) tell('ok', done);
     else tell('bad', `${name}: ${outcome.why}`);
     return outcome.ok;
   };
 
-  const button = (
-    name: string,
-    icon: IconName,
-    why: string | undefined,
-    onClick: () => void,
-    kind = '',
-    label = name,
-  ) => <ActionButton {...{ name, icon, why, onClick, kind, label }} isBusy={busy === name} />;
+  const stop = (): void =>
+    void act('Stop', 'stop', 'Recording was stopped; all received messages are committed and sealed.');
+
+  const button: MakeButton = (name, icon, why, onClick, kind = '', label = name) => (
+    <ActionButton {...{ name, icon, why, onClick, kind, label }} isBusy={busy === name} />
+  );
 
   return (
     <div class="actions" role="group" aria-label="Actions">
-      {isActive || phase === 'deactivating'
-        ? button('Stop', 'stop', whenActive, () => setOpen('stop'), 'danger', 'Stop…')
+      <RecordingButtons
+        {...{ phase, isPaused, closed, whenActive, button, act }}
+        stop={() => setOpen('stop')}
+      />
+      {button('Mark event', 'flag', whenActive, () => setOpen('mark'), '', 'Mark event…')}
+      {button(
+        'Sync now',
+        'up',
+        closed ?? (now?.sync === null ? 'the sync process is not running' : undefined),
+        () => void act('Sync now', 'sync_now', 'Sync checks for segments and uploads them now.'),
+      )}
+      {button(
+        'Export',
+        'export',
+        closed ??
+          (allowed.exports.length > 0 ? undefined : 'this recorder does not export; use the command line'),
+        () => setOpen('export'),
+        '',
+        'Export…',
+      )}
+      <Outcome />
+      <ActionDialog open={open} close={() => setOpen(undefined)} onStop={stop} />
+    </div>
+  );
+}
+
+/** Why nothing can be done at present. */
+function whyClosed(link: string, role: string | undefined): string | undefined {
+  if (link !== 'live') return 'the recorder does not answer';
+  return role === 'viewer' ? 'this token is read-only' : undefined;
+}
+
+/** Start or stop, pause or resume, and split. */
+function RecordingButtons({
+  phase,
+  isPaused,
+  closed,
+  whenActive,
+  button,
+  act,
+  stop,
+}: {
+  readonly phase: string;
+  readonly isPaused: boolean;
+  readonly closed: string | undefined;
+  readonly whenActive: string | undefined;
+  readonly button: MakeButton;
+  readonly act: Act;
+  readonly stop: () => void;
+}) {
+  return (
+    <>
+      {phase === 'active' || phase === 'deactivating'
+        ? button('Stop', 'stop', whenActive, stop, 'danger', 'Stop…')
         : button(
             'Start',
             'play',
@@ -65,74 +123,77 @@ export function Actions() {
             'Resume',
             'play',
             whenActive,
-            () => void act('Resume', 'resume', 'Recording goes on.'),
+            () => void act('Resume', 'resume', 'Recording continues.'),
             'primary',
           )
         : button(
             'Pause',
             'pause',
             whenActive,
-            () => void act('Pause', 'pause', 'Recording is paused; what arrives is counted as a gap.'),
+            () => void act('Pause', 'pause', 'Recording is paused; arriving messages are counted as a gap.'),
           )}
       {button(
         'Split',
         'split',
         whenActive,
-        () => void act('Split', 'split', 'The open segment was ended, the next one has begun.'),
+        () => void act('Split', 'split', 'The open segment was closed and a new one started.'),
       )}
-      {button('Mark event', 'flag', whenActive, () => setOpen('mark'), '', 'Mark event…')}
-      {button(
-        'Sync now',
-        'up',
-        closed ?? (now?.sync === null ? 'the sync process is not running' : undefined),
-        () => void act('Sync now', 'sync_now', 'Sync looks and sends now.'),
-      )}
-      {button(
-        'Export',
-        'export',
-        closed ?? (allowed.exports ? undefined : 'this recorder does not export; the command line does'),
-        () => setOpen('export'),
-        '',
-        'Export…',
-      )}
-      <Outcome />
-      {open === 'stop' ? (
+    </>
+  );
+}
+
+/** The dialog that is open. */
+function ActionDialog({
+  open,
+  close,
+  onStop,
+}: {
+  readonly open: DialogName | undefined;
+  readonly close: () => void;
+  readonly onStop: () => void;
+}) {
+  switch (open) {
+    case 'stop':
+      return (
         <StopDialog
-          onClose={() => setOpen(undefined)}
+          onClose={close}
           onStop={() => {
-            setOpen(undefined);
-            void act('Stop', 'stop', 'Recording was stopped; everything taken in is committed and sealed.');
+            close();
+            onStop();
           }}
         />
-      ) : null}
-      {open === 'mark' ? (
+      );
+    case 'mark':
+      return (
         <MarkDialog
-          onClose={() => setOpen(undefined)}
+          onClose={close}
           onMark={async (request) => {
             const outcome = await control('mark_event', request);
             if (!outcome.ok) return outcome.why;
             const { event } = outcome.result as { event: MarkedEvent };
             const window = duration(msOf(event.to) - msOf(event.from));
             tell('ok', `Marked “${event.label}” at ${timeOfDay(msOf(event.at))}, a window of ${window}.`);
-            setOpen(undefined);
+            close();
             return undefined;
           }}
         />
-      ) : null}
-      {open === 'export' ? (
+      );
+    case 'export':
+      return (
         <ExportDialog
-          onClose={() => setOpen(undefined)}
+          onClose={close}
           onExport={async (request) => {
             const outcome = await control('export', request);
             if (!outcome.ok) return outcome.why;
-            tell('ok', 'The export is under way.');
-            setOpen(undefined);
+            tell('ok', 'The export has started.');
+            close();
             return undefined;
           }}
         />
-      ) : null}
-    </div>
-  );
+      );
+    case undefined:
+      return null;
+  }
 }
 
 /** A button that cannot be used stays in reach of the keyboard and says why. */

@@ -23,9 +23,9 @@ export function Answers() {
   useStore(secondTick);
   const limit = now?.alerts.find(({ id }) => id === 'loss_window')?.limit;
   const answers = [
-    ['recording', 'Is it being recorded?', recordingAnswer(now, link, robot)],
-    ['risk', 'What would a power cut cost now?', riskAnswer(now, limit)],
-    ['link', 'What is the link doing?', linkAnswer(now, seen)],
+    ['recording', 'Is it recording?', recordingAnswer(now, link, robot)],
+    ['risk', 'What would a power cut lose now?', riskAnswer(now, limit)],
+    ['link', 'How is the link?', linkAnswer(now, seen)],
   ] as const;
   return (
     <section class="answers" aria-label="At a glance">

@@ -61,7 +61,7 @@ export function Charts() {
 
 function sentence(values: readonly (number | null)[], unit: (value: number) => string): string {
   const known = values.filter((value) => value !== null);
-  if (known.length === 0) return 'nothing known yet';
+  if (known.length === 0) return 'no data yet';
   const last = known.at(-1) ?? 0;
   return `now ${unit(last)}, between ${unit(Math.min(...known))} and ${unit(Math.max(...known))}`;
 }

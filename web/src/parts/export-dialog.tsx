@@ -1,7 +1,19 @@
 import { useId, useState } from 'preact/hooks';
+import { access } from '../model/live.js';
 import { view } from '../model/settings.js';
 import { useStore } from '../model/store.js';
 import { Dialog } from '../ui/dialog.js';
+
+/** Formats by the names people know; the server says which there are. */
+const titles: Readonly<Record<string, string>> = {
+  mcap: 'MCAP',
+  rosbag2: 'rosbag2 folder',
+  parquet: 'Parquet',
+  csv: 'CSV',
+  jsonl: 'JSON lines',
+  numpy: 'NumPy',
+  tfrecord: 'TFRecord',
+};
 
 /** Asks what to export. `onExport` resolves to why it was refused, if it was. */
 export function ExportDialog({
@@ -13,19 +25,23 @@ export function ExportDialog({
 }) {
   const id = useId();
   const { robot } = useStore(view);
-  const [format, setFormat] = useState('mcap');
+  const { exports } = useStore(access);
+  const [format, setFormat] = useState(exports[0] ?? 'mcap');
   const [lastMin, setLastMin] = useState('60');
   const [fault, setFault] = useState<string | undefined>();
   const submit = async (): Promise<void> => {
     const minutes = Number(lastMin);
-    if (!(minutes > 0)) return setFault(`Minutes: ${lastMin || 'nothing'} is not allowed, more than 0.`);
+    if (!(minutes > 0)) {
+      setFault(`Minutes: ${lastMin || 'nothing'} is not allowed; enter a number above 0.`);
+      return;
+    }
     const after = new Date(Date.now() - minutes * 60_000).toISOString();
     const refusal = await onExport({ format, after, ...(robot === '' ? {} : { robot }) });
     if (refusal !== undefined) setFault(`Refused: ${refusal}.`);
   };
   return (
     <Dialog title="Export recorded data" onClose={onClose} onSubmit={() => void submit()}>
-      <p>{robot === '' ? 'All robots' : robot}, from what is sealed on this disk.</p>
+      <p>{robot === '' ? 'All robots' : robot}, from the sealed segments on this disk.</p>
       <div class="field-row">
         <div class="field">
           <label for={`${id}-format`}>Format</label>
@@ -34,9 +50,11 @@ export function ExportDialog({
             value={format}
             onChange={({ currentTarget }) => setFormat(currentTarget.value)}
           >
-            <option value="mcap">MCAP</option>
-            <option value="rosbag2">rosbag2 folder</option>
-            <option value="parquet">Parquet</option>
+            {exports.map((one) => (
+              <option key={one} value={one}>
+                {titles[one] ?? one}
+              </option>
+            ))}
           </select>
         </div>
         <div class="field">

@@ -26,7 +26,7 @@ export function Fleet() {
       }
     >
       {robots.length === 0 ? (
-        <p class="empty">No robot has been heard yet.</p>
+        <p class="empty">No message of a robot has arrived yet.</p>
       ) : (
         <div class="scroll fleet-scroll" role="region" aria-label="Fleet table" tabIndex={0}>
           <table class="grid fleet-grid">

@@ -94,7 +94,7 @@ function Pulse() {
   }
 }
 
-/** What nobody may overlook: that the page shows the past. */
+/** A banner that says that the page shows the past. */
 export function LostBanner() {
   const link = useStore(connection);
   useStore(secondTick);
@@ -104,11 +104,11 @@ export function LostBanner() {
     <div class="lost" data-lost="recorder">
       <p>
         <strong>
-          {link.everLive ? 'The recorder process is lost' : 'The recorder does not answer'} since{' '}
+          {link.everLive ? 'The recorder process stopped answering' : 'The recorder does not answer'} since{' '}
           {timeOfDay(link.sinceMs)} ({coarse(Date.now() - link.sinceMs)}).
         </strong>{' '}
         {link.everLive ? 'Everything below is from that moment. ' : ''}
-        What it had committed is safe on its disk.{' '}
+        Committed messages are safe on its disk.{' '}
         {retryInMs > 500 ? `Trying again in ${coarse(retryInMs)}.` : 'Trying again…'}
       </p>
     </div>

@@ -38,7 +38,7 @@ export function MarkDialog({
 
   return (
     <Dialog title="Mark an event" onClose={onClose} onSubmit={() => void submit()}>
-      <p>The window around now is sealed as soon as it has passed, and uploaded before everything else.</p>
+      <p>The window around now is sealed as soon as it is over, and uploaded before all other segments.</p>
       <div class="field">
         <label for={`${id}-label`}>What happened</label>
         <input
@@ -72,15 +72,21 @@ export function MarkDialog({
       <p id={`${id}-fault`} class="fault" role="alert">
         {fault}
       </p>
-      <div class="dialog-buttons">
-        <button type="button" class="button" onClick={onClose}>
-          Cancel
-        </button>
-        <button type="submit" class="button primary" aria-busy={isBusy}>
-          Mark event
-        </button>
-      </div>
+      <DialogButtons isBusy={isBusy} onClose={onClose} />
     </Dialog>
+  );
+}
+
+function DialogButtons({ isBusy, onClose }: { readonly isBusy: boolean; readonly onClose: () => void }) {
+  return (
+    <div class="dialog-buttons">
+      <button type="button" class="button" onClick={onClose}>
+        Cancel
+      </button>
+      <button type="submit" class="button primary" aria-busy={isBusy}>
+        Mark event
+      </button>
+    </div>
   );
 }
 
@@ -109,7 +115,7 @@ function SecondsField(field: {
 }
 
 function faultOf(label: string, before: string, after: string): string | undefined {
-  if (label.trim() === '') return 'Say what happened: the label may not be empty.';
+  if (label.trim() === '') return 'Enter a label: it must not be empty.';
   for (const [name, text] of [
     ['Seconds before', before],
     ['Seconds after', after],

@@ -10,8 +10,8 @@ export function StopDialog({
   return (
     <Dialog title="Stop recording?" onClose={onClose} onSubmit={onStop}>
       <p>
-        The sources are closed, and what was taken in is committed and sealed. What the robots publish after
-        that is <strong>not recorded</strong> until somebody presses Start.
+        The recorder closes its sources, then commits and seals all received messages. Later messages of the
+        robots are <strong>not recorded</strong> until somebody presses Start.
       </p>
       <div class="dialog-buttons">
         <button type="button" class="button" autofocus onClick={onClose}>

@@ -29,12 +29,12 @@ export function SyncPanel() {
             <strong>
               {seen === undefined
                 ? 'The sync process is not running.'
-                : `The sync process is lost since ${timeOfDay(seen, now.atMs)} (${coarse(serverNow() - seen)}).`}
+                : `The sync process has not answered since ${timeOfDay(seen, now.atMs)} (${coarse(serverNow() - seen)}).`}
             </strong>
           </p>
           <p>
-            Recording goes on and segments stay on this disk until sync runs again.
-            {now.syncError === undefined ? '' : ` The reason told: ${now.syncError}.`}
+            Recording continues. Segments stay on this disk until sync runs again.
+            {now.syncError === undefined ? '' : ` Reason: ${now.syncError}.`}
           </p>
         </div>
       ) : (
@@ -50,20 +50,7 @@ function SyncFacts({ sync }: { readonly sync: SyncStatus }) {
   const total = volume.pending + volume.verified;
   return (
     <>
-      {current === undefined ? null : (
-        <div class="current">
-          <p>
-            Segment {segmentName(current.segment)} of {current.robot}, {bytes(current.bytes)}
-            <b>{share(current.progress)}</b>
-          </p>
-          <Meter
-            value={current.progress}
-            label="Upload under way"
-            text={`${share(current.progress)} of segment ${segmentName(current.segment)} sent`}
-            tone="info"
-          />
-        </div>
-      )}
+      <CurrentUpload current={current} />
       <Facts>
         <Fact term="Link" tone={sync.link === 'online' ? 'ok' : sync.link === 'offline' ? 'warn' : undefined}>
           {sync.link} for {coarse(now - msOf(sync.linkSince))}
@@ -84,7 +71,7 @@ function SyncFacts({ sync }: { readonly sync: SyncStatus }) {
             : `${counted(segments.pending, 'segment')}, ${bytes(volume.pending)}`}
         </Fact>
         {sync.oldestUnsyncedAt === undefined ? null : (
-          <Fact term="Oldest not synced">{coarse(now - msOf(sync.oldestUnsyncedAt))} old</Fact>
+          <Fact term="Oldest unsynced">{coarse(now - msOf(sync.oldestUnsyncedAt))} old</Fact>
         )}
         <Fact term="Rate">
           {bytes(sync.transferBytesPerS)}/s
@@ -101,6 +88,32 @@ function SyncFacts({ sync }: { readonly sync: SyncStatus }) {
           {count(sync.uploadErrors)}
         </Fact>
       </Facts>
+      <SyncTrouble sync={sync} />
+    </>
+  );
+}
+
+function CurrentUpload({ current }: { readonly current: SyncStatus['current'] }) {
+  if (current === undefined) return null;
+  return (
+    <div class="current">
+      <p>
+        Segment {segmentName(current.segment)} of {current.robot}, {bytes(current.bytes)}
+        <b>{share(current.progress)}</b>
+      </p>
+      <Meter
+        value={current.progress}
+        label="Upload under way"
+        text={`${share(current.progress)} of segment ${segmentName(current.segment)} sent`}
+        tone="info"
+      />
+    </div>
+  );
+}
+
+function SyncTrouble({ sync }: { readonly sync: SyncStatus }) {
+  return (
+    <>
       {sync.lastError === undefined ? null : (
         <p class="last-error">
           <span>Last error</span> {sync.lastError}

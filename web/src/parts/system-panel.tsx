@@ -103,10 +103,11 @@ export function SystemPanel() {
         <Fact term="Recorder">
           process {recorder.pid}, {recorder.version}, since {coarse(serverNow() - msOf(recorder.startedAt))}
         </Fact>
-        {recorder.sources.map(({ uri, state, detail }) => (
-          <Fact key={uri} term="Source" tone={state === 'failed' || state === 'lost' ? 'bad' : undefined}>
+        {recorder.sources.map(({ uri, state, detail, stats }) => (
+          <Fact key={uri} term="Source" tone={toneOfSource(state, stats?.silentTopics ?? 0)}>
             <span class="breakable">{uri}</span> {state}
             {detail === undefined ? '' : ` (${detail})`}
+            {stats?.silentTopics ? `; ${counted(stats.silentTopics, 'silent topic')}` : ''}
           </Fact>
         ))}
         <Fact term="Log" tone={log.lastError !== undefined || log.droppedLines > 0 ? 'warn' : undefined}>
@@ -120,6 +121,11 @@ export function SystemPanel() {
       </Facts>
     </Panel>
   );
+}
+
+function toneOfSource(state: string, silentTopics: number): 'bad' | 'warn' | undefined {
+  if (state === 'failed' || state === 'lost') return 'bad';
+  return silentTopics > 0 ? 'warn' : undefined;
 }
 
 function Gauge({

@@ -155,7 +155,7 @@ function Drawing({
       <div
         class="timeline"
         role="img"
-        aria-label={`Timeline from ${hourMinute(axis.fromMs)} to now; the list of segments below says the same in words`}
+        aria-label={`Timeline from ${hourMinute(axis.fromMs)} to now; the list of segments below has the same content as text`}
       >
         {marks.length === 0 ? null : (
           <div class="lane lane-marks">
@@ -267,13 +267,13 @@ function barTitle(segment: TimelineSegment): string {
 }
 
 function timesOf({ firstLogTime, lastLogTime }: TimelineSegment): string {
-  if (firstLogTime === undefined) return 'times not known';
+  if (firstLogTime === undefined) return 'times unknown';
   const first = timeOfDay(msOf(firstLogTime));
   return lastLogTime === undefined ? `from ${first}` : `${first} to ${timeOfDay(msOf(lastLogTime))}`;
 }
 
 function gapText({ reason, topic, count: lost }: TimelineGap): string {
-  const what = lost === undefined ? 'messages, how many is not known' : counted(lost, 'message');
+  const what = lost === undefined ? 'an unknown number of messages' : counted(lost, 'message');
   return `Gap: ${what}${topic === undefined ? '' : ` of ${topic}`}; ${reasonInWords(reason)}`;
 }
 

@@ -2,7 +2,7 @@ import { useId, useState } from 'preact/hooks';
 import { connect } from '../net/feed.js';
 import { storeToken } from '../net/token.js';
 
-/** Shown in place of everything while the server does not let this page in. */
+/** Shown in place of everything while the server refuses this page. */
 export function TokenGate({ reason }: { readonly reason: string }) {
   const id = useId();
   const [token, setToken] = useState('');
@@ -31,7 +31,7 @@ export function TokenGate({ reason }: { readonly reason: string }) {
             value={token}
             onInput={({ currentTarget }) => setToken(currentTarget.value)}
           />
-          <p class="hint">Kept for this tab only. It is never part of an address.</p>
+          <p class="hint">The page keeps it for this tab only, and never in an address.</p>
         </div>
         <button type="submit" class="button primary">
           Open

@@ -59,7 +59,7 @@ export function Topics() {
       }
     >
       <Rows rows={wanted} chosen={chosen} showRobot={chosen.robot === '' && robots > 1} />
-      {omitted > 0 ? <p class="empty">{count(omitted)} more topics are recorded and not listed.</p> : null}
+      {omitted > 0 ? <p class="empty">{count(omitted)} more topics are recorded but not listed.</p> : null}
     </Panel>
   );
 }
@@ -123,7 +123,7 @@ function Rows({
   const { top, height, rowHeight } = place;
   const first = Math.max(0, Math.min(Math.floor(top / rowHeight) - SPARE_ROWS, rows.length - 1));
   const last = Math.min(rows.length, Math.ceil((top + height) / rowHeight) + SPARE_ROWS);
-  // Whole seconds, so that scrolling draws no row anew.
+  // Whole seconds, so that scrolling draws no row again.
   const now = Math.floor(serverNow() / 1_000) * 1_000;
   return (
     <div class="scroll topics-scroll" ref={scroller} role="region" aria-label="Topics table" tabIndex={0}>

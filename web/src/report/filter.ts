@@ -1,20 +1,20 @@
 /** Shows only what belongs to a robot and to topics with a text in their names. */
 export class Filter {
-  private readonly text = document.querySelector<HTMLInputElement>('#filter');
-  private readonly robot = document.querySelector<HTMLSelectElement>('#robot');
-  private readonly parts = document.querySelectorAll<HTMLElement>(
+  readonly #text = document.querySelector<HTMLInputElement>('#filter');
+  readonly #robot = document.querySelector<HTMLSelectElement>('#robot');
+  readonly #parts = document.querySelectorAll<HTMLElement>(
     'main [data-topic], main tbody[data-robot], main tr[data-robot]',
   );
 
   constructor() {
-    this.text?.addEventListener('input', () => this.apply());
-    this.robot?.addEventListener('change', () => this.apply());
+    this.#text?.addEventListener('input', () => this.#apply());
+    this.#robot?.addEventListener('change', () => this.#apply());
   }
 
-  private apply(): void {
-    const wanted = this.text?.value.trim().toLowerCase() ?? '';
-    const robot = this.robot?.value ?? '';
-    for (const part of this.parts) {
+  #apply(): void {
+    const wanted = this.#text?.value.trim().toLowerCase() ?? '';
+    const robot = this.#robot?.value ?? '';
+    for (const part of this.#parts) {
       const { topic, robot: own = part.closest<HTMLElement>('[data-robot]')?.dataset['robot'] } =
         part.dataset;
       const fits = topic === undefined || topic.toLowerCase().includes(wanted);

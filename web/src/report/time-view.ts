@@ -6,15 +6,15 @@ const LEAST_SHARE = 1e-4;
 export class TimeView {
   fromS = 0;
   toS: number;
-  private readonly curves = [...document.querySelectorAll<SVGSVGElement>('svg.zoomed')].map((svg) => ({
+  readonly #curves = [...document.querySelectorAll<SVGSVGElement>('svg.zoomed')].map((svg) => ({
     svg,
     columns: svg.viewBox.baseVal.width,
     height: svg.viewBox.baseVal.height,
   }));
-  private readonly spans = document.querySelectorAll<SVGElement>('[data-a]');
-  private readonly labels = document.querySelectorAll<SVGSVGElement>('.tlabels');
-  private readonly grids = document.querySelectorAll<SVGGElement>('.tgrid');
-  private readonly shown = document.querySelector('#shown');
+  readonly #spans = document.querySelectorAll<SVGElement>('[data-a]');
+  readonly #labels = document.querySelectorAll<SVGSVGElement>('.tlabels');
+  readonly #grids = document.querySelectorAll<SVGGElement>('.tgrid');
+  readonly #shown = document.querySelector('#shown');
 
   /** @param startMs begin of the range, milliseconds since the Unix epoch */
   constructor(
@@ -41,45 +41,45 @@ export class TimeView {
     const length = Math.min(this.lengthS, Math.max(this.lengthS * LEAST_SHARE, toS - fromS));
     this.fromS = Math.max(0, Math.min(this.lengthS - length, fromS));
     this.toS = this.fromS + length;
-    for (const { svg, columns, height } of this.curves) {
+    for (const { svg, columns, height } of this.#curves) {
       const x = (this.fromS / this.lengthS) * columns;
       svg.setAttribute('viewBox', `${x} 0 ${(length / this.lengthS) * columns} ${height}`);
     }
-    for (const span of this.spans) this.place(span);
-    for (const svg of this.labels) svg.replaceChildren(...this.ticks(svg).map(tickText));
-    for (const grid of this.grids) grid.replaceChildren(...this.ticks(grid).map(tickLine));
-    if (this.shown !== null) this.shown.textContent = this.isWhole ? '' : this.words();
+    for (const span of this.#spans) this.#place(span);
+    for (const svg of this.#labels) svg.replaceChildren(...this.#ticks(svg).map(tickText));
+    for (const grid of this.#grids) grid.replaceChildren(...this.#ticks(grid).map(tickLine));
+    if (this.#shown !== null) this.#shown.textContent = this.isWhole ? '' : this.#words();
   }
 
   /** The share of the shown stretch, 0 to 1, of a time. */
-  private share(atS: number): number {
+  #share(atS: number): number {
     return (atS - this.fromS) / (this.toS - this.fromS);
   }
 
-  private place(span: SVGElement): void {
-    const from = this.share(Number(span.dataset['a']));
+  #place(span: SVGElement): void {
+    const from = this.#share(Number(span.dataset['a']));
     if (span.tagName === 'line') {
       span.setAttribute('x1', `${100 * from}%`);
       span.setAttribute('x2', `${100 * from}%`);
       return;
     }
     // Cut to what is seen: far outside, pixels lose their precision.
-    const [left, right] = [Math.max(-0.1, from), Math.min(1.1, this.share(Number(span.dataset['b'])))];
+    const [left, right] = [Math.max(-0.1, from), Math.min(1.1, this.#share(Number(span.dataset['b'])))];
     span.setAttribute('visibility', right < 0 || left > 1 ? 'hidden' : 'visible');
     span.setAttribute('x', `${100 * left}%`);
     // What lasts no time is still seen.
     span.setAttribute('width', `${100 * Math.max(0.004, right - left)}%`);
   }
 
-  private ticks(element: SVGElement): readonly Tick[] {
+  #ticks(element: SVGElement): readonly Tick[] {
     const wanted = Number(element.dataset['ticks']);
     return timeTicks(this.startMs, this.fromS, this.toS, wanted).map(({ atS, label }) => ({
-      share: this.share(atS),
+      share: this.#share(atS),
       label,
     }));
   }
 
-  private words(): string {
+  #words(): string {
     const length = this.toS - this.fromS;
     const text = length >= 60 ? `${(length / 60).toFixed(1)} min` : `${Number(length.toPrecision(3))} s`;
     const from = new Date(this.startMs + this.fromS * 1_000).toISOString().slice(11, 23);

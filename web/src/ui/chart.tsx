@@ -54,7 +54,7 @@ export function Chart({
       sizes.disconnect();
       made?.destroy();
     };
-    // Colours are read when the chart is made: another theme makes it anew.
+    // Colours are read when the chart is made: another theme makes it again.
   }, [colours]);
 
   useEffect(() => {
@@ -107,7 +107,8 @@ function optionsOf(width: number, curves: readonly Curve[], unit: (value: number
       // A recording of seconds is not stretched over the whole width.
       x: { time: true, range: (_, from, to) => [Math.min(from, to - SHORTEST_S), to] },
       // From zero: a curve that seems to leap by nothing alarms for nothing.
-      y: { range: (_, __, max) => [0, max === null || max <= 0 ? 1 : max * 1.12] },
+      // uPlot passes null if the curves have no values, which its types do not say.
+      y: { range: (_, __, max: number | null) => [0, max === null || max <= 0 ? 1 : max * 1.12] },
     },
     axes: [
       {

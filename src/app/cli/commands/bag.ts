@@ -1,22 +1,24 @@
-import { configInvalid } from '../../parameters/fault.js';
-import type { BagFiles, WrittenBag } from '../../reading/write-bags.js';
-import type { Problem } from '../../reading/segments.js';
+import { defined } from '../../../core/defined.js';
+import { configInvalid } from '../../../settings/fault.js';
+import type { BagFiles, WrittenBag } from '../../../recordings/write-bags.js';
+import type { Problem } from '../../../recordings/segments.js';
 import type { CommandDefinition } from '../command-definition.js';
-import { exitCodes } from '../exit-code.js';
-import { humanCount } from '../human.js';
+import { exitCodes } from '../../../host/exit-code.js';
+import { humanCount } from '../../../host/human.js';
 import { FROM_HELP, openReading, readingParameters } from '../reading-arguments.js';
 
 const WAYS: readonly BagFiles[] = ['refer', 'link', 'copy'];
 
 export const bagCommand: CommandDefinition = {
   name: 'bag',
-  summary: 'write metadata.yaml, so that folders of segments are rosbag2 bags',
+  summary: 'write metadata.yaml, which turns folders of segments into rosbag2 bags',
   description:
-    'Writes one metadata.yaml per robot (and priority class), so that ros2 bag info and play take all its ' +
-    'segments as one bag, in the order of time; the segments are not touched. It lies in DATA/bags/ROBOT for a ' +
-    'data folder, in robot=ROBOT of a folder store, in the folder itself where it holds the files of one robot, ' +
-    'else in OUTPUT/ROBOT. With --files link or copy the bag has files of its own, which stay when segments ' +
-    'are evicted and are named as ros2 bag reindex wants them. What ros2 bag cannot read is said (exit code 3).',
+    'Writes one metadata.yaml per robot (and priority class), so that ros2 bag info and play read all ' +
+    'its segments as one bag in time order. The segments do not change. For a data folder the file is ' +
+    'in DATA/bags/ROBOT. For a folder store it is in robot=ROBOT. For a folder with the files of one ' +
+    'robot it is in that folder, otherwise in OUTPUT/ROBOT. With --files link or copy the bag has its ' +
+    'own files. They stay when segments are evicted, and their names suit ros2 bag reindex. The ' +
+    'command reports what ros2 bag cannot read (exit code 3).',
   examples: [
     ['holdfast bag rec', 'then: ros2 bag play rec/bags/robot_1'],
     ['holdfast bag dir:/mnt/nas/recordings', 'then: ros2 bag info /mnt/nas/recordings/robot=robot_1'],
@@ -26,12 +28,16 @@ export const bagCommand: CommandDefinition = {
   configure(command) {
     command
       .argument('[from]', FROM_HELP)
-      .option('-o, --output <folder>', 'folder that gets one bag per robot')
-      .option('--files <refer|link|copy>', 'the files where they are, hard links, or copies', 'refer')
+      .option('-o, --output <folder>', 'folder for one bag per robot')
+      .option(
+        '--files <refer|link|copy>',
+        'refer to the files in place, hard-link them, or copy them',
+        'refer',
+      )
       .option('--only-robot <name...>', 'only these robots; * stands for any text');
   },
   async run(invocation) {
-    const { options, ports, stop, terminal } = invocation;
+    const { options, stop, terminal } = invocation;
     const files = options['files'] as BagFiles;
     if (!WAYS.includes(files)) {
       const allowed = `allowed: ${WAYS.join(', ')}`;
@@ -50,13 +56,12 @@ export const bagCommand: CommandDefinition = {
       problems.push(problem);
       reading.onProblem(problem);
     };
-    const { writeBags } = await import('../../reading/write-bags.js');
+    const { writeBags } = await import('../../../recordings/write-bags.js');
     const robots = options['onlyRobot'] as readonly string[] | undefined;
     const bags = await writeBags(await reading.segments(), located, {
       files,
-      ...(output === undefined ? {} : { output }),
-      ...(robots === undefined ? {} : { robots }),
-      fs: ports.fs,
+      ...defined({ output, robots }),
+      fs: reading.copyFs,
       onProblem,
       onProgress: (name) => terminal.live(name),
       signal: stop.signal,

@@ -1,14 +1,16 @@
 import { resolve } from 'node:path';
+import { defined } from '../../../core/defined.js';
 import { describeError, HoldfastError } from '../../../core/errors.js';
 import { formatTime } from '../../../core/clock.js';
 import { writeFileDurably } from '../../../core/durable-files.js';
-import type { CheckFinding } from '../../check/finding-ledger.js';
-import type { CheckReport } from '../../check/run-check.js';
-import { configInvalid } from '../../parameters/fault.js';
+import type { CheckFinding } from '../../../jobs/check/finding-ledger.js';
+import type { CheckReport } from '../../../jobs/check/run-check.js';
+import { configInvalid } from '../../../settings/fault.js';
 import type { CommandDefinition, CommandResult, Invocation } from '../command-definition.js';
-import { exitCodes } from '../exit-code.js';
-import { humanCount, printable, renderTable, type Column } from '../human.js';
-import { TIME_FORM } from '../parse-time.js';
+import { exitCodes } from '../../../host/exit-code.js';
+import { humanCount, printable, renderTable, type Column } from '../../../host/human.js';
+import { TIME_FORM } from '../../../core/parse-time.js';
+import { present } from '../../../core/present.js';
 import { Progress } from '../progress.js';
 import {
   addCacheFlag,
@@ -20,29 +22,30 @@ import {
 
 export const checkCommand: CommandDefinition = {
   name: 'check',
-  summary: 'judge the quality of a recording by rules, for people and CI',
+  summary: 'check the quality of a recording against rules, for people and CI',
   description:
-    'Reads a data folder, a store or a recording and says what is wrong with what was recorded: missing topics, ' +
-    'rates, silences, jumping stamps and clocks, late messages, stuck values, NaN, frozen images, gaps, unclean ' +
-    'ends, messages that cannot be decoded. The rules are YAML; those that come with it fit most recordings, ' +
-    '--print-rules prints them, docs/check.md explains them. Changes nothing. Exit code 3 when there are errors.',
+    'Reads a data folder, a store or a recording and reports problems in the recorded data: missing ' +
+    'topics, wrong rates, silences, jumps of stamps and clocks, late messages, stuck values, NaN, ' +
+    'frozen images, gaps, unclean ends and messages that cannot be decoded. The rules are YAML. The ' +
+    'default rules fit most recordings; --print-rules prints them and docs/check.md explains them. ' +
+    'The command changes no data. It exits with 3 if there are errors.',
   examples: [
-    ['holdfast check rec', 'a data folder, by the rules that come with it'],
+    ['holdfast check rec', 'a data folder, with the default rules'],
     ['holdfast check drive.mcap --rules rules.yaml --junit check.xml', 'in CI'],
     [
       "holdfast check s3://recordings/fleet-a --topics '*/imu' --from-time 2026-11-21T08:00:00Z",
-      'one sensor, since eight',
+      'one sensor, since 08:00',
     ],
-    ['holdfast check --print-rules > rules.yaml', 'as a start for rules of your own'],
+    ['holdfast check --print-rules > rules.yaml', 'as a template for your own rules'],
   ],
   parameters: readingParameters,
   configure(command) {
     command
       .argument('[from]', FROM_HELP)
-      .option('--rules <file>', 'rules to check by (default: those of --print-rules)')
-      .option('--print-rules', 'print the rules that come with it, and end')
+      .option('--rules <file>', 'rules to check (default: those of --print-rules)')
+      .option('--print-rules', 'print the default rules and exit')
       .option('--fail-on <severity>', 'exit with 3 on findings of this severity: error or warn', 'error')
-      .option('--junit <file>', 'write the result as JUnit XML, too')
+      .option('--junit <file>', 'also write the result as JUnit XML')
       .option('--robots <name...>', 'only these robots; * stands for any text')
       .option('--topics <name...>', 'only these topics; * stands for any text')
       .option('--types <name...>', 'only these types, such as sensor_msgs/msg/Imu')
@@ -56,7 +59,7 @@ export const checkCommand: CommandDefinition = {
   },
   async run(invocation) {
     const { terminal, stop, options } = invocation;
-    const { defaultRulesText, loadRules } = await import('../../check/load-rules.js');
+    const { defaultRulesText, loadRules } = await import('../../../jobs/check/load-rules.js');
     if (options['printRules'] === true) {
       const text = await defaultRulesText();
       if (!invocation.json) await terminal.out(text.trimEnd());
@@ -76,12 +79,12 @@ export const checkCommand: CommandDefinition = {
     const robotName = textOf(options['robotName']);
     await using reading = await openReading(invocation);
     using progress = new Progress(terminal, { label: 'checking', nowMs: Date.now });
-    const { runCheck } = await import('../../check/run-check.js');
+    const { runCheck } = await import('../../../jobs/check/run-check.js');
     const report = await runCheck({
       segments: await reading.segments(),
       rules,
       filter,
-      ...(robotName === undefined ? {} : { robotName }),
+      ...defined({ robotName }),
       onProgress: (opened, total) => progress.update(opened, total),
       signal: stop.signal,
     });
@@ -96,7 +99,7 @@ export const checkCommand: CommandDefinition = {
 async function writeJunit({ options, ports }: Invocation, report: CheckReport): Promise<void> {
   const path = textOf(options['junit']);
   if (path === undefined) return;
-  const { toJunit } = await import('../../check/junit.js');
+  const { toJunit } = await import('../../../jobs/check/junit.js');
   try {
     await writeFileDurably(ports.fs, resolve(path), toJunit(report));
   } catch (cause) {
@@ -131,7 +134,8 @@ async function print(
   for (const { topic, reason } of undecoded) {
     await invocation.say(`not looked into: ${printable(topic)}: ${printable(reason)}`);
   }
-  const span = from === undefined ? '' : `, ${formatTime(BigInt(from))} to ${formatTime(BigInt(to!))}`;
+  const span =
+    from === undefined ? '' : `, ${formatTime(BigInt(from))} to ${formatTime(BigInt(present(to)))}`;
   await invocation.say(
     `${failed ? 'NOT OK' : 'OK'}: ${humanCount(errors)} errors, ${humanCount(warnings)} warnings by ${rules} rules in ` +
       `${humanCount(messages)} messages of ${humanCount(topics)} topics${span}`,
@@ -156,7 +160,7 @@ function result(report: CheckReport, failed: boolean, rules: number): CommandRes
     .map(({ rule, robot, topic, count, findings }) => ({
       rule: rule.name,
       robot,
-      ...(topic === undefined ? {} : { topic }),
+      ...defined({ topic }),
       unlisted: count - findings.length,
     }));
   return {

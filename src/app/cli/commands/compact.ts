@@ -1,37 +1,46 @@
-import { configInvalid, type ConfigFault } from '../../parameters/fault.js';
-import { parseBytes, parseDurationMs } from '../../parameters/units.js';
+import { configInvalid, type ConfigFault } from '../../../settings/fault.js';
+import { defined } from '../../../core/defined.js';
+import { isParquetCodec, parquetCodecs, type ParquetCodec } from '../../../exporters/format.js';
+import { parseRowGroup, ROW_GROUP_FORM } from '../../../settings/lake-layout.js';
+import { parseBytes, parseDurationMs } from '../../../settings/units.js';
 import type { CommandDefinition, Invocation } from '../command-definition.js';
-import { exitCodes } from '../exit-code.js';
-import { humanBytes, humanCount, printable } from '../human.js';
-import { openConfiguredStore } from '../open-configured-store.js';
+import { exitCodes } from '../../../host/exit-code.js';
+import { humanBytes, humanCount, printable } from '../../../host/human.js';
+import { openConfiguredStore } from '../../setup/open-configured-store.js';
 import { readingParameters } from '../reading-arguments.js';
-import type { CompactOptions } from '../../lake/compact-lake.js';
-import type { Problem } from '../../reading/segments.js';
+import type { CompactOptions } from '../../../jobs/lake/compact-lake.js';
+import type { Problem } from '../../../recordings/segments.js';
 
 export const compactCommand: CommandDefinition = {
   name: 'compact',
-  summary: 'put the small files of a Parquet lake together, or list the files that count',
+  summary: 'merge the small files of a Parquet lake, or list its current files',
   description:
-    'Joins small files of each folder of a lake (docs/lake.md) into larger ones and removes events that several ' +
-    'recorders have. The swap is one object, so that whoever reads by manifests sees each row once at every ' +
-    'moment; killed anywhere, it is run again. Several may run at the same time where the store has conditional ' +
+    'Merges the small files of each folder of a lake (docs/lake.md) into larger ones and removes ' +
+    'duplicate events of several recorders. One object switches from the old files to the new ones. A ' +
+    'reader that follows the manifests therefore sees each row exactly once at any time. If the ' +
+    'command is killed, run it again. Several can run at the same time if the store has conditional ' +
     'writes.',
   examples: [
-    ['holdfast compact s3://lake/fleet', 'now and then, from wherever the store can be reached'],
+    ['holdfast compact s3://lake/fleet', 'from time to time, on any machine that reaches the store'],
     [
       'holdfast compact dir:/mnt/lake --small 8MiB --keep 1h',
       'readers of single files get an hour to finish',
     ],
-    ['holdfast compact s3://lake/fleet --list', 'the files whose rows count, one a line'],
+    ['holdfast compact s3://lake/fleet --list', 'the current files, one per line'],
   ],
   parameters: readingParameters.filter((name) => name !== 'data' && name !== 'store.uri'),
   configure(command) {
     command
       .argument('<lake>', 'store of the lake: dir:PATH or s3://bucket/prefix')
-      .option('--small <size>', 'files below this are put together', '32MiB')
-      .option('--target <size>', 'about the largest file that is made', '128MiB')
-      .option('--keep <time>', 'replaced files stay for this long', '0')
-      .option('--list', 'change nothing: print the files whose rows count');
+      .option('--small <size>', 'merge files smaller than this', '32MiB')
+      .option('--target <size>', 'approximate size of the largest merged file', '128MiB')
+      .option('--keep <time>', 'keep replaced files for this long', '0')
+      .option(
+        '--compression <codec>',
+        'rewrite the files with zstd, snappy or none (default: keep their codec)',
+      )
+      .option('--row-group <rows>', 'rewrite the files with at most this many rows per row group')
+      .option('--list', 'print the current files and change nothing');
   },
   async run(invocation) {
     const resolved = invocation.resolve('sync');
@@ -41,8 +50,8 @@ export const compactCommand: CommandDefinition = {
     const { ports, stop, terminal, args } = invocation;
     const { signal } = stop;
     await using store = await openConfiguredStore(args[0] ?? '', resolved, ports);
-    const { lakeForms, readLake } = await import('../../lake/lake-state.js');
-    const { compactLake } = await import('../../lake/compact-lake.js');
+    const { lakeForms, readLake } = await import('../../../jobs/lake/lake-state.js');
+    const { compactLake } = await import('../../../jobs/lake/compact-lake.js');
     let problems = 0;
     const onProblem = ({ where, reason }: Problem): void => {
       problems++;
@@ -79,10 +88,21 @@ function compactOptions({ options }: Invocation, faults: ConfigFault[]): Compact
     }
     return value ?? 0;
   };
+  const { compression, rowGroup } = options;
+  if (compression !== undefined && !(typeof compression === 'string' && isParquetCodec(compression))) {
+    const allowed = `allowed: ${parquetCodecs.join(', ')}`;
+    faults.push({ where: '--compression', path: 'compression', value: compression, allowed });
+  }
+  const rows = typeof rowGroup === 'string' ? parseRowGroup(rowGroup) : undefined;
+  if (rowGroup !== undefined && rows === undefined) {
+    const allowed = `allowed: ${ROW_GROUP_FORM}`;
+    faults.push({ where: '--row-group', path: 'row-group', value: rowGroup, allowed });
+  }
   const size = `a size such as ${humanBytes(32 * 1024 * 1024)}`;
   return {
     smallBytes: read('small', parseBytes, size),
     targetBytes: read('target', parseBytes, size),
     keepMs: read('keep', (text) => (text === '0' ? 0 : parseDurationMs(text)), 'a time such as 1h, or 0'),
+    ...defined({ codec: compression as ParquetCodec | undefined, rowGroupRows: rows }),
   };
 }

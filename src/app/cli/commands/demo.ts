@@ -1,9 +1,9 @@
 import { demoReport } from '../../demo/demo-report.js';
 import { DEMO_MAX_MS, DEMO_MIN_MS } from '../../demo/demo-plan.js';
-import { configInvalid } from '../../parameters/fault.js';
-import { parseDurationMs } from '../../parameters/units.js';
+import { configInvalid } from '../../../settings/fault.js';
+import { parseDurationMs } from '../../../settings/units.js';
 import type { CommandDefinition } from '../command-definition.js';
-import { exitCodes } from '../exit-code.js';
+import { exitCodes } from '../../../host/exit-code.js';
 
 const ROBOTS_MAX = 20;
 
@@ -11,22 +11,23 @@ export const demoCommand: CommandDefinition = {
   name: 'demo',
   summary: 'a simulated fleet, recorded and synced through kills and a tunnel',
   description:
-    'Starts three processes: a fleet of simulated robots that number their messages, a recorder, and sync. For a ' +
-    'third of the time the store is out of reach; the recorder is killed with SIGKILL once, sync once in the middle ' +
-    'of an upload. In the end every message number is looked up in the store: sent = durable + dropped + lost in ' +
-    'the kill + missed while down. Exits with 1 if anything is unaccounted for. Needs no ROS and no server.',
+    'Starts three processes: a fleet of simulated robots that number their messages, a recorder, and ' +
+    'sync. The store is unreachable for a third of the time. The demo kills the recorder with SIGKILL ' +
+    'once, and sync once in the middle of an upload. Then it looks up every message number in the ' +
+    'store: sent = durable + dropped + lost in the kill + missed while down. It exits with 1 if a ' +
+    'message is unaccounted for. It needs no ROS and no server.',
   examples: [
     ['holdfast demo', 'one minute, three robots'],
-    ['holdfast demo --for 20s --keep', 'shorter, and the recording stays'],
-    ['holdfast demo --robots 10 --json', 'a larger fleet, result for a machine'],
+    ['holdfast demo --for 20s --keep', 'shorter, and keep the recording'],
+    ['holdfast demo --robots 10 --json', 'a larger fleet, and a machine-readable result'],
   ],
   parameters: ['log.level', 'log.format'],
   configure(command) {
     command
       .option('--for <duration>', 'how long the fleet drives, 8s to 24h', '60s')
       .option('--robots <count>', `how many robots, 1 to ${ROBOTS_MAX}`, '3')
-      .option('--seed <number>', 'where and how they drive', '1')
-      .option('--keep', 'keep the recording and say where it is');
+      .option('--seed <number>', 'seed of the simulated drive', '1')
+      .option('--keep', 'keep the recording and print its path');
   },
   async run(invocation) {
     const { options, terminal, ports, stop } = invocation;

@@ -1,24 +1,27 @@
+import type { FileSystem } from '../../../core/file-system.js';
 import { resolve } from 'node:path';
-import type { ConfigFault } from '../../parameters/fault.js';
-import { configInvalid } from '../../parameters/fault.js';
-import { version } from '../../system/version.js';
-import type { CommandDefinition, Invocation } from '../command-definition.js';
-import { exitCodes } from '../exit-code.js';
-import { humanBytes, humanCount, printable } from '../human.js';
-import { openConfiguredStore } from '../open-configured-store.js';
-import { TIME_FORM } from '../parse-time.js';
+import type { ConfigFault } from '../../../settings/fault.js';
+import { configInvalid } from '../../../settings/fault.js';
+import { version } from '../../../host/version.js';
+import type { CommandDefinition, CommandResult, Invocation } from '../command-definition.js';
+import { exitCodes } from '../../../host/exit-code.js';
+import { humanBytes, humanCount, printable } from '../../../host/human.js';
+import { openConfiguredStore } from '../../setup/open-configured-store.js';
+import { TIME_FORM } from '../../../core/parse-time.js';
 import { Progress } from '../progress.js';
 import { addCacheFlag, FROM_HELP, openReading, readingParameters } from '../reading-arguments.js';
-import type { OutputPlace } from '../../export/output-place.js';
+import type { OutputPlace } from '../../../jobs/export/output-place.js';
+import type { ExportReport } from '../../../jobs/export/run-export.js';
 
 export const exportCommand: CommandDefinition = {
   name: 'export',
-  summary: 'turn recordings into Parquet, CSV, JSON lines, NumPy, TFRecord or MCAP files',
+  summary: 'convert recordings into Parquet, CSV, JSON lines, NumPy, TFRecord or MCAP files',
   description:
-    'Decodes the messages of a data folder, a store or a recording into files for data work, streaming ' +
-    'within bounded memory, and describes them in a manifest.json. A killed export continues where it was ' +
-    'when the same command is given again; files appear only whole. What cannot be read or decoded is ' +
-    'counted and said per topic, and the rest goes on (exit code 3). docs/export.md has the rules of each format.',
+    'Decodes the messages of a data folder, a store or a recording into files for data analysis. It ' +
+    'streams in bounded memory and describes the files in a manifest.json. If an export was killed, ' +
+    'give the same command again to continue it. Each file appears only when it is complete. If data ' +
+    'cannot be read or decoded, the command reports the counts per topic and continues (exit code 3). ' +
+    'docs/export.md has the rules of each format.',
   examples: [
     [
       'holdfast export --from rec --to drive --format parquet',
@@ -26,7 +29,7 @@ export const exportCommand: CommandDefinition = {
     ],
     [
       "holdfast export --from s3://recordings/fleet-a --to imu --format csv --topics '*/imu' --every 100ms",
-      'IMU at 10 Hz as CSV, out of a store',
+      'IMU at 10 Hz as CSV, from a store',
     ],
     [
       "holdfast export --from drive.mcap --to train --format parquet --align 20 --topics '*/odom' '*/cmd_vel'",
@@ -45,25 +48,36 @@ export const exportCommand: CommandDefinition = {
       .requiredOption('--format <format>', 'parquet, csv, jsonl, numpy, tfrecord or mcap')
       .option('--robots <name...>', 'only these robots; * stands for any text')
       .option('--topics <name...>', 'only these topics; * stands for any text')
+      .option('--session <id...>', 'only these sessions of the recorder, or latest; * stands for any text')
       .option('--types <name...>', 'only these types, such as sensor_msgs/msg/Imu')
       .option('--from-time <time>', `only messages logged at or after this (${TIME_FORM})`)
       .option('--to-time <time>', 'only messages logged at or before this')
-      .option('--every <n>', 'each n-th message of a topic, or with a unit (100ms) at most one in that time')
+      .option(
+        '--every <n>',
+        'every n-th message of a topic; with a unit (100ms): at most one message in that time',
+      )
       .option(
         '--layout <path>',
-        'where files go, made of {robot} {topic} {type} {YYYY-MM-DD} {HH} {segment} {session}',
+        'path of the files, with {robot} {topic} {type} {YYYY-MM-DD} {HH} {segment} {session}',
       )
       .option('--flatten', 'Parquet, JSON lines: nested fields as columns with dotted names')
+      .option(
+        '--guard-formulas',
+        'CSV: put an apostrophe before text that a spreadsheet would run as a formula',
+      )
       .option('--explode <field>', 'CSV: one row per element of this list')
       .option(
         '--preset <name>',
-        'CSV: vehicle gives the files that holdfast/logger writes, telemetry_vehicle_<id>.csv and so on',
+        'CSV: vehicle writes the same files as holdfast/logger, such as telemetry_vehicle_<id>.csv',
       )
-      .option('--images <how>', 'files: images as JPEG and PNG files (16 bits too), listed in index.csv')
-      .option('--raw', 'keep messages that cannot be decoded, in a column payload')
+      .option(
+        '--images <how>',
+        'files: write images as JPEG and PNG files (also 16 bits), listed in index.csv',
+      )
+      .option('--raw', 'keep messages that cannot be decoded, in the column payload')
       .option(
         '--align <hz>',
-        'one table per robot with the latest value of every topic, so many rows a second',
+        'one table per robot with the latest value of every topic, at this many rows per second',
       )
       .option(
         '--align-max-age <time>',
@@ -71,26 +85,30 @@ export const exportCommand: CommandDefinition = {
       )
       .option(
         '--robot-name <name>',
-        "robot of recordings that do not say theirs (default: the topic's first part)",
+        'robot name for recordings without one (default: the first part of the topic)',
       )
-      .option('--compression <name>', 'MCAP: zstd, lz4 or none (default: zstd)')
+      .option(
+        '--compression <name>',
+        'MCAP: zstd, lz4 or none; Parquet: zstd, snappy or none (default: zstd)',
+      )
+      .option('--row-group <rows>', 'Parquet: maximum rows per row group (default: 122880)')
       .option(
         '--workers <n>',
-        'encoding threads beside the one that reads (default: one less than cores, 1 to 4)',
+        'encoding threads, in addition to the reading thread (default: cores minus one, 1 to 4)',
       );
     addCacheFlag(command);
   },
   async run(invocation) {
     const { terminal, stop, options, ports } = invocation;
-    const { parseExportOptions } = await import('../../export/parse-export-options.js');
+    const { parseExportOptions } = await import('../../../jobs/export/parse-export-options.js');
     const faults: ConfigFault[] = [];
     const parsed = parseExportOptions(options, faults);
     if (parsed === undefined) throw configInvalid(faults);
-    const from = options['from'] === undefined ? [] : [String(options['from'])];
+    const from = options['from'] === undefined ? [] : [options['from'] as string];
     await using reading = await openReading({ ...invocation, args: from });
-    await using place = await openPlace(invocation);
+    await using place = await openPlace(invocation, reading.copyFs);
     using progress = new Progress(terminal, { label: 'exporting', nowMs: Date.now });
-    const { runExport } = await import('../../export/run-export.js');
+    const { runExport } = await import('../../../jobs/export/run-export.js');
     const segments = await reading.segments(parsed.filter);
     const report = await runExport({
       from: reading.from,
@@ -109,59 +127,67 @@ export const exportCommand: CommandDefinition = {
       },
     });
     terminal.live('');
-    const { manifest, alreadyDone, ok } = report;
-    for (const { topic, undecoded, kept_raw, reason } of manifest.topics) {
-      if (undecoded > 0) {
-        terminal.note(
-          `holdfast: ${printable(topic)}: ${undecoded} messages left out: ${printable(reason ?? '')}\n`,
-        );
-      }
-      if (kept_raw > 0) {
-        terminal.note(
-          `holdfast: ${printable(topic)}: ${kept_raw} messages kept raw: ${printable(reason ?? '')}\n`,
-        );
-      }
-    }
-    for (const { topic, schema_versions: versions } of manifest.topics) {
-      if (versions > 1) {
-        terminal.note(
-          `holdfast: ${printable(topic)}: its type has ${versions} versions; their columns are united\n`,
-        );
-      }
-    }
-    const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
-    await invocation.say(
-      `${humanCount(manifest.num_records)} messages of ${manifest.topics.length} topics in ` +
-        `${humanCount(manifest.files.length)} files (${humanBytes(bytes)}) in ${printable(place.uri)}` +
-        `${alreadyDone ? '; all of it was there already' : ''}${ok ? '' : '; not all: see above and manifest.json'}`,
-    );
-    const { export_id, num_records, undecoded, time_range } = manifest;
-    return {
-      exitCode: ok ? exitCodes.ok : exitCodes.findings,
-      json: {
-        ok,
-        to: place.uri,
-        export_id,
-        num_records,
-        undecoded,
-        time_range,
-        topics: manifest.topics.length,
-        files: manifest.files.length,
-        bytes,
-        alreadyDone,
-        problems: manifest.problems,
-      },
-    };
+    sayNotes(report, terminal);
+    return await sayResult(report, place.uri, invocation);
   },
 };
 
-async function openPlace(invocation: Invocation): Promise<OutputPlace> {
+/** Notes about single topics. */
+function sayNotes({ notes, manifest }: ExportReport, terminal: Invocation['terminal']): void {
+  const say = (where: string, text: string): void =>
+    terminal.note(`holdfast: ${printable(where)}: ${text}\n`);
+  for (const { where, reason } of notes) say(where, printable(reason));
+  for (const { topic, undecoded, kept_raw, left_over, reason = '' } of manifest.topics) {
+    if (undecoded > 0) say(topic, `${undecoded} messages left out: ${printable(reason)}`);
+    if (left_over > 0) {
+      say(topic, `${left_over} messages do not match their definition: bytes are left over`);
+    }
+    if (kept_raw > 0) say(topic, `${kept_raw} messages kept raw: ${printable(reason)}`);
+  }
+  for (const { topic, schema_versions: versions } of manifest.topics) {
+    if (versions > 1) say(topic, `its type has ${versions} versions; the table has the columns of all`);
+  }
+}
+
+async function sayResult(
+  { manifest, alreadyDone, ok }: ExportReport,
+  to: string,
+  invocation: Invocation,
+): Promise<CommandResult> {
+  const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
+  await invocation.say(
+    `${humanCount(manifest.num_records)} messages of ${manifest.topics.length} topics in ` +
+      `${humanCount(manifest.files.length)} files (${humanBytes(bytes)}) in ${printable(to)}` +
+      `${alreadyDone ? '; it was already complete' : ''}${ok ? '' : '; incomplete: see above and manifest.json'}`,
+  );
+  const { export_id, num_records, undecoded, left_over, time_range } = manifest;
+  return {
+    exitCode: ok ? exitCodes.ok : exitCodes.findings,
+    json: {
+      ok,
+      to,
+      export_id,
+      num_records,
+      undecoded,
+      left_over,
+      time_range,
+      topics: manifest.topics.length,
+      files: manifest.files.length,
+      bytes,
+      alreadyDone,
+      problems: manifest.problems,
+    },
+  };
+}
+
+async function openPlace(invocation: Invocation, copyFs: FileSystem): Promise<OutputPlace> {
   const { ports, options, stop } = invocation;
-  const { FolderPlace, StorePlace } = await import('../../export/output-place.js');
   const to = String(options['to']);
   if (/^(s3|dir):/.test(to)) {
+    const { StorePlace } = await import('../../../jobs/export/store-place.js');
     const store = await openConfiguredStore(to, invocation.resolve('sync'), ports);
-    return new StorePlace(store, ports.fs, stop.signal);
+    return new StorePlace(store, copyFs, stop.signal);
   }
-  return new FolderPlace(resolve(to), ports.fs);
+  const { FolderPlace } = await import('../../../jobs/export/folder-place.js');
+  return new FolderPlace(resolve(to), copyFs);
 }

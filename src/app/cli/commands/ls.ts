@@ -1,15 +1,15 @@
-import type { RowFilter } from '../../reading/list-segments.js';
-import { configInvalid, type ConfigFault } from '../../parameters/fault.js';
+import type { RowFilter } from '../../../recordings/list-segments.js';
+import { configInvalid, type ConfigFault } from '../../../settings/fault.js';
 import { formatTime } from '../../../core/clock.js';
-import type { SegmentRow } from '../../reading/list-segments.js';
-import type { Problem } from '../../reading/segments.js';
+import type { SegmentRow } from '../../../recordings/list-segments.js';
+import type { Problem } from '../../../recordings/segments.js';
 import type { CommandDefinition, Invocation } from '../command-definition.js';
-import { exitCodes } from '../exit-code.js';
-import { humanBytes, humanCount, humanDuration, renderTable, type Column } from '../human.js';
-import { parseTime, TIME_FORM } from '../parse-time.js';
+import { exitCodes } from '../../../host/exit-code.js';
+import { humanBytes, humanCount, humanDuration, renderTable, type Column } from '../../../host/human.js';
+import { parseTime, TIME_FORM } from '../../../core/parse-time.js';
 import { addCacheFlag, FROM_HELP, openReading, readingParameters } from '../reading-arguments.js';
 
-/** Characters of a segment id that tell it apart: its number and the first of its random digits. */
+/** Number of characters that identify a segment id: its number and the first random digits. */
 const SHORT_ID_CHARS = 21;
 
 const columns: readonly Column[] = [
@@ -33,11 +33,11 @@ const most =
     of(b) - of(a);
 const byTime = (a: SegmentRow, b: SegmentRow): number => compare(timeOf(a), timeOf(b));
 const compare = (a: bigint | string, b: bigint | string): number => (a < b ? -1 : a > b ? 1 : 0);
-/** What does not say its time, such as the open segment, is the newest. */
+/** A row without a time, such as the open segment, is the newest. */
 const timeOf = ({ firstLogTime }: SegmentRow): bigint =>
   firstLogTime === undefined ? 2n ** 64n : BigInt(firstLogTime);
 
-/** Oldest first, names by the alphabet, amounts from the most. */
+/** Oldest first, names alphabetically, amounts from the largest. */
 const orders: Readonly<Record<SortOrder, (a: SegmentRow, b: SegmentRow) => number>> = {
   time: byTime,
   robot: (a, b) => compare(a.robot ?? '', b.robot ?? '') || byTime(a, b),
@@ -46,23 +46,23 @@ const orders: Readonly<Record<SortOrder, (a: SegmentRow, b: SegmentRow) => numbe
   gaps: most(({ gaps = 0 }) => gaps),
 };
 
-/** How often the count of a long listing is shown. */
+/** Interval of showing the count of a long listing. */
 const LIVE_EVERY_ROWS = 1000;
 
 export const lsCommand: CommandDefinition = {
   name: 'ls',
   summary: 'list segments with state, robot, times and counts',
   description:
-    'Lists what a data folder or a store holds, one line per segment and robot. States: open (being ' +
-    'recorded), waiting (to be sealed), sealed (on this disk only), uploaded (a store holds it, verified), ' +
-    'evicted (deleted by policy, a tombstone is left), quarantined (damaged), unfinished (no manifest), ' +
-    'file (a recording that is not Holdfast’s).',
+    'Lists the contents of a data folder or a store, one line per segment and robot. States: open (being ' +
+    'recorded), waiting (to be sealed), sealed (on this disk only), uploaded (verified in a store), ' +
+    'evicted (deleted by policy, with a tombstone), quarantined (damaged), unfinished (no manifest), ' +
+    'file (a recording that Holdfast did not make).',
   examples: [
     ['holdfast ls rec', 'a data folder'],
     ['holdfast ls s3://recordings/fleet-a --json', 'a store, for scripts'],
     [
       'holdfast ls /mnt/nas/fleet --robots robot_1 --from-time 2026-11-21 --sort bytes --limit 20',
-      'the largest of a day on',
+      'the 20 largest since a given day',
     ],
   ],
   parameters: readingParameters,
@@ -72,8 +72,8 @@ export const lsCommand: CommandDefinition = {
       .option('--robots <name...>', 'only segments of these robots; * stands for any text')
       .option('--from-time <time>', `only segments with messages at or after this (${TIME_FORM})`)
       .option('--to-time <time>', 'only segments with messages at or before this')
-      .option('--sort <by>', `${sortOrders.join(', ')} (default: as they lie there: by robot and time)`)
-      .option('--limit <n>', 'only the first so many');
+      .option('--sort <by>', `${sortOrders.join(', ')} (default: by robot and time)`)
+      .option('--limit <n>', 'show at most this many');
     addCacheFlag(command);
   },
   async run(invocation) {
@@ -85,14 +85,14 @@ export const lsCommand: CommandDefinition = {
       reading.onProblem(problem);
     };
     const { files, located, openCatalogue } = reading;
-    const { listRows } = await import('../../reading/list-segments.js');
+    const { listRows } = await import('../../../recordings/list-segments.js');
     const { signal } = invocation.stop;
     const { filter, sort, limit } = options;
     const all: SegmentRow[] = [];
     let shownAt = 0;
     for await (const row of listRows(located, { files, onProblem, signal, filter, openCatalogue })) {
       all.push(row);
-      // To sort, all must be there.
+      // Sorting needs all rows.
       if (sort === undefined && all.length >= limit) break;
       if (all.length - shownAt < LIVE_EVERY_ROWS) continue;
       shownAt = all.length;
@@ -117,13 +117,14 @@ interface LsOptions {
 /** Throws `CONFIG_INVALID` with all faults. */
 function parseLsOptions({ options }: Invocation): LsOptions {
   const faults: ConfigFault[] = [];
-  const fault = (option: string, value: unknown, allowed: string): undefined => {
+  const fault = (option: string, value: unknown, allowed: string): void => {
     faults.push({ where: `--${option}`, path: option, value, allowed: `allowed: ${allowed}` });
-    return undefined;
   };
   const time = (name: string, option: string): bigint | undefined => {
     const text = options[name] as string | undefined;
-    return text === undefined ? undefined : (parseTime(text) ?? fault(option, text, TIME_FORM));
+    const time = text === undefined ? undefined : parseTime(text);
+    if (text !== undefined && time === undefined) fault(option, text, TIME_FORM);
+    return time;
   };
   const [from, to] = [time('fromTime', 'from-time'), time('toTime', 'to-time')];
   const sort = sortOrders.find((one) => one === options['sort']);

@@ -1,17 +1,18 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectoryDurably } from '../../../core/durable-files.js';
-import type { ListedView } from '../../query/run-query.js';
-import type { QuerySession } from '../../query/query-session.js';
-import type { QuerySource } from '../../query/query-source.js';
-import { sqlName } from '../../query/view-plan.js';
+import type { ListedView } from '../../../jobs/query/run-query.js';
+import type { QueryEngine } from '../../../jobs/query/query-engine.js';
+import type { QuerySource } from '../../../jobs/query/query-source.js';
+import { sqlName } from '../../../jobs/query/view-plan.js';
 import type { CommandDefinition, CommandResult, Invocation } from '../command-definition.js';
-import { exitCodes } from '../exit-code.js';
-import { humanCount, printable } from '../human.js';
-import { TIME_FORM } from '../parse-time.js';
+import { exitCodes } from '../../../host/exit-code.js';
+import { humanCount, printable } from '../../../host/human.js';
+import { TIME_FORM } from '../../../core/parse-time.js';
 import { Progress } from '../progress.js';
 import {
   DEFAULT_MEMORY,
+  DEFAULT_TIMEOUT,
   DEFAULT_TABLE_ROWS,
   parseQueryOptions,
   type QueryOptions,
@@ -20,19 +21,20 @@ import { addCacheFlag, FROM_HELP, openReading, readingParameters } from '../read
 
 export const queryCommand: CommandDefinition = {
   name: 'query',
-  summary: 'ask recordings or exports with SQL',
+  summary: 'query recordings or exports with SQL',
   description:
-    'Runs SQL (DuckDB) over an export made with --format parquet, a folder of Parquet files, or straight over ' +
-    'a data folder, a store or a recording: then the topics the SQL names are exported to a temporary folder ' +
-    'first. A topic is a view under its name in double quotes, as an identifier (robot1_imu), and without its robot for all ' +
-    'robots (imu). The SQL can read these views and nothing else: no other files, no network. docs/query.md has more.',
+    'Runs SQL (DuckDB) over an export made with --format parquet, over a folder of Parquet files, or ' +
+    'directly over a data folder, a store or a recording. In the last case the command first exports ' +
+    'the topics that the SQL names to a temporary folder. Each topic has several views: its name in ' +
+    'double quotes, an identifier (robot1_imu), and a name without the robot for all robots (imu). ' +
+    'The SQL can read only these views: no other files, no network. docs/query.md has more.',
   examples: [
     ['holdfast query --from tables "SELECT robot, count(*) FROM imu GROUP BY robot"', 'an export'],
     [
       'holdfast query --from rec \'SELECT max(linear_acceleration.z) FROM "/robot1/imu"\'',
       'a data folder, through a temporary export',
     ],
-    ['holdfast query --from s3://recordings/fleet-a --from-time 2026-11-21 --list', 'what there is to ask'],
+    ['holdfast query --from s3://recordings/fleet-a --from-time 2026-11-21 --list', 'list the views'],
     ['holdfast query --from tables --output-format csv - < question.sql > answer.csv', 'SQL from a file'],
   ],
   parameters: readingParameters,
@@ -47,40 +49,45 @@ export const queryCommand: CommandDefinition = {
       .option('--from-time <time>', `only messages logged at or after this (${TIME_FORM})`)
       .option('--to-time <time>', 'only messages logged at or before this')
       .option('--output-format <format>', 'table, csv, json or jsonl (default: table)')
-      .option('--limit <n>', `rows at most; 0: all (default: ${DEFAULT_TABLE_ROWS} for table, else all)`)
-      .option('--memory-limit <size>', `memory DuckDB may use (default: ${DEFAULT_MEMORY})`)
-      .option('--keep <folder>', 'export into this empty folder and keep it, to be asked again')
+      .option('--limit <n>', `maximum rows; 0: all (default: ${DEFAULT_TABLE_ROWS} for table, otherwise all)`)
+      .option('--memory-limit <size>', `memory limit of DuckDB (default: ${DEFAULT_MEMORY})`)
+      .option('--timeout <time>', `time limit of the SQL; 0: none (default: ${DEFAULT_TIMEOUT})`)
+      .option(
+        '--guard-formulas',
+        'CSV: put an apostrophe before text that a spreadsheet would run as a formula',
+      )
+      .option('--keep <folder>', 'export into this empty folder and keep it for later queries')
       .option(
         '--robot-name <name>',
-        "robot of recordings that do not say theirs (default: the topic's first part)",
+        'robot name for recordings without one (default: the first part of the topic)',
       );
     addCacheFlag(command);
   },
   async run(invocation) {
     const { ports, stop, terminal } = invocation;
     const options = await parseQueryOptions(invocation);
-    const { loadDuckDb } = await import('../../query/duckdb-library.js');
-    const duckDb = await loadDuckDb();
-    const { openScratchFolder } = await import('../../system/scratch-folder.js');
+    const { openScratchFolder } = await import('../../../host/scratch-folder.js');
     await using scratch = await openScratchFolder('query');
     const spillFolder = join(scratch.path, 'spill');
     await mkdir(spillFolder);
     const exportFolder = options.keep ?? join(scratch.path, 'export');
     await makeDirectoryDurably(ports.fs, exportFolder);
-    const { openTables } = await import('../../query/open-source.js');
+    const { openTables } = await import('../../../jobs/query/open-source.js');
     const signal = AbortSignal.any([stop.signal, terminal.closed]);
     const direct = await openTables(ports.fs, options.from, options.names, signal);
-    const { QuerySession } = await import('../../query/query-session.js');
-    await using session = await QuerySession.open(duckDb, {
-      memoryLimitBytes: options.memoryLimitBytes,
+    const { openQueryEngine } = await import('../open-query-engine.js');
+    const { memoryLimitBytes, timeoutMs } = options;
+    await using engine = await openQueryEngine(ports.fs, {
+      memoryLimitBytes,
+      timeoutMs,
       spillFolder,
       signal,
     });
     try {
-      if (direct !== undefined) return await answer(invocation, options, session, direct, options.range);
+      if (direct !== undefined) return await answer(invocation, options, engine, direct, options.range);
       await using reading = await openReading({ ...invocation, args: options.fromArgs });
       using progress = new Progress(terminal, { label: 'exporting', nowMs: Date.now });
-      const { recordingSource } = await import('../../query/temporary-export.js');
+      const { recordingSource } = await import('../../../jobs/query/temporary-export.js');
       const segments = await reading.segments({ ...options.names, ...options.range });
       let planned = '';
       const source = await recordingSource({
@@ -89,7 +96,7 @@ export const queryCommand: CommandDefinition = {
         listingProblems: [...reading.problems],
         filter: options.exportFilter,
         folder: exportFolder,
-        ports,
+        ports: { ...ports, fs: reading.copyFs },
         signal,
         onProblem: reading.onProblem,
         onProgress: (phase, done, total) => {
@@ -98,9 +105,9 @@ export const queryCommand: CommandDefinition = {
         },
       });
       if (planned !== '') terminal.live('');
-      return await answer(invocation, options, session, source, {});
+      return await answer(invocation, options, engine, source, {});
     } catch (error) {
-      // `holdfast query | head` has what it wanted.
+      // `holdfast query | head` has what it needs.
       if (terminal.closed.aborted) return { exitCode: exitCodes.ok, json: { ok: true } };
       throw error;
     }
@@ -110,28 +117,27 @@ export const queryCommand: CommandDefinition = {
 async function answer(
   invocation: Invocation,
   options: QueryOptions,
-  session: QuerySession,
+  engine: QueryEngine,
   source: QuerySource,
   range: QueryOptions['range'],
 ): Promise<CommandResult> {
-  const { listViews, startQuery, writeResult } = await import('../../query/run-query.js');
+  const { answerQuery, listViews } = await import('../../../jobs/query/run-query.js');
   const { terminal } = invocation;
   if (options.sql === undefined) {
-    const views = await listViews(session, source);
+    const views = await listViews(engine, source);
     for (const line of listLines(views)) await invocation.say(line);
     return { exitCode: exitCodes.ok, json: { ok: true, views } };
   }
-  const { openWriter } = await import('../../query/result-writer.js');
-  const { result, columns, ok } = await startQuery(session, source, options.sql, range);
-  terminal.live('');
-  const writer = openWriter(options.format, columns, (lines) => terminal.out(lines));
-  const rows = await writeResult(session, result, writer, options.limit);
+  const { rows, columns, ok } = await answerQuery(engine, source, options.sql, range, {
+    options: { format: options.format, limit: options.limit, guardFormulas: options.guardFormulas },
+    write: (text) => terminal.text(text),
+  });
   if (!ok) {
-    terminal.note('holdfast: not everything could be read or decoded; holdfast export says what per topic\n');
+    terminal.note('holdfast: some data could not be read or decoded; holdfast export lists it per topic\n');
   }
   return {
     exitCode: ok ? exitCodes.ok : exitCodes.findings,
-    json: { ok, rows, columns: columns.map(({ name }) => name) },
+    json: { ok, rows, columns },
   };
 }
 

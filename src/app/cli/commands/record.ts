@@ -1,37 +1,43 @@
 import { describeError } from '../../../core/errors.js';
+import { present } from '../../../core/present.js';
 import { compileMonitoringOptions } from '../../monitoring/monitoring-options.js';
 import { startMonitoring } from '../../monitoring/start-monitoring.js';
 import { watchable } from '../../monitoring/watchable-log.js';
-import { parameterNamesFor } from '../../parameters/parameter-table.js';
+import { parameterNamesFor } from '../../../settings/parameter-table.js';
 import { recorderRequests } from '../../control/recorder-requests.js';
-import type { RecorderHost } from '../../recorder-host.js';
-import type { RecordSummary } from '../../recorder.js';
+import type { RecorderHost } from '../../../recorder/recorder-host.js';
+import type { RecordSummary } from '../../../recorder/recorder.js';
 import type { CommandDefinition, CommandResult, Invocation } from '../command-definition.js';
-import { exitCodes } from '../exit-code.js';
-import { humanBytes, humanCount, humanDuration } from '../human.js';
+import { exitCodes } from '../../../host/exit-code.js';
+import { humanBytes, humanCount, humanDuration } from '../../../host/human.js';
 import { recorderLine, reportLive } from '../live-report.js';
-import { prepareRecorder } from '../prepare-recorder.js';
-import { controlRole, onAbort } from '../role-control.js';
+import { prepareRecorder } from '../../setup/prepare-recorder.js';
+import { onAbort } from '../../../core/on-abort.js';
+import { controlRole } from '../role-control.js';
+
+/** How long sealing may delay the end after a signal. */
+const SEAL_PATIENCE_MS = 3_000;
+/** The same for monitors and control socket, once everything is durable. */
+const END_PATIENCE_MS = 2_000;
 
 export const recordCommand: CommandDefinition = {
   name: 'record',
   summary: 'record sources into a data folder, durably',
   description:
-    'Records every wanted topic of all sources. A message counts as recorded only after the commit that ' +
-    'holds it was fsynced. Segments are sealed into standalone MCAP files in DATA/sealed, which sync moves ' +
-    'to a store. What an earlier run left behind is recovered first.\n\n' +
-    'Ends by itself when all sources are finite and done, and on SIGINT or SIGTERM: then everything taken ' +
-    'in is committed and sealed before it exits. A second signal ends it at once; nothing durable is lost.',
+    'Records every selected topic of all sources. A message counts as recorded only after the commit ' +
+    'that contains it has been fsynced. The recorder seals segments into standalone MCAP files in ' +
+    'DATA/sealed, and sync uploads them to a store. First, the recorder recovers the data of an ' +
+    'earlier run.\n\nThe command exits when all sources are finite and done, or on SIGINT or SIGTERM. ' +
+    'Before it exits, it commits all messages that it has received. After a signal, it seals for at most ' +
+    '3 seconds; the next start, or holdfast recover, seals the rest. A second signal ends it at once; no ' +
+    'durable data is lost.',
   examples: [
-    [
-      'holdfast record --source mcap:my_bag --data rec',
-      'a rosbag2 folder or an MCAP file, as fast as it goes',
-    ],
+    ['holdfast record --source mcap:my_bag --data rec', 'a rosbag2 folder or an MCAP file, at full speed'],
     ['holdfast record --source foxglove:ws://robot7:8765 --robot robot7', 'a live robot, until Ctrl-C'],
     ["holdfast record --source a=mcap:bag_a --source '@namespace=mcap:fleet_bag'", 'one robot, and a fleet'],
     [
       "holdfast record --source 'sim:?robots=3&duration=60s' --rule '/camera/ priority=low queue=32MiB'",
-      'a simulated fleet, cameras give way first',
+      'a simulated fleet; camera messages are dropped first',
     ],
     [
       "holdfast record --source foxglove:ws://localhost:8765 --exclude '/(debug|markers)'",
@@ -43,18 +49,21 @@ export const recordCommand: CommandDefinition = {
     ],
     [
       "holdfast record --source 'udp://239.7.7.7:7400?iface=wlan0' --data rec",
-      'what vehicles tell each other by multicast',
+      'vehicle-to-vehicle messages by multicast',
     ],
-    ['holdfast record --config /etc/holdfast.yaml --json', 'from a file, result for a machine'],
+    [
+      'holdfast record --config /etc/holdfast.yaml --json',
+      'with a parameter file, and a machine-readable result',
+    ],
   ],
   parameters: parameterNamesFor('recorder'),
   role: 'recorder',
   async run(invocation) {
-    const { ports, logger } = invocation;
+    const { ports, logger, stop } = invocation;
     const resolved = invocation.resolve('recorder');
     const { options, inputs, openInputs } = await prepareRecorder(resolved, ports);
     const monitoring = compileMonitoringOptions(resolved);
-    const { RecorderHost } = await import('../../recorder-host.js');
+    const { RecorderHost } = await import('../../../recorder/recorder-host.js');
     await using host = new RecorderHost({ options, ports, openInputs });
     await host.configure();
     await using control = await controlRole('recorder', options.data, recorderRequests(host), invocation);
@@ -62,20 +71,24 @@ export const recordCommand: CommandDefinition = {
     using _report = reportLive(invocation, () => recorderLine(host.status()));
     const over = isOver(host, control.signal);
     await host.activate();
+    // Received messages are never dropped for being slow; sealing is left to the next start.
+    stop.endWithin(undefined);
+    onAbort(stop.signal, () => setTimeout(() => host.leaveUnsealed(), SEAL_PATIENCE_MS).unref());
     logger.info('recording', { data: options.data, sources: inputs.map(({ source }) => source.uri) });
     await over;
     if (control.signal.aborted) {
-      logger.info('ending: what was taken in is committed and sealed', {
+      logger.info('ending: committing and sealing all received messages', {
         reason: describeError(control.signal.reason),
       });
     }
     await host.close();
+    stop.endWithin(END_PATIENCE_MS);
     // Once configured, a closed recorder has one.
-    return report(host.summary!, invocation);
+    return await report(present(host.summary), invocation);
   },
 };
 
-/** Resolves when all sources have ended by themselves, or the signal is given. */
+/** Resolves when all sources have completed, or when the signal aborts. */
 function isOver(host: RecorderHost, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     host.onFinished(resolve);
@@ -85,7 +98,9 @@ function isOver(host: RecorderHost, signal: AbortSignal): Promise<void> {
 
 async function report(summary: RecordSummary, invocation: Invocation): Promise<CommandResult> {
   const failedSources = summary.failedSources.map(({ uri, error }) => ({ uri, error: describeError(error) }));
-  const ok = failedSources.length === 0 && summary.undurable === 0 && summary.waitingSegments === 0;
+  // After a signal, the next start seals the rest.
+  const isSealed = summary.waitingSegments === 0 || invocation.stop.signal.aborted;
+  const ok = failedSources.length === 0 && summary.undurable === 0 && isSealed;
   const rest = [
     ...(summary.dropped > 0 ? [`${humanCount(summary.dropped)} dropped`] : []),
     ...(summary.gaps > 0 ? [`${humanCount(summary.gaps)} gaps, each in the recording`] : []),

@@ -1,23 +1,23 @@
 import { hostname } from 'node:os';
-import { compileRecorderOptions } from '../../parameters/compile-recorder.js';
-import { parameterNamesFor } from '../../parameters/parameter-table.js';
+import { compileRecorderOptions } from '../../../settings/compile-recorder.js';
+import { parameterNamesFor } from '../../../settings/parameter-table.js';
 import type { CommandDefinition } from '../command-definition.js';
-import { exitCodes } from '../exit-code.js';
+import { exitCodes } from '../../../host/exit-code.js';
 import { recorderLine, reportLive } from '../live-report.js';
 
 export const recoverCommand: CommandDefinition = {
   name: 'recover',
-  summary: 'bring a data folder in order after a crash, without recording',
+  summary: 'repair a data folder after a crash, without recording',
   description:
-    'Does what every start of the recorder does first, and then ends: checks the WAL, cuts off a commit ' +
-    'that a crash left torn, puts what cannot be read whole into quarantine with a report, and seals all ' +
-    'that is there. Running it again changes nothing.',
+    'Does the recovery that the recorder does at every start, and then exits. It checks the WAL, cuts ' +
+    'off a commit that a crash left torn, moves damaged segments into quarantine with a report, and ' +
+    'seals all remaining segments. A second run changes nothing.',
   examples: [['holdfast recover --data rec', 'before taking the disk out of a robot that lost power']],
   parameters: parameterNamesFor('recorder').filter((name) => /^(data|segment|seal|latched|log)/.test(name)),
   role: 'recorder',
   async run(invocation) {
     const options = compileRecorderOptions(invocation.resolve('recorder'), { hostname: hostname() });
-    const { Recorder } = await import('../../recorder.js');
+    const { Recorder } = await import('../../../recorder/recorder.js');
     const recorder = await Recorder.open({ ...options, sources: [] }, [], invocation.ports);
     using _report = reportLive(invocation, () => recorderLine(recorder.status()));
     const { sealedSegments, waitingSegments, gaps } = await recorder.done;

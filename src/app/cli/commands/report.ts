@@ -1,31 +1,33 @@
-import type { ConfigFault } from '../../parameters/fault.js';
-import { configInvalid } from '../../parameters/fault.js';
-import { version } from '../../system/version.js';
+import { defined } from '../../../core/defined.js';
+import type { ConfigFault } from '../../../settings/fault.js';
+import { configInvalid } from '../../../settings/fault.js';
+import { version } from '../../../host/version.js';
 import type { CommandDefinition } from '../command-definition.js';
-import { exitCodes } from '../exit-code.js';
-import { humanBytes, humanCount, printable } from '../human.js';
-import { TIME_FORM } from '../parse-time.js';
+import { exitCodes } from '../../../host/exit-code.js';
+import { humanBytes, humanCount, printable } from '../../../host/human.js';
+import { TIME_FORM } from '../../../core/parse-time.js';
 import { Progress } from '../progress.js';
 import { addCacheFlag, FROM_HELP, openReading, readingParameters } from '../reading-arguments.js';
 
 export const reportCommand: CommandDefinition = {
   name: 'report',
-  summary: 'write one HTML page about a recording: is it whole, what is missing, what went wrong',
+  summary: 'write one HTML page about a recording: is it complete, what is missing, what went wrong',
   description:
-    'Reads the messages of a data folder, a store or a recording once, in bounded memory, and writes one page ' +
-    'that needs nothing else: every topic over time with its losses and silences, rates against what was expected, ' +
-    'tracks, values, latency, battery, diagnostics, storage and who recorded it. Equal input gives an equal page, but ' +
-    'for the time it was created. What cannot be read or decoded is said in it, and the rest goes on (exit code 3 ' +
-    'where something could not be read or a chosen field does not exist). docs/report.md describes the page.',
+    'Reads the messages of a data folder, a store or a recording once, in bounded memory, and writes ' +
+    'one self-contained page. It shows every topic over time with its losses and silences, actual and ' +
+    'expected rates, tracks, values, latency, battery, diagnostics, storage and the recorder. The ' +
+    'same input gives the same page, except for its creation time. If data cannot be read or decoded, ' +
+    'the page reports it and the command continues (exit code 3 if data could not be read or a chosen ' +
+    'field does not exist). docs/report.md describes the page.',
   examples: [
     ['holdfast report --from rec --output drive.html', 'everything in a data folder'],
     [
       'holdfast report --from s3://recordings/fleet-a --output morning.html --robots robot_1 --from-time 2026-11-21T08:00:00Z --to-time 2026-11-21T09:00:00Z',
-      'an hour of one robot, out of a store',
+      'an hour of one robot, from a store',
     ],
     [
       "holdfast report --from drive.mcap --output drive.html --plot '*/odom.pose.pose.position.x' --title 'Test on the hill'",
-      'an MCAP file, with a curve of your own',
+      'an MCAP file, with a plot of your own',
     ],
   ],
   parameters: readingParameters,
@@ -33,37 +35,37 @@ export const reportCommand: CommandDefinition = {
     command
       .option('--from <place>', FROM_HELP)
       .requiredOption('--output <file>', 'the page to be made; an earlier one of that name is replaced')
-      .option('--title <text>', 'heading of the page (default: the name of what was read)')
+      .option('--title <text>', 'heading of the page (default: the name of the input)')
       .option('--robots <name...>', 'only these robots; * stands for any text')
       .option('--topics <name...>', 'only these topics; * stands for any text')
       .option('--from-time <time>', `only messages logged at or after this (${TIME_FORM})`)
       .option('--to-time <time>', 'only messages logged at or before this')
-      .option('--plot <topic.field...>', 'numeric fields to be drawn beside those chosen by type')
+      .option('--plot <topic.field...>', 'numeric fields to plot, in addition to those chosen by type')
       .option(
         '--robot-name <name>',
-        "robot of recordings that do not say theirs (default: the topic's first part)",
+        'robot name for recordings without one (default: the first part of the topic)',
       );
     addCacheFlag(command);
   },
   async run(invocation) {
     const { terminal, stop, options, ports } = invocation;
-    const { parseReportOptions } = await import('../../report/report-options.js');
+    const { parseReportOptions } = await import('../../../jobs/report/report-options.js');
     const faults: ConfigFault[] = [];
     const parsed = parseReportOptions(options, faults);
     if (parsed === undefined) throw configInvalid(faults);
-    const from = options['from'] === undefined ? [] : [String(options['from'])];
-    const { ProblemList } = await import('../../report/problem-list.js');
-    const { reportAssets } = await import('../../report/report-assets.js');
+    const from = options['from'] === undefined ? [] : [options['from'] as string];
+    const { ProblemList } = await import('../../../jobs/report/problem-list.js');
+    const { reportAssets } = await import('../../../jobs/report/report-assets.js');
     const assets = await reportAssets(ports.fs);
     await using reading = await openReading({ ...invocation, args: from });
     using progress = new Progress(terminal, { label: 'reading', nowMs: Date.now });
     const problems = new ProblemList(reading.onProblem);
-    const { collectReport } = await import('../../report/run-report.js');
+    const { collectReport } = await import('../../../jobs/report/run-report.js');
     const data = await collectReport({
       from: reading.from,
       located: reading.located,
       files: reading.files,
-      ...(reading.store === undefined ? {} : { store: reading.store }),
+      ...defined({ store: reading.store }),
       openCatalogue: reading.openCatalogue,
       options: parsed,
       problems,
@@ -74,10 +76,10 @@ export const reportCommand: CommandDefinition = {
     });
     terminal.live('');
     const { renderReport } = await import('../../../exporters/report/render-report.js');
-    const { writePage } = await import('../../report/write-page.js');
+    const { writePage } = await import('../../../jobs/report/write-page.js');
     const page = renderReport(data, assets);
     const bytes = Buffer.byteLength(page);
-    await writePage(ports.fs, parsed.output, page);
+    await writePage(reading.copyFs, parsed.output, page);
     const { answers } = await import('../../../exporters/report/verdict.js');
     for (const { question, headline } of answers(data)) await invocation.say(`${question} ${headline}`);
     await invocation.say(

@@ -1,13 +1,15 @@
 import { isHoldfastError } from '../../../core/errors.js';
 import type { RecorderStatus, SyncStatus } from '../../../core/status.js';
 import { askRole } from '../../control/control-client.js';
-import { controlRoles } from '../../control/control-protocol.js';
-import { configInvalid } from '../../parameters/fault.js';
+import { controlRoles, type ControlRole } from '../../../recorder/control-protocol.js';
+import { configInvalid } from '../../../settings/fault.js';
 import type { CommandDefinition, CommandResult, Invocation } from '../command-definition.js';
-import { exitCodes } from '../exit-code.js';
+import { exitCodes } from '../../../host/exit-code.js';
+import { printableJson } from '../../../core/unseen-text.js';
+import { printable } from '../../../host/human.js';
 import { describeRecorder, describeSync } from '../describe-status.js';
 
-/** What both processes say; `undefined` for the one that is not running. */
+/** The status of both processes; `undefined` for one that is not running. */
 interface BothStatuses {
   readonly recorder?: RecorderStatus;
   readonly sync?: SyncStatus;
@@ -15,21 +17,21 @@ interface BothStatuses {
 
 export const statusCommand: CommandDefinition = {
   name: 'status',
-  summary: 'what recorder and sync of a data folder are doing',
+  summary: 'show the status of the recorder and sync of a data folder',
   description:
-    'Asks the recorder and the sync process of a data folder how they are: rates, what is durable, the ' +
-    'loss window, what waits to be uploaded, the link. Says which of the two is not running. Works with a ' +
-    'full or read-only disk.',
+    'Asks the recorder and the sync process of a data folder for their status: rates, durable ' +
+    'messages, the loss window, waiting uploads and the link. If one of the two does not run, the ' +
+    'output says so. The command works with a full or read-only disk.',
   examples: [
     ['holdfast status --data rec', 'once'],
-    ['holdfast status --data rec --watch', 'again and again, until Ctrl-C'],
+    ['holdfast status --data rec --watch', 'repeatedly, until Ctrl-C'],
     ['holdfast status --data rec --json | jq .recorder.lossWindow', 'for scripts'],
   ],
   parameters: ['data', 'log.level', 'log.format'],
   configure(command) {
     command
       .option('--watch', 'repeat until interrupted')
-      .option('--interval <seconds>', 'time between looks with --watch', '1');
+      .option('--interval <seconds>', 'time between updates with --watch', '1');
   },
   async run(invocation) {
     const { values, faults } = invocation.resolve('recorder');
@@ -42,32 +44,43 @@ export const statusCommand: CommandDefinition = {
       ]);
     }
     if (invocation.options['watch'] === true) return watch(invocation, values.data, intervalMs);
-    const statuses = await askBoth(values.data);
-    await show(invocation, values.data, statuses);
-    return result(statuses);
+    const answers = await askBoth(values.data);
+    await show(invocation, answers);
+    return result(answers.statuses);
   },
 };
 
-async function askBoth(data: string): Promise<BothStatuses> {
-  const answers = await Promise.all(
+interface Answers {
+  readonly statuses: BothStatuses;
+  /** Why a role gave no status, one sentence each. */
+  readonly absent: Readonly<Partial<Record<ControlRole, string>>>;
+}
+
+async function askBoth(data: string): Promise<Answers> {
+  const statuses: Partial<Record<ControlRole, unknown>> = {};
+  const absent: Partial<Record<ControlRole, string>> = {};
+  await Promise.all(
     controlRoles.map(async (role) => {
       try {
-        return [role, await askRole(data, role, 'status')] as const;
+        statuses[role] = await askRole(data, role, 'status');
       } catch (error) {
-        if (isHoldfastError(error, 'ROLE_NOT_RUNNING')) return [role, undefined] as const;
-        throw error;
+        if (!isHoldfastError(error, 'ROLE_NOT_RUNNING')) throw error;
+        const distrust = error.facts['distrust'];
+        absent[role] =
+          `not running on ${data}${typeof distrust === 'string' ? `; not asked: ${distrust}` : ''}`;
       }
     }),
   );
-  return Object.fromEntries(answers.filter(([, status]) => status !== undefined)) as BothStatuses;
+  return { statuses: statuses as BothStatuses, absent };
 }
 
-async function show(invocation: Invocation, data: string, { recorder, sync }: BothStatuses): Promise<void> {
+async function show(invocation: Invocation, { statuses, absent }: Answers): Promise<void> {
+  const { recorder, sync } = statuses;
   const nowMs = Number(invocation.ports.clock.now() / 1_000_000n);
   const lines = [
-    ...(recorder ? describeRecorder(recorder, nowMs) : [`recorder   not running on ${data}`]),
+    ...(recorder ? describeRecorder(recorder, nowMs) : [`recorder   ${printable(absent.recorder ?? '')}`]),
     '',
-    ...(sync ? describeSync(sync, nowMs) : [`sync       not running on ${data}`]),
+    ...(sync ? describeSync(sync, nowMs) : [`sync       ${printable(absent.sync ?? '')}`]),
   ];
   for (const line of lines) await invocation.say(line);
 }
@@ -76,12 +89,13 @@ async function watch(invocation: Invocation, data: string, intervalMs: number): 
   const { stop, terminal, ports } = invocation;
   let statuses: BothStatuses = {};
   while (!stop.signal.aborted && !terminal.closed.aborted) {
-    statuses = await askBoth(data);
-    if (invocation.json) await terminal.out(JSON.stringify(statuses));
+    const answers = await askBoth(data);
+    ({ statuses } = answers);
+    if (invocation.json) await terminal.out(printableJson(JSON.stringify(statuses)));
     else {
-      // From the top on a terminal, one report below the other elsewhere.
+      // On a terminal from the top, elsewhere one report below the other.
       if (terminal.isLive) await terminal.out('\u001b[2J\u001b[H');
-      await show(invocation, data, statuses);
+      await show(invocation, answers);
     }
     await ports.clock.sleep(intervalMs, stop.signal).catch(() => {});
   }

@@ -3,59 +3,66 @@ import { fileURLToPath } from 'node:url';
 import { isHoldfastError } from '../../../core/errors.js';
 import type { RecorderStatus, SyncStatus } from '../../../core/status.js';
 import { askRole } from '../../control/control-client.js';
-import type { ControlRole } from '../../control/control-protocol.js';
-import { configInvalid, type ConfigFault } from '../../parameters/fault.js';
+import type { ControlRole } from '../../../recorder/control-protocol.js';
+import { configInvalid, type ConfigFault } from '../../../settings/fault.js';
 import { compileMonitoringOptions } from '../../monitoring/monitoring-options.js';
-import type { Role } from '../../parameters/parameter.js';
-import { parameterNames, parameterNamesFor } from '../../parameters/parameter-table.js';
+import type { Role } from '../../../settings/parameter.js';
+import { parameterNames, parameterNamesFor } from '../../../settings/parameter-table.js';
 import { supervise, type SuperviseResult } from '../../supervise/supervise.js';
 import type { CommandDefinition, CommandResult, Invocation } from '../command-definition.js';
 import { recorderLine, reportLive, syncLine } from '../live-report.js';
-import { prepareRecorder } from '../prepare-recorder.js';
-import { prepareSync } from '../prepare-sync.js';
+import { prepareRecorder } from '../../setup/prepare-recorder.js';
+import { prepareSync } from '../../setup/prepare-sync.js';
 import { flagArguments } from '../parameter-flags.js';
 
 export const upCommand: CommandDefinition = {
   name: 'up',
   summary: 'record and sync, both supervised',
   description:
-    'Runs record and sync as two processes on one data folder and starts either again, with growing ' +
-    'delays, when it dies; the other goes on meanwhile. Ends when all sources are finite and done and ' +
-    'everything is verified in the store, and on SIGINT or SIGTERM: the recorder drains and seals first, ' +
-    'then sync ends. A second signal ends everything at once.',
+    'Runs record and sync as two processes on one data folder. If one of them dies, the command ' +
+    'restarts it with growing delays, and the other continues. The command exits when all sources are ' +
+    'finite and done and every segment is verified in the store, or on SIGINT or SIGTERM. The ' +
+    'recorder drains first, then sync ends (with --drain, when every segment is verified). A second ' +
+    'signal ends both at once.',
   examples: [
     ['holdfast up --source foxglove:ws://localhost:8765 --data rec --store s3://recordings', 'on a robot'],
     [
       'holdfast up --source mcap:my_bag --data rec --store dir:/mnt/nas',
-      'a recording into a store, then done',
+      'upload a recording to a store, then exit',
     ],
     ['holdfast up --config /etc/holdfast.yaml', 'as a service'],
   ],
   parameters: parameterNames,
   configure(command) {
     command
-      .option('--drain', 'after the recorder ended, wait until all is verified (default: for finite sources)')
-      .option('--no-drain', 'end sync with the recorder; what is left is uploaded next time');
+      .option(
+        '--drain',
+        'when the recorder has ended, wait until every segment is verified (default: for finite sources)',
+      )
+      .option('--no-drain', 'end sync with the recorder; the next run uploads the remaining segments');
   },
   async run(invocation) {
     const { data, isFinite } = await check(invocation);
     const { options, logger, ports, terminal, stop } = invocation;
     using _report = reportLive(invocation, () => describeBoth(data));
+    // The two end by themselves in time.
+    stop.endWithin(undefined);
     const result = await supervise({
       data,
       recorder: () => childCommand('record', 'recorder', invocation, []),
       sync: (drain) => childCommand('sync', 'sync', invocation, drain ? ['--drain'] : []),
       drain: (options['drain'] as boolean | undefined) ?? isFinite,
+      drainWhenStopped: options['drain'] === true,
       signal: stop.signal,
       clock: ports.clock,
       logger,
       onLog: (text) => terminal.note(text),
     });
-    return report(result, invocation);
+    return await report(result, invocation);
   },
 };
 
-/** Everything that could make a child refuse to start is said here, for both together. */
+/** Reports everything that would make a child refuse to start, for both together. */
 async function check(invocation: Invocation): Promise<{ data: string; isFinite: boolean }> {
   const faults: ConfigFault[] = [];
   const collect = (error: unknown): void => {
@@ -92,7 +99,7 @@ async function check(invocation: Invocation): Promise<{ data: string; isFinite: 
   return { data, isFinite };
 }
 
-/** The same program with the part of our flags that concerns the role. */
+/** The same program with the flags for the role. */
 function childCommand(
   command: string,
   role: Role,
@@ -123,7 +130,7 @@ async function describeBoth(data: string): Promise<string> {
 
 async function report({ recorder, sync }: SuperviseResult, invocation: Invocation): Promise<CommandResult> {
   const exitCode = recorder.exitCode !== 0 ? recorder.exitCode : sync.exitCode;
-  const durable = recorder.result?.['durable'];
+  const durable = recorder.result?.['durable'] as number | undefined;
   const verified = (sync.result?.['segments'] as { verified?: number } | undefined)?.verified;
   await invocation.say(
     `recorder ended with ${recorder.exitCode} (${String(durable ?? 'no')} messages durable, ` +

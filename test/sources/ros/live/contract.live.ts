@@ -3,7 +3,7 @@ import { parseSourceUri } from '../../../../src/sources/source-uri.js';
 import { createRosSource } from '../../../../src/sources/ros/ros-source.js';
 import { requireRos, stopRosChildren } from '../../../support/ros.js';
 import { startPublisher } from '../../../support/ros-publisher.js';
-import { sourceContract, type SourceFixture } from '../../source-contract.js';
+import { sourceContract, type SourceFixture } from '../../../../src/testing/source-contract.js';
 
 const domainId = Number(process.env.ROS_DOMAIN_ID);
 
@@ -15,11 +15,11 @@ describe('On real ROS 2', function () {
   });
   after(stopRosChildren);
 
-  const open = async (uri: string): Promise<SourceFixture> => ({
+  const open = (uri: string): SourceFixture => ({
     source: createRosSource(parseSourceUri(uri), { fs, env: process.env }),
   });
   sourceContract('a source ros', {
-    healthy: () => open('ros:'),
-    hopeless: async () => ({ ...(await open('ros:?qos=/nowhere.yaml')), code: 'CONFIG_INVALID' }),
+    healthy: () => Promise.resolve(open('ros:')),
+    hopeless: () => Promise.resolve({ ...open('ros:?qos=/nowhere.yaml'), code: 'CONFIG_INVALID' }),
   });
 });

@@ -4,20 +4,28 @@ import type { Message } from '../../../../src/core/message.js';
 import { createRosSource, type RosSource } from '../../../../src/sources/ros/ros-source.js';
 import { parseSourceUri } from '../../../../src/sources/source-uri.js';
 import { stringOf } from '../../../support/ros-publisher.js';
-import { Probe, eventually, type ProbeOptions } from '../../source-probe.js';
+import { Probe, type ProbeOptions } from '../../../../src/testing/source-probe.js';
+import { eventually } from '../../../../src/testing/waiting.js';
 
 const probes: Probe[] = [];
 
 /** A source `ros:` that is being read. */
 export class LiveSource {
+  readonly #byTopic: ReadonlyMap<string, readonly Message[]>;
+
   private constructor(
     readonly source: RosSource,
     readonly probe: Probe,
-    private readonly byTopic: ReadonlyMap<string, readonly Message[]>,
-  ) {}
+    byTopic: ReadonlyMap<string, readonly Message[]>,
+  ) {
+    this.#byTopic = byTopic;
+  }
 
   static open(uri: string, options: ProbeOptions = {}): LiveSource {
-    const source = createRosSource(parseSourceUri(uri), { fs, env: process.env });
+    // The suites run once per receiver.
+    const receive = process.env.HOLDFAST_TEST_RECEIVE ?? 'rclnodejs';
+    const text = `${uri}${uri.includes('?') ? '&' : '?'}receive=${receive}`;
+    const source = createRosSource(parseSourceUri(text), { fs, env: process.env });
     const byTopic = new Map<string, Message[]>();
     const probe = new Probe(source, {
       ...options,
@@ -34,7 +42,7 @@ export class LiveSource {
   }
 
   messages(topic: string, robot?: string): readonly Message[] {
-    const all = this.byTopic.get(topic) ?? [];
+    const all = this.#byTopic.get(topic) ?? [];
     return robot === undefined ? all : all.filter(({ channel }) => channel.robot === robot);
   }
 
@@ -68,8 +76,10 @@ export class LiveSource {
   /** Waits for so many messages of a topic. */
   async received(topic: string, count: number, timeoutMs = 20_000): Promise<void> {
     const enough = (): boolean => this.messages(topic).length >= count;
-    await eventually(enough, `${count} messages of ${topic}`, timeoutMs).catch((error: Error) => {
-      throw new Error(`${error.message}: ${this.messages(topic).length} came`);
+    await eventually(enough, `${count} messages of ${topic}`, timeoutMs).catch((error: unknown) => {
+      throw new Error(`only ${this.messages(topic).length} of ${count} messages of ${topic} came`, {
+        cause: error,
+      });
     });
   }
 

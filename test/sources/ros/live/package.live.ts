@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs/promises';
 import { requireRos, stopRosChildren } from '../../../support/ros.js';
 import { startPublisher } from '../../../support/ros-publisher.js';
-import { eventually } from '../../source-probe.js';
 import { LiveSource, endLiveSources } from './live-source.js';
+import { present } from '../../../../src/core/present.js';
+import { eventually } from '../../../../src/testing/waiting.js';
 
 const at = { domainId: Number(process.env.ROS_DOMAIN_ID) };
 /** Where the package was built, and a prefix of this process that does not hold it yet. */
-const built = process.env.HOLDFAST_TEST_BUILT!;
-const prefix = process.env.HOLDFAST_TEST_PREFIX!;
+const built = present(process.env.HOLDFAST_TEST_BUILT);
+const prefix = present(process.env.HOLDFAST_TEST_PREFIX);
 
 describe('A message package that is installed while a source ros runs', function () {
   this.timeout(60_000);
@@ -39,8 +40,8 @@ describe('A message package that is installed while a source ros runs', function
     await live.received('/custom', 5);
     await eventually(() => live.problems('/custom').length === 0, 'no problem', 20_000);
     assert.equal(gaps().length, 2);
-    assert.ok(gaps()[1]!.firstTime! <= gaps()[1]!.lastTime!);
-    const { schema } = live.channel('/custom')!;
+    assert.ok(present(gaps()[1]!.firstTime) <= present(gaps()[1]!.lastTime));
+    const { schema } = present(live.channel('/custom'));
     assert.equal(schema.encoding, 'ros2msg');
     assert.match(Buffer.from(schema.data).toString(), /^# Comes late\.[\s\S]*MSG: geometry_msgs\/Point/);
   });

@@ -1,9 +1,17 @@
 import assert from 'node:assert/strict';
-import { setTimeout as wait } from 'node:timers/promises';
-import { requireRos, startPython, startRos, stopRosChildren, type RosInstall } from '../../../support/ros.js';
+import type { Message } from '../../../../src/core/message.js';
+import {
+  requireRos,
+  startPython,
+  startRos,
+  stopRosChildren,
+  talkerPackage,
+  type RosInstall,
+} from '../../../support/ros.js';
 import { startPublisher, stringMessage } from '../../../support/ros-publisher.js';
-import { eventually } from '../../source-probe.js';
 import { LiveSource, endLiveSources, numbered } from './live-source.js';
+import { present } from '../../../../src/core/present.js';
+import { eventually, sleep } from '../../../../src/testing/waiting.js';
 
 const domainId = Number(process.env.ROS_DOMAIN_ID);
 const at = { domainId };
@@ -34,17 +42,17 @@ describe('A source ros on real ROS 2', function () {
         data.subarray(expected.length).every((byte) => byte === 0) && data.length - expected.length < 4,
       );
     });
-    const channel = live.channel('/numbers')!;
+    const channel = present(live.channel('/numbers'));
     assert.equal(channel.encoding, 'cdr');
     assert.equal(channel.schema.name, 'std_msgs/msg/String');
     assert.equal(channel.latched, false);
-    assert.match(channel.metadata.topic_type_hash!, /^RIHS01_[0-9a-f]{64}$/);
-    assert.match(channel.metadata.offered_qos_profiles!, /reliability: reliable/);
+    assert.match(present(channel.metadata.topic_type_hash), /^RIHS01_[0-9a-f]{64}$/);
+    assert.match(present(channel.metadata.offered_qos_profiles), /reliability: reliable/);
   });
 
   it('hears the demo talker and ros2 topic pub', async () => {
     const live = LiveSource.open('ros:');
-    startRos(ros, 'ros2', ['run', 'demo_nodes_cpp', 'talker'], at);
+    startRos(ros, 'ros2', ['run', talkerPackage(ros), 'talker'], at);
     startRos(ros, 'ros2', ['topic', 'pub', '-r', '20', '/pub', 'std_msgs/msg/String', 'data: hi'], at);
     await live.received('/chatter', 3);
     await live.received('/pub', 3);
@@ -62,7 +70,7 @@ describe('A source ros on real ROS 2', function () {
     const live = LiveSource.open('ros:');
     await live.received('/latched', 3);
     assert.deepEqual(live.texts('/latched'), numbered(3));
-    assert.equal(live.channel('/latched')!.latched, true);
+    assert.equal(present(live.channel('/latched')).latched, true);
   });
 
   it('says that a topic vanished, and hears it again when it returns', async () => {
@@ -93,7 +101,7 @@ describe('A source ros on real ROS 2', function () {
     await other.stop();
     await eventually(() => live.problems('/mixed').length === 0, 'agreeing offers', 20_000);
     // The subscription asks for reliable again; both overlap for a second.
-    await wait(1_500);
+    await sleep(1_500);
     await steady.stop();
     const count = Number(/done (\d+)/.exec(steady.output())?.[1]);
     await eventually(() => live.texts('/mixed').includes(`a${count - 1}`), 'the last message');
@@ -128,21 +136,59 @@ describe('A source ros on real ROS 2', function () {
     for (const { topic, prefix } of topics) assert.deepEqual(live.texts(topic), numbered(20, prefix), topic);
   });
 
-  it('does not let a flooding robot starve another', async () => {
+  it('subscribes again to a topic whose publisher stops though it stays in the graph, and tells the gap', async () => {
+    const live = LiveSource.open('ros:?silent_after=1s&silent_periods=2');
+    const publisher = startPublisher(ros, [{ topic: '/stops', count: 0, hz: 20 }], at);
+    startPublisher(ros, [{ topic: '/goes_on', count: 0, hz: 20 }], { ...at, node: 'other' });
+    await live.received('/stops', 40);
+    await live.received('/goes_on', 40);
+    const signal = (name: NodeJS.Signals): boolean => process.kill(-present(publisher.child.pid), name);
+    signal('SIGSTOP');
+    try {
+      await eventually(() => live.problems('/stops').includes('silent'), 'the report', 10_000);
+      assert.deepEqual([live.gone('/stops'), live.problems('/goes_on')], [0, []]);
+      const [{ silent, resubscriptions } = assert.fail('no domain')] = live.source.report();
+      assert.deepEqual([silent, resubscriptions], [1, 1]);
+    } finally {
+      signal('SIGCONT');
+    }
+    const before = live.messages('/stops').length;
+    await live.received('/stops', before + 40);
+    await eventually(() => live.problems('/stops').length === 0, 'the end of the problem');
+    const texts = live.texts('/stops').map(Number);
+    assert.deepEqual(
+      texts,
+      [...new Set(texts)].sort((a, b) => a - b),
+      'in order, none twice',
+    );
+    const [last, next] = live.messages('/stops').slice(before - 1) as [Message, Message];
+    const gaps = live.probe.events.flatMap((event) => (event.kind === 'gap' ? [event.gap] : []));
+    assert.deepEqual(
+      new Set(gaps.map(({ topic, reason }) => `${topic} ${reason}`)),
+      new Set(['/stops not_received']),
+    );
+    assert.equal(gaps[0]!.firstTime, last.receivedAt);
+    assert.equal(present(gaps.at(-1)).lastTime, next.receivedAt);
+  });
+
+  it('prevents a flooding robot from starving another', async () => {
     const live = LiveSource.open('ros:?robots=auto');
     const flood = { topic: 'flood', count: 0, hz: 0, size: 100, depth: 10 };
     const slow = { topic: 'slow', count: 100, hz: 50 };
-    startPublisher(ros, [flood], { ...at, namespace: '/r1', node: 'a', subscribers: 0 });
-    startPublisher(ros, [{ ...flood, topic: 'flood2' }], {
-      ...at,
-      namespace: '/r1',
-      node: 'b',
-      subscribers: 0,
+    const floods = ['flood', 'flood2'].map((topic) => {
+      const options = { ...at, namespace: '/r1', node: `of_${topic}`, subscribers: 0 };
+      return startPublisher(ros, [{ ...flood, topic }], options);
     });
     await live.received('/r1/flood', 5_000);
     const publisher = startPublisher(ros, [slow], { ...at, namespace: '/r2' });
     await publisher.waitFor(/done 100/);
-    await live.received('/r2/slow', 100, 2_000);
+    if (process.env.RMW_IMPLEMENTATION === 'rmw_fastrtps_cpp') {
+      // The flood overflows the receive queue of Fast DDS itself, and every receiver waits until the publisher's next
+      // heartbeat has what is missing sent again: ros2 bag record had 10 to 60 of these 100 messages after five seconds.
+      // What Holdfast owes is that nothing of it is lost or doubled.
+      await Promise.all(floods.map((one) => one.stop()));
+      await live.received('/r2/slow', 100);
+    } else await live.received('/r2/slow', 100, 2_000);
     assert.deepEqual(live.texts('/r2/slow', 'r2'), numbered(100));
     assert.deepEqual(live.messages('/r1/flood', 'r2'), []);
   });
@@ -154,17 +200,26 @@ describe('A source ros on real ROS 2', function () {
     ];
     const live = LiveSource.open('ros:?robots=auto');
     for (const namespace of ['/r1', '/r2']) startPublisher(ros, topics, { ...at, namespace });
+    // Each has at least its own; what came before the other was there is not the other's.
+    for (const robot of ['r1', 'r2']) {
+      await eventually(() => live.messages('/tf_like', robot).length >= 10, `/tf_like of ${robot}`, 20_000);
+    }
+    assert.deepEqual(live.messages('/tf_like', '_shared'), []);
+    // A topic of no robot goes to the robots that are known by then: both.
     startPublisher(ros, [{ topic: '/clock_like', count: 10, hz: 100 }], { ...at, node: 'simulator' });
-    await live.received('/tf_like', 40);
     await live.received('/clock_like', 20);
+    await live.received('/r1/imu', 10);
+    await live.received('/r2/imu', 10);
     assert.equal(live.messages('/r1/imu', 'r1').length, 10);
     assert.equal(live.messages('/r2/imu', 'r2').length, 10);
     for (const robot of ['r1', 'r2']) {
-      assert.equal(live.messages('/tf_like', robot).length, 20);
+      const texts = live.texts('/tf_like', robot);
+      assert.ok(texts.length <= 20, `${texts.length} messages of 20`);
       assert.deepEqual(live.texts('/clock_like', robot), numbered(10));
     }
     const [first, second] = live.messages('/clock_like');
-    assert.notEqual(first!.data.buffer, second!.data.buffer, 'each recording owns its bytes');
+    assert.ok(first && second);
+    assert.notEqual(first.data.buffer, second.data.buffer, 'each recording owns its bytes');
   });
 
   it('records several domains at once, each a robot', async () => {
@@ -183,6 +238,7 @@ describe('A source ros on real ROS 2', function () {
     const live = LiveSource.open('ros:');
     const empty = { topic: '/two', count: 0, hz: 100, type: 'std_msgs/msg/Empty' };
     const a = startPublisher(ros, [{ topic: '/two', count: 20, hz: 100 }], { ...at, node: 'a' });
+    await live.received('/two', 1);
     startPublisher(ros, [empty], { ...at, node: 'b', subscribers: 0 });
     startPublisher(ros, [{ topic: '/fine', count: 5 }], { ...at, node: 'c' });
     await live.received('/fine', 5);
@@ -190,7 +246,16 @@ describe('A source ros on real ROS 2', function () {
     await eventually(() => live.problems('/two').includes('two-types'), 'the report', 20_000);
     const ofType = (name: string): number =>
       live.messages('/two').filter(({ channel }) => channel.schema.name === name).length;
-    await eventually(() => ofType('std_msgs/msg/Empty') > 10, 'the second type', 20_000);
+    if (process.env.RMW_IMPLEMENTATION === 'rmw_fastrtps_cpp') {
+      // It refuses the second type: a gap says so.
+      await eventually(() => live.problems('/two').includes('no-type-support'), 'the report', 20_000);
+      const gaps = live.probe.events.flatMap((event) => (event.kind === 'gap' ? [event.gap] : []));
+      assert.deepEqual(
+        gaps.map(({ reason, topic }) => [reason, topic]),
+        [['source_unreadable', '/two']],
+      );
+      await live.received('/two', 20);
+    } else await eventually(() => ofType('std_msgs/msg/Empty') > 10, 'the second type', 20_000);
     assert.equal(ofType('std_msgs/msg/String'), 20);
   });
 
@@ -219,7 +284,7 @@ describe('A source ros on real ROS 2', function () {
     startPublisher(ros, [{ topic: '/tool', count: 0, hz: 50 }], { ...at, node: 'tool', subscribers: 0 });
     const live = LiveSource.open('ros:?exclude_node=^/tool$');
     await live.received('/seen', 1);
-    await wait(300);
+    await sleep(300);
     assert.equal(live.channel('/_hidden/x'), undefined);
     assert.equal(live.channel('/tool'), undefined);
     await live.end();
@@ -232,7 +297,7 @@ describe('A source ros on real ROS 2', function () {
     const live = LiveSource.open('ros:?use_sim_time=true');
     startPublisher(ros, [{ topic: '/sim', count: 0, hz: 100 }], { ...at, subscribers: 0 });
     await eventually(() => live.source.report()[0]?.waitsForClock === true, 'the source to wait');
-    await wait(500);
+    await sleep(500);
     assert.deepEqual(live.probe.messages, []);
     startPython(ros, CLOCK, [], at);
     await live.received('/sim', 10);
@@ -249,7 +314,7 @@ describe('A source ros on real ROS 2', function () {
     startPython(ros, SERVICE, [], at);
     const topic = '/set/_service_event';
     await live.received(topic, 4);
-    const { schema } = live.channel(topic)!;
+    const { schema } = present(live.channel(topic));
     assert.equal(schema.name, 'std_srvs/srv/SetBool_Event');
     const names = parse(Buffer.from(schema.data).toString(), { ros2: true }).map(({ name }) => name);
     assert.ok(names.includes('std_srvs/SetBool_Request') && names.includes('service_msgs/ServiceEventInfo'));
@@ -261,7 +326,7 @@ describe('A source ros on real ROS 2', function () {
     startPython(ros, ACTION, [], at);
     await live.received('/count/_action/feedback', 3);
     await live.received('/count/_action/status', 1);
-    const { schema } = live.channel('/count/_action/feedback')!;
+    const { schema } = present(live.channel('/count/_action/feedback'));
     assert.equal(schema.name, 'example_interfaces/action/Fibonacci_FeedbackMessage');
     const names = parse(Buffer.from(schema.data).toString(), { ros2: true }).map(({ name }) => name);
     assert.ok(names.includes('example_interfaces/Fibonacci_Feedback'), names.join());

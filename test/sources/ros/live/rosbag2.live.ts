@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { McapStreamReader } from '@mcap/core';
 import { requireRos, startPython, startRos, stopRosChildren } from '../../../support/ros.js';
 import { LiveSource, endLiveSources } from './live-source.js';
+import { present } from '../../../../src/core/present.js';
 
 const at = { domainId: Number(process.env.ROS_DOMAIN_ID) };
 const topics = ['/image', '/tf_static', '/odd', '/markers', '/goal', '/diag'];
@@ -39,7 +40,7 @@ describe('Beside ros2 bag record', function () {
     await live.end();
     const theirs = await describeBag(bag);
     for (const topic of topics) {
-      const { schema, metadata } = live.channel(topic)!;
+      const { schema, metadata } = present(live.channel(topic));
       const ours: Described = {
         schema: schema.name,
         encoding: schema.encoding,
@@ -52,7 +53,7 @@ describe('Beside ros2 bag record', function () {
 });
 
 async function describeBag(bag: string): Promise<ReadonlyMap<string, Described>> {
-  const file = (await fs.readdir(bag)).find((name) => name.endsWith('.mcap'))!;
+  const file = present((await fs.readdir(bag)).find((name) => name.endsWith('.mcap')));
   const reader = new McapStreamReader();
   reader.append(await fs.readFile(join(bag, file)));
   const schemas = new Map<number, { name: string; encoding: string; data: Uint8Array }>();
@@ -60,7 +61,7 @@ async function describeBag(bag: string): Promise<ReadonlyMap<string, Described>>
   for (let record = reader.nextRecord(); record !== undefined; record = reader.nextRecord()) {
     if (record.type === 'Schema') schemas.set(record.id, record);
     if (record.type !== 'Channel') continue;
-    const schema = schemas.get(record.schemaId)!;
+    const schema = present(schemas.get(record.schemaId));
     described.set(record.topic, {
       schema: schema.name,
       encoding: schema.encoding,

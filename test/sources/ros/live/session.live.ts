@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { setTimeout as wait } from 'node:timers/promises';
 import { guard } from '../../../../src/sources/ros/guard.js';
 import { loadRclnodejs } from '../../../../src/sources/ros/rclnodejs.js';
 import { RosSession } from '../../../../src/sources/ros/ros-session.js';
-import { eventually, recordingLogger, type LogLine } from '../../source-probe.js';
+import { recordingLogger, type LogLine } from '../../../../src/testing/source-probe.js';
+import { eventually, sleep } from '../../../../src/testing/waiting.js';
+import { systemTimers } from '../../../../src/host/system-clock.js';
 
 const domainId = Number(process.env.ROS_DOMAIN_ID);
 
@@ -12,7 +13,12 @@ describe('A session with a ROS domain', function () {
   const lines: LogLine[] = [];
   const logger = recordingLogger(lines);
   const open = async (nodeName: string, domain = domainId): Promise<RosSession> =>
-    RosSession.open(await loadRclnodejs(process.env), { nodeName, domainId: domain, logger });
+    RosSession.open(await loadRclnodejs(process.env), {
+      nodeName,
+      domainId: domain,
+      logger,
+      timers: systemTimers,
+    });
 
   it('leaves signals to the application', async () => {
     await loadRclnodejs(process.env);
@@ -53,7 +59,7 @@ describe('A session with a ROS domain', function () {
   it('creates and destroys hundreds of subscriptions while spinning without waiting for each', async () => {
     await using session = await open('many');
     session.spin();
-    await wait(50);
+    await sleep(50);
     class Text {
       static type(): object {
         return { pkgName: 'std_msgs', subFolder: 'msg', interfaceName: 'String' };

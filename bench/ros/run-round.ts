@@ -1,0 +1,64 @@
+import { killCase, type Case } from './cases.js';
+import type { CpuSplit } from './cpu-split.js';
+import { recorderNames, SEGMENT_BYTES, type RecorderName } from './recorders.js';
+import {
+  runCase,
+  runKill,
+  runProfile,
+  type CaseResult,
+  type KillResult,
+  type RosBenchContext,
+} from './run-case.js';
+
+/** Of each recorder, a result per round. */
+export type All<T> = Record<RecorderName, T[]>;
+
+/** Everything measured on one middleware. */
+export interface MiddlewareResults {
+  readonly middleware: string;
+  readonly cases: Map<Case, All<CaseResult>>;
+  readonly kills: All<KillResult>;
+  /** Of Holdfast, sampled once for each load. */
+  readonly splits: Map<Case, CpuSplit>;
+}
+
+export interface RoundPlan {
+  readonly loads: readonly Case[];
+  readonly withKill: boolean;
+  /** Whether the processor time of each load is sampled, in the first round. */
+  readonly isSplit: boolean;
+}
+
+export const noResults = (): All<never> => ({ holdfast: [], 'holdfast-late': [], rosbag2: [], floor: [] });
+
+/** Each recorder under each load, once. */
+export async function runRound(
+  round: number,
+  { middleware, cases, kills, splits }: MiddlewareResults,
+  plan: RoundPlan,
+  context: RosBenchContext,
+): Promise<void> {
+  // In turn, and each first as often as the other: what one leaves in the page cache must not favour it.
+  const order = round % 2 === 0 ? recorderNames : recorderNames.toReversed();
+  for (const load of plan.loads) {
+    const all: All<CaseResult> = cases.get(load) ?? noResults();
+    cases.set(load, all);
+    const isSealed = load.sizeBytes * load.perS * context.seconds > SEGMENT_BYTES;
+    for (const name of order) {
+      if (name === 'holdfast-late' && !isSealed) continue;
+      const result = await runCase({ name, middleware }, load, context);
+      all[name].push(result);
+      console.log(
+        `  ${middleware}, ${load.name}, ${name}: published ${result.published}, lost ${result.lost}, ` +
+          `${result.cpuUsPerMessage.toFixed(1)} us/msg, ${result.peakMb.toFixed(0)} MB`,
+      );
+    }
+    if (plan.isSplit && round === 0) {
+      splits.set(load, await runProfile({ name: 'holdfast', middleware }, load, context));
+    }
+  }
+  if (!plan.withKill) return;
+  for (const name of ['holdfast', 'rosbag2'] as const) {
+    kills[name].push(await runKill({ name, middleware }, killCase, context));
+  }
+}

@@ -1,0 +1,25 @@
+import { defined } from '../../core/defined.js';
+import type { SyncSetup } from './prepare-sync.js';
+import { SyncFolders, type SyncFoldersPorts } from './sync-folders.js';
+import type { SystemPorts } from '../../host/ports.js';
+
+/** This process as the sync of its data folders. Throws the errors of {@link SyncFolders.open}. */
+export function openSync(
+  { settings, sinks }: SyncSetup,
+  { fs, clock, random, logger }: SystemPorts,
+  listen: SyncFoldersPorts['listen'],
+  only?: ReadonlySet<string>,
+): Promise<SyncFolders> {
+  const { data, moreData, options } = settings;
+  return SyncFolders.open({
+    folders: [data, ...moreData],
+    sinks,
+    options,
+    fs,
+    clock,
+    random,
+    logger,
+    listen,
+    ...defined({ only }),
+  });
+}

@@ -1,0 +1,1 @@
+export type LinkState = 'unknown' | 'online' | 'offline';

@@ -1,0 +1,189 @@
+import { defined } from '../core/defined.js';
+import { Emitter } from '../core/emitter.js';
+import type { RecorderEvent } from '../core/events.js';
+import type { Channel } from '../core/message.js';
+import type { ChannelRule } from '../ingest/channel-queue.js';
+import type { BatchLimits } from '../ingest/batch.js';
+import { DropLedger } from '../ingest/drop-ledger.js';
+import { IngestBuffer } from '../ingest/ingest-buffer.js';
+import { Retention } from '../seal/retention.js';
+import { SealWorker } from '../seal/seal-in-worker.js';
+import { Sealer } from '../seal/sealer.js';
+import { Wal } from '../wal/wal.js';
+import { ClockWatch } from './clock-watch.js';
+import { EventMarks } from './event-marks.js';
+import type { RecorderOptions } from '../settings/recorder-options.js';
+import { RecorderCondition } from './recorder-condition.js';
+import { BufferFlow } from './recorder-flow.js';
+import { batchLimits, bufferLimits, flowMarks, walLimits } from './recorder-limits.js';
+import { DiskRoom } from './disk-room.js';
+import { retentionOptions, type TakenFolder } from './recorder-folder.js';
+import { RecorderMeters } from './recorder-meters.js';
+import { MessageTap } from './recorder-tap.js';
+import type { SystemPorts } from '../host/ports.js';
+import { rosDistribution } from '../host/ros-distribution.js';
+import { version } from '../host/version.js';
+
+/** The receivers of a recorder's events; they outlive single recorders. */
+export interface RecorderListeners {
+  readonly events: Emitter<RecorderEvent>;
+  readonly tap: MessageTap;
+}
+
+export function recorderListeners({ logger }: Pick<SystemPorts, 'logger'>): RecorderListeners {
+  return { events: new Emitter('recorder events', logger), tap: new MessageTap(logger) };
+}
+
+/** What a recorder is assembled from. */
+interface RecorderContext extends TakenFolder {
+  /** In force now. */
+  options: RecorderOptions;
+  readonly ports: SystemPorts;
+  readonly listeners: RecorderListeners;
+}
+
+/** Everything a recorder is made of but its sources, which come and go with each activation. */
+export interface RecorderParts extends RecorderContext {
+  readonly buffer: IngestBuffer;
+  readonly drops: DropLedger;
+  readonly flow: BufferFlow;
+  readonly room: DiskRoom;
+  /** In force now; told by `onLimits`. */
+  readonly batchLimits: { -readonly [Limit in keyof BatchLimits]: BatchLimits[Limit] };
+  readonly limitsChanged: Emitter<void>;
+  readonly filterChanged: Emitter<void>;
+  readonly wal: Wal;
+  readonly sealer: Sealer;
+  readonly worker: SealWorker;
+  readonly retention: Retention;
+  readonly meters: RecorderMeters;
+  readonly clockWatch: ClockWatch;
+  readonly condition: RecorderCondition;
+  readonly marks: EventMarks;
+  /** The rules for a topic of a source that cannot wait. */
+  readonly queueRule: (topic: string) => ChannelRule;
+  /** Channels of sources that can wait: their queues block instead of dropping. */
+  readonly backpressured: WeakSet<Channel>;
+}
+
+/** Wires the layers of one recorder; nothing runs yet. */
+export async function assembleRecorder(context: RecorderContext): Promise<RecorderParts> {
+  const { options, ports, folder, listeners } = context;
+  const { clock, random, logger } = ports;
+  const condition = new RecorderCondition('recovering', (state, reason) =>
+    listeners.events.emit({ kind: 'state', state, ...defined({ reason }) }),
+  );
+  const backpressured = new WeakSet<Channel>();
+  const ruleFor = (channel: Channel): ChannelRule =>
+    ruleOf(parts.options, channel.topic, backpressured.has(channel));
+  const drops = new DropLedger(random);
+  const buffer = new IngestBuffer(bufferLimits(options), ruleFor, drops);
+  const worker = new SealWorker();
+  const retention = await openRetention(context);
+  const marks = await EventMarks.open(folder.events, ports);
+  const onDiskFull = (): void => {
+    retention.onDiskFull();
+    void retention.tick(sealer.unfinished());
+  };
+  const sealer = makeSealer(context, { worker, retention, marks, onDiskFull });
+  const wal = makeWal(context, { buffer, condition, sealer, onDiskFull });
+  const room = new DiskRoom({ buffer, wal, sealer, retention });
+  const { highBytes, highMessages } = flowMarks(options);
+  const parts: RecorderParts = {
+    ...context,
+    buffer,
+    drops,
+    flow: new BufferFlow(buffer, highBytes, highMessages, () => room.isLeft),
+    room,
+    queueRule: (topic) => ruleOf(parts.options, topic, false),
+    batchLimits: batchLimits(options),
+    limitsChanged: new Emitter('batch limits', logger),
+    filterChanged: new Emitter('the topic filter', logger),
+    wal,
+    sealer,
+    worker,
+    retention,
+    meters: new RecorderMeters(buffer),
+    clockWatch: new ClockWatch(clock),
+    condition,
+    marks,
+    backpressured,
+  };
+  return parts;
+}
+
+function openRetention({ options, ports, folder, listeners }: RecorderContext): Promise<Retention> {
+  return Retention.open(folder, retentionOptions(options), {
+    ...ports,
+    onEvicted: (evicted, reason) => {
+      for (const { name, robot } of evicted) {
+        listeners.events.emit({ kind: 'segment-evicted', segment: name, robot, reason });
+      }
+    },
+  });
+}
+
+type Sealing = Pick<RecorderParts, 'worker' | 'retention' | 'marks'> & { readonly onDiskFull: () => void };
+
+function makeSealer(context: RecorderContext, { worker, retention, marks, onDiskFull }: Sealing): Sealer {
+  const { options, ports, folder, identity, listeners } = context;
+  const { fs, clock, logger } = ports;
+  const how = {
+    ...options.seal,
+    splitByPriority: options.segment.splitByPriority,
+    softwareVersion: version,
+    nodeVersion: process.version,
+    rosDistro: rosDistribution(),
+  };
+  return new Sealer(folder, how, {
+    fs,
+    clock,
+    logger,
+    identity,
+    seal: (request) => worker.seal(request),
+    onSealed: (manifests) => {
+      retention.add(manifests);
+      for (const manifest of manifests) listeners.events.emit({ kind: 'segment-sealed', manifest });
+    },
+    events: () => marks.all(),
+    onDiskFull,
+  });
+}
+
+type Writing = Pick<RecorderParts, 'buffer' | 'condition' | 'sealer'> & { readonly onDiskFull: () => void };
+
+function makeWal(context: RecorderContext, { buffer, condition, sealer, onDiskFull }: Writing): Wal {
+  const { options, ports, folder, identity, recovered, listeners } = context;
+  const { fs, clock, random, logger } = ports;
+  const how = { durability: options.durability.mode, ...walLimits(options), softwareVersion: version };
+  return new Wal(folder, recovered.head, identity, how, {
+    fs,
+    clock,
+    random,
+    logger,
+    priorityOf: (channel) => buffer.knownQueue(channel)?.rule.priority ?? 'normal',
+    onClosed: (segment) => sealer.enqueue({ ...segment, recovered: false }),
+    onGaps: (gaps) => {
+      for (const gap of gaps) listeners.events.emit({ kind: 'gap', gap });
+    },
+    onStall: (reason, detail) => {
+      condition.stalledReason = reason === undefined ? undefined : `${reason}: ${detail}`;
+      buffer.stalledBy = reason;
+      if (reason === undefined) logger.info('commits work again');
+      else logger.error('a commit failed, trying a new segment', { reason, detail });
+      if (reason === 'disk_full') onDiskFull();
+    },
+  });
+}
+
+/** The rules' settings for one channel; a source that waits never drops. */
+function ruleOf(options: RecorderOptions, topic: string, waits: boolean): ChannelRule {
+  const matching = options.rules.filter((rule) => rule.topics.test(topic));
+  const policy = matching.find((rule) => rule.policy)?.policy ?? 'drop-oldest';
+  return {
+    priority: matching.find((rule) => rule.priority)?.priority ?? 'normal',
+    // A source that cannot wait cannot block: its oldest messages give way.
+    policy: waits ? 'block' : policy === 'block' ? 'drop-oldest' : policy,
+    queueMaxBytes: matching.find((rule) => rule.queueMaxBytes)?.queueMaxBytes ?? options.queue.maxBytes,
+  };
+}

@@ -1,0 +1,204 @@
+import type { Subscription } from 'rxjs';
+import { Emitter } from '../core/emitter.js';
+import type { Message } from '../core/message.js';
+import type { Source } from '../core/source.js';
+import type { Batch } from '../ingest/batch.js';
+import { recordingPipeline } from './pipeline.js';
+import type { RecorderParts } from './recorder-parts.js';
+import { RecordedSource, robotRule, topicFilter } from './recorder-source.js';
+
+/** What it needs of the parts. */
+type Parts = Pick<
+  RecorderParts,
+  | 'backpressured'
+  | 'batchLimits'
+  | 'buffer'
+  | 'condition'
+  | 'drops'
+  | 'filterChanged'
+  | 'flow'
+  | 'limitsChanged'
+  | 'meters'
+  | 'options'
+  | 'ports'
+  | 'queueRule'
+  | 'retention'
+  | 'room'
+  | 'sealer'
+  | 'wal'
+>;
+
+/** A source together with how its topics map to robots. */
+export interface RecorderInput {
+  readonly source: Source;
+  readonly robot: string;
+  readonly robotFromNamespace: boolean;
+}
+
+/** What a record takes beside its payload: times, numbers, lengths. */
+const RECORD_BYTES = 64;
+const BATCH_BYTES = 4 * 1024;
+/** At the end, how long commits may fail before what is still in memory is given up. */
+const CLOSE_PATIENCE_MS = 3_500;
+
+/** One activation of a recorder: its sources, opened once, and everything they give until it is committed. */
+export class RecorderRun {
+  readonly sources: readonly RecordedSource[];
+  /**
+   * Resolves when all sources have completed (by themselves, or by {@link stop}) and the last batch is
+   * committed; rejects when commits failed to the end.
+   */
+  readonly done: Promise<void>;
+  /** Out of the queues and not durable yet: the batch being committed, and the one behind it. */
+  readonly inFlight = new Set<Batch>();
+  gaps = 0;
+  readonly #wantedChanged: Emitter<void>;
+  readonly #stopSources = new AbortController();
+  readonly #giveUp = new AbortController();
+  #subscription: Subscription | undefined;
+
+  readonly #parts: Parts;
+
+  /** Opens the sources. `afterKill`: what they number and we lack was lost in a kill. */
+  constructor(parts: Parts, inputs: readonly RecorderInput[], afterKill: boolean) {
+    this.#parts = parts;
+    this.#wantedChanged = new Emitter('the topic filter', parts.ports.logger);
+    let filter = topicFilter(parts.options.filter);
+    const wanted = (topic: string, type: string): boolean => filter(topic, type);
+    this.sources = inputs.map((input) => this.#recordedSource(input, wanted, afterKill));
+    const unlisten = parts.filterChanged.listen(() => {
+      filter = topicFilter(parts.options.filter);
+      for (const source of this.sources) source.filterChanged();
+      this.#wantedChanged.emit();
+    });
+    this.done = this.#record().finally(() => {
+      unlisten();
+      this.#subscription?.unsubscribe();
+    });
+    // A caller that awaits `done` sees its error. Without one, the error must not end the process.
+    this.done.catch(() => undefined);
+  }
+
+  /** Ends the sources; what they had taken in is committed. Idempotent. */
+  stop(): void {
+    if (this.#stopSources.signal.aborted) return;
+    this.#stopSources.abort();
+    this.#parts.room.prepareEnd();
+    this.#parts.ports.clock.after(CLOSE_PATIENCE_MS, () => this.#giveUp.abort(), { background: true });
+  }
+
+  #record(): Promise<void> {
+    const { buffer, drops, batchLimits, limitsChanged, ports, wal, flow, meters, retention, sealer } =
+      this.#parts;
+    const commit = async (batch: Batch): Promise<void> => {
+      this.inFlight.add(batch);
+      const bytes = bytesOnDisk(batch);
+      this.#takeRoom();
+      if (retention.mayPassLimit(bytes)) await retention.tick(sealer.unfinished());
+      if (!retention.state.admits) await this.#waitForRoom();
+      await wal.commit(batch, this.#giveUp.signal);
+      retention.noteWritten(bytes);
+      this.inFlight.delete(batch);
+      this.#takeRoom();
+    };
+    const upcoming = (batch: Batch): void => {
+      this.inFlight.add(batch);
+      this.#takeRoom();
+      wal.writeAhead(batch);
+    };
+    return new Promise((resolve, reject) => {
+      this.#subscription = recordingPipeline({
+        sources: this.sources,
+        buffer,
+        drops,
+        limits: batchLimits,
+        onLimits: limitsChanged.listen,
+        clock: ports.clock,
+        commit,
+        upcoming,
+      }).subscribe({
+        next: (batch) => {
+          this.gaps += batch.gaps.length;
+          meters.committed(batch);
+          flow.update();
+        },
+        error: reject,
+        complete: resolve,
+      });
+    });
+  }
+
+  #takeRoom(): void {
+    this.#parts.room.taken([...this.inFlight].reduce((sum, batch) => sum + bytesOnDisk(batch), 0));
+  }
+
+  /** Space is short and nothing may go: commits wait, and what the queues cannot hold is a gap that says why. */
+  async #waitForRoom(): Promise<void> {
+    const { retention, buffer, condition } = this.#parts;
+    buffer.stalledBy = 'disk_full';
+    condition.stalledReason = `disk_full: ${retention.state.detail}`;
+    await retention.room(this.#stopSources.signal);
+    buffer.stalledBy = undefined;
+    condition.stalledReason = undefined;
+  }
+
+  #recordedSource(
+    { source, robot, robotFromNamespace }: RecorderInput,
+    wanted: (topic: string, type: string) => boolean,
+    afterKill: boolean,
+  ): RecordedSource {
+    const { ports, flow, buffer, wal, condition, backpressured, queueRule } = this.#parts;
+    const { clock, logger } = ports;
+    return new RecordedSource({
+      source,
+      robot,
+      context: {
+        clock,
+        logger,
+        // What a pause keeps out is not lost where the server keeps it.
+        flow: source.supports.acknowledgement
+          ? { whenReady: () => (condition.paused ? condition.whenResumed() : flow.whenReady()) }
+          : flow,
+        robotOf: robotRule(robot, robotFromNamespace),
+        queueRule,
+        wanted,
+        onWantedChange: this.#wantedChanged.listen,
+        signal: this.#stopSources.signal,
+      },
+      buffer,
+      logger,
+      wanted,
+      settledThrough: (channel) => wal.settledThrough(channel),
+      identities: wal.identities,
+      afterKill,
+      paused: () => condition.paused,
+      onPausedDrop: (message) => this.#dropPaused(message),
+      onChannel: (channel) => {
+        if (source.supports.backpressure) backpressured.add(channel);
+      },
+      forget: (channel) => {
+        buffer.forget(channel);
+        wal.forget(channel);
+      },
+    });
+  }
+
+  #dropPaused(message: Message): void {
+    const { buffer, drops } = this.#parts;
+    const queue = buffer.queueOf(message.channel);
+    if (!queue) {
+      drops.refuse(message, 'paused');
+      return;
+    }
+    queue.received++;
+    queue.receivedBytes += message.data.byteLength;
+    queue.lastReceivedAt = message.receivedAt;
+    queue.dropped++;
+    drops.drop(message, 'paused', queue.length === 0);
+  }
+}
+
+/** At least what a batch will take on the disk. */
+function bytesOnDisk({ bytes, messages, gaps }: Batch): number {
+  return bytes + (messages.length + gaps.length) * RECORD_BYTES + BATCH_BYTES;
+}

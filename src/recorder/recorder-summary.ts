@@ -1,0 +1,56 @@
+import type { RecorderParts } from './recorder-parts.js';
+import type { RecorderRun } from './recorder-run.js';
+
+/** The result of a finished recording. */
+export interface RecordSummary {
+  readonly received: number;
+  readonly durable: number;
+  readonly durableBytes: number;
+  readonly dropped: number;
+  /** Received and neither durable nor dropped: 0 unless the disk refused until the end. */
+  readonly undurable: number;
+  readonly gaps: number;
+  readonly unreadableBytes: number;
+  readonly sealedSegments: number;
+  readonly waitingSegments: number;
+  readonly maxLossWindowMs: number;
+  readonly failedSources: readonly { readonly uri: string; readonly error: unknown }[];
+}
+
+/** Facts of single runs, summed up. */
+export class RunTotals {
+  gaps = 0;
+  unreadableBytes = 0;
+  /** By URI: a source that fails each time it is opened counts once. */
+  readonly failures = new Map<string, unknown>();
+
+  /** Called once per run, when it has ended. */
+  add({ gaps, sources }: RecorderRun): void {
+    this.gaps += gaps;
+    for (const { uri, failure, unreadableBytes } of sources) {
+      this.unreadableBytes += unreadableBytes;
+      if (failure !== undefined) this.failures.set(uri, failure);
+    }
+  }
+}
+
+/** Over all runs of one recorder. */
+export function summarize(
+  { wal, sealer, meters }: Pick<RecorderParts, 'wal' | 'sealer' | 'meters'>,
+  runs: RunTotals,
+): RecordSummary {
+  const { received, dropped } = meters.sums();
+  return {
+    received,
+    durable: wal.durable,
+    durableBytes: wal.durableBytes,
+    dropped,
+    undurable: Math.max(0, received - dropped - wal.durable),
+    gaps: runs.gaps,
+    unreadableBytes: runs.unreadableBytes,
+    sealedSegments: sealer.sealedObjects,
+    waitingSegments: sealer.waiting,
+    maxLossWindowMs: wal.maxLossWindowMs,
+    failedSources: [...runs.failures].map(([uri, error]) => ({ uri, error })),
+  };
+}

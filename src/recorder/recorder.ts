@@ -1,0 +1,390 @@
+import { defined } from '../core/defined.js';
+import { describeError, type HoldfastError } from '../core/errors.js';
+import type { RecorderEvent } from '../core/events.js';
+import type { MarkedEvent } from '../core/marked-event.js';
+import type { Listen, Unlisten } from '../core/listen.js';
+import type { Channel, Message } from '../core/message.js';
+import type { SourceAlert } from '../core/source.js';
+import type { RecorderStatus, TopicStats } from '../core/status.js';
+import { AnomalyWatch } from './anomaly/anomaly-watch.js';
+import type { MarkEventRequest } from './recorder-control.js';
+import type { RecorderOptions } from '../settings/recorder-options.js';
+import { FolderWatch } from './folder-watch.js';
+import { takeDataFolder } from './recorder-folder.js';
+import {
+  assembleRecorder,
+  recorderListeners,
+  type RecorderParts,
+  type RecorderListeners,
+} from './recorder-parts.js';
+import { reconfigureParts } from './reconfigure-parts.js';
+import { RecorderRun, type RecorderInput } from './recorder-run.js';
+import { buildRecorderStatus } from './recorder-status.js';
+import { RunTotals, summarize, type RecordSummary } from './recorder-summary.js';
+import { topicStats } from './recorder-topics.js';
+import type { SystemPorts } from '../host/ports.js';
+import type { Timer } from '../core/clock.js';
+
+export type { RecorderInput } from './recorder-run.js';
+export type { RecordSummary } from './recorder-summary.js';
+
+const TICK_MS = 1000;
+
+/**
+ * The recorder of one data folder: takes and recovers it, records sources between {@link start} and
+ * {@link stop} (more than once), seals beside it, and keeps the disk within its limits all the time, until
+ * {@link close} gives the folder back.
+ */
+export class Recorder implements AsyncDisposable {
+  readonly #startedAt: bigint;
+  readonly #ticker: Timer;
+  readonly #anomalies: AnomalyWatch;
+  #run: RecorderRun | undefined;
+  readonly #earlier = new RunTotals();
+  #rolling: Promise<void> | undefined;
+  /** Why sources that can wait do. */
+  #roomReason: string | undefined;
+  #failure: unknown;
+  readonly #folderWatch: FolderWatch;
+  /** The data folder is not there any more. */
+  #gone: HoldfastError | undefined;
+  #stopping: Promise<void> | undefined;
+  #closing: Promise<RecordSummary> | undefined;
+  /** Sealing is not waited for any more. */
+  readonly #hurry = new AbortController();
+  readonly #finished: Promise<RecordSummary>;
+  #finish: (summary: Promise<RecordSummary>) => void = () => undefined;
+
+  readonly #parts: RecorderParts;
+
+  private constructor(parts: RecorderParts) {
+    this.#parts = parts;
+    const { ports, sealer, recovered, listeners, buffer } = parts;
+    this.#startedAt = ports.clock.now();
+    this.#folderWatch = new FolderWatch(ports.fs, parts.folder);
+    this.#finished = new Promise((resolve) => (this.#finish = resolve));
+    // A caller that awaits `done` sees its error. Without one, the error must not end the process.
+    this.#finished.catch(() => undefined);
+    listeners.tap.attach(buffer);
+    this.#anomalies = new AnomalyWatch(parts.options.anomaly, {
+      ...ports,
+      tap: (listener) => this.tap(listener),
+      mark: (request) => this.markEvent(request),
+    });
+    this.#ticker = ports.clock.every(TICK_MS, () => void this.#tick());
+    void this.#tick();
+    if (recovered.segments.length > 0) {
+      ports.logger.info('segments of an earlier run will be sealed', {
+        segments: recovered.segments.length,
+        unclean: recovered.unclean,
+      });
+    }
+    for (const { id, directory, cutAtSequence } of recovered.segments) {
+      sealer.enqueue({
+        id,
+        directory,
+        recovered: true,
+        ...defined({ cutAtSequence }),
+      });
+    }
+  }
+
+  /**
+   * Takes the data folder and recovers it; nothing is recorded yet, but what an earlier process left is
+   * sealed from here on, so that sync can have it. Throws `DATA_FOLDER_BUSY`, `DATA_FOLDER_UNUSABLE` or
+   * `DISK_FULL`.
+   */
+  static async prepare(
+    options: RecorderOptions,
+    ports: SystemPorts,
+    listeners: RecorderListeners = recorderListeners(ports),
+  ): Promise<Recorder> {
+    const taken = await takeDataFolder(options, ports);
+    try {
+      const parts = await assembleRecorder({ ...taken, options, ports, listeners });
+      await parts.sealer.recall(parts.recovered.segments.map(({ id }) => id));
+      return new Recorder(parts);
+    } catch (error) {
+      await taken.lock.close();
+      throw error;
+    }
+  }
+
+  /**
+   * {@link prepare}s and {@link start}s, and closes by itself once every source has ended.
+   * Throws what {@link prepare} throws.
+   */
+  static async open(
+    options: RecorderOptions,
+    inputs: readonly RecorderInput[],
+    ports: SystemPorts,
+  ): Promise<Recorder> {
+    const recorder = await Recorder.prepare(options, ports);
+    await recorder.start(inputs);
+    const close = (): void => void recorder.close().catch(() => undefined);
+    recorder.ended.then(close, close);
+    return recorder;
+  }
+
+  /** Resolves, or rejects, with what {@link close} does, for every caller. */
+  get done(): Promise<RecordSummary> {
+    return this.#finished;
+  }
+
+  /** Resolves when the sources of the last {@link start} have ended and all they gave is committed. */
+  get ended(): Promise<void> {
+    return this.#run?.done ?? Promise.resolve();
+  }
+
+  get onEvent(): Listen<RecorderEvent> {
+    return this.#parts.listeners.events.listen;
+  }
+
+  /** Every message as it is queued; costs nothing while nobody listens. */
+  tap(listener: (message: Message) => void): Unlisten {
+    return this.#parts.listeners.tap.listen(listener);
+  }
+
+  /** Nothing is to be recorded for now: a process killed from here on has lost nothing. */
+  async rest(): Promise<void> {
+    const { wal, recovered, condition } = this.#parts;
+    // After a kill the sources have yet to say what was lost in it.
+    if (!recovered.unclean || this.#run) await wal.end();
+    condition.enter('inactive');
+  }
+
+  /** Opens the sources and records them. Not while an earlier {@link start} still records. */
+  async start(inputs: readonly RecorderInput[]): Promise<void> {
+    const { wal, recovered, condition, buffer, ports } = this.#parts;
+    await wal.begin().catch((error: unknown) => {
+      // A full disk may be free again before the first message; the commit tries, and says, the same.
+      ports.logger.warn('cannot write head.json, will retry', { error: describeError(error) });
+    });
+    if (this.#run) {
+      this.#earlier.add(this.#run);
+      // What was missed meanwhile is counted from what is durable.
+      for (const queue of buffer.allQueues()) queue.lastSourceSequence = -1;
+    }
+    condition.enter('recording');
+    this.#run = new RecorderRun(this.#parts, inputs, !this.#run && recovered.unclean);
+  }
+
+  /**
+   * Ends the sources, commits and seals what was taken in; the data folder stays taken. Idempotent. Rejects,
+   * with all that done, where commits failed to the end.
+   */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stopNow().finally(() => (this.#stopping = undefined));
+    return this.#stopping;
+  }
+
+  status(): RecorderStatus {
+    const run = this.#run;
+    return buildRecorderStatus({
+      ...this.#parts,
+      sources: run?.sources ?? [],
+      startedAt: this.#startedAt,
+      inFlight: run?.inFlight ?? [],
+      anomalies: this.#anomalies.status(),
+    });
+  }
+
+  /** Sends a status to the servers of the sources that accept one. */
+  alertSources(alert: SourceAlert): void {
+    for (const source of this.#run?.sources ?? []) source.alert(alert);
+  }
+
+  topics(): readonly TopicStats[] {
+    return topicStats(this.#parts.buffer, this.#parts.meters);
+  }
+
+  /** Channels seen so far. */
+  *channels(): Iterable<Channel> {
+    for (const { channel } of this.#parts.buffer.allQueues()) yield channel;
+  }
+
+  /** The latched messages the next segment would begin with. */
+  latched(): Iterable<Message> {
+    return this.#parts.wal.latched.messages();
+  }
+
+  /** Takes over live parameters; the others must be as they were. */
+  reconfigure(options: RecorderOptions): void {
+    reconfigureParts(this.#parts, options);
+    this.#anomalies.reconfigure(options.anomaly);
+  }
+
+  /** Ends the open segment and begins the next. */
+  split(): Promise<void> {
+    return this.#parts.wal.roll();
+  }
+
+  /** Calls a window around now important: it is sealed once it has passed, and uploaded first. */
+  async markEvent(request: MarkEventRequest): Promise<MarkedEvent> {
+    const { marks, listeners } = this.#parts;
+    const event = await marks.mark(request);
+    listeners.events.emit({ kind: 'event-marked', event });
+    return event;
+  }
+
+  /** Refuses messages until {@link resume}; they are counted as gaps of reason `paused`. */
+  pause(): void {
+    this.#parts.condition.paused = true;
+  }
+
+  resume(): void {
+    this.#parts.condition.paused = false;
+  }
+
+  /**
+   * {@link stop}s and gives the data folder back. Idempotent. Rejects where commits failed to the end and yet
+   * nothing is missing.
+   */
+  close(): Promise<RecordSummary> {
+    if (!this.#closing) {
+      this.#closing = this.#closeNow();
+      this.#finish(this.#closing);
+    }
+    return this.#closing;
+  }
+
+  /**
+   * For an end in a hurry: sealing is not waited for any more. Unsealed messages are durable in `wal/`, and the next
+   * start seals it.
+   */
+  leaveUnsealed(): void {
+    this.#hurry.abort();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #stopNow(): Promise<void> {
+    const { condition, sealer } = this.#parts;
+    await this.#endRun();
+    await this.rest();
+    condition.enter('draining');
+    await sealer.drain(this.#hurry.signal);
+    condition.enter('inactive');
+    if (this.#failure !== undefined) throw this.#failure as Error;
+  }
+
+  async #endRun(): Promise<void> {
+    const { condition, ports, room, flow } = this.#parts;
+    const run = this.#run;
+    condition.enter('draining');
+    run?.stop();
+    try {
+      await run?.done;
+    } catch (error) {
+      this.#failure = error;
+      ports.logger.error('commits failed until shutdown; the messages in memory are lost', { error });
+    }
+    room.ended();
+    flow.release();
+    condition.paused = false;
+  }
+
+  async #closeNow(): Promise<RecordSummary> {
+    const { wal, sealer, condition } = this.#parts;
+    try {
+      await this.#stopping?.catch(() => undefined);
+      await this.#endRun();
+      await wal.close();
+      await sealer.drain(this.#hurry.signal);
+      if (this.#run) this.#earlier.add(this.#run);
+      if (this.#gone) throw this.#gone;
+      const summary = summarize(this.#parts, this.#earlier);
+      if (this.#failure !== undefined && summary.undurable === 0) throw this.#failure as Error;
+      return summary;
+    } finally {
+      await this.#release();
+      condition.enter('stopped');
+    }
+  }
+
+  /** What would be written from now on goes into files that nobody will see: the recorder ends and says why. */
+  async #endIfFolderIsGone(): Promise<void> {
+    const gone = this.#gone ? undefined : await this.#folderWatch.check();
+    if (!gone) return;
+    this.#gone = gone;
+    this.#parts.condition.stalledReason = gone.message;
+    this.#parts.ports.logger.error('the data folder was removed; the recorder ends', { error: gone.message });
+    // A caller that awaits `done` sees the error.
+    void this.close().catch(() => undefined);
+  }
+
+  async #tick(): Promise<void> {
+    const { wal, ports, meters, clockWatch, retention, sealer, condition } = this.#parts;
+    try {
+      meters.tick(ports.clock.monotonic());
+      await this.#endIfFolderIsGone();
+      this.#anomalies.tick(condition.state === 'recording');
+      const step = clockWatch.check();
+      if (step) {
+        wal.noteClockStep(step);
+        ports.logger.warn('the wall clock jumped', { stepNs: step.stepNs });
+      }
+      await retention.tick(sealer.unfinished());
+      this.#lookForRoom();
+      // Not awaited: a roll waits behind a commit, which may be waiting for the room retention makes.
+      if (condition.state !== 'draining') this.#rolling ??= this.#rollIfOld();
+    } catch (error) {
+      ports.logger.warn('periodic work failed, will retry', { error });
+    }
+  }
+
+  /** Lets sources that wait for disk space continue, or says that they wait. */
+  #lookForRoom(): void {
+    const { flow, room, condition, retention, ports } = this.#parts;
+    flow.update();
+    const isBlocked = flow.isClosed && !room.isLeft;
+    const told = condition.stalledReason;
+    if (isBlocked && told === undefined) {
+      const { admits, detail } = retention.state;
+      // Under a quota the disk itself may have room enough.
+      const why = admits
+        ? `${retention.freeBytes} bytes are free, no more than what is in memory may need`
+        : detail;
+      this.#roomReason = `disk_full: ${why}`;
+      condition.stalledReason = this.#roomReason;
+      ports.logger.warn('disk space low: pausing sources that support backpressure', { reason: why });
+    } else if (!isBlocked && told !== undefined && told === this.#roomReason) {
+      condition.stalledReason = undefined;
+      ports.logger.info('disk space is sufficient again', { freeBytes: retention.freeBytes });
+    }
+  }
+
+  async #rollIfOld(): Promise<void> {
+    const { wal, ports, marks } = this.#parts;
+    try {
+      if (marks.hasPassed()) await wal.roll();
+      else await wal.rollIfOld();
+    } catch (error) {
+      ports.logger.warn('cannot roll the segment, will retry', { error });
+    }
+    this.#rolling = undefined;
+  }
+
+  async #release(): Promise<void> {
+    const { sealer, worker, retention, lock, ports, listeners } = this.#parts;
+    this.#ticker.cancel();
+    this.#anomalies[Symbol.dispose]();
+    listeners.tap.attach(undefined);
+    if (this.#hurry.signal.aborted) {
+      sealer.leave();
+      await worker[Symbol.asyncDispose]();
+    }
+    for (const close of [
+      () => sealer.close(),
+      () => worker[Symbol.asyncDispose](),
+      () => retention.close(),
+      () => lock.close(),
+    ]) {
+      await close().catch((error: unknown) => {
+        ports.logger.warn('closing a part failed', { error: describeError(error) });
+      });
+    }
+  }
+}

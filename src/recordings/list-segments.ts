@@ -1,0 +1,216 @@
+import { join } from 'node:path';
+import { defined } from '../core/defined.js';
+import type { DataFolder } from '../core/data-folder.js';
+import { describeError, isHoldfastError, systemCode } from '../core/errors.js';
+import type { Manifest } from '../core/manifest.js';
+import { openOrSalvage } from '../core/mcap/open-mcap.js';
+import { summarise, type ManifestSummary } from './catalogue/manifest-summary.js';
+import { readCatalogue } from './catalogue/read-catalogue.js';
+import { receiptFiles } from '../core/receipt-file.js';
+import { isSegmentId } from '../core/segment-id.js';
+import type { Store } from '../core/store.js';
+import { present } from '../core/present.js';
+import type { FilePool } from './file-readable.js';
+import type { Located } from './locate.js';
+import { matches } from './message-filter.js';
+import { namesIn, readManifestFile, type OpenCatalogue, type Problem } from './segments.js';
+
+/**
+ * - `open`: being recorded (the newest of the WAL); `waiting`: to be sealed.
+ * - `sealed`: on this disk only; `uploaded`: a receipt proves that a store holds it too, or it lies in a
+ *   store.
+ * - `evicted`: deleted by policy before it was uploaded, a tombstone is left; `quarantined`: damaged.
+ * - `unfinished`: an MCAP without a manifest, because its seal or upload was interrupted.
+ * - `file`: a recording of another tool.
+ */
+export type SegmentState =
+  'open' | 'waiting' | 'sealed' | 'uploaded' | 'evicted' | 'quarantined' | 'unfinished' | 'file';
+
+/** One line of `ls`. */
+export interface SegmentRow {
+  readonly segment: string;
+  /** Absent if it holds all robots (`open`, `waiting`, `quarantined`). */
+  readonly robot?: string;
+  readonly priority?: string;
+  readonly state: SegmentState;
+  /** Path or key. */
+  readonly where: string;
+  /** Log times, decimal nanoseconds since the Unix epoch. */
+  readonly firstLogTime?: string;
+  readonly lastLogTime?: string;
+  readonly messages?: number;
+  readonly channels?: number;
+  /** Size on disk, or of the object. */
+  readonly bytes: number;
+  readonly gaps?: number;
+  readonly uncleanEnd?: boolean;
+  /** Stores that hold it, by URI. */
+  readonly stores?: readonly string[];
+}
+
+export interface ListOptions {
+  readonly files: FilePool;
+  readonly onProblem: (problem: Problem) => void;
+  readonly signal?: AbortSignal;
+  /** Rows with another robot, or with times outside, are left out. */
+  readonly filter?: RowFilter;
+  /** The remembered manifests of a store. */
+  readonly openCatalogue?: OpenCatalogue;
+}
+
+export interface RowFilter {
+  /** `*` stands for any text. */
+  readonly robots?: readonly string[];
+  /** Log times, inclusive, nanoseconds since the Unix epoch. */
+  readonly from?: bigint;
+  readonly to?: bigint;
+}
+
+/** One row per sealed segment and robot, in order of age. Memory for a store: one row at a time. */
+export async function* listRows(
+  located: Located,
+  options: ListOptions,
+): AsyncGenerator<SegmentRow, void, void> {
+  const { filter = {} } = options;
+  for await (const row of allRows(located, options)) if (isWanted(row, filter)) yield row;
+}
+
+function allRows(located: Located, options: ListOptions): AsyncGenerator<SegmentRow, void, void> {
+  if (located.kind === 'data') return folderRows(located.folder, options);
+  if (located.kind === 'store') return storeRows(located.store, options);
+  return fileRows(located.files, options);
+}
+
+/** A row without a robot or times may be a wanted one. */
+function isWanted({ robot, firstLogTime: first, lastLogTime: last }: SegmentRow, filter: RowFilter): boolean {
+  const { robots, from, to } = filter;
+  if (robot !== undefined && !matches(robots, robot)) return false;
+  if (from !== undefined && last !== undefined && BigInt(last) < from) return false;
+  return to === undefined || first === undefined || BigInt(first) <= to;
+}
+
+async function* folderRows(folder: DataFolder, options: ListOptions): AsyncGenerator<SegmentRow, void, void> {
+  const { files } = options;
+  for (const name of await namesIn(files, folder.quarantine)) {
+    const where = join(folder.quarantine, name);
+    yield { segment: name, state: 'quarantined', where, bytes: await folderBytes(files, where) };
+  }
+  for (const name of await namesIn(files, folder.tombstones)) {
+    if (!name.endsWith('.json')) continue;
+    const where = join(folder.tombstones, name);
+    const manifest = await manifestAt(where, options);
+    if (manifest !== undefined) yield { ...describe(summarise(manifest), where, 'evicted'), bytes: 0 };
+  }
+  const sealed = await namesIn(files, folder.sealed);
+  for (const name of sealed) {
+    if (!name.endsWith('.mcap')) continue;
+    const where = join(folder.sealed, name);
+    const bytes = await bytesOf(files, where);
+    if (bytes === undefined) continue;
+    const hasManifest = sealed.includes(name.replace(/\.mcap$/, '.json'));
+    const manifest = hasManifest ? await manifestAt(where.replace(/\.mcap$/, '.json'), options) : undefined;
+    if (manifest === undefined) {
+      yield { segment: name.split('.')[0] ?? name, state: 'unfinished', where, bytes };
+      continue;
+    }
+    const stores = await receiptsOf(files, join(folder.receipts, name.replace(/\.mcap$/, '.json')));
+    const state = stores.length > 0 ? 'uploaded' : 'sealed';
+    yield { ...describe(summarise(manifest), where, state), bytes, ...(stores.length > 0 ? { stores } : {}) };
+  }
+  const wal = (await namesIn(files, folder.wal)).filter(isSegmentId);
+  for (const [index, name] of wal.entries()) {
+    const where = join(folder.wal, name);
+    const state = index === wal.length - 1 ? 'open' : 'waiting';
+    yield { segment: name, state, where, bytes: await folderBytes(files, where) };
+  }
+}
+
+async function* storeRows(store: Store, options: ListOptions): AsyncGenerator<SegmentRow, void, void> {
+  const { signal, onProblem, filter = {} } = options;
+  await using cache = await options.openCatalogue?.(store);
+  const { robots } = filter;
+  const given = { cache, ...defined({ robots }), ...(signal && { signal }) };
+  for await (const { object, manifest, summary, problem } of readCatalogue(store, given)) {
+    if (problem !== undefined) onProblem({ where: present(manifest).key, reason: problem });
+    if (summary !== undefined && object !== undefined) {
+      yield { ...describe(summary, object.key, 'uploaded'), bytes: object.bytes };
+    } else if (summary?.evicted === true) {
+      yield { ...describe(summary, present(manifest).key, 'evicted'), bytes: 0 };
+    } else if (summary !== undefined) {
+      if (isWanted({ ...describe(summary, '', 'unfinished'), bytes: 0 }, filter)) {
+        onProblem({ where: present(manifest).key, reason: 'its segment is missing' });
+      }
+    } else if (object !== undefined) {
+      const segment = present(object.key.split('/').at(-1)).replace(/\.mcap$/, '');
+      yield { segment, state: 'unfinished', where: object.key, bytes: object.bytes };
+    }
+  }
+}
+
+async function* fileRows(
+  paths: readonly string[],
+  options: ListOptions,
+): AsyncGenerator<SegmentRow, void, void> {
+  const { files, onProblem, signal } = options;
+  for (const where of paths) {
+    try {
+      const bytes = (await files.fs.stat(where)).size;
+      const reader = await openOrSalvage(files.readable(where), where, undefined, signal);
+      yield {
+        segment: where.split('/').at(-1) ?? where,
+        state: 'file',
+        where,
+        bytes,
+        ...(reader.firstLogTime === undefined ? {} : { firstLogTime: String(reader.firstLogTime) }),
+        ...(reader.lastLogTime === undefined ? {} : { lastLogTime: String(reader.lastLogTime) }),
+        ...defined({ messages: reader.messageCount }),
+        channels: reader.channels.length,
+      };
+    } catch (error) {
+      onProblem({ where, reason: describeError(error) });
+    }
+  }
+}
+
+function describe(summary: ManifestSummary, where: string, state: SegmentState): Omit<SegmentRow, 'bytes'> {
+  const { id: segment, fileName: _, evicted: __, ...facts } = summary;
+  return { segment, state, where, ...facts };
+}
+
+async function manifestAt(path: string, { files, onProblem }: ListOptions): Promise<Manifest | undefined> {
+  try {
+    return await readManifestFile(files, path);
+  } catch (error) {
+    if (!isHoldfastError(error, 'MANIFEST_INVALID')) throw error;
+    onProblem({ where: path, reason: describeError(error) });
+    return undefined;
+  }
+}
+
+async function receiptsOf(files: FilePool, path: string): Promise<string[]> {
+  try {
+    const receipts = receiptFiles.parse(await files.fs.readFile(path, 'utf8'), path);
+    return receipts.stores.map(({ uri }) => uri);
+  } catch {
+    // Missing, or damaged: sync writes it again once it has checked the store.
+    return [];
+  }
+}
+
+/** Sizes only: reading the LOCK file of a LevelDB could drop its owner's lock. */
+async function folderBytes(files: FilePool, folder: string): Promise<number> {
+  let bytes = 0;
+  for (const name of await namesIn(files, folder).catch(() => [])) {
+    bytes += (await bytesOf(files, join(folder, name))) ?? 0;
+  }
+  return bytes;
+}
+
+async function bytesOf(files: FilePool, path: string): Promise<number | undefined> {
+  try {
+    return (await files.fs.stat(path)).size;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}

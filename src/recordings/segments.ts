@@ -1,0 +1,214 @@
+import { basename, join } from 'node:path';
+import { defined } from '../core/defined.js';
+import type { DataFolder } from '../core/data-folder.js';
+import { describeError, isHoldfastError, systemCode } from '../core/errors.js';
+import { decodeManifest, type Manifest } from '../core/manifest.js';
+import { decodePlacedManifest, nameFaults } from '../core/manifest-place.js';
+import type { Readable } from '../core/mcap/readable.js';
+import type { Store } from '../core/store.js';
+import { present } from '../core/present.js';
+import type { CatalogueCache } from './catalogue/catalogue-cache.js';
+import { summarise, type ManifestSummary } from './catalogue/manifest-summary.js';
+import { readCatalogue } from './catalogue/read-catalogue.js';
+import type { FilePool } from './file-readable.js';
+import type { Located } from './locate.js';
+import { matches, type MessageFilter } from './message-filter.js';
+import { storeReadable } from './store-readable.js';
+
+/** One MCAP that can be read: a sealed segment, an object of a store, or a file of a recording. */
+export interface Segment {
+  /** A path or key. */
+  readonly name: string;
+  readonly bytes: number;
+  /** The sealed file's name: the same for a segment in any place. */
+  readonly fileName?: string;
+  /** Segment id and robot; absent without a manifest. */
+  readonly id?: string;
+  readonly robot?: string;
+  /** Log times; absent without a manifest. */
+  readonly firstLogTime?: bigint;
+  readonly lastLogTime?: bigint;
+  /** Jumps of the wall clock while it was recorded; absent without a manifest. */
+  readonly clockSteps?: Manifest['clockSteps'];
+  readable(): Readable;
+}
+
+/** A part that could not be read, and why. */
+export interface Problem {
+  /** Path or key. */
+  readonly where: string;
+  /** In words. */
+  readonly reason: string;
+}
+
+export interface SegmentPorts {
+  readonly files: FilePool;
+  /** For a data folder: the store for evicted and uploaded segments. */
+  readonly store?: Store;
+  readonly onProblem: (problem: Problem) => void;
+  readonly signal?: AbortSignal;
+  /** Segments without these robots and times, by their manifests, are left out. */
+  readonly filter?: Pick<MessageFilter, 'robots' | 'from' | 'to'>;
+  /** The remembered manifests of a store; default: none, all are read. */
+  readonly openCatalogue?: OpenCatalogue;
+}
+
+/** Opens the cache of a store's manifests; undefined if it is not available. */
+export type OpenCatalogue = (store: Store) => Promise<CatalogueCache | undefined>;
+
+/** Every segment of a located recording, by its first log time if that is known. */
+export async function listSegments(located: Located, ports: SegmentPorts): Promise<Segment[]> {
+  switch (located.kind) {
+    case 'mcap':
+      return fileSegments(located.files, ports);
+    case 'store':
+      return sorted(await storeSegments(located.store, ports));
+    case 'data': {
+      const local = await folderSegments(located.folder, ports);
+      if (ports.store === undefined) return sorted(local);
+      const known = new Set(local.map(({ fileName }) => fileName ?? ''));
+      const remote = await reachable(ports.store, ports);
+      return sorted([...local, ...remote.filter((segment) => !known.has(segment.fileName ?? segment.name))]);
+    }
+  }
+}
+
+async function reachable(store: Store, ports: SegmentPorts): Promise<Segment[]> {
+  try {
+    return await storeSegments(store, ports);
+  } catch (error) {
+    if (!isHoldfastError(error)) throw error;
+    ports.onProblem({
+      where: store.uri,
+      reason: `not reachable, only local segments are read: ${describeError(error)}`,
+    });
+    return [];
+  }
+}
+
+async function fileSegments(
+  paths: readonly string[],
+  { files, onProblem }: SegmentPorts,
+): Promise<Segment[]> {
+  const segments: Segment[] = [];
+  for (const path of paths) {
+    try {
+      const { size } = await files.fs.stat(path);
+      segments.push({ name: path, bytes: size, readable: () => files.readable(path) });
+    } catch (error) {
+      onProblem({ where: path, reason: describeError(error) });
+    }
+  }
+  return segments;
+}
+
+/** The sealed segments of a data folder. */
+async function folderSegments(folder: DataFolder, ports: SegmentPorts): Promise<Segment[]> {
+  const { files, onProblem } = ports;
+  const names = await namesIn(files, folder.sealed);
+  const segments: Segment[] = [];
+  for (const name of names.filter((each) => each.endsWith('.mcap'))) {
+    ports.signal?.throwIfAborted();
+    const path = join(folder.sealed, name);
+    const readable = (): Readable => files.readable(path);
+    try {
+      const { size } = await files.fs.stat(path);
+      const manifest = await readManifestFile(files, path.replace(/\.mcap$/, '.json'));
+      const facts = manifest === undefined ? {} : describe(summarise(manifest));
+      if (mayHold(ports.filter ?? {}, facts)) segments.push({ name: path, bytes: size, ...facts, readable });
+    } catch (error) {
+      // Evicted between the listing and now.
+      if (systemCode(error) === 'ENOENT') continue;
+      if (!isHoldfastError(error, 'MANIFEST_INVALID')) throw error;
+      onProblem({ where: path, reason: describeError(error) });
+      segments.push({ name: path, bytes: 0, readable });
+    }
+  }
+  return segments;
+}
+
+/** Names in a folder, sorted; empty if it does not exist. */
+export async function namesIn(files: FilePool, folder: string): Promise<string[]> {
+  try {
+    return (await files.fs.readdir(folder)).sort();
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** Undefined if it does not exist. Throws `MANIFEST_INVALID`, also if it belongs to another place. */
+export async function readManifestFile(files: FilePool, path: string): Promise<Manifest | undefined> {
+  const text = await textIfPresent(files, path);
+  if (text === undefined) return undefined;
+  return decodePlacedManifest(text, path, (manifest) => nameFaults(basename(path), manifest));
+}
+
+/** The same, without a check of its place, for callers that check it themselves. */
+export async function readAnyManifestFile(files: FilePool, path: string): Promise<Manifest | undefined> {
+  const text = await textIfPresent(files, path);
+  return text === undefined ? undefined : decodeManifest(text, path);
+}
+
+async function textIfPresent(files: FilePool, path: string): Promise<string | undefined> {
+  try {
+    return await files.fs.readFile(path, 'utf8');
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function storeSegments(store: Store, ports: SegmentPorts): Promise<Segment[]> {
+  const { signal, onProblem, filter = {} } = ports;
+  await using cache = await ports.openCatalogue?.(store);
+  const segments: Segment[] = [];
+  const { robots } = filter;
+  const options = { cache, ...defined({ robots }), ...(signal && { signal }) };
+  for await (const { object, manifest, summary, problem } of readCatalogue(store, options)) {
+    if (problem !== undefined) onProblem({ where: present(manifest).key, reason: problem });
+    if (object === undefined) {
+      const isLost = summary !== undefined && summary.evicted !== true;
+      if (isLost && mayHold(filter, describe(summary))) {
+        onProblem({ where: present(manifest).key, reason: 'its segment is missing' });
+      }
+      continue;
+    }
+    const { key, bytes } = object;
+    const facts = summary === undefined ? {} : describe(summary);
+    if (!mayHold(filter, facts)) continue;
+    segments.push({
+      name: key,
+      bytes,
+      ...facts,
+      readable: () => storeReadable(store, key, bytes, signal === undefined ? {} : { signal }),
+    });
+  }
+  return segments;
+}
+
+/** Leaves out segments outside of the filter, as far as manifests tell. */
+function mayHold({ robots, from, to }: MessageFilter, segment: Partial<Segment>): boolean {
+  const { robot, firstLogTime, lastLogTime } = segment;
+  if (robot !== undefined && !matches(robots, robot)) return false;
+  if (from !== undefined && lastLogTime !== undefined && lastLogTime < from) return false;
+  return to === undefined || firstLogTime === undefined || firstLogTime <= to;
+}
+
+function describe({ id, fileName, robot, firstLogTime, lastLogTime }: ManifestSummary): Partial<Segment> {
+  return {
+    id,
+    fileName,
+    robot,
+    ...(firstLogTime === undefined ? {} : { firstLogTime: BigInt(firstLogTime) }),
+    ...(lastLogTime === undefined ? {} : { lastLogTime: BigInt(lastLogTime) }),
+  };
+}
+
+function sorted(segments: Segment[]): Segment[] {
+  const timeOf = ({ firstLogTime }: Segment): bigint => firstLogTime ?? 0n;
+  return segments.sort((a, b) => {
+    const [x, y] = [timeOf(a), timeOf(b)];
+    return x < y ? -1 : x > y ? 1 : a.name < b.name ? -1 : 1;
+  });
+}

@@ -1,0 +1,320 @@
+import { basename, join } from 'node:path';
+import type { DataFolder } from '../core/data-folder.js';
+import { describeError, isHoldfastError, systemCode } from '../core/errors.js';
+import { decodeManifest, type Manifest } from '../core/manifest.js';
+import type { Readable } from '../core/mcap/readable.js';
+import { receiptFiles } from '../core/receipt-file.js';
+import type { Store } from '../core/store.js';
+import { present } from '../core/present.js';
+import { checkManifest, checkMcap, identityIn } from './check-object.js';
+import { checkKey, checkName, checkRobot } from './check-place.js';
+import { checkFolderDocuments } from './check-documents.js';
+import type { FilePool } from './file-readable.js';
+import { Findings, type Finding } from './findings.js';
+import type { Located } from './locate.js';
+import { namesIn, readAnyManifestFile } from './segments.js';
+import { readAnyManifestObject, storeEntries } from './catalogue/store-entries.js';
+import { sampleEntries, type Sample } from './sample-store.js';
+import { SequenceLedger } from './sequence-ledger.js';
+import { storeReadable } from './store-readable.js';
+import { surveyObject } from './survey-object.js';
+
+export interface VerifyOptions {
+  readonly files: FilePool;
+  readonly onProgress?: (progress: VerifyProgress) => void;
+  readonly signal?: AbortSignal;
+  /** For a store: only these. */
+  readonly sample?: Sample;
+}
+
+export interface VerifyProgress {
+  /** Path or key being checked. */
+  readonly name: string;
+  readonly objects: number;
+  /** Absent if unknown in advance. */
+  readonly objectsTotal?: number;
+  readonly bytes: number;
+}
+
+export interface VerifyReport {
+  /** No error was found; there may be warnings. */
+  readonly ok: boolean;
+  readonly findings: readonly Finding[];
+  readonly totals: {
+    /** MCAPs read whole. */
+    readonly objects: number;
+    readonly bytes: number;
+    readonly messages: number;
+    readonly carried: number;
+    readonly gaps: number;
+    readonly tombstones: number;
+    readonly errors: number;
+    readonly warnings: number;
+  };
+}
+
+/** Bytes between two calls of `onProgress`. */
+const PROGRESS_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Reads everything and compares it: every chunk's CRC, the CRCs of the data section and the summary, the
+ * index, size, SHA-256 and CRC-32 of each file, the manifest's counts, times, gaps and sequences, and whether
+ * anything is missing or left over. Memory: one object's chunk and index. Throws only if the place cannot be
+ * read (store offline, I/O error).
+ */
+export async function verify(located: Located, options: VerifyOptions): Promise<VerifyReport> {
+  const run = new Verification(options, located.kind);
+  if (located.kind === 'data') await run.dataFolder(located.folder);
+  else if (located.kind === 'store') await run.store(located.store);
+  else for (const path of located.files) await run.recording(path);
+  return run.report();
+}
+
+class Verification {
+  readonly #findings = new Findings();
+  readonly #sequences: SequenceLedger;
+  readonly #totals = { objects: 0, bytes: 0, messages: 0, carried: 0, gaps: 0, tombstones: 0 };
+  #objectsTotal: number | undefined;
+  #toldAt = 0;
+
+  constructor(
+    readonly options: VerifyOptions,
+    kind: Located['kind'],
+  ) {
+    this.#sequences = new SequenceLedger(kind === 'data' ? 'error' : 'warning');
+  }
+
+  report(): VerifyReport {
+    // A sample cannot show what is missing in between.
+    if (!this.options.sample) this.#sequences.check(this.#findings);
+    const { list, errors, warnings } = this.#findings;
+    return { ok: errors === 0, findings: list, totals: { ...this.#totals, errors, warnings } };
+  }
+
+  async recording(path: string): Promise<void> {
+    // A file that metadata.yaml of a bag lists: nothing else removes one from a recording.
+    const isThere = await this.options.files.fs.stat(path).then(
+      () => true,
+      (error: unknown) => systemCode(error) !== 'ENOENT',
+    );
+    if (!isThere) this.#findings.add('error', path, 'file of the bag', 'present', 'none');
+    else await this.#object(path, this.options.files.readable(path), undefined);
+  }
+
+  async dataFolder(folder: DataFolder): Promise<void> {
+    const { files } = this.options;
+    const names = await namesIn(files, folder.sealed);
+    const unsealed = new Set(await namesIn(files, folder.wal));
+    await this.#noteElsewhere(folder, unsealed);
+    this.#objectsTotal = names.filter((name) => name.endsWith('.mcap')).length;
+    for (const name of names) {
+      const path = join(folder.sealed, name);
+      if (name.endsWith('.mcap')) {
+        const manifest = await this.#localManifest(folder, name, unsealed);
+        if (typeof manifest !== 'object') this.#sequences.isUnread(name);
+        if (manifest === 'evicted') continue;
+        await this.#object(path, files.readable(path), manifest === 'damaged' ? undefined : manifest);
+        if (manifest !== undefined && manifest !== 'damaged') await this.#receipt(folder, name, manifest);
+      } else if (name.endsWith('.json')) {
+        if (!names.includes(name.replace(/\.json$/, '.mcap'))) {
+          this.#sequences.isUnread(name);
+          await this.#lonelyManifest(path);
+        }
+      } else if (name.endsWith('.evicted')) {
+        await this.#unfinishedEviction(path);
+      } else {
+        const what = name.endsWith('.tmp') ? 'left over from an unfinished write' : 'a file nobody knows';
+        this.#findings.add('warning', path, 'sealed/', 'segments and manifests', what);
+      }
+    }
+    for (const name of await namesIn(files, folder.quarantine)) {
+      this.#findings.add(
+        'warning',
+        join(folder.quarantine, name),
+        'quarantine/',
+        'empty',
+        'a damaged segment',
+      );
+    }
+    await checkFolderDocuments(files, folder, this.#findings);
+    for (const name of await namesIn(files, folder.tombstones))
+      await this.#tombstone(join(folder.tombstones, name));
+  }
+
+  /** Segments that are not in `sealed/`, each with a trace. */
+  async #noteElsewhere(folder: DataFolder, unsealed: ReadonlySet<string>): Promise<void> {
+    const { files } = this.options;
+    const listed = [folder.quarantine, folder.tombstones, folder.receipts];
+    for (const name of unsealed) this.#sequences.isElsewhere(name);
+    for (const path of listed) {
+      for (const name of await namesIn(files, path)) this.#sequences.isElsewhere(name);
+    }
+  }
+
+  async #localManifest(
+    folder: DataFolder,
+    name: string,
+    unsealed: ReadonlySet<string>,
+  ): Promise<Manifest | 'damaged' | 'evicted' | undefined> {
+    const path = join(folder.sealed, name.replace(/\.mcap$/, '.json'));
+    try {
+      const manifest = await readAnyManifestFile(this.options.files, path);
+      if (manifest === undefined) {
+        if (await this.#isBeingEvicted(join(folder.sealed, name))) return 'evicted';
+        // The manifest comes last: while the WAL still has the segment, it will be sealed again.
+        const severity = unsealed.has(name.split('.')[0] ?? '') ? 'warning' : 'error';
+        this.#findings.add(severity, path, 'manifest', 'present', 'none');
+      } else {
+        this.#findings.same(path, 'file name', manifest.file.name, name);
+        checkName(path, manifest, this.#findings);
+        this.#sequences.add(path, manifest);
+      }
+      return manifest;
+    } catch (error) {
+      if (!isHoldfastError(error, 'MANIFEST_INVALID')) throw error;
+      this.#findings.add('error', path, 'manifest', 'valid', describeError(error));
+      return 'damaged';
+    }
+  }
+
+  /** Eviction renames the manifest, then removes the MCAP (retention, in seal/). */
+  async #isBeingEvicted(path: string): Promise<boolean> {
+    const { fs } = this.options.files;
+    const there = async (file: string): Promise<boolean> =>
+      (await fs.stat(file).catch(() => undefined)) !== undefined;
+    return (await there(path.replace(/\.mcap$/, '.evicted'))) || !(await there(path));
+  }
+
+  async #unfinishedEviction(path: string): Promise<void> {
+    // Removed meanwhile by a running recorder.
+    if ((await this.options.files.fs.stat(path).catch(() => undefined)) === undefined) return;
+    this.#findings.add(
+      'warning',
+      path,
+      'eviction',
+      'finished',
+      'begun: the recorder finishes it at its next start',
+    );
+  }
+
+  async #lonelyManifest(path: string): Promise<void> {
+    try {
+      await this.options.files.fs.stat(path.replace(/\.json$/, '.mcap'));
+    } catch {
+      // Both gone: evicted since the listing.
+      const there = await this.options.files.fs.stat(path).catch(() => undefined);
+      if (there !== undefined) this.#findings.add('error', path, 'segment', 'present', 'none');
+    }
+  }
+
+  async #receipt(folder: DataFolder, name: string, manifest: Manifest): Promise<void> {
+    const path = join(folder.receipts, name.replace(/\.mcap$/, '.json'));
+    try {
+      const receipts = receiptFiles.parse(await this.options.files.fs.readFile(path, 'utf8'), path);
+      this.#findings.same(path, 'segment', manifest.segment.id, receipts.segment);
+      this.#findings.same(path, 'robot', manifest.robot, receipts.robot);
+      for (const { sha256, uri } of receipts.stores) {
+        this.#findings.same(path, `sha256 in ${uri}`, manifest.file.sha256, sha256);
+      }
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return;
+      this.#findings.add('warning', path, 'receipt', 'valid', describeError(error));
+    }
+  }
+
+  async #tombstone(path: string): Promise<void> {
+    if (path.endsWith('.tmp')) {
+      this.#findings.add('warning', path, 'tombstones/', 'tombstones', 'left over from an unfinished write');
+      return;
+    }
+    try {
+      const text = await this.options.files.fs.readFile(path, 'utf8');
+      const tombstone = decodeManifest(text, path);
+      checkName(path, tombstone, this.#findings);
+      if (tombstone.evicted === undefined)
+        this.#findings.add('error', path, 'tombstone', 'says when it was evicted', 'does not');
+      this.#totals.tombstones++;
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return;
+      this.#findings.add('error', path, 'tombstone', 'valid', describeError(error));
+    }
+  }
+
+  async store(store: Store): Promise<void> {
+    const { signal, sample } = this.options;
+    const entries = sample ? sampleEntries(store, sample, signal) : storeEntries(store, signal);
+    for await (const { object, manifest: info, other } of entries) {
+      if (other !== undefined) {
+        // Written on request, for ros2 bag; or a table of a lake.
+        if (/(^|\/)metadata\.yaml$|\.parquet$/.test(other.key)) continue;
+        this.#findings.add('warning', other.key, 'object', 'a segment or manifest', 'something else');
+        continue;
+      }
+      let manifest: Manifest | undefined;
+      if (info !== undefined) {
+        try {
+          manifest = await readAnyManifestObject(store, info, signal);
+          checkKey(object?.key ?? info.key, manifest, this.#findings);
+        } catch (error) {
+          if (!isHoldfastError(error, 'MANIFEST_INVALID')) throw error;
+          this.#findings.add('error', info.key, 'manifest', 'valid', describeError(error));
+          this.#sequences.isUnread(basename(info.key));
+        }
+      }
+      if (object === undefined) {
+        if (manifest?.evicted !== undefined) {
+          this.#totals.tombstones++;
+          this.#sequences.isElsewhere(manifest.segment.id);
+        } else if (manifest !== undefined)
+          this.#findings.add('error', present(info).key, 'segment', 'present', 'none');
+        continue;
+      }
+      if (info === undefined) {
+        this.#findings.add('warning', object.key, 'manifest', 'present', 'none: its upload did not finish');
+        this.#sequences.isUnread(basename(object.key));
+      }
+      if (manifest !== undefined) this.#sequences.add(object.key, manifest);
+      const options = signal === undefined ? {} : { signal };
+      await this.#object(object.key, storeReadable(store, object.key, object.bytes, options), manifest);
+    }
+  }
+
+  async #object(name: string, readable: Readable, manifest: Manifest | undefined): Promise<void> {
+    const { signal } = this.options;
+    this.#tell(name, true);
+    try {
+      const onBytes = (bytes: number): void => {
+        this.#totals.bytes += bytes;
+        this.#tell(name, false);
+      };
+      const survey = await surveyObject(readable, name, onBytes, signal);
+      checkMcap(name, survey, this.#findings, survey.scan.library.startsWith('holdfast'));
+      if (manifest !== undefined) checkManifest(name, survey, manifest, this.#findings);
+      else checkRobot(name, identityIn(survey)['robot'], this.#findings);
+      this.#totals.objects++;
+      for (const { count, carried } of survey.channels.values()) {
+        this.#totals.messages += count;
+        this.#totals.carried += carried;
+      }
+      this.#totals.gaps += survey.metadata.filter((record) => record.name === 'holdfast_gap').length;
+    } catch (error) {
+      // Evicted since the listing; the store or a tombstone reports it.
+      if (systemCode(error) === 'ENOENT' && !(await this.#stillListed(name))) return;
+      if (!isHoldfastError(error) || error.retryable) throw error;
+      this.#findings.add('error', name, 'segment', 'readable', describeError(error));
+    }
+  }
+
+  async #stillListed(path: string): Promise<boolean> {
+    const manifest = join(path, '..', basename(path).replace(/\.mcap$/, '.json'));
+    return (await this.options.files.fs.stat(manifest).catch(() => undefined)) !== undefined;
+  }
+
+  #tell(name: string, always: boolean): void {
+    const { objects, bytes } = this.#totals;
+    if (!always && bytes - this.#toldAt < PROGRESS_BYTES) return;
+    this.#toldAt = bytes;
+    const total = this.#objectsTotal === undefined ? {} : { objectsTotal: this.#objectsTotal };
+    this.options.onProgress?.({ name, objects, bytes, ...total });
+  }
+}

@@ -1,0 +1,319 @@
+import { crc32 } from 'node:zlib';
+import { McapChunkBuilder, McapRecordBuilder, type McapTypes } from '@mcap/core';
+import type { FileSystem } from '../core/file-system.js';
+import { HoldfastError } from '../core/errors.js';
+import { MAGIC, Op } from '../core/mcap/records.js';
+import type { CompressChunk } from './compression.js';
+import type { DigestFile } from './digest-file.js';
+import { Spill } from './spill.js';
+
+/** Maximum messages per chunk: the index takes about 100 bytes of heap per message, and messages may be empty. */
+export const CHUNK_MAX_MESSAGES = 16_384;
+const FOOTER_CONTENT_BYTES = 20;
+/** Channel and schema ids have 16 bits: a larger one would be written as another id. */
+const MAX_ID = 0xffff;
+
+export interface McapFileOptions {
+  readonly chunkBytes: number;
+  readonly compressChunk: CompressChunk | undefined;
+}
+
+/** What a file that is continued defines and holds; ids count from 0 (channels) and 1 (schemas). */
+export interface BegunMcap {
+  readonly schemas: readonly McapTypes.Schema[];
+  readonly channels: readonly McapTypes.Channel[];
+  readonly chunks: readonly Omit<McapTypes.ChunkIndex, 'type'>[];
+}
+
+/** Sections of the summary that are gathered while the data section is written. */
+type Section = 'schemas' | 'channels' | 'metadata' | 'attachments' | 'chunks';
+
+/** Times are nanoseconds since the Unix epoch. */
+export type Attachment = Pick<McapTypes.Attachment, 'name' | 'mediaType' | 'logTime' | 'createTime' | 'data'>;
+
+/**
+ * Writes one MCAP like `McapWriter` of `@mcap/core`, record for record, in bounded memory. The records of the
+ * summary (a chunk index has one entry per channel in its chunk) wait in a {@link Spill}. Memory: one chunk
+ * with its index, 1 MiB per section, and one count per channel.
+ */
+export class McapFile {
+  readonly #file: DigestFile;
+  readonly #options: McapFileOptions;
+  readonly #records = new McapRecordBuilder();
+  readonly #chunk = new McapChunkBuilder({ useMessageIndex: true });
+  readonly #summary: Readonly<Record<Section, Spill>>;
+  readonly #statistics: McapTypes.Statistics;
+  /** Channels with an id that are not yet written before their first message. */
+  readonly #newSchemas = new Map<number, McapTypes.Schema>();
+  readonly #newChannels = new Map<number, McapTypes.Channel>();
+  #schemaCount = 0;
+  #channelCount = 0;
+  #dataCrc = 0;
+
+  /** @param beside - Path beside which large sections of the summary are kept meanwhile; absent: in memory. */
+  constructor(
+    file: DigestFile,
+    options: McapFileOptions,
+    beside?: { readonly fs: FileSystem; readonly path: string },
+  ) {
+    this.#file = file;
+    this.#options = options;
+    const spill = (section: Section): Spill =>
+      new Spill(beside && { fs: beside.fs, path: `${beside.path}.${section}.tmp` });
+    this.#summary = {
+      schemas: spill('schemas'),
+      channels: spill('channels'),
+      metadata: spill('metadata'),
+      attachments: spill('attachments'),
+      chunks: spill('chunks'),
+    };
+    this.#statistics = {
+      messageCount: 0n,
+      schemaCount: 0,
+      channelCount: 0,
+      attachmentCount: 0,
+      metadataCount: 0,
+      chunkCount: 0,
+      messageStartTime: 0n,
+      messageEndTime: 0n,
+      channelMessageCounts: new Map(),
+    };
+  }
+
+  async start(profile: string, library: string): Promise<void> {
+    this.#records.writeMagic();
+    this.#records.writeHeader({ profile, library });
+    await this.#writeData();
+  }
+
+  /**
+   * Continues a file instead of {@link start}: takes over what its data section holds.
+   *
+   * @param dataCrc - CRC-32 of the file so far.
+   */
+  async adopt(begun: BegunMcap, dataCrc: number): Promise<void> {
+    const summary = this.#summary;
+    for (const schema of begun.schemas) {
+      await summary.schemas.add(recordOf((record) => record.writeSchema(schema)));
+    }
+    for (const channel of begun.channels) {
+      await summary.channels.add(recordOf((record) => record.writeChannel(channel)));
+    }
+    for (const index of begun.chunks) {
+      await summary.chunks.add(recordOf((record) => record.writeChunkIndex(index)));
+    }
+    this.#schemaCount = begun.schemas.length;
+    this.#channelCount = begun.channels.length;
+    this.#statistics.chunkCount = begun.chunks.length;
+    this.#dataCrc = dataCrc;
+  }
+
+  /** Counts a message that the file holds already. */
+  countAdopted(channelId: number, logTime: bigint): void {
+    this.#count(channelId, logTime);
+  }
+
+  async registerSchema(info: Omit<McapTypes.Schema, 'id'>): Promise<number> {
+    if (this.#schemaCount >= MAX_ID) throw noIdLeft('schemas');
+    const schema = { ...info, id: ++this.#schemaCount };
+    this.#newSchemas.set(schema.id, schema);
+    await this.#summary.schemas.add(recordOf((record) => record.writeSchema(schema)));
+    return schema.id;
+  }
+
+  async registerChannel(info: Omit<McapTypes.Channel, 'id'>): Promise<number> {
+    if (this.#channelCount > MAX_ID) throw noIdLeft('channels');
+    const channel = { ...info, id: this.#channelCount++ };
+    this.#newChannels.set(channel.id, channel);
+    await this.#summary.channels.add(recordOf((record) => record.writeChannel(channel)));
+    return channel.id;
+  }
+
+  async addMessage(message: McapTypes.Message): Promise<void> {
+    this.#count(message.channelId, message.logTime);
+    this.#define(message.channelId);
+    this.#chunk.addMessage(message);
+    const { byteLength, numMessages } = this.#chunk;
+    if (byteLength > this.#options.chunkBytes || numMessages >= CHUNK_MAX_MESSAGES) await this.#endChunk();
+  }
+
+  async addMetadata(name: string, metadata: ReadonlyMap<string, string>): Promise<void> {
+    const offset = this.#file.position();
+    const length = this.#records.writeMetadata({ name, metadata: new Map(metadata) });
+    this.#statistics.metadataCount++;
+    await this.#writeData();
+    const record = new McapRecordBuilder();
+    record.writeMetadataIndex({ name, offset, length });
+    await this.#summary.metadata.add(record.buffer);
+  }
+
+  /** Copies the attachment in memory while it is written. */
+  async addAttachment({ name, mediaType, logTime, createTime, data }: Attachment): Promise<void> {
+    const offset = this.#file.position();
+    const length = this.#records.writeAttachment({ name, mediaType, logTime, createTime, data });
+    this.#statistics.attachmentCount++;
+    await this.#writeData();
+    const record = new McapRecordBuilder();
+    const dataSize = BigInt(data.byteLength);
+    record.writeAttachmentIndex({ name, mediaType, logTime, createTime, dataSize, offset, length });
+    await this.#summary.attachments.add(record.buffer);
+  }
+
+  /** Writes the summary and the footer. The file is not durable yet. */
+  async end(): Promise<void> {
+    await this.#endChunk();
+    this.#records.writeDataEnd({ dataSectionCrc: this.#dataCrc });
+    await this.#file.write(this.#takeRecords());
+    const start = this.#file.position();
+    const sections: readonly (readonly [number, Spill | undefined])[] = [
+      [Op.schema, this.#summary.schemas],
+      [Op.channel, this.#summary.channels],
+      [Op.statistics, undefined],
+      [Op.metadataIndex, this.#summary.metadata],
+      [Op.attachmentIndex, this.#summary.attachments],
+      [Op.chunkIndex, this.#summary.chunks],
+    ];
+    const offsets = new McapRecordBuilder();
+    let crc = 0;
+    for (const [groupOpcode, spill] of sections) {
+      const groupStart = this.#file.position();
+      for await (const bytes of spill?.read() ?? [this.#statisticsRecord()]) {
+        crc = crc32(bytes, crc);
+        await this.#file.write(bytes);
+      }
+      const groupLength = this.#file.position() - groupStart;
+      if (groupLength > 0n) offsets.writeSummaryOffset({ groupOpcode, groupStart, groupLength });
+    }
+    const offsetStart = this.#file.position();
+    const offsetRecords = offsets.buffer;
+    await this.#file.write(offsetRecords);
+    await this.#file.write(footer(start, offsetStart, crcAfter(offsetRecords, crc)));
+    await this.#file.write(MAGIC);
+    await this.removeSpills();
+  }
+
+  /** Frees memory and files of the sections of the summary. Never throws. */
+  async removeSpills(): Promise<void> {
+    for (const spill of Object.values(this.#summary)) await spill.remove();
+  }
+
+  #count(channelId: number, logTime: bigint): void {
+    const statistics = this.#statistics;
+    if (statistics.messageCount === 0n || logTime < statistics.messageStartTime) {
+      statistics.messageStartTime = logTime;
+    }
+    if (statistics.messageCount === 0n || logTime > statistics.messageEndTime) {
+      statistics.messageEndTime = logTime;
+    }
+    const counts = statistics.channelMessageCounts;
+    counts.set(channelId, (counts.get(channelId) ?? 0n) + 1n);
+    statistics.messageCount++;
+  }
+
+  /** Writes a channel and its schema before its first message. */
+  #define(channelId: number): void {
+    const channel = this.#newChannels.get(channelId);
+    if (!channel) return;
+    this.#newChannels.delete(channelId);
+    const schema = this.#newSchemas.get(channel.schemaId);
+    if (schema) this.#chunk.addSchema(schema);
+    this.#newSchemas.delete(channel.schemaId);
+    this.#chunk.addChannel(channel);
+  }
+
+  async #endChunk(): Promise<void> {
+    if (this.#chunk.numMessages === 0) return;
+    this.#statistics.chunkCount++;
+    const data = this.#chunk.buffer;
+    const { compression, compressedData } = this.#options.compressChunk?.(data) ?? {
+      compression: '',
+      compressedData: data,
+    };
+    const { messageStartTime, messageEndTime } = this.#chunk;
+    const uncompressedSize = BigInt(data.byteLength);
+    const chunkStartOffset = this.#file.position();
+    const chunkLength = this.#records.writeChunk({
+      messageStartTime,
+      messageEndTime,
+      uncompressedSize,
+      uncompressedCrc: crc32(data),
+      compression,
+      records: compressedData,
+    });
+    await this.#writeData();
+    const messageIndexStart = this.#file.position();
+    const messageIndexOffsets = new Map<number, bigint>();
+    let messageIndexLength = 0n;
+    for (const index of this.#chunk.indices) {
+      messageIndexOffsets.set(index.channelId, messageIndexStart + messageIndexLength);
+      messageIndexLength += this.#records.writeMessageIndex(index);
+    }
+    this.#chunk.reset();
+    await this.#writeData();
+    const record = new McapRecordBuilder();
+    record.writeChunkIndex({
+      messageStartTime,
+      messageEndTime,
+      chunkStartOffset,
+      chunkLength,
+      messageIndexOffsets,
+      messageIndexLength,
+      compression,
+      compressedSize: BigInt(compressedData.byteLength),
+      uncompressedSize,
+    });
+    await this.#summary.chunks.add(record.buffer);
+  }
+
+  #statisticsRecord(): Uint8Array {
+    const statistics = { ...this.#statistics };
+    statistics.schemaCount = this.#schemaCount;
+    statistics.channelCount = this.#channelCount;
+    this.#records.writeStatistics(statistics);
+    return this.#takeRecords();
+  }
+
+  async #writeData(): Promise<void> {
+    const bytes = this.#takeRecords();
+    this.#dataCrc = crcAfter(bytes, this.#dataCrc);
+    await this.#file.write(bytes);
+  }
+
+  #takeRecords(): Uint8Array {
+    const bytes = this.#records.buffer;
+    this.#records.reset();
+    return bytes;
+  }
+}
+
+function recordOf(write: (record: McapRecordBuilder) => void): Uint8Array {
+  const record = new McapRecordBuilder();
+  write(record);
+  return record.buffer;
+}
+
+/** The footer record; its CRC covers the summary and the footer's own fields before the CRC. */
+function footer(summaryStart: bigint, offsetStart: bigint, crcBefore: number): Uint8Array {
+  const bytes = Buffer.alloc(9 + FOOTER_CONTENT_BYTES);
+  bytes.writeUInt8(Op.footer, 0);
+  bytes.writeBigUInt64LE(BigInt(FOOTER_CONTENT_BYTES), 1);
+  bytes.writeBigUInt64LE(summaryStart, 9);
+  bytes.writeBigUInt64LE(offsetStart, 17);
+  bytes.writeUInt32LE(crc32(bytes.subarray(0, 25), crcBefore), 25);
+  return bytes;
+}
+
+/** zlib takes a view without memory as a request to start again. */
+function crcAfter(bytes: Uint8Array, crc: number): number {
+  return bytes.byteLength === 0 ? crc : crc32(bytes, crc);
+}
+
+function noIdLeft(what: string): HoldfastError {
+  return new HoldfastError(
+    'SEAL_FAILED',
+    `more than ${MAX_ID} ${what} for one MCAP, the most its ids allow`,
+    {
+      facts: { allowed: MAX_ID },
+    },
+  );
+}

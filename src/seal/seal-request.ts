@@ -1,0 +1,35 @@
+import type { Identity } from '../core/identity.js';
+import type { MarkedEvent } from '../core/marked-event.js';
+import type { SegmentId } from '../core/segment-id.js';
+import type { Compression } from './compression.js';
+/** All inputs of a seal; plain data, because it is passed to a worker. */
+export interface SealRequest {
+  readonly id: SegmentId;
+  readonly directory: string;
+  readonly sealedFolder: string;
+  /** Records from this WAL sequence on belong to a later segment; absent: none do. */
+  readonly cutAtSequence?: number;
+  readonly compression: Compression;
+  readonly level: number;
+  readonly chunkBytes: number;
+  readonly splitByPriority: boolean;
+  /** Check every payload before anything is written: for segments of an earlier process. */
+  readonly verifyPayloads: boolean;
+  /**
+   * Seal with as little memory and as few open files as possible: one object at a time, in small chunks. For
+   * a segment that could not be sealed otherwise; it reads the segment once per robot. Default: false.
+   */
+  readonly sparing?: boolean;
+  /** Copy every payload, also those that lie in object files. Default: false. */
+  readonly copies?: boolean;
+  readonly softwareVersion: string;
+  readonly nodeVersion: string;
+  /** ROS distribution of this machine; absent: none. */
+  readonly rosDistro?: string;
+  /** Nanoseconds since the Unix epoch. */
+  readonly sealedAt: bigint;
+  /** Used if the segment's own cannot be read. */
+  readonly identity: Identity;
+  /** Written into the objects that overlap their windows. */
+  readonly events?: readonly MarkedEvent[];
+}

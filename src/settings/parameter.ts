@@ -1,0 +1,211 @@
+import { ANOMALY_RULE_FORM, parseAnomalyRule, type AnomalyRule } from './anomaly-rule.js';
+import type { TopicRule } from './recorder-options.js';
+import { parseSourceSpec, SOURCE_SPEC_FORM, type SourceSpec } from './source-spec.js';
+import { parseRegex, parseTopicRule, TOPIC_RULE_FORM } from './topic-rule.js';
+import { formatBytes, formatDurationMs, parseBytes, parseBytesPerS, parseDurationMs } from './units.js';
+
+/** The readers of a parameter: one of the two processes, or both. */
+export type Role = 'recorder' | 'sync';
+
+/** A value in the spelling of a configuration file or a flag. */
+export type RawValue = string | number | boolean | readonly (string | number | boolean)[];
+
+/** The type of a parameter where types are fixed, as in ROS; `texts` is a list. */
+export type ParameterKind = 'boolean' | 'integer' | 'real' | 'text' | 'texts';
+
+/** One row of the table; the name is its key there. */
+export interface Parameter<T = unknown> {
+  readonly role: Role | 'both';
+  /** One or two sentences: what it does, and what happens at its limit. */
+  readonly description: string;
+  /** As written into config/ and the docs; parses to the default value. `undefined`: no default. */
+  readonly default: RawValue | undefined;
+  readonly kind: ParameterKind;
+  /** Bounds of a number, inclusive, in `unit`. */
+  readonly range?: { readonly min: number; readonly max: number };
+  readonly unit?: string;
+  /** For a person: what `parse` accepts. */
+  readonly allowed: string;
+  /** `true`/`false` without an argument on the command line. */
+  readonly toggle?: true;
+  /** May be given several times; a list in the file. */
+  readonly list?: true;
+  /** It may hold a secret: no message shows its value. */
+  readonly secret?: true;
+  /** Name of the argument in `--help`. */
+  readonly placeholder: string;
+  /** Command line flag, if it differs from the name with dashes. */
+  readonly flag?: string;
+  /** The value, or `undefined` if it is not allowed. */
+  parse(raw: unknown): T | undefined;
+}
+
+interface Row {
+  readonly role: Role | 'both';
+  readonly description: string;
+  readonly flag?: string;
+  readonly secret?: true;
+}
+
+interface RangeRow extends Row {
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+function ranged(
+  row: RangeRow,
+  unit: string,
+  placeholder: string,
+  read: (text: string) => number | undefined,
+  write: (value: number) => string | number,
+): Parameter<number> {
+  const { min, max, default: fallback, ...rest } = row;
+  return {
+    ...rest,
+    kind: 'integer',
+    range: { min, max },
+    default: write(fallback),
+    unit,
+    placeholder,
+    allowed: `${write(min)} to ${write(max)}`,
+    parse(raw) {
+      const value = typeof raw === 'number' ? raw : typeof raw === 'string' ? read(raw) : undefined;
+      return value !== undefined && Number.isSafeInteger(value) && value >= min && value <= max
+        ? value
+        : undefined;
+    },
+  };
+}
+
+/** A size; `64MiB` or a number of bytes. */
+export function bytes(row: RangeRow): Parameter<number> {
+  return ranged(row, 'bytes', 'size', parseBytes, (value) => (value === 0 ? 0 : formatBytes(value)));
+}
+
+/** A length of time; `20ms`, `2s`, or a number of milliseconds. */
+export function duration(row: RangeRow): Parameter<number> {
+  return ranged(row, 'ms', 'time', parseDurationMs, (value) => (value === 0 ? 0 : formatDurationMs(value)));
+}
+
+/** Bytes per second; `25MB/s` or a number. */
+export function rate(row: RangeRow): Parameter<number> {
+  const write = (value: number): string | number => (value === 0 ? 0 : `${formatBytes(value)}/s`);
+  return ranged(row, 'bytes/s', 'rate', parseBytesPerS, write);
+}
+
+/** A whole number. */
+export function count(row: RangeRow, unit = ''): Parameter<number> {
+  const read = (text: string): number | undefined => (/^-?\d+$/.test(text.trim()) ? Number(text) : undefined);
+  return ranged(row, unit, 'n', read, (value) => value);
+}
+
+/** A number that need not be an integer. */
+export function real(row: RangeRow, unit = ''): Parameter<number> {
+  const { min, max, ...rest } = row;
+  return {
+    ...rest,
+    kind: 'real',
+    range: { min, max },
+    unit,
+    placeholder: 'n',
+    allowed: `${min} to ${max}`,
+    parse(raw) {
+      const value = typeof raw === 'string' && raw.trim() !== '' ? Number(raw) : raw;
+      return typeof value === 'number' && value >= min && value <= max ? value : undefined;
+    },
+  };
+}
+
+export function toggle(row: Row & { readonly default: boolean }): Parameter<boolean> {
+  return {
+    ...row,
+    kind: 'boolean',
+    toggle: true,
+    placeholder: '',
+    allowed: 'true or false',
+    parse: (raw) =>
+      typeof raw === 'boolean' ? raw : raw === 'true' ? true : raw === 'false' ? false : undefined,
+  };
+}
+
+export function choice<const T extends string>(
+  row: Row & { readonly default: NoInfer<T> },
+  values: readonly T[],
+): Parameter<T> {
+  return {
+    ...row,
+    kind: 'text',
+    placeholder: values.join('|'),
+    allowed: values.join(', '),
+    // YAML parses true and false as booleans, even for a choice with these names.
+    parse: (raw) => values.find((value) => value === (typeof raw === 'boolean' ? String(raw) : raw)),
+  };
+}
+
+/** Free text. An empty default means "not set". */
+export function text(
+  row: Row & { readonly default: string; readonly placeholder: string },
+  allowed = 'any text',
+  ok: (value: string) => boolean = () => true,
+): Parameter<string> {
+  return {
+    ...row,
+    kind: 'text',
+    allowed,
+    // YAML parses a robot named 7 as a number; the value is still text.
+    parse(raw) {
+      const value = typeof raw === 'number' ? String(raw) : raw;
+      return typeof value === 'string' && !value.includes('\0') && ok(value) ? value : undefined;
+    },
+  };
+}
+
+function list<T>(
+  row: Row,
+  placeholder: string,
+  allowed: string,
+  read: (text: string) => T | undefined,
+): Parameter<readonly T[]> {
+  return {
+    ...row,
+    kind: 'texts',
+    default: [],
+    list: true,
+    placeholder,
+    allowed,
+    parse(raw) {
+      const entries: readonly unknown[] = Array.isArray(raw) ? raw : [raw];
+      const values = entries.map((entry) => (typeof entry === 'string' ? read(entry) : undefined));
+      return values.every((value) => value !== undefined) ? values : undefined;
+    },
+  };
+}
+
+/** Several texts, checked further by the code that compiles them. */
+export function texts(row: Row, placeholder: string, allowed: string): Parameter<readonly string[]> {
+  return list(row, placeholder, allowed, (value) =>
+    value === '' || value.includes('\0') ? undefined : value,
+  );
+}
+
+export function regexes(row: Row): Parameter<readonly RegExp[]> {
+  return list(row, 'regex', 'regular expressions (JavaScript, unanchored)', parseRegex);
+}
+
+export function topicRules(row: Row): Parameter<readonly TopicRule[]> {
+  return list(row, 'rule', TOPIC_RULE_FORM, parseTopicRule);
+}
+
+export function anomalyRules(row: Row): Parameter<readonly AnomalyRule[]> {
+  return list(row, 'rule', ANOMALY_RULE_FORM, parseAnomalyRule);
+}
+
+export function sourceSpecs(row: Row): Parameter<readonly SourceSpec[]> {
+  return list(row, 'uri', SOURCE_SPEC_FORM, parseSourceSpec);
+}
+
+/** `segment.max_bytes` is `--segment-max-bytes` unless the row has another flag. */
+export function flagName(name: string, parameter: Parameter): string {
+  return parameter.flag ?? name.replace(/[._]/g, '-');
+}

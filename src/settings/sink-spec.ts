@@ -1,0 +1,141 @@
+import { defined } from '../core/defined.js';
+import type { Priority } from '../core/message.js';
+import type { SinkSelection } from '../core/sink.js';
+import { isParquetCodec, parquetCodecs } from '../exporters/format.js';
+import {
+  defaultLakeEncoding,
+  parseLakeLayout,
+  parseRowGroup,
+  ROW_GROUP_FORM,
+  type LakeEncoding,
+  type LakeLayout,
+} from './lake-layout.js';
+
+/** A further target of segments, from `--sink`. */
+export interface SinkOptions {
+  /** Shown in the status; unique. */
+  readonly name: string;
+  readonly kind: 'mcap' | 'parquet';
+  /** The store, with the part of the query that belongs to it. */
+  readonly storeUri: string;
+  readonly required: boolean;
+  readonly selection: SinkSelection;
+  /** For Parquet: the paths of files. */
+  readonly layout?: LakeLayout;
+  /** For Parquet: how files are encoded. */
+  readonly encoding?: LakeEncoding;
+  /** For Parquet: a folder of descriptors for the payloads of events. */
+  readonly descriptors?: string;
+}
+
+/** A fault of a sink: what, and what is allowed. Values that may hold a secret are not repeated. */
+export interface SinkFault {
+  readonly value: unknown;
+  readonly allowed: string;
+}
+
+export const SINK_FORM =
+  'mcap:STORE or parquet:STORE, with STORE as for --store, then ?option=value&...: required, name, topics, robots, priority';
+
+const kinds = ['mcap', 'parquet'] as const;
+const priorities: readonly Priority[] = ['high', 'normal', 'low'];
+const shared = ['required', 'name', 'topics', 'robots', 'priority'] as const;
+const ofParquet = ['layout', 'events', 'compression', 'row_group', 'descriptors'] as const;
+type Option = (typeof shared)[number] | (typeof ofParquet)[number];
+
+/** The form of a sink's name, which appears in logs and the status. */
+const NAME = /^[A-Za-z0-9_.-]{1,40}$/;
+
+/**
+ * Parses `KIND:STORE?options`. Options are the sink's own; for S3 the others belong to the store. Everything
+ * wrong is added to `faults`; then `undefined`.
+ */
+export function parseSink(text: string, faults: SinkFault[]): SinkOptions | undefined {
+  const before = faults.length;
+  const kind = kinds.find((one) => text.startsWith(`${one}:`));
+  if (kind === undefined) {
+    faults.push({ value: text.split(/[:/?]/, 1)[0], allowed: SINK_FORM });
+    return undefined;
+  }
+  const rest = text.slice(kind.length + 1);
+  const mark = rest.indexOf('?');
+  const store = mark < 0 ? rest : rest.slice(0, mark);
+  if (!/^(dir|s3):./.test(store)) {
+    faults.push({ value: `${kind}:`, allowed: 'followed by dir:PATH or s3://bucket/prefix' });
+  }
+  const own: readonly string[] = kind === 'parquet' ? [...shared, ...ofParquet] : shared;
+  const given = new Map<string, string>();
+  const others = new URLSearchParams();
+  for (const [name, value] of new URLSearchParams(mark < 0 ? '' : rest.slice(mark + 1))) {
+    if (own.includes(name)) {
+      if (given.has(name)) faults.push({ value: name, allowed: 'once' });
+      given.set(name, value);
+    } else if (store.startsWith('s3:')) others.append(name, value);
+    else faults.push({ value: name, allowed: `options ${own.join(', ')}` });
+  }
+  const fault = (name: Option, allowed: string): void => {
+    faults.push({ value: given.has(name) ? `${name}=${given.get(name)}` : name, allowed });
+  };
+  const list = (name: Option): string[] | undefined => {
+    const value = given.get(name);
+    if (value === undefined) return undefined;
+    const names = value.split(',').map((one) => one.trim());
+    if (!names.includes('')) return names;
+    fault(name, 'names separated by commas; * stands for any text');
+    return undefined;
+  };
+  const required = given.get('required') ?? 'yes';
+  if (required !== 'yes' && required !== 'no') fault('required', 'yes, no');
+  const name = given.get('name');
+  if (name !== undefined && !NAME.test(name)) fault('name', 'up to 40 letters, digits, "_", "." and "-"');
+  const [topics, robots, classes] = [list('topics'), list('robots'), list('priority')];
+  if (classes?.some((one) => !priorities.includes(one as Priority))) fault('priority', priorities.join(', '));
+  const layout =
+    kind === 'parquet'
+      ? parseLakeLayout(given.get('layout'), given.get('events'), (name, _text, allowed) =>
+          fault(name, allowed),
+        )
+      : undefined;
+  const encoding = kind === 'parquet' ? parseEncoding(given, fault) : undefined;
+  const descriptors = given.get('descriptors');
+  if (descriptors === '') fault('descriptors', 'a folder with descriptors of payloads');
+  if (faults.length > before) return undefined;
+  const query = others.toString();
+  return {
+    name: name ?? kind,
+    kind,
+    storeUri: query === '' ? store : `${store}?${query}`,
+    required: required === 'yes',
+    selection: {
+      ...(robots && { robots }),
+      ...(classes && { priorities: classes as Priority[] }),
+      ...(topics && { topics }),
+    },
+    ...(layout && { layout }),
+    ...(encoding && { encoding }),
+    ...defined({ descriptors }),
+  };
+}
+
+function parseEncoding(
+  given: ReadonlyMap<string, string>,
+  fault: (name: Option, allowed: string) => void,
+): LakeEncoding | undefined {
+  const codec = given.get('compression') ?? defaultLakeEncoding.codec;
+  const rows = parseRowGroup(given.get('row_group') ?? String(defaultLakeEncoding.rowGroupRows));
+  const isCodec = isParquetCodec(codec);
+  if (!isCodec) fault('compression', parquetCodecs.join(', '));
+  if (rows === undefined) fault('row_group', ROW_GROUP_FORM);
+  return isCodec && rows !== undefined ? { codec, rowGroupRows: rows } : undefined;
+}
+
+/** Gives each a unique name: those without a name are numbered. */
+export function nameSinks(sinks: readonly SinkOptions[], taken: readonly string[]): SinkOptions[] {
+  const used = new Set(taken);
+  return sinks.map((sink) => {
+    let name = sink.name;
+    for (let number = 2; used.has(name); number++) name = `${sink.name}-${number}`;
+    used.add(name);
+    return { ...sink, name };
+  });
+}

@@ -1,0 +1,185 @@
+import { defined } from '../core/defined.js';
+import { checksumModes } from '../stores/s3/s3-options.js';
+import { syncOptionTable, type SyncOptions } from '../sync/sync-options.js';
+import {
+  bytes,
+  choice,
+  count,
+  duration,
+  rate,
+  real,
+  text,
+  texts,
+  toggle,
+  type Parameter,
+} from './parameter.js';
+import { SINK_FORM } from './sink-spec.js';
+
+const role = 'sync';
+
+type NumericOption = {
+  [K in keyof SyncOptions]: SyncOptions[K] extends number ? K : never;
+}[keyof SyncOptions];
+type BooleanOption = {
+  [K in keyof SyncOptions]: SyncOptions[K] extends boolean ? K : never;
+}[keyof SyncOptions];
+
+/** A row of the sync layer's own table, which has defaults and limits. */
+function number(option: NumericOption, flag?: string): Parameter<number> {
+  const { unit, integer: _, ...rule } = syncOptionTable[option];
+  const row = { role, ...rule, ...defined({ flag }) } as const;
+  if (unit === 'bytes') return bytes(row);
+  if (unit === 'bytes/s') return rate(row);
+  if (unit === 'ms') return duration(row);
+  return syncOptionTable[option].integer ? count(row, unit) : real(row, unit);
+}
+
+function boolean(option: BooleanOption, flag: string): Parameter<boolean> {
+  const { default: standard, description } = syncOptionTable[option];
+  return toggle({ role, flag, default: standard, description });
+}
+
+/** Rows of the parameter table that only sync reads, in the order of the docs. */
+export const syncParameters = {
+  'store.uri': text(
+    {
+      role,
+      flag: 'store',
+      default: '',
+      placeholder: 'uri',
+      description:
+        'Where sealed segments go: dir:PATH (a folder, NAS or USB disk) or s3://bucket/prefix. Credentials ' +
+        'come from the standard AWS chain only.',
+    },
+    'dir:PATH or s3://bucket/prefix',
+    (value) => value === '' || /^[a-z][a-z0-9+.-]*:./i.test(value),
+  ),
+  'store.create_id': boolean('createStoreId', 'create-store-id'),
+  'store.accept_new': boolean('acceptNewStore', 'accept-new-store'),
+  sinks: texts(
+    {
+      role,
+      flag: 'sink',
+      description:
+        'Further places every sealed segment goes to, each with its own progress: mcap:STORE (a replica, or a tier ' +
+        'with some topics) or parquet:STORE (tables, docs/lake.md), with ?option=value&... such as required=no, ' +
+        'topics=*/imu,/tf, robots=, priority=high, and for Parquet compression=, row_group=, descriptors=. A local copy stays until every required one holds it.',
+    },
+    'sink',
+    SINK_FORM,
+  ),
+  more_data: texts(
+    {
+      role,
+      description: 'Further data folders that this sync process serves. On the command line, repeat --data.',
+    },
+    'folder',
+    'paths',
+  ),
+  's3.endpoint': text(
+    {
+      role,
+      default: '',
+      placeholder: 'url',
+      description: 'Address of an S3-compatible server. Empty: AWS, or the value of AWS_ENDPOINT_URL_S3.',
+    },
+    'an http:// or https:// address without credentials',
+    (value) => value === '' || isPlainHttpAddress(value),
+  ),
+  's3.region': text(
+    {
+      role,
+      default: '',
+      placeholder: 'name',
+      description: 'Region. Empty: the region of the standard AWS chain, or us-east-1 if an endpoint is set.',
+    },
+    'letters, digits and -',
+    (value) => /^[A-Za-z0-9-]{0,64}$/.test(value),
+  ),
+  's3.path_style': choice(
+    {
+      role,
+      default: 'auto',
+      description: 'Puts the bucket into the path instead of the host name. auto: if an endpoint is set.',
+    },
+    ['auto', 'true', 'false'],
+  ),
+  's3.checksum': choice(
+    {
+      role,
+      default: 'auto',
+      description:
+        'How parts and objects are protected: with a CRC-32 the store computes too (crc32), only where an ' +
+        'operation demands it (when-required, objects are read back), not even signed (none, over https ' +
+        'only), or crc32 until the store refuses it (auto).',
+    },
+    checksumModes,
+  ),
+  's3.conditional': toggle({
+    role,
+    default: true,
+    description:
+      'States that the store honours If-None-Match. false: Holdfast checks first and then writes, which is not atomic.',
+  }),
+  's3.connect_timeout_ms': duration({
+    role,
+    default: 10_000,
+    min: 100,
+    max: 300_000,
+    description: 'Maximum time to establish a connection.',
+  }),
+  's3.timeout_ms': duration({
+    role,
+    default: 30_000,
+    min: 100,
+    max: 3_600_000,
+    description: 'Maximum time without a transferred byte before a call fails.',
+  }),
+  's3.max_sockets': count(
+    {
+      role,
+      default: 16,
+      min: 1,
+      max: 256,
+      description: 'Maximum number of connections. Further calls wait for one.',
+    },
+    'connections',
+  ),
+  's3.ca_file': text({
+    role,
+    default: '',
+    placeholder: 'file',
+    description:
+      "PEM file of the authority that signed the server's certificate. Empty: what the system knows.",
+  }),
+  'upload.order': choice(
+    { role, default: syncOptionTable.order.default, description: syncOptionTable.order.description },
+    syncOptionTable.order.allowed,
+  ),
+  'upload.part_bytes': number('partBytes', 'part-bytes'),
+  'upload.parts_in_flight': number('partsInFlight', 'parts-in-flight'),
+  'upload.parts_per_upload': number('partsPerUpload', 'parts-per-upload'),
+  'upload.uploads_in_flight': number('uploadsInFlight', 'uploads-in-flight'),
+  'upload.segments_in_flight': number('segmentsInFlight', 'segments-in-flight'),
+  'upload.bandwidth_limit': number('bandwidthBytesPerS', 'bandwidth'),
+  'upload.attempts_per_turn': number('attemptsPerTurn', 'attempts-per-turn'),
+  'upload.refused_rounds': number('refusedRounds', 'refused-rounds'),
+  'upload.max_retries': number('maxRetries', 'max-retries'),
+  'upload.stale_age_ms': number('staleUploadAgeMs', 'stale-upload-age'),
+  'upload.retry_parked': boolean('retryParked', 'retry-parked'),
+  'upload.acknowledge_lost': boolean('acknowledgeLost', 'acknowledge-lost'),
+  'link.backoff_first_ms': number('backoffFirstMs', 'backoff-first'),
+  'link.backoff_max_ms': number('backoffMaxMs', 'backoff-max'),
+  'link.backoff_jitter': number('backoffJitter', 'backoff-jitter'),
+  'link.idle_probe_ms': number('idleProbeMs', 'idle-probe'),
+  'link.call_timeout_ms': number('callTimeoutMs', 'call-timeout'),
+  poll_interval_ms: number('pollIntervalMs', 'poll-interval'),
+  housekeeping_interval_ms: number('housekeepingIntervalMs', 'housekeeping-interval'),
+  scrub_per_hour: number('scrubPerHour', 'scrub-per-hour'),
+} as const;
+
+function isPlainHttpAddress(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const url = new URL(value);
+  return /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
+}

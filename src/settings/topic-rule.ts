@@ -1,0 +1,53 @@
+import type { Priority, QueuePolicy } from '../core/message.js';
+import type { TopicRule } from './recorder-options.js';
+import { parseBytes } from './units.js';
+
+const priorities: readonly Priority[] = ['high', 'normal', 'low'];
+const policies: readonly QueuePolicy[] = ['drop-oldest', 'drop-newest', 'block'];
+
+export const TOPIC_RULE_FORM =
+  'REGEX followed by one or more of priority=high|normal|low, policy=drop-oldest|drop-newest|block, ' +
+  'queue=BYTES, for example "/camera/ priority=low policy=drop-oldest queue=32MiB"';
+
+/** The expression, or `undefined` if it is not valid. */
+export function parseRegex(text: string): RegExp | undefined {
+  if (text === '') return undefined;
+  try {
+    return new RegExp(text, 'u');
+  } catch {
+    return undefined; // the caller reports it with its path and what is allowed
+  }
+}
+
+/** Parses one rule of the form {@link TOPIC_RULE_FORM}; `undefined` if it has another form. */
+export function parseTopicRule(text: string): TopicRule | undefined {
+  const [pattern, ...settings] = text.trim().split(/\s+/);
+  const topics = parseRegex(pattern ?? '');
+  if (!topics || settings.length === 0) return undefined;
+  let rule: TopicRule = { topics };
+  for (const setting of settings) {
+    const next = withSetting(rule, setting);
+    if (!next) return undefined;
+    rule = next;
+  }
+  return Object.freeze(rule);
+}
+
+function withSetting(rule: TopicRule, setting: string): TopicRule | undefined {
+  const at = setting.indexOf('=');
+  const name = setting.slice(0, at);
+  const value = setting.slice(at + 1);
+  if (name === 'priority' && rule.priority === undefined) {
+    const priority = priorities.find((one) => one === value);
+    return priority && { ...rule, priority };
+  }
+  if (name === 'policy' && rule.policy === undefined) {
+    const policy = policies.find((one) => one === value);
+    return policy && { ...rule, policy };
+  }
+  if (name === 'queue' && rule.queueMaxBytes === undefined) {
+    const queueMaxBytes = parseBytes(value);
+    return queueMaxBytes === undefined || queueMaxBytes === 0 ? undefined : { ...rule, queueMaxBytes };
+  }
+  return undefined;
+}

@@ -1,0 +1,217 @@
+import type { Node } from 'rclnodejs';
+import type { Timers } from '../../core/clock.js';
+import type { Logger } from '../../core/logger.js';
+import { present } from '../../core/present.js';
+import { guard } from './guard.js';
+import { BATCH_MESSAGES, batchColumns, type NativeBinding, type NativeHandle } from './native-binding.js';
+import type { ReceiveRequest, Receiver, ReceiverSubscription } from './receiver.js';
+import type { RosSession } from './ros-session.js';
+import { handleOf } from './subscription-events.js';
+
+/** Of one batch, once it has a message. */
+const BATCH_BYTES = 1024 * 1024;
+/** One turn of the event loop delivers so much; then others have theirs. */
+const TURN_MESSAGES = 8_192;
+const TURN_BYTES = 16 * 1024 * 1024;
+/** Small messages share a block of memory. It lives as long as the last of them, so it is small itself. */
+const BLOCK_BYTES = 64 * 1024;
+const MAX_DRAIN = 2 ** 31 - 1;
+
+const priorities = { low: 0, normal: 1, high: 2 } as const;
+
+export interface NativeReceiverParts {
+  readonly binding: NativeBinding;
+  readonly session: RosSession;
+  readonly arenaBytes: number;
+  readonly timers: Timers;
+  readonly logger: Logger;
+}
+
+/**
+ * Receives on a thread of the add-on into an arena, from which batches are copied here. It subscribes with the node of
+ * the session, beside rclnodejs, whose executor never sees these subscriptions.
+ */
+export class NativeReceiver implements Receiver {
+  readonly kind = 'native';
+  readonly ordersPredecessor = true;
+  readonly #handle: NativeHandle;
+  readonly #columns;
+  readonly #open = new Map<number, Entry>();
+  /** Unsubscribed; the add-on may still report drops of them. */
+  readonly #closed = new Map<number, Entry>();
+  /** The batch being delivered: its messages, and the next one to deliver. */
+  #data: readonly Buffer[] = [];
+  #at = 0;
+  #isScheduled = false;
+  #isClosed = false;
+  #failure = '';
+  readonly #unlisten: () => void;
+  readonly #onWaiting: () => void;
+
+  readonly #parts: NativeReceiverParts;
+
+  constructor(parts: NativeReceiverParts) {
+    this.#parts = parts;
+    const { memory, columns } = batchColumns();
+    this.#columns = columns;
+    const { session, logger } = parts;
+    this.#onWaiting = guard('received messages', () => this.#turn(), logger);
+    this.#handle = parts.binding.open({
+      context: handleOf(session.context),
+      node: handleOf(session.node),
+      nodeName: session.node.name(),
+      arenaBytes: parts.arenaBytes,
+      columns: memory,
+      onWaiting: this.#onWaiting,
+    });
+    // Its subscriptions must not outlive the node.
+    this.#unlisten = session.beforeClose(() => this.close());
+  }
+
+  subscribe(_node: Node, request: ReceiveRequest, predecessor?: ReceiverSubscription): ReceiverSubscription {
+    const { topic, type, qos, limits } = request;
+    const [pkg = '', folder = '', name = ''] = type.split('/');
+    const { history, depth, reliability, durability, liveliness } = qos;
+    const before = predecessor instanceof Entry ? predecessor.id : 0;
+    const isNewest = limits.policy === 'drop-newest' ? 1 : 0;
+    const id = this.#handle.subscribe(
+      [pkg, folder, name],
+      topic,
+      [history, depth, reliability, durability, liveliness],
+      [limits.queueMaxBytes, isNewest, priorities[limits.priority]],
+      before,
+    );
+    const onMessage = guard(`message of ${topic}`, request.onMessage, this.#parts.logger);
+    const entry = new Entry(
+      id,
+      { ...request, onMessage },
+      (max) => this.#drain(id, max),
+      () => this.#destroy(id),
+    );
+    this.#open.set(id, entry);
+    return entry;
+  }
+
+  review(): void {
+    const failure = this.#isClosed ? '' : this.#handle.failure();
+    if (failure === this.#failure) return;
+    this.#failure = failure;
+    this.#parts.logger.error('the native receiver has stopped; restart the recorder', { error: failure });
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#unlisten();
+    this.#handle.close();
+    this.#open.clear();
+    this.#closed.clear();
+    this.#data = [];
+    this.#at = 0;
+  }
+
+  #drain(id: number, maxMessages: number): number {
+    if (this.#isClosed) return 0;
+    const messages = this.#handle.drain(id, Math.min(maxMessages, MAX_DRAIN));
+    this.#deliver(Infinity, Infinity);
+    return messages;
+  }
+
+  #destroy(id: number): void {
+    const entry = this.#open.get(id);
+    if (entry === undefined || this.#isClosed) return;
+    this.#open.delete(id);
+    this.#closed.set(id, entry);
+    this.#handle.unsubscribe(id);
+  }
+
+  #turn(): void {
+    if (this.#isClosed || !this.#deliver(TURN_MESSAGES, TURN_BYTES) || this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#parts.timers.soon(() => {
+      this.#isScheduled = false;
+      this.#onWaiting();
+    });
+  }
+
+  /**
+   * Delivers what waits, in order, also if a listener causes it from inside a message: the batch and the place in it
+   * belong to the receiver.
+   *
+   * @returns True: more waits.
+   */
+  #deliver(maxMessages: number, maxBytes: number): boolean {
+    let messages = 0;
+    let bytes = 0;
+    for (;;) {
+      while (this.#at < this.#data.length) {
+        if (messages >= maxMessages || bytes >= maxBytes) return true;
+        const index = this.#at++;
+        const data = present(this.#data[index]);
+        messages++;
+        bytes += data.byteLength;
+        this.#deliverOne(index, data);
+      }
+      if (this.#isClosed || !this.#takeBatch()) return false;
+    }
+  }
+
+  #deliverOne(index: number, data: Buffer): void {
+    const { subscriptions, receivedAt, sourceAt } = this.#columns;
+    const entry = this.#open.get(subscriptions[index]!);
+    if (entry === undefined) return;
+    const published = sourceAt[index]!;
+    entry.deliver(data, {
+      receivedAt: receivedAt[index]!,
+      publishedAt: published > 0n ? published : undefined,
+    });
+  }
+
+  /** False: nothing waits. */
+  #takeBatch(): boolean {
+    const { messages, drops } = this.#handle.takeBatch(BATCH_MESSAGES, BATCH_BYTES);
+    this.#data = messages === 0 ? [] : this.#copyBatch(messages);
+    this.#at = 0;
+    for (const { subscription, reason, messages: count, bytes, firstAt, lastAt } of drops ?? []) {
+      const entry = this.#open.get(subscription) ?? this.#closed.get(subscription);
+      entry?.drop({ reason, count, bytes, firstAt, lastAt });
+    }
+    this.#closed.clear();
+    return messages > 0;
+  }
+
+  #copyBatch(messages: number): readonly Buffer[] {
+    const { lengths } = this.#columns;
+    const copies: Buffer[] = [];
+    for (let first = 0; first < messages;) {
+      let end = first;
+      let bytes = 0;
+      do bytes += lengths[end++]!;
+      while (end < messages && bytes + lengths[end]! <= BLOCK_BYTES);
+      const block = Buffer.allocUnsafeSlow(bytes);
+      this.#handle.copy(first, end - first, block);
+      for (let at = 0; first < end; first++) {
+        copies.push(block.subarray(at, at + lengths[first]!));
+        at += lengths[first]!;
+      }
+    }
+    this.#handle.release();
+    return copies;
+  }
+}
+
+/** One subscription. */
+class Entry implements ReceiverSubscription {
+  readonly deliver: ReceiveRequest['onMessage'];
+  readonly drop: ReceiveRequest['onDropped'];
+
+  constructor(
+    readonly id: number,
+    { onMessage, onDropped }: ReceiveRequest,
+    readonly drain: (maxMessages: number) => number,
+    readonly destroy: () => void,
+  ) {
+    this.deliver = onMessage;
+    this.drop = onDropped;
+  }
+}

@@ -1,0 +1,187 @@
+import type { Clock } from '../../core/clock.js';
+import type { Channel } from '../../core/message.js';
+import type { SourceEvent } from '../../core/source.js';
+import { isUnidentified } from './endpoints.js';
+import { HeldMessages, HoldBudget, type HeldMessage } from './held-messages.js';
+import type { Problems } from './problems.js';
+import type { MessageInfo } from './receiver.js';
+import type { Recorded } from './recorded.js';
+import { RANK, decideRobots, type RobotDecision, type RobotRule } from './robots-of-topic.js';
+import { whyNotRecorded, type TopicRules } from './topic-choice.js';
+
+export interface DeliveryParts {
+  readonly rules: TopicRules;
+  readonly robots: RobotRule;
+  readonly clock: Clock;
+  readonly problems: Problems;
+  readonly emit: (event: SourceEvent) => void;
+  /** A message came although no publisher of the topic is known any more. */
+  readonly onRevived: (one: Recorded) => void;
+}
+
+/** Passes the messages of a topic to its robots; holds them while these are not known. */
+export class TopicDelivery {
+  readonly #parts: DeliveryParts;
+  readonly #budget = new HoldBudget();
+  /** Namespaces of all nodes in the graph. */
+  namespaces: readonly string[] = [];
+  /** The last `/clock`; undefined without simulated time. */
+  simTime: bigint | undefined;
+
+  constructor(parts: DeliveryParts) {
+    this.#parts = parts;
+  }
+
+  /** The present time for stamps of messages. */
+  get time(): bigint {
+    return this.simTime ?? this.#parts.clock.now();
+  }
+
+  message(one: Recorded, data: Buffer, info?: MessageInfo): void {
+    if (one.goneAt !== undefined) {
+      // Its publisher is back before the graph was looked at, or this message was still in transit.
+      one.goneAt = undefined;
+      one.revivedAt = this.#parts.clock.monotonic();
+      this.#parts.onRevived(one);
+      this.announce(one);
+    }
+    const at = this.simTime ?? info?.receivedAt ?? this.#parts.clock.now();
+    const publishedAt = this.simTime ?? info?.publishedAt ?? at;
+    one.lastAt = at;
+    one.liveness.arrived();
+    if (one.toldUntil !== undefined) one.returnedAt ??= at;
+    if (one.held !== undefined) {
+      if (one.held.add({ data: Buffer.from(data), at, publishedAt })) return;
+      // One flooding publisher is not waited for again.
+      one.identity.giveUp();
+      this.release(one);
+    }
+    if (one.joining?.add({ data: Buffer.from(data), at, publishedAt }) === false) {
+      one.identity.giveUp();
+      this.#endJoining(one);
+    }
+    this.#emitTo(one, { data, at, publishedAt });
+  }
+
+  /** Holds or releases messages, by what is known about the publishers now. */
+  arrange(one: Recorded, now: bigint): void {
+    one.identity.update(one.publishers, now);
+    if (!one.identity.isWaiting(now)) {
+      this.release(one);
+      return;
+    }
+    const decided = this.#decidedWithoutNames(one);
+    if (decided === 'no') {
+      one.held ??= new HeldMessages(this.#budget);
+      return;
+    }
+    // Nothing waits for the name of another publisher: messages are recorded, and once more for a robot that
+    // joins.
+    if (one.held !== undefined) this.release(one);
+    if (decided === 'may grow') one.joining ??= new HeldMessages(this.#budget);
+  }
+
+  /** The robot of the topic is known, or the wait is over: releases the held messages. */
+  release(one: Recorded): void {
+    const { held } = one;
+    one.held = undefined;
+    if (held === undefined) {
+      if (one.joining !== undefined) this.announce(one);
+      this.#endJoining(one);
+      return;
+    }
+    this.announce(one);
+    for (const message of held.all) this.#emitTo(one, message);
+    held.clear();
+  }
+
+  /** The held messages are not wanted. */
+  discard(one: Recorded): void {
+    one.held?.clear();
+    one.held = undefined;
+    this.#endJoining(one);
+  }
+
+  announce(one: Recorded): void {
+    if (one.channels === undefined || one.reader === undefined || one.goneAt !== undefined) return;
+    // Its robot is not known yet.
+    if (one.held !== undefined) return;
+    const before = one.channels.all.map(({ robot }) => robot);
+    const { appeared, gone } = one.channels.update(this.robotsOf(one), one.publishers);
+    for (const channel of appeared) this.#parts.emit({ kind: 'channel', channel });
+    for (const channel of gone) this.#parts.emit({ kind: 'channel-gone', channel });
+    this.#tellJoined(one, before);
+    if (one.channels.isUndefined) {
+      const detail = `${one.type} is defined nowhere in AMENT_PREFIX_PATH`;
+      this.#parts.problems.set('no-definition', one.topic, detail);
+    }
+  }
+
+  /** It has no publishers any more. */
+  vanish(one: Recorded): void {
+    this.release(one);
+    one.latest.clear();
+    for (const channel of one.channels?.vanish() ?? []) this.#parts.emit({ kind: 'channel-gone', channel });
+  }
+
+  robotsOf(one: Recorded): RobotDecision {
+    return decideRobots(this.#parts.robots, {
+      topic: one.topic,
+      publisherNamespaces: one.publishers.filter((each) => !isUnidentified(each)).map(namespaceOf),
+      nodeNamespaces: this.namespaces,
+    });
+  }
+
+  /** Whether the publishers with names alone decide that it is recorded, and for which robots. */
+  #decidedWithoutNames({ topic, type, publishers }: Recorded): 'no' | 'may grow' | 'yes' {
+    const { rules, robots } = this.#parts;
+    const named = publishers.filter((each) => !isUnidentified(each));
+    if (named.length === 0 || whyNotRecorded(rules, topic, type, named) !== undefined) return 'no';
+    const graph = { topic, nodeNamespaces: this.namespaces };
+    const byName = decideRobots(robots, { ...graph, publisherNamespaces: [] });
+    if (byName.rank === RANK.own) return 'yes';
+    const now = decideRobots(robots, { ...graph, publisherNamespaces: named.map(namespaceOf) });
+    return now.rank === RANK.own ? 'may grow' : 'no';
+  }
+
+  #emitTo(one: Recorded, message: HeldMessage): void {
+    const channels = one.channels?.all ?? [];
+    const isLatched = channels[0]?.latched === true;
+    if (isLatched) one.latest.keepLatest(withOwnBytes(message));
+    for (const [index, channel] of channels.entries()) {
+      // Each robot's recording owns its bytes. Latched messages are kept for long: they must not keep the memory of
+      // other messages, which came in the same block, with them.
+      this.#emit(channel, index === 0 && !isLatched ? message : withOwnBytes(message));
+    }
+  }
+
+  #emit(channel: Channel, { data, at, publishedAt }: HeldMessage): void {
+    this.#parts.emit({ kind: 'message', channel, data, receivedAt: at, publishedAt });
+  }
+
+  /**
+   * A robot that joins receives what the others have of a latched topic, or what came while its name was
+   * awaited.
+   */
+  #tellJoined(one: Recorded, before: readonly string[]): void {
+    if (before.length === 0) return;
+    for (const channel of one.channels?.all ?? []) {
+      if (before.includes(channel.robot)) continue;
+      const kept = channel.latched ? one.latest : one.joining;
+      for (const message of kept?.all ?? []) this.#emit(channel, withOwnBytes(message));
+    }
+  }
+
+  #endJoining(one: Recorded): void {
+    one.joining?.clear();
+    one.joining = undefined;
+  }
+}
+
+function withOwnBytes(message: HeldMessage): HeldMessage {
+  return { ...message, data: Buffer.from(message.data) };
+}
+
+function namespaceOf({ namespace }: { readonly namespace: string }): string {
+  return namespace;
+}

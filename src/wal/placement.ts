@@ -1,0 +1,102 @@
+import { deflateRawSync } from 'node:zlib';
+import type { Message, Priority } from '../core/message.js';
+import { objectName } from '../core/object-name.js';
+import { ObjectFile, type ObjectEntry } from './object-file.js';
+
+/** Which payloads are written straight into an object file, so that sealing does not write them again. */
+export interface InPlaceOptions {
+  /**
+   * `never`: none. `always`: all large ones. `auto`: large ones of channels whose payloads do not compress, as a
+   * sample of the channel's first large payload in each segment shows.
+   */
+  readonly mode: 'auto' | 'always' | 'never';
+  /** Smaller payloads lie in the batch. */
+  readonly minBytes: number;
+  /** Sealing gives each priority class an object of its own. */
+  readonly splitByPriority: boolean;
+}
+
+/** Each takes a descriptor and an fdatasync per commit; a fleet of more robots uses the blob for the others. */
+const MAX_FILES = 16;
+/** One commit puts no more into one chunk, unless it is a single payload: readers hold a chunk in memory. */
+const CHUNK_MAX_BYTES = 16 * 1024 * 1024;
+/** A sample is taken from so many places of a payload: an image may have an even sky. */
+const SAMPLE_PLACES = 4;
+const SAMPLE_PLACE_BYTES = 8 * 1024;
+/** A sample that compresses to more of its size than this is taken for incompressible. */
+const INCOMPRESSIBLE_FROM = 0.9;
+
+/** Places records of one segment in object files, and knows what these files hold. */
+export class SegmentPlacement {
+  readonly #files = new Map<string, ObjectFile>();
+  /** Files that the log does not know yet. */
+  #unnamed: ObjectFile[] = [];
+  readonly #isIncompressible = new Map<number, boolean>();
+  readonly #counts: number[] = [];
+
+  /** Counts one message of a channel; returns how many there are in this segment. */
+  count(channelId: number): number {
+    return (this.#counts[channelId] = (this.#counts[channelId] ?? 0) + 1);
+  }
+
+  /**
+   * The file for a payload; undefined: it lies in the batch.
+   *
+   * @param library - What the Header of a new file says.
+   */
+  fileFor(
+    message: Message,
+    channelId: number,
+    priority: Priority,
+    library: string,
+    options: InPlaceOptions,
+  ): ObjectFile | undefined {
+    const { channel, data, sourceSequence = 0 } = message;
+    const { mode, minBytes, splitByPriority } = options;
+    if (mode === 'never' || data.byteLength < minBytes) return undefined;
+    // Numbers above 2^32 that identify messages take a channel of their own for their upper bits.
+    if (channel.numberedIn !== undefined && sourceSequence >= 2 ** 32) return undefined;
+    if (mode === 'auto' && !this.#seemsIncompressible(channelId, data)) return undefined;
+    const name = objectName(channel.robot, splitByPriority ? priority : undefined);
+    const file = this.#files.get(name.suffix) ?? this.#open(name, library);
+    return file?.hasRoomFor(channelId) === true ? file : undefined;
+  }
+
+  /** Files made since the last call. */
+  takeUnnamed(): ObjectFile[] {
+    const unnamed = this.#unnamed;
+    this.#unnamed = [];
+    return unnamed;
+  }
+
+  #open(name: ReturnType<typeof objectName>, library: string): ObjectFile | undefined {
+    if (this.#files.size >= MAX_FILES) return undefined;
+    const { robot, priority } = name;
+    const entry: ObjectEntry = { robot, library, ...(priority === undefined ? {} : { priority }) };
+    const file = new ObjectFile(this.#files.size + 1, entry);
+    this.#files.set(name.suffix, file);
+    this.#unnamed.push(file);
+    return file;
+  }
+
+  #seemsIncompressible(channelId: number, data: Uint8Array): boolean {
+    let known = this.#isIncompressible.get(channelId);
+    if (known === undefined) this.#isIncompressible.set(channelId, (known = isIncompressible(data)));
+    return known;
+  }
+}
+
+/** True where a chunk of so many bytes takes a further payload. */
+export function fitsChunk(bytes: number, payloadBytes: number): boolean {
+  return bytes === 0 || bytes + payloadBytes <= CHUNK_MAX_BYTES;
+}
+
+/** Judges by a sample of 32 KiB and deflate at level 1, which is built in and finds about what zstd finds at level 1. */
+export function isIncompressible(data: Uint8Array): boolean {
+  const stride = Math.floor(data.byteLength / SAMPLE_PLACES);
+  const pieces = Array.from({ length: SAMPLE_PLACES }, (_, i) =>
+    data.subarray(i * stride, i * stride + Math.min(stride, SAMPLE_PLACE_BYTES)),
+  );
+  const sample = Buffer.concat(pieces);
+  return deflateRawSync(sample, { level: 1 }).byteLength > sample.byteLength * INCOMPRESSIBLE_FROM;
+}

@@ -1,0 +1,16 @@
+import assert from 'node:assert/strict';
+import { objectName } from '../../src/core/object-name.js';
+
+describe('the names of sealed objects', () => {
+  it('tell a robot with a class from a robot that is called so', () => {
+    const suffixes = [
+      objectName('a', 'low'),
+      objectName('a.low', 'normal'),
+      objectName('a~low', undefined),
+      objectName('', 'low'),
+      objectName('~', 'low'),
+      objectName('a', 'high'),
+    ].map(({ suffix }) => suffix);
+    assert.equal(new Set(suffixes).size, suffixes.length, suffixes.join(' '));
+  });
+});

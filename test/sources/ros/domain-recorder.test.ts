@@ -1,0 +1,390 @@
+import assert from 'node:assert/strict';
+import type { SourceEvent } from '../../../src/core/source.js';
+import { DomainRecorder } from '../../../src/sources/ros/domain-recorder.js';
+import { recordingLogger } from '../../../src/testing/source-probe.js';
+import { SimulatedClock } from '../../support/simulated-clock.js';
+
+const STRING = 'std_msgs/msg/String';
+const UNKNOWN = { node: '_NODE_NAME_UNKNOWN_', namespace: '_NODE_NAMESPACE_UNKNOWN_' };
+interface Endpoint {
+  readonly node: string;
+  readonly namespace: string;
+  readonly type?: string;
+}
+
+/** A graph and a middleware whose discovery happens in the order of the test. */
+class FakeRos {
+  readonly topics = new Map<string, readonly Endpoint[]>();
+  namespaces: readonly string[] = ['/'];
+  latched = false;
+  /** Seconds; what publishers offer. */
+  deadline = 2_147_483_647n;
+  /** Subscriptions to these bring nothing, until there is a new one. */
+  readonly #stuck = new Set<object>();
+  opened = 0;
+  /** `topic type` of what was asked for, also where it was refused. */
+  readonly asked: string[] = [];
+  readonly #open = new Map<object, { key: string; onMessage: (data: Buffer) => void }>();
+
+  readonly node = {
+    getFullyQualifiedName: () => '/holdfast_recorder_source',
+    getTopicNamesAndTypes: () => [...this.topics.keys()].map((name) => ({ name, types: [] })),
+    countPublishers: (topic: string) => this.topics.get(topic)?.length ?? 0,
+    getNodeNamesAndNamespaces: () => this.namespaces.map((namespace) => ({ name: 'n', namespace })),
+    getPublishersInfoByTopic: (topic: string) =>
+      (this.topics.get(topic) ?? []).map((endpoint, index) => this.#info(endpoint, index)),
+    createSubscription: (
+      stub: { type(): { pkgName: string; subFolder: string; interfaceName: string } },
+      topic: string,
+      _options: object,
+      onMessage: (data: Buffer) => void,
+    ) => {
+      const { pkgName, subFolder, interfaceName } = stub.type();
+      const key = `${topic} ${pkgName}/${subFolder}/${interfaceName}`;
+      this.asked.push(key);
+      const subscription = { handle: ++this.opened };
+      this.#open.set(subscription, { key, onMessage });
+      return subscription;
+    },
+    destroySubscription: (subscription: object) => this.#open.delete(subscription),
+  };
+
+  publish(topic: string, text: string, type = STRING): void {
+    for (const [subscription, { key, onMessage }] of this.#open) {
+      if (key === `${topic} ${type}` && !this.#stuck.has(subscription)) onMessage(Buffer.from(text));
+    }
+  }
+
+  /** No subscription that is there now brings anything any more, though publishers publish. */
+  stick(): void {
+    for (const subscription of this.#open.keys()) this.#stuck.add(subscription);
+  }
+
+  #info({ node, namespace, type = STRING }: Endpoint, index: number): object {
+    const forever = { seconds: 2_147_483_647n, nanoseconds: 0 };
+    return {
+      node_name: node,
+      node_namespace: namespace,
+      topic_type: type,
+      endpoint_gid: [index],
+      qos_profile: {
+        ...{ depth: 1, history: 1, durability: this.latched ? 1 : 2, reliability: 1, liveliness: 1 },
+        ...{
+          lifespan: forever,
+          deadline: { seconds: this.deadline, nanoseconds: 0 },
+          liveliness_lease_duration: forever,
+        },
+        avoid_ros_namespace_conventions: false,
+      },
+    };
+  }
+}
+
+class FakeQos {
+  readonly policies: readonly unknown[];
+
+  constructor(...policies: readonly unknown[]) {
+    this.policies = policies;
+  }
+}
+
+function setUp(options: { auto?: boolean; oneTypePerTopic?: boolean; useSimTime?: boolean } = {}) {
+  const ros = new FakeRos();
+  const events: SourceEvent[] = [];
+  const clock = new SimulatedClock();
+  const session = {
+    node: ros.node,
+    ros: { rcl: { QoS: FakeQos }, native: { rclTakeRaw: () => undefined }, distro: 'jazzy' },
+    rcl: { QoS: FakeQos },
+    domainId: 0,
+    isClosed: false,
+    create: (work: (node: unknown) => unknown) => work(ros.node),
+    change: (work: (node: unknown) => unknown) => work(ros.node),
+  };
+  const recorder = new DomainRecorder({
+    session: session as never,
+    rules: {
+      ...{ wanted: () => true, includeNodes: [], excludeNodes: [/^\/tool$/] },
+      ...{ hidden: false, services: false, actions: false, own: false },
+      isOwnNode: (name) => name === 'holdfast_recorder',
+    },
+    robots:
+      options.auto === false
+        ? { kind: 'by-topic', robotOf: () => 'r' }
+        : { kind: 'namespaces', namespaces: 'auto', global: 'concerned' },
+    depth: 0,
+    overrides: new Map(),
+    useSimTime: options.useSimTime ?? false,
+    tellsLoss: false,
+    oneTypePerTopic: options.oneTypePerTopic ?? false,
+    pollMs: 100,
+    silence: { silentAfterMs: 10_000, periods: 10 },
+    definitions: {
+      schemaOf: () => Promise.resolve({ name: STRING, encoding: 'ros2msg', data: Buffer.from('x') }),
+    } as never,
+    clock,
+    logger: recordingLogger([]),
+    emit: (event) => events.push(event),
+  });
+  /** `robot topic text` of every message so far. */
+  const messages = (): string[] =>
+    events.flatMap((event) =>
+      event.kind === 'message'
+        ? [`${event.channel.robot} ${event.channel.topic} ${Buffer.from(event.data).toString()}`]
+        : [],
+    );
+  const poll = async (afterMs = 100): Promise<void> => {
+    clock.pass(afterMs);
+    await recorder.poll();
+  };
+  /** Publishes ten times a second. */
+  const steadily = async (topic: string, seconds: number, text = 'x'): Promise<void> => {
+    for (let tick = 0; tick < 10 * seconds; tick++) {
+      ros.publish(topic, text);
+      await poll();
+    }
+  };
+  const silence = async (seconds: number): Promise<void> => {
+    for (let tick = 0; tick < 10 * seconds; tick++) await poll();
+  };
+  /** `robot topic reason first..last` of every gap, in seconds. */
+  const gaps = (): string[] =>
+    events.flatMap((event) => {
+      if (event.kind !== 'gap') return [];
+      const { robot, topic, reason, firstTime = 0n, lastTime = 0n } = event.gap;
+      return [`${robot} ${topic} ${reason} ${Number(firstTime) / 1e9}..${Number(lastTime) / 1e9}`];
+    });
+  return { ros, gaps, steadily, silence, recorder, events, messages, poll };
+}
+
+const robots = ['/r1', '/r2', '/r3'];
+const driver = (namespace: string): Endpoint => ({ node: 'driver', namespace });
+
+describe('What one domain records, in every order of discovery', () => {
+  it('gives a fleet whose endpoints come before the names of their nodes to its robots, nothing to _shared', async () => {
+    const { ros, messages, poll } = setUp();
+    for (const one of robots) ros.topics.set(`${one}/imu`, [UNKNOWN]);
+    ros.topics.set('/tf', [UNKNOWN, UNKNOWN, UNKNOWN]);
+    await poll();
+    for (const one of robots) ros.publish(`${one}/imu`, 'early');
+    ros.publish('/tf', 'early');
+    assert.deepEqual(messages(), [], 'it waits for the names');
+    for (const one of robots) ros.topics.set(`${one}/imu`, [driver(one)]);
+    ros.topics.set('/tf', robots.map(driver));
+    await poll();
+    const names = ['r1', 'r2', 'r3'];
+    const expected = (text: string) => [
+      ...names.map((name) => `${name} /${name}/imu ${text}`),
+      ...names.map((name) => `${name} /tf ${text}`),
+    ];
+    assert.deepEqual(messages().sort(), expected('early').sort());
+    for (const one of robots) ros.publish(`${one}/imu`, 'late');
+    ros.publish('/tf', 'late');
+    assert.deepEqual(messages().sort(), [...expected('early'), ...expected('late')].sort());
+  });
+
+  it('gives a robot that joins a latched topic what was published before it was known', async () => {
+    const { ros, messages, poll } = setUp();
+    ros.latched = true;
+    ros.topics.set('/tf_static', [driver('/r1')]);
+    await poll();
+    ros.publish('/tf_static', 'of r1');
+    // The message of the second robot comes before its publisher is seen.
+    ros.publish('/tf_static', 'of r2');
+    ros.topics.set('/tf_static', [driver('/r1'), driver('/r2')]);
+    ros.namespaces = ['/', '/r1', '/r2'];
+    await poll();
+    const all = ['r1', 'r2'].flatMap((robot) =>
+      ['of r1', 'of r2'].map((text) => `${robot} /tf_static ${text}`),
+    );
+    assert.deepEqual(messages().sort(), all);
+  });
+
+  it('moves a topic from _shared to the robots that come later, and leaves nothing doubled', async () => {
+    const { ros, messages, poll } = setUp();
+    ros.topics.set('/clock', [{ node: 'simulator', namespace: '/' }]);
+    await poll();
+    ros.publish('/clock', '1');
+    ros.namespaces = ['/', '/r1'];
+    await poll();
+    ros.publish('/clock', '2');
+    assert.deepEqual(messages(), ['_shared /clock 1', 'r1 /clock 2']);
+  });
+
+  it('waits three seconds for a name, then records what has none, such as publishers outside ROS', async () => {
+    const { ros, messages, poll } = setUp({ auto: false });
+    ros.topics.set('/plain', [UNKNOWN]);
+    await poll();
+    ros.publish('/plain', '1');
+    await poll(2_000);
+    assert.deepEqual(messages(), []);
+    await poll(1_000);
+    ros.publish('/plain', '2');
+    assert.deepEqual(messages(), ['r /plain 1', 'r /plain 2']);
+  });
+
+  it('waits no longer than what it holds fits into memory', async () => {
+    const { ros, messages, poll } = setUp({ auto: false });
+    ros.topics.set('/large', [UNKNOWN]);
+    await poll();
+    for (let number = 0; number < 10_001; number++) ros.publish('/large', String(number));
+    assert.deepEqual(
+      messages(),
+      Array.from({ length: 10_001 }, (_, number) => `r /large ${number}`),
+    );
+  });
+
+  it('never announces what turns out to be its own or of an excluded node', async () => {
+    const { ros, events, poll } = setUp();
+    ros.topics.set('/own', [UNKNOWN]).set('/tool', [UNKNOWN]);
+    await poll();
+    ros.publish('/own', 'x');
+    ros.publish('/tool', 'x');
+    ros.topics.set('/own', [{ node: 'holdfast_recorder', namespace: '/' }]);
+    ros.topics.set('/tool', [{ node: 'tool', namespace: '/' }]);
+    await poll();
+    assert.deepEqual(events, []);
+  });
+
+  it('never asks a middleware for a second type of a topic that refuses it, and tells the gap once', async () => {
+    const { ros, recorder, events, messages, poll } = setUp({ auto: false, oneTypePerTopic: true });
+    const empty = 'std_msgs/msg/Empty';
+    const [a, b] = [driver('/a'), { ...driver('/b'), type: empty }];
+    ros.topics.set('/two', [a]);
+    await poll();
+    ros.topics.set('/two', [a, b]);
+    for (let round = 0; round < 5; round++) await poll(4_000);
+    ros.publish('/two', 'x');
+    assert.deepEqual(ros.asked, [`/two ${STRING}`]);
+    assert.deepEqual(messages(), ['r /two x']);
+    const gaps = events.filter((event) => event.kind === 'gap');
+    assert.deepEqual(
+      gaps.map(({ gap }) => [gap.topic, gap.reason]),
+      [['/two', 'source_unreadable']],
+    );
+    const problems = recorder.report().problems.map(({ kind }) => kind);
+    assert.deepEqual(problems.sort(), ['no-type-support', 'two-types']);
+    // The first type is gone: the second one is heard.
+    ros.topics.set('/two', [b]);
+    for (let round = 0; round < 2; round++) await poll(4_000);
+    assert.deepEqual(ros.asked, [`/two ${STRING}`, `/two ${empty}`]);
+  });
+
+  it('continues to record a calm robot while the name of another publisher of the topic is awaited', async () => {
+    const { ros, messages, poll } = setUp();
+    ros.namespaces = ['/', '/r1'];
+    ros.topics.set('/tf', [driver('/r1')]).set('/r1/imu', [driver('/r1')]);
+    await poll();
+    ros.topics.set('/tf', [driver('/r1'), UNKNOWN]).set('/r1/imu', [driver('/r1'), UNKNOWN]);
+    await poll();
+    ros.publish('/tf', 'a');
+    ros.publish('/r1/imu', 'b');
+    assert.deepEqual(messages(), ['r1 /tf a', 'r1 /r1/imu b'], 'nothing waits');
+    ros.topics.set('/tf', [driver('/r1'), driver('/r2')]);
+    await poll();
+    ros.publish('/tf', 'c');
+    const expected = ['r1 /tf a', 'r1 /r1/imu b', 'r2 /tf a', 'r1 /tf c', 'r2 /tf c'];
+    assert.deepEqual(messages(), expected, 'the robot that joins has what came meanwhile, once');
+  });
+
+  it('waits for each publisher without a name once, however many come one after the other', async () => {
+    const { ros, messages, poll } = setUp({ auto: false });
+    ros.topics.set('/plain', [UNKNOWN]);
+    await poll();
+    await poll(3_000);
+    ros.publish('/plain', '1');
+    assert.deepEqual(messages(), ['r /plain 1']);
+    ros.topics.set('/plain', [UNKNOWN, UNKNOWN]);
+    await poll();
+    ros.publish('/plain', '2');
+    assert.deepEqual(messages(), ['r /plain 1'], 'the second one may be of Holdfast');
+    for (let number = 3; number < 10_003; number++) ros.publish('/plain', String(number));
+    assert.equal(messages().length, 10_002);
+    await poll();
+    ros.publish('/plain', 'last');
+    assert.equal(messages().at(-1), 'r /plain last', 'a flood is not held a second time');
+  });
+
+  it('holds no more than 64 MiB for all topics together', async () => {
+    const { ros, messages, poll } = setUp({ auto: false });
+    const topics = Array.from({ length: 6 }, (_, index) => `/t${index}`);
+    for (const topic of topics) ros.topics.set(topic, [UNKNOWN]);
+    await poll();
+    const large = 'x'.repeat(12 * 1024 * 1024);
+    for (const topic of topics) ros.publish(topic, large);
+    assert.equal(messages().length, 1);
+    await poll(3_000);
+    assert.equal(messages().length, 6);
+  });
+});
+
+describe('A topic that brings nothing any more though its publisher is in the graph', () => {
+  it('is subscribed to again, which brings it back, and has a gap for the time between', async () => {
+    const { ros, recorder, gaps, messages, poll, steadily, silence } = setUp({ auto: false });
+    ros.topics.set('/imu', [driver('/r')]);
+    await poll();
+    await steadily('/imu', 5);
+    assert.equal(ros.opened, 1);
+    ros.stick();
+    await steadily('/imu', 9, 'lost');
+    assert.deepEqual([gaps(), recorder.report().silent], [[], 0], 'not yet');
+    await steadily('/imu', 1, 'lost');
+    const { silent, resubscriptions, problems } = recorder.report();
+    assert.deepEqual([silent, resubscriptions, ros.opened], [1, 1, 2]);
+    assert.deepEqual(
+      problems.map(({ kind, topic }) => [kind, topic]),
+      [['silent', '/imu']],
+    );
+    const before = messages().length;
+    await steadily('/imu', 3, 'again');
+    assert.equal(messages().length, before + 30, 'none twice while both subscriptions are there');
+    assert.deepEqual(gaps(), ['r /imu not_received 5..15.1']);
+    assert.deepEqual([recorder.report().silent, recorder.report().problems], [0, []]);
+    await silence(1);
+  });
+
+  it('is tried with growing pauses, and the gap ends where the publisher leaves the graph', async () => {
+    const { ros, recorder, gaps, poll, steadily, silence } = setUp({ auto: false });
+    ros.topics.set('/imu', [driver('/r')]);
+    await poll();
+    await steadily('/imu', 5);
+    await silence(75);
+    assert.deepEqual([recorder.report().resubscriptions, ros.opened], [3, 4]);
+    ros.topics.delete('/imu');
+    await poll();
+    const spans = gaps().map((gap) => gap.split(' ')[3]);
+    assert.deepEqual(spans, ['5..15.1', '15.1..25.1', '25.1..45.1', '45.1..80.2']);
+    assert.deepEqual([recorder.report().silent, recorder.report().problems], [0, []]);
+  });
+
+  it('leaves a gap up to the end of the recording', async () => {
+    const { ros, recorder, gaps, poll, steadily, silence } = setUp({ auto: false });
+    ros.topics.set('/imu', [driver('/r')]);
+    await poll();
+    await steadily('/imu', 5);
+    await silence(12);
+    recorder.close();
+    assert.deepEqual(gaps(), ['r /imu not_received 5..15.1', 'r /imu not_received 15.1..17.1']);
+  });
+
+  it('is not subscribed to again when it is latched: that would record its messages twice', async () => {
+    const { ros, recorder, poll, steadily, silence } = setUp({ auto: false });
+    ros.latched = true;
+    ros.deadline = 1n;
+    ros.topics.set('/state', [driver('/r')]);
+    await poll();
+    await steadily('/state', 5);
+    await silence(20);
+    assert.deepEqual([recorder.report().silent, recorder.report().resubscriptions, ros.opened], [1, 0, 1]);
+  });
+
+  it('does not count time without a listener: a recorder that hung raises no alarm', async () => {
+    const { ros, recorder, gaps, poll, steadily } = setUp({ auto: false });
+    ros.topics.set('/imu', [driver('/r')]);
+    await poll();
+    await steadily('/imu', 5);
+    await poll(600_000);
+    await steadily('/imu', 1);
+    assert.deepEqual([gaps(), recorder.report().silent], [[], 0]);
+  });
+});
