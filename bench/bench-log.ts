@@ -9,14 +9,15 @@ const BURST = 100;
 const TARGET_US = 20;
 
 /** What one call of the operational log costs its caller, with three facts, a file and no terminal. */
-export async function benchLog({ rounds, folder, say }: BenchContext): Promise<BenchReport> {
+export async function benchLog({ rounds, folder, scale, say }: BenchContext): Promise<BenchReport> {
+  const calls = Math.max(BURST, Math.round(CALLS * scale));
   const medians: number[] = [];
   const tails: number[] = [];
   let dropped = 0;
   for (let round = 0; round < rounds + 1; round++) {
     const log = openLog({ file: join(folder, `bench-log-${round}.log`), role: 'bench' });
     const took: number[] = [];
-    for (let i = 0; i < CALLS;) {
+    for (let i = 0; i < calls;) {
       for (let k = 0; k < BURST; k++, i++) {
         const before = performance.now();
         log.info('a segment is sealed', { segment: '000000000001', robot: 'robot_1', bytes: i });

@@ -239,6 +239,10 @@ const segments = object(
       count('evicted here and no longer held by the store: no copy is known'),
       'uint64 segments_lost',
     ),
+    retrying: ros(
+      count('pending segments whose last attempt failed: they are tried again, until they are parked'),
+      'uint64 segments_retrying',
+    ),
   },
 );
 const bytes = object({

@@ -56,6 +56,7 @@ export function aggregateStatus(engines: readonly [EngineStatus, ...EngineStatus
       verified: Math.min(...counted.map(({ segments }) => segments.verified)),
       parked: Math.max(...counted.map(({ segments }) => segments.parked)),
       lost: sum(all, ({ segments }) => segments.lost ?? 0),
+      retrying: Math.max(...all.map(({ segments }) => segments.retrying ?? 0)),
     },
     bytes: {
       pending: Math.max(...counted.map(({ bytes }) => bytes.pending)),

@@ -90,6 +90,7 @@ export function composeStatus(parts: StatusParts): SyncStatus {
       verified: verified.segments,
       parked: parked.segments,
       lost: parts.lost.open.length,
+      retrying: retrying(table),
     },
     bytes: { pending: pendingBytes, verified: verified.bytes, resent: counters.resentBytes },
     resumedUploads: counters.resumedUploads,
@@ -160,6 +161,15 @@ function oldestUnsynced(table: SegmentTable): string | undefined {
     if (oldest === undefined || time < oldest) oldest = time;
   }
   return oldest === undefined ? undefined : String(oldest);
+}
+
+/** Segments whose last attempt failed. */
+function retrying(table: SegmentTable): number {
+  let segments = 0;
+  for (const { state, turns } of table.values()) {
+    if (turns > 0 && (state === 'pending' || state === 'active')) segments++;
+  }
+  return segments;
 }
 
 /** Sealed files are named after their segment and robot. */

@@ -32,6 +32,8 @@ export interface CliProcess {
   readonly child: ChildProcess;
   /** Resolves when the process has ended and all its output is read. */
   readonly ended: Promise<CliRun>;
+  /** What it printed so far, on both streams. */
+  output(): string;
   /** Resolves when its output so far contains the pattern; rejects when it ends without. */
   waitFor(pattern: RegExp): Promise<void>;
 }
@@ -70,6 +72,7 @@ export function spawnCli(args: readonly string[], options: CliOptions = {}): Cli
   return {
     child,
     ended,
+    output: () => stdout + stderr,
     waitFor: (pattern) =>
       new Promise((resolve, reject) => {
         const look = (): void => {

@@ -6,6 +6,7 @@ import { openStore } from '../../src/stores/open-store.js';
 import type { SyncOptions } from '../../src/sync/sync-options.js';
 import type { SyncSummary } from '../../src/sync/sync-status.js';
 import { useAwsCredentials } from '../support/aws-environment.js';
+import { eventually } from '../../src/testing/waiting.js';
 import { startFaultyS3, type FaultyS3 } from '../support/s3-fault-server/server.js';
 import { storePorts } from '../support/store-ports.js';
 import { openGroup, sinkOf } from './group-world.js';
@@ -140,6 +141,37 @@ describe('sync to an S3 server that refuses for good', function () {
       // Four times in a round, and once each for the id of the store and the mark of this process in it.
       assert.ok(server.count(operation) <= 10, `${server.count(operation)} times`);
       assert.ok(server.count('UploadPart') <= 2, 'the parts are there and are not sent again');
+    });
+  }
+
+  for (const [what, fault, bytes, told] of [
+    ['a refused completion', 'refused-at-completion', SEGMENT_BYTES, /400 InvalidPart.*--s3-checksum/],
+    ['an answer of 500 to every part', 'mismatch-500', SEGMENT_BYTES, /500 InternalError.*--s3-checksum/],
+    ['an answer of 412 where there is no object', undefined, 10 * KIB, /--s3-conditional false/],
+  ] as const) {
+    it(`says in the status that it tries a segment again after ${what}`, async () => {
+      await begin(fault, fault === undefined ? {} : { checksum: 'crc32' });
+      await world.seal(bytes);
+      if (fault === undefined) {
+        const refusal = { operation: 'PutObject', key: /\.mcap$/, fault: 'precondition-failed' } as const;
+        server.faults.add({ ...refusal, times: Infinity });
+      }
+      await using group = await openGroup(world, [sinkOf(store)], {
+        // No round is the last one.
+        options: { partBytes: 5 * MIB, backoffFirstMs: 10, backoffMaxMs: 20, refusedRounds: 1_000 },
+      });
+      const stop = new AbortController();
+      const running = group.run(stop.signal);
+      // Between two attempts the link is online: the store answers everything else.
+      await eventually(() => {
+        const { link, segments } = group.status();
+        return link === 'online' && segments.retrying === 1;
+      }, 'a failed attempt');
+      const status = group.status();
+      stop.abort();
+      await running;
+      assert.match(status.lastError ?? '', told);
+      assert.deepEqual(status.segments, { pending: 1, verified: 0, parked: 0, lost: 0, retrying: 1 });
     });
   }
 });

@@ -124,6 +124,9 @@ export function describeSync(status: SyncStatus, nowMs: number): string[] {
         : ` (refuses ${status.storeRefuses.what} since ${since(status.storeRefuses.since, nowMs)}: uploads carry none)`),
     `${label('verified')}${segments.verified} segments, ${humanBytes(bytes.verified)}`,
     `${label('pending')}${segments.pending} segments, ${humanBytes(bytes.pending)}` +
+      ((segments.retrying ?? 0) === 0
+        ? ''
+        : `, ${segments.retrying} of them failed and will be tried again`) +
       (status.oldestUnsyncedAt === undefined ? '' : `, oldest ${since(status.oldestUnsyncedAt, nowMs)} old`),
     `${label('sending')}${humanBytes(status.transferBytesPerS)}/s` +
       (current === undefined

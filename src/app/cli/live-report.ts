@@ -52,9 +52,10 @@ export function syncLine(status: SyncStatus): string {
     status.nextRetryInMs === undefined ? '' : ` (retry in ${humanDuration(status.nextRetryInMs)})`;
   const sending =
     current === undefined ? '' : ` | ${Math.floor(current.progress * 100)} % of ${humanBytes(current.bytes)}`;
+  const retried = (segments.retrying ?? 0) > 0 ? ` | ${segments.retrying} FAILED, will be tried again` : '';
   const parked = segments.parked > 0 ? ` | ${segments.parked} PARKED` : '';
   return (
     `${status.link}${retry}: ${segments.verified} verified, ${segments.pending} pending ` +
-    `(${humanBytes(bytes.pending)}) | ${humanBytes(status.transferBytesPerS)}/s${sending}${parked}`
+    `(${humanBytes(bytes.pending)}) | ${humanBytes(status.transferBytesPerS)}/s${sending}${retried}${parked}`
   );
 }

@@ -218,6 +218,8 @@ function together(statuses: readonly [SyncStatus, ...SyncStatus[]]): SyncStatus 
       pending: sum(({ segments }) => segments.pending),
       verified: sum(({ segments }) => segments.verified),
       parked: sum(({ segments }) => segments.parked),
+      lost: sum(({ segments }) => segments.lost ?? 0),
+      retrying: sum(({ segments }) => segments.retrying ?? 0),
     },
     bytes: {
       pending: sum(({ bytes }) => bytes.pending),

@@ -116,6 +116,7 @@ describe('messages of the ROS nodes', () => {
     assert.equal(sync['link'], 1);
     assert.equal(sync['is_syncing'], true);
     assert.equal(sync['segments_lost'], 5n);
+    assert.equal(sync['segments_retrying'], 14n);
     assert.deepEqual([sync['store_refuses'], sync['store_refuses_server']], ['checksums', 'Pail/1.0']);
     assert.deepEqual(
       (sync['sinks'] as { name: string; link: number; bytes_pending: bigint; segments_lost: bigint }[]).map(

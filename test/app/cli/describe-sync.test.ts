@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { describeSync } from '../../../src/app/cli/describe-status.js';
+import { syncLine } from '../../../src/app/cli/live-report.js';
+import type { SyncStatus } from '../../../src/core/status.js';
+
+const status: SyncStatus = {
+  ...{ role: 'sync', version: 'test', pid: 1, dataFolder: '/data', store: 's3://fleet' },
+  ...{ startedAt: '0', isSyncing: false, link: 'online', linkSince: '0', uploadErrors: 4 },
+  segments: { pending: 3, verified: 2, parked: 0, lost: 0, retrying: 1 },
+  bytes: { pending: 2_000, verified: 1_000, resent: 0 },
+  ...{ resumedUploads: 0, transferBytesPerS: 0, alarms: [] },
+  lastError: 'CompleteMultipartUpload failed (400 InvalidPart)',
+};
+
+describe('sync for a person', () => {
+  it('says beside "online" that a segment failed and is tried again, and why', () => {
+    const lines = describeSync(status, 1_000).join('\n');
+    assert.match(lines, /^sync +online/);
+    assert.match(lines, /pending +3 segments, 2.0 kB, 1 of them failed and will be tried again/);
+    assert.match(lines, /errors +4, last: CompleteMultipartUpload failed \(400 InvalidPart\)/);
+    assert.match(syncLine(status), /^online: 2 verified, 3 pending .* \| 1 FAILED, will be tried again/);
+  });
+
+  it('says nothing of it while no segment waits for another attempt', () => {
+    const fine = { ...status, segments: { ...status.segments, retrying: 0 } };
+    assert.doesNotMatch(`${describeSync(fine, 1_000).join('\n')} ${syncLine(fine)}`, /tried again/);
+  });
+});
