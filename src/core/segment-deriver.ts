@@ -27,6 +27,8 @@ export interface Derived {
   readonly schemas?: readonly TableSchema[];
   /** Messages of which the files hold only the bytes, or nothing. */
   readonly undecoded?: number;
+  /** Content of the segment that the files cannot hold, in words; absent if they hold all of it. */
+  readonly leftOut?: string;
 }
 
 /** What the store holds at a marker's key; `torn`: an incomplete write. */

@@ -68,7 +68,10 @@ export class WriteTimes {
           const derived = await deriver.derive(path, manifest, scratch, signal);
           this.#durations.add(Number((this.#clock.monotonic() - begunAt) / (NS_PER_MS / 1_000n)) / 1_000);
           this.#undecoded += derived.undecoded ?? 0;
-          if (notes) await this.#compare(derived, manifest, notes);
+          if (notes) {
+            noteLeftOut(derived, manifest, notes.logger);
+            await this.#compare(derived, manifest, notes);
+          }
           return derived;
         } catch (error) {
           if (!signal.aborted) this.#failures++;
@@ -96,4 +99,9 @@ export class WriteTimes {
       logger.warn('the columns of tables cannot be remembered', { error: describeError(error) });
     }
   }
+}
+
+function noteLeftOut({ leftOut }: Derived, { robot, file }: Manifest, logger: Logger): void {
+  if (leftOut === undefined) return;
+  logger.warn('tables cannot hold a part of a segment', { leftOut, robot, segment: file.name });
 }

@@ -8,6 +8,7 @@ import { present } from '../../src/core/present.js';
 import { openRecording } from '../../src/recordings/entry.js';
 import { packageRoot } from '../../src/host/version.js';
 import { recording } from '../support/recordings.js';
+import { cdrString, jsonMcap, testMcap } from '../support/test-mcap.js';
 import { originals } from '../jobs/export/export-support.js';
 
 const entry = new URL(`../../src/recordings/entry${extname(import.meta.url)}`, import.meta.url);
@@ -44,6 +45,43 @@ describe('the library entrance holdfast/reader', function () {
     for await (const { problem } of opened.messages()) count += problem === undefined ? 1 : 0;
     assert.ok(count > 100);
     assert.ok(opened.problems.length > 0);
+  });
+
+  it('tells at each message how many bytes are left over behind it', async () => {
+    const path = join(folder, 'left-over.mcap');
+    const payloads = [[], [0, 0, 0, 0, 0, 0, 0], [1], [0, 0, 0, 0, 0, 0, 0, 0]];
+    const payload = (index: number): Uint8Array =>
+      Buffer.concat([cdrString('x'), Buffer.from(present(payloads[index]))]);
+    await fs.writeFile(path, await testMcap({ topics: [{ topic: '/x', payload }], messages: 4 }));
+    await using opened = await openRecording(path);
+    const found: unknown[] = [];
+    for await (const { leftOver, value, problem } of opened.messages())
+      found.push([leftOver, value, problem]);
+    const value = { data: 'x' };
+    assert.deepEqual(found, [
+      [0, value, undefined],
+      [0, value, undefined],
+      [1, value, undefined],
+      [8, value, undefined],
+    ]);
+  });
+
+  it('gives JSON messages with every digit, and a reason for those that cannot be decoded', async () => {
+    const path = join(folder, 'json.mcap');
+    const texts = [
+      '\ufeff{"a":9007199254740993}',
+      String.raw`{"s":"\ud800"}`,
+      `${'['.repeat(5_000)}${']'.repeat(5_000)}`,
+    ];
+    await fs.writeFile(path, await jsonMcap(texts.map((text) => Buffer.from(text))));
+    await using opened = await openRecording(path);
+    const found: unknown[] = [];
+    for await (const { value, problem } of opened.messages()) found.push(problem ?? value);
+    assert.deepEqual(found, [
+      { a: 9_007_199_254_740_993n },
+      { s: '\ufffd' },
+      'JSON nested more than 512 deep',
+    ]);
   });
 
   it('is what package.json exports', () => {

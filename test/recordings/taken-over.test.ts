@@ -100,9 +100,10 @@ describe('what replay and export write', () => {
     assert.equal(vehicleRecords(records).length, 1);
   });
 
+  const both = /not exported: 1 metadata records \(vehicle\) and 1 attachments/;
   for (const [format, left] of [
     ['mcap', /not exported: 1 attachments/],
-    ['jsonl', /not exported: 1 metadata records \(vehicle\) and 1 attachments/],
+    ...(['jsonl', 'csv', 'parquet', 'numpy', 'tfrecord'] as const).map((name) => [name, both] as const),
   ] as const) {
     it(`tells what it leaves out: export --format ${format}`, async () => {
       const path = mcapFixture('metadata-and-attachment.mcap');
@@ -113,6 +114,21 @@ describe('what replay and export write', () => {
       assert.match(notes[0]!.reason, left);
     });
   }
+
+  it('tells what it leaves out: query', async function () {
+    this.timeout(60_000);
+    const path = mcapFixture('metadata-and-attachment.mcap');
+    const run = await runCli([
+      'query',
+      '--from',
+      path,
+      '--output-format',
+      'csv',
+      'SELECT count(*) AS n FROM "/r/a"',
+    ]);
+    assert.match(run.stderr, both);
+    assert.deepEqual([run.exitCode, run.stdout], [0, 'n\n1\n'], run.stderr);
+  });
 
   it('keeps metadata records and attachments of the input: record, with and without an index', async () => {
     const indexed = join(root, 'indexed.mcap');

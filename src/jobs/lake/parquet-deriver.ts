@@ -9,6 +9,7 @@ import type { McapMessage } from '../../core/mcap/block.js';
 import { BlockCache } from '../../core/mcap/block-cache.js';
 import type { McapChannel } from '../../core/mcap/definitions.js';
 import { openMcap } from '../../core/mcap/open-mcap.js';
+import { describeOthers, otherMetadata } from '../../core/mcap/other-records.js';
 import { matches } from '../../core/name-pattern.js';
 import type {
   Derived,
@@ -129,7 +130,10 @@ export class ParquetDeriver implements SegmentDeriver {
   async derive(path: string, manifest: Manifest, scratch: string, signal: AbortSignal): Promise<Derived> {
     await using files = new FilePool(this.#fs);
     const readable = files.readable(path);
-    const { channels } = await openMcap(readable, path);
+    const reader = await openMcap(readable, path);
+    const { channels } = reader;
+    const others = (await otherMetadata(reader)).map(({ name }) => name);
+    const leftOut = describeOthers(others, reader.attachments);
     const segment: Segment = {
       name: path,
       bytes: manifest.file.bytes,
@@ -161,6 +165,7 @@ export class ParquetDeriver implements SegmentDeriver {
       },
       schemas: tables.map(({ schema }) => schema),
       undecoded,
+      ...(leftOut === '' ? {} : { leftOut }),
     };
   }
 

@@ -101,6 +101,7 @@ function preparedExport(folder: string, all: readonly ExportTable[]): PreparedTa
   }
   return {
     ok: true,
+    remarks: [],
     filesOf: (tables) => {
       const members = new Set(tables.map(wordOf));
       const own = all.filter((table) => members.has(wordOf(table)));

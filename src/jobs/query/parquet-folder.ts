@@ -55,6 +55,7 @@ export function lakeSource(folder: string, paths: readonly string[], filter: Nam
     prepare: () =>
       Promise.resolve({
         ok: true,
+        remarks: [],
         filesOf: (wanted: readonly QueryTable[]) => {
           const files = all.filter((table) => wanted.includes(table)).flatMap((table) => table.files);
           const hive = files.every((path) => path.split('/').some((part) => /^[^=]+=/.test(part)));

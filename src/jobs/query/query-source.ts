@@ -1,3 +1,4 @@
+import type { Problem } from '../../recordings/segments.js';
 import type { QueryTable } from './view-plan.js';
 import type { ViewFiles } from './query-engine.js';
 
@@ -15,6 +16,8 @@ export interface PreparedTables {
   filesOf(tables: readonly QueryTable[]): ViewFiles;
   /** Everything requested could be read and decoded. */
   readonly ok: boolean;
+  /** What the tables do not hold, by topic or file. */
+  readonly remarks: readonly Problem[];
 }
 
 /** Which robots and topics; `*` stands for any text. */

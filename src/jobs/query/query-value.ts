@@ -1,4 +1,5 @@
 import type { DuckDBArrayType, DuckDBListType, DuckDBType } from '@duckdb/node-api';
+import { MAX_TABLE_TIME } from '../../exporters/columns/head-columns.js';
 import { base64, numberText, timeText } from '../../exporters/text/text-value.js';
 import type { DuckDb } from './duckdb-library.js';
 
@@ -32,8 +33,10 @@ const bare = (plain: ValueText): ColumnText => ({ plain, json: plain });
 const text = (plain: ValueText): ColumnText => ({ plain, json: (value) => JSON.stringify(plain(value)) });
 const time = (nsOf: (value: never) => bigint): ColumnText =>
   text((value) => {
-    if (!(value as { isFinite: boolean }).isFinite) return String(value);
     const ns = nsOf(value as never);
+    // DuckDB reads the last time that tables hold as infinity.
+    if (ns === MAX_TABLE_TIME) return timeText(ns);
+    if (!(value as { isFinite: boolean }).isFinite) return String(value);
     // Years without four digits in ISO 8601, as DuckDB writes them.
     return ns > YEAR_9999_NS || ns < YEAR_0_NS ? String(value) : timeText(ns);
   });

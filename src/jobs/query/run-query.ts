@@ -28,7 +28,7 @@ export async function answerQuery(
   sql: string,
   range: TimeRange,
   { options, write }: AnswerPlace,
-): Promise<QueryAnswer & { /** Everything that the query reads could be read. */ readonly ok: boolean }> {
+): Promise<QueryAnswer & Pick<PreparedTables, 'ok' | 'remarks'>> {
   const views = planViews(source.tables);
   const names = await engine.tableNames(
     sql,
@@ -38,7 +38,8 @@ export async function answerQuery(
   const prepared = await source.prepare([...new Set(wanted.flatMap(({ tables }) => tables))]);
   await createViews(engine, source, wanted, prepared, range);
   try {
-    return { ...(await engine.answer(sql, options, write)), ok: prepared.ok };
+    const { ok, remarks } = prepared;
+    return { ...(await engine.answer(sql, options, write)), ok, remarks };
   } catch (error) {
     throw isHoldfastError(error, 'QUERY_INVALID') ? withNames(error, names, views) : error;
   }

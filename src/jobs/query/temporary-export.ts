@@ -6,6 +6,7 @@ import { version } from '../../host/version.js';
 import { topicColumns } from '../export/export-manifest.js';
 import { robotOf } from '../export/export-groups.js';
 import type { ExportOptions } from '../export/export-options.js';
+import { remarksOf } from '../export/export-remarks.js';
 import { inspectSegments } from '../export/inspect.js';
 import { FolderPlace } from '../export/folder-place.js';
 import { parseExportOptions } from '../export/parse-export-options.js';
@@ -64,11 +65,12 @@ export async function recordingSource(request: TemporaryExportRequest): Promise<
     tables: [...tables.values()].sort((a, b) => (a.topic < b.topic ? -1 : 1)),
     timeColumns: ['log_time'],
     async prepare(wanted) {
-      if (wanted.length === 0) return { ok: true, filesOf: () => ({ files: [], hive: false }) };
+      if (wanted.length === 0) return { ok: true, remarks: [], filesOf: () => ({ files: [], hive: false }) };
       const topics = [...new Set(wanted.map(({ topic }) => topic))].sort();
-      const { ok, manifest } = await exportTopics(request, topics);
-      const prepared = await exportSource(request.folder, manifest, {}).prepare(wanted);
-      return { ...(await withEmptyTables(prepared, wanted as readonly RecordedTable[], request)), ok };
+      const report = await exportTopics(request, topics);
+      const prepared = await exportSource(request.folder, report.manifest, {}).prepare(wanted);
+      const tables = await withEmptyTables(prepared, wanted as readonly RecordedTable[], request);
+      return { ...tables, ok: report.ok, remarks: remarksOf(report) };
     },
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };

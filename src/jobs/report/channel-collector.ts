@@ -1,7 +1,9 @@
+import { describeError } from '../../core/errors.js';
+import { jsonText } from '../../core/json-message.js';
 import type { McapMessage } from '../../core/mcap/block.js';
 import type { McapChannel } from '../../core/mcap/definitions.js';
 import type { Plot } from '../../exporters/report/report-data.js';
-import type { MessageDecoder } from '../../recordings/message-decoder.js';
+import { DECODE_MAX_BYTES, type MessageDecoder } from '../../recordings/message-decoder.js';
 import type { DiagnosticsCollector, DiagnosticStatus } from './diagnostics-collector.js';
 import { FieldCollector } from './field-collector.js';
 import { stampReader, type ReadStamp } from './header-stamp.js';
@@ -42,7 +44,9 @@ export class ChannelCollector {
       this.#take = this.#decoded((value, message) => this.#transforms(value, message));
     else if (schema.name === 'diagnostic_msgs/msg/DiagnosticArray') {
       this.#take = this.#decoded((value, message, bucket) => this.#diagnostics(value, message, bucket));
-    } else if (channel.encoding !== 'json') {
+    } else if (channel.encoding === 'json') {
+      this.#take = ({ data }) => jsonObstacle(data);
+    } else {
       const { robot } = topic;
       const opened = FieldCollector.open(channel, {
         extra: boards.wishes(channel.topic),
@@ -120,5 +124,16 @@ export class ChannelCollector {
     const { status } = value as { status: readonly DiagnosticStatus[] };
     const atS = this.boards.span.seconds(logTime);
     for (const one of status) this.boards.diagnostics.add(this.topic.robot, bucket, atS, one);
+  }
+}
+
+/** Why a JSON message cannot be decoded; none of its values is drawn. */
+function jsonObstacle(data: Uint8Array): string | undefined {
+  if (data.byteLength > DECODE_MAX_BYTES) return `${data.byteLength} bytes are too many to decode`;
+  try {
+    jsonText(data);
+    return undefined;
+  } catch (error) {
+    return describeError(error);
   }
 }

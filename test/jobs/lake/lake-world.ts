@@ -59,18 +59,26 @@ export function event(index: number, more: Partial<TestEvent> = {}): TestEvent {
 
 export const NATS = { nats_stream: 'events', nats_stream_created: '2026-11-01T00:00:00.000000001Z' };
 
-/** Seals a segment with events of a JetStream stream and texts on ordinary topics. */
+/**
+ * Seals a segment with events of a JetStream stream, texts on ordinary topics, a metadata record and
+ * attachments of these names.
+ */
 export async function sealLake(
   world: SyncWorld,
   events: readonly TestEvent[],
   texts: readonly TestText[] = [],
   robot = 'r1',
+  attachments: readonly string[] = [],
 ): Promise<Sealed> {
   const out = new BufferWritable();
   const writer = new McapWriter({ writable: out, chunkSize: 64 * 1024 });
   await writer.start({ profile: 'ros2', library: 'holdfast test' });
   await writer.addMetadata({ name: 'holdfast', metadata: new Map([['robot', robot]]) });
   await writer.addMetadata({ name: 'vehicle', metadata: new Map([['id', '7']]) });
+  for (const name of attachments) {
+    const data = Buffer.from(name);
+    await writer.addAttachment({ name, mediaType: 'text/plain', logTime: EIGHT, createTime: EIGHT, data });
+  }
   const eventSchema = await writer.registerSchema({ ...genericEventSchema });
   const textSchema = await writer.registerSchema({
     name: 'std_msgs/msg/String',

@@ -127,25 +127,21 @@ export const exportCommand: CommandDefinition = {
       },
     });
     terminal.live('');
-    sayNotes(report, terminal);
+    await sayNotes(report, terminal);
     return await sayResult(report, place.uri, invocation);
   },
 };
 
-/** Notes about single topics. */
-function sayNotes({ notes, manifest }: ExportReport, terminal: Invocation['terminal']): void {
-  const say = (where: string, text: string): void =>
-    terminal.note(`holdfast: ${printable(where)}: ${text}\n`);
-  for (const { where, reason } of notes) say(where, printable(reason));
-  for (const { topic, undecoded, kept_raw, left_over, reason = '' } of manifest.topics) {
-    if (undecoded > 0) say(topic, `${undecoded} messages left out: ${printable(reason)}`);
-    if (left_over > 0) {
-      say(topic, `${left_over} messages do not match their definition: bytes are left over`);
-    }
-    if (kept_raw > 0) say(topic, `${kept_raw} messages kept raw: ${printable(reason)}`);
+/** Notes about single files and topics. */
+async function sayNotes(report: ExportReport, terminal: Invocation['terminal']): Promise<void> {
+  const { remarksOf } = await import('../../../jobs/export/export-remarks.js');
+  for (const { where, reason } of remarksOf(report)) {
+    terminal.note(`holdfast: ${printable(where)}: ${printable(reason)}\n`);
   }
-  for (const { topic, schema_versions: versions } of manifest.topics) {
-    if (versions > 1) say(topic, `its type has ${versions} versions; the table has the columns of all`);
+  for (const { topic, schema_versions: versions } of report.manifest.topics) {
+    if (versions <= 1) continue;
+    const text = `its type has ${versions} versions; the table has the columns of all`;
+    terminal.note(`holdfast: ${printable(topic)}: ${text}\n`);
   }
 }
 

@@ -128,13 +128,14 @@ async function answer(
     for (const line of listLines(views)) await invocation.say(line);
     return { exitCode: exitCodes.ok, json: { ok: true, views } };
   }
-  const { rows, columns, ok } = await answerQuery(engine, source, options.sql, range, {
+  const { rows, columns, ok, remarks } = await answerQuery(engine, source, options.sql, range, {
     options: { format: options.format, limit: options.limit, guardFormulas: options.guardFormulas },
     write: (text) => terminal.text(text),
   });
-  if (!ok) {
-    terminal.note('holdfast: some data could not be read or decoded; holdfast export lists it per topic\n');
+  for (const { where, reason } of remarks) {
+    terminal.note(`holdfast: ${printable(where)}: ${printable(reason)}\n`);
   }
+  if (!ok) terminal.note('holdfast: some data could not be read or decoded: see above\n');
   return {
     exitCode: ok ? exitCodes.ok : exitCodes.findings,
     json: { ok, rows, columns },
