@@ -3,7 +3,7 @@ import { HoldfastError, describeError, isHoldfastError, systemCode } from '../co
 import type { Identity } from '../core/identity.js';
 import { releaseBallast } from '../seal/ballast.js';
 import { makeRoomForStart } from '../seal/retention-start.js';
-import type { RetentionOptions } from '../seal/retention.js';
+import type { RetentionOptions } from '../seal/retention-options.js';
 import { recoverWal, type RecoveredWal } from '../wal/recover.js';
 import { writeFailureCode } from '../wal/write-failure.js';
 import { makeDataFolder } from '../host/make-data-folder.js';

@@ -1,5 +1,5 @@
 import { defined } from '../core/defined.js';
-import { describeError, type HoldfastError } from '../core/errors.js';
+import { describeError } from '../core/errors.js';
 import type { RecorderEvent } from '../core/events.js';
 import type { MarkedEvent } from '../core/marked-event.js';
 import type { Listen, Unlisten } from '../core/listen.js';
@@ -9,7 +9,6 @@ import type { RecorderStatus, TopicStats } from '../core/status.js';
 import { AnomalyWatch } from './anomaly/anomaly-watch.js';
 import type { MarkEventRequest } from './recorder-control.js';
 import type { RecorderOptions } from '../settings/recorder-options.js';
-import { FolderWatch } from './folder-watch.js';
 import { takeDataFolder } from './recorder-folder.js';
 import {
   assembleRecorder,
@@ -22,13 +21,11 @@ import { RecorderRun, type RecorderInput } from './recorder-run.js';
 import { buildRecorderStatus } from './recorder-status.js';
 import { RunTotals, summarize, type RecordSummary } from './recorder-summary.js';
 import { topicStats } from './recorder-topics.js';
+import { RecorderUpkeep } from './recorder-upkeep.js';
 import type { SystemPorts } from '../host/ports.js';
-import type { Timer } from '../core/clock.js';
 
 export type { RecorderInput } from './recorder-run.js';
 export type { RecordSummary } from './recorder-summary.js';
-
-const TICK_MS = 1000;
 
 /**
  * The recorder of one data folder: takes and recovers it, records sources between {@link start} and
@@ -37,17 +34,11 @@ const TICK_MS = 1000;
  */
 export class Recorder implements AsyncDisposable {
   readonly #startedAt: bigint;
-  readonly #ticker: Timer;
+  readonly #upkeep: RecorderUpkeep;
   readonly #anomalies: AnomalyWatch;
   #run: RecorderRun | undefined;
   readonly #earlier = new RunTotals();
-  #rolling: Promise<void> | undefined;
-  /** Why sources that can wait do. */
-  #roomReason: string | undefined;
   #failure: unknown;
-  readonly #folderWatch: FolderWatch;
-  /** The data folder is not there any more. */
-  #gone: HoldfastError | undefined;
   #stopping: Promise<void> | undefined;
   #closing: Promise<RecordSummary> | undefined;
   /** Sealing is not waited for any more. */
@@ -61,7 +52,6 @@ export class Recorder implements AsyncDisposable {
     this.#parts = parts;
     const { ports, sealer, recovered, listeners, buffer } = parts;
     this.#startedAt = ports.clock.now();
-    this.#folderWatch = new FolderWatch(ports.fs, parts.folder);
     this.#finished = new Promise((resolve) => (this.#finish = resolve));
     // A caller that awaits `done` sees its error. Without one, the error must not end the process.
     this.#finished.catch(() => undefined);
@@ -71,8 +61,9 @@ export class Recorder implements AsyncDisposable {
       tap: (listener) => this.tap(listener),
       mark: (request) => this.markEvent(request),
     });
-    this.#ticker = ports.clock.every(TICK_MS, () => void this.#tick());
-    void this.#tick();
+    // A caller that awaits `done` sees the error.
+    this.#upkeep = new RecorderUpkeep(parts, this.#anomalies, () => void this.close().catch(() => undefined));
+    this.#upkeep.start();
     if (recovered.segments.length > 0) {
       ports.logger.info('segments of an earlier run will be sealed', {
         segments: recovered.segments.length,
@@ -294,7 +285,7 @@ export class Recorder implements AsyncDisposable {
       await wal.close();
       await sealer.drain(this.#hurry.signal);
       if (this.#run) this.#earlier.add(this.#run);
-      if (this.#gone) throw this.#gone;
+      if (this.#upkeep.folderGone) throw this.#upkeep.folderGone;
       const summary = summarize(this.#parts, this.#earlier);
       if (this.#failure !== undefined && summary.undurable === 0) throw this.#failure as Error;
       return summary;
@@ -304,72 +295,9 @@ export class Recorder implements AsyncDisposable {
     }
   }
 
-  /** What would be written from now on goes into files that nobody will see: the recorder ends and says why. */
-  async #endIfFolderIsGone(): Promise<void> {
-    const gone = this.#gone ? undefined : await this.#folderWatch.check();
-    if (!gone) return;
-    this.#gone = gone;
-    this.#parts.condition.stalledReason = gone.message;
-    this.#parts.ports.logger.error('the data folder was removed; the recorder ends', { error: gone.message });
-    // A caller that awaits `done` sees the error.
-    void this.close().catch(() => undefined);
-  }
-
-  async #tick(): Promise<void> {
-    const { wal, ports, meters, clockWatch, retention, sealer, condition } = this.#parts;
-    try {
-      meters.tick(ports.clock.monotonic());
-      await this.#endIfFolderIsGone();
-      this.#anomalies.tick(condition.state === 'recording');
-      const step = clockWatch.check();
-      if (step) {
-        wal.noteClockStep(step);
-        ports.logger.warn('the wall clock jumped', { stepNs: step.stepNs });
-      }
-      await retention.tick(sealer.unfinished());
-      this.#lookForRoom();
-      // Not awaited: a roll waits behind a commit, which may be waiting for the room retention makes.
-      if (condition.state !== 'draining') this.#rolling ??= this.#rollIfOld();
-    } catch (error) {
-      ports.logger.warn('periodic work failed, will retry', { error });
-    }
-  }
-
-  /** Lets sources that wait for disk space continue, or says that they wait. */
-  #lookForRoom(): void {
-    const { flow, room, condition, retention, ports } = this.#parts;
-    flow.update();
-    const isBlocked = flow.isClosed && !room.isLeft;
-    const told = condition.stalledReason;
-    if (isBlocked && told === undefined) {
-      const { admits, detail } = retention.state;
-      // Under a quota the disk itself may have room enough.
-      const why = admits
-        ? `${retention.freeBytes} bytes are free, no more than what is in memory may need`
-        : detail;
-      this.#roomReason = `disk_full: ${why}`;
-      condition.stalledReason = this.#roomReason;
-      ports.logger.warn('disk space low: pausing sources that support backpressure', { reason: why });
-    } else if (!isBlocked && told !== undefined && told === this.#roomReason) {
-      condition.stalledReason = undefined;
-      ports.logger.info('disk space is sufficient again', { freeBytes: retention.freeBytes });
-    }
-  }
-
-  async #rollIfOld(): Promise<void> {
-    const { wal, ports, marks } = this.#parts;
-    try {
-      if (marks.hasPassed()) await wal.roll();
-      else await wal.rollIfOld();
-    } catch (error) {
-      ports.logger.warn('cannot roll the segment, will retry', { error });
-    }
-    this.#rolling = undefined;
-  }
-
   async #release(): Promise<void> {
     const { sealer, worker, retention, lock, ports, listeners } = this.#parts;
-    this.#ticker.cancel();
+    this.#upkeep.stop();
     this.#anomalies[Symbol.dispose]();
     listeners.tap.attach(undefined);
     if (this.#hurry.signal.aborted) {

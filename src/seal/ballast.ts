@@ -4,6 +4,7 @@ import { describeError, systemCode } from '../core/errors.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { RandomBytes } from '../core/identity.js';
 import type { Logger } from '../core/logger.js';
+import { SerialQueue } from '../core/serial-queue.js';
 
 /** Name of the ballast inside the data folder. */
 export const BALLAST_FILE = 'ballast';
@@ -41,7 +42,7 @@ export class Ballast {
   bytes = 0;
   /** Bytes that were released for a full disk and not reserved again yet. */
   owedBytes = 0;
-  #serial: Promise<unknown> = Promise.resolve();
+  readonly #queue = new SerialQueue();
   readonly #path: string;
   // Not zeros: a compressing file system would reserve no space for them.
   #block: Buffer = Buffer.alloc(0);
@@ -65,7 +66,7 @@ export class Ballast {
 
   /** Grows by at most one step into `roomBytes` of free space. */
   grow(roomBytes: number): Promise<void> {
-    return this.#exclusively(async () => {
+    return this.#queue.run(async () => {
       const step = Math.min(STEP_BYTES, this.#targetBytes - this.bytes);
       if (step <= 0 || roomBytes < step) return;
       const grown = await this.#write(step);
@@ -76,7 +77,7 @@ export class Ballast {
 
   /** Sets another size: releases the excess at once, grows as usual. Never rejects. */
   resize(targetBytes: number): Promise<void> {
-    return this.#exclusively(async () => {
+    return this.#queue.run(async () => {
       this.#targetBytes = targetBytes;
       this.#fillBlock();
       this.owedBytes = Math.min(this.owedBytes, Math.max(0, targetBytes - this.bytes));
@@ -95,7 +96,7 @@ export class Ballast {
    * `owed` it only makes room (a quota).
    */
   release(owed: boolean): Promise<void> {
-    return this.#exclusively(async () => {
+    return this.#queue.run(async () => {
       if (this.bytes === 0) return;
       try {
         await this.#ports.fs.unlink(this.#path);
@@ -157,11 +158,5 @@ export class Ballast {
       logger.debug('the ballast cannot grow', { error: describeError(error) });
     }
     return written;
-  }
-
-  #exclusively(work: () => Promise<void>): Promise<void> {
-    const result = this.#serial.then(work);
-    this.#serial = result.catch(() => undefined);
-    return result;
   }
 }

@@ -75,6 +75,17 @@ export function shortageOf(limits: SpaceLimits, use: SpaceUse, pressed: boolean)
   return { bytes, reason: disk >= quota ? 'free_space' : 'quota' };
 }
 
+/** The shortage in words, for the status. */
+export function describeShortage({ bytes, reason }: Shortage, use: SpaceUse, limits: SpaceLimits): string {
+  if (reason === 'quota') {
+    const quota = `its quota of ${limits.maxBytes} (retention.max_bytes)`;
+    return `the data folder holds ${use.usedBytes} bytes, ${bytes} too many for ${quota}`;
+  }
+  const floorBytes = freeFloor(limits, use.totalBytes);
+  const owed = use.owedBytes > 0 ? ` and ${use.owedBytes} of the ballast` : '';
+  return `${use.freeBytes} bytes of disk space are free, to be kept: ${floorBytes}${owed}; ${bytes} are missing`;
+}
+
 /** Bytes that the ballast may take without ever causing an eviction. */
 export function ballastRoom(limits: SpaceLimits, use: SpaceUse): number {
   const { freeBytes, totalBytes, usedBytes } = use;

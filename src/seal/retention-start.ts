@@ -1,7 +1,8 @@
 import type { DataFolder } from '../core/data-folder.js';
 import { systemCode } from '../core/errors.js';
 import { releaseBallast } from './ballast.js';
-import { Retention, type RetentionOptions, type RetentionPorts } from './retention.js';
+import { Retention } from './retention.js';
+import type { RetentionOptions, RetentionPorts } from './retention-options.js';
 
 /**
  * Makes room on a disk so full that recording cannot start (recovery writes a little): releases the ballast

@@ -1,71 +1,27 @@
 import { join } from 'node:path';
-import type { Clock } from '../core/clock.js';
 import type { DataFolder } from '../core/data-folder.js';
 import { describeError } from '../core/errors.js';
-import type { FileSystem } from '../core/file-system.js';
-import type { RandomBytes } from '../core/identity.js';
-import type { Logger } from '../core/logger.js';
 import type { Manifest } from '../core/manifest.js';
 import type { SegmentId } from '../core/segment-id.js';
 import { writeLimits } from '../core/space-limits.js';
-import { onAbort } from '../core/on-abort.js';
 import { Ballast } from './ballast.js';
-import type { EvictPorts } from './retention-evict.js';
+import { CommitGate } from './commit-gate.js';
+import type { RetentionOptions, RetentionPorts, RetentionState } from './retention-options.js';
 import {
   ballastRoom,
+  describeShortage,
   freeFloor,
   lowWater,
   shortageOf,
   type Shortage,
   type SpaceLimits,
   type SpaceUse,
-  type WhenFull,
 } from './retention-plan.js';
 import { RetentionRecords } from './retention-records.js';
 import { EvictionRounds } from './retention-rounds.js';
 import { bytesBesideSealed, removeOldestExport } from './retention-usage.js';
 import { SealedIndex } from './sealed-index.js';
-
-export interface RetentionOptions {
-  /** The floor of free disk space is the smaller of `minFreeBytes` and `minFreePercent` of the disk. */
-  readonly minFreeBytes: number;
-  readonly minFreePercent: number;
-  /** Quota of the data folder in bytes; 0: none. */
-  readonly maxBytes: number;
-  readonly whenFull: WhenFull;
-  /** What a store said counts for so long, ms. */
-  readonly confirmMaxAgeMs: number;
-  /** 0: no ballast. */
-  readonly ballastBytes: number;
-  /** Of one WAL segment: what is freed beyond a limit. */
-  readonly segmentMaxBytes: number;
-}
-
-export interface RetentionPorts {
-  readonly fs: FileSystem;
-  readonly clock: Clock;
-  readonly random: RandomBytes;
-  readonly logger: Logger;
-  readonly onEvicted?: EvictPorts['onEvicted'];
-  /** How long answers of sync are waited for, ms. Default: a few seconds. */
-  readonly patienceMs?: number;
-}
-
-export interface RetentionState {
-  readonly freeBytes: number;
-  readonly totalBytes: number;
-  /** A limit is reached and nothing more may go. */
-  readonly full: boolean;
-  /** Commits may continue: not full, or a policy that records down to the last byte. */
-  readonly admits: boolean;
-  /** For a person, while `full` or not admitting. */
-  readonly detail: string;
-  /** Evicted since the start of this process. */
-  readonly evictedSegments: number;
-  /** Of these, the ones no store had. */
-  readonly droppedSegments: number;
-  readonly droppedMessages: number;
-}
+import { SpaceGauge } from './space-gauge.js';
 
 /** Rounds of one tick: bounds it where the disk gives nothing back. */
 const MAX_ROUNDS = 256;
@@ -74,8 +30,6 @@ const READ_PER_TICK = 500;
 const S = 1_000_000_000n;
 /** After a full disk the ballast is not taken back sooner: what it was released for must be written first. */
 const BALLAST_REST_NS = 30n * S;
-/** A disk with fewer free inodes is as full as one without bytes. */
-const MIN_INODES = 16;
 const PRUNE_AFTER_EVICTIONS = 256;
 
 /**
@@ -89,9 +43,7 @@ export class Retention {
   readonly #records: RetentionRecords;
   #current: RetentionState;
   #ticking: Promise<RetentionState> | undefined;
-  /** Written by us since the disk was last looked at. */
-  #unseenBytes = 0;
-  #isSeen = false;
+  readonly #gauge: SpaceGauge;
   /** The first look has ended, even if it failed: then nothing waits for another one. */
   #hasLooked = false;
   #hitFull = false;
@@ -100,7 +52,7 @@ export class Retention {
   #prunedAtEvictions = -PRUNE_AFTER_EVICTIONS;
   #lastTrouble: string | undefined;
   #published = '';
-  readonly #waiting = new Set<() => void>();
+  readonly #gate = new CommitGate();
 
   readonly #folder: DataFolder;
   #options: RetentionOptions;
@@ -120,6 +72,7 @@ export class Retention {
     this.#ports = ports;
     this.#ballast = ballast;
     this.#limits = { ...options, slackBytes: options.segmentMaxBytes };
+    this.#gauge = new SpaceGauge(ports.fs, folder.root);
     this.#rounds = new EvictionRounds({ ...ports, folder }, index, options.whenFull, options.confirmMaxAgeMs);
     this.#records = new RetentionRecords({ ...ports, folder }, (name) => index.has(name));
     this.#current = {
@@ -172,12 +125,12 @@ export class Retention {
 
   /** Receives every write, so that what is left is known between two looks at the disk. */
   noteWritten(bytes: number): void {
-    this.#unseenBytes += bytes;
+    this.#gauge.noteWritten(bytes);
   }
 
-  /** Free disk space, as far as is known without looking; infinite before the first look. */
+  /** Free disk space, as far as it is known without a call to the disk; infinite before the first measurement. */
   get freeBytes(): number {
-    return this.#isSeen ? this.#current.freeBytes - this.#unseenBytes : Infinity;
+    return this.#gauge.freeBytes;
   }
 
   /**
@@ -185,7 +138,7 @@ export class Retention {
    * without looking. Infinite before the first look, and under a policy that makes room as it goes.
    */
   get writableBytes(): number {
-    if (!this.#isSeen || this.#options.whenFull !== 'stop') return Infinity;
+    if (!this.#gauge.isKnown || this.#options.whenFull !== 'stop') return Infinity;
     return this.freeBytes + this.#ballast.bytes;
   }
 
@@ -195,7 +148,7 @@ export class Retention {
    */
   mayPassLimit(bytes: number): boolean {
     if (this.#options.whenFull !== 'stop') return false;
-    if (!this.#isSeen) return !this.#hasLooked;
+    if (!this.#gauge.isKnown) return !this.#hasLooked;
     return this.freeBytes - bytes < freeFloor(this.#limits, this.#current.totalBytes);
   }
 
@@ -217,7 +170,8 @@ export class Retention {
   onDiskFull(): void {
     this.#hitFull = true;
     this.#hitFullAt = this.#ports.clock.monotonic();
-    this.#current = { ...this.#current, admits: false, detail: 'the disk is full' };
+    this.#current = { ...this.#current, detail: 'the disk is full' };
+    this.#admit(false);
     void this.#ballast.release(true);
   }
 
@@ -225,18 +179,8 @@ export class Retention {
    * Resolves when commits may continue: at once, except while full. The signal ends the waiting too: what was
    * taken in before the end may use the space below the floor.
    */
-  async room(signal?: AbortSignal): Promise<void> {
-    while (!this.#current.admits && !signal?.aborted) {
-      await new Promise<void>((resolve) => {
-        const done = (): void => {
-          this.#waiting.delete(done);
-          unlisten?.();
-          resolve();
-        };
-        this.#waiting.add(done);
-        const unlisten = signal && onAbort(signal, done);
-      });
-    }
+  room(signal?: AbortSignal): Promise<void> {
+    return this.#gate.pass(signal);
   }
 
   /**
@@ -327,20 +271,14 @@ export class Retention {
   }
 
   async #look(): Promise<SpaceUse> {
-    const { fs } = this.#ports;
-    const seenBytes = this.#unseenBytes;
-    const disk = await fs.statfs(this.#folder.root);
-    // What was written while the disk was asked may or may not be in its answer.
-    this.#unseenBytes -= seenBytes;
-    const noInodes = disk.files > 0 && disk.ffree < MIN_INODES;
-    const quota = this.#options.maxBytes > 0;
-    // The quota must know everything; without one the manifests are read at leisure.
-    while (quota && !this.index.complete) await this.index.readMore(READ_PER_TICK);
+    const disk = await this.#gauge.measure();
+    const hasQuota = this.#options.maxBytes > 0;
+    // A quota needs the size of every segment; without a quota, ticks read a few manifests each.
+    while (hasQuota && !this.index.complete) await this.index.readMore(READ_PER_TICK);
     return {
-      freeBytes: noInodes ? 0 : disk.bavail * disk.bsize,
-      totalBytes: disk.blocks * disk.bsize,
-      usedBytes: quota
-        ? this.index.bytes + (await bytesBesideSealed(fs, this.#folder)) + this.#ballast.bytes
+      ...disk,
+      usedBytes: hasQuota
+        ? this.index.bytes + (await bytesBesideSealed(this.#ports.fs, this.#folder)) + this.#ballast.bytes
         : 0,
       owedBytes: this.#ballast.owedBytes,
     };
@@ -356,7 +294,7 @@ export class Retention {
     const { freeBytes, totalBytes } = use;
     const { segments, droppedSegments, droppedMessages } = this.#rounds.counts;
     const full = shortage !== undefined;
-    this.#isSeen = true;
+    this.#gauge.settle(freeBytes);
     const wasFull = this.#current.full;
     this.#current = {
       freeBytes,
@@ -378,7 +316,7 @@ export class Retention {
 
   #admit(admits: boolean): void {
     this.#current = { ...this.#current, admits };
-    if (admits) for (const done of [...this.#waiting]) done();
+    this.#gate.set(admits);
   }
 
   async #prune(): Promise<void> {
@@ -394,14 +332,4 @@ export class Retention {
     }
     this.#lastTrouble = message;
   }
-}
-
-function describeShortage({ bytes, reason }: Shortage, use: SpaceUse, limits: SpaceLimits): string {
-  if (reason === 'quota') {
-    const quota = `its quota of ${limits.maxBytes} (retention.max_bytes)`;
-    return `the data folder holds ${use.usedBytes} bytes, ${bytes} too many for ${quota}`;
-  }
-  const floorBytes = freeFloor(limits, use.totalBytes);
-  const owed = use.owedBytes > 0 ? ` and ${use.owedBytes} of the ballast` : '';
-  return `${use.freeBytes} bytes of disk space are free, to be kept: ${floorBytes}${owed}; ${bytes} are missing`;
 }

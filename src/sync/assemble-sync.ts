@@ -20,7 +20,7 @@ import type { SyncOptions } from './sync-options.js';
 import type { SyncParts } from './sync-parts.js';
 import type { SyncPorts } from './sync-ports.js';
 import { Tombstones } from './tombstones.js';
-import { Turns } from './turns.js';
+import { SerialQueue } from '../core/serial-queue.js';
 
 /** How the parts call the engine around them. */
 export interface SyncHooks extends Pick<
@@ -40,7 +40,7 @@ export function backoffOf({ backoffFirstMs, backoffMaxMs, backoffJitter }: SyncO
 function alone({ clock }: SyncPorts, options: SyncOptions): SharedByEngines {
   return {
     several: false,
-    files: new Turns(),
+    files: new SerialQueue(),
     bandwidth: new BandwidthLimit(clock, options.bandwidthBytesPerS),
     tombstones: { told: () => true },
     places: new Places(),

@@ -5,7 +5,7 @@ import { describeError } from '../core/errors.js';
 import type { FileSystem } from '../core/file-system.js';
 import { LOST_FILE, lostFiles, type LostFile, type LostSegment } from '../core/lost-segments.js';
 import { present } from '../core/present.js';
-import type { Turns } from './turns.js';
+import type { SerialQueue } from '../core/serial-queue.js';
 
 /**
  * Maximum number recorded per sink; the same as the number of receipts of evicted segments, which a scrub
@@ -20,7 +20,7 @@ export interface LostPorts {
   /** Of the sink with this store. */
   readonly form: string;
   /** Shared by all writers of `lost.json`. */
-  readonly turns: Turns;
+  readonly turns: SerialQueue;
   readonly onTrouble: (message: string) => void;
 }
 

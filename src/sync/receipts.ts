@@ -9,7 +9,7 @@ import {
   type SegmentReceipts,
   type StoreReceipt,
 } from '../core/receipt-file.js';
-import type { Turns } from './turns.js';
+import type { SerialQueue } from '../core/serial-queue.js';
 
 export interface ReceiptPorts {
   readonly fs: FileSystem;
@@ -18,7 +18,7 @@ export interface ReceiptPorts {
   readonly form: string;
   readonly uri: string;
   /** Shared by all writers of receipts in this folder: a file holds those of several sinks. */
-  readonly turns: Turns;
+  readonly turns: SerialQueue;
   readonly onTrouble: (message: string) => void;
 }
 

@@ -9,7 +9,7 @@ import { present } from '../core/present.js';
 import { forgetKnownStore, readKnownStore, writeKnownStore } from './known-stores.js';
 import type { Place, Places } from './places.js';
 import type { SinkSpec } from './sync-sink.js';
-import type { Turns } from './turns.js';
+import type { SerialQueue } from '../core/serial-queue.js';
 
 export interface IdentityPorts {
   readonly fs: FileSystem;
@@ -18,7 +18,7 @@ export interface IdentityPorts {
   readonly random: RandomBytes;
   readonly logger: Logger;
   /** Shared by all writers of `stores.json`. */
-  readonly turns: Turns;
+  readonly turns: SerialQueue;
   readonly sink: Pick<SinkSpec, 'name' | 'kind' | 'form'>;
   /** Shared by the sinks of the data folder. */
   readonly places: Places;

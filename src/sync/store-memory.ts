@@ -8,7 +8,7 @@ import { describeError } from '../core/errors.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { Logger } from '../core/logger.js';
 import type { Store } from '../core/store.js';
-import type { Turns } from './turns.js';
+import type { SerialQueue } from '../core/serial-queue.js';
 
 /** Name inside the data folder. */
 export const STORE_MEMORY_FILE = 'store-findings.json';
@@ -38,7 +38,7 @@ export interface StoreMemoryPorts {
   readonly clock: Clock;
   readonly logger: Logger;
   /** Shared by all writers of files in the data folder. */
-  readonly turns: Turns;
+  readonly turns: SerialQueue;
 }
 
 /**

@@ -19,7 +19,7 @@ import { parseSyncOptions, type SyncOptions } from './sync-options.js';
 import type { SyncPorts } from './sync-ports.js';
 import type { SharedByEngines, SharedTombstones, SinkSpec } from './sync-sink.js';
 import type { SyncSummary } from './sync-status.js';
-import { Turns } from './turns.js';
+import { SerialQueue } from '../core/serial-queue.js';
 
 /** A sink with its store; the caller closes store and deriver, after the group. */
 export interface Sink {
@@ -91,7 +91,7 @@ export class SyncGroup implements AsyncDisposable {
     const lock = new SharedLock(ports);
     const shared: SharedByEngines = {
       several: sinks.length > 1,
-      files: new Turns(),
+      files: new SerialQueue(),
       bandwidth: new BandwidthLimit(ports.clock, options.bandwidthBytesPerS),
       tombstones: sharedTombstones(sinks.map(({ spec }) => spec)),
       places: new Places(),

@@ -2,7 +2,7 @@ import type { SinkSelection } from '../core/sink.js';
 import type { SegmentDeriver } from '../core/segment-deriver.js';
 import type { BandwidthLimit } from './bandwidth-limit.js';
 import type { Places } from './places.js';
-import type { Turns } from './turns.js';
+import type { SerialQueue } from '../core/serial-queue.js';
 
 /** What one engine uploads into its store. */
 export interface SinkSpec {
@@ -26,7 +26,7 @@ export interface SharedByEngines {
   /** More than one sink writes into the receipt of a segment. */
   readonly several: boolean;
   /** Lock for the files of the data folder that several engines read, change and write. */
-  readonly files: Turns;
+  readonly files: SerialQueue;
   /** The link's limit, for all sinks together. */
   readonly bandwidth: BandwidthLimit;
   readonly tombstones: SharedTombstones;

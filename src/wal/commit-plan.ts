@@ -9,7 +9,7 @@ import type { ChannelRegistry } from './channel-registry.js';
 import type { LatchedSet } from './latched-set.js';
 import type { OpenSegment } from './open-segment.js';
 import { SEGMENT_FORMAT_VERSION, type ClockStep } from './segment-format.js';
-import type { CommitExtras } from './segment-writer.js';
+import type { CommitExtras } from './commit-extras.js';
 import type { WalOptions } from './wal-ports.js';
 
 export interface CommitContext {

@@ -89,6 +89,22 @@ export function packGap(gap: Gap): Buffer {
   });
 }
 
+/** msgpack returns small times as numbers. */
+type UnpackedGap = Omit<Gap, 'firstTime' | 'lastTime'> & {
+  readonly firstTime?: bigint | number;
+  readonly lastTime?: bigint | number;
+};
+
+/** A gap of the WAL. Throws `WAL_CORRUPT`. */
+export function unpackGap(value: Buffer): Gap {
+  const { firstTime, lastTime, ...gap } = unpack(value, 'gap') as UnpackedGap;
+  return {
+    ...gap,
+    ...(firstTime === undefined ? {} : { firstTime: BigInt(firstTime) }),
+    ...(lastTime === undefined ? {} : { lastTime: BigInt(lastTime) }),
+  };
+}
+
 /** Unpacks a value of the WAL. Throws `WAL_CORRUPT` with the name of the entry. */
 export function unpack(value: Buffer, entry: string): unknown {
   try {

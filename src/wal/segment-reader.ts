@@ -19,6 +19,7 @@ import {
   parseBatchValue,
   segmentStamp,
   unpack,
+  unpackGap,
   unpackOther,
   type ChannelEntry,
   type ClockStep,
@@ -344,19 +345,4 @@ export class SegmentReader {
 /** The payload of record `index`, at `offset`, has the CRC in its header. */
 export function payloadIntact(columns: BatchColumns, index: number, payload: Uint8Array): boolean {
   return crc32(payload) === columns.crcs[index];
-}
-
-/** msgpack returns small times as numbers. */
-type UnpackedGap = Omit<Gap, 'firstTime' | 'lastTime'> & {
-  readonly firstTime?: bigint | number;
-  readonly lastTime?: bigint | number;
-};
-
-function unpackGap(value: Buffer): Gap {
-  const { firstTime, lastTime, ...gap } = unpack(value, 'gap') as UnpackedGap;
-  return {
-    ...gap,
-    ...(firstTime === undefined ? {} : { firstTime: BigInt(firstTime) }),
-    ...(lastTime === undefined ? {} : { lastTime: BigInt(lastTime) }),
-  };
 }

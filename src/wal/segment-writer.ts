@@ -3,33 +3,20 @@ import { Level } from 'level';
 import { makeDirectoryDurably, syncDirectory, syncFile } from '../core/durable-files.js';
 import { HoldfastError } from '../core/errors.js';
 import type { FileHandle, FileSystem } from '../core/file-system.js';
-import type { Gap } from '../core/gap.js';
-import { otherRecordId, type RobotRecord } from '../core/other-record.js';
-import type { Schema } from '../core/message.js';
 import type { SegmentId } from '../core/segment-id.js';
-import { encodeFailed } from './encode-failure.js';
 import { AppendFile } from './append-file.js';
 import { chainStart, type BatchLink, type EncodedBatch } from './batch-codec.js';
-import type { ObjectFile } from './object-file.js';
+import { encodeExtras, type CommitExtras, type Put } from './commit-extras.js';
 import { ObjectAppender } from './object-appender.js';
 import {
   BLOB_FILE,
   batchKey,
   blobValue,
-  clockKey,
-  definitionKey,
-  gapKey,
-  otherKey,
-  packOther,
   inlineValue,
   pack,
-  packGap,
   plainKey,
   segmentStamp,
-  type ChannelEntry,
-  type ClockStep,
   type SegmentEnd,
-  type SegmentMeta,
 } from './segment-format.js';
 
 /**
@@ -55,21 +42,6 @@ const CONTENT_MAX_BYTES = 24 * 1024 * 1024;
 const DEFINITIONS_MAX_BYTES = 256 * 1024 * 1024;
 
 type Database = Level<Buffer, Buffer>;
-type Put = { type: 'put'; key: Buffer; value: Buffer };
-
-/** The parts of a commit beside its batch, all in the same atomic LevelDB write. */
-export interface CommitExtras {
-  readonly schemas: readonly { readonly id: number; readonly schema: Schema }[];
-  readonly channels: readonly { readonly id: number; readonly channel: ChannelEntry }[];
-  readonly gaps: readonly Gap[];
-  readonly others?: readonly RobotRecord[];
-  /** Object files that the batch is the first to refer to. */
-  readonly objects?: readonly ObjectFile[];
-  readonly clockSteps: readonly ClockStep[];
-  /** Only with the first commit of a segment. */
-  readonly meta?: SegmentMeta;
-  readonly carried?: EncodedBatch;
-}
 
 /**
  * A commit whose large parts were written to the operating system. It is not durable, and nothing refers to
@@ -335,37 +307,6 @@ export class SegmentWriter {
 /** Bytes of a batch on disk: in the log or the blob, and in object files. */
 export function bytesOnDisk({ bytes, chunks = [] }: EncodedBatch): number {
   return chunks.reduce((sum, { chunk }) => sum + chunk.bytes, bytes);
-}
-
-/** Everything of a commit except its messages. Throws `WAL_ENCODE_FAILED`. */
-function encodeExtras(extras: CommitExtras): { definitions: Put[]; notes: Put[] } {
-  try {
-    const notes: Put[] = extras.gaps.map((gap) => ({ type: 'put', key: gapKey(gap), value: packGap(gap) }));
-    for (const other of extras.others ?? []) {
-      notes.push({ type: 'put', key: otherKey(otherRecordId(other)), value: packOther(other) });
-    }
-    for (const step of extras.clockSteps) {
-      notes.push({ type: 'put', key: clockKey(BigInt(step.at)), value: pack(step) });
-    }
-    return { definitions: definitionPuts(extras), notes };
-  } catch (cause) {
-    throw encodeFailed(cause);
-  }
-}
-
-function definitionPuts(extras: CommitExtras): Put[] {
-  const puts: Put[] = [];
-  if (extras.meta) puts.push({ type: 'put', key: plainKey('meta'), value: pack(extras.meta) });
-  for (const { id, schema } of extras.schemas) {
-    puts.push({ type: 'put', key: definitionKey('schema', id), value: pack(schema) });
-  }
-  for (const { number, entry } of extras.objects ?? []) {
-    puts.push({ type: 'put', key: definitionKey('object', number), value: pack(entry) });
-  }
-  for (const { id, channel } of extras.channels) {
-    puts.push({ type: 'put', key: definitionKey('channel', id), value: pack(channel) });
-  }
-  return puts;
 }
 
 function sizeOf(puts: readonly Put[]): number {

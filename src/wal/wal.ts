@@ -1,9 +1,9 @@
 import type { DataFolder } from '../core/data-folder.js';
 import { HoldfastError, describeError, isHoldfastError } from '../core/errors.js';
-import type { GapReason } from '../core/gap.js';
 import type { Identity } from '../core/identity.js';
 import type { Channel, Message } from '../core/message.js';
 import type { SegmentId } from '../core/segment-id.js';
+import { SerialQueue } from '../core/serial-queue.js';
 import type { Batch } from '../ingest/batch.js';
 import { ChannelRegistry } from './channel-registry.js';
 import { WaitingClockSteps } from './clock-steps.js';
@@ -16,8 +16,8 @@ import type { Identities } from './identities.js';
 import { LatchedSet } from './latched-set.js';
 import { SegmentSupply, type OpenSegment } from './open-segment.js';
 import type { ClockStep } from './segment-format.js';
-import { writeFailureCode } from './write-failure.js';
 import { SegmentHandover } from './segment-handover.js';
+import { StallReport } from './stall-report.js';
 import type { WalHead } from './wal-head.js';
 import type { WalOptions, WalPorts } from './wal-ports.js';
 import type { Timer } from '../core/clock.js';
@@ -30,7 +30,7 @@ import type { Timer } from '../core/clock.js';
  * sealing finishes in place. `head.json` holds the numbers that outlive the segments.
  *
  * Invariants
- * - One writer per data folder. All of its work on the log runs in one line (#exclusively), so commits never overlap.
+ * - One writer per data folder. All of its work on the log runs in one queue (#queue), so commits never overlap.
  * - Sequences are consecutive within a WAL and never given to another record. A batch that failed keeps its sequences and
  *   is written again into the next segment; the earlier segment is cut where the later one begins.
  * - Payloads before reference: what lies in `blob` and in object files is durable before the log refers to it.
@@ -63,15 +63,13 @@ export class Wal {
   readonly #registry = new ChannelRegistry();
   readonly #stage: CommitStage;
   readonly #ledger: DurableLedger;
-  #serial: Promise<unknown> = Promise.resolve();
-  /** Tasks in the line of {@link serial}, the one at work included. */
-  #tasks = 0;
+  readonly #queue = new SerialQueue();
   #nextSequence: number;
   readonly #clockSteps = new WaitingClockSteps();
   readonly #handover: SegmentHandover;
   readonly #warnings: CommitWarnings;
   #syncTimer: Timer | undefined;
-  #stalled = false;
+  readonly #stall: StallReport;
   #closed = false;
 
   readonly #folder: DataFolder;
@@ -89,6 +87,7 @@ export class Wal {
     this.#ledger = new DurableLedger(head, ports.logger, ports.onGaps);
     this.latched = new LatchedSet(options.latchedMaxBytes);
     this.#warnings = new CommitWarnings(ports.logger);
+    this.#stall = new StallReport(folder, ports);
     this.#handover = new SegmentHandover(folder.root, ports, () => ({
       nextNumber: this.#supply.nextNumber,
       nextSequence: this.#nextSequence,
@@ -105,7 +104,7 @@ export class Wal {
         startedAt: this.#ports.clock.now(),
         priorityOf: this.#ports.priorityOf,
       }),
-      mayWriteAhead: () => this.#options.durability === 'commit' && this.#tasks <= 1,
+      mayWriteAhead: () => this.#options.durability === 'commit' && this.#queue.length <= 1,
     });
   }
 
@@ -173,7 +172,7 @@ export class Wal {
    * Throws `WAL_CLOSED` after {@link close}.
    */
   commit(batch: Batch, signal?: AbortSignal): Promise<void> {
-    return this.#exclusively(() => this.#commitUntilDone(batch, signal));
+    return this.#queue.run(() => this.#commitUntilDone(batch, signal));
   }
 
   /**
@@ -187,7 +186,7 @@ export class Wal {
 
   /** Ends the current segment if it holds anything, and continues in the next. */
   roll(): Promise<void> {
-    return this.#exclusively(async () => {
+    return this.#queue.run(async () => {
       await this.#rollNow();
     });
   }
@@ -195,7 +194,7 @@ export class Wal {
   /** Rolls a segment that has reached its age; called by the recorder's tick. */
   async rollIfOld(): Promise<void> {
     if ((this.open?.ageMs ?? 0) >= this.#options.segmentMaxAgeMs) await this.roll();
-    else if (this.#handover.isWaiting) await this.#exclusively(() => this.#handover.retry());
+    else if (this.#handover.isWaiting) await this.#queue.run(() => this.#handover.retry());
   }
 
   /**
@@ -203,17 +202,17 @@ export class Wal {
    * recording. The next commit, or {@link begin} before it, continues.
    */
   end(): Promise<void> {
-    return this.#exclusively(() => this.#endNow());
+    return this.#queue.run(() => this.#endNow());
   }
 
   /** To be called before anything is received: a kill from here on may lose something. Throws what the disk says. */
   begin(): Promise<void> {
-    return this.#exclusively(() => this.#beginNow());
+    return this.#queue.run(() => this.#beginNow());
   }
 
   /** {@link end} for good. Idempotent. */
   close(): Promise<void> {
-    return this.#exclusively(async () => {
+    return this.#queue.run(async () => {
       if (this.#closed) return;
       await this.#endNow();
       this.#closed = true;
@@ -236,13 +235,6 @@ export class Wal {
 
   async #beginNow(): Promise<void> {
     if (!this.#closed) await this.#handover.begin();
-  }
-
-  #exclusively<T>(work: () => Promise<T>): Promise<T> {
-    this.#tasks++;
-    const result = this.#serial.then(work).finally(() => this.#tasks--);
-    this.#serial = result.catch(() => undefined);
-    return result;
   }
 
   async #commitUntilDone(asked: Batch, signal: AbortSignal | undefined): Promise<void> {
@@ -270,7 +262,7 @@ export class Wal {
           continue;
         }
         this.stats.failed++;
-        this.#setStalled(await this.#stallReason(error), describeError(error));
+        await this.#stall.failed(error);
         await this.#abandonCurrent();
         if (signal?.aborted) throw error;
         await this.#ports.clock.sleep(RETRY_MS, signal).catch(() => {
@@ -278,7 +270,7 @@ export class Wal {
         });
       }
     }
-    this.#setStalled(undefined, '');
+    this.#stall.succeeded();
     // Accounted for by a gap that is as durable as a message is: their source need not keep them.
     for (const { ack } of left) ack?.();
     const { writer } = this.#current;
@@ -316,9 +308,11 @@ export class Wal {
   #armSync(): void {
     this.#syncTimer ??= this.#ports.clock.after(this.#options.intervalMs, () => {
       this.#syncTimer = undefined;
-      this.#exclusively(() => this.#syncNow()).catch((error: unknown) => {
-        this.#ports.logger.error('fsync failed', { error: describeError(error) });
-      });
+      this.#queue
+        .run(() => this.#syncNow())
+        .catch((error: unknown) => {
+          this.#ports.logger.error('fsync failed', { error: describeError(error) });
+        });
     });
   }
 
@@ -329,7 +323,7 @@ export class Wal {
       await this.#current.writer.sync();
     } catch (error) {
       this.stats.failed++;
-      this.#setStalled(await this.#stallReason(error), describeError(error));
+      await this.#stall.failed(error);
       await this.#abandonCurrent();
       throw error;
     }
@@ -377,17 +371,5 @@ export class Wal {
       cutAtSequence: this.#nextSequence,
       bytes: writer.bytes,
     });
-  }
-
-  async #stallReason(error: unknown): Promise<GapReason> {
-    const code = await writeFailureCode(this.#ports.fs, this.#folder.trash, error);
-    return code === 'ENOSPC' || code === 'EDQUOT' ? 'disk_full' : 'commit_failed';
-  }
-
-  #setStalled(reason: GapReason | undefined, detail: string): void {
-    const stalled = reason !== undefined;
-    if (stalled === this.#stalled && !stalled) return;
-    this.#stalled = stalled;
-    this.#ports.onStall(reason, detail);
   }
 }

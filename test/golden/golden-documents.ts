@@ -22,7 +22,7 @@ import { LIMITS_FILE, readLimits, writeLimits } from '../../src/core/space-limit
 import { writeKnownStore } from '../../src/sync/known-stores.js';
 import { decodeProgress, encodeProgress, type ProgressRecord } from '../../src/sync/progress-record.js';
 import { Receipts } from '../../src/sync/receipts.js';
-import { Turns } from '../../src/sync/turns.js';
+import { SerialQueue } from '../../src/core/serial-queue.js';
 import { readHead, writeHead, type WalHead } from '../../src/wal/wal-head.js';
 import { identity } from '../wal/wal-support.js';
 
@@ -200,7 +200,7 @@ export const goldenDocuments: readonly GoldenDocument[] = [
     ...{ format: 'receipt', file: `${NAME}.json` },
     value: versioned({ segment: id, robot: 'squid', stores: [receipt] }),
     async write(folder) {
-      const ports = { fs, form: '', uri: receipt.uri, turns: new Turns(), onTrouble: assertNever };
+      const ports = { fs, form: '', uri: receipt.uri, turns: new SerialQueue(), onTrouble: assertNever };
       const receipts = new Receipts({ ...ports, folder: { ...dataFolder(folder), receipts: folder } });
       await receipts.write(NAME, { segment: id, robot: 'squid', receipt });
     },

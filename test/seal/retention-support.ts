@@ -9,7 +9,7 @@ import { silentLogger } from '../../src/core/logger.js';
 import { encodeManifest, manifestKey, type Manifest } from '../../src/core/manifest.js';
 import type { Priority } from '../../src/core/message.js';
 import type { StoreAnswer, StoreReceipt } from '../../src/core/receipt-file.js';
-import type { RetentionOptions, RetentionPorts } from '../../src/seal/retention.js';
+import type { RetentionOptions, RetentionPorts } from '../../src/seal/retention-options.js';
 import { TestClock } from '../support/test-clock.js';
 
 /** A real folder that claims to be a disk of `capacity` bytes, and some system calls of which may fail. */

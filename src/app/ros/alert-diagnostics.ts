@@ -1,5 +1,5 @@
 import type { Alert } from '../../monitors/alerts/evaluate-alerts.js';
-import { levels, type Diagnostic } from './diagnostics.js';
+import { levels, type Diagnostic } from './diagnostic.js';
 
 /** The alerts as one line of a diagnostics panel: the worst of the raised ones, each named. */
 export function alertDiagnostic(alerts: readonly Alert[], robot: string): Diagnostic {

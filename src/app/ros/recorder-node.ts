@@ -13,7 +13,7 @@ import { RecorderHost } from '../../recorder/recorder-host.js';
 import type { Source } from '../../core/source.js';
 import type { RosSource } from '../../sources/ros/ros-source.js';
 import { withoutSecrets } from '../../sources/source-uri.js';
-import type { RecorderExpectations, SourceProblem } from './diagnostics.js';
+import type { RecorderExpectations, SourceProblem } from './recorder-diagnostics.js';
 import { Lifecycle, type LifecycleTransition } from './lifecycle.js';
 import { ManagedRecorder } from './managed-recorder.js';
 import type { RunningNode } from './node-process.js';

@@ -3,13 +3,13 @@ import { defaultQos, type Qos } from '../../core/ros/qos.js';
 import type { Alert } from '../../monitors/alerts/evaluate-alerts.js';
 import type { RecorderControl } from '../../recorder/recorder-control.js';
 import { alertDiagnostic } from './alert-diagnostics.js';
+import { diagnosticFields } from './diagnostic.js';
 import {
-  diagnosticFields,
   recorderDiagnostics,
   RecentGrowth,
   type RecorderExpectations,
   type SourceProblem,
-} from './diagnostics.js';
+} from './recorder-diagnostics.js';
 import type { MessageType } from './message-type.js';
 import { NodePublisher } from './node-publisher.js';
 import type { RunningNode } from './node-process.js';

@@ -2,16 +2,14 @@ import assert from 'node:assert/strict';
 import { MessageReader } from '@foxglove/rosmsg2-serialization';
 import { present } from '../../../src/core/present.js';
 import { defined } from '../../../src/core/defined.js';
+import { diagnosticFields, levels, type Diagnostic } from '../../../src/app/ros/diagnostic.js';
 import {
-  diagnosticFields,
-  levels,
   RecentGrowth,
   recorderDiagnostics,
-  syncDiagnostics,
-  type Diagnostic,
   type RecorderExpectations,
   type SourceProblem,
-} from '../../../src/app/ros/diagnostics.js';
+} from '../../../src/app/ros/recorder-diagnostics.js';
+import { syncDiagnostics } from '../../../src/app/ros/sync-diagnostics.js';
 import { rosMessages } from '../../../src/app/ros/ros-messages.js';
 import type { RecorderStatus, SyncStatus } from '../../../src/core/status.js';
 import { recorderStatus, syncStatus } from './status-samples.js';

@@ -1,10 +1,6 @@
-import { NS_PER_MS } from '../../core/clock.js';
-import type { AnomalyStatus, RecorderStatus, SyncStatus } from '../../core/status.js';
+import type { AnomalyStatus, RecorderStatus } from '../../core/status.js';
 import { humanBytes, humanCount, humanDuration } from '../../host/human.js';
-import type { Fields } from './cdr-encoder.js';
-
-/** Levels of `diagnostic_msgs/msg/DiagnosticStatus`. */
-export const levels = { ok: 0, warn: 1, error: 2, stale: 3 } as const;
+import { levels, type Diagnostic, type DiagnosticPart } from './diagnostic.js';
 
 /** A counter that grew within this time is reported; older losses are history. */
 const RECENT_MS = 60_000;
@@ -15,16 +11,6 @@ const LOSS_WINDOW_ERROR_MS = 10_000;
 const ROBOTS_MAX = 64;
 /** Number of topics with problems that are named. */
 const PROBLEMS_MAX = 50;
-
-/** One line of a diagnostics panel. */
-export interface Diagnostic {
-  readonly level: number;
-  /** The task, without the node. */
-  readonly task: string;
-  readonly message: string;
-  readonly hardwareId: string;
-  readonly values: Readonly<Record<string, string>>;
-}
 
 /** The expected values by the settings of a recorder. */
 export interface RecorderExpectations {
@@ -85,9 +71,7 @@ export function recorderDiagnostics(
   return [...all, ...robots.slice(0, ROBOTS_MAX).map((one) => robotDiagnostic(one, recent, areNew))];
 }
 
-type Part = Omit<Diagnostic, 'hardwareId'>;
-
-function recordingDiagnostic(status: RecorderStatus): Part {
+function recordingDiagnostic(status: RecorderStatus): DiagnosticPart {
   const { state, stalledReason, rates } = status;
   const isIdle = state === 'paused' || state === 'inactive' || state === 'stopped';
   // A reason without a stall: it did not reach the requested state.
@@ -122,7 +106,7 @@ function durabilityDiagnostic(
   { lossWindow, commits }: RecorderStatus,
   expected: RecorderExpectations,
   recent: RecentGrowth,
-): Part {
+): DiagnosticPart {
   const lateMs = lossWindow.ms - expected.lossWindowMs;
   const failed = recent.grew('commits failed', commits.failed);
   return {
@@ -148,7 +132,7 @@ function durabilityDiagnostic(
   };
 }
 
-function dropsDiagnostic({ totals, queue }: RecorderStatus, recent: RecentGrowth): Part {
+function dropsDiagnostic({ totals, queue }: RecorderStatus, recent: RecentGrowth): DiagnosticPart {
   // Messages refused by a pause were refused on purpose; the pause itself is reported elsewhere.
   const unwanted = totals.dropped - (totals.droppedByReason.paused ?? 0);
   const isNew = recent.grew('dropped', unwanted);
@@ -170,7 +154,10 @@ function dropsDiagnostic({ totals, queue }: RecorderStatus, recent: RecentGrowth
   };
 }
 
-function diskDiagnostic({ disk, stalledReason }: RecorderStatus, expected: RecorderExpectations): Part {
+function diskDiagnostic(
+  { disk, stalledReason }: RecorderStatus,
+  expected: RecorderExpectations,
+): DiagnosticPart {
   const floor = Math.min(expected.minFreeBytes, (expected.minFreePercent / 100) * disk.totalBytes);
   const isFull = stalledReason?.startsWith('disk_full') === true;
   const level = isFull
@@ -193,7 +180,7 @@ function diskDiagnostic({ disk, stalledReason }: RecorderStatus, expected: Recor
   };
 }
 
-function sourcesDiagnostic({ sources, state }: RecorderStatus): Part {
+function sourcesDiagnostic({ sources, state }: RecorderStatus): DiagnosticPart {
   const failed = sources.filter((one) => one.state === 'failed');
   const waiting = sources.filter((one) => one.state === 'waiting' || one.state === 'connecting');
   // Problems of an open source concern a part of it.
@@ -213,7 +200,7 @@ function sourcesDiagnostic({ sources, state }: RecorderStatus): Part {
   };
 }
 
-function topicsDiagnostic({ robots }: RecorderStatus, problems: readonly SourceProblem[]): Part {
+function topicsDiagnostic({ robots }: RecorderStatus, problems: readonly SourceProblem[]): DiagnosticPart {
   const [first] = problems;
   const channels = robots.reduce((sum, one) => sum + one.channels, 0);
   const shown = problems.slice(0, PROBLEMS_MAX);
@@ -231,7 +218,10 @@ function topicsDiagnostic({ robots }: RecorderStatus, problems: readonly SourceP
   };
 }
 
-function anomaliesDiagnostic({ rules, skipped, failedMarks }: AnomalyStatus, recent: RecentGrowth): Part {
+function anomaliesDiagnostic(
+  { rules, skipped, failedMarks }: AnomalyStatus,
+  recent: RecentGrowth,
+): DiagnosticPart {
   // Every rule is evaluated: each remembers its own growth.
   const [first] = rules.filter(({ rule, seen }) => recent.grew(`anomalies of ${rule}`, seen));
   return {
@@ -274,85 +264,5 @@ function robotDiagnostic(
       dropped: humanCount(one.dropped),
       rate: `${humanCount(one.messagesPerS)} msg/s, ${humanBytes(one.bytesPerS)}/s`,
     },
-  };
-}
-
-export function syncDiagnostics(status: SyncStatus, robot: string, nowNs: bigint): Diagnostic[] {
-  return [linkDiagnostic(status, nowNs), uploadsDiagnostic(status, nowNs)].map((one) => ({
-    ...one,
-    hardwareId: robot,
-  }));
-}
-
-function linkDiagnostic(status: SyncStatus, nowNs: bigint): Part {
-  const { link, lastError, nextRetryInMs } = status;
-  // An alarm without a segment concerns the whole store: nothing continues until a user acts.
-  const alarm = status.alarms.find(({ segment }) => segment === '');
-  const isOffline = link === 'offline';
-  const age = since(status.linkSince, nowNs);
-  return {
-    level: alarm ? levels.error : isOffline ? levels.warn : levels.ok,
-    task: 'link',
-    message: alarm
-      ? `${alarm.code}: ${alarm.message}`
-      : isOffline
-        ? `offline for ${age}${lastError === undefined ? '' : `: ${lastError}`}`
-        : `${link} for ${age}`,
-    values: {
-      link,
-      store: status.store,
-      'next try in': nextRetryInMs === undefined ? '-' : humanDuration(nextRetryInMs),
-      'failed calls': String(status.uploadErrors),
-      'last error': lastError ?? '-',
-      'store refuses': status.storeRefuses?.what ?? '-',
-    },
-  };
-}
-
-function uploadsDiagnostic(status: SyncStatus, nowNs: bigint): Part {
-  const { segments, bytes, alarms, current } = status;
-  const parked = alarms.find(({ segment }) => segment !== '');
-  return {
-    level: parked !== undefined || segments.parked > 0 ? levels.error : levels.ok,
-    task: 'uploads',
-    message:
-      parked !== undefined
-        ? `${segments.parked} parked, ${segments.lost ?? 0} lost: ${parked.robot} ${parked.segment}: ${parked.code}: ${parked.message}`
-        : `${segments.pending} segments pending, ${humanBytes(bytes.pending)}`,
-    values: {
-      pending: `${segments.pending}, ${humanBytes(bytes.pending)}`,
-      verified: `${segments.verified}, ${humanBytes(bytes.verified)}`,
-      parked: String(segments.parked),
-      lost: String(segments.lost ?? 0),
-      sending: `${humanBytes(status.transferBytesPerS)}/s`,
-      'current segment':
-        current === undefined ? '-' : `${current.segment} ${Math.floor(current.progress * 100)} %`,
-      ...Object.fromEntries(
-        (status.sinks ?? []).map((sink) => [
-          `sink ${sink.name}`,
-          `${sink.link}, ${sink.segments.pending} pending, ${sink.segments.parked} parked, ` +
-            `${sink.segments.lost ?? 0} lost`,
-        ]),
-      ),
-      'oldest unsynced': status.oldestUnsyncedAt === undefined ? '-' : since(status.oldestUnsyncedAt, nowNs),
-    },
-  };
-}
-
-function since(timeNs: string, nowNs: bigint): string {
-  return humanDuration(Math.max(0, Number((nowNs - BigInt(timeNs)) / NS_PER_MS)));
-}
-
-/** `diagnostic_msgs/msg/DiagnosticArray`; names are `node: task`, as in ROS' updater. */
-export function diagnosticFields(all: readonly Diagnostic[], node: string, stamp: bigint): Fields {
-  return {
-    header: { stamp, frame_id: '' },
-    status: all.map(({ level, task, message, hardwareId, values }) => ({
-      level,
-      name: `${node}: ${task}`,
-      message,
-      hardware_id: hardwareId,
-      values: Object.entries(values).map(([key, value]) => ({ key, value })),
-    })),
   };
 }
