@@ -6,30 +6,10 @@ import type { StoreAnswer } from '../core/receipt-file.js';
 import { askForDerived, askForSegment, type AskPorts } from './ask-store.js';
 import { Bell } from './bell.js';
 import { toBeLookedFor } from './progress-record.js';
-import type { SyncParts } from './sync-parts.js';
+import type { StoreLoopParts, SyncParts } from './sync-parts.js';
 import { StoreTrouble } from './store-calls.js';
 
-/** What it needs of the parts. */
-type Parts = Pick<
-  SyncParts,
-  | 'calls'
-  | 'changed'
-  | 'clock'
-  | 'counters'
-  | 'folder'
-  | 'fs'
-  | 'identity'
-  | 'isTableValid'
-  | 'lifetime'
-  | 'link'
-  | 'logger'
-  | 'options'
-  | 'progress'
-  | 'receipts'
-  | 'sink'
-  | 'store'
-  | 'table'
->;
+type Parts = StoreLoopParts & Pick<SyncParts, 'calls' | 'progress' | 'store'>;
 
 /** Segments asked about at the same time: a distant store answers a request in a few round trips. */
 const ASKED_AT_ONCE = 8;

@@ -8,27 +8,9 @@ import { askForMarked, askForRecorded } from './ask-store.js';
 import { Bell } from './bell.js';
 import type { Confirmer } from './confirmer.js';
 import { StoreTrouble } from './store-calls.js';
-import type { SyncParts } from './sync-parts.js';
+import type { StoreLoopParts, SyncParts } from './sync-parts.js';
 
-/** What it needs of the parts. */
-type Parts = Pick<
-  SyncParts,
-  | 'changed'
-  | 'clock'
-  | 'counters'
-  | 'folder'
-  | 'fs'
-  | 'identity'
-  | 'isTableValid'
-  | 'lifetime'
-  | 'link'
-  | 'logger'
-  | 'lost'
-  | 'options'
-  | 'receipts'
-  | 'sink'
-  | 'table'
->;
+type Parts = StoreLoopParts & Pick<SyncParts, 'lost'>;
 
 const HOUR_MS = 3_600_000;
 /** While scrubbing is off, the option is checked this often, ms. */

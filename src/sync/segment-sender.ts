@@ -16,37 +16,13 @@ import type { SegmentEntry } from './segment-table.js';
 import { SchemaBook } from './schema-book.js';
 import { SendWindow } from './send-window.js';
 import { keepRecord, outcomeOf, Settlement, type EndedTurn } from './settlement.js';
-import type { SyncParts } from './sync-parts.js';
+import type { StoreLoopParts, SyncParts } from './sync-parts.js';
 import { parseSealedManifest } from './sealed-manifest.js';
 import { SegmentUpload, type UploadOutcome } from './upload-segment.js';
 import type { UploadHooks, UploadPorts } from './upload-ports.js';
 
-/** What it needs of the parts. */
-type Parts = Pick<
-  SyncParts,
-  | 'calls'
-  | 'changed'
-  | 'clock'
-  | 'counters'
-  | 'folder'
-  | 'fs'
-  | 'identity'
-  | 'isTableValid'
-  | 'lifetime'
-  | 'link'
-  | 'logger'
-  | 'memory'
-  | 'openUploads'
-  | 'options'
-  | 'progress'
-  | 'random'
-  | 'receipts'
-  | 'shared'
-  | 'sink'
-  | 'store'
-  | 'table'
-  | 'tell'
->;
+type Parts = StoreLoopParts &
+  Pick<SyncParts, 'calls' | 'memory' | 'openUploads' | 'progress' | 'random' | 'shared' | 'store' | 'tell'>;
 
 const IDLE_WAIT_MS = 3_600_000;
 /** Where files are made of segments: the next ones are made while those of one are sent. */

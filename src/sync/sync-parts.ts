@@ -19,7 +19,7 @@ import type { SharedByEngines, SinkSpec } from './sync-sink.js';
 import type { SyncOptions } from './sync-options.js';
 import type { Tombstones } from './tombstones.js';
 
-/** What the loops of one engine share. */
+/** The parts of one engine, which its loops share. */
 export interface SyncParts {
   readonly fs: FileSystem;
   readonly clock: Clock;
@@ -56,3 +56,22 @@ export interface SyncParts {
   /** A local fault, in words. */
   readonly trouble: (message: string) => void;
 }
+
+/** The parts of every loop that asks the store about segments. */
+export type StoreLoopParts = Pick<
+  SyncParts,
+  | 'changed'
+  | 'clock'
+  | 'counters'
+  | 'folder'
+  | 'fs'
+  | 'identity'
+  | 'isTableValid'
+  | 'lifetime'
+  | 'link'
+  | 'logger'
+  | 'options'
+  | 'receipts'
+  | 'sink'
+  | 'table'
+>;

@@ -44,7 +44,7 @@ export interface ReceiveRequest {
   /** Owns `data`. Without `info` the receiver knows nothing about it; the message was taken now. */
   readonly onMessage: (data: Buffer, info: MessageInfo | undefined) => void;
   readonly onDropped: (drop: ReceiverDrop) => void;
-  /** Undefined: not listened to. */
+  /** Undefined: no events, because each kind costs the middleware as much as another subscription. */
   readonly events?: SubscriptionEvents;
 }
 

@@ -1,25 +1,16 @@
 import type { Node } from 'rclnodejs';
-import type { QueueRule } from '../../core/message.js';
 import { HandOver } from './hand-over.js';
 import type { ReaderQos } from './reader-qos.js';
-import type { MessageInfo, Receiver, ReceiverDrop, ReceiverSubscription } from './receiver.js';
-import type { SubscriptionEvents } from './subscription-events.js';
+import type { MessageInfo, ReceiveRequest, Receiver, ReceiverSubscription } from './receiver.js';
 
 /** How long two subscriptions run side by side when the quality of service changes. */
 const HAND_OVER_NS = 1_000_000_000n;
 /** Ends a hand-over early: what it remembers is bounded. */
 const HAND_OVER_MESSAGES = 200_000;
 
-export interface TopicReaderParts {
+/** The requested QoS changes while the topic is read, so it is not among the parts. */
+export interface TopicReaderParts extends Omit<ReceiveRequest, 'qos'> {
   readonly receiver: Receiver;
-  readonly topic: string;
-  /** `pkg/msg/Type`. */
-  readonly type: string;
-  readonly limits: QueueRule;
-  readonly onMessage: (data: Buffer, info: MessageInfo | undefined) => void;
-  readonly onDropped: (drop: ReceiverDrop) => void;
-  /** Undefined: not listened to, as each costs the middleware as much as another subscription. */
-  readonly events?: SubscriptionEvents;
 }
 
 /**
