@@ -20,24 +20,25 @@ const MAX_CHANNELS = 32;
 /** Maximum size of one queue of a channel, bytes. */
 const CHANNEL_MAX_BYTES = 128 * 1024;
 /**
- * Shared memory per entry of the three logs that every vehicle has. A round of telemetry takes 128 bytes, a local
- * estimate 80, a fleet estimate of five vehicles 248. Of the latter a third of the entries has room: fleets are
- * estimated much more seldom than a thread takes its turns (10 ms), and in the thread as many entries wait as
- * the queue holds. So the queues of a logger stay below 300 kB.
+ * Shared memory per entry of the three logs that every vehicle has. A telemetry entry takes 128 bytes, a
+ * local estimate 80, a fleet estimate of five vehicles 248. The queue of fleet estimates has space for a
+ * third of its entries: fleets are estimated far more rarely than the thread reads the queue (every 10 ms),
+ * and the thread holds as many waiting entries as the queue. So the queues of a logger stay below 300 kB.
  */
 const TELEMETRY_BYTES = 131;
 const FLEET_BYTES = 84;
 const LOCAL_BYTES = 82;
-/** The same problem is reported once in this time. */
+/** The same problem is reported once within this time. */
 const TELL_MS = 1_000;
-/** Beyond the time that closing may take in the thread: it is reported, or given up. */
+/** Added to the time that closing may take in the thread, in which the thread reports or gives up. */
 const CLOSE_SLACK_MS = 2_000;
 
 /**
- * Logs of the control program of one vehicle, into a recording (`wal`), CSV files (`dir`), or both. Made for loops
- * of 100 to 1,000 Hz: a log call copies its sample into a queue in shared memory and returns; it never waits and
- * never throws. What it cannot take is counted, told to `onError`, and becomes a gap in the recording. All work is
- * done in a thread that the loggers of a process share. docs/logger.md has examples.
+ * Logs of one vehicle's control program, into a recording (`wal`), CSV files (`dir`), or both. It is made for
+ * loops of 100 to 1,000 Hz: a log call copies its sample into a queue in shared memory and returns. It never
+ * waits and never throws. A sample that is not accepted is counted, reported to `onError`, and becomes a gap
+ * in the recording. A thread that the loggers of a process share does all other work. docs/logger.md has
+ * examples.
  *
  * Only the constructor and {@link channel} throw: `CONFIG_INVALID` with all faults of the options.
  */
@@ -50,7 +51,7 @@ export class VehicleLogger implements AsyncDisposable {
   readonly #fleet: OpenLog;
   readonly #local: OpenLog;
   readonly #hosted: HostedLogger;
-  /** Used again and again, so that a call allocates nothing. */
+  /** Reused, so that a call allocates nothing. */
   readonly #fleetSample: { senderId: unknown; timestamp: unknown; states: unknown };
   readonly #localSample: { -readonly [Key in keyof LocalState]: unknown } & {
     senderId: unknown;
@@ -91,12 +92,12 @@ export class VehicleLogger implements AsyncDisposable {
     this.#join();
   }
 
-  /** Queues what the vehicle knows about itself. False where it was not taken. */
+  /** Queues the vehicle's own state. Returns false if it was not accepted. */
   logTelemetry(sample: TelemetrySample): boolean {
     return this.#telemetry.log(sample);
   }
 
-  /** Queues what `senderId` believes of the whole fleet. `timestamp`: on the sender's clock, seconds. */
+  /** Queues the estimate of the whole fleet by `senderId`. `timestamp`: seconds, on the sender's clock. */
   logFleetEstimation(senderId: VehicleName, timestamp: number, states: FleetStates): boolean {
     const sample = this.#fleetSample;
     sample.senderId = senderId;
@@ -107,7 +108,7 @@ export class VehicleLogger implements AsyncDisposable {
     return isTaken;
   }
 
-  /** Queues what `senderId` believes of itself. `timestamp`: on the sender's clock, seconds. */
+  /** Queues the estimate of `senderId` about itself. `timestamp`: seconds, on the sender's clock. */
   logLocalEstimation(senderId: VehicleName, timestamp: number, state: LocalState): boolean {
     const sample = this.#localSample;
     try {
@@ -126,8 +127,9 @@ export class VehicleLogger implements AsyncDisposable {
   }
 
   /**
-   * Makes a log of one's own: `channel('lateral_control', { error: 'float64', mode: 'string' })`. Once, before the
-   * loop; again with the same name and fields it is the same one. Throws `CONFIG_INVALID` with all faults.
+   * Creates a log with fields of your own: `channel('lateral_control', { error: 'float64', mode: 'string'
+   * })`. Call it once, before the loop; the same name and fields return the same channel. Throws
+   * `CONFIG_INVALID` with all faults.
    */
   channel<const Fields extends ChannelFields>(name: string, fields: Fields): LogChannel<SampleOf<Fields>> {
     const faults: ConfigFault[] = [];
@@ -159,13 +161,14 @@ export class VehicleLogger implements AsyncDisposable {
   /** The same as `channel.log(sample)`. */
   log<Sample>(channel: LogChannel<Sample>, sample: Sample): boolean {
     if (channel instanceof OpenLog && this.#logs.get(channel.name) === channel) return channel.log(sample);
-    // Not one of ours: counted where it is seen.
+    // A channel of another logger: counted as rejected here.
     return this.#telemetry.refuse('a channel of this logger is needed');
   }
 
   /**
-   * Resolves once the folders are in its hands, or could not be taken (`stats()` says why; it is tried again), or it
-   * was closed. Nothing needs to wait for it: until then the queues hold what is logged.
+   * Resolves when the folders are taken, when they could not be taken (`stats()` has the reason; the logger
+   * tries again), or when the logger was closed. Programs need not wait for it: the queues hold samples until
+   * then.
    */
   async ready(): Promise<LoggerStats> {
     const isOpening = (): boolean => {
@@ -178,7 +181,7 @@ export class VehicleLogger implements AsyncDisposable {
     return this.stats();
   }
 
-  /** All that can be known without waiting. */
+  /** The state as far as it is known without waiting. */
   stats(): LoggerStats {
     const logs = [...this.#logs.values()];
     const sum = (count: (log: OpenLog) => number): number =>
@@ -215,15 +218,15 @@ export class VehicleLogger implements AsyncDisposable {
   }
 
   /**
-   * Writes what is queued, makes it durable and gives the folders back. Idempotent; never rejects: what a disk did
-   * not take within `closeMs` is counted in what it resolves with. Log calls from now on are counted as rejected.
+   * Writes the queued entries, makes them durable and releases the folders. Idempotent; never rejects. The
+   * result counts entries that a disk did not accept within `closeMs`. Later log calls count as rejected.
    */
   close(): Promise<LoggerStats> {
     this.#closing ??= this.#closeNow();
     return this.#closing;
   }
 
-  /** As {@link VehicleLogger.close}. */
+  /** The same as {@link VehicleLogger.close}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
@@ -240,12 +243,12 @@ export class VehicleLogger implements AsyncDisposable {
     if (this.#state !== 'open') log.isOpen = false;
     const channel: ChannelSpec = { name, definition, ring: log.ring.shared, queueEntries: limit };
     this.#hosted.channels.push(channel);
-    // The first three go with the logger itself.
+    // The first three belong to the logger itself.
     if (this.#logs.size > 3 && this.#state === 'open') this.#host.addChannel(this.#hosted, channel);
     return log;
   }
 
-  /** A folder is written in one way: loggers that share one must say the same of it. */
+  /** A folder has one way of writing, so loggers that share it must have the same options for it. */
   #agree(): void {
     const faults: ConfigFault[] = [];
     for (const [kind, key] of [
@@ -264,7 +267,7 @@ export class VehicleLogger implements AsyncDisposable {
     if (faults.length > 0) throw configInvalid(faults);
   }
 
-  /** Begins, unless another logger of this process has the same files. */
+  /** Starts, unless another logger of this process has the same files. */
   #join(): void {
     const { vehicleId, csv, wal } = this.#options;
     const folders = ({ csv, wal }: Pick<LoggerSpec, 'csv' | 'wal'>): string[] =>
@@ -291,7 +294,7 @@ export class VehicleLogger implements AsyncDisposable {
         this.#heardState();
         return;
       case 'csv':
-        // Closed, it has no files open any more; what they were is still of use.
+        // A closed logger has no open files; their last state is still useful.
         this.#csv = {
           state: message.state,
           files: message.files.length > 0 ? message.files : (this.#csv?.files ?? []),
@@ -324,7 +327,7 @@ export class VehicleLogger implements AsyncDisposable {
     try {
       this.#options.onError?.(this.#lastError);
     } catch {
-      // Somebody else's fault must not end the program; it has seen the error.
+      // An error in the program's own handler must not end the program.
     }
   }
 

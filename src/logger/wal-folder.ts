@@ -13,7 +13,7 @@ import {
 import { recorderOptions, type CompiledWal } from './logger-options.js';
 import type { SinkState } from './logger-protocol.js';
 
-/** After the folder could not be taken, how long until the next attempt; doubles up to the second. */
+/** Delay of the next attempt when the folder could not be taken; it doubles up to the second value. */
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 15_000;
 const POLL_MS = 5;
@@ -27,7 +27,7 @@ export interface WalFolderListener {
 class WalSink implements EntrySink {
   readonly gaps = new PendingGaps();
   readonly #waiting: RingEntry[] = [];
-  /** Given to the recorder and not durable yet. */
+  /** Passed to the recorder and not durable yet. */
   #outstanding = 0;
   readonly #acknowledge = (): void => {
     this.#outstanding--;
@@ -44,7 +44,10 @@ class WalSink implements EntrySink {
     this.#source = source;
   }
 
-  /** As many as the ring holds wait here too: a folder that is being opened, or a moment's stall, costs nothing. */
+  /**
+   * As many entries as the ring holds may wait here too, so that opening a folder or a short stall loses
+   * nothing.
+   */
   get canTake(): boolean {
     return this.#waiting.length < this.channel.queueEntries;
   }
@@ -53,7 +56,7 @@ class WalSink implements EntrySink {
     return this.#outstanding === 0 && this.#waiting.length === 0 && this.gaps.isEmpty;
   }
 
-  /** Entries that were taken and are not durable. */
+  /** Number of entries that were accepted and are not durable. */
   get unwritten(): number {
     return this.#outstanding + this.#waiting.length;
   }
@@ -63,7 +66,7 @@ class WalSink implements EntrySink {
     this.hand();
   }
 
-  /** Gives the recorder what it takes. */
+  /** Passes entries to the recorder until it accepts no more. */
   hand(): void {
     const waiting = this.#waiting;
     const source = this.#source;
@@ -98,8 +101,8 @@ class WalSink implements EntrySink {
 }
 
 /**
- * A recording that takes what the loggers of this process log: the recorder of `holdfast record`, with a source in
- * the same thread. A folder that cannot be taken now is tried again; until then the rings hold what they can.
+ * A recording of the logs of this process: the recorder of `holdfast record`, with a source in the same
+ * thread. If the folder cannot be taken now, it is tried again; the rings hold entries until then.
  */
 export class WalFolder implements SinkFolder {
   readonly #source: InProcessSource;
@@ -129,7 +132,7 @@ export class WalFolder implements SinkFolder {
     this.#source = new InProcessSource('logger:');
   }
 
-  /** The folder is in our hands. */
+  /** The folder is taken. */
   get isHeld(): boolean {
     return this.#recorder !== undefined;
   }
@@ -191,7 +194,7 @@ export class WalFolder implements SinkFolder {
 
   async #open(): Promise<void> {
     try {
-      // Loaded when it is needed: the queues are emptied, into memory, as soon as the thread runs.
+      // Loaded when it is needed, so that the thread empties the queues into memory as soon as it runs.
       const { Recorder } = await import('../recorder/recorder.js');
       const recorder = await Recorder.prepare(recorderOptions(this.#options.flags), this.#ports);
       recorder.onEvent((event) => {

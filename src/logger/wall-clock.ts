@@ -1,19 +1,19 @@
-/** `Date.now()` is cut to whole milliseconds: a deviation up to this is no step of the clock. */
+/** `Date.now()` has whole milliseconds: a difference up to this is not a clock step. */
 const STEP_MS = 2;
 
 /**
- * Milliseconds to add to a monotonic time for the wall clock's. Stays as it is while the two agree within the
- * resolution of the wall clock; follows a step once it was seen twice, since a thread that had to wait between its
- * two readings sees one that does not exist.
+ * Milliseconds to add to a monotonic time to get the wall clock. It is constant while both clocks agree
+ * within the resolution of the wall clock. It follows a step only when the step was seen twice, because a
+ * thread that waits between its two readings sees a step that did not happen.
  */
 export class WallOffset {
   #suspected: number | undefined;
 
   constructor(public ms: number) {}
 
-  /** Readings of both clocks at the same moment, ms. Returns whether the offset changed. */
+  /** Takes readings of both clocks at the same moment, ms. Returns whether the offset changed. */
   update(wallMs: number, monotonicMs: number): boolean {
-    // On average the wall clock is half a millisecond behind what it shows.
+    // On average the wall clock is half a millisecond later than its reading.
     const seen = wallMs + 0.5 - monotonicMs;
     const suspected = this.#suspected;
     this.#suspected = undefined;

@@ -3,7 +3,7 @@ import type { Retention } from '../seal/retention.js';
 import type { Sealer } from '../seal/sealer.js';
 import type { Wal } from '../wal/wal.js';
 
-/** New segments, `head.json`, manifests: what the end of a recording writes beside messages. */
+/** Bytes that the end of a recording writes beside messages: new segments, `head.json`, manifests. */
 const END_BYTES = 512 * 1024;
 /** Disk bytes per payload byte, with the overhead of records of a usual size. */
 const BYTES_PER_BYTE = 1.1;
@@ -33,7 +33,7 @@ export class DiskRoom {
     this.#parts = parts;
   }
 
-  /** A commit begins (with its bytes on the disk) or has ended (0). */
+  /** A commit begins (with its bytes on the disk) or has ended (with 0). */
   taken(bytes: number): void {
     const { wal, sealer } = this.#parts;
     this.#takenBytes = bytes;

@@ -39,7 +39,7 @@ export class EventMarks {
     return marks;
   }
 
-  /** All there are. */
+  /** Every mark of the data folder. */
   all(): readonly MarkedEvent[] {
     return [...this.#marks.values()];
   }
@@ -75,7 +75,7 @@ export class EventMarks {
     return event;
   }
 
-  /** Whether a window has passed since the last call: then its messages should be sealed. */
+  /** Whether a window has passed since the last call. If so, seal its messages soon. */
   hasPassed(): boolean {
     const now = this.#ports.clock.now();
     const passed = [...this.#open].filter(({ to }) => BigInt(to) + GRACE_NS <= now);

@@ -3,7 +3,7 @@ import { retentionOptions } from './recorder-folder.js';
 import { batchLimits, bufferLimits, flowMarks, walLimits } from './recorder-limits.js';
 import type { RecorderParts } from './recorder-parts.js';
 
-/** What it needs of the parts. */
+/** The parts that it uses. */
 type Parts = Pick<
   RecorderParts,
   | 'batchLimits'
@@ -18,8 +18,8 @@ type Parts = Pick<
 >;
 
 /**
- * Takes over other options in one turn of the event loop, so that no message is judged by a mixture. Only
- * live parameters may differ.
+ * Applies other options in one turn of the event loop, so that no message sees a mixture of old and new
+ * values. Only live parameters may differ.
  */
 export function reconfigureParts(parts: Parts, options: RecorderOptions): void {
   const { buffer, flow, wal, sealer, retention } = parts;

@@ -5,7 +5,9 @@ export type RecorderState = RecorderStatus['state'];
 /** The state of a recorder; pauses and stalls are added to `recording`. */
 type Activity = Exclude<RecorderState, 'paused' | 'stalled'>;
 
-/** What the recorder is doing, and why not more. Reports each change once. */
+/**
+ * The present state of the recorder, and the reason why it does not record more. Reports each change once.
+ */
 export class RecorderCondition {
   #activity: Activity;
   #isPaused = false;
@@ -40,7 +42,7 @@ export class RecorderCondition {
     this.#changed();
   }
 
-  /** Resolves once it is not paused any more. */
+  /** Resolves when the recorder is no longer paused. */
   whenResumed(): Promise<void> {
     if (!this.#isPaused) return Promise.resolve();
     if (!this.#resumed) {
@@ -51,7 +53,7 @@ export class RecorderCondition {
     return this.#resumed.promise;
   }
 
-  /** Why commits wait, or why the last transition failed, in words; undefined: neither. */
+  /** Why commits wait, or why the last transition failed, in words; undefined: neither applies. */
   get stalledReason(): string | undefined {
     return this.#stall;
   }

@@ -102,7 +102,7 @@ export class RecorderHost implements RecorderControl, AsyncDisposable {
     });
   }
 
-  /** May follow {@link configure} at once: then it waits for it. */
+  /** May follow {@link configure} at once: it waits for that transition. */
   activate(): Promise<void> {
     if (this.#current !== 'configuring') return this.#step('activate', () => this.#activateNow());
     if (this.#isActivationWaiting) {
@@ -219,7 +219,7 @@ export class RecorderHost implements RecorderControl, AsyncDisposable {
     const finish = (): void => {
       if (this.#current === 'active' && this.#recorder === recorder) this.#finished.emit();
     };
-    // Not before the phase changed, in case the sources have ended already.
+    // Subscribe after the phase has changed, because the sources may have ended already.
     void recorder.ended
       .catch(() => undefined)
       .then(() => this.#transition.catch(() => undefined).then(finish));

@@ -32,7 +32,7 @@ export function walLimits({
     segmentMaxAgeMs: segment.maxAgeMs,
     latchedMaxBytes,
     inPlace: {
-      // Nothing is gained by a second writing that does not compress.
+      // A second copy gains nothing if its bytes do not compress.
       mode: seal.inPlace === 'auto' && seal.compression === 'none' ? 'always' : seal.inPlace,
       minBytes: seal.inPlaceMinBytes,
       splitByPriority: segment.splitByPriority,

@@ -34,21 +34,21 @@ export function recorderListeners({ logger }: Pick<SystemPorts, 'logger'>): Reco
   return { events: new Emitter('recorder events', logger), tap: new MessageTap(logger) };
 }
 
-/** What a recorder is assembled from. */
+/** The inputs from which a recorder is assembled. */
 interface RecorderContext extends TakenFolder {
-  /** In force now. */
+  /** The present options. */
   options: RecorderOptions;
   readonly ports: SystemPorts;
   readonly listeners: RecorderListeners;
 }
 
-/** Everything a recorder is made of but its sources, which come and go with each activation. */
+/** All parts of a recorder except its sources, which are opened for each activation. */
 export interface RecorderParts extends RecorderContext {
   readonly buffer: IngestBuffer;
   readonly drops: DropLedger;
   readonly flow: BufferFlow;
   readonly room: DiskRoom;
-  /** In force now; told by `onLimits`. */
+  /** The present limits; `onLimits` reports changes. */
   readonly batchLimits: { -readonly [Limit in keyof BatchLimits]: BatchLimits[Limit] };
   readonly limitsChanged: Emitter<void>;
   readonly filterChanged: Emitter<void>;
@@ -60,13 +60,13 @@ export interface RecorderParts extends RecorderContext {
   readonly clockWatch: ClockWatch;
   readonly condition: RecorderCondition;
   readonly marks: EventMarks;
-  /** The rules for a topic of a source that cannot wait. */
+  /** The rules for a topic of a source that does not support backpressure. */
   readonly queueRule: (topic: string) => ChannelRule;
-  /** Channels of sources that can wait: their queues block instead of dropping. */
+  /** Channels of sources that support backpressure: their queues block instead of dropping. */
   readonly backpressured: WeakSet<Channel>;
 }
 
-/** Wires the layers of one recorder; nothing runs yet. */
+/** Connects the layers of one recorder. Nothing runs yet. */
 export async function assembleRecorder(context: RecorderContext): Promise<RecorderParts> {
   const { options, ports, folder, listeners } = context;
   const { clock, random, logger } = ports;
@@ -176,13 +176,16 @@ function makeWal(context: RecorderContext, { buffer, condition, sealer, onDiskFu
   });
 }
 
-/** The rules' settings for one channel; a source that waits never drops. */
+/**
+ * The settings of one channel, from the rules. With `waits`, the source supports backpressure and nothing is
+ * dropped.
+ */
 function ruleOf(options: RecorderOptions, topic: string, waits: boolean): ChannelRule {
   const matching = options.rules.filter((rule) => rule.topics.test(topic));
   const policy = matching.find((rule) => rule.policy)?.policy ?? 'drop-oldest';
   return {
     priority: matching.find((rule) => rule.priority)?.priority ?? 'normal',
-    // A source that cannot wait cannot block: its oldest messages give way.
+    // A source without backpressure cannot block, so the queue drops its oldest messages.
     policy: waits ? 'block' : policy === 'block' ? 'drop-oldest' : policy,
     queueMaxBytes: matching.find((rule) => rule.queueMaxBytes)?.queueMaxBytes ?? options.queue.maxBytes,
   };

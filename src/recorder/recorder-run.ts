@@ -7,7 +7,7 @@ import { recordingPipeline } from './pipeline.js';
 import type { RecorderParts } from './recorder-parts.js';
 import { RecordedSource, robotRule, topicFilter } from './recorder-source.js';
 
-/** What it needs of the parts. */
+/** The parts that it uses. */
 type Parts = Pick<
   RecorderParts,
   | 'backpressured'
@@ -35,21 +35,23 @@ export interface RecorderInput {
   readonly robotFromNamespace: boolean;
 }
 
-/** What a record takes beside its payload: times, numbers, lengths. */
+/** Bytes of a record on the disk beside its payload: times, numbers, lengths. */
 const RECORD_BYTES = 64;
 const BATCH_BYTES = 4 * 1024;
-/** At the end, how long commits may fail before what is still in memory is given up. */
+/** During shutdown, how long commits may fail before the recorder gives up the messages in memory. */
 const CLOSE_PATIENCE_MS = 3_500;
 
-/** One activation of a recorder: its sources, opened once, and everything they give until it is committed. */
+/**
+ * One activation of a recorder: opens its sources once, and follows their messages until they are committed.
+ */
 export class RecorderRun {
   readonly sources: readonly RecordedSource[];
   /**
-   * Resolves when all sources have completed (by themselves, or by {@link stop}) and the last batch is
-   * committed; rejects when commits failed to the end.
+   * Resolves when every source has completed (by itself, or after {@link stop}) and the last batch is
+   * committed. Rejects if commits failed until the end.
    */
   readonly done: Promise<void>;
-  /** Out of the queues and not durable yet: the batch being committed, and the one behind it. */
+  /** Batches that left the queues and are not durable yet: the one being committed, and the next one. */
   readonly inFlight = new Set<Batch>();
   gaps = 0;
   readonly #wantedChanged: Emitter<void>;
@@ -59,7 +61,10 @@ export class RecorderRun {
 
   readonly #parts: Parts;
 
-  /** Opens the sources. `afterKill`: what they number and we lack was lost in a kill. */
+  /**
+   * Opens the sources. With `afterKill`, messages that a source numbered and the WAL lacks count as lost in
+   * the kill.
+   */
   constructor(parts: Parts, inputs: readonly RecorderInput[], afterKill: boolean) {
     this.#parts = parts;
     this.#wantedChanged = new Emitter('the topic filter', parts.ports.logger);
@@ -79,7 +84,7 @@ export class RecorderRun {
     this.done.catch(() => undefined);
   }
 
-  /** Ends the sources; what they had taken in is committed. Idempotent. */
+  /** Ends the sources, then commits the messages received so far. Idempotent. */
   stop(): void {
     if (this.#stopSources.signal.aborted) return;
     this.#stopSources.abort();
@@ -132,7 +137,10 @@ export class RecorderRun {
     this.#parts.room.taken([...this.inFlight].reduce((sum, batch) => sum + bytesOnDisk(batch), 0));
   }
 
-  /** Space is short and nothing may go: commits wait, and what the queues cannot hold is a gap that says why. */
+  /**
+   * Disk space is short and retention may evict nothing. Commits wait, and full queues record gaps with this
+   * reason.
+   */
   async #waitForRoom(): Promise<void> {
     const { retention, buffer, condition } = this.#parts;
     buffer.stalledBy = 'disk_full';
@@ -155,7 +163,7 @@ export class RecorderRun {
       context: {
         clock,
         logger,
-        // What a pause keeps out is not lost where the server keeps it.
+        // During a pause, a server that waits for acknowledgements keeps its messages, so nothing is lost.
         flow: source.supports.acknowledgement
           ? { whenReady: () => (condition.paused ? condition.whenResumed() : flow.whenReady()) }
           : flow,
@@ -198,7 +206,7 @@ export class RecorderRun {
   }
 }
 
-/** At least what a batch will take on the disk. */
+/** Lower bound of a batch's size on the disk. */
 function bytesOnDisk({ bytes, messages, gaps }: Batch): number {
   return bytes + (messages.length + gaps.length) * RECORD_BYTES + BATCH_BYTES;
 }

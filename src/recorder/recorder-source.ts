@@ -66,12 +66,12 @@ export class RecordedSource {
     return stats && { ...stats, duplicateMessages: this.#duplicates };
   }
 
-  /** Reports to its server, if it can. */
+  /** Reports to the source's server, if the source supports that. */
   alert(alert: SourceAlert): void {
     this.#parts.source.alert?.(alert);
   }
 
-  /** Every channel is judged again. */
+  /** Applies the topic filter to every channel again. */
   filterChanged(): void {
     this.#verdicts.clear();
   }
@@ -163,11 +163,11 @@ export class RecordedSource {
     else emit(message);
   }
 
-  /** A message whose number identifies it: recorded once, even if it is delivered several times. */
+  /** A message whose number identifies it is recorded once, even if it is delivered several times. */
   #identified(message: Message, numbering: string, emit: (event: Message) => void): void {
     const { paused, identities, buffer } = this.#parts;
     const { sourceSequence: number, ack } = message;
-    // It is not acknowledged: its server keeps it and delivers it again.
+    // It is not acknowledged, so its server keeps it and delivers it again.
     if (paused() && ack) return;
     const admission = number === undefined ? 'new' : identities.admit(numbering, number);
     if (admission !== 'new') {

@@ -5,7 +5,7 @@ import type { RecorderParts } from './recorder-parts.js';
 import type { RecordedSource } from './recorder-source.js';
 import { version } from '../host/version.js';
 
-/** What it needs of the parts. */
+/** The parts that it uses. */
 type Parts = Pick<
   RecorderParts,
   | 'buffer'

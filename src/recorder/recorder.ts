@@ -28,9 +28,9 @@ export type { RecorderInput } from './recorder-run.js';
 export type { RecordSummary } from './recorder-summary.js';
 
 /**
- * The recorder of one data folder: takes and recovers it, records sources between {@link start} and
- * {@link stop} (more than once), seals beside it, and keeps the disk within its limits all the time, until
- * {@link close} gives the folder back.
+ * The recorder of one data folder. It takes and recovers the folder, records sources between {@link start}
+ * and {@link stop} (any number of times), and seals meanwhile. It keeps the disk within its limits until
+ * {@link close} releases the folder.
  */
 export class Recorder implements AsyncDisposable {
   readonly #startedAt: bigint;
@@ -41,7 +41,7 @@ export class Recorder implements AsyncDisposable {
   #failure: unknown;
   #stopping: Promise<void> | undefined;
   #closing: Promise<RecordSummary> | undefined;
-  /** Sealing is not waited for any more. */
+  /** Aborts the wait for sealing. */
   readonly #hurry = new AbortController();
   readonly #finished: Promise<RecordSummary>;
   #finish: (summary: Promise<RecordSummary>) => void = () => undefined;
@@ -81,8 +81,8 @@ export class Recorder implements AsyncDisposable {
   }
 
   /**
-   * Takes the data folder and recovers it; nothing is recorded yet, but what an earlier process left is
-   * sealed from here on, so that sync can have it. Throws `DATA_FOLDER_BUSY`, `DATA_FOLDER_UNUSABLE` or
+   * Takes the data folder and recovers it. Nothing is recorded yet, but segments of an earlier process are
+   * sealed from now on, so that sync can upload them. Throws `DATA_FOLDER_BUSY`, `DATA_FOLDER_UNUSABLE` or
    * `DISK_FULL`.
    */
   static async prepare(
@@ -102,8 +102,8 @@ export class Recorder implements AsyncDisposable {
   }
 
   /**
-   * {@link prepare}s and {@link start}s, and closes by itself once every source has ended.
-   * Throws what {@link prepare} throws.
+   * {@link prepare}s and {@link start}s a recorder that closes by itself when every source has ended. Throws
+   * the errors of {@link prepare}.
    */
   static async open(
     options: RecorderOptions,
@@ -117,12 +117,12 @@ export class Recorder implements AsyncDisposable {
     return recorder;
   }
 
-  /** Resolves, or rejects, with what {@link close} does, for every caller. */
+  /** Settles as {@link close} does, for every caller. */
   get done(): Promise<RecordSummary> {
     return this.#finished;
   }
 
-  /** Resolves when the sources of the last {@link start} have ended and all they gave is committed. */
+  /** Resolves when the sources of the last {@link start} have ended and all their messages are committed. */
   get ended(): Promise<void> {
     return this.#run?.done ?? Promise.resolve();
   }
@@ -131,29 +131,30 @@ export class Recorder implements AsyncDisposable {
     return this.#parts.listeners.events.listen;
   }
 
-  /** Every message as it is queued; costs nothing while nobody listens. */
+  /** Calls the listener with every message when it is queued. Costs nothing without a listener. */
   tap(listener: (message: Message) => void): Unlisten {
     return this.#parts.listeners.tap.listen(listener);
   }
 
-  /** Nothing is to be recorded for now: a process killed from here on has lost nothing. */
+  /** Records that nothing is received for now: a process killed from here on has lost nothing. */
   async rest(): Promise<void> {
     const { wal, recovered, condition } = this.#parts;
-    // After a kill the sources have yet to say what was lost in it.
+    // After a kill, the sources have not reported yet what was lost in it.
     if (!recovered.unclean || this.#run) await wal.end();
     condition.enter('inactive');
   }
 
-  /** Opens the sources and records them. Not while an earlier {@link start} still records. */
+  /** Opens the sources and records them. Do not call it while an earlier {@link start} still records. */
   async start(inputs: readonly RecorderInput[]): Promise<void> {
     const { wal, recovered, condition, buffer, ports } = this.#parts;
     await wal.begin().catch((error: unknown) => {
-      // A full disk may be free again before the first message; the commit tries, and says, the same.
+      // A full disk may have space again before the first message. The commit tries the same write and
+      // reports it.
       ports.logger.warn('cannot write head.json, will retry', { error: describeError(error) });
     });
     if (this.#run) {
       this.#earlier.add(this.#run);
-      // What was missed meanwhile is counted from what is durable.
+      // Messages missed between two activations are counted from the durable numbers.
       for (const queue of buffer.allQueues()) queue.lastSourceSequence = -1;
     }
     condition.enter('recording');
@@ -161,8 +162,8 @@ export class Recorder implements AsyncDisposable {
   }
 
   /**
-   * Ends the sources, commits and seals what was taken in; the data folder stays taken. Idempotent. Rejects,
-   * with all that done, where commits failed to the end.
+   * Ends the sources, then commits and seals the messages received so far. The recorder keeps the data
+   * folder. Idempotent. Rejects after all of that if commits failed until the end.
    */
   stop(): Promise<void> {
     this.#stopping ??= this.#stopNow().finally(() => (this.#stopping = undefined));
@@ -194,23 +195,25 @@ export class Recorder implements AsyncDisposable {
     for (const { channel } of this.#parts.buffer.allQueues()) yield channel;
   }
 
-  /** The latched messages the next segment would begin with. */
+  /** The latched messages at the start of the next segment. */
   latched(): Iterable<Message> {
     return this.#parts.wal.latched.messages();
   }
 
-  /** Takes over live parameters; the others must be as they were. */
+  /** Applies live parameters. All other parameters must be unchanged. */
   reconfigure(options: RecorderOptions): void {
     reconfigureParts(this.#parts, options);
     this.#anomalies.reconfigure(options.anomaly);
   }
 
-  /** Ends the open segment and begins the next. */
+  /** Ends the open segment and begins the next one. */
   split(): Promise<void> {
     return this.#parts.wal.roll();
   }
 
-  /** Calls a window around now important: it is sealed once it has passed, and uploaded first. */
+  /**
+   * Marks a window around now as important. Its segments are sealed when it has passed, and uploaded first.
+   */
   async markEvent(request: MarkEventRequest): Promise<MarkedEvent> {
     const { marks, listeners } = this.#parts;
     const event = await marks.mark(request);
@@ -218,7 +221,7 @@ export class Recorder implements AsyncDisposable {
     return event;
   }
 
-  /** Refuses messages until {@link resume}; they are counted as gaps of reason `paused`. */
+  /** Refuses messages until {@link resume}. They are counted as gaps with the reason `paused`. */
   pause(): void {
     this.#parts.condition.paused = true;
   }
@@ -228,8 +231,8 @@ export class Recorder implements AsyncDisposable {
   }
 
   /**
-   * {@link stop}s and gives the data folder back. Idempotent. Rejects where commits failed to the end and yet
-   * nothing is missing.
+   * {@link stop}s the recorder and releases the data folder. Idempotent. Rejects if commits failed until the
+   * end and no message is missing.
    */
   close(): Promise<RecordSummary> {
     if (!this.#closing) {
@@ -240,8 +243,8 @@ export class Recorder implements AsyncDisposable {
   }
 
   /**
-   * For an end in a hurry: sealing is not waited for any more. Unsealed messages are durable in `wal/`, and the next
-   * start seals it.
+   * For a fast shutdown: do not wait for sealing. Unsealed messages are durable in `wal/`, and the next start
+   * seals them.
    */
   leaveUnsealed(): void {
     this.#hurry.abort();

@@ -39,11 +39,11 @@ export interface EvictPorts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly folder: DataFolder;
-  /** The segment is gone from this disk, and why. Must not throw. */
+  /** Reports that a segment was removed from this disk, and why. Must not throw. */
   readonly onEvicted?: ((evicted: readonly Evicted[], reason: string) => void) | undefined;
 }
 
-/** One segment that is gone from this disk. */
+/** One segment that was removed from this disk. */
 export interface Evicted {
   readonly name: string;
   readonly robot: string;
@@ -60,7 +60,7 @@ export interface Choice {
 }
 
 export interface EvictOutcome {
-  /** Decided: no longer segments, finished or not. */
+  /** Evicted, or being evicted: the names are no longer segments. */
   readonly begun: readonly string[];
   readonly evicted: readonly Evicted[];
   /** Decide again after sync has asked the stores. */

@@ -12,11 +12,11 @@ export interface RetentionOptions {
   /** Quota of the data folder in bytes; 0: none. */
   readonly maxBytes: number;
   readonly whenFull: WhenFull;
-  /** What a store said counts for so long, ms. */
+  /** Maximum age of a store's answer, ms. */
   readonly confirmMaxAgeMs: number;
-  /** 0: no ballast. */
+  /** Size of the ballast; 0: none. */
   readonly ballastBytes: number;
-  /** Of one WAL segment: what is freed beyond a limit. */
+  /** Maximum size of one WAL segment; retention frees so much beyond a limit. */
   readonly segmentMaxBytes: number;
 }
 
@@ -26,22 +26,22 @@ export interface RetentionPorts {
   readonly random: RandomBytes;
   readonly logger: Logger;
   readonly onEvicted?: EvictPorts['onEvicted'];
-  /** How long answers of sync are waited for, ms. Default: a few seconds. */
+  /** How long to wait for answers of sync, ms. Default: a few seconds. */
   readonly patienceMs?: number;
 }
 
 export interface RetentionState {
   readonly freeBytes: number;
   readonly totalBytes: number;
-  /** A limit is reached and nothing more may go. */
+  /** A limit is reached and no segment may be evicted. */
   readonly full: boolean;
-  /** Commits may continue: not full, or a policy that records down to the last byte. */
+  /** Commits may continue: the disk is not full, or the policy records until the last byte. */
   readonly admits: boolean;
-  /** For a person, while `full` or not admitting. */
+  /** The reason in words, if the disk is full or commits wait. */
   readonly detail: string;
-  /** Evicted since the start of this process. */
+  /** Segments evicted since the start of this process. */
   readonly evictedSegments: number;
-  /** Of these, the ones no store had. */
+  /** Evicted segments that no store held. */
   readonly droppedSegments: number;
   readonly droppedMessages: number;
 }

@@ -23,19 +23,20 @@ import { bytesBesideSealed, removeOldestExport } from './retention-usage.js';
 import { SealedIndex } from './sealed-index.js';
 import { SpaceGauge } from './space-gauge.js';
 
-/** Rounds of one tick: bounds it where the disk gives nothing back. */
+/** Maximum rounds of one tick, in case evictions free no space on the disk. */
 const MAX_ROUNDS = 256;
-/** Manifests read per tick when nothing presses. */
+/** Manifests read per tick while space is not short. */
 const READ_PER_TICK = 500;
 const S = 1_000_000_000n;
-/** After a full disk the ballast is not taken back sooner: what it was released for must be written first. */
+/** Delay before the ballast grows again after a full disk: the writes that it was released for come first. */
 const BALLAST_REST_NS = 30n * S;
 const PRUNE_AFTER_EVICTIONS = 256;
 
 /**
- * Keeps the disk within its limits, whether sync runs or not: evicts sealed segments when free space falls
- * below the floor or the data folder passes its quota, verified ones first, others only by policy; reserves
- * and releases the ballast; and says when recording must wait. {@link tick} never rejects.
+ * Keeps the disk within its limits, with or without sync. It evicts sealed segments when free space falls
+ * below the floor or the data folder passes its quota: verified segments first, others only if the policy
+ * allows it. It reserves and releases the ballast, and decides when recording must wait. {@link tick} never
+ * rejects.
  */
 export class Retention {
   #limits: SpaceLimits;
@@ -44,7 +45,7 @@ export class Retention {
   #current: RetentionState;
   #ticking: Promise<RetentionState> | undefined;
   readonly #gauge: SpaceGauge;
-  /** The first look has ended, even if it failed: then nothing waits for another one. */
+  /** The first measurement has ended, even if it failed, so no commit waits for another one. */
   #hasLooked = false;
   #hitFull = false;
   #hitFullAt: bigint | undefined;
@@ -63,7 +64,7 @@ export class Retention {
     folder: DataFolder,
     options: RetentionOptions,
     ports: RetentionPorts,
-    /** What lies in `sealed/`, for the status. */
+    /** The content of `sealed/`, for the status. */
     readonly index: SealedIndex,
     ballast: Ballast,
   ) {
@@ -87,7 +88,9 @@ export class Retention {
     };
   }
 
-  /** Before anything is sealed: removes what interrupted seals left, lists what there is. */
+  /**
+   * Call it before anything is sealed. Removes leftovers of interrupted seals and lists the sealed segments.
+   */
   static async open(
     folder: DataFolder,
     options: RetentionOptions,
@@ -109,12 +112,12 @@ export class Retention {
     return this.#current;
   }
 
-  /** Bytes the ballast holds now. */
+  /** Present size of the ballast, bytes. */
   get ballastBytes(): number {
     return this.#ballast.bytes;
   }
 
-  /** Takes over other limits; call {@link tick} right after, which goes by them. */
+  /** Applies other limits. Call {@link tick} right after, which uses them. */
   reconfigure(options: RetentionOptions): void {
     this.#options = options;
     this.#limits = { ...options, slackBytes: options.segmentMaxBytes };
@@ -123,7 +126,7 @@ export class Retention {
     void this.#ballast.resize(options.ballastBytes);
   }
 
-  /** Receives every write, so that what is left is known between two looks at the disk. */
+  /** Counts a write, so that the free space is known between two measurements. */
   noteWritten(bytes: number): void {
     this.#gauge.noteWritten(bytes);
   }
@@ -134,8 +137,9 @@ export class Retention {
   }
 
   /**
-   * Bytes that can still be written, the ballast and what lies below the floor included, as far as is known
-   * without looking. Infinite before the first look, and under a policy that makes room as it goes.
+   * Bytes that can still be written, including the ballast and the space below the floor, as far as it is
+   * known without a call to the disk. Infinite before the first measurement, and under a policy that makes
+   * room by itself.
    */
   get writableBytes(): number {
     if (!this.#gauge.isKnown || this.#options.whenFull !== 'stop') return Infinity;
@@ -143,8 +147,8 @@ export class Retention {
   }
 
   /**
-   * Writing so much might go below the floor, or nobody has looked yet whether a limit is reached already: call
-   * {@link tick}, which looks, before.
+   * Whether a write of this size could go below the floor, or no measurement has shown yet whether a limit is
+   * reached. If true, call {@link tick} before the write.
    */
   mayPassLimit(bytes: number): boolean {
     if (this.#options.whenFull !== 'stop') return false;
@@ -152,20 +156,20 @@ export class Retention {
     return this.freeBytes - bytes < freeFloor(this.#limits, this.#current.totalBytes);
   }
 
-  /** Gives the ballast up ahead of an error: the space is known to be needed now. */
+  /** Releases the ballast before a write fails, because the space is known to be needed. */
   releaseBallast(): void {
     this.#hitFullAt = this.#ports.clock.monotonic();
     void this.#ballast.release(true);
   }
 
-  /** A segment was sealed: call it after its WAL folder is gone. */
+  /** A segment was sealed. Call it after the WAL folder of the segment is gone. */
   add(manifests: readonly Manifest[]): void {
     for (const manifest of manifests) this.index.add(manifest);
   }
 
   /**
-   * A write found the disk full. Releases the ballast and holds further commits until the next tick has seen
-   * to it; call {@link tick} right after.
+   * A write found the disk full. Releases the ballast and holds further commits until the next tick has made
+   * room. Call {@link tick} right after.
    */
   onDiskFull(): void {
     this.#hitFull = true;
@@ -176,23 +180,23 @@ export class Retention {
   }
 
   /**
-   * Resolves when commits may continue: at once, except while full. The signal ends the waiting too: what was
-   * taken in before the end may use the space below the floor.
+   * Resolves when commits may continue: at once, unless the disk is full. The signal ends the wait too,
+   * because messages received before shutdown may use the space below the floor.
    */
   room(signal?: AbortSignal): Promise<void> {
     return this.#gate.pass(signal);
   }
 
   /**
-   * Looks at the disk and does what is due. `context`: segments that still have a WAL folder; their objects
-   * may be sealed again and are left alone. Never two at once: a call during one joins it.
+   * Measures the disk and evicts if necessary. `context`: segments that still have a WAL folder; they may be
+   * sealed again, so their objects are kept. A call during another one joins it.
    */
   tick(context: ReadonlySet<SegmentId>): Promise<RetentionState> {
     this.#ticking ??= this.#tickOnce(context).finally(() => (this.#ticking = undefined));
     return this.#ticking;
   }
 
-  /** Resolves when nothing is in work any more. The ballast stays for the next start. */
+  /** Resolves when no work is in progress. The ballast stays for the next start. */
   async close(): Promise<void> {
     await this.#ticking;
     await this.#ballast.grow(0);
@@ -205,7 +209,7 @@ export class Retention {
       await this.#rounds.finishInterrupted();
       const { use, shortage, isWaiting } = await this.#makeRoom(context);
       if (!shortage) await this.#growBallast(use);
-      // While answers of stores are about to come, recording uses what lies below the limit.
+      // While answers of stores are pending, recording uses the space below the limit.
       this.#settle(use, isWaiting ? undefined : shortage);
       if (!shortage) await this.#askAhead(context, use);
       await this.index.readMore(READ_PER_TICK);
@@ -214,20 +218,21 @@ export class Retention {
       this.#trouble(undefined);
     } catch (error) {
       this.#trouble(describeError(error));
-      // Retention's own trouble must not stop recording: the WAL finds out by itself what the disk takes.
+      // A failure of retention must not stop recording: the WAL notices by itself if the disk refuses a
+      // write.
       this.#admit(!this.#hitFull);
     }
     this.#hasLooked = true;
     return this.#current;
   }
 
-  /** Evicts until nothing is short any more, or nothing more may go. */
+  /** Evicts until no limit is passed, or until no further segment may be evicted. */
   async #makeRoom(
     context: ReadonlySet<SegmentId>,
   ): Promise<{ use: SpaceUse; shortage: Shortage | undefined; isWaiting: boolean }> {
     for (let round = 0; ; round++) {
       const use = await this.#look();
-      // Before anything fails: sync and the sealer, who share this disk, are about to need the space.
+      // Release it before a write fails, because sync and the sealer need space on the same disk.
       if (use.freeBytes < lowWater(use.totalBytes) && this.#ballast.bytes > 0 && round === 0) {
         this.#hitFullAt = this.#ports.clock.monotonic();
         await this.#ballast.release(true);
@@ -238,7 +243,7 @@ export class Retention {
       if (!shortage || round >= MAX_ROUNDS) return { use, shortage, isWaiting: false };
       const plan = await this.#rounds.plan(context, shortage.bytes);
       if (plan.verified.length === 0 && (await this.#dropExport())) continue;
-      // The ballast counts in the quota; it goes before data that is nowhere else.
+      // The ballast counts towards the quota, so it is released before unverified segments are evicted.
       if (shortage.reason === 'quota' && plan.verified.length === 0 && this.#ballast.bytes > 0) {
         await this.#ballast.release(false);
         continue;
@@ -248,7 +253,7 @@ export class Retention {
     }
   }
 
-  /** Copies never cost a recording. */
+  /** Exports are copies, so they are removed before any recording. */
   async #dropExport(): Promise<boolean> {
     const name = await removeOldestExport(this.#ports.fs, this.#folder);
     if (name === undefined) return false;
@@ -256,7 +261,7 @@ export class Retention {
     return true;
   }
 
-  /** Tells those who write copies onto this disk what to keep free. */
+  /** Publishes the limits for other processes that write copies onto this disk. */
   async #publishLimits(): Promise<void> {
     const words = JSON.stringify(this.#limits);
     if (words === this.#published) return;
@@ -264,7 +269,7 @@ export class Retention {
     this.#published = words;
   }
 
-  /** Close to a limit the stores are asked beforehand, so that no commit waits for them when it is reached. */
+  /** Close to a limit, the stores are asked in advance, so that no commit waits for their answers later. */
   async #askAhead(context: ReadonlySet<SegmentId>, use: SpaceUse): Promise<void> {
     const near = shortageOf(this.#limits, use, true);
     if (near) await this.#rounds.askAhead(context, near.bytes);
@@ -310,7 +315,7 @@ export class Retention {
     if (full && !wasFull)
       logger.error('disk space is low and no segment may be evicted', { detail: this.#current.detail });
     if (!full && wasFull) logger.info('disk space is sufficient again', { freeBytes });
-    // Full again while this tick was at work: the next one sees to it.
+    // The disk was full again during this tick, so the next tick decides.
     this.#admit(!this.#hitFull && (!full || this.#options.whenFull !== 'stop'));
   }
 

@@ -1,17 +1,17 @@
 import { isHoldfastError, systemCode } from '../core/errors.js';
 import type { SegmentId } from '../core/segment-id.js';
 
-/** After so many failures a segment is sealed sparingly, and after so many of those it is set aside. */
+/** After this many failures a segment is sealed sparingly. After as many sparing failures it is set aside. */
 const TRIES = 3;
 
 /**
- * How sealing a segment failed. `disk`: no room. `system`: something else the operating system refused (file
- * descriptors, a read-only disk); both are tried again for as long as it takes. `own`: the segment itself is
- * more than this sealer can do, and will be so the next time.
+ * Why sealing a segment failed. `disk`: no space. `system`: the operating system refused something else (file
+ * descriptors, a read-only disk). Both are retried without a limit. `own`: this sealer cannot handle the
+ * segment itself, and the next attempt would fail too.
  */
 export type FailureKind = 'disk' | 'system' | 'own';
 
-/** What follows from a failure: it is tried again, from now on sparingly, or no more. */
+/** The consequence of a failure: retry, seal sparingly, or set aside. */
 export interface SealFailure {
   readonly kind: FailureKind;
   /** Failures of this segment so far. */
@@ -20,16 +20,16 @@ export interface SealFailure {
 }
 
 interface Known {
-  /** Since the last {@link SealFailures.beginDrain}, and yet to be told apart from those before. */
+  /** Failures since the last {@link SealFailures.beginDrain}; they are told apart from earlier ones. */
   isRecent: boolean;
   count: number;
-  /** Of kind `system` or `own`, since it is sealed the way it is. */
+  /** Failures of kind `system` or `own` in the present mode of sealing. */
   tries: number;
   sparing: boolean;
   kind: FailureKind;
 }
 
-/** The failures of the segments that are not sealed yet, and what each of them leads to. */
+/** The failures of the segments that are not sealed yet, and the consequence of each. */
 export class SealFailures {
   readonly #known = new Map<SegmentId, Known>();
 
@@ -52,7 +52,7 @@ export class SealFailures {
     return { kind, count, next: 'sparing' };
   }
 
-  /** It is sealed, or set aside. */
+  /** The segment was sealed, or set aside. */
   forget(id: SegmentId): void {
     this.#known.delete(id);
   }
@@ -61,12 +61,12 @@ export class SealFailures {
     return this.#known.get(id)?.sparing === true;
   }
 
-  /** The failures until now do not count as refusals any more. */
+  /** Failures until now no longer count as refusals. */
   beginDrain(): void {
     for (const known of this.#known.values()) known.isRecent = false;
   }
 
-  /** Since {@link beginDrain} the system has refused to seal this segment: trying at once will not help. */
+  /** The system has refused this segment since {@link beginDrain}, so an immediate retry will not help. */
   isRefused(id: SegmentId): boolean {
     const known = this.#known.get(id);
     return known !== undefined && known.isRecent && known.kind !== 'own';
@@ -75,7 +75,7 @@ export class SealFailures {
 
 function kindOf(error: unknown): FailureKind {
   if (isHoldfastError(error, 'DISK_FULL')) return 'disk';
-  // An error that came out of the worker tells the code as a fact.
+  // For an error from the worker, the code is a fact.
   const system = systemCode(error) ?? (isHoldfastError(error) ? error.facts['system'] : undefined);
   if (system === 'ENOSPC' || system === 'EDQUOT') return 'disk';
   return system === undefined ? 'own' : 'system';

@@ -16,12 +16,14 @@ import type { SealRequest } from './seal-request.js';
 import { SealFailures } from './seal-failures.js';
 import { SetAside, type UnsealedSegment } from './set-aside.js';
 
-/** A closed WAL segment in line. */
+/** A closed WAL segment in the queue. */
 export interface WaitingSegment {
   readonly id: SegmentId;
   readonly directory: string;
   readonly cutAtSequence?: number;
-  /** On disk; what sealing it takes at most until it is gone. Absent: unknown. */
+  /**
+   * Size on disk, which is also the most that sealing may need until the segment is removed. Absent: unknown.
+   */
   readonly bytes?: number;
   /** Left by an earlier process: every payload is checked before anything is written. */
   readonly recovered: boolean;
@@ -45,15 +47,15 @@ export interface SealerPorts {
   readonly identity: Identity;
   readonly seal: (request: SealRequest) => Promise<SealResult>;
   readonly onSealed: (manifests: readonly Manifest[], result: SealResult) => void;
-  /** The marked events there are; default: none. */
+  /** All marked events; default: none. */
   readonly events?: () => readonly MarkedEvent[];
-  /** A seal found no room on the disk. */
+  /** A seal failed because the disk is full. */
   readonly onDiskFull?: () => void;
 }
 
 /**
- * With this many segments in line zstd goes to its fastest level. Leaving compression out would be slower: the
- * bytes that compression saves need not be summed, hashed and written.
+ * With this many segments in the queue, zstd uses its fastest level. No compression would be slower, because
+ * more bytes would be summed, hashed and written.
  */
 const BEHIND_AT = 3;
 const FAST_ZSTD_LEVEL = -1;
@@ -61,9 +63,9 @@ const RETRY_BASE_MS = 1000;
 const RETRY_CAP_MS = 30_000;
 
 /**
- * Seals closed segments one after the other, oldest first, beside ingest. What fails waits on disk and is
- * tried again; it holds up nothing else. What fails three times is sealed sparingly (slower, with little memory
- * and few files), and what fails so too is set aside in `wal/` until the next start, never tried for ever.
+ * Seals closed segments one after the other, oldest first, while recording continues. A failed segment waits
+ * on disk and is tried again, after the others. After three failures it is sealed sparingly (slower, with
+ * little memory and few files). If that fails too, it is set aside in `wal/` until the next start.
  */
 export class Sealer {
   readonly #line: WaitingSegment[] = [];
@@ -94,13 +96,13 @@ export class Sealer {
     this.#setAside = new SetAside({ ...ports, folder });
   }
 
-  /** Recalls which of these segments an earlier process could not seal; call it before they are enqueued. */
+  /** Loads which of these segments an earlier process could not seal. Call it before they are enqueued. */
   async recall(waiting: Iterable<SegmentId>): Promise<void> {
     const ids = new Set(waiting);
     await this.#setAside.load((id) => ids.has(id));
   }
 
-  /** For the segments that are begun from now on. */
+  /** Applies to segments whose seal begins from now on. */
   reconfigure(codec: Pick<SealerOptions, 'compression' | 'level' | 'chunkBytes'>): void {
     this.#options = { ...this.#options, ...codec };
   }
@@ -111,19 +113,19 @@ export class Sealer {
   }
 
   /**
-   * Of these, the ones that could not be sealed in any way, now or by an earlier process: each start tries again, and
-   * they count until they are sealed.
+   * Of these, the segments that could not be sealed in any way, now or by an earlier process. Each start
+   * tries them again, and they count until they are sealed.
    */
   get setAside(): number {
     return this.#setAside.size;
   }
 
-  /** The one of them that has waited the longest. */
+  /** The segment that was set aside first. */
   get firstSetAside(): UnsealedSegment | undefined {
     return this.#setAside.first;
   }
 
-  /** Of the largest segment in line or in work: disk space that sealing may take for a while. */
+  /** Size of the largest queued or current segment: disk space that sealing may use for a while. */
   get largestBytes(): number {
     return [...this.#line, ...(this.#active ? [this.#active] : [])].reduce(
       (most, { bytes = 0 }) => Math.max(most, bytes),
@@ -131,7 +133,7 @@ export class Sealer {
     );
   }
 
-  /** Begins no further segment until {@link resume}: what disk space is left is needed for something else. */
+  /** Begins no further segment until {@link resume}, because the disk space is needed for something else. */
   hold(): void {
     this.#held = true;
   }
@@ -154,8 +156,9 @@ export class Sealer {
   }
 
   /**
-   * Resolves when nothing is in line any more, or when the system has refused what is left at least once since
-   * the call (a full disk must not hold up the end for ever; the next start seals it), or when the signal is given.
+   * Resolves when the queue is empty, when the system has refused every remaining segment at least once since
+   * the call (a full disk must not delay shutdown for ever; the next start seals them), or when the signal
+   * aborts.
    */
   async drain(signal?: AbortSignal): Promise<void> {
     this.#failures.beginDrain();
@@ -165,21 +168,21 @@ export class Sealer {
   }
 
   /**
-   * Begins nothing more, and a failure of the segment in work does not count: its worker is about to be ended, and the next
-   * start seals it. Call {@link close} then.
+   * Begins no further segment. A failure of the current segment does not count, because its worker is about
+   * to be ended and the next start seals it. Call {@link close} afterwards.
    */
   leave(): void {
     this.#isLeaving = true;
     this.#stopping.abort();
   }
 
-  /** Stops after the segment in work. */
+  /** Stops after the current segment. */
   async close(): Promise<void> {
     this.#stopping.abort();
     await this.#working;
   }
 
-  /** Nothing in line can be expected to succeed right now. */
+  /** No queued segment is likely to succeed now. */
   #allFailed(): boolean {
     const left = [...this.#line, ...(this.#active ? [this.#active] : [])];
     return left.length > 0 && left.every(({ id }) => this.#failures.isRefused(id));
@@ -223,7 +226,7 @@ export class Sealer {
       this.#ports.logger.warn('sealing a segment again with less memory', { segment: segment.id });
     }
     this.#line.push(segment);
-    // Others go first; only when all fail is there a pause.
+    // Other segments come first; the sealer pauses only if all fail.
     if (!this.#allFailed()) return;
     const pauseMs = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** Math.min(count - 1, 10));
     this.#pause = new AbortController();
@@ -231,7 +234,7 @@ export class Sealer {
     await this.#ports.clock.sleep(pauseMs, woken).catch(() => undefined);
   }
 
-  /** It stays in `wal/`, and its objects are left alone. */
+  /** The segment stays in `wal/`, and its objects are kept. */
   async #setAsideNow(segment: WaitingSegment, error: string): Promise<void> {
     this.#failures.forget(segment.id);
     this.#aside.set(segment.id, segment);
@@ -263,7 +266,7 @@ export class Sealer {
       identity: ports.identity,
       events: ports.events?.() ?? [],
     });
-    // A commit of which nothing could be read may have been a whole one: kept, with a report.
+    // An unreadable commit may have been complete, so the segment is kept and reported.
     const unread = result.manifests.length === 0 && result.report.tornBytes > 0;
     if (result.salvagedAs || unread) await this.#quarantine(segment, result);
     else await this.#discard(segment);
@@ -277,13 +280,13 @@ export class Sealer {
     }
   }
 
-  /** Only now: every object and manifest is durable. */
+  /** Only after every object and manifest is durable. */
   async #discard(segment: WaitingSegment): Promise<void> {
     const { fs, logger } = this.#ports;
     const trashed = await moveToTrash(fs, segment.directory, this.#folder.trash);
     if (!trashed) return;
     await fs.rm(trashed, { recursive: true, force: true }).catch((error: unknown) => {
-      // It is no longer a segment; recovery empties the trash.
+      // It is not a segment any more; recovery empties the trash.
       logger.warn('cannot empty the trash', { path: trashed, error: describeError(error) });
     });
   }
@@ -304,7 +307,7 @@ export class Sealer {
     await this.#syncFolders();
   }
 
-  // After the rename there is nothing left to seal: a failure here must not bring the segment back in line.
+  // After the rename nothing is left to seal, so a failure here must not queue the segment again.
   async #syncFolders(): Promise<void> {
     const { fs, logger } = this.#ports;
     try {

@@ -25,23 +25,23 @@ type Parts = StoreLoopParts &
   Pick<SyncParts, 'calls' | 'memory' | 'openUploads' | 'progress' | 'random' | 'shared' | 'store' | 'tell'>;
 
 const IDLE_WAIT_MS = 3_600_000;
-/** Where files are made of segments: the next ones are made while those of one are sent. */
+/** For sinks that convert segments into files: how many segments are converted ahead of the upload. */
 const DERIVED_AT_ONCE = 2;
 
-/** Where files are made of segments before they are sent: in `sinks/`, named after the upload state. */
+/** Folder for converted files before they are sent: in `sinks/`, named after the upload state. */
 export function scratchFolder({ sync, sinks }: Pick<DataFolder, 'sync' | 'sinks'>): string {
   return join(sinks, `${basename(sync)}.files`);
 }
 
 interface Turn extends EndedTurn {
   readonly abort: AbortController;
-  /** An earlier process had begun to send it. */
+  /** An earlier process began to send it. */
   continued: boolean;
 }
 
-/** Takes segments out of the table one by one and brings each as far as it gets. */
+/** Takes segments from the table one by one and uploads each until it is settled or must wait. */
 export class SegmentSender {
-  /** Segments on their way, by name. */
+  /** Segments in progress, by name. */
   readonly active = new Map<string, Turn>();
   readonly #parts: Parts;
   readonly #onSettled: () => void;
@@ -55,7 +55,7 @@ export class SegmentSender {
   readonly #settlement: Settlement;
   #found: Promise<Map<string, Upload>> | undefined;
 
-  /** `onSettled`: a segment was verified, parked or is gone. */
+  /** @param onSettled - Called when a segment is verified, parked or gone. */
   constructor(parts: Parts, onSettled: () => void) {
     const { clock, options, store } = parts;
     this.#parts = parts;
@@ -64,14 +64,14 @@ export class SegmentSender {
     this.#schemas = new SchemaBook(parts.fs, parts.folder);
     this.#partBytes = Math.max(options.partBytes, store.limits.minPartBytes);
     this.#buffers = new PartBuffers(options.partsInFlight, this.#partBytes);
-    // One less than memory holds: the next part is read meanwhile.
+    // One less than memory holds, because the next part is read meanwhile.
     const onTheirWay = Math.max(1, options.partsInFlight - 1);
     this.#window = new SendWindow(clock, this.#partBytes, onTheirWay * this.#partBytes);
     this.#segmentSlots = new Budget(this.#segmentsInFlight);
     this.#uploadSlots = new Budget(options.uploadsInFlight);
   }
 
-  /** Takes over the options in force; what is under way continues as it began. */
+  /** Applies the present options. Uploads in progress continue unchanged. */
   reconfigure(): void {
     const { options } = this.#parts;
     this.#parts.shared.bandwidth.change(options.bandwidthBytesPerS);
@@ -86,19 +86,19 @@ export class SegmentSender {
     return sink.deriver ? Math.min(DERIVED_AT_ONCE, options.segmentsInFlight) : options.segmentsInFlight;
   }
 
-  /** There may be something to send. */
+  /** Looks for segments to send. */
   wake(): void {
     this.#bell.ring();
   }
 
-  /** The segment's files are gone: whatever is under way for it ends. False when nothing is. */
+  /** The files of the segment are gone, so its work ends. Returns false if there was no work. */
   abandon(name: string): boolean {
     const turn = this.active.get(name);
     turn?.abort.abort(new Error(`${name} was evicted`));
     return turn !== undefined;
   }
 
-  /** Works until the engine stops; rejects then, or when something is broken. */
+  /** Works until the engine stops, and then rejects. Also rejects on an internal error. */
   async run(): Promise<void> {
     const { lifetime } = this.#parts;
     const running = new Set<Promise<void>>();
@@ -129,7 +129,8 @@ export class SegmentSender {
     return this.#uploadSlots.take(1, this.#parts.lifetime);
   }
 
-  // On a slow link one after the other: the oldest is there sooner, and less is lost when it drops.
+  // On a slow link, one after the other: the oldest segment arrives sooner, and less is lost when the link
+  // drops.
   #limitUploads(): void {
     this.#uploadSlots.limit(Math.max(1, Math.floor(this.#window.bytes / this.#partBytes)));
   }
@@ -271,14 +272,14 @@ export class SegmentSender {
   }
 
   /**
-   * Whether nothing of it can be in the store: it was sealed a moment ago, or intact records do not know it.
-   * Should power loss have taken the record with it, the store's own condition still holds.
+   * Whether no part of it can be in the store: it was sealed a moment ago, or the intact records do not list
+   * it. If a power cut removed the record too, the store's own condition (create only if absent) still holds.
    */
   #isFresh(entry: SegmentEntry): boolean {
     return entry.turns === 0 && !entry.record && (entry.fresh || !this.#parts.progress.rebuilt);
   }
 
-  /** Only a data folder without its records needs to search the store for uploads it may have begun. */
+  /** Only a data folder without its records must search the store for unfinished uploads of its own. */
   async #findUpload(entry: SegmentEntry, manifest: Manifest): Promise<Upload | undefined> {
     const { progress, openUploads, lifetime } = this.#parts;
     if (!progress.rebuilt || entry.fresh || entry.record) return undefined;

@@ -9,9 +9,9 @@ import { StoreTrouble } from './store-calls.js';
 import type { UploadOutcome } from './upload-segment.js';
 import { isRefusal } from './upload-errors.js';
 
-/** A segment that was on its way, and how far it got. */
+/** A segment in progress, and the result so far. */
 export interface EndedTurn extends ActiveUpload {
-  /** It went on from parts of an earlier process. */
+  /** It continued from parts of an earlier process. */
   resumed: boolean;
   verified?: { readonly key: string; readonly messages: number };
 }
@@ -33,7 +33,10 @@ type Parts = Pick<
   | 'tell'
 >;
 
-/** What the end of a turn means: for the place of the segment in the table, its record, the counters and listeners. */
+/**
+ * The effects of the end of a turn: on the segment's place in the table, its record, the counters and the
+ * listeners.
+ */
 export class Settlement {
   readonly #parts: Parts;
 
@@ -41,7 +44,7 @@ export class Settlement {
     this.#parts = parts;
   }
 
-  /** True: the segment is verified, parked or gone; false: it comes again. */
+  /** True: the segment is verified, parked or gone. False: it is tried again. */
   async settle(turn: EndedTurn, outcome: UploadOutcome): Promise<boolean> {
     const { entry } = turn;
     const { table, counters, clock, random, options, logger, progress, identity, tell } = this.#parts;
@@ -102,7 +105,10 @@ export class Settlement {
     return true;
   }
 
-  /** What was begun of a segment that will not be sent; what cannot be dropped now is swept later. */
+  /**
+   * Removes the unfinished upload of a segment that will not be sent. If that fails, the sweep removes it
+   * later.
+   */
   async #dropUpload({ record }: SegmentEntry): Promise<void> {
     if (record?.state !== 'uploading') return;
     const { calls, store, lifetime, logger } = this.#parts;
@@ -126,7 +132,7 @@ export class Settlement {
   }
 }
 
-/** Remembers how far a segment got, in the table and, as soon as the store is known, on the disk. */
+/** Records the progress of a segment in the table and, once the store is known, on the disk. */
 export function keepRecord(
   { identity, progress }: Pick<SyncParts, 'identity' | 'progress'>,
   entry: SegmentEntry,
@@ -138,7 +144,7 @@ export function keepRecord(
   return storeId === undefined ? Promise.resolve() : progress.write(storeId, entry.name, record, sync);
 }
 
-/** A store that refuses for good would be sent the same bytes for ever. */
+/** Otherwise a store that refuses permanently would receive the same bytes for ever. */
 function parkedOf(error: unknown, rounds: number): UploadOutcome {
   const cause = error instanceof StoreTrouble ? error.cause : error;
   const code = isHoldfastError(cause) ? cause.code : 'STORE_REJECTED';
@@ -149,7 +155,7 @@ function parkedOf(error: unknown, rounds: number): UploadOutcome {
   };
 }
 
-/** The bound of `upload.max_retries` is reached. */
+/** The limit `upload.max_retries` is reached. */
 function givenUp(error: unknown, retries: number): UploadOutcome {
   const cause = error instanceof StoreTrouble ? error.cause : error;
   const code = isHoldfastError(cause) ? cause.code : 'INTERNAL';
@@ -157,7 +163,7 @@ function givenUp(error: unknown, retries: number): UploadOutcome {
   return { kind: 'parked', code, message };
 }
 
-/** What an error outside the store means for the segment. */
+/** The effect of an error outside the store on the segment. */
 export function outcomeOf(error: unknown): UploadOutcome {
   if (systemCode(error) === 'ENOENT') return { kind: 'gone' };
   if (isHoldfastError(error, 'MANIFEST_INVALID')) {

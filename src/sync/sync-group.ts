@@ -72,7 +72,7 @@ export class SyncGroup implements AsyncDisposable {
     this.#changes = new Emitter('sync status changes', ports.logger);
     if (ports.onStatusChange) this.#changes.listen(ports.onStatusChange);
     for (const [index, engine] of engines.entries()) {
-      // The first sink reports the link; the fate of segments is reported for every sink.
+      // The first sink reports the state of the link. Every sink reports its segments.
       engine.onEvent((event) => {
         if (index === 0 || event.kind !== 'link') this.#events.emit(event);
       });
@@ -206,7 +206,7 @@ export class SyncGroup implements AsyncDisposable {
 
   async #close(): Promise<void> {
     await Promise.all(this.#engines.map((engine) => engine.close()));
-    // The list is being written.
+    // The list is being written at this moment.
     await this.#shared.files.run(() => Promise.resolve());
     await this.#lock.close();
   }

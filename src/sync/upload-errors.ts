@@ -52,7 +52,7 @@ export function eventOf(phase: ActivePhase, error: unknown, restarts: number): U
   return undefined;
 }
 
-/** Why an upload must not begin again; `undefined`: it may. */
+/** Why an upload must not begin again; `undefined`: it may begin again. */
 export function overLimit(state: UploadState, key: string, lastRefusal: unknown): HoldfastError | undefined {
   if (!isActive(state.phase)) return undefined;
   if (state.corruptions >= CORRUPTIONS_MAX) {
@@ -68,7 +68,7 @@ export function overLimit(state: UploadState, key: string, lastRefusal: unknown)
     });
   }
   if (state.restarts <= RESTARTS_MAX) return undefined;
-  // The store was asked each time, or the upload would not have been started again.
+  // The store was asked each time. Otherwise the upload would not have started again.
   const why = isHoldfastError(lastRefusal, 'OBJECT_EXISTS')
     ? ': the store says that it exists, and it does not; for a store without conditional writes set --s3-conditional false'
     : '';

@@ -12,28 +12,31 @@ export interface UploadPorts extends SendPorts {
   readonly logger: Logger;
   readonly sealed: string;
   readonly partBytes: number;
-  /** Throws unless the store is (still) the one this data folder knows. */
+  /** Throws unless the store is still the one that this data folder knows. */
   readonly checkIdentity: () => Promise<void>;
-  /** As the last check found it. */
+  /** The result of the last check. */
   readonly storeId: () => string | undefined;
   readonly clock: Clock;
-  /** Aborts only when sync ends; a segment's own signal also when its file vanishes. */
+  /** Aborts only when sync ends. The signal of a segment also aborts when its file vanishes. */
   readonly lifetime: AbortSignal;
 }
 
-/** One segment to be brought into the store. */
+/** One segment to upload. */
 export interface UploadJob {
-  /** The sealed file's name without `.mcap`. */
+  /** Name of the sealed file without `.mcap`. */
   readonly name: string;
   readonly manifest: Manifest;
-  /** The manifest file's own bytes: what is published. */
+  /** The bytes of the manifest file, which are published unchanged. */
   readonly manifestBytes: Buffer;
-  /** Sealed while this process was watching: nothing of it can be in the store yet. */
+  /** Sealed while this process was watching, so no part of it can be in the store yet. */
   readonly fresh: boolean;
-  /** One of several files without a manifest of their own: it ends verified, and is nobody else's key. */
+  /**
+   * One of several files without a manifest of their own. It ends when it is verified, and its key belongs to
+   * no other file.
+   */
   readonly bare?: true;
   readonly record?: ProgressRecord;
-  /** An unfinished upload the store lists for this key, whose record was lost. */
+  /** An unfinished upload that the store lists for this key, and whose record was lost. */
   readonly found?: Upload;
 }
 
@@ -43,11 +46,13 @@ export interface UploadHooks {
   readonly onResend: (bytes: number) => void;
   readonly onResumed: () => void;
   readonly onRetry: (error: unknown) => void;
-  /** The key was taken by other bytes with a manifest; the segment goes to another one. */
+  /** The key has other bytes with a manifest, so the segment gets another key. */
   readonly onCollision: (key: string, newKey: string) => void;
-  /** Nothing of the file is left to be read. */
+  /** No part of the file can be read any more. */
   readonly onAllRead: () => void;
   readonly remember: (record: ProgressRecord, sync: boolean) => Promise<void>;
-  /** `asked`: what the store said last; absent for one of several files without a manifest of their own. */
+  /**
+   * `asked`: the last answer of the store; absent for one of several files without a manifest of their own.
+   */
   readonly recorded: (key: string, verification: Verification, asked?: StoreAnswer) => Promise<void>;
 }

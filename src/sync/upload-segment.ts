@@ -19,13 +19,13 @@ export type UploadOutcome =
   | { readonly kind: 'verified' }
   | { readonly kind: 'gone' }
   | { readonly kind: 'parked'; readonly code: string; readonly message: string }
-  /** Not now; the others go first. */
+  /** Not now; other segments come first. */
   | { readonly kind: 'deferred'; readonly error: unknown };
 
-/** Does what the upload state machine says, phase by phase, until the segment is verified, parked or gone. */
+/** Runs the upload state machine, phase by phase, until the segment is verified, parked or gone. */
 export class SegmentUpload {
   readonly #steps: UploadSteps;
-  /** What the store said last when it would not have it. */
+  /** The last answer of the store, if it refused the segment. */
   #lastRefusal: unknown;
 
   readonly #ports: Pick<UploadPorts, 'attempts' | 'lifetime'>;
@@ -39,7 +39,7 @@ export class SegmentUpload {
     this.#steps = new UploadSteps(ports, job, hooks, signal);
   }
 
-  /** Rejects only when sync ends meanwhile. */
+  /** Rejects only if sync ends meanwhile. */
   async run(): Promise<UploadOutcome> {
     let state = initialUpload({ single: true, fresh: false });
     let failures = 0;
@@ -84,7 +84,7 @@ export class SegmentUpload {
     return state;
   }
 
-  // Whatever upload a step leaves behind unfinished would be stored, and paid for, for ever.
+  // An unfinished upload that a step leaves behind would stay in the store, and be charged, for ever.
   async #leave(before: UploadState, after: UploadState, kind: UploadEventKind | 'error'): Promise<void> {
     if (after.suffix !== before.suffix)
       this.#hooks.onCollision(this.#steps.key(before), this.#steps.key(after));

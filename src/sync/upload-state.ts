@@ -1,9 +1,9 @@
 import type { Receipt, Verification } from '../core/store.js';
 
 /**
- * The way of one segment into the store, as a pure state machine. `upload-steps.ts` acts on the phase and
- * reports one event. The order is object, verification, manifest, local receipt: a crash between two steps is
- * safe, because repeating the earlier step changes nothing.
+ * The upload of one segment, as a pure state machine. `upload-steps.ts` acts on the phase and reports one
+ * event. The order is object, verification, manifest, local receipt. A crash between two steps is safe,
+ * because repeating the earlier step changes nothing.
  *
  *     looking ─> comparing                       (is it there already?)
  *     sending                                    (whole, in one call)
@@ -14,16 +14,16 @@ export interface UploadState {
   readonly phase: UploadPhase;
   /** 0: the key in the manifest. n: `<segment>~n.mcap`, because other bytes were published at the key. */
   readonly suffix: number;
-  /** The object at the key is known to be wrong and unpublished. */
+  /** The object at the key is wrong and not published. */
   readonly overwrite: boolean;
-  /** One call holds the whole file. */
+  /** The whole file fits in one call. */
   readonly single: boolean;
   readonly upload?: OpenUpload;
   readonly parts?: readonly Receipt[];
   readonly verification?: Verification;
-  /** How often the object was started again in this turn. */
+  /** Number of times the object was started again in this turn. */
   readonly restarts: number;
-  /** How often the store was found to hold other bytes than were sent. */
+  /** Number of times the store had other bytes than the bytes sent. */
   readonly corruptions: number;
   readonly parked?: { readonly code: string; readonly message: string };
 }
@@ -67,7 +67,7 @@ type Step = (state: UploadState, facts: UploadFacts) => UploadState;
 
 export function initialUpload(start: {
   readonly single: boolean;
-  /** Nothing of it can be in the store yet. */
+  /** No part of it can be in the store yet. */
   readonly fresh: boolean;
   readonly suffix?: number;
   readonly upload?: OpenUpload;
@@ -88,13 +88,13 @@ const to =
   (phase: UploadPhase): Step =>
   (state) => ({ ...state, phase });
 
-/** Without its upload, which is used up, unknown to the store, or of another key. */
+/** The state without its upload, which is complete, unknown to the store, or for another key. */
 function forgetUpload(state: UploadState): UploadState {
   const { upload: _upload, parts: _parts, ...rest } = state;
   return rest;
 }
 
-/** The first step of sending the bytes, from the known facts. */
+/** The first phase of sending the bytes, from the known facts. */
 function begin(state: UploadState): UploadState {
   if (state.upload) return { ...state, phase: 'resuming' };
   return { ...state, phase: state.single ? 'sending' : 'creating' };
@@ -114,19 +114,20 @@ function replace(state: UploadState): UploadState {
 
 type Row<P extends ActivePhase> = { readonly [E in PhaseEvents[P]]: Step };
 
-/** Exported for the test that walks it. */
+/** Exported for the test of the table. */
 export const uploadTable: { readonly [P in ActivePhase]: Row<P> } = {
   looking: { absent: begin, present: to('comparing') },
   comparing: {
     same: published,
-    // Refused as existing, and not there: counted, or the two would alternate for ever.
+    // The store refused the object as existing, but does not have it. Counted, or the two phases would
+    // alternate for ever.
     absent: (state) => begin({ ...state, restarts: state.restarts + 1 }),
     'differs-bare': replace,
     'differs-published': otherKey,
   },
   sending: {
     sent: to('verifying'),
-    // It may have arrived without an answer: ask before sending it again.
+    // The object may have arrived without an answer, so the store is asked before the object is sent again.
     unsure: to('looking'),
     exists: to('comparing'),
     conflict: again,
@@ -145,7 +146,7 @@ export const uploadTable: { readonly [P in ActivePhase]: Row<P> } = {
     completed: (state) => ({ ...forgetUpload(state), phase: 'verifying' }),
     exists: to('comparing'),
     conflict: again,
-    // Completed by a call whose answer was lost, or aborted elsewhere: the object decides.
+    // Completed by a call whose answer was lost, or aborted by another client: the object shows which.
     'upload-unknown': again,
     'parts-refused': (state) => ({ ...state, phase: 'resuming', restarts: state.restarts + 1 }),
   },
@@ -174,12 +175,12 @@ export function nextUpload<P extends ActivePhase>(
   return step(state, facts);
 }
 
-/** From any phase: refused permanently. */
+/** In any phase: refused permanently. */
 export function park(state: UploadState, code: string, message: string): UploadState {
   return { ...state, phase: 'parked', parked: { code, message } };
 }
 
-/** From any phase: the local file is gone. */
+/** In any phase: the local file is gone. */
 export function vanish(state: UploadState): UploadState {
   return { ...state, phase: 'gone' };
 }

@@ -19,16 +19,16 @@ import {
 
 type Effects = { readonly [P in ActivePhase]: (state: UploadState) => Promise<UploadEvent<P>> };
 
-/** What each phase of the upload state machine does to the store, and how it ended. */
+/** The calls to the store in each phase of the upload state machine, and the resulting event. */
 export class UploadSteps {
   readonly #ports: UploadPorts;
   readonly #job: UploadJob;
   readonly #hooks: UploadHooks;
   readonly #signal: AbortSignal;
   readonly #digest: ObjectDigest;
-  /** Parts begun so far, by this process or (as recorded) one before it. */
+  /** Number of parts begun so far, by this process or (as recorded) an earlier one. */
   #begun = 0;
-  /** A part arrived since this was last set to false. */
+  /** Whether a part arrived since this was last set to false. */
   progressed = false;
   #answer: StoreAnswer | undefined;
 
@@ -41,7 +41,7 @@ export class UploadSteps {
     this.#digest = { bytes, sha256, crc32 };
   }
 
-  /** The first state of this segment, judged by what an earlier process left. */
+  /** The first state of this segment, derived from the records of an earlier process. */
   start(): UploadState {
     const { record, fresh, found, manifest } = this.#job;
     const plan = this.#plan();
@@ -55,7 +55,7 @@ export class UploadSteps {
       this.#begun = 1;
       return initialUpload({ single, fresh: false, suffix: record.suffix });
     }
-    // Part size 0: derive it from the parts in the store.
+    // Part size 0 means: derive it from the parts in the store.
     if (found) return initialUpload({ single, fresh: false, upload: { ...found, partBytes: 0 } });
     return initialUpload({ single, fresh });
   }
@@ -73,7 +73,7 @@ export class UploadSteps {
     return { key: this.key(state), ...state.upload };
   }
 
-  /** What is done in each phase; the event says how it ended. */
+  /** The work of each phase; the event reports the result. */
   readonly effects: Effects = {
     looking: async (state) => {
       const found = await this.#call('look for', state, (signal, key) =>
@@ -84,7 +84,7 @@ export class UploadSteps {
     comparing: (state) => this.#compare(state),
     sending: (state) => this.#sendWhole(state),
     creating: async (state) => {
-      // A store that forgot an upload may be another disk under the same path.
+      // A store that does not know the upload any more may be another disk under the same path.
       if (state.restarts > 0) await this.#identify();
       const { partBytes } = this.#plan();
       const { uploadId } = await this.#call('begin upload of', state, (signal, key) =>
@@ -151,7 +151,7 @@ export class UploadSteps {
     }
     if (this.#job.bare) return { kind: 'differs-bare' };
     const published = await readObject(this.#ports, manifestKey(this.key(state)), this.#signal);
-    // Beside its own manifest an object with other bytes is a damaged copy, not somebody else's.
+    // Beside its own manifest, an object with other bytes is a damaged copy and belongs to no other segment.
     const isOwn = published?.equals(this.#manifestBytes(state)) === true;
     return { kind: published && !isOwn ? 'differs-published' : 'differs-bare' };
   }
@@ -251,7 +251,7 @@ export class UploadSteps {
       manifestKey(this.key(state)),
       this.#manifestBytes(state),
       (existing) => {
-        // Torn by a store that does not write atomically, or a tombstone that came too early.
+        // Torn by a store that does not write atomically, or by a tombstone that came too early.
         if (!existing) return 'replace';
         if (existing.segment.id !== manifest.segment.id || existing.robot !== manifest.robot) return 'taken';
         if (existing.evicted) return 'replace';
@@ -267,7 +267,7 @@ export class UploadSteps {
     return Buffer.from(encodeManifest({ ...this.#job.manifest, key: this.key(state) }));
   }
 
-  /** The first time the store is asked for all of it: it is the right store, and it has object and manifest whole. */
+  /** The first complete check: the store is the right one, and it has the object and the manifest. */
   async #confirm(state: UploadState): Promise<UploadEvent<'confirming'>> {
     const { manifest, manifestBytes, bare } = this.#job;
     if (bare) return { kind: 'confirmed' };
@@ -291,7 +291,7 @@ export class UploadSteps {
     );
   }
 
-  /** Only the end of sync makes it reject. */
+  /** Rejects only when sync ends. */
   async abort(upload: Upload): Promise<void> {
     const { calls, store, lifetime, logger } = this.#ports;
     try {

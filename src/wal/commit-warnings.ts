@@ -5,7 +5,7 @@ const CLAMPED_TOLD_EVERY_NS = 60_000_000_000n;
 /** Topics of invalid messages that are named. */
 const TOPICS_TOLD = 10;
 
-/** Says in the log what a commit could not keep as it was. */
+/** Logs what a commit had to change or leave out. */
 export class CommitWarnings {
   /** Messages with clamped times that were not reported yet. */
   #clamped = 0;
@@ -26,7 +26,7 @@ export class CommitWarnings {
     });
   }
 
-  /** Once per minute: a clock or a publisher far off says so with every message. */
+  /** At most once per minute, because every message of a wrong clock or publisher causes it. */
   clamped(messages: number, now: bigint): void {
     this.#clamped += messages;
     if (this.#clampedToldAt !== undefined && now - this.#clampedToldAt < CLAMPED_TOLD_EVERY_NS) return;

@@ -4,10 +4,10 @@ import type { FileSystem } from '../core/file-system.js';
 import { AppendFile } from './append-file.js';
 import { objectFileName, type PlacedChunk } from './object-file.js';
 
-/** Appends chunks to the object files of one segment, and makes each file when its first chunk comes. */
+/** Appends chunks to the object files of one segment. Creates each file with its first chunk. */
 export class ObjectAppender {
   readonly #files = new Map<number, AppendFile>();
-  /** A file was made since the directory was last synced. */
+  /** A file was created since the last sync of the directory. */
   #isDirectoryDirty = false;
 
   readonly #fs: FileSystem;
@@ -18,7 +18,10 @@ export class ObjectAppender {
     this.#directory = directory;
   }
 
-  /** Returns the bytes written. Chunks must come in the order of their offsets. Throws what the disk says. */
+  /**
+   * Returns the number of bytes written. Chunks must come in the order of their offsets. Throws the error of
+   * the disk.
+   */
   async append({ file, ...chunk }: PlacedChunk, payloads: readonly Uint8Array[]): Promise<number> {
     const pieces = chunk.before.flatMap((head, i) => [head, payloads[i] as Uint8Array]);
     let { bytes } = chunk;
@@ -33,10 +36,10 @@ export class ObjectAppender {
     return bytes;
   }
 
-  /** Makes everything appended so far durable, the files' names included. */
+  /** Makes everything appended so far durable, including the names of the files. */
   async sync(): Promise<void> {
     const isDirty = this.#isDirectoryDirty;
-    // A file that is made meanwhile needs the next sync.
+    // A file that is created meanwhile needs the next sync.
     this.#isDirectoryDirty = false;
     await Promise.all([...this.#files.values()].map((file) => file.sync()));
     if (isDirty) await syncDirectory(this.#fs, this.#directory);

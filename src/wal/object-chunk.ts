@@ -3,8 +3,8 @@ import { crc32Combine } from '../core/crc32-combine.js';
 import { Op, RECORD_HEADER_BYTES, MESSAGE_PREFIX_BYTES } from '../core/mcap/records.js';
 
 /*
- * One uncompressed Chunk of an MCAP and the MessageIndex records behind it, as they lie in an object file. The
- * payloads are not read: their CRCs are known, and the CRCs of the chunk and of the whole region follow from them.
+ * One uncompressed Chunk of an MCAP with its MessageIndex records, as in an object file. The payloads are not
+ * read: their CRCs are known, and the CRCs of the chunk and of the whole region follow from them.
  */
 
 /** One message of a chunk, without its payload. */
@@ -15,12 +15,12 @@ export interface ChunkMessage {
   /** Nanoseconds since the Unix epoch. */
   readonly logTime: bigint;
   readonly publishTime: bigint;
-  /** Of the payload. */
+  /** CRC-32 of the payload. */
   readonly bytes: number;
   readonly crc: number;
 }
 
-/** What the summary of an MCAP says of one chunk. */
+/** The entry of one chunk in the summary of an MCAP. */
 export interface ChunkIndex {
   readonly messageStartTime: bigint;
   readonly messageEndTime: bigint;
@@ -35,11 +35,11 @@ export interface ChunkIndex {
 
 /** A chunk and its message indexes. */
 export interface EncodedChunk {
-  /** What lies before each payload: the first entry also holds the chunk's header and the definitions. */
+  /** The bytes before each payload. The first entry also holds the chunk's header and the definitions. */
   readonly before: readonly Buffer[];
-  /** The message indexes, behind the last payload. */
+  /** The message indexes, after the last payload. */
   readonly after: Buffer;
-  /** Where each payload begins, from the chunk's first byte. */
+  /** Offset of each payload, from the chunk's first byte. */
   readonly payloadOffsets: readonly number[];
   readonly bytes: number;
   /** CRC-32 of all these bytes. */
@@ -55,8 +55,8 @@ const INDEX_ENTRY_BYTES = 16;
 /**
  * Encodes a chunk.
  *
- * @param definitions - Schema and Channel records that the chunk begins with.
- * @param offset - Where it will begin in the file.
+ * @param definitions - Schema and Channel records at the start of the chunk.
+ * @param offset - Offset of the chunk in the file.
  * @param messages - At least one.
  */
 export function encodeChunk(

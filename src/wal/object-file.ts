@@ -3,39 +3,39 @@ import type { Channel, Priority } from '../core/message.js';
 import { encodeChunk, type ChunkMessage, type EncodedChunk } from './object-chunk.js';
 
 /**
- * An object file: a file `object-<number>.mcap` beside LevelDB that already is the MCAP of one robot (and priority
- * class), as far as it goes. It begins with magic and Header. Each commit appends at most one chunk to it. Sealing
- * adds the rest and gives it its name.
+ * An object file: a file `object-<number>.mcap` beside LevelDB that is already the start of the MCAP of one
+ * robot (and priority class). It begins with magic and Header. Each commit appends at most one chunk. Sealing
+ * adds the rest and the final name.
  *
  * Invariants
- * - The bytes follow from the records of the segment alone: sealing plans the same file again from the heads of the
- *   batches, and compares the CRC of each chunk with the one that the batch states.
+ * - The bytes follow from the records of the segment alone. Sealing plans the same file again from the heads
+ *   of the batches and compares the CRC of each chunk with the CRC in the batch.
  * - Channel ids count from 0 and schema ids from 1, in the order in which the file first needs them.
  */
 
-/** What the log says of an object file. */
+/** The entry of an object file in the log. */
 export interface ObjectEntry {
   readonly robot: string;
-  /** Absent: sealing does not split by priority, or it is `normal`. */
+  /** Absent: sealing does not split by priority, or the class is `normal`. */
   readonly priority?: Priority;
-  /** The `library` of the Header. */
+  /** The `library` field of the Header. */
   readonly library: string;
 }
 
-/** A record as an object file takes it. */
+/** A record in the form that an object file takes. */
 export interface PlacedRecord extends Omit<ChunkMessage, 'channelId'> {
-  /** Of the WAL. */
+  /** Channel id of the WAL. */
   readonly channelId: number;
   readonly channel: Channel;
 }
 
-/** A chunk that belongs at {@link offset} of its file. */
+/** A chunk for {@link offset} of its file. */
 export interface PlacedChunk extends EncodedChunk {
   readonly file: ObjectFile;
   readonly offset: number;
 }
 
-/** Where a batch says that a chunk lies. */
+/** The place of a chunk, as its batch states it. */
 export interface ChunkReference {
   readonly file: number;
   readonly offset: number;
@@ -43,13 +43,13 @@ export interface ChunkReference {
   readonly crc: number;
 }
 
-/** Of the WAL's channels; far below the 65,535 ids that an MCAP has, which the sealed object shares. */
+/** Maximum channels of the WAL in one file. An MCAP has 65,535 ids, which the sealed object shares. */
 const MAX_CHANNELS = 1000;
 export const OBJECT_PROFILE = 'ros2';
 const FILE_NAME = /^object-(\d+)\.mcap$/;
 
 export const objectFileName = (number: number): string => `object-${number}.mcap`;
-/** One number, or none for the name of another file. */
+/** The number in the name, as a list of one; an empty list for other names. */
 export function objectFileNumber(name: string): number[] {
   const [, digits] = FILE_NAME.exec(name) ?? [];
   return digits === undefined ? [] : [Number(digits)];
@@ -77,7 +77,7 @@ export class ObjectFile {
     this.bytes = this.header.byteLength;
   }
 
-  /** False: the file has all the channels it can have. */
+  /** Returns false if the file has its maximum of channels. */
   hasRoomFor(channelId: number): boolean {
     return this.channels.has(channelId) || this.channels.size < MAX_CHANNELS;
   }
@@ -126,7 +126,7 @@ export class ObjectFile {
   }
 }
 
-/** Tells schemas apart; undefined for no schema, which is MCAP's schema 0. */
+/** Key that tells schemas apart; undefined for no schema, which is schema 0 in MCAP. */
 export function schemaKey({ name, encoding, data }: Channel['schema']): string | undefined {
   // A schema with a name and no text still preserves its name.
   if (name === '' && data.byteLength === 0) return undefined;

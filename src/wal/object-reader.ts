@@ -24,7 +24,7 @@ export interface LooseChunks {
 const INDEX_HEAD_BYTES = 6;
 const INDEX_ENTRY_BYTES = 16;
 
-/** Reads payloads out of the object files of one segment. What a file lacks reads as zeros and is reported. */
+/** Reads payloads from the object files of one segment. Missing bytes read as zeros and are reported. */
 export class ObjectReader {
   readonly #objects = new Map<number, OpenObject>();
   #scratch = Buffer.alloc(0);
@@ -35,7 +35,7 @@ export class ObjectReader {
   readonly #left: ReadonlySet<number>;
 
   /**
-   * @param fault - Receives what cannot be read, and where.
+   * @param fault - Receives unreadable parts and their places.
    * @param left - Files whose payloads are not read.
    */
   constructor(
@@ -54,7 +54,7 @@ export class ObjectReader {
     for (const { file } of this.#objects.values()) await file?.close();
   }
 
-  /** Notes what a batch refers to, and reports chunks that are not there. */
+  /** Notes the references of a batch, and reports missing chunks. */
   async refer({ chunks }: BatchPlaces): Promise<void> {
     for (const { file, offset, bytes } of chunks) {
       const object = await this.#open(file);
@@ -66,9 +66,9 @@ export class ObjectReader {
   }
 
   /**
-   * The payloads of a batch in order, without those of the files that are left. Valid until the next call.
+   * The payloads of a batch in order, without those of the files in `left`. Valid until the next call.
    *
-   * @param own - The payloads that lie in the batch.
+   * @param own - The payloads inside the batch.
    */
   async assemble(columns: BatchColumns, own: Buffer): Promise<Buffer> {
     const { places, lengths } = columns;
@@ -87,7 +87,7 @@ export class ObjectReader {
     return this.#scratch.subarray(0, total);
   }
 
-  /** What lies behind the last chunk that the log refers to, per file. */
+  /** The chunks after the last referenced one, per file. */
   async loose(numbers: readonly number[]): Promise<LooseChunks[]> {
     const found: LooseChunks[] = [];
     for (const number of numbers) {
@@ -102,7 +102,7 @@ export class ObjectReader {
     const { file } = await this.#open(number);
     try {
       if (file && (await readFully(file, target, offset))) return;
-      // What is missing was reported with the reference; the payload then fails its CRC.
+      // The missing part was reported with the reference. The payload then fails its CRC.
     } catch (error) {
       if (!isUnreadable(error)) throw error;
       this.#fault(objectFileName(number), `cannot be read at ${offset}`);
@@ -132,12 +132,12 @@ export class ObjectReader {
   }
 }
 
-/** The payload of record `index` lies in one of the files that are left. */
+/** The payload of record `index` is in one of the files in `left`. */
 export function isLeft({ places }: BatchColumns, index: number, left: ReadonlySet<number>): boolean {
   return places !== undefined && left.has(places.files[index] as number);
 }
 
-/** Counts chunks, each with its message indexes, up to the first record that is neither or not whole. */
+/** Counts chunks with their message indexes, up to the first incomplete or different record. */
 async function countLoose(
   file: FileHandle,
   { referencedBytes, size }: OpenObject,
@@ -157,7 +157,7 @@ async function countLoose(
   return counted;
 }
 
-/** False: the file ends before. */
+/** Returns false if the file ends earlier. */
 async function readFully(file: FileHandle, target: Buffer, offset: number): Promise<boolean> {
   for (let at = 0; at < target.length;) {
     const { bytesRead } = await file.read(target, at, target.length - at, offset + at);

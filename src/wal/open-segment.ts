@@ -20,8 +20,8 @@ export interface OpenSegment {
   /** Its payloads that are in object files. */
   readonly placement: SegmentPlacement;
   /**
-   * A commit was planned for it and cannot be written: {@link channels} lists more than the segment has. It
-   * must end.
+   * A planned commit cannot be written, so {@link channels} lists more than the segment has. The segment must
+   * end.
    */
   isSpoilt: boolean;
   /** Monotonic nanoseconds of the first commit; undefined if there was none yet. */
@@ -119,7 +119,7 @@ export class SegmentSupply {
     for (const directory of [...this.#leftovers]) await this.#remove(directory);
   }
 
-  // By way of the trash: recovery would consider a half-removed folder damaged.
+  // Moved to the trash first, because recovery would consider a half-removed folder damaged.
   async #remove(directory: string): Promise<void> {
     const { fs, logger } = this.#ports;
     this.#leftovers.delete(directory);

@@ -3,33 +3,39 @@ import type { Message, Priority } from '../core/message.js';
 import { objectName } from '../core/object-name.js';
 import { ObjectFile, type ObjectEntry } from './object-file.js';
 
-/** Which payloads are written straight into an object file, so that sealing does not write them again. */
+/** Which payloads are written directly into an object file, so that sealing does not copy them. */
 export interface InPlaceOptions {
   /**
-   * `never`: none. `always`: all large ones. `auto`: large ones of channels whose payloads do not compress, as a
-   * sample of the channel's first large payload in each segment shows.
+   * `never`: none. `always`: all large ones. `auto`: large ones of channels whose payloads do not compress,
+   * judged by a sample of the channel's first large payload in each segment.
    */
   readonly mode: 'auto' | 'always' | 'never';
-  /** Smaller payloads lie in the batch. */
+  /** Smaller payloads stay in the batch. */
   readonly minBytes: number;
-  /** Sealing gives each priority class an object of its own. */
+  /** Sealing writes one object per priority class. */
   readonly splitByPriority: boolean;
 }
 
-/** Each takes a descriptor and an fdatasync per commit; a fleet of more robots uses the blob for the others. */
+/**
+ * Maximum open object files. Each needs a descriptor and an fdatasync per commit; further robots of a fleet
+ * use the blob.
+ */
 const MAX_FILES = 16;
-/** One commit puts no more into one chunk, unless it is a single payload: readers hold a chunk in memory. */
+/**
+ * Maximum bytes that one commit puts into one chunk, unless it is a single payload. Readers hold a chunk in
+ * memory.
+ */
 const CHUNK_MAX_BYTES = 16 * 1024 * 1024;
-/** A sample is taken from so many places of a payload: an image may have an even sky. */
+/** Number of places of a payload that the sample covers, because an image may have an even sky. */
 const SAMPLE_PLACES = 4;
 const SAMPLE_PLACE_BYTES = 8 * 1024;
-/** A sample that compresses to more of its size than this is taken for incompressible. */
+/** A sample that compresses to more than this share of its size counts as incompressible. */
 const INCOMPRESSIBLE_FROM = 0.9;
 
-/** Places records of one segment in object files, and knows what these files hold. */
+/** Places records of one segment in object files, and tracks the content of these files. */
 export class SegmentPlacement {
   readonly #files = new Map<string, ObjectFile>();
-  /** Files that the log does not know yet. */
+  /** Files that are not in the log yet. */
   #unnamed: ObjectFile[] = [];
   readonly #isIncompressible = new Map<number, boolean>();
   readonly #counts: number[] = [];
@@ -40,9 +46,9 @@ export class SegmentPlacement {
   }
 
   /**
-   * The file for a payload; undefined: it lies in the batch.
+   * The file for a payload; undefined: the payload stays in the batch.
    *
-   * @param library - What the Header of a new file says.
+   * @param library - `library` field of the Header of a new file.
    */
   fileFor(
     message: Message,
@@ -54,7 +60,7 @@ export class SegmentPlacement {
     const { channel, data, sourceSequence = 0 } = message;
     const { mode, minBytes, splitByPriority } = options;
     if (mode === 'never' || data.byteLength < minBytes) return undefined;
-    // Numbers above 2^32 that identify messages take a channel of their own for their upper bits.
+    // Identifying numbers above 2^32 need a separate channel for their upper bits.
     if (channel.numberedIn !== undefined && sourceSequence >= 2 ** 32) return undefined;
     if (mode === 'auto' && !this.#seemsIncompressible(channelId, data)) return undefined;
     const name = objectName(channel.robot, splitByPriority ? priority : undefined);
@@ -62,7 +68,7 @@ export class SegmentPlacement {
     return file?.hasRoomFor(channelId) === true ? file : undefined;
   }
 
-  /** Files made since the last call. */
+  /** Files created since the last call. */
   takeUnnamed(): ObjectFile[] {
     const unnamed = this.#unnamed;
     this.#unnamed = [];
@@ -86,12 +92,15 @@ export class SegmentPlacement {
   }
 }
 
-/** True where a chunk of so many bytes takes a further payload. */
+/** Whether a chunk of this size takes another payload. */
 export function fitsChunk(bytes: number, payloadBytes: number): boolean {
   return bytes === 0 || bytes + payloadBytes <= CHUNK_MAX_BYTES;
 }
 
-/** Judges by a sample of 32 KiB and deflate at level 1, which is built in and finds about what zstd finds at level 1. */
+/**
+ * Judges by a sample of 32 KiB with deflate at level 1, which is built in and finds about as much as zstd at
+ * level 1.
+ */
 export function isIncompressible(data: Uint8Array): boolean {
   const stride = Math.floor(data.byteLength / SAMPLE_PLACES);
   const pieces = Array.from({ length: SAMPLE_PLACES }, (_, i) =>

@@ -9,8 +9,8 @@ import { clampTime } from '../core/time-range.js';
 import type { BatchLink } from './batch-codec.js';
 
 /*
- * The entries of one WAL segment, as keys of its LevelDB. They are read in the order they were written.
- * docs/wal-format.md tells it whole.
+ * The entries of one WAL segment, as keys of its LevelDB. They are read in the order in which they were written.
+ * docs/wal-format.md describes the whole format.
  *
  *   w                       first in every write: the segment's stamp
  *   m                       SegmentMeta, in the first write
@@ -20,13 +20,13 @@ import type { BatchLink } from './batch-codec.js';
  *   b + sequence (u64 BE)   a batch, by its first record's sequence
  *   g + gap id              a gap, in the write of the batch that found it
  *   f + number (u32 BE)     ObjectEntry, in the write of the first batch that refers to the object file
- *   o + record id           a metadata record or an attachment of an input; versions before do not know it
+ *   o + record id           a metadata record or an attachment of an input; earlier versions do not know it
  *   k + time (u64 BE)       a clock step
- *   s                       nothing: a synced write behind unsynced ones
+ *   s                       nothing: a synced write after unsynced ones
  *   e                       SegmentEnd: the recorder ended this segment itself
  *
- * A batch's value is its bytes behind a 0, or a reference into the file `blob` behind a 1. Payloads of a batch may lie
- * in the object files beside it (object-file.ts); then the batch says where.
+ * The value of a batch is a 0 and its bytes, or a 1 and a reference into the file `blob`. Payloads of a batch may be in
+ * the object files beside it (object-file.ts); then the batch has their places.
  */
 
 export const SEGMENT_FORMAT_VERSION = 1;

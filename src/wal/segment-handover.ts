@@ -3,21 +3,21 @@ import type { SegmentId } from '../core/segment-id.js';
 import { writeHead, type WalHead } from './wal-head.js';
 import type { ClosedSegment, WalPorts } from './wal-ports.js';
 
-/** Remembered in head.json; each is a segment that had taken commits before one failed. */
+/** Maximum cuts in head.json. Each stands for a segment that had commits before one failed. */
 const MAX_CUTS = 1000;
 
-/** What head.json says of the WAL as it is now. */
+/** The present state of the WAL for head.json. */
 type HeadFacts = Omit<WalHead, 'version' | 'cuts' | 'closed'>;
 
 /**
- * Hands closed segments over to sealing, which ends with their removal. What must outlive a segment is in head.json
- * before: the numbers, where a segment was cut, and whether everything was ended properly.
+ * Hands closed segments over to sealing, which finally removes them. Before that, head.json holds what
+ * must outlive a segment: the numbers, the cut of a segment, and whether every segment ended properly.
  */
 export class SegmentHandover {
-  /** Closed, and not handed to sealing because head.json could not be written. */
+  /** Closed segments that wait because head.json could not be written. */
   readonly #waiting: ClosedSegment[] = [];
   readonly #cuts = new Map<SegmentId, number>();
-  /** The head on disk says that everything was ended properly; to be taken back before the next commit. */
+  /** The head on disk states a proper end. It must be withdrawn before the next commit. */
   #ended = false;
 
   readonly #root: string;
@@ -34,18 +34,21 @@ export class SegmentHandover {
     return this.#waiting.length > 0;
   }
 
-  /** Records of this segment from the sequence on belong to a later one. */
+  /** Records of this segment from the sequence on belong to a later segment. */
   cut(id: SegmentId, atSequence: number): void {
     this.#cuts.set(id, atSequence);
   }
 
-  /** Takes a closed segment, and hands it over as soon as head.json can be written. */
+  /** Takes a closed segment and hands it over as soon as head.json can be written. */
   async add(segment: ClosedSegment): Promise<void> {
     this.#waiting.push(segment);
     await this.retry();
   }
 
-  /** Writes head.json and hands over what waits. A head that cannot be written is logged, and what waits stays. */
+  /**
+   * Writes head.json and hands the waiting segments over. If the write fails, it is logged and the segments
+   * keep waiting.
+   */
   async retry(): Promise<void> {
     try {
       await writeHead(this.#ports.fs, this.#root, this.#head());
@@ -65,7 +68,7 @@ export class SegmentHandover {
     await this.retry();
   }
 
-  /** Takes {@link end} back before anything is recorded again. Throws what the disk says. */
+  /** Withdraws {@link end} before anything is recorded again. Throws the error of the disk. */
   async begin(): Promise<void> {
     if (!this.#ended) return;
     this.#ended = false;

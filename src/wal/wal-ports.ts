@@ -40,7 +40,7 @@ export interface WalPorts {
 export interface ClosedSegment {
   readonly id: SegmentId;
   readonly directory: string;
-  /** Records from here on were never acknowledged and stand in a later segment. */
+  /** Records from here on were never acknowledged and are in a later segment. */
   readonly cutAtSequence: number;
   readonly bytes: number;
 }

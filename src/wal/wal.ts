@@ -23,37 +23,44 @@ import type { WalOptions, WalPorts } from './wal-ports.js';
 import type { Timer } from '../core/clock.js';
 
 /*
- * The write-ahead log. docs/wal-format.md has every byte and every crash; this is what the code of wal/ keeps to.
+ * The write-ahead log. docs/wal-format.md describes every byte and every crash. The code of wal/ keeps to
+ * this:
  *
- * Layout: `wal/<id>/` is one segment, a LevelDB directory that is written once and never opened again. Batches of up to
- * 64 KiB lie in its log, larger ones in `blob` beside it. Large payloads may lie in object files (object-file.ts), which
- * sealing finishes in place. `head.json` holds the numbers that outlive the segments.
+ * Layout: `wal/<id>/` is one segment, a LevelDB directory that is written once and never opened again.
+ * Batches of up to 64 KiB are in its log, larger ones in `blob` beside it. Large payloads may be in object
+ * files (object-file.ts), which sealing finishes in place. `head.json` holds the numbers that outlive the
+ * segments.
  *
  * Invariants
- * - One writer per data folder. All of its work on the log runs in one queue (#queue), so commits never overlap.
- * - Sequences are consecutive within a WAL and never given to another record. A batch that failed keeps its sequences and
- *   is written again into the next segment; the earlier segment is cut where the later one begins.
- * - Payloads before reference: what lies in `blob` and in object files is durable before the log refers to it.
- * - In mode `commit`, `commit` resolves after the fsync that covers the batch. Only then is a message acknowledged.
- * - An fsync that failed is never repeated on the same file: the kernel may have dropped the pages. The segment is given
- *   up instead.
- * - `head.json` says what a segment held before the segment is handed to sealing, which ends with its removal.
- * - Each segment can be read alone: the channels, schemas and latched messages that its batches need are in it.
+ * - One writer per data folder. All of its work on the log runs in one queue (#queue), so commits never
+ *   overlap.
+ * - Sequences are consecutive within a WAL and never given to another record. A failed batch keeps its
+ *   sequences and is written again into the next segment; the earlier segment is cut where the later one
+ *   begins.
+ * - Payloads before reference: bytes in `blob` and in object files are durable before the log refers to them.
+ * - In mode `commit`, `commit` resolves after the fsync that covers the batch. Only then is a message
+ *   acknowledged.
+ * - A failed fsync is never repeated on the same file, because the kernel may have dropped the pages. The
+ *   segment is given up instead.
+ * - `head.json` records the numbers of a segment before the segment is handed to sealing, which
+ *   finally removes it.
+ * - Each segment can be read alone: it has the channels, schemas and latched messages that its batches need.
  *
  * Crash windows
  * - While a segment is created: a directory without a first commit. Recovery puts it into the trash.
- * - During a commit: a torn log record, or bytes in `blob` and object files that nothing refers to. Recovery reports the segment as
- *   unclean, and sealing takes the commits before it.
- * - Between the roll and `head.json`: the segment has its end mark. Recovery brings `head.json` up to date first.
- * - In the modes `interval` and `os` a power cut also takes the commits since the last fsync (`maxLossWindowMs`).
+ * - During a commit: a torn log record, or unreferenced bytes in `blob` and object files. Recovery reports
+ *   the segment as unclean, and sealing takes the commits before it.
+ * - Between the roll and `head.json`: the segment has its end mark. Recovery updates `head.json` first.
+ * - In the modes `interval` and `os`, a power cut also loses the commits since the last fsync
+ *   (`maxLossWindowMs`).
  */
 
 const RETRY_MS = 500;
 
 /**
  * The write-ahead log of one data folder: appends batches to the current segment, rolls, and replaces a
- * segment whose write failed. An fsync that failed is never repeated: in mode `commit` what it covered is
- * written again.
+ * segment after a failed write. A failed fsync is never repeated: in mode `commit`, the batches that it
+ * should have covered are written again.
  */
 export class Wal {
   readonly stats = new CommitStats();
@@ -118,12 +125,12 @@ export class Wal {
     return this.#ledger.bytes;
   }
 
-  /** Largest time from receipt to durability seen, in milliseconds. */
+  /** Longest time from receipt to durability so far, in milliseconds. */
   get maxLossWindowMs(): number {
     return this.#ledger.maxLossWindowMs;
   }
 
-  /** Handed to the operating system and not yet fsynced. */
+  /** Batches that the operating system has and that are not fsynced yet. */
   get unsynced(): readonly UnsyncedBatch[] {
     return this.#ledger.unsynced;
   }
@@ -136,22 +143,22 @@ export class Wal {
     return { id, bytes: writer.bytes, ageMs };
   }
 
-  /** The source number up to which a topic is durable or accounted for, also by earlier processes. */
+  /** The source number up to which a topic is durable or accounted for, including earlier processes. */
   settledThrough(channel: Channel): number | undefined {
     return this.#ledger.settledThrough(channel.robot, channel.topic);
   }
 
-  /** Which messages that carry an identity are recorded, or about to be. */
+  /** Which messages with an identity are recorded, or about to be. */
   get identities(): Identities {
     return this.#ledger.identities;
   }
 
-  /** A channel object no message will refer to again. */
+  /** Call it when no later message will refer to this channel object. */
   forget(channel: Channel): void {
     this.#registry.forget(channel);
   }
 
-  /** Takes over limits for what comes from now on; what an acknowledgement means stays. */
+  /** Applies other limits from now on. The meaning of an acknowledgement cannot change. */
   reconfigure(limits: Omit<WalOptions, 'durability' | 'softwareVersion'>): void {
     this.#options = { ...this.#options, ...limits };
     this.latched.maxBytes = limits.latchedMaxBytes;
@@ -167,8 +174,8 @@ export class Wal {
   }
 
   /**
-   * Writes one batch; resolves when it is durable (mode `commit`) or handed to the operating system. While
-   * the disk refuses, it waits and tries in new segments; the signal ends the waiting with the error.
+   * Writes one batch. Resolves when it is durable (mode `commit`) or when the operating system has it. While
+   * the disk refuses, it waits and tries again in new segments; the signal ends the wait with the error.
    * Throws `WAL_CLOSED` after {@link close}.
    */
   commit(batch: Batch, signal?: AbortSignal): Promise<void> {
@@ -176,9 +183,8 @@ export class Wal {
   }
 
   /**
-   * Names the batch that will be committed next. Where a commit is under way, its payloads are written beside
-   * that one's fsync. Only {@link commit} makes it durable, and tells
-   * what went wrong.
+   * Announces the batch that will be committed next. During a commit, its payloads are written while that
+   * commit is fsynced. Only {@link commit} makes it durable and reports errors.
    */
   writeAhead(batch: Batch): void {
     this.#stage.name(batch);
@@ -198,19 +204,21 @@ export class Wal {
   }
 
   /**
-   * Ends everything for now: last sync, end mark, files closed. A process killed from here on was not
+   * Ends the current work: last sync, end mark, files closed. A process killed from here on was not
    * recording. The next commit, or {@link begin} before it, continues.
    */
   end(): Promise<void> {
     return this.#queue.run(() => this.#endNow());
   }
 
-  /** To be called before anything is received: a kill from here on may lose something. Throws what the disk says. */
+  /**
+   * Call it before anything is received: a kill from here on may lose messages. Throws the error of the disk.
+   */
   begin(): Promise<void> {
     return this.#queue.run(() => this.#beginNow());
   }
 
-  /** {@link end} for good. Idempotent. */
+  /** Like {@link end}, but final. Idempotent. */
   close(): Promise<void> {
     return this.#queue.run(async () => {
       if (this.#closed) return;
@@ -244,7 +252,7 @@ export class Wal {
       if (this.#closed) throw new HoldfastError('WAL_CLOSED', `the WAL in ${this.#folder.root} is closed`);
       try {
         await this.#beginNow();
-        // Behind what was written ahead only that may be referred to.
+        // After a batch that was written ahead, only that batch may be committed in the segment.
         if (this.#stage.isAheadOf(batch)) await this.#rollNow();
         if (this.#current?.isSpoilt) await this.#abandonCurrent();
         this.#current ??= await this.#supply.take();
@@ -271,10 +279,10 @@ export class Wal {
       }
     }
     this.#stall.succeeded();
-    // Accounted for by a gap that is as durable as a message is: their source need not keep them.
+    // A gap accounts for them and is as durable as a message, so their source need not keep them.
     for (const { ack } of left) ack?.();
     const { writer } = this.#current;
-    // What is written ahead stands in this segment.
+    // The batch that was written ahead is in this segment.
     if (this.#stage.isAhead) return;
     if (writer.contentBytes >= this.#options.segmentMaxBytes || writer.full) await this.#rollNow();
   }
@@ -289,7 +297,7 @@ export class Wal {
     } finally {
       this.#stage.end();
     }
-    // From here on nothing may throw: the batch is written, and would be written again.
+    // Nothing may throw from here on: the batch is written, and an error would write it again.
     this.#clockSteps.taken(plan.extras.clockSteps.length);
     const now = clock.monotonic();
     if (plan.encoded?.clampedTimes) this.#warnings.clamped(plan.encoded.clampedTimes, now);
@@ -332,7 +340,7 @@ export class Wal {
     this.#ledger.synced(now);
   }
 
-  /** False: the segment could not be ended properly. */
+  /** Returns false if the segment could not be ended properly. */
   async #rollNow(): Promise<boolean> {
     const current = this.#current;
     if (!current || current.startedAt === undefined) return true;
@@ -344,16 +352,16 @@ export class Wal {
     return marked;
   }
 
-  /** Gives up a segment whose write failed; everything acknowledged in it stays. */
+  /** Gives up a segment after a failed write. Everything acknowledged in it is kept. */
   async #abandonCurrent(): Promise<void> {
     const current = this.#current;
     this.#current = undefined;
     if (!current) {
-      // Sealing gives space back, and what stands in its way may have passed.
+      // Sealing frees space, and the earlier obstacle may be gone.
       if (this.#handover.isWaiting) await this.#handover.retry();
       return;
     }
-    // Unsynced batches may or may not survive; they were never acknowledged and are not counted durable.
+    // Unsynced batches may or may not survive. They were never acknowledged and do not count as durable.
     this.#ledger.abandon();
     if (current.startedAt === undefined) {
       await this.#supply.discard(current);

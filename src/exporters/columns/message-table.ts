@@ -25,38 +25,41 @@ import {
 import { parseTypeTree, type StructNode } from './type-tree.js';
 
 /*
- * Messages as columns. Every format of an export is made of the batches that come out of here.
+ * Messages as columns. Every export format is made from the batches of this file.
  *
- * Layout: a table is a tree of columns (column.ts): leaves, lists and structs. placeColumns (batch.ts) numbers its nodes
- * depth first, and a Batch has one NodeData per number. A leaf has typed values, a list the offsets of its elements, an
- * optional node one byte of validity per value. 64-bit integers and times are two 32-bit words, low word first.
+ * Layout: a table is a tree of columns (column.ts): leaves, lists and structs. placeColumns (batch.ts)
+ * numbers its nodes depth first, and a Batch has one NodeData per number. A leaf has typed values, a list has
+ * the offsets of its elements, and an optional node has one byte of validity per value. 64-bit integers and
+ * times are two 32-bit words, low word first.
  *
  * Invariants
- * - The same set of types always gives the same tree, node ids and order of columns. Files of one export fit together.
- * - Every node of a scope has the same number of values after each row. A column that a message lacks gets absent
- *   values. A row counts once it is whole; the next one overwrites what a message that failed in the middle left.
- * - Columns of several versions of a type are united. A field with another type gets a column of its own.
- * - A payload is read only between its bounds. Whatever it holds, decoding ends with a row or with a reason.
+ * - The same set of types always gives the same tree, node ids and order of columns, so the files of one
+ *   export match.
+ * - Every node of a scope has the same number of values after each row. A column that a message lacks gets
+ *   absent values. A row counts only when it is complete; the next row overwrites what a message that failed
+ *   halfway left.
+ * - Columns of several versions of a type are united. A field with another type gets a separate column.
+ * - A payload is read only within its bounds. For any bytes, decoding ends with a row or with a reason.
  * - Times are signed 64-bit nanoseconds, so they end in the year 2262.
  *
- * Nothing here does I/O, so a crash leaves nothing: a batch is in memory until its encoder has written it.
+ * This code does no I/O, so a crash leaves nothing: a batch is in memory until its encoder has written it.
  */
 
-/** One way messages of a table are encoded: a version of a type, or several types that share a table. */
+/** One kind of message of a table: a version of a type, or one of several types that share the table. */
 export interface MessageKind {
   readonly encoding: string;
   readonly schema: Schema;
 }
 
 export interface MessageTableOptions extends HeadOptions {
-  /** Columns for the payloads of events, beside their bytes. */
+  /** Columns for the payloads of events, in addition to their bytes. */
   readonly payloads?: EventPayloads;
 }
 
-/** Larger payloads are not decoded. */
+/** Maximum size of a payload that is decoded. */
 const DECODE_MAX_BYTES = 256 * 1024 * 1024;
 
-/** A kind that could be understood, or why not. */
+/** A kind with a decoder, or the reason why it has no decoder. */
 type Understood =
   | { readonly how: 'cdr'; readonly type: StructNode; readonly columns: StructColumn }
   | { readonly how: 'json' }
@@ -64,14 +67,17 @@ type Understood =
   | { readonly how: 'not'; readonly reason: string };
 
 /**
- * Messages of one or more kinds as rows of one table, whose columns are the union of those of all kinds.
- * Pure: no I/O.
+ * Messages of one or more kinds as rows of one table, whose columns are the union of the columns of all
+ * kinds. It does no I/O.
  */
 export class MessageTable {
   readonly columns: StructColumn;
-  /** Kinds that differ in their columns; more than one means that a type changed, or types share the table. */
+  /** Kinds with different columns. More than one means that a type changed, or that types share the table. */
   readonly versions: number;
-  /** Bytes behind the message decoded last that are no padding: it was written with another definition. */
+  /**
+   * Bytes after the last decoded message that are not padding, because the message was written with another
+   * definition.
+   */
   leftOver = 0;
   readonly #builder: BatchBuilder;
   readonly #decoders = new Map<string, Decode | string>();
@@ -101,14 +107,17 @@ export class MessageTable {
     return this.#builder.rows;
   }
 
-  /** Whether messages of this kind have a place: undefined, or the reason why they have none. */
+  /** Whether messages of this kind can be rows: undefined, or the reason why not. */
   obstacle(kind: MessageKind): string | undefined {
     const decoder = this.#decoders.get(kindKey(kind));
     if (decoder === undefined) return 'its definition was not announced';
     return typeof decoder === 'string' ? decoder : undefined;
   }
 
-  /** A function that adds messages of a kind; it returns undefined, or the reason why one was not decoded. */
+  /**
+   * Returns a function that adds messages of a kind. That function returns undefined, or the reason why it
+   * did not decode a message.
+   */
   adder(kind: MessageKind): (head: MessageHead, payload: Uint8Array) => string | undefined {
     const decoder = this.#decoders.get(kindKey(kind)) ?? 'its definition was not announced';
     if (typeof decoder === 'string') return (head, payload) => this.#addRaw(head, payload, decoder);
@@ -140,12 +149,12 @@ export class MessageTable {
     };
   }
 
-  /** The columns with their places, for {@link lastValues}. */
+  /** The columns with their node ids, for {@link lastValues}. */
   get root(): PlacedColumn {
     return this.#builder.root;
   }
 
-  /** Values of number leaves of the row added last, and forgets the row. */
+  /** Returns the numeric leaves of the last row, and removes the row. */
   lastValues(leaves: readonly PlacedColumn[]): (number | bigint | null)[] {
     const { slots } = this.#builder;
     const row = this.#builder.rows - 1;
@@ -158,13 +167,13 @@ export class MessageTable {
     });
   }
 
-  /** The rows so far; the table is empty afterwards. */
+  /** Returns the rows so far. The table is empty afterwards. */
   take(): Batch {
     this.#head.forget();
     return this.#builder.take();
   }
 
-  /** Gives the reason; the row is there only if raw rows are kept and its times fit. */
+  /** Returns the reason. The message becomes a row only if raw rows are kept and its times fit. */
   #addRaw(facts: MessageHead, payload: Uint8Array, reason: string): string {
     this.leftOver = 0;
     const late = lateTime(facts);

@@ -5,12 +5,12 @@ import { numberTicks, tickLabel } from './ticks.js';
 import { CHART_TICKS, eventMarks, timeGrid, timeLabels, type TimeAxis } from './time-axis.js';
 
 const CHART_PX = 128;
-/** Colours there are; later lines are told apart by dashes too. */
+/** Number of colours; further lines differ by their dashes. */
 const COLOURS = 6;
 
 export interface ChartLine {
   readonly label: string;
-  /** Which colour, from 0. */
+  /** Index of the colour, from 0. */
   readonly colour: number;
   readonly series: Pick<Series, 'min' | 'max' | 'count' | 'notFinite'>;
 }
@@ -18,22 +18,22 @@ export interface ChartLine {
 export interface ChartOptions {
   readonly data: ReportData;
   readonly axis: TimeAxis;
-  /** Of the figure; may be said above by others, then it is not shown. */
+  /** Title of the figure. Hidden if a heading above shows it. */
   readonly title: string;
   readonly unit: string;
   readonly lines: readonly ChartLine[];
-  /** Silences up to this are drawn over, seconds. */
+  /** The line continues across silences up to this length, seconds. */
   readonly joinS: number;
-  /** The same bounds for charts that are compared. */
+  /** Fixed bounds, for charts that are compared with each other. */
   readonly bounds?: readonly [number, number];
-  /** Buckets put together, to bound the page. */
+  /** Number of buckets that are merged into one, to bound the page. */
   readonly factor: number;
-  /** Names for the filter. */
+  /** Names that the filter matches. */
   readonly topic?: string;
   readonly robot?: string;
 }
 
-/** A chart over time: drawn here, so that it needs no script. */
+/** A chart over time. It is drawn on the server, so it needs no script. */
 export function timeChart(options: ChartOptions): SafeHtml {
   const { data, axis, title, unit, lines, joinS, factor, topic, robot } = options;
   const bounds = options.bounds ?? boundsOf(lines.map(({ series }) => series));
@@ -106,7 +106,7 @@ export function legend(lines: readonly { readonly label: string; readonly colour
   >`;
 }
 
-/** Smallest and largest of several series with a little air; a constant gets some room around it. */
+/** The smallest and largest value of several series, with a margin; also around a constant. */
 export function boundsOf(series: readonly Pick<Series, 'min' | 'max'>[]): readonly [number, number] {
   let [low, high] = [Infinity, -Infinity];
   for (const { min, max } of series) {
@@ -118,7 +118,7 @@ export function boundsOf(series: readonly Pick<Series, 'min' | 'max'>[]): readon
   if (!(low <= high)) return [0, 1];
   const air = high > low ? 0.04 * (high - low) : Math.max(Math.abs(high) * 0.05, 1e-9, high === 0 ? 1 : 0);
   const [from, to] = [low - air, high + air];
-  // The largest doubles have no room around them.
+  // The largest doubles leave no space for a margin.
   return Number.isFinite(to - from) && to > from ? [from, to] : [low / 2 - 1, high / 2 + 1];
 }
 

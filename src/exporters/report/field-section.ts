@@ -5,10 +5,10 @@ import { html, type SafeHtml } from './safe-html.js';
 import type { TimeAxis } from './time-axis.js';
 import { counted } from './words.js';
 
-/** Charts whose topics have no known rhythm join values over this share of the range. */
+/** Without a known rhythm, charts join values that are at most this share of the range apart. */
 const JOIN_SHARE = 0.02;
 
-/** Numbers out of the messages, the same topic of several robots side by side. */
+/** Numeric fields of messages. The same topic of several robots shares a chart. */
 export function fieldSection(data: ReportData, axis: TimeAxis, factor: number): SafeHtml | undefined {
   if (data.plots.length === 0) return undefined;
   const groups = new Map<string, Plot[]>();
@@ -57,7 +57,7 @@ function fieldChart(
     unit,
     lines: series.map((one, index) => ({
       label: one.label.slice(prefix.length),
-      // A line alone has its robot's colour.
+      // A single line has the colour of its robot.
       colour: series.length === 1 ? one.robot : index,
       series: one,
     })),
@@ -74,12 +74,12 @@ export function joinOf(data: ReportData, robot: string, topic: string, axis: Tim
   return facts?.silenceAfterS ?? JOIN_SHARE * axis.lengthS;
 }
 
-/** `/imu` of `/robot1/imu`: what the same topic of another robot is called too. */
+/** `/imu` of `/robot1/imu`: the name that the topic of another robot has too. */
 export function relativeName({ robot, topic }: { readonly robot: string; readonly topic: string }): string {
   return robot !== '' && topic.startsWith(`/${robot}/`) ? topic.slice(robot.length + 2) : topic;
 }
 
-/** The dotted beginning all names share. */
+/** The dotted prefix that all names share. */
 function commonPrefix(names: readonly string[]): string {
   if (names.length < 2) return '';
   const [first = ''] = names;

@@ -1,6 +1,6 @@
 import { html, SafeHtml, type HtmlValue } from './safe-html.js';
 
-/** A head cell: its text, or the whole cell. */
+/** A head cell: its text, or the complete cell. */
 export type ColumnHead = string | SafeHtml;
 
 /** The head cell of a column of numbers. */
@@ -9,19 +9,19 @@ export function num(text: string): SafeHtml {
 }
 
 export interface GridTable {
-  /** Names the box that scrolls, for who does not see it. */
+  /** Label of the scrolling box, for screen readers. */
   readonly label: string;
   /** Default: the label. */
   readonly caption?: string;
-  /** Classes beside `grid`. */
+  /** Further classes beside `grid`. */
   readonly kind?: string;
   readonly columns: readonly ColumnHead[];
   readonly rows: HtmlValue;
-  /** The rows are whole `tbody` elements. */
+  /** The rows are complete `tbody` elements. */
   readonly hasBodies?: boolean;
 }
 
-/** A table in a box that scrolls sideways, with a caption that only screen readers have. */
+/** A table in a box that scrolls sideways, with a caption for screen readers. */
 export function gridTable({
   label,
   caption = label,

@@ -9,7 +9,7 @@ import { counted, timeOfDay } from './words.js';
 
 const LEVELS = ['OK', 'WARN', 'ERROR', 'STALE'] as const;
 const SAID_NOTHING = 255;
-/** Height of a mark by level: told apart by shape as well. */
+/** Height of a mark by level, so that levels differ by shape as well as colour. */
 const HEIGHTS = [5, 11, 18, 18] as const;
 const LANE = 18;
 
@@ -23,7 +23,7 @@ export function healthSection(data: ReportData, axis: TimeAxis, factor: number):
   </section>`;
 }
 
-/** All robots in one chart: charge is compared. */
+/** All robots in one chart, so that their charges can be compared. */
 function batteryCharts(data: ReportData, axis: TimeAxis, factor: number): SafeHtml | undefined {
   const titles = [...new Set(data.battery.map(({ title }) => title))];
   if (titles.length === 0) return undefined;
@@ -55,7 +55,7 @@ function labeller(plots: readonly Plot[]): (plot: Plot) => string {
     robot !== '' && plots.filter((one) => one.robot === robot).length === 1 ? robot : topic;
 }
 
-/** A charge is read against empty and full, as long as it is what its type says. */
+/** A charge has the axis from empty to full, as long as its values match its type. */
 function chargeBounds(title: string, plots: readonly Plot[]): readonly [number, number] {
   const bounds = boundsOf(plots.flatMap(({ series }) => series));
   return title === 'charge' && bounds[0] >= -5 && bounds[1] <= 110 ? [0, Math.max(104, bounds[1])] : bounds;
@@ -131,7 +131,7 @@ function diagnosticTable(data: ReportData, axis: TimeAxis): SafeHtml | undefined
     ${omitted > 0 && html`<p class="note">${counted(omitted, 'further status', 'further statuses')} not shown.</p>`}`;
 }
 
-/** Levels hold until something else is said, for as long as such messages usually are apart. */
+/** A level holds until the next message, at most for the usual interval between such messages. */
 function lanePaths({ levels }: DiagnosticLane): SafeHtml[] {
   const hold = usualDistance(levels);
   const paths = ['', '', '', ''];
@@ -141,7 +141,7 @@ function lanePaths({ levels }: DiagnosticLane): SafeHtml[] {
     let end = i + 1;
     while (end < TIME_BUCKETS && end - i < hold && levels[end] === SAID_NOTHING) end++;
     const from = i;
-    // Runs of one level are one box.
+    // Consecutive buckets of one level are one box.
     while (end < TIME_BUCKETS && levels[end] === level) {
       i = end;
       end++;

@@ -23,7 +23,7 @@ export function eventSection({ events }: ReportData, axis: TimeAxis): SafeHtml |
   </section>`;
 }
 
-/** Who recorded it, when, with what; clock steps. */
+/** Recorder, times and versions of the recording; clock steps. */
 export function identitySection(
   { sessions, clockSteps }: ReportData,
   axis: TimeAxis | undefined,

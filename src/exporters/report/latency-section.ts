@@ -13,7 +13,7 @@ const BINS_WIDTH = 160;
 const BINS_HEIGHT = 22;
 const CHARTS_MAX = 60;
 
-/** Receipt minus header stamp: distribution and course. */
+/** Receipt minus header stamp: distribution, and course over time. */
 export function latencySection(data: ReportData, axis: TimeAxis, factor: number): SafeHtml | undefined {
   const topics = data.topics.filter((topic): topic is WithLatency => topic.latency !== undefined);
   if (topics.length === 0) return undefined;
@@ -66,14 +66,14 @@ export function latencySection(data: ReportData, axis: TimeAxis, factor: number)
   </section>`;
 }
 
-/** Bars from the least to the most, the few far out aside. */
+/** Bars from the smallest to the largest value; far outliers are listed separately. */
 function histogram({ bins, boundsMs }: LatencyFacts): SafeHtml {
   const most = Math.max(...bins);
   const width = BINS_WIDTH / bins.length;
   let path = '';
   bins.forEach((count, i) => {
     if (count === 0) return;
-    // The square root lets the rare be seen beside the usual.
+    // The square root keeps rare values visible beside frequent ones.
     const height = Math.max(1.5, Math.sqrt(count / most) * BINS_HEIGHT).toFixed(1);
     path += `M${(i * width).toFixed(1)} ${BINS_HEIGHT}v-${height}h${(width - 0.5).toFixed(1)}v${height}z`;
   });

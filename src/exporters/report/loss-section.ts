@@ -6,10 +6,10 @@ import type { TimeAxis } from './time-axis.js';
 import { counted, duration, reasonText, timeOfDay } from './words.js';
 
 const SILENCES_MAX = 100;
-/** Losses shown at once; the others are a click away. */
+/** Number of losses shown at once; a click shows the others. */
 const SHOWN = 12;
 
-/** Losses with their reasons, silences, what could not be read or decoded. */
+/** Losses with their reasons, silences, and messages that could not be read or decoded. */
 export function lossSection(data: ReportData, axis: TimeAxis | undefined): SafeHtml {
   return html`<section class="panel" id="losses" aria-labelledby="losses-h">
     <div class="panel-head"><h2 id="losses-h">Losses</h2></div>

@@ -3,14 +3,14 @@ import { problemRemarks, times, worstFirst, type Remark } from './remark.js';
 import type { ReportData, TopicFacts } from './report-data.js';
 import { counted, duration, listed, percentText, reasonText } from './words.js';
 
-/** A topic below this share of what was expected is said. */
+/** A topic below this share of its expected messages gets a remark. */
 const LOW_SHARE = 0.9;
 
-/** What is missing, as far as it is known. */
+/** Missing messages, as far as they are known. */
 export function missingRemarks(data: ReportData): Remark[] {
   const { gaps, storage } = data;
   const remarks: Remark[] = gaps.totals.map(({ reason, messages, unknown, gaps: count }) => ({
-    // Nobody knows whether there was a message to receive.
+    // It is unknown whether there was a message to receive.
     tone: reason === 'not_received' ? 'warn' : 'bad',
     section: 'losses',
     text: `${messages > 0 || unknown === 0 ? counted(messages, 'message') : `Some messages (${times(count)}, number not known)`} ${reasonText(reason)}.`,
@@ -73,7 +73,7 @@ function silenceRemarks(topics: readonly TopicFacts[]): Remark[] {
   ];
 }
 
-/** Slow without being silent. */
+/** A low rate without silences. */
 function rateRemarks({ topics, range }: ReportData): Remark[] {
   if (range === undefined) return [];
   const lengthS = Number(range.endNs - range.startNs) / 1e9;

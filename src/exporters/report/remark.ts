@@ -3,7 +3,7 @@ import type { ReportData } from './report-data.js';
 
 export type Tone = 'ok' | 'warn' | 'bad' | 'quiet';
 
-/** A sentence, and the section that has more. */
+/** A sentence, and the section with details. */
 export interface Remark {
   readonly tone: Tone;
   readonly text: string;
@@ -12,17 +12,17 @@ export interface Remark {
 
 const ranks: Readonly<Record<Tone, number>> = { quiet: 0, ok: 1, warn: 2, bad: 3 };
 
-/** The worst first. */
+/** Worst first. */
 export function worstFirst(remarks: Remark[]): Remark[] {
   return remarks.sort((a, b) => ranks[b.tone] - ranks[a.tone]);
 }
 
-/** The worst tone of some remarks, or `ok` without remarks. */
+/** The worst tone among the remarks; `ok` if there are none. */
 export function worstTone(remarks: readonly Remark[]): Tone {
   return remarks.reduce<Tone>((tone, one) => (ranks[one.tone] > ranks[tone] ? one.tone : tone), 'ok');
 }
 
-/** What could not be read. */
+/** Files and messages that could not be read. */
 export function problemRemarks({ problems, problemsOmitted }: ReportData): Remark[] {
   const count = problems.length + problemsOmitted;
   if (count === 0) return [];

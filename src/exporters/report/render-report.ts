@@ -16,19 +16,21 @@ import type { Tone } from './remark.js';
 import { answers, robotCount, type Answer } from './verdict.js';
 import { clockTime, duration } from './words.js';
 
-/** Style and script as built, to stand inside the page. */
+/** The built style sheet and script, which the page contains. */
 export interface ReportAssets {
   readonly css: string;
   readonly script: string;
 }
 
-/** Bytes of curves in a page; beyond it buckets are put together, so that extremes stay. */
+/** Maximum bytes of curves in a page. Beyond it buckets are merged, which keeps the extremes. */
 const CURVE_BYTES = 1_400_000;
-/** What one bucket of a curve takes, at most about. */
+/** Approximate maximum bytes of one bucket of a curve. */
 const BUCKET_BYTES = 9;
 const FACTORS = [1, 2, 3, 4, 6, 8, 12] as const;
 
-/** The page as text. The same data gives the same page; it loads nothing and says so to the browser. */
+/**
+ * The page as text. The same data gives the same page. The page loads nothing, and its policy forbids it to.
+ */
 export function renderReport(data: ReportData, { css, script }: ReportAssets): string {
   const axis = data.range === undefined ? undefined : timeAxis(data.range);
   const factor = curveFactor(data);
@@ -45,7 +47,7 @@ export function renderReport(data: ReportData, { css, script }: ReportAssets): s
   ];
   const there = sections.filter(([, , section]) => section !== undefined);
   const known = new Set(there.map(([id]) => id));
-  // A style or script of that hash and nothing else may run, whatever a name contains.
+  // Only a style or script with this hash may run, whatever a name contains.
   const policy = `default-src 'none'; style-src '${hash(css)}'; script-src '${hash(script)}'; font-src data:; base-uri 'none'; form-action 'none'`;
   const page = html`<!doctype html>
 <html lang="en">
@@ -80,7 +82,7 @@ ${there.map(([, , section]) => section)}
   return page.text;
 }
 
-/** How many buckets are put together so that all curves fit into the page. */
+/** How many buckets to merge so that all curves fit into the page. */
 export function curveFactor(data: ReportData): number {
   const series =
     [...data.plots, ...data.battery].reduce((sum, plot) => sum + plot.series.length, 0) +
@@ -179,7 +181,7 @@ function figures(data: ReportData): SafeHtml {
   </dl>`;
 }
 
-/** Only of use with the script, which shows them. */
+/** Useful only with the script, which shows them. */
 function tools({ robots, topics, range }: ReportData): SafeHtml | undefined {
   if (range === undefined || topics.length === 0) return undefined;
   const choice =
@@ -212,7 +214,7 @@ function tools({ robots, topics, range }: ReportData): SafeHtml | undefined {
   </div>`;
 }
 
-/** Hatching, for losses and silences: told apart without colour. */
+/** Hatching for losses and silences, so that they differ without colour. */
 function patterns(): SafeHtml {
   return html`<svg class="unseen" width="0" height="0" aria-hidden="true">
     <defs>

@@ -1,19 +1,19 @@
 /**
- * Everything a report says, as plain data: what rendering needs and nothing else. Times ending in `S` are seconds
- * since the begin of the range.
+ * All content of a report as plain data: the input of rendering, and nothing else. Times whose names end in
+ * `S` are seconds since the start of the range.
  */
 export interface ReportData {
   readonly title: string;
-  /** When the page was made: the only thing that differs between two reports of the same. */
+  /** When the page was made: the only difference between two reports of the same data. */
   readonly createdUtc: string;
-  /** Of the product that made it. */
+  /** Version of the product that made it. */
   readonly version: string;
-  /** What was read, as it was named. */
+  /** The inputs, as the user named them. */
   readonly source: string;
   readonly sourceKind: 'data' | 'store' | 'mcap';
-  /** What was chosen of it, one phrase each; empty: all. */
+  /** The selection, one phrase each; empty: everything. */
   readonly chosen: readonly string[];
-  /** Log times, nanoseconds since the Unix epoch; absent where there is no message. */
+  /** Log times, nanoseconds since the Unix epoch; absent without messages. */
   readonly range?: { readonly startNs: bigint; readonly endNs: bigint };
   /** In the order of their colours. */
   readonly robots: readonly string[];
@@ -22,7 +22,7 @@ export interface ReportData {
   readonly topics: readonly TopicFacts[];
   readonly gaps: GapFacts;
   readonly plots: readonly Plot[];
-  /** Series that were not drawn because there are too many. */
+  /** Number of series that were not drawn because there are too many. */
   readonly plotsOmitted: number;
   readonly tracks: readonly TrackPlot[];
   readonly battery: readonly Plot[];
@@ -42,7 +42,7 @@ export interface TopicFacts {
   readonly encoding: string;
   readonly latched: boolean;
   readonly messages: number;
-  /** Repeated from earlier segments, not counted in `messages`. */
+  /** Messages repeated from earlier segments; not counted in `messages`. */
   readonly carried: number;
   readonly bytes: number;
   readonly firstS?: number;
@@ -52,18 +52,18 @@ export interface TopicFacts {
   /** Messages per second over the whole range. */
   readonly rateHz: number;
   readonly expected?: { readonly hz: number; readonly how: 'declared' | 'median' };
-  /** Stretches without a message, longest first. */
+  /** Periods without a message, longest first. */
   readonly silences: readonly Silence[];
-  /** Intervals above this are silences, seconds. */
+  /** Intervals longer than this are silences, seconds. */
   readonly silenceAfterS?: number;
   readonly undecoded: number;
   readonly reason?: string;
-  /** Decoded messages with bytes left over behind them: they were written with another definition. */
+  /** Decoded messages with bytes left over, because they were written with another definition. */
   readonly misfits: number;
   readonly latency?: LatencyFacts;
 }
 
-/** The range is counted in so many equal parts. */
+/** Number of equal parts of the range in which messages are counted. */
 export const TIME_BUCKETS = 720;
 
 export interface Silence {
@@ -75,7 +75,7 @@ export interface Silence {
 /** Receipt minus header stamp, milliseconds. */
 export interface LatencyFacts {
   readonly count: number;
-  /** Messages whose stamp is zero. */
+  /** Messages with a stamp of zero. */
   readonly unset: number;
   readonly minMs: number;
   readonly p50Ms: number;
@@ -83,7 +83,7 @@ export interface LatencyFacts {
   readonly p99Ms: number;
   readonly maxMs: number;
   readonly series: Series;
-  /** Messages per bin, and the bins' bounds, one more. */
+  /** Messages per bin, and the bounds of the bins (one more than bins). */
   readonly bins: readonly number[];
   readonly boundsMs: readonly number[];
 }
@@ -91,12 +91,12 @@ export interface LatencyFacts {
 /** The smallest and largest value in each bucket of the range; NaN for an empty bucket. */
 export interface Series {
   readonly label: string;
-  /** Index into `robots`; decides the colour. */
+  /** Index into `robots`; selects the colour. */
   readonly robot: number;
   readonly min: Float64Array;
   readonly max: Float64Array;
   readonly count: number;
-  /** Values that are NaN or infinite: not drawn. */
+  /** Values that are NaN or infinite, which are not drawn. */
   readonly notFinite: number;
 }
 
@@ -106,14 +106,14 @@ export interface Plot {
   readonly robot: string;
   readonly topic: string;
   readonly unit: string;
-  /** Asked for by name. */
+  /** Requested by name. */
   readonly chosen: boolean;
   readonly series: readonly Series[];
 }
 
 export interface TrackPlot {
   readonly title: string;
-  /** `plane`: metres; `geographic`: degrees, x is the longitude. */
+  /** `plane`: metres. `geographic`: degrees, and x is the longitude. */
   readonly kind: 'plane' | 'geographic';
   readonly tracks: readonly Track[];
 }
@@ -122,7 +122,7 @@ export interface Track {
   readonly robot: string;
   readonly robotIndex: number;
   readonly label: string;
-  /** x and y in turn; a pair of NaN breaks the line. */
+  /** x and y alternate; a pair of NaN breaks the line. */
   readonly points: Float64Array;
   readonly lengthM: number;
   readonly count: number;
@@ -133,11 +133,11 @@ export interface GapFacts {
   readonly totals: readonly {
     readonly reason: string;
     readonly gaps: number;
-    /** Known losses; gaps of unknown size add nothing. */
+    /** Losses of known size; gaps of unknown size add nothing. */
     readonly messages: number;
     readonly unknown: number;
   }[];
-  /** The first ones by time. */
+  /** The first losses by time. */
   readonly list: readonly GapFact[];
   readonly omitted: number;
 }
@@ -162,7 +162,7 @@ export interface DiagnosticLane {
   readonly robot: string;
   readonly name: string;
   readonly hardware: string;
-  /** Highest level in each bucket; 255 where nothing was said. */
+  /** Highest level in each bucket; 255 without a message. */
   readonly levels: Uint8Array;
   /** Messages with level OK, WARN, ERROR, STALE. */
   readonly counts: readonly [number, number, number, number];
@@ -181,7 +181,7 @@ export interface EventMark {
 export interface StorageFacts {
   readonly segments: readonly SegmentFact[];
   readonly omitted: number;
-  /** By state, also of those omitted. */
+  /** By state, including those omitted. */
   readonly totals: readonly {
     readonly state: string;
     readonly segments: number;
@@ -209,7 +209,7 @@ export interface SegmentFact {
     readonly uri: string;
     readonly verification?: string;
     readonly verifiedUtc?: string;
-    /** From sealed to verified. */
+    /** Time from sealed to verified. */
     readonly delayMs?: number;
   }[];
 }

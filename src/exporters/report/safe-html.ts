@@ -1,6 +1,6 @@
 import { escapeMarkup } from '../../core/escape-markup.js';
 import { present } from '../../core/present.js';
-/** Markup that may stand in a page as it is. Everything else is escaped where {@link html} takes it. */
+/** Markup that may be in a page unchanged. {@link html} escapes everything else. */
 export class SafeHtml {
   constructor(readonly text: string) {}
   toString(): string {
@@ -11,8 +11,8 @@ export class SafeHtml {
 export type HtmlValue = SafeHtml | string | number | undefined | false | readonly HtmlValue[];
 
 /**
- * Names come from outside: no markup, and nothing that is not seen. Control characters and those that turn
- * the direction of writing appear as their numbers.
+ * Escapes a name that comes from messages: no markup and no invisible characters. Control characters and
+ * characters that change the writing direction appear as their numbers.
  */
 export function escapeText(text: string): string {
   return escapeMarkup(
@@ -23,7 +23,10 @@ export function escapeText(text: string): string {
   );
 }
 
-/** A template whose values are escaped unless they are {@link SafeHtml}; lists are joined, `undefined` and `false` are nothing. */
+/**
+ * A template that escapes its values unless they are {@link SafeHtml}. Lists are joined; `undefined` and
+ * `false` give nothing.
+ */
 export function html(parts: TemplateStringsArray, ...values: readonly HtmlValue[]): SafeHtml {
   const own = compact(parts);
   let text = own[0]!;
@@ -33,7 +36,9 @@ export function html(parts: TemplateStringsArray, ...values: readonly HtmlValue[
 
 const compacted = new WeakMap<TemplateStringsArray, readonly string[]>();
 
-/** Templates are indented to be read; in the page a line break means the same. */
+/**
+ * Templates are indented for readability. Whitespace has no meaning in the page, so a line break replaces it.
+ */
 function compact(parts: TemplateStringsArray): readonly string[] {
   let own = compacted.get(parts);
   if (own === undefined) compacted.set(parts, (own = parts.map((part) => part.replace(/\s*\n\s*/g, '\n'))));

@@ -1,9 +1,9 @@
 import type { Series } from './report-data.js';
 
-/** Height of a chart in its own units: half a pixel each. */
+/** Height of a chart in its own units: one unit is half a pixel. */
 export const PATH_HEIGHT = 256;
 
-/** The same range in fewer buckets: extremes stay extremes. */
+/** The same range in fewer buckets; extremes are kept. */
 export function coarser(
   { min, max }: Pick<Series, 'min' | 'max'>,
   factor: number,
@@ -20,8 +20,8 @@ export function coarser(
 }
 
 /**
- * A line through smallest and largest value of each bucket, a bucket wide one unit, in relative steps:
- * `M0 120l1-3v5` and so on. Empty buckets up to `join` are drawn over, more leave a hole.
+ * A line through the smallest and largest value of each bucket, one unit wide per bucket, in relative steps:
+ * `M0 120l1-3v5` and so on. The line continues across up to `join` empty buckets; more leave a gap.
  */
 export function seriesPath(
   { min, max }: { readonly min: Float64Array; readonly max: Float64Array },
@@ -36,11 +36,11 @@ export function seriesPath(
   for (let i = 0; i < min.length; i++) {
     if (Number.isNaN(min[i]!)) continue;
     const [low, high] = [place(min[i]!), place(max[i]!)];
-    // The nearer end first.
+    // The nearer end comes first.
     const [first, second] = Math.abs(low - y) <= Math.abs(high - y) ? [low, high] : [high, low];
     if (last === -Infinity) path += `M${i} ${first}`;
     else path += `${i - last > join ? 'm' : 'l'}${i - x}${signed(first - y)}`;
-    // A single value is a dot: a line of no length has round ends.
+    // A single value is a dot: a line of length zero has round ends.
     if (first === second && (last === -Infinity || i - last > join)) path += 'h0';
     else if (first !== second) path += `v${second - first}`;
     [x, y, last] = [i, second, i];

@@ -19,7 +19,7 @@ const states: Readonly<Record<string, string>> = {
 };
 const SHOWN = 12;
 
-/** Segments, what they weigh and where they are. */
+/** Segments: their sizes and their places. */
 export function storageSection(data: ReportData, axis: TimeAxis | undefined): SafeHtml {
   const { storage } = data;
   const { payloadBytes, fileBytes, totals, segments } = storage;
@@ -57,7 +57,7 @@ export function storageSection(data: ReportData, axis: TimeAxis | undefined): Sa
   </section>`;
 }
 
-/** How long segments were on one disk only. */
+/** How long segments existed on one disk only. */
 function uploadLine(segments: readonly SegmentFact[]): string | undefined {
   const delays = segments
     .flatMap(({ stores }) => stores.flatMap(({ delayMs }) => delayMs ?? []))
@@ -183,7 +183,7 @@ function segmentTable(segments: readonly SegmentFact[], label: string, axis: Tim
   });
 }
 
-/** Number and the first digits of the id say which. */
+/** Number and first digits of the id identify it. */
 function shortName(name: string): string {
   const match = /^0*(\d+)-([0-9a-f]{6})[0-9a-f]{26}/.exec(name);
   return match === null ? name : `${match[1]}-${match[2]}…`;

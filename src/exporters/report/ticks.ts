@@ -1,4 +1,4 @@
-/** Round values of an axis. Free of anything but arithmetic: the page's script uses it too. */
+/** Round values of an axis. It has no imports, because the page's script uses it too. */
 
 /** About `wanted` round values within the bounds. */
 export function numberTicks(from: number, to: number, wanted: number): number[] {
@@ -13,13 +13,13 @@ export function numberTicks(from: number, to: number, wanted: number): number[] 
   return ticks;
 }
 
-/** Without the dust of binary fractions. */
+/** Removes rounding errors of binary fractions. */
 function clean(value: number): number {
   return Number(value.toPrecision(12));
 }
 
 export interface TimeTick {
-  /** Seconds since the begin of the range. */
+  /** Seconds since the start of the range. */
   readonly atS: number;
   readonly label: string;
 }
@@ -31,14 +31,15 @@ const STEPS_S = [
 ];
 
 /**
- * Round times of day, UTC, of a stretch of a range.
- * @param startMs begin of the range, milliseconds since the Unix epoch
- * @param fromS begin of the stretch, seconds since the begin of the range
+ * Round times of day, UTC, within a part of a range.
+ *
+ * @param startMs - Start of the range, milliseconds since the Unix epoch.
+ * @param fromS - Start of the part, seconds since the start of the range.
  */
 export function timeTicks(startMs: number, fromS: number, toS: number, wanted: number): TimeTick[] {
   const rough = (toS - fromS) / Math.max(1, wanted);
   const step = STEPS_S.find((one) => one >= rough) ?? rough;
-  // Counted from a whole day, so that the sum of large and small numbers stays exact enough.
+  // Counted from a whole day, so that the sum of large and small numbers stays exact.
   const dayMs = Math.floor(startMs / 86_400_000) * 86_400_000;
   const offsetS = (startMs - dayMs) / 1_000;
   const ticks: TimeTick[] = [];
@@ -60,7 +61,7 @@ function timeLabel(ms: number, stepS: number): string {
   return text.slice(11, 19) + text.slice(19, 23).replace(/0+$/, '');
 }
 
-/** A number as short as its neighbours allow. */
+/** A number with as few digits as distinguish it from its neighbours. */
 export function tickLabel(value: number, step: number): string {
   if (value === 0) return '0';
   const size = Math.abs(value);

@@ -2,7 +2,7 @@ import type { ReportData } from './report-data.js';
 import { html, type SafeHtml } from './safe-html.js';
 import { timeTicks } from './ticks.js';
 
-/** The range of the page, and places in it as SVG wants them. */
+/** The range of the page, and positions in it as SVG needs them. */
 export interface TimeAxis {
   readonly startNs: bigint;
   readonly startMs: number;
@@ -27,13 +27,13 @@ export function short(value: number): string {
   return String(Number(value.toFixed(3)));
 }
 
-/** Ticks of a wide strip, and of a chart among others: as many as have room on a phone. */
+/** Number of ticks of a wide strip, and of a chart beside others: as many as fit on a phone. */
 export const STRIP_TICKS = 4;
 export const CHART_TICKS = 3;
-/** What lasts no time is still seen, percent of the width. */
+/** Minimum width of a period, percent, so that short ones stay visible. */
 const LEAST_WIDTH = 0.4;
 
-/** A stretch of time over the whole height; the script moves it with the zoom. */
+/** A period over the full height; the script moves it when the user zooms. */
 export function spanRect(
   fromS: number,
   toS: number,
@@ -64,7 +64,7 @@ export function timeGrid(axis: TimeAxis, wanted: number): SafeHtml {
   return html`<g class="tgrid" data-ticks="${wanted}">${lines}</g>`;
 }
 
-/** The labels of the round times, an SVG of its own. */
+/** The labels of the round times, in a separate SVG. */
 export function timeLabels(axis: TimeAxis, wanted: number): SafeHtml {
   const labels = timeTicks(axis.startMs, 0, axis.lengthS, wanted).map(({ atS, label }) => {
     const share = atS / axis.lengthS;
@@ -74,7 +74,7 @@ export function timeLabels(axis: TimeAxis, wanted: number): SafeHtml {
   return html`<svg class="tlabels" height="16" data-ticks="${wanted}" aria-hidden="true">${labels}</svg>`;
 }
 
-/** Marked events, in every chart over time. */
+/** Marked events, shown in every chart over time. */
 export function eventMarks({ events }: ReportData, axis: TimeAxis): SafeHtml {
   const marks = events
     .filter(({ atS }) => atS >= 0 && atS <= axis.lengthS)

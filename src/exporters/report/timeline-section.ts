@@ -9,16 +9,16 @@ import { counted, duration, percentText, rateText, reasonText, timeOfDay } from 
 
 /** Height of a strip in its own units; the expected rate fills it. */
 const FULL = 20;
-/** So many messages are expected in a part before its rate says anything. */
+/** Minimum number of expected messages in a part for which a rate is shown. */
 const PART_MESSAGES = 16;
-/** A loss this near to a silence explains it, seconds. */
+/** A loss within this distance explains a silence, seconds. */
 const NEAR_S = 0.5;
-/** Silences drawn of a topic. */
+/** Maximum number of silences drawn per topic. */
 const SILENCES_MAX = 40;
-/** Losses drawn of a topic. */
+/** Maximum number of losses drawn per topic. */
 const GAPS_MAX = 40;
 
-/** Every topic over time: rate, silences, losses; and what was expected of it. */
+/** Every topic over time: rate, silences and losses, compared with what was expected. */
 export function timelineSection(data: ReportData, axis: TimeAxis): SafeHtml {
   const bodies = data.robots
     .map((robot) => ({ robot, topics: data.topics.filter((one) => one.robot === robot) }))
@@ -151,7 +151,7 @@ function lossRect(gap: GapFact, topic: TopicFacts, axis: TimeAxis): SafeHtml {
   return spanRect(fromS, toS, axis, 'loss', `${what} ${reasonText(reason)}, ${when}`);
 }
 
-/** A loss known only by when it was noticed is as long as the silence it explains. */
+/** A loss that is known only by the time of its discovery is as long as the silence that it explains. */
 function extentOf(gap: GapFact, { silences }: TopicFacts): { readonly fromS: number; readonly toS: number } {
   const fromS = present(gap.fromS);
   const toS = gap.toS ?? fromS;
@@ -160,7 +160,7 @@ function extentOf(gap: GapFact, { silences }: TopicFacts): { readonly fromS: num
   return { fromS: Math.min(fromS, silence.fromS), toS: Math.max(toS, silence.toS) };
 }
 
-/** The rate as steps. Parts are as wide as it takes to expect some messages in each. */
+/** The rate as steps. A part is wide enough for a minimum number of expected messages. */
 function ratePath(
   { counts, expected, messages, firstS, lastS, silences, latched }: TopicFacts,
   axis: TimeAxis,
@@ -178,14 +178,14 @@ function ratePath(
     let count = 0;
     for (let i = from; i < to; i++) count += counts[i]!;
     const share = Math.min(1, count / (perBucket * (to - from)));
-    // What is there is seen, and a full rate is a straight line whatever the jitter.
+    // Few messages stay visible, and a full rate is a straight line in spite of jitter.
     const height = count === 0 ? 0 : share > 0.85 ? FULL : Math.max(2, Math.round(share * FULL));
     path += height === 0 ? '' : `M${from} ${FULL}v-${height}h${to - from}v${height}z`;
   }
   return merged(path);
 }
 
-/** Neighbours of one height become one box. */
+/** Neighbours of the same height become one box. */
 function merged(path: string): string {
   const boxes: [from: number, width: number, height: number][] = [];
   for (const [, x, height, width] of path.matchAll(/M(\d+) \d+v-(\d+)h(\d+)/g)) {
@@ -197,7 +197,7 @@ function merged(path: string): string {
   return boxes.map(([from, width, height]) => `M${from} ${FULL}v-${height}h${width}v${height}z`).join('');
 }
 
-/** Too few messages for a rate: there, but for the silences. */
+/** Too few messages for a rate: the strip is filled except for the silences. */
 function solidPath(firstS: number, lastS: number, silences: TopicFacts['silences'], axis: TimeAxis): string {
   const place = (s: number): number => Math.round((s / axis.lengthS) * TIME_BUCKETS * 10) / 10;
   const breaks = silences.filter(({ kind }) => kind === 'silence').sort((a, b) => a.fromS - b.fromS);

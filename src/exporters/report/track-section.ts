@@ -9,10 +9,10 @@ const WIDTH = 560;
 const HEIGHT = 420;
 const MARGIN = { left: 84, right: 14, top: 12, bottom: 30 };
 const METRES_PER_DEGREE = 111_195;
-/** Smallest side of what is shown, metres: a robot that stands still is a dot, not noise over the whole plot. */
+/** Minimum side of the shown area, metres: a standing robot is a dot and not noise over the whole plot. */
 const LEAST_M = 2;
 
-/** Where the robots went. */
+/** The paths of the robots. */
 export function trackSection(data: ReportData): SafeHtml | undefined {
   if (data.tracks.length === 0) return undefined;
   return html`<section class="panel" id="tracks" aria-labelledby="tracks-h">
@@ -29,7 +29,7 @@ interface View {
   readonly y: (value: number) => number;
   readonly xs: readonly number[];
   readonly ys: readonly number[];
-  /** Pixels of a metre. */
+  /** Pixels per metre. */
   readonly metrePx: number;
 }
 
@@ -38,7 +38,7 @@ function trackFigure(plot: TrackPlot): SafeHtml {
   const isGeographic = kind === 'geographic';
   const view = viewOf(plot);
   const lines = tracks.map((track) => ({ label: labelOf(track, tracks), className: classOf(track, tracks) }));
-  // What noise adds to positions by satellite would make their ways too long.
+  // Noise in satellite positions would make the paths too long.
   const spoken = lines
     .map(({ label }, i) => (isGeographic ? label : `${label}: ${metres(tracks[i]!.lengthM)}`))
     .join('; ');
@@ -114,7 +114,7 @@ function gridLines(view: View, isGeographic: boolean): SafeHtml[] {
   ];
 }
 
-/** One colour per robot; further lines of a robot in a plot are dashed. */
+/** One colour per robot; further lines of the same robot are dashed. */
 function classOf(track: Track, tracks: readonly Track[]): string {
   const isFirst = tracks.find(({ robotIndex }) => robotIndex === track.robotIndex) === track;
   return lineClass(track.robotIndex, !isFirst);
@@ -136,7 +136,7 @@ function viewOf({ kind, tracks }: TrackPlot): View {
     }
   }
   const middle = [(minX + maxX) / 2, (minY + maxY) / 2] as const;
-  // Metres of one unit, in both directions.
+  // Metres per unit, in both directions.
   const unitY = kind === 'geographic' ? METRES_PER_DEGREE : 1;
   const unitX =
     kind === 'geographic' ? METRES_PER_DEGREE * Math.max(0.01, Math.cos((middle[1] * Math.PI) / 180)) : 1;
@@ -161,7 +161,7 @@ function axisLabel(value: number, ticks: readonly number[], isGeographic: boolea
     : tickLabel(value, step);
 }
 
-/** To half a pixel; what falls on the same place is drawn once. */
+/** Rounded to half a pixel; points at the same place are drawn once. */
 function trackPath({ points }: Track, view: View): string {
   let path = '';
   let [lastX, lastY] = [NaN, NaN];
@@ -179,7 +179,7 @@ function trackPath({ points }: Track, view: View): string {
   return path;
 }
 
-/** Begin and end by shape. */
+/** The shape marks start and end. */
 function ends({ points }: Track, view: View, className: string): SafeHtml | undefined {
   if (points.length < 2) return undefined;
   const [x, y] = [view.x(points[0]!), view.y(points[1]!)];

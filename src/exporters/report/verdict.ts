@@ -5,7 +5,7 @@ import type { ReportData } from './report-data.js';
 import { counted, duration } from './words.js';
 import { wrongRemarks } from './wrong-remarks.js';
 
-/** One of the three questions the first screen answers. */
+/** One of the three questions that the first screen answers. */
 export interface Answer {
   readonly question: string;
   readonly tone: Tone;
@@ -13,7 +13,7 @@ export interface Answer {
   readonly remarks: readonly Remark[];
 }
 
-/** Is it whole, what is missing, what went wrong: in words. */
+/** Answers in words: is it complete, what is missing, what went wrong. */
 export function answers(data: ReportData): readonly [Answer, Answer, Answer] {
   if (data.messages === 0) return nothing(data);
   const missing = missingRemarks(data);
@@ -102,14 +102,14 @@ function whole(data: ReportData, missing: readonly Remark[]): Answer {
   };
 }
 
-/** Those that said something; where recordings do not say the robot, other names look like one. */
+/** Robots with messages. If recordings do not state the robot, other names can look like one. */
 export function robotCount({ topics }: ReportData): number {
   return new Set(
     topics.filter(({ robot, messages }) => robot !== '' && messages > 0).map(({ robot }) => robot),
   ).size;
 }
 
-/** Segments of Holdfast carry a session. */
+/** Segments of Holdfast have a session. */
 function isHoldfasts({ sessions }: ReportData): boolean {
   return sessions.length > 0 && sessions.every(({ session }) => session !== '');
 }

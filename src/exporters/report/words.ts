@@ -12,7 +12,7 @@ export function clockTime(timeNs: bigint): string {
   return text.endsWith('Z') ? `${text.slice(0, 10)} ${text.slice(11, 23)} UTC` : text;
 }
 
-/** `18:31:09.670` of a time in the range. */
+/** `18:31:09.670` for a time in the range. */
 export function timeOfDay(startNs: bigint, atS: number): string {
   const text = formatTime(startNs + BigInt(Math.round(atS * 1e9)));
   return text.endsWith('Z') ? text.slice(11, 23) : text;
@@ -22,7 +22,7 @@ export function duration(seconds: number): string {
   return humanDuration(seconds * 1_000);
 }
 
-/** A duration of milliseconds that may be far below one, or negative. */
+/** A duration in milliseconds that may be far below one, or negative. */
 export function latencyText(ms: number): string {
   if (!Number.isFinite(ms)) return '–';
   if (ms < 0) return `−${latencyText(-ms)}`;
@@ -32,14 +32,14 @@ export function latencyText(ms: number): string {
   return humanDuration(ms);
 }
 
-/** `199.8`, `0.98`: three digits are enough to see what is wrong. */
+/** `199.8`, `0.98`: three digits are enough. */
 export function rateText(hz: number): string {
   if (hz === 0) return '0';
   if (hz >= 99.95) return hz.toFixed(hz >= 999.5 ? 0 : 1);
   return hz >= 9.995 ? hz.toFixed(1) : Number(hz.toPrecision(3)).toString();
 }
 
-/** Never 100 % where something is missing. */
+/** Never 100 % if something is missing. */
 export function percentText(share: number): string {
   const percent = 100 * share;
   if (percent < 100 && percent > 99) return `${(Math.floor(percent * 10) / 10).toFixed(1)} %`;
@@ -53,7 +53,7 @@ export function listed(names: readonly string[], most = 3): string {
   return `${names.slice(0, most).join(', ')} and ${names.length - most} more`;
 }
 
-/** What became of messages that are not there, for each reason a gap can have. */
+/** What happened to missing messages, for each reason of a gap. */
 const reasons: Readonly<Record<string, string>> = {
   queue_full_drop_oldest: 'dropped because their queue was full (oldest first)',
   queue_full_drop_newest: 'dropped because their queue was full (newest first)',

@@ -2,14 +2,14 @@ import { problemRemarks, times, worstFirst, type Remark, type Tone } from './rem
 import type { ReportData, TopicFacts } from './report-data.js';
 import { counted, latencyText, listed, percentText } from './words.js';
 
-/** A battery below this is said, percent. */
+/** A battery below this gets a remark, percent. */
 const LOW_CHARGE = 20;
-/** A median latency above this is said, milliseconds. */
+/** A median latency above this gets a remark, milliseconds. */
 const HIGH_LATENCY_MS = 1_000;
-/** Below zero by more than this is no rounding, milliseconds. */
+/** A latency below zero by more than this is not rounding, milliseconds. */
 const AHEAD_MS = -1;
 
-/** What went wrong: while it was recorded, and in what the topics say. */
+/** Problems during the recording, and problems that the topics report. */
 export function wrongRemarks(data: ReportData): Remark[] {
   const remarks = [
     ...problemRemarks(data),
@@ -23,7 +23,7 @@ export function wrongRemarks(data: ReportData): Remark[] {
   return worstFirst(remarks);
 }
 
-/** How the recorder ended, and what its clock did. */
+/** How the recorder ended, and the steps of its clock. */
 function runRemarks({ sessions, clockSteps }: ReportData): Remark[] {
   const remarks: Remark[] = [];
   const unclean = sessions.reduce((sum, { uncleanEnds }) => sum + uncleanEnds, 0);
@@ -94,7 +94,7 @@ function valueRemarks({ plots, battery }: ReportData): Remark[] {
   return [{ tone: 'warn', section: 'values', text }];
 }
 
-/** Messages that could not be decoded, and those that may have been decoded wrong. */
+/** Messages that could not be decoded, and messages that may have been decoded wrongly. */
 function decodingRemarks(topics: readonly TopicFacts[]): Remark[] {
   const remarks: Remark[] = [];
   const add = (countOf: (topic: TopicFacts) => number, what: (count: number) => string): void => {

@@ -7,8 +7,8 @@ import { present } from '../../core/present.js';
 import { plainText } from '../../core/plain-text.js';
 
 /**
- * A column of the CSV: of the rows, or of the elements of the exploded list. `text` gives the field of a row,
- * ready to be written.
+ * A column of the CSV, for the rows or for the elements of the exploded list. `text` returns the field of a
+ * row, ready to write.
  */
 interface CsvColumn {
   readonly name: string;
@@ -46,7 +46,7 @@ export function csvHeader(table: TableSpec): Uint8Array {
   return Buffer.from(`${names.join(',')}\n`);
 }
 
-/** What is done to texts that come from outside. */
+/** The treatment of texts that come from messages. */
 type Guard = (text: string) => string;
 
 function guardOf({ guardFormulas }: TableSpec): Guard {
@@ -68,7 +68,7 @@ function csvColumns(table: TableSpec): {
   return { columns, list };
 }
 
-/** The columns of a list's elements: their fields with the list's name before, or the element itself. */
+/** The columns of a list's elements: their fields after the name of the list, or the element itself. */
 function elementColumns(element: PlacedColumn, name: string, guard: Guard): CsvColumn[] {
   const found: CsvColumn[] = [];
   const visit = (at: PlacedColumn, path: string, optional: readonly PlacedColumn[]): void => {
@@ -137,8 +137,8 @@ export function quoted(text: string, distinct: boolean): string {
 }
 
 /**
- * A text with an apostrophe before it if a spreadsheet would take it for a formula. What begins with `=`, `+`, `-`,
- * `@`, a tab or a carriage return could run a command on the machine of a user who opens the file.
+ * Puts an apostrophe before a text that a spreadsheet would take for a formula. A text that begins with `=`,
+ * `+`, `-`, `@`, a tab or a carriage return could run a command on the machine of a user who opens the file.
  */
 export function withoutFormula(text: string): string {
   return /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;

@@ -5,9 +5,9 @@ import { present } from '../../core/present.js';
 import { plainText } from '../../core/plain-text.js';
 
 /**
- * A value as JSON text. 64-bit integers are numbers with all their digits; NaN and the infinities, for which
- * JSON has no word, are "NaN", "Infinity" and "-Infinity"; bytes are base64; times are ISO 8601 with
- * nanoseconds, durations whole nanoseconds.
+ * A value as JSON text. 64-bit integers are numbers with all their digits. NaN and the infinities, which JSON
+ * cannot express, are "NaN", "Infinity" and "-Infinity". Bytes are base64, times are ISO 8601 with
+ * nanoseconds, durations are whole nanoseconds.
  */
 export function jsonAt(batch: Batch, at: PlacedColumn, index: number): string {
   const { column, children, id } = at;
@@ -56,7 +56,7 @@ export function jsonAt(batch: Batch, at: PlacedColumn, index: number): string {
   }
 }
 
-/** The shortest digits that give the same number again, of a float32 as a float32. */
+/** The shortest digits that parse to the same number, for a float32 to the same float32. */
 export function numberText(value: number, single: boolean): string {
   if (Object.is(value, -0)) return '-0';
   if (!single || Number.isInteger(value)) return String(value);
@@ -70,7 +70,7 @@ export function numberText(value: number, single: boolean): string {
 /** ISO 8601 in UTC with nine decimals. */
 export function timeText(ns: bigint): string {
   if (ns >= 0n) return formatTime(ns);
-  // Before 1970: the second below, and what is left.
+  // Before 1970: the full second below, and the remainder.
   const seconds = (ns - 999_999_999n) / 1_000_000_000n;
   const date = new Date(Number(seconds) * 1000).toISOString().slice(0, 19);
   return `${date}.${String(ns - seconds * 1_000_000_000n).padStart(9, '0')}Z`;

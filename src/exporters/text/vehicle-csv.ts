@@ -4,21 +4,21 @@ import { numberText } from './text-value.js';
 /** A decoded message, or one element of its list. */
 type Fields = Readonly<Record<string, unknown>>;
 
-/** How messages of one type become rows of a file of their own. */
+/** How messages of one type become the rows of a file. */
 export interface RowTable {
-  /** Begin of the file's name; `_vehicle_<id>.csv` follows. */
+  /** Start of the file name; `_vehicle_<id>.csv` follows. */
   readonly file: string;
   readonly columns: readonly string[];
-  /** A list of messages whose elements become a row each; their fields are columns too. */
+  /** A list of messages. Each element becomes a row, with the fields of the message as columns too. */
   readonly rowsOf?: string;
 }
 
 const pose = ['x', 'y', 'theta', 'v'] as const;
 
 /**
- * The files that loggers of vehicle control programs write, by the type of message with the same content. A fleet
- * estimate is one row per vehicle. The logger and `export --preset vehicle` both go by this table, so that they
- * give the same bytes.
+ * The files that the logger of a vehicle's control program writes, by the message type with the same content.
+ * A fleet estimate has one row per vehicle. The logger and `export --preset vehicle` both use this table, so
+ * their bytes are the same.
  */
 export const vehicleTables: Readonly<Record<string, RowTable>> = {
   'holdfast/msg/VehicleTelemetry': {
@@ -57,9 +57,9 @@ export function rowHeader({ columns }: RowTable): string {
 }
 
 /**
- * A decoded message as lines, each with its end.
+ * A decoded message as lines, including line ends.
  *
- * @param guardFormulas texts that a spreadsheet would take for a formula get an apostrophe before them
+ * @param guardFormulas - Texts that a spreadsheet would take for a formula get an apostrophe before them.
  */
 export function rowsOfMessage(
   { columns, rowsOf }: RowTable,
@@ -102,12 +102,12 @@ function fieldText(value: unknown, guardFormulas: boolean): string {
   }
 }
 
-/** Seconds with all nine decimals: a number of 64 bits would round them. */
+/** Seconds with all nine decimals, because a 64-bit float would round them. */
 function secondsText({ sec = 0, nanosec, nsec }: { sec?: number; nanosec?: number; nsec?: number }): string {
   return `${sec}.${String(nanosec ?? nsec ?? 0).padStart(9, '0')}`;
 }
 
-/** As RFC 4180 quotes; but one record is one line, so that a torn line can be recognised after a crash. */
+/** Quotes as RFC 4180 does. A record is always one line, so that a torn line is recognised after a crash. */
 function quotedLine(text: string): string {
   const line = text.replaceAll(/[\r\n]/g, ' ');
   return /[",]|^\s|\s$/.test(line) ? `"${line.replaceAll('"', '""')}"` : line;

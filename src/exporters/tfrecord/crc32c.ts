@@ -2,7 +2,7 @@ type Eight<T> = readonly [T, T, T, T, T, T, T, T];
 
 const POLYNOMIAL = 0x82f63b78;
 
-/** Eight tables, so that eight bytes are taken at a time ("slicing by 8"). */
+/** Eight tables, so that one step takes eight bytes ("slicing by 8"). */
 const tables = ((): readonly Uint32Array[] => {
   const made = Array.from({ length: 8 }, () => new Uint32Array(256));
   for (let i = 0; i < 256; i++) {
@@ -40,7 +40,7 @@ export function crc32c(bytes: Uint8Array, from = 0, to = bytes.length): number {
   return (crc ^ 0xffffffff) >>> 0;
 }
 
-/** As TFRecord stores it: rotated and offset, because the CRC of data that holds CRCs is weak. */
+/** The form that TFRecord stores: rotated and offset, because a CRC over data that contains CRCs is weak. */
 export function maskedCrc32c(bytes: Uint8Array, from = 0, to = bytes.length): number {
   const crc = crc32c(bytes, from, to);
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;

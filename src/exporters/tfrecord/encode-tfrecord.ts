@@ -14,7 +14,10 @@ interface Feature {
   readonly flat: FlatColumn;
   readonly name: Uint8Array;
   readonly kind: FeatureKind;
-  /** The leaf with the values: the column itself, or a list's element. Undefined: JSON text of what is nested deeper. */
+  /**
+   * The leaf with the values: the column itself, or the element of a list. Undefined: deeper structures are
+   * JSON text.
+   */
   readonly leaf: PlacedColumn | undefined;
 }
 
@@ -22,9 +25,10 @@ const floats: ReadonlySet<LeafType> = new Set(['float32', 'float64']);
 const texts: ReadonlySet<LeafType> = new Set(['string', 'bytes', 'json']);
 
 /**
- * One `tf.train.Example` per message. A feature per column: integers, booleans and times as int64_list,
- * floats as float_list (Example knows only 32 bits), texts and bytes as bytes_list, lists as longer lists,
- * lists of structs as JSON; a missing value is an empty feature. unsigned 64-bit values keep their bits.
+ * One `tf.train.Example` per message, with one feature per column. Integers, booleans and times are
+ * int64_list; floats are float_list (Example has only 32 bits); texts and bytes are bytes_list; lists are
+ * longer lists; lists of structs are JSON. A missing value is an empty feature. Unsigned 64-bit values keep
+ * their bits.
  */
 export function tfrecordEncoder(table: TableSpec): EncodeBatch {
   const features = flatColumns(table.columns).map(featureOf);

@@ -1,9 +1,9 @@
 const FIRST_BYTES = 64 * 1024;
-/** Room kept for the length of a nested message: lengths up to 2^28 - 1 as a varint of a fixed number of bytes. */
+/** Bytes reserved for the length of a nested message: lengths up to 2^28 - 1 as a varint of fixed size. */
 const LENGTH_BYTES = 4;
 const LENGTH_DELIMITED = 2;
 
-/** Writes protocol buffers, one behind the other, into one growing buffer. */
+/** Writes protocol buffers, one after the other, into one growing buffer. */
 export class ProtoWriter {
   buffer = new Uint8Array(FIRST_BYTES);
   #view = new DataView(this.buffer.buffer);
@@ -13,7 +13,7 @@ export class ProtoWriter {
     return this.buffer.subarray(0, this.length);
   }
 
-  /** Keeps room of `bytes` bytes; returns where. */
+  /** Reserves `bytes` bytes and returns their offset. */
   reserve(bytes: number): number {
     this.#room(bytes);
     const at = this.length;
@@ -25,7 +25,7 @@ export class ProtoWriter {
     this.#view.setUint32(at, value, true);
   }
 
-  /** A nested message, or a packed list. Its length is written afterwards, padded to four bytes. */
+  /** A nested message, or a packed list. Its length is written at the end, padded to four bytes. */
   nested(field: number, write: () => void): void {
     this.#room(1 + LENGTH_BYTES);
     this.buffer[this.length++] = (field << 3) | LENGTH_DELIMITED;
@@ -57,7 +57,7 @@ export class ProtoWriter {
     for (let i = from; i < to; i++, this.length += 4) this.#view.setFloat32(this.length, values[i]!, true);
   }
 
-  /** An integer of at most 2^53; negative ones take ten bytes, as protobuf says. */
+  /** An integer of at most 2^53. Negative ones take ten bytes, as protobuf requires. */
   varint(value: number): void {
     if (value < 0) {
       this.varint64(BigInt(value));

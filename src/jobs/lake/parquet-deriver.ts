@@ -55,18 +55,23 @@ import {
   type MadeSchema,
 } from './segment-marker.js';
 
-/** In every file: no version, or an update of the program would make other bytes of the same segment. */
+/**
+ * Written into every file. Without a version, because an update of the program must not change the bytes made
+ * from the same segment.
+ */
 const CACHE_BYTES = 16 * 1024 * 1024;
 const READ_BYTES = 1024 * 1024;
 
 export interface ParquetDeriverOptions {
   readonly layout: LakeLayout;
   readonly topics?: readonly string[];
-  /** Default: zstd, 122,880 rows of a row group. */
+  /** Default: zstd, 122,880 rows per row group. */
   readonly encoding?: LakeEncoding;
-  /** Descriptors of the payloads of events, as they are now; default: payloads stay bytes. */
+  /** The present descriptors for payloads of events; default: payloads stay bytes. */
   readonly descriptors?: { current(): Promise<PayloadCatalogue> };
-  /** Encodes; default: one thread of its own, started with the first segment. Closed with the deriver. */
+  /**
+   * Encodes the files. Default: a separate thread, started with the first segment. Closed with the deriver.
+   */
   readonly pool?: EncodePool;
 }
 
@@ -78,9 +83,9 @@ interface Work {
 }
 
 /**
- * Parquet files out of one sealed segment: a table per topic and window, a file of events per path of their
- * layout. Every message recorded in the segment is a row, once; those carried from earlier segments are in
- * theirs. What cannot be decoded keeps its payload.
+ * Makes Parquet files from one sealed segment: one table per topic and time window, and one file of events
+ * per path of their layout. Every message recorded in the segment becomes one row; messages carried from
+ * earlier segments are rows of those segments. A message that cannot be decoded keeps its payload.
  */
 export class ParquetDeriver implements SegmentDeriver {
   readonly form: string;
@@ -108,7 +113,7 @@ export class ParquetDeriver implements SegmentDeriver {
     return filesOfMarker(marker);
   }
 
-  /** A compaction may have put a file together with others, and that one again. */
+  /** A compaction may have merged a file with others, and the result again. */
   async replacements(
     store: Store,
     keys: readonly string[],
@@ -255,7 +260,7 @@ export class ParquetDeriver implements SegmentDeriver {
     return { files, undecoded: tables.undecoded, schemas };
   }
 
-  /** Columns for the payloads of this segment: those of the descriptors that its events name. */
+  /** Columns for the payloads in this segment, from the descriptors that its events name. */
   async #payloads(work: Work): Promise<{ payloads?: EventPayloads; schemas: readonly MadeSchema[] }> {
     const catalogue = await this.#options.descriptors?.current();
     if (catalogue === undefined) return { schemas: [] };
@@ -275,7 +280,10 @@ export class ParquetDeriver implements SegmentDeriver {
     return { payloads, schemas };
   }
 
-  /** Of the events, or of everything else, in the order of their log times; of equal ones in that of the file. */
+  /**
+   * Events, or all other messages, in the order of their log times; messages with the same time in the order
+   * of the file.
+   */
   async *#messages({ segment, signal }: Work, events: boolean): AsyncGenerator<McapMessage, void, void> {
     const runs = mergeRuns([segment], {
       filter: this.#options.topics ? { topics: this.#options.topics } : {},
@@ -314,7 +322,7 @@ interface Made {
 
 const NOTHING: Made = { files: [], undecoded: 0, schemas: [] };
 
-/** Unique among all sealed files, whatever their robot and class: `<id>.<robot>[~class]`. */
+/** Unique among all sealed files of all robots and classes: `<id>.<robot>[~class]`. */
 function sealedName(manifest: Manifest): string {
   return manifest.file.name.replace(/\.mcap$/, '');
 }
