@@ -44,6 +44,7 @@ const order = [
   'jobs',
   'log',
   'v2v',
+  'uplink',
   'app',
   'golden',
   '',

@@ -1,5 +1,6 @@
 import { Reader, Writer } from 'protobufjs/minimal.js';
 import type { Schema } from './message.js';
+import { LENGTH_DELIMITED, readInt64, VARINT, writeInt64 } from './protobuf-wire.js';
 
 /** `holdfast.GenericEventRequest` of proto/holdfast/generic_event.proto, with its payload as received. */
 export interface GenericEvent {
@@ -12,9 +13,6 @@ export interface GenericEvent {
   /** A view of the parsed bytes. */
   readonly eventPayload: Uint8Array;
 }
-
-const VARINT = 0;
-const LENGTH_DELIMITED = 2;
 
 /** The fields in the order of their numbers, from 1. */
 const fields = [
@@ -57,7 +55,7 @@ export function parseGenericEvent(bytes: Uint8Array): GenericEvent | string {
       }
       if (wireType !== field[1]) return `${what} has wire type ${wireType}, not ${field[1]}`;
       known++;
-      if (number === 1) timestampNs = int64(reader);
+      if (number === 1) timestampNs = readInt64(reader);
       else if (number === 6) eventPayload = reader.bytes();
       else strings[number - 2] = text.decode(reader.bytes());
     }
@@ -69,18 +67,6 @@ export function parseGenericEvent(bytes: Uint8Array): GenericEvent | string {
   if (known === 0) return bytes.byteLength === 0 ? 'it is empty' : 'it has none of the fields of an envelope';
   const [eventTypeKey = '', workerId = '', simulationId = '', payloadFormatHint = ''] = strings;
   return { timestampNs, eventTypeKey, workerId, simulationId, payloadFormatHint, eventPayload };
-}
-
-// Without the package `long`, protobufjs returns a rounded number, so the bits are read separately.
-function int64(reader: Reader): bigint {
-  let value = 0n;
-  for (let shift = 0n; shift < 70n; shift += 7n) {
-    const byte = reader.buf[reader.pos++];
-    if (byte === undefined || reader.pos > reader.len) throw new RangeError('cut off');
-    value |= BigInt(byte & 0x7f) << shift;
-    if (byte < 0x80) return BigInt.asIntN(64, value);
-  }
-  throw new RangeError('too long');
 }
 
 const TYPE_STRING = 9;
@@ -118,12 +104,7 @@ export const genericEventSchema: Schema = Object.freeze({
 export function encodeGenericEvent(event: GenericEvent): Uint8Array {
   const { timestampNs, eventTypeKey, workerId, simulationId, payloadFormatHint, eventPayload } = event;
   const writer = Writer.create();
-  if (timestampNs !== 0n) {
-    const bits = BigInt.asUintN(64, timestampNs);
-    writer
-      .uint32(0x08)
-      .uint64({ low: Number(bits & 0xffffffffn), high: Number(bits >> 32n), unsigned: true });
-  }
+  if (timestampNs !== 0n) writeInt64(writer.uint32(0x08), timestampNs);
   [eventTypeKey, workerId, simulationId, payloadFormatHint].forEach((value, index) => {
     if (value !== '') writer.uint32(((index + 2) << 3) | LENGTH_DELIMITED).string(value);
   });

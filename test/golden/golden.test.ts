@@ -7,6 +7,7 @@ import { packageRoot } from '../../src/host/version.js';
 import { readSealed, seal } from '../seal/seal-world.js';
 import { goldenFolder } from '../wal/golden-segment.js';
 import { goldenDocuments } from './golden-documents.js';
+import { goldenMessages } from './golden-messages.js';
 
 /**
  * Every version of every format, as it was written once, is kept below test/golden/<format>/v<n>/ and never changed.
@@ -66,7 +67,7 @@ describe('Golden files', () => {
       const path = join(scratch, document.file);
       const text = await fs.readFile(path, 'utf8');
       const later = text.replace(/"version": ?1\b/, '"version":2');
-      // Records of progress are kept below v1/ of their database.
+      // Records of progress are kept below v1/ of their database; a connection agrees on the version of its messages.
       if (later === text) continue;
       await fs.writeFile(path, later);
       const read = await document.read(scratch).catch((error: unknown) => error);
@@ -74,7 +75,7 @@ describe('Golden files', () => {
       else assert.equal(read, undefined, document.format);
       refused++;
     }
-    assert.equal(refused, goldenDocuments.length - 4);
+    assert.equal(refused, goldenDocuments.length - 4 - goldenMessages.length);
   });
 
   it('sealed: an MCAP is sealed byte for byte as before, compressed and not', async () => {

@@ -1,0 +1,68 @@
+import * as fs from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TelemetryFrame } from '../../src/uplink/protocol/telemetry-frame.js';
+import {
+  decodeGroundMessage,
+  decodeRobotMessage,
+  encodeGroundMessage,
+  encodeRobotMessage,
+  type GroundMessage,
+  type RobotMessage,
+} from '../../src/uplink/protocol/uplink-messages.js';
+
+const base = { topic: '/vehicle1/telemetry', unit: '', threshold: 2, quantum: 0.25, everyTicks: 1 };
+const circle = { period: 360, lowest: -180 };
+const catalogue = {
+  ...{ version: 2, tickNs: 100_000_000 },
+  fields: [
+    { ...base, path: 'v', unit: 'mph', predictor: 'smooth' },
+    { ...base, path: 'heading', unit: '°', predictor: 'linear', circle },
+    { ...base, path: 'größe', predictor: 'hold', threshold: 0, quantum: 0, everyTicks: 10 },
+  ],
+} as const;
+const place = { epoch: 300, sequence: 2 ** 33, firstTick: 2 ** 40 };
+const full: TelemetryFrame = {
+  ...{ ...place, ticks: 1, timeNs: 1_700_000_000_000_000_001n, changes: [] },
+  full: { run: 2n ** 64n - 3n, catalogueVersion: 2, catalogue, values: [30.5, NaN, -1 / 3] },
+};
+const delta: TelemetryFrame = {
+  ...{ ...place, ticks: 12, timeNs: -1n },
+  changes: [
+    { position: 0, kind: 'residual', residual: -9 },
+    { position: 1, kind: 'exact', value: 179.9 },
+    { position: 30, kind: 'residual', residual: 2 ** 31 - 1 },
+    { position: 32, kind: 'absent' },
+  ],
+};
+const toGround: Readonly<Record<string, RobotMessage>> = {
+  'hello.binpb': { kind: 'hello', protocol: 1, robot: 'robot_ü', version: '0.1.0', vin: '1ZZZ5A3T0RF000001' },
+  'full.binpb': { kind: 'telemetry', frame: full },
+  'delta.binpb': { kind: 'telemetry', frame: delta },
+};
+const toRobot: Readonly<Record<string, GroundMessage>> = {
+  'welcome.binpb': { kind: 'welcome', protocol: 1, epoch: 300 },
+  'full-request.binpb': { kind: 'full_request', epoch: 300, catalogue: true },
+};
+
+function documentOf<T>(
+  file: string,
+  value: T,
+  encode: (value: T) => Uint8Array,
+  decode: (bytes: Uint8Array) => unknown,
+) {
+  return {
+    ...{ format: 'uplink', file, value },
+    write: (folder: string) => fs.writeFile(join(folder, file), encode(value)),
+    read: async (folder: string) => decode(await fs.readFile(join(folder, file))),
+  };
+}
+
+/** Messages of the uplink, each as the bytes of one message. */
+export const goldenMessages = [
+  ...Object.entries(toGround).map(([file, value]) =>
+    documentOf(file, value, encodeRobotMessage, decodeRobotMessage),
+  ),
+  ...Object.entries(toRobot).map(([file, value]) =>
+    documentOf(file, value, encodeGroundMessage, decodeGroundMessage),
+  ),
+];
