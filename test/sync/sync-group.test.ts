@@ -209,7 +209,9 @@ describe('sync to several sinks', () => {
   });
 });
 
-describe('sync to two sinks killed at every third step', () => {
+describe('sync to two sinks killed at every third step', function () {
+  this.timeout(120_000);
+
   const live = async (
     world: SyncWorld,
     contents: readonly [MemoryStoreContent, MemoryStoreContent],

@@ -34,12 +34,12 @@ class FakeRos {
     getPublishersInfoByTopic: (topic: string) =>
       (this.topics.get(topic) ?? []).map((endpoint, index) => this.#info(endpoint, index)),
     createSubscription: (
-      stub: { type(): { pkgName: string; subFolder: string; interfaceName: string } },
+      typeClass: { type(): { pkgName: string; subFolder: string; interfaceName: string } },
       topic: string,
       _options: object,
       onMessage: (data: Buffer) => void,
     ) => {
-      const { pkgName, subFolder, interfaceName } = stub.type();
+      const { pkgName, subFolder, interfaceName } = typeClass.type();
       const key = `${topic} ${pkgName}/${subFolder}/${interfaceName}`;
       this.asked.push(key);
       const subscription = { handle: ++this.opened };

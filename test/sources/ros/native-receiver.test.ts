@@ -62,12 +62,12 @@ function rclnodejsWorld(): ReceiverWorld {
   const fake = {
     _subscriptions: [] as unknown[],
     createSubscription: (
-      stub: { type(): { pkgName: string } },
+      typeClass: { type(): { pkgName: string } },
       topic: string,
       _options: object,
       onReady: (first: Buffer) => void,
     ) => {
-      const { pkgName } = stub.type();
+      const { pkgName } = typeClass.type();
       if (pkgName !== 'std_msgs') throw new Error(`lib${pkgName}__rosidl_typesupport_c.so: cannot open`);
       const made: FakeSubscription = { topic, untaken: [], onReady, handle: undefined };
       made.handle = made;
