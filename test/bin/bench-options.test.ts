@@ -66,7 +66,7 @@ describe('npm run bench', function () {
   const bench = (...args: string[]): SpawnSyncReturns<string> =>
     spawnSync('npm', ['run', '--silent', 'bench', '--', ...args], { cwd: packageRoot, encoding: 'utf8' });
 
-  it('measures the operational log and saves what it found', async () => {
+  it('measures the operational log and saves the result', async () => {
     const { status, stdout, stderr } = bench('log', '--rounds', '1', '--scale', '0.01', '--folder', folder);
     assert.equal(status, 0, stderr);
     assert.match(stdout, /^log: [\d.]+ us per call/m);

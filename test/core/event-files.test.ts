@@ -11,7 +11,7 @@ const event = {
 };
 
 describe('the file of a marked event', () => {
-  it('gives back what was marked, in version 1 as ever', () => {
+  it('returns the marked event, still in version 1', () => {
     assert.deepEqual(decodeEvent(encodeEvent(event), event.id), event);
     assert.equal(
       encodeEvent({ ...event, label: 'bump' }),

@@ -51,7 +51,7 @@ describe('The envelope GenericEventRequest', () => {
     assert.ok(typeof parsed === 'object' && parsed.workerId === 'second');
   });
 
-  it('is refused, with what is wrong, and never half read', () => {
+  it('is refused with the reason, and never read in part', () => {
     const whole = encodeGenericEvent(event);
     for (let end = 1; end < whole.length; end++) {
       const cut = parseGenericEvent(whole.subarray(0, end));

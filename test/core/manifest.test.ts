@@ -62,7 +62,7 @@ const anyGap: fc.Arbitrary<Gap> = fc.record(
 );
 
 describe('Manifest', () => {
-  it('reads back what it wrote, gaps with their nanoseconds included', () => {
+  it('reads back a written manifest, including the nanoseconds of gaps', () => {
     fc.assert(
       fc.property(fc.array(anyGap, { maxLength: 5 }), fc.string({ unit: 'grapheme' }), (gaps, robot) => {
         const manifest = { ...example, robot, gaps: gapsForManifest(gaps) };
@@ -73,7 +73,7 @@ describe('Manifest', () => {
     );
   });
 
-  it('names the field that is wrong, its value and what is allowed', () => {
+  it('names the wrong field, its value and the allowed values', () => {
     const cases: [string, (manifest: Loose) => void][] = [
       ['format', (m) => (m['format'] = 'other')],
       ['version', (m) => (m['version'] = 2)],

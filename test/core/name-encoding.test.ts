@@ -51,7 +51,7 @@ describe('Name encoding', () => {
     );
   });
 
-  it('tells lone surrogates apart, from each other and from what their escape looks like', () => {
+  it('distinguishes lone surrogates from each other and from the text of their escapes', () => {
     const names = [
       '\ud800',
       '\ud801',

@@ -12,7 +12,7 @@ function filled(from: number, to: number, step = 1): NumberSet {
 }
 
 describe('A number set', () => {
-  it('has what was added and nothing else, also read back and united, in any order', () => {
+  it('has the added numbers and no others, also after reading back and uniting, in any order', () => {
     // Whole blocks, single numbers and the edges between blocks; 2^53 - 1 is the largest there is.
     const base = fc.constantFrom(0, BLOCK, 2 ** 32, Number.MAX_SAFE_INTEGER - 3 * BLOCK);
     const piece = fc.tuple(base, fc.nat(2 * BLOCK), fc.constantFrom(1, 1, 2, BLOCK, BLOCK + 3, 2 * BLOCK));
@@ -49,7 +49,7 @@ describe('A number set', () => {
     );
   });
 
-  it('keeps any length of what is contiguous, in a few bytes', () => {
+  it('keeps contiguous numbers of any length in a few bytes', () => {
     const set = filled(1, 3_000_000);
     assert.ok(set.has(1) && set.has(2_999_999) && !set.has(0) && !set.has(3_000_000));
     assert.ok(set.encode().length < 100);

@@ -36,7 +36,7 @@ describe('room for copies', () => {
   };
   const isFull = (error: unknown): boolean => isHoldfastError(error, 'DISK_FULL');
 
-  it('ends where the floor and the slack of the recording begin, whatever took the rest', async () => {
+  it('ends at the floor and the slack of the recording, whatever fills the disk', async () => {
     await writeLimits(fs, root, limits);
     await write(join(root, 'exports', 'a'), 8 * MIB);
     freeBytes = 110.5 * MIB;
@@ -52,7 +52,7 @@ describe('room for copies', () => {
     assert.ok((await fs.stat(join(root, 'exports', 'b'))).size <= 10 * MIB);
   });
 
-  it('is kept also by what is written elsewhere on the disk of the data folder that is read', async () => {
+  it('also limits writers elsewhere on the disk of the data folder that is read', async () => {
     await writeLimits(fs, root, limits);
     const elsewhere = await fs.mkdtemp(join(tmpdir(), 'holdfast-elsewhere-'));
     freeBytes = 100 * MIB;
@@ -61,7 +61,7 @@ describe('room for copies', () => {
     await fs.rm(elsewhere, { recursive: true });
   });
 
-  it('is no limit for reading, nor where no recorder said what it keeps', async () => {
+  it('does not limit reading, and does not apply without a recorder’s limits', async () => {
     freeBytes = 0;
     await write(join(root, 'exports', 'a'), MIB);
     await writeLimits(fs, root, limits);

@@ -92,7 +92,7 @@ describe('the description of the status', () => {
     });
   }
 
-  it('is what the OpenAPI document says', () => {
+  it('is the schema in the OpenAPI document', () => {
     assert.equal(apiSchemas['RecorderStatus'], recorderStatusSchema);
     assert.equal(apiSchemas['SyncStatus'], syncStatusSchema);
   });

@@ -57,7 +57,7 @@ describe('table formats', function () {
   });
   after(() => fs.rm(folder, { recursive: true, force: true }));
 
-  it('gives DuckDB every value of generated messages of generated types, also where a type changed, and arrow-rs every row', async () => {
+  it('gives DuckDB every value of generated messages of generated types, also after a change of type, and arrow-rs every row', async () => {
     const cases = fc
       .tuple(generatedType(2), generatedType(1))
       .chain(([one, two]) =>

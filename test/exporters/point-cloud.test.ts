@@ -106,7 +106,7 @@ describe('point clouds in NumPy', () => {
     assert.deepEqual(xOf({ height: 3, width: 2, rowStep: 21, data: three }), [1, 2, 3, 4, 5, 6]);
   });
 
-  it('have rows without padding where the step from row to row is impossible', () => {
+  it('have rows without padding if the row step is impossible', () => {
     const data = points([1, 3, 5, 7]);
     // None, that of the whole cloud, less than the points of a row, far outside of the data.
     for (const rowStep of [0, 32, 16, 15, 8, 4_294_967_295]) {

@@ -236,7 +236,7 @@ describe('XCDR2', () => {
     }
   });
 
-  it('refuses what it does not read, by name', () => {
+  it('refuses unsupported forms by name', () => {
     const refusals: readonly (readonly [string, RegExp])[] = [
       ['0003000000000000', /0x0003 \(PL_CDR, little-endian/],
       ['0002000000000000', /0x0002 \(PL_CDR, big-endian/],

@@ -42,7 +42,7 @@ for (const { kind, mount } of [
       if (store) await fs.rm(store, { recursive: true, force: true });
     });
 
-    it('stops recording under stop, counts what is lost, and resumes when segments are uploaded', async () => {
+    it('stops recording under stop, counts lost messages, and resumes when segments are uploaded', async () => {
       const rig = await RecordingRig.open(disk.path, { whenFull: 'stop', minFreeBytes: 2 * MIB });
       await rig.sendUntil(() => !rig.retention.state.admits);
       for (let i = 0; i < 100; i++) rig.send(16 * 1024);
@@ -74,7 +74,7 @@ for (const { kind, mount } of [
       assert.ok((gaps['disk_full'] ?? 0) > 50, JSON.stringify(gaps));
     });
 
-    it('seals with the space of the ballast what was recorded when the disk became full', async () => {
+    it('uses the space of the ballast to seal the messages recorded before the disk was full', async () => {
       const rig = await RecordingRig.open(disk.path, { whenFull: 'stop', ballastBytes: 3 * MIB });
       await rig.sendUntil(() => rig.retention.ballastBytes === 3 * MIB);
       await disk.fill(MIB);
@@ -86,7 +86,7 @@ for (const { kind, mount } of [
     });
 
     for (const whenFull of ['drop-oldest', 'drop-lowest'] as const) {
-      it(`records on for ever under ${whenFull}, and reports every evicted message`, async () => {
+      it(`keeps recording under ${whenFull}, and reports every evicted message`, async () => {
         const rig = await RecordingRig.open(disk.path, { whenFull, minFreeBytes: 3 * MIB });
         await rig.sendUntil(() => rig.retention.state.droppedSegments > 8);
         await rig.close();
@@ -112,7 +112,7 @@ for (const { kind, mount } of [
       });
     }
 
-    it('starts on a full disk where a ballast or a verified segment makes room, and else says that it is full', async () => {
+    it('starts on a full disk if a ballast or a verified segment makes room, and otherwise reports that the disk is full', async () => {
       const first = await RecordingRig.open(disk.path, { ballastBytes: 2 * MIB });
       await first.sendUntil(() => first.retention.ballastBytes > 0 && first.retention.index.segments > 3);
       await first.close();

@@ -55,7 +55,7 @@ describe('A lake beside a NATS source', function () {
     }
   }
 
-  it('tells on the alert subject when its files cannot be brought away, when they can, and when columns change', async () => {
+  it('reports on the alert subject when its files cannot be sent, when they can again, and when columns change', async () => {
     const [lake, descriptors] = [join(folder, 'lake'), join(folder, 'descriptors')];
     await fs.mkdir(descriptors);
     await fs.writeFile(

@@ -51,7 +51,7 @@ describe('Golden files', () => {
       await assertSameBytes(format, scratch);
     });
 
-    it(`${format}: ${file} of every version is read as what was written`, async () => {
+    it(`${format}: ${file} of every version is read with its original content`, async () => {
       const versions = await namesIn(join(golden, format));
       assert.ok(versions.length > 0, `no golden file of ${format}`);
       for (const version of versions) {
@@ -60,7 +60,7 @@ describe('Golden files', () => {
     });
   }
 
-  it('of a later version are refused, and never taken for one that is known', async () => {
+  it('of a later version are refused, and never taken for a known version', async () => {
     let refused = 0;
     for (const document of goldenDocuments) {
       await document.write(scratch);

@@ -42,7 +42,7 @@ describe('role lock', () => {
     assert.equal(tryElsewhere(folder, 'sync'), 'taken');
   });
 
-  it('is made again where a power cut damaged it, and still keeps a second holder out', async function () {
+  it('is created again after a power cut damaged it, and still excludes a second holder', async function () {
     this.timeout(60_000);
     const path = join(folder.lock, 'recorder');
     await (await acquireRoleLock(fs, folder, 'recorder')).close();

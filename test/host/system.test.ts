@@ -28,7 +28,7 @@ describe('the system clock', () => {
     assert.equal(clock.now(), 9_000_000_000n);
   });
 
-  it('does not go back where the process had to wait between reading the two clocks', () => {
+  it('does not go back if the process had to wait between reading the two clocks', () => {
     let ticks = 0n;
     let waitNs = 0n;
     const clock = createSystemClock(
@@ -108,7 +108,7 @@ describe('identity', () => {
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
-  it('tells machines apart, and never shows the raw machine id', async () => {
+  it('distinguishes machines, and never shows the raw machine id', async () => {
     const identityOf = (raw: string): ReturnType<typeof readIdentity> => {
       const readFile = ((path: string, ...rest: []) =>
         path === '/etc/machine-id' ? Promise.resolve(`${raw}\n`) : fs.readFile(path, ...rest)) as never;
@@ -124,7 +124,7 @@ describe('identity', () => {
     assert.equal(one.sessionId, 'ab'.repeat(16));
   });
 
-  it('keeps the id of a data folder, and makes a new one where a crash cut it short', async () => {
+  it('keeps the id of a data folder, and makes a new one if a crash cut it short', async () => {
     const first = await dataFolderId(folder, { fs, random });
     assert.equal(await dataFolderId(folder, { fs, random: () => new Uint8Array(16) }), first);
     await writeFile(join(folder, 'id'), 'abab');

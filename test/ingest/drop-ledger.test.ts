@@ -65,7 +65,7 @@ describe('Drop ledger', () => {
     assert.match(made.id, /^[0-9a-f]{32}$/);
   });
 
-  it('tells what 300,000 refused channels of as many robots lost in few gaps, and counts every message', () => {
+  it('reports the losses of 300,000 refused channels of as many robots in few gaps, and counts every message', () => {
     const drops = new DropLedger(seededBytes());
     let most = 0;
     let counted = 0;

@@ -126,7 +126,7 @@ describe('Group commit', () => {
     assert.equal(commits[2]!.batch, upcoming[1]);
   });
 
-  it('commits what it has named when the input ends', async () => {
+  it('commits its content when the input ends', async () => {
     start();
     push(23);
     input.complete();
@@ -187,7 +187,7 @@ describe('Group commit', () => {
     assert.deepEqual(seen, ['complete']);
   });
 
-  it('commits what it has before it passes an error of the input on', async () => {
+  it('commits its content before it passes on an error of the input', async () => {
     start();
     push(3);
     input.error(new Error('source broke'));
@@ -249,7 +249,7 @@ describe('Group commit', () => {
     assert.equal(time.pending, 0);
   });
 
-  it('stops when nobody listens any more, and leaves no timer', async () => {
+  it('stops without a subscriber, and leaves no timer', async () => {
     const { subscription, buffer } = start();
     push(15);
     subscription.unsubscribe();

@@ -44,7 +44,7 @@ describe('Ingest buffer', () => {
     assert.equal(gap.settledThrough, 3);
   });
 
-  it('drops the newest where the policy says so, and does not claim older ones settled', () => {
+  it('drops the newest messages under that policy, and does not claim older ones settled', () => {
     const { buffer, drops } = makeBuffer({ queueMaxBytes: 100, policy: 'drop-newest' });
     const channel = makeChannel('/a');
     for (let i = 1; i <= 5; i++) buffer.push(makeMessage(channel, 40, i));
@@ -123,7 +123,7 @@ describe('Ingest buffer', () => {
     );
   });
 
-  it('never drops what a waiting source was promised to keep', () => {
+  it('never drops the messages of a source that waits', () => {
     const { buffer, drops } = makeBuffer({
       policyOf: ({ topic }) => (topic === '/file' ? 'block' : 'drop-oldest'),
       limits: { totalMaxBytes: 500 },
@@ -138,7 +138,7 @@ describe('Ingest buffer', () => {
     );
   });
 
-  it('drops a message larger than its queue as too large, and takes one that just fits', () => {
+  it('drops a message larger than its queue as too large, and accepts one that just fits', () => {
     const { buffer, drops } = makeBuffer({ queueMaxBytes: 100 });
     const channel = makeChannel('/huge');
     buffer.push(makeMessage(channel, 100, 1));
@@ -160,7 +160,7 @@ describe('Ingest buffer', () => {
     assert.deepEqual(drops.take(), []);
   });
 
-  it('refuses one message above the total limit, and costs nobody else a message for it', () => {
+  it('refuses one message above the total limit, and no other channel loses a message for it', () => {
     const { buffer, drops } = makeBuffer();
     const quiet = makeMessage(makeChannel('/quiet'), 10);
     buffer.push(quiet);
@@ -201,7 +201,7 @@ describe('Ingest buffer', () => {
     assert.equal(drain(buffer).length, 3);
   });
 
-  it('is not cost a single message of other channels by one that floods', () => {
+  it('loses no message of other channels when one channel floods', () => {
     fc.assert(
       fc.property(
         fc.array(
@@ -243,7 +243,7 @@ describe('Ingest buffer', () => {
     assert.ok(before + after <= 5, `${before + after} of 9 earlier messages were dropped`);
   });
 
-  it('takes in 20,000 channels, and refuses those above with a gap', () => {
+  it('accepts 20,000 channels, and refuses further ones with a gap', () => {
     const { buffer, drops } = makeBuffer({ limits: { totalMaxBytes: 1e9, maxChannels: 20_000 } });
     for (let i = 0; i < 20_005; i++) buffer.push(makeMessage(makeChannel(`/topic${i}`), 10));
     assert.equal(buffer.messages, 20_000);

@@ -47,7 +47,7 @@ describe('Numbering', () => {
     assert.equal(reason(undefined, false), 'missed_while_down');
   });
 
-  it('accounts for every number between what is settled and what comes next, once', () => {
+  it('accounts for every number between the settled and the next one, once', () => {
     const numbers = fc.nat(50);
     fc.assert(
       fc.property(

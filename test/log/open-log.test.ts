@@ -40,7 +40,7 @@ describe('the library entrance holdfast/log', function () {
     assert.match(readFileSync(join(folder, 'log', 'planner.log'), 'utf8'), /"event":"route planned"/);
   });
 
-  it('queues 10,000 lines, drops and counts what is more, and writes the queued ones', async () => {
+  it('queues 10,000 lines, drops and counts further ones, and writes the queued ones', async () => {
     const file = join(folder, 'deep', 'program.log');
     const log = openLog({ file, role: 'program' });
     for (let n = 0; n < 10_050; n++) log.info('line', { n });

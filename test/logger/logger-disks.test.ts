@@ -58,7 +58,7 @@ describe('a logger whose disk fails', function () {
   const sumOf = (gaps: readonly { readonly count?: number }[]): number =>
     gaps.reduce((sum, { count }) => sum + (count ?? 0), 0);
 
-  it('full, and with room again: what the queue held is written, what it did not is a gap', async function () {
+  it('full, and with space again: the queued entries are written, the others are a gap', async function () {
     const disk = await mountTmpfs(16 * MB);
     if (!disk) return lacking(this, 'mount', mountRefusal());
     try {
@@ -197,7 +197,7 @@ describe('a logger whose disk fails', function () {
     }
   });
 
-  it('for good: close still ends, within its time, and says what is not written', async function () {
+  it('for good: close still ends within its time, and counts the entries that were not written', async function () {
     const disk = await mountTmpfs(8 * MB);
     if (!disk) return lacking(this, 'mount', mountRefusal());
     try {

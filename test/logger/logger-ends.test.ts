@@ -38,7 +38,7 @@ describe('the end of a program with a logger', function () {
     ['exit', 3],
     ['throw', 1],
   ] as const) {
-    it(`by ${end} drains: nothing is lost of what was logged in its last moment`, async () => {
+    it(`by ${end} drains: no entry of its last moment is lost`, async () => {
       // All at once, before the thread even runs: only the end can write it.
       const run = program({ count: COUNT, end });
       assert.deepEqual(await run.ended, { code, signal: null });
@@ -61,7 +61,7 @@ describe('the end of a program with a logger', function () {
     assert.doesNotMatch(run.text, /handles/);
   });
 
-  it('by kill -9 loses at most what the options say, and the next start recovers', async () => {
+  it('by kill -9 loses at most as much as the options allow, and the next start recovers', async () => {
     const run = program({ hz: 1_000 });
     await eventually(() => run.logged > 1_500, 'it runs', 30_000);
     await run.kill('SIGKILL');

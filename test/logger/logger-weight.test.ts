@@ -15,7 +15,7 @@ function threadNices(): number[] {
   });
 }
 
-describe('what a logger takes of its program', function () {
+describe('the cost of a logger for its program', function () {
   this.timeout(30_000);
   let place: LoggerPlace;
   beforeEach(async () => {

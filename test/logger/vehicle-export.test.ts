@@ -100,7 +100,7 @@ describe('export --preset vehicle', function () {
     assert.deepEqual(await place.rows('telemetry_vehicle_7.csv', to), ['1,2,3,4,5,0,0,0,0,0,0,0,stop']);
   });
 
-  it('decides by itself what it decides, and refuses the rest', () => {
+  it('fixes its own options, and refuses others', () => {
     for (const [given, path] of [
       [{ format: 'parquet', preset: 'vehicle' }, 'preset'],
       [{ format: 'csv', preset: 'plane' }, 'preset'],

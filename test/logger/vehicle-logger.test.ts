@@ -49,7 +49,7 @@ describe('a vehicle logger', function () {
     assert.equal(after, size);
   });
 
-  it('writes what is logged into a recording and into CSV files, each entry once', async () => {
+  it('writes every entry once into a recording and into CSV files', async () => {
     const log = logger();
     const steering = log.channel('lateral_control', { error: 'float64', mode: 'string', round: 'uint32' });
     for (let i = 0; i < 500; i++) {
@@ -88,7 +88,7 @@ describe('a vehicle logger', function () {
     assert.equal(present(values.get('/vehicle_3/lateral_control'))[9]!['round'], 9);
   });
 
-  it('drops what its queue has no room for, tells so, and the recording has the gap with its count', async () => {
+  it('drops entries beyond its queue and reports that, and the recording has the gap with their count', async () => {
     const told: HoldfastError[] = [];
     const log = logger({ queueEntries: 100, onError: (error) => told.push(error) });
     await log.ready();
@@ -304,7 +304,7 @@ describe('a vehicle logger', function () {
     assert.equal(present((await recorded(place.wal.data)).values.get('/vehicle_3/telemetry')).length, 1);
   });
 
-  it('survives the death of its thread: queued messages are written, those of the thread are counted', async () => {
+  it('survives the death of its thread: queued messages are written, those in the thread are counted', async () => {
     const log = logger();
     await log.ready();
     for (let i = 0; i < 100; i++) log.logTelemetry({ timestamp: i, ...pose });

@@ -166,7 +166,7 @@ describe('the alert about the queue of the log', () => {
   });
 });
 
-describe('the alerts about what is in no MCAP, and in no store', () => {
+describe('the alerts about messages that are in no MCAP, and in no store', () => {
   const recorder = (setAside: number): RecorderStatus => {
     const status = recorderStatus();
     return { ...status, wal: { ...status.wal, setAside, setAsideError: 'segment s: heap out of memory' } };

@@ -191,7 +191,7 @@ describe('the live server for Foxglove', () => {
     }
   });
 
-  it('says up to where what it shows is durable', async () => {
+  it('reports up to which message the data is durable', async () => {
     const viewer = view();
     const wire = await viewer.subscribe('/holdfast/watermark');
     assert.deepEqual([wire.encoding, wire.schemaEncoding], ['json', 'jsonschema']);
@@ -249,7 +249,7 @@ describe('the live server for Foxglove', () => {
     await eventually(() => !recorder.messages.isHeard);
   });
 
-  it('leaves out for a slow client what it cannot take, holds a bounded amount for it, and does not wait', async function () {
+  it('skips messages for a slow client, holds a bounded amount for it, and does not wait', async function () {
     this.timeout(20_000);
     const of = channel('/flood');
     recorder.known.push(of);

@@ -54,7 +54,7 @@ describe('the HTTP API', () => {
   });
   afterEach(() => web[Symbol.asyncDispose]());
 
-  it('tells how full the queue of the log is, and whether its file is written', async () => {
+  it('reports how full the queue of the log is, and whether its file is written', async () => {
     const { json } = await web.get('/system-resources');
     const expected = { queue_size: 0, queue_maxsize: 0, log_file: null, listener_running: false };
     assert.deepEqual((json as { logging: unknown }).logging, expected);
@@ -134,7 +134,7 @@ describe('the HTTP API', () => {
     }
   });
 
-  it('refuses with the reason what the recorder, the request or this process does not allow', async () => {
+  it('refuses with a reason if the recorder, the request or this process does not allow it', async () => {
     web.recorder.phase = 'inactive';
     web.sync.current = undefined;
     const cases: [path: string, body: unknown, status: number, code: string][] = [
@@ -186,7 +186,7 @@ describe('the HTTP API', () => {
     await assert.rejects(TestWeb.start({ port: web.server.port, tries: 1 }), { code: 'EADDRINUSE' });
   });
 
-  it('shows a plain page where the dashboard is not built', async () => {
+  it('shows a plain page if the dashboard is not built', async () => {
     const { status, text, headers } = await web.get('/');
     assert.equal(status, 200);
     assert.match(text, /Holdfast/);
@@ -205,7 +205,7 @@ describe('the files of the page', () => {
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
-  it('are served with their types, kept for ever where their name says what they are, and never twice', async () => {
+  it('are served with their types, cached without a limit if their name has a hash, and never sent twice', async () => {
     await using web = await TestWeb.start({ pageFolder: join(folder, 'dist') });
     const page = await web.get('/');
     assert.equal(page.text, '<!doctype html>');

@@ -136,7 +136,7 @@ describe('the live feed', () => {
     assert.equal(client.got[2]!['log'], undefined);
   });
 
-  it('skips a slow page without waiting, and tells it the whole again once it has caught up', () => {
+  it('skips a slow page without waiting, and sends it the complete state once it has caught up', () => {
     const slow = new TestClient();
     const quick = new TestClient();
     feed.join(slow);
@@ -186,7 +186,7 @@ describe('the live feed', () => {
     assert.ok(JSON.stringify(client.got[1]).length < 64 * 1024);
   });
 
-  it('does nothing while nobody watches', () => {
+  it('does nothing without a viewer', () => {
     const leave = feed.join(new TestClient());
     leave();
     assert.equal(feed.clients, 0);

@@ -111,7 +111,7 @@ describe('/metrics', () => {
     assert.ok(theirs.some(([, labels, value]) => labels['topic'] === topic && value === 42));
   });
 
-  it('says what the recorder and sync say', () => {
+  it('match the status of the recorder and of sync', () => {
     assert.equal(value('holdfast_received_messages_total', { robot: 'robot1' }), 10);
     assert.equal(value('holdfast_durable_messages_total', { robot: 'robot1' }), 8);
     assert.equal(value('holdfast_dropped_messages_total', { reason: 'memory_limit' }), 1);
@@ -136,7 +136,7 @@ describe('/metrics', () => {
     assert.equal(value('holdfast_pending_bytes'), undefined);
   });
 
-  it('survives names nobody should give', async () => {
+  it('survives hostile names', async () => {
     const topic = '/we"ird\\\n{name}';
     web.recorder.topicList = [topicStats(topic, { received: 42 })];
     await scrape();
@@ -232,7 +232,7 @@ describe('config/monitoring', () => {
     }
   });
 
-  it('has a rule for every metric that stands for a loss or for something somebody must do', () => {
+  it('has a rule for every metric of a loss or of a problem that needs a person', () => {
     const { groups } = parse(read('config/monitoring/alert-rules.yaml')) as RuleFile;
     const ruled = new Set(groups.flatMap(({ rules }) => rules.flatMap(({ expr }) => namesIn(expr))));
     for (const name of [
@@ -255,7 +255,7 @@ describe('config/monitoring', () => {
     }
   });
 
-  it('uses every metric in a rule or a panel, but for those that only repeat another', () => {
+  it('uses every metric in a rule or a panel, except those that only repeat another one', () => {
     const { groups } = parse(read('config/monitoring/alert-rules.yaml')) as RuleFile;
     const rules = groups.flatMap((group) => group.rules.map(({ expr }) => expr));
     const panels = expressionsOfDashboard().map(({ expr }) => expr);

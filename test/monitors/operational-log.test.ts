@@ -174,7 +174,7 @@ describe('the log file', () => {
     for (const name of names) assert.ok((await readFile(join(folder, name))).length <= 1_000, name);
   });
 
-  it('lets lines wait while the disk refuses, drops and counts what is beyond the bound, and continues', async function () {
+  it('keeps lines while the disk refuses, drops and counts those beyond the bound, and continues', async function () {
     this.timeout(10_000);
     const blocked = join(folder, 'not', 'yet', 'a.log');
     const file = new RotatingFile({ timers: systemTimers, path: blocked, queueMaxBytes: 1_000 });

@@ -209,7 +209,7 @@ describe('Host and Origin', () => {
     }
   });
 
-  it('must be the same where a browser says both', () => {
+  it('must be the same if a browser sends both', () => {
     assert.ok(isSameOrigin(undefined, 'localhost:8088'));
     assert.ok(isSameOrigin('http://localhost:8088', 'localhost:8088'));
     for (const origin of ['http://localhost:9999', 'null', 'http://evil.example', 'file://', '']) {
@@ -249,7 +249,7 @@ describe('Host and Origin', () => {
   });
 });
 
-describe('what is too much', () => {
+describe('excessive requests', () => {
   let web: TestWeb;
   beforeEach(async () => {
     web = await TestWeb.start();

@@ -10,7 +10,7 @@ import { eventually } from '../../src/testing/waiting.js';
 
 const MIB = 1024 * 1024;
 
-describe('room on the disk for what is in memory', function () {
+describe('disk space for messages in memory', function () {
   this.timeout(30_000);
   let place: RecorderPlace;
   let freeBytes: number;
@@ -60,7 +60,7 @@ describe('room on the disk for what is in memory', function () {
     assert.equal(ready(), undefined);
   });
 
-  it('shrinks with what is in memory, which fits at every moment', async () => {
+  it('shrinks with the messages in memory, which fit at every moment', async () => {
     const puppet = new PuppetSource(true);
     freeBytes = 3 * MIB;
     await open('stop', puppet);
@@ -72,7 +72,7 @@ describe('room on the disk for what is in memory', function () {
     assert.ok(taken > 10 && taken * 100_000 < 3 * MIB, String(taken));
   });
 
-  it('is not made by giving up the ballast where nobody knows yet that it is needed', async () => {
+  it('is not made by releasing the ballast before it is known to be needed', async () => {
     const { fs } = real;
     await fs.mkdir(place.data, { recursive: true });
     const handle = await fs.open(join(place.data, 'ballast'), 'w');

@@ -37,7 +37,7 @@ describe('a marked event', function () {
   const now = (): { receivedAt: bigint } => ({ receivedAt: ports.clock.now() });
   const eventFiles = (): Promise<string[]> => fs.readdir(join(place.data, 'events'));
 
-  it('is durable when answered, has its segment sealed once its window has passed, and stands in it', async () => {
+  it('is durable when answered, its segment is sealed when its window has passed, and contains it', async () => {
     await host.configure();
     await host.activate();
     puppet.emit(testMessage(testChannel('/old'), 'x', { receivedAt: 5n }));
@@ -80,7 +80,7 @@ describe('a marked event', function () {
     assert.deepEqual((await place.manifests())[0]?.events, [marked]);
   });
 
-  it('is refused at once where it says nothing or too much, or nobody holds the folder', async () => {
+  it('is refused at once if its text is empty or too long, or if the folder is not held', async () => {
     const refuses = (code: 'STATE_REFUSED' | 'REQUEST_INVALID', label: string, beforeS: number): void =>
       assert.throws(
         () => host.markEvent({ label, beforeS, afterS: 0 }),

@@ -7,7 +7,7 @@ import type { Message } from '../../src/core/message.js';
 import { PuppetSource, RecorderPlace, testChannel, testMessage } from './recorder-support.js';
 import { eventually } from '../../src/testing/waiting.js';
 
-describe('what a recorder tells', function () {
+describe('the events of a recorder', function () {
   this.timeout(30_000);
   let place: RecorderPlace;
   let puppet: PuppetSource;
@@ -38,7 +38,7 @@ describe('what a recorder tells', function () {
     assert.deepEqual(await place.manifests(), [of('segment-sealed')[0]?.manifest]);
   });
 
-  it('tells a gap only once it is durable', async () => {
+  it('reports a gap only when it is durable', async () => {
     const durableAt: number[] = [];
     recorder.onEvent((event) => {
       if (event.kind === 'gap') durableAt.push(recorder.status().totals.durable);
@@ -53,7 +53,7 @@ describe('what a recorder tells', function () {
     assert.deepEqual(durableAt, [2]);
   });
 
-  it('tells each change of its state once', async () => {
+  it('reports each change of its state once', async () => {
     recorder.pause();
     recorder.pause();
     recorder.resume();
@@ -64,7 +64,7 @@ describe('what a recorder tells', function () {
     );
   });
 
-  it('continues where a listener throws', async () => {
+  it('continues if a listener throws', async () => {
     recorder.onEvent(() => {
       throw new Error('no');
     });
@@ -75,7 +75,7 @@ describe('what a recorder tells', function () {
     await eventually(() => recorder.status().totals.durable === 1, 'durable');
   });
 
-  it('hands every message to a tap as it is queued, and to nobody after the last one left', () => {
+  it('passes every message to a tap when it is queued, and stops after the last tap left', () => {
     const seen: Message[] = [];
     const message = testMessage(testChannel('/a'), 'one');
     const leave = recorder.tap((one) => seen.push(one));

@@ -42,7 +42,7 @@ describe('a recorder that is started and stopped', function () {
   const refuses = (work: () => unknown, words: RegExp): void =>
     assert.throws(work, (error) => isHoldfastError(error, 'STATE_REFUSED') && words.test(error.message));
 
-  it('goes through its phases and tells each', async () => {
+  it('goes through its phases and reports each', async () => {
     assert.equal(host.phase, 'unconfigured');
     assert.equal(host.status().state, 'stopped');
     const configured = host.configure();
@@ -161,7 +161,7 @@ describe('a recorder that is started and stopped', function () {
     await (await acquireRoleLock(ports.fs, folder, 'recorder')).close();
   });
 
-  it('is where it was when a folder cannot be taken, and says why', async () => {
+  it('returns to its phase if a folder cannot be taken, and reports why', async () => {
     const other = await acquireRoleLock(ports.fs, dataFolder(place.data), 'recorder');
     const configured = host.configure();
     const activated = host.activate();
@@ -188,7 +188,7 @@ describe('a recorder that is started and stopped', function () {
     assert.match(host.status().stalledReason ?? '', /activate failed: no such robot/);
   });
 
-  it('tells when all sources have ended by themselves, and not when it was stopped', async () => {
+  it('reports when all sources have ended by themselves, and not when it was stopped', async () => {
     let finished = 0;
     host.onFinished(() => finished++);
     await host.configure();

@@ -159,7 +159,7 @@ describe('the recorder', function () {
     assert.equal(summary.dropped, 0);
   });
 
-  it('counts what a flood cannot hold, by numbers, and leaves the quiet neighbour alone', async () => {
+  it('counts the messages of a flood that do not fit, by their numbers, and keeps the quiet neighbour complete', async () => {
     const flood = channel('/flood');
     const calm = channel('/calm');
     const summary = await record(
@@ -184,7 +184,7 @@ describe('the recorder', function () {
     assert.equal(calmCount, 5);
   });
 
-  it('records a message that fits its queue, and drops with a gap one that is larger', async () => {
+  it('records a message that fits its queue, and drops a larger one with a gap', async () => {
     const summary = await record(
       [
         scripted((emit) => {
@@ -217,7 +217,7 @@ describe('the recorder', function () {
     }
   });
 
-  it('turns a reconnect of a numbering source into gaps that cover exactly what is absent', async () => {
+  it('turns a reconnect of a numbering source into gaps that cover exactly the missing messages', async () => {
     const of = channel('/numbered');
     const summary = await record([
       scripted((emit) => {

@@ -53,7 +53,7 @@ describe('A message delivered more than once', () => {
     assert.deepEqual(gaps, []);
   });
 
-  it('is no part of a gap that its source tells when it is in the recording', async () => {
+  it('is not part of a gap of its source if it is in the recording', async () => {
     const emit = async (firstSourceSequence: number, lastSourceSequence: number): Promise<void> => {
       const source = new PuppetSource(true);
       const recorder = await Recorder.open(place.options(), [source.input()], ports);

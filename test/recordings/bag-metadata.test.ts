@@ -236,7 +236,7 @@ describe('the QoS profiles of metadata.yaml', () => {
     return [profile?.['history'], profile?.['reliability'], profile?.['durability'], profile?.['liveliness']];
   };
 
-  it('are by name, also where a recorder before Jazzy wrote numbers', () => {
+  it('are written by name, also if a recorder before Jazzy wrote numbers', () => {
     assert.deepEqual(names('- history: 1\n  depth: 10\n  reliability: 2\n  durability: 1\n  liveliness: 1'), [
       'keep_last',
       'best_effort',
@@ -245,7 +245,7 @@ describe('the QoS profiles of metadata.yaml', () => {
     ]);
   });
 
-  it('have every field, as one that is missing makes ros2 bag refuse the whole bag', () => {
+  it('have every field, because ros2 bag refuses the whole bag if one is missing', () => {
     const [profile] = jazzyProfiles('- durability: transient_local\n  depth: 1');
     assert.deepEqual(profile, {
       history: 'keep_last',

@@ -182,7 +182,7 @@ describe('decoding', () => {
     );
   });
 
-  it('decodes a type without fields to an empty object, with and without the byte that stands for none', () => {
+  it('decodes a type without fields to an empty object, with and without its placeholder byte', () => {
     for (const text of ['', '# nothing', 'uint8 A=1']) {
       for (const payload of [
         [0, 1, 0, 0],
@@ -219,7 +219,7 @@ describe('decoding', () => {
     assert.throws(() => endless.check(Uint8Array.of(0, 1, 0, 0), true), /nested deeper/);
   });
 
-  it('walks exactly what was written', () => {
+  it('reads exactly the written values', () => {
     const bounds = new CdrBounds(definitions);
     fc.assert(
       fc.property(value, (message) => {
@@ -292,7 +292,7 @@ describe('cat', () => {
     for (const limit of [0, 1, 7]) assert.equal((await cat(await local(), { limit })).lines.length, limit);
   });
 
-  it('gives what it cannot decode as base64, with the reason and a count per topic', async () => {
+  it('prints messages that it cannot decode as base64, with the reason and a count per topic', async () => {
     const bytes = await testMcap({
       topics: [{ topic: '/good' }, { topic: '/bad', payload: () => Buffer.from('0001000000ffffff', 'hex') }],
       messages: 10,

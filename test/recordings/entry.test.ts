@@ -39,7 +39,7 @@ describe('the library entrance holdfast/reader', function () {
     assert.ok(topics.every(({ topic }) => topic.startsWith('/robot1/')));
   });
 
-  it('reads what is left of a recording that was killed, and says what is not', async () => {
+  it('reads the rest of a killed recording, and reports the missing part', async () => {
     await using opened = await openRecording(recording('killed'));
     let count = 0;
     for await (const { problem } of opened.messages()) count += problem === undefined ? 1 : 0;
@@ -47,7 +47,7 @@ describe('the library entrance holdfast/reader', function () {
     assert.ok(opened.problems.length > 0);
   });
 
-  it('tells at each message how many bytes are left over behind it', async () => {
+  it('reports for each message how many bytes are left over after it', async () => {
     const path = join(folder, 'left-over.mcap');
     const payloads = [[], [0, 0, 0, 0, 0, 0, 0], [1], [0, 0, 0, 0, 0, 0, 0, 0]];
     const payload = (index: number): Uint8Array =>
@@ -66,7 +66,7 @@ describe('the library entrance holdfast/reader', function () {
     ]);
   });
 
-  it('gives JSON messages with every digit, and a reason for those that cannot be decoded', async () => {
+  it('returns JSON messages with every digit, and a reason for those that cannot be decoded', async () => {
     const path = join(folder, 'json.mcap');
     const texts = [
       '\ufeff{"a":9007199254740993}',

@@ -181,7 +181,7 @@ describe('replay', () => {
     assert.deepEqual(opened, [segmentIdOf(2), segmentIdOf(2)]);
   });
 
-  it('reads a store, and takes from it what the data folder no longer has', async () => {
+  it('reads a store, including the segments that the data folder no longer has', async () => {
     const folder = await sealedFolder(join(root, 'data'));
     const store = new DirectoryStore(join(root, 'store'), storePorts);
     await store.createId('a'.repeat(32));

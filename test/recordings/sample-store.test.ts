@@ -35,7 +35,7 @@ describe('a sample of a store', () => {
     assert.equal(await take({ share: 1 }, { after: 'c.mcap' }), 'deabc');
   });
 
-  it('repeats after an interruption only what it was at', async () => {
+  it('repeats after an interruption only the object it was reading', async () => {
     const state = {};
     assert.equal(await take({ objects: 4 }, state, 2), 'ab');
     assert.equal(await take({ objects: 4 }, state), 'bcde');

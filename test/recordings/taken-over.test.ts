@@ -105,7 +105,7 @@ describe('what replay and export write', () => {
     ['mcap', /not exported: 1 attachments/],
     ...(['jsonl', 'csv', 'parquet', 'numpy', 'tfrecord'] as const).map((name) => [name, both] as const),
   ] as const) {
-    it(`tells what it leaves out: export --format ${format}`, async () => {
+    it(`reports what it leaves out: export --format ${format}`, async () => {
       const path = mcapFixture('metadata-and-attachment.mcap');
       const { notes, ok } = await exportTo(path, join(root, format), { format });
       assert.ok(ok);
@@ -115,7 +115,7 @@ describe('what replay and export write', () => {
     });
   }
 
-  it('tells what it leaves out: query', async function () {
+  it('reports what it leaves out: query', async function () {
     this.timeout(60_000);
     const path = mcapFixture('metadata-and-attachment.mcap');
     const run = await runCli([
@@ -150,7 +150,7 @@ describe('what replay and export write', () => {
     }
   });
 
-  it('tells the metadata records of another recording that it leaves out: record', async () => {
+  it('reports the metadata records of another recording that it leaves out: record', async () => {
     const path = join(root, 'recording.mcap');
     const gap = { name: 'holdfast_gap', metadata: { json: '{}' } };
     await fs.writeFile(path, await testMcap({ metadata: [gap, { name: 'holdfast', metadata: {} }] }));

@@ -71,7 +71,7 @@ describe('verify, of a segment in which the definition of a topic changed', () =
 });
 
 describe('verify, of a recording of another writer', () => {
-  it('takes a missing index for what it is: optional', async () => {
+  it('accepts a missing index, which is optional', async () => {
     const report = await verified(mcapFixture('statistics-only.mcap'));
     assert.ok(report.ok);
     assert.equal(report.totals.messages, 3);
@@ -92,7 +92,7 @@ describe('verify, of a recording of another writer', () => {
     }
   });
 
-  it('still finds an error where the summary is damaged', async () => {
+  it('still finds an error if the summary is damaged', async () => {
     const folder = await fs.mkdtemp(join(tmpdir(), 'holdfast-verify-foreign-'));
     try {
       const good = await testMcap({ messages: 20 });

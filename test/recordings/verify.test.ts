@@ -43,7 +43,7 @@ describe('verify', () => {
     await fs.writeFile(path, encodeManifest({ ...manifest, ...(change(manifest) as object) }));
   };
 
-  it('finds nothing wrong with what the sealer wrote', async () => {
+  it('finds nothing wrong with the output of the sealer', async () => {
     const progress: VerifyProgress[] = [];
     const report = await verify({ kind: 'data', folder }, { files, onProgress: (at) => progress.push(at) });
     assert.deepEqual(report.findings, []);
@@ -65,7 +65,7 @@ describe('verify', () => {
     assert.equal(progress[0]?.objectsTotal, 4);
   });
 
-  it('takes a topic whose definition changes within a segment for what it is', async () => {
+  it('accepts a topic whose definition changes within a segment', async () => {
     const changed = await sealChangingDefinition(join(root, 'changing'));
     const report = await verify({ kind: 'data', folder: changed }, { files });
     assert.deepEqual(report.findings, []);
@@ -162,7 +162,7 @@ describe('verify', () => {
     });
   }
 
-  it('finds missing files, leftovers and what is no manifest', async () => {
+  it('finds missing files, leftovers and invalid manifests', async () => {
     await fs.rm(sealed(sealedName(1, 'r1')));
     await fs.rm(sealed(sealedName(1, 'r2').replace('.mcap', '.json')));
     await fs.writeFile(sealed(sealedName(2, 'r1').replace('.mcap', '.json')), '{');
@@ -227,7 +227,7 @@ describe('verify', () => {
     assert.equal(report.totals.messages, 12_396);
   });
 
-  it('says what is missing of a killed recording', async () => {
+  it('reports the missing part of a killed recording', async () => {
     const path = `${recording('killed')}/killed_0.mcap`;
     const { findings, ok } = await verify({ kind: 'mcap', path, files: [path] }, { files });
     assert.ok(!ok);
@@ -280,7 +280,7 @@ describe('verify', () => {
       assert.ok(whats(await check()).includes('robot in the MCAP'));
     });
 
-    it('finds nothing wrong with what was uploaded', async () => {
+    it('finds nothing wrong with uploaded segments', async () => {
       const report = await check();
       assert.deepEqual(report.findings, []);
       assert.equal(report.totals.objects, 4);

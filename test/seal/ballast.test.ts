@@ -67,7 +67,7 @@ describe('the ballast', () => {
     assert.equal(await releaseBallast(fs, disk.folder), false);
   });
 
-  it('reserves less, and never fails, where the disk refuses', async () => {
+  it('reserves less, and never fails, if the disk refuses', async () => {
     const ballast = await open(8 * MIB);
     disk.before = (operation) => {
       if (operation === 'open' || operation === 'unlink')

@@ -9,7 +9,7 @@ const text = (): Uint8Array => Buffer.alloc(CHUNK_BYTES, 'battery 97 %, ');
 
 describe('Compression of chunks', () => {
   for (const codec of ['zstd', 'lz4'] as const) {
-    it(`leaves as it is what does not shrink, and notices when chunks shrink again (${codec})`, async () => {
+    it(`leaves chunks that do not shrink uncompressed, and notices when chunks shrink again (${codec})`, async () => {
       const compress = present(await chunkCompressor(codec, 1));
       const kinds = [text(), noise(), noise(), text(), text()].map((chunk) => {
         const { compression, compressedData } = compress(chunk);
@@ -21,7 +21,7 @@ describe('Compression of chunks', () => {
     });
   }
 
-  it('tries small chunks whole, also after one that did not shrink', async () => {
+  it('tries small chunks completely, also after one that did not shrink', async () => {
     const compress = present(await chunkCompressor('zstd', 1));
     assert.equal(compress(noise()).compression, '');
     assert.equal(compress(text().subarray(0, 1000)).compression, 'zstd');

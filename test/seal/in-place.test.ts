@@ -111,7 +111,7 @@ describe('Sealing in place', () => {
     assert.ok(ratio > 1 && ratio <= 1.1, `${ratio}`);
   });
 
-  it('cuts what a torn commit left behind the last chunk', async () => {
+  it('cuts the bytes that a torn commit left after the last chunk', async () => {
     const segment = await inPlaceSegment(folder, mixedBatches());
     const path = join(segment.directory, 'object-1.mcap');
     const whole = await realFs.readFile(path);
@@ -206,7 +206,7 @@ describe('Sealing in place', () => {
     assert.ok(copies > 15 && salvaged > 15, `${copies} copied, ${salvaged} salvaged`);
   });
 
-  it('copies an object file that is gone or cut short, and tells what is lost', async () => {
+  it('copies if an object file is missing or cut short, and reports the loss', async () => {
     const segment = await inPlaceSegment(folder, mixedBatches());
     await realFs.truncate(join(segment.directory, 'object-1.mcap'), 500);
     await realFs.rm(join(segment.directory, 'object-2.mcap'));
@@ -253,7 +253,7 @@ describe('Sealing in place', () => {
     assert.equal((await sealedContent(folder.sealed)).messages.length, 14);
   });
 
-  it('copies where the file system has no hard links', async () => {
+  it('copies if the file system has no hard links', async () => {
     const segment = await inPlaceSegment(folder, mixedBatches());
     const expected = await copied(segment);
     const fs = watchedFs(({ method }) => {

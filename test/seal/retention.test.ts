@@ -131,7 +131,7 @@ describe('retention', () => {
     assert.deepEqual(await fs.readdir(disk.folder.exports), ['2026-01-03-mcap']);
   });
 
-  it('tells those who write copies what it keeps, and counts exports in the quota', async () => {
+  it('publishes its limits for writers of copies, and counts exports in the quota', async () => {
     await sealMany(1);
     await fs.mkdir(join(disk.folder.exports, 'one'), { recursive: true });
     await fs.writeFile(join(disk.folder.exports, 'one', 'copy.mcap'), Buffer.alloc(300_000));
@@ -172,7 +172,7 @@ describe('retention', () => {
     assert.equal(state.full, false);
   });
 
-  it('is about the quota where that is what is reached, not of free disk space', async () => {
+  it('reports the quota, and not free disk space, if the quota is reached', async () => {
     disk.capacity = 1e9;
     await sealMany(8);
     const retention = await open({ maxBytes: 300_000, whenFull: 'stop', segmentMaxBytes: 100_000 });
@@ -296,7 +296,7 @@ describe('retention', () => {
     assert.equal((await disk.tombstones()).length, 1);
   });
 
-  it('finishes later what the disk let it only begin', async () => {
+  it('finishes evictions later that the disk interrupted', async () => {
     await sealMany(8);
     disk.before = (operation, path) => {
       if (operation === 'open' && path.includes('tombstones')) enospc();

@@ -12,7 +12,7 @@ describe('failures of sealing', () => {
   const nexts = (failures: SealFailures, ...errors: readonly unknown[]): string[] =>
     errors.map((error) => failures.note(ID, error).next);
 
-  it('lead to sparing sealing after three, and out of the line after three of those', () => {
+  it('lead to sparing sealing after three, and out of the queue after three more', () => {
     const failures = new SealFailures();
     assert.deepEqual(nexts(failures, own, own, own), ['again', 'again', 'sparing']);
     assert.equal(failures.isSparing(ID), true);

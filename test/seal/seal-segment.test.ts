@@ -39,7 +39,7 @@ describe('Sealing a segment', () => {
     await realFs.rm(folder.root, { recursive: true, force: true });
   });
 
-  it('makes one MCAP and manifest per robot, and each says what it holds', async () => {
+  it('makes one MCAP and manifest per robot, and each describes its content', async () => {
     const [first] = await closedSegments(folder, twoRobots());
     const { manifests, report, salvagedAs } = await seal(folder, first);
     assert.equal(report.state, 'clean');
@@ -108,7 +108,7 @@ describe('Sealing a segment', () => {
     );
   });
 
-  it('tells rosbag2 what is in the file as rosbag2 does, the carried messages counted too', async () => {
+  it('lists the content for rosbag2 as rosbag2 does, including carried messages', async () => {
     const [, second] = await closedSegments(folder, twoRobots());
     const { manifests } = await seal(folder, second, { rosDistro: 'jazzy' });
     const ofCrab = present(manifests.find(({ robot }) => robot === 'crab'));
@@ -129,7 +129,7 @@ describe('Sealing a segment', () => {
   });
 
   for (const compression of ['none', 'zstd', 'lz4'] as const) {
-    it(`writes what the reference reader opens by its index (${compression})`, async () => {
+    it(`writes files that the reference reader opens by their index (${compression})`, async () => {
       const sent = Array.from({ length: 300 }, (_, i) => message(crab, payload(1000 + i, i)));
       const [segment] = await closedSegments(folder, [[batch(sent.slice(0, 150)), batch(sent.slice(150))]]);
       const { manifests } = await seal(folder, segment, { compression });
@@ -155,7 +155,7 @@ describe('Sealing a segment', () => {
     });
   }
 
-  it('gives priority classes objects of their own, and tells each gap once', async () => {
+  it('writes one object per priority class, and each gap once', async () => {
     const [segment] = await closedSegments(folder, twoRobots(), ({ topic }) =>
       topic === '/crab/odom' ? 'high' : 'normal',
     );
@@ -201,7 +201,7 @@ describe('Sealing a segment', () => {
     assert.deepEqual(await everything(folder), ['/crab/odom c1', '/robot_description urdf']);
   });
 
-  it('tells an unclean end once per robot, after its last message, however often it is sealed', async () => {
+  it('records an unclean end once per robot, after its last message, however often it is sealed', async () => {
     const [segment] = await closedSegments(folder, twoRobots());
     await cutEnd(segment.directory);
     for (let turn = 0; turn < 2; turn++) {

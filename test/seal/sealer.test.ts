@@ -149,7 +149,7 @@ describe('Sealer', () => {
     await sealer.close();
   });
 
-  it('seals a new segment without the pause of one that fails', async () => {
+  it('seals a new segment without the pause of a failing one', async () => {
     const [bad, good] = await numbered(2);
     assert.ok(bad && good);
     let pauses = 0;
@@ -176,7 +176,7 @@ describe('Sealer', () => {
     assert.deepEqual(await left(), [bad.id]);
   });
 
-  it('seals sparingly what failed three times, and sets it aside after three more: it is not tried for ever', async () => {
+  it('seals a segment sparingly after three failures, and sets it aside after three more', async () => {
     const [bad, good] = await numbered(2);
     assert.ok(bad && good);
     const tries: boolean[] = [];
@@ -209,7 +209,7 @@ describe('Sealer', () => {
     assert.deepEqual(await left(), []);
   });
 
-  it('starts with a damaged list of what it could not seal', async () => {
+  it('starts with a damaged list of segments that it could not seal', async () => {
     const [segment] = await numbered(1);
     assert.ok(segment);
     for (const text of ['', '\0\0', '{"version":1,"segments":[{"id":5}]}', '[null]']) {
@@ -221,7 +221,7 @@ describe('Sealer', () => {
     }
   });
 
-  it('needs the sparing way only once, and never gives up on what the system refuses', async () => {
+  it('needs the sparing mode only once, and never gives up if the system refuses', async () => {
     const [segment] = await numbered(1);
     assert.ok(segment);
     const ways: string[] = [];
@@ -239,7 +239,7 @@ describe('Sealer', () => {
     await sealer.close();
   });
 
-  it('ends draining when what is left has failed, so that a full disk holds up no shutdown', async () => {
+  it('ends draining when the remaining segments have failed, so that a full disk does not delay shutdown', async () => {
     const [segment] = await numbered(1);
     assert.ok(segment);
     const { sealer } = make({ seal: () => Promise.reject(systemError('ENOSPC')) });
@@ -263,7 +263,7 @@ describe('Sealer', () => {
     await sealer.close();
   });
 
-  it('puts a damaged segment into quarantine with a report, and seals what is readable', async () => {
+  it('quarantines a damaged segment with a report, and seals the readable part', async () => {
     const [segment] = await closedSegments(folder, [
       [batch([message(crab, 'm1')]), batch([message(crab, 'm2')]), batch([message(crab, 'm3')])],
     ]);

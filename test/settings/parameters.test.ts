@@ -101,7 +101,7 @@ holdfast_recorder:
     assert.equal(options.segment.maxBytes, 64 * 2 ** 20);
   });
 
-  it('reports every fault of file and flags together, with place, value and what is allowed', () => {
+  it('reports every fault of file and flags together, with place, value and the allowed values', () => {
     const yaml = `holdfast_recorder:
   ros__parameters:
     segment:
@@ -186,7 +186,7 @@ holdfast_recoder: {}
     assert.ok(options.filter.includeTopics[0]!.test('/a/b'));
   });
 
-  it('shrinks bounds left at their default below a smaller one that was set, and refuses set ones', () => {
+  it('lowers default bounds below a smaller one that was set, and refuses set ones', () => {
     const small = recorder({ 'segment.max_bytes': '1MiB' });
     assert.equal(small.batch.maxBytes, 2 ** 20);
     assert.ok(small.ballastBytes >= 2 ** 21 && small.ballastBytes <= 3 * 2 ** 20);

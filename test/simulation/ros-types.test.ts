@@ -145,7 +145,7 @@ describe('The messages of the simulated fleet', function () {
     });
   });
 
-  it('are numbered on while nobody wants their bytes', () => {
+  it('keep their numbers while nobody asks for their bytes', () => {
     const generator = fleet(1);
     for (let i = 0; i < 200; i++)
       assert.deepEqual(

@@ -43,7 +43,7 @@ describe('A source URI', function () {
     }
   });
 
-  it('is refused with what is allowed when nobody understands it', async () => {
+  it('is refused with the allowed forms if no source supports it', async () => {
     for (const uri of [
       'kafka://broker',
       'constructor:x',

@@ -292,7 +292,7 @@ describe('a folder as a store', () => {
       assert.equal(await fat.createId(ID), ID);
     });
 
-    it('removes what a killed writer left in its temporary folder, a day later', async () => {
+    it('removes the temporary files of a killed writer a day later', async () => {
       await store.put(KEY, bytesOf(1));
       const [old, young] = ['old', 'young'].map((name) => join(root, '.holdfast/tmp', name));
       await fs.writeFile(old as string, 'x');
@@ -303,7 +303,7 @@ describe('a folder as a store', () => {
     });
   });
 
-  describe('what the disk says', () => {
+  describe('errors of the disk', () => {
     const cases = [
       ['ENOSPC', 'STORE_FULL'],
       ['EDQUOT', 'STORE_FULL'],

@@ -55,7 +55,7 @@ describe('the fault-injecting S3 server', () => {
     await assert.rejects(clientOf(server).send(get), { name: 'NoSuchKey' });
   });
 
-  it('refuses a body that is not the one that was signed', async () => {
+  it('refuses a body that differs from the signed one', async () => {
     const server = await start();
     const client = clientOf(server);
     client.middlewareStack.add(

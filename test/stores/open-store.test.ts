@@ -51,7 +51,7 @@ describe('opening a store by its URI', () => {
     }
   });
 
-  it('reports all faults together, each with the value and what is allowed', async () => {
+  it('reports all faults together, each with the value and the allowed values', async () => {
     const faults = await faultsOf(
       's3://x/../y?endpoint=ftp://h&path_style=maybe&checksum=md5&timeout_ms=5&max_sockets=1e9&colour=red',
       { ca_file: '/no/such/file', region: 'eu west' },

@@ -200,7 +200,7 @@ describe('an S3 store under faults', () => {
     await store.verify(KEY, digest);
   });
 
-  it('tells what the store says of its parts, also when that is wrong', async () => {
+  it('passes on the store’s list of parts, even if it is wrong', async () => {
     const [upload, [receipt]] = (await begun()) as [Upload, [Receipt]];
     server.faults.add({ operation: 'ListParts', fault: 'part-missing' });
     assert.deepEqual(await store.listParts(upload), []);
@@ -217,7 +217,7 @@ describe('an S3 store under faults', () => {
     await assertCode(store.uploadPart(upload, 1, data), 'OBJECT_CORRUPT');
   });
 
-  it('notices corrupted bytes by reading back where the store has no checksums', async () => {
+  it('notices corrupted bytes by reading back if the store has no checksums', async () => {
     await using plain = await open({ checksum: 'when-required' });
     server.faults.add({ operation: 'PutObject', fault: 'corrupt-bytes' });
     await plain.put(KEY, data);
@@ -368,7 +368,7 @@ describe('an S3 store under faults', () => {
     await assertCode(store.createUpload(KEY), 'STORE_NOT_FOUND');
   });
 
-  it('says access denied where the chain has no credentials, and never prints a secret', async () => {
+  it('reports access denied if the chain has no credentials, and never prints a secret', async () => {
     const undo = useAwsCredentials({ accessKeyId: '', secretAccessKey: '' });
     try {
       await using denied = await open();
@@ -426,7 +426,7 @@ describe('an S3 store under faults', () => {
     }
   });
 
-  it('sends no condition where the option says that the store has none', async () => {
+  it('sends no condition if the option disables it for the store', async () => {
     await using other = await open({ conditional: 'false' });
     assert.equal(other.supports.conditionalPut, false);
     await other.put(KEY, data, { ifAbsent: true });

@@ -24,7 +24,7 @@ describe('the choices of sync', function () {
     await world.assertStoredOnce(store.content);
   });
 
-  it('takes --only by name and by id, ends by itself, and refuses what is not there', async () => {
+  it('takes --only by name and by id, ends by itself, and refuses unknown segments', async () => {
     const [first, second] = [await world.seal(KIB), await world.seal(KIB)];
     const to = `${world.folder.root}/store`;
     const args = ['sync', '--data', world.folder.root, '--store', `dir:${to}`, '--json'];
@@ -58,7 +58,7 @@ describe('the choices of sync', function () {
     assert.equal(alarms[0]!.code, 'STORE_BUSY');
   });
 
-  it('counts what was synced over restarts and evictions, and how fast the store answers', async () => {
+  it('counts synced segments over restarts and evictions, and measures how fast the store answers', async () => {
     const segments = [await world.seal(KIB), await world.seal(KIB)];
     const store = new MemoryStore();
     await world.drain(store);

@@ -73,7 +73,7 @@ describe('sync and a data folder in trouble', () => {
     assert.equal(store.content.objects.size, 0);
   });
 
-  it('leaves alone what is not sealed yet', async () => {
+  it('leaves unsealed files alone', async () => {
     await fs.writeFile(join(world.folder.sealed, 'half.r1.mcap'), 'x');
     await fs.writeFile(join(world.folder.sealed, 'half.r1.json.tmp'), 'x');
     const store = new MemoryStore();
@@ -133,7 +133,7 @@ describe('sync and a data folder in trouble', () => {
       assert.deepEqual(await fs.readdir(world.folder.tombstones), []);
     });
 
-    it('change nothing where the segment is in the store', async () => {
+    it('change nothing if the segment is in the store', async () => {
       const sealed = await world.seal(10);
       const store = new MemoryStore();
       await world.drain(store);
@@ -143,7 +143,7 @@ describe('sync and a data folder in trouble', () => {
       assert.deepEqual(await fs.readdir(world.folder.tombstones), []);
     });
 
-    it('become the manifest where the whole object had arrived before the eviction', async () => {
+    it('become the manifest if the whole object had arrived before the eviction', async () => {
       const sealed = await world.seal(10);
       await world.evict(sealed);
       const store = new MemoryStore();
@@ -155,7 +155,7 @@ describe('sync and a data folder in trouble', () => {
       );
     });
 
-    it('go to another key where the manifest of another segment is', async () => {
+    it('go to another key if the manifest of another segment is there', async () => {
       const [sealed, other] = [await world.seal(10), await world.seal(11)];
       await world.evict(sealed);
       const store = new MemoryStore();

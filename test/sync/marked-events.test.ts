@@ -64,7 +64,7 @@ describe('sync and marked events', () => {
     ]);
   });
 
-  it('goes by the manifest where the marks are gone', async () => {
+  it('uses the manifest if the marks are gone', async () => {
     const sealed = await sealSix();
     const last = sealed[5]!;
     const event = { id: 'a'.repeat(32), label: 'x', at: '1', from: '1', to: '1' };
@@ -75,7 +75,7 @@ describe('sync and marked events', () => {
     assert.equal((await orderOfDrain())[0], last.name);
   });
 
-  it('puts first what is marked while it waits', async () => {
+  it('puts segments first that are marked while they wait', async () => {
     const sealed = await sealSix();
     const begun: string[] = [];
     let release = (): void => {};

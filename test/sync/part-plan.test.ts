@@ -22,7 +22,7 @@ describe('part plan', () => {
     );
   });
 
-  it('raises the part size where the store wants larger or fewer parts', () => {
+  it('raises the part size if the store requires larger or fewer parts', () => {
     assert.equal(choosePlan(100, 2, limits).partBytes, 5);
     const plan = choosePlan(100 * 2 ** 30, 2 ** 20, { ...limits, maxParts: 1000 });
     assert.ok(plan.count <= 1000);
@@ -35,7 +35,7 @@ describe('part plan', () => {
     );
   });
 
-  it('tells the part size from the parts, and does not guess where they fit no plan', () => {
+  it('derives the part size from the parts, and does not guess if they fit no plan', () => {
     const part = (partNumber: number, bytes: number) => ({ partNumber, bytes, etag: '' });
     assert.equal(inferPartBytes(25, [part(1, 10), part(3, 5)]), 10);
     assert.equal(inferPartBytes(25, [part(1, 10), part(2, 9)]), undefined);

@@ -13,7 +13,7 @@ describe('sync options that change while it runs', () => {
   });
   afterEach(() => world[Symbol.asyncDispose]());
 
-  it('are all taken over, or none: what is fixed or not allowed is named', async () => {
+  it('are all applied, or none, with the names of those that are fixed or invalid', async () => {
     const engine = await world.open(new MemoryStore());
     assert.deepEqual(engine.reconfigure({ order: 'newest-first', pollIntervalMs: 7 }), [
       'order',

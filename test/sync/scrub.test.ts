@@ -37,7 +37,7 @@ describe('the scrub of a store', () => {
     }
   };
 
-  it('sends again what the store lost while a local copy exists', async () => {
+  it('sends a segment again that the store lost while a local copy exists', async () => {
     const [first, second] = firstOf(2, world.sealed);
     store.content.objects.delete(first.manifest.key);
     store.content.objects.set(manifestKey(second.manifest.key), Buffer.from('torn'));

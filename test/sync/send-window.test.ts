@@ -8,7 +8,7 @@ const never = new AbortController().signal;
 const MB = 1_000_000;
 
 describe('send window', () => {
-  it('is one part until the link is measured, then what the link moves in four seconds', async () => {
+  it('is one part until the link is measured, then the bytes of four seconds', async () => {
     const clock = new TestClock();
     const window = new SendWindow(clock, 8 * MB, 24 * MB);
     assert.equal(window.bytes, 8 * MB);
@@ -52,7 +52,7 @@ describe('send window', () => {
 });
 
 describe('budget', () => {
-  it('gives first come first served, also past a large one that waits', async () => {
+  it('serves in the order of arrival, also past a large request that waits', async () => {
     const budget = new Budget(10);
     const order: number[] = [];
     const free = await budget.take(6, never);
@@ -70,7 +70,7 @@ describe('budget', () => {
     assert.deepEqual(order, [10, 1]);
   });
 
-  it('lets one that exceeds it through alone, and forgets one that gave up', async () => {
+  it('lets a request above the limit pass alone, and forgets one that gave up', async () => {
     const budget = new Budget(5);
     const free = await budget.take(50, never);
     const stop = new AbortController();

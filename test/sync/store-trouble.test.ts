@@ -107,7 +107,7 @@ describe('sync and a store in trouble', () => {
     assert.equal(summary.resentBytes, 0);
   });
 
-  it('counts what it has to send again', async () => {
+  it('counts the bytes that it sends again', async () => {
     await world.seal(10 * KIB);
     const store = new MemoryStore({ faults: first(1, 'uploadPart', 'before', 'STORE_BUSY') });
     const summary = await world.drain(store);
@@ -199,7 +199,7 @@ describe('sync and a store in trouble', () => {
     await world.assertStoredOnce(store.content);
   });
 
-  it('parks what the store refuses for good, remembers it, and holds up nothing else', async () => {
+  it('parks a segment that the store refuses for good, remembers it, and delays no other', async () => {
     const refused = await world.seal(2 * KIB);
     await world.seal(10 * KIB);
     const store = new MemoryStore();
@@ -220,7 +220,7 @@ describe('sync and a store in trouble', () => {
     await world.assertStoredOnce(store.content);
   });
 
-  it('parks a segment the store corrupts again and again, instead of sending it for ever', async () => {
+  it('parks a segment that the store corrupts again and again, instead of sending it without an end', async () => {
     const sealed = await world.seal(10 * KIB);
     const store = new MemoryStore();
     store.faults = (call, phase) => {

@@ -4,7 +4,7 @@ import type { SyncEvent } from '../../src/core/events.js';
 import { MemoryStore } from '../support/memory-store.js';
 import { KIB, SyncWorld } from './sync-world.js';
 
-describe('what sync tells', () => {
+describe('the events of sync', () => {
   let world: SyncWorld;
   beforeEach(async () => {
     world = await SyncWorld.create();
@@ -77,7 +77,7 @@ describe('what sync tells', () => {
     );
   });
 
-  it('tells several of each change of the status', async () => {
+  it('reports each change of the status to several listeners', async () => {
     await world.seal(100);
     const engine = await world.open(new MemoryStore());
     const told = [0, 0];

@@ -127,7 +127,7 @@ describe('sync to several sinks', () => {
     assert.equal(await evictsAsVerified(world, sealed), false);
   });
 
-  it('keeps local copies for a sink that is new, or required only now, and no more for one that is gone', async () => {
+  it('keeps local copies for a sink that is new or newly required, and no longer for one that was removed', async () => {
     const [one, two] = [await world.seal(100), await world.seal(101)];
     const a = new MemoryStore({ uri: 'memory:a' });
     const b = new MemoryStore({ uri: 'memory:b', faults: offline });
@@ -180,7 +180,7 @@ describe('sync to several sinks', () => {
     assert.equal((await world.receipt(sealed)).stores.length, 2);
   });
 
-  it('tells every required store of a segment that was evicted, then drops the note', async () => {
+  it('reports an evicted segment to every required store, then removes the tombstone', async () => {
     const sealed = await world.seal(100);
     await world.evict(sealed);
     const a = new MemoryStore({ uri: 'memory:a' });

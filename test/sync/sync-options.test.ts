@@ -11,7 +11,7 @@ describe('sync options', () => {
     assert.deepEqual(Object.keys(syncDefaults).sort(), Object.keys(syncOptionTable).sort());
   });
 
-  it('are refused all together, each with its value and what is allowed', () => {
+  it('are refused all together, each with its value and the allowed values', () => {
     const wrong = { partBytes: 1.5, order: 'random', backoffJitter: 2, nonsense: 1 } as object;
     assert.throws(
       () => parseSyncOptions(wrong),

@@ -92,14 +92,14 @@ describe('upload state machine', () => {
     }
   });
 
-  it('begins with what is known: a fresh segment is sent, another one looked for, an open upload resumed', () => {
+  it('begins with the known facts: a fresh segment is sent, another one looked for, an open upload resumed', () => {
     assert.equal(initialUpload({ single: true, fresh: true }).phase, 'sending');
     assert.equal(initialUpload({ single: false, fresh: true }).phase, 'creating');
     assert.equal(initialUpload({ single: true, fresh: false }).phase, 'looking');
     assert.equal(initialUpload({ single: false, fresh: false, upload }).phase, 'resuming');
   });
 
-  it('overwrites only what was seen to differ, and never under a new key', () => {
+  it('overwrites only an object that was seen to differ, and never under a new key', () => {
     const bare = after(state('comparing', { single: true }), 'differs-bare');
     assert.deepEqual([bare.phase, bare.overwrite], ['sending', true]);
     const other = after({ ...bare, phase: 'comparing' }, 'differs-published');

@@ -179,7 +179,7 @@ describe('WAL values', () => {
     );
   });
 
-  it('refuse what is neither inline nor a reference', () => {
+  it('refuse a value that is neither inline nor a reference', () => {
     for (const value of [Buffer.alloc(0), Buffer.of(2), Buffer.of(1, 2, 3)]) {
       assert.throws(
         () => parseBatchValue(value),

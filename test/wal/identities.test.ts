@@ -68,7 +68,7 @@ describe('Messages whose numbers identify them', () => {
     }
   });
 
-  it('are new again where the fsync that should have covered them failed', async () => {
+  it('are new again if the fsync that should have covered them failed', async () => {
     let failing = false;
     const fs = watchedFs(({ method }) => {
       if (failing && /sync/.test(method)) throw systemError('EIO');

@@ -88,7 +88,7 @@ describe('Latched set', () => {
     ]);
   });
 
-  it('carries what it cannot decode as it came', () => {
+  it('carries messages that it cannot decode unchanged', () => {
     const set = new LatchedSet(1e6);
     const lying = channel('/tf_static', {
       latched: true,
@@ -126,7 +126,7 @@ describe('Latched set', () => {
     );
   });
 
-  it('stays within its bytes, keeps what it had, and counts what it could not take', () => {
+  it('stays within its bytes, keeps its content, and counts the messages that did not fit', () => {
     const set = new LatchedSet(1000);
     const [small, large] = [channel('/small', { latched: true }), channel('/large', { latched: true })];
     set.add(message(small, payload(600, 1)));
@@ -138,7 +138,7 @@ describe('Latched set', () => {
     assert.equal(set.messages().length, 2);
   });
 
-  it('does not grow or slow down with a publisher that invents frames for ever', function () {
+  it('does not grow or slow down with a publisher that invents frames without an end', function () {
     this.timeout(20_000);
     const set = new LatchedSet(50_000);
     for (let i = 0; i < 20_000; i++) set.add(message(tfStatic, transforms([`frame_${i}`, i])));

@@ -58,7 +58,7 @@ describe('Recovery', () => {
     ]);
   });
 
-  it('finds what a kill left, and finds the same the second time', async () => {
+  it('finds the segments of a killed recorder, and the same ones the second time', async () => {
     const { wal } = await openWal(folder, { options: { segmentMaxBytes: 2 * BIG } });
     for (let i = 1; i <= 5; i++) {
       await wal.commit(batch([message(channel('/a'), payload(BIG, i), { sourceSequence: 10 * i })]));
@@ -108,7 +108,7 @@ describe('Recovery', () => {
     assert.equal((await recover(copy)).unclean, true);
   });
 
-  it('cuts off what a failed write left, where it was written again', async () => {
+  it('cuts a failed write off if it was written again', async () => {
     let failing = false;
     const fs = watchedFs(({ method, path }) => {
       if (failing && method === 'datasync' && path.endsWith(BLOB_FILE)) {
@@ -189,7 +189,7 @@ describe('Recovery', () => {
     );
   });
 
-  it('goes by the segments where head.json is damaged, at whatever byte', async () => {
+  it('uses the segments if head.json is damaged, at any byte', async () => {
     const { wal } = await openWal(folder);
     await wal.commit(batch([1, 2].map((n) => message(channel('/a'), 'x', { sourceSequence: n }))));
     await wal.close();
@@ -232,7 +232,7 @@ describe('Recovery', () => {
     assert.equal((await recover(folder)).head.nextNumber, 58);
   });
 
-  it('clears what was left unfinished, and leaves alone what it does not know', async () => {
+  it('removes unfinished files, and leaves unknown ones alone', async () => {
     await recover(folder);
     await realFs.writeFile(join(folder.sealed, 'x.mcap.tmp'), '');
     await realFs.writeFile(join(folder.sealed, 'notes.txt'), '');

@@ -45,7 +45,7 @@ describe('handing closed segments over', () => {
     assert.deepEqual([head?.nextSequence, head?.sourceSequences, head?.closed], [7, { topic: 5 }, false]);
   });
 
-  it('leaves where the last thousand segments were cut', async () => {
+  it('keeps the cuts of the last thousand segments', async () => {
     for (let i = 0; i < 1_005; i++) handover.cut(`segment ${i}`, i);
     await handover.retry();
     const cuts = (await readHead(realFs, folder.root))?.cuts ?? {};

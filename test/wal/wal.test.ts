@@ -99,7 +99,7 @@ describe('WAL', () => {
     assert.deepEqual(await segmentsOnDisk(), []);
   });
 
-  it('rolls when the messages of a segment reach its bytes, and every segment stands in line', async () => {
+  it('rolls when the messages of a segment reach its bytes, and queues every segment', async () => {
     const { wal, closed } = await openWal(folder, { options: { segmentMaxBytes: 3 * BIG } });
     for (let i = 0; i < 7; i++) await wal.commit(batch([message(channel('/a'), payload(BIG, i))]));
     assert.equal(closed.length, 2);
@@ -173,7 +173,7 @@ describe('WAL', () => {
     await wal.close();
   });
 
-  it('continues to number where it stopped, also when nothing but head.json is left', async () => {
+  it('continues its numbers after a restart, also if only head.json is left', async () => {
     const first = await openWal(folder);
     await first.wal.commit(batch([1, 2, 3].map((n) => message(channel('/a'), 'x', { sourceSequence: n }))));
     await first.wal.close();
@@ -347,7 +347,7 @@ describe('WAL', () => {
       assert.equal(closed[0]!.cutAtSequence, 2);
     });
 
-    it('keeps trying until there is space again, and tells why', async () => {
+    it('keeps trying until there is space again, and reports why', async () => {
       let left = 4;
       const fs = watchedFs(({ method, path }) => {
         if (left > 0 && method === 'writev' && path.endsWith(BLOB_FILE) && left-- > 0)
@@ -410,7 +410,7 @@ describe('WAL', () => {
       );
     });
 
-    it('hands no segment to sealing before head.json says what it held', async () => {
+    it('hands no segment to sealing before head.json records its content', async () => {
       let failing = true;
       const fs = watchedFs(({ method, path }) => {
         if (failing && method === 'open' && path.includes('head.json')) throw systemError('ENOSPC');

@@ -192,7 +192,7 @@ describe('the page, with a made-up fleet', function () {
     await page.context().close();
   });
 
-  it('tells what is wrong with a mark before it asks, and the reason of a refusal', async () => {
+  it('reports a fault in a mark before it sends it, and the reason of a refusal', async () => {
     await using server = await serve(new PretendFleet({ robots: 3, mood: 'calm' }));
     const page = await world.open(server.url);
     await ready(page);

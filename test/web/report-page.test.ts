@@ -164,7 +164,7 @@ describe('the page of a report', function () {
     await page.context().close();
   });
 
-  it('prints as a document, with what was folded', async () => {
+  it('prints as a document, including folded parts', async () => {
     const page = await open(troubled);
     await page.emulateMedia({ media: 'print' });
     assert.ok(await page.locator('.tools').isHidden());

@@ -201,7 +201,7 @@ describe('the command line', function () {
     assert.equal((await ended).exitCode, 0);
   });
 
-  it('recovers what a kill left, and finds nothing to do the second time', async () => {
+  it('recovers after a kill, and finds nothing to do the second time', async () => {
     const { child, ended } = start('record', '--source', endless, '--data', data);
     const { totals } = await until('recorder', recording);
     child.kill('SIGKILL');

@@ -49,7 +49,7 @@ describe('the version of Node.js', () => {
     });
   }
 
-  it('is accepted without a word when it is newer than what was tried', () => {
+  it('is accepted without a warning if it is newer than the tried versions', () => {
     const { status, stdout, stderr } = runAs('99.0.0', 'dist/src/app/main.js');
     assert.deepEqual([status, stdout, stderr], [0, `${packageManifest.version}\n`, '']);
   });

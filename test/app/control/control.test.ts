@@ -59,7 +59,7 @@ describe('steering between processes', () => {
     await assert.rejects(askRole(folder, 'sync', 'split'), /known: pause/);
   });
 
-  it('hands arguments on, checked and with their defaults, and names the one that is wrong', async () => {
+  it('checks arguments, fills in defaults, and names the wrong argument', async () => {
     const given: unknown[] = [];
     const mark = (args: unknown): void => void given.push(args);
     server = await listenForControl(folder, 'recorder', { mark_event: mark, pause: mark }, silentLogger);

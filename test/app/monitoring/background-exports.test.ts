@@ -61,7 +61,7 @@ describe('Exports beside a recording', function () {
     segments = 1;
   });
 
-  it('writes what was asked for into the data folder, in every format the page offers', async () => {
+  it('writes the requested export into the data folder, in every format of the page', async () => {
     await using exports = make();
     assert.deepEqual(exports.formats, ['mcap', 'rosbag2', 'parquet', 'csv', 'jsonl', 'numpy', 'tfrecord']);
     for (const format of exports.formats) {
@@ -115,7 +115,7 @@ describe('Exports beside a recording', function () {
     assert.notEqual(said.at(-1)?.[0], 'exporting');
   });
 
-  it('refuses by name what is not allowed, and what the disk has no room for', async () => {
+  it('refuses invalid requests, and exports for which the disk has no room, by name', async () => {
     await using exports = make();
     await assert.rejects(
       exports.start({ format: 'xls' }),

@@ -88,7 +88,7 @@ class World implements AsyncDisposable {
 describe('a recorder that is watched', function () {
   this.timeout(60_000);
 
-  it('shows what it records, and does what every control asks', async () => {
+  it('shows the recording, and obeys every control', async () => {
     await using world = await World.start();
     await eventually(() => world.durable > 50);
     assert.equal(await world.state(), 'active recording');
@@ -228,7 +228,7 @@ describe('a recorder that is watched', function () {
 describe('the token file of a recorder', function () {
   this.timeout(60_000);
 
-  it('opens what it should, and a warning says that others can read it', async () => {
+  it('opens its ports, and warns that others can read them', async () => {
     const folder = await fs.mkdtemp(join(tmpdir(), 'holdfast-tokens-'));
     const path = join(folder, 'tokens');
     const token = 'operator-token-0123456789';

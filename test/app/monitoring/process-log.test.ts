@@ -9,7 +9,7 @@ import { spawnCli } from '../../support/cli.js';
 describe('the log of a process', function () {
   this.timeout(60_000);
 
-  it('tells the state of its queue over HTTP, by file and without one', async () => {
+  it('reports the state of its queue over HTTP, with and without a file', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'holdfast-logging-'));
     /** What a recorder started on a folder of its own says of its log; with its log lines. */
     const loggingOf = async (name: string, ...flags: string[]): Promise<[object, string]> => {

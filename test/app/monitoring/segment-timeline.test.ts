@@ -55,7 +55,7 @@ describe('the timeline of segments', () => {
     await fs.writeFile(join(folder.receipts, `${name}.json`), JSON.stringify(content));
   }
 
-  it('shows what is sealed with times, counts and gaps, and reads each manifest once', async () => {
+  it('shows sealed segments with times, counts and gaps, and reads each manifest once', async () => {
     const first = await timeline.refresh(undefined);
     assert.equal(first.segments.length, 6);
     const { messages, firstLogTime, lastLogTime, number } = first.segments[0]!;
@@ -67,7 +67,7 @@ describe('the timeline of segments', () => {
     assert.equal(reads.length, 6);
   });
 
-  it('takes from the recorder what it sealed, without reading it', async () => {
+  it('takes newly sealed segments from the recorder, without reading them', async () => {
     const manifest = await manifestOf(nameOf(3, 'r2'));
     timeline.note({ kind: 'segment-sealed', manifest });
     await timeline.refresh(undefined);
@@ -118,7 +118,7 @@ describe('the timeline of segments', () => {
     }
   });
 
-  it('counts what lies in quarantine, and leaves out what is damaged or unfinished', async () => {
+  it('counts segments in quarantine, and leaves out damaged and unfinished ones', async () => {
     await fs.mkdir(join(folder.quarantine, segmentIdOf(9)));
     await fs.writeFile(join(folder.sealed, `${nameOf(2, 'r1')}.json`), '{"format"');
     await fs.writeFile(join(folder.sealed, `${nameOf(7, 'r1')}.mcap.tmp`), '');

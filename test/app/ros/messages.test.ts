@@ -7,7 +7,7 @@ const folder = join(packageRoot, 'msg');
 const messages = readdirSync(folder).filter((name) => name.endsWith('.msg'));
 
 describe('ROS messages', () => {
-  it('say of every field what it is, in a comment above it', () => {
+  it('have a comment above every field', () => {
     for (const name of messages) {
       const lines = readFileSync(join(folder, name), 'utf8').split('\n');
       lines.forEach((line, index) => {

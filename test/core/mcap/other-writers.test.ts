@@ -124,7 +124,7 @@ describe('an MCAP of another writer', () => {
     assert.equal(scan.report().recordsPassedOver, 2);
   });
 
-  it('ignores fields of a later version behind those of a chunk, with and without a CRC', async () => {
+  it('ignores fields that a later version adds to a chunk, with and without a CRC', async () => {
     for (const hasCrc of [true, false]) {
       const one = raw.chunk([...definitions, note('m0')], { hasCrc, extra: EXTRA });
       const two = raw.chunk([note('m1')], { hasCrc, extra: EXTRA });
@@ -132,7 +132,7 @@ describe('an MCAP of another writer', () => {
     }
   });
 
-  it('reads what a killed writer of a later version left, up to the cut', async () => {
+  it('reads the file of a killed writer of a later version, up to the cut', async () => {
     const whole = raw.rawMcap([
       raw.metadata('x', EXTRA),
       raw.chunk([...definitions, note('m0'), note('m1')], { hasCrc: false }),
@@ -184,7 +184,7 @@ describe('an MCAP of another writer', () => {
     }
   });
 
-  it('has the schemas of its channels where the summary repeats the channels alone', async () => {
+  it('has the schemas of its channels if the summary repeats only the channels', async () => {
     const data = raw.chunk([...definitions, note('m0')], { from: 1n, to: 1n });
     const index = raw.chunkIndex({ at: raw.RAW_DATA_AT, length: data.byteLength, from: 1n, to: 1n });
     const bytes = raw.rawMcap([data], [raw.channel(1, 1, '/a'), index]);
@@ -193,7 +193,7 @@ describe('an MCAP of another writer', () => {
     assert.deepEqual(await textsOf(bytes), ['m0']);
   });
 
-  it('gives messages the definition that stands before them, where a schema id is used again', async () => {
+  it('decodes messages with the definition before them, if a schema id is used again', async () => {
     const again = [raw.schema(1, 'std_msgs/msg/String', 'string text'), raw.channel(1, 1, '/a')];
     const bytes = raw.rawMcap([raw.chunk([...definitions, note('m0')]), raw.chunk([...again, note('m1')])]);
     const texts: string[] = [];

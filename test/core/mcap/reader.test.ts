@@ -150,7 +150,7 @@ describe('reading an MCAP by its index', () => {
     );
   });
 
-  it('gives what the reading itself throws, not a verdict on the file', async () => {
+  it('passes on errors of the reading itself, and does not blame the file', async () => {
     const readable: Readable = {
       size: () => Promise.resolve(1000n),
       read: () => Promise.reject(Object.assign(new Error('read failed'), { code: 'EIO' })),

@@ -84,7 +84,7 @@ describe('the detectors of quality and anomalies', () => {
     );
   });
 
-  it('count in windows what a count over all times gives', () => {
+  it('count in windows the same as a count over all times', () => {
     fc.assert(
       fc.property(
         fc.array(fc.nat(1_000), { minLength: 1, maxLength: 60 }),
@@ -114,7 +114,7 @@ describe('the detectors of quality and anomalies', () => {
     );
   });
 
-  it('tell a step of the stamps where the definition has one, and only there', () => {
+  it('find a step of the stamps if the definition has a stamp, and only then', () => {
     const pair = fc.tuple(fc.bigInt({ min: 0n, max: 100n }), fc.bigInt({ min: 0n, max: 20n }));
     fc.assert(
       fc.property(fc.array(pair, { maxLength: 40 }), (pairs) => {

@@ -7,7 +7,7 @@ const fieldsOf = (text: string, schemaName: string): string[] =>
   parseDefinition(text, schemaName)[0]!.definitions.map(({ type, name }) => `${type} ${name}`);
 
 describe('a ros2msg definition', () => {
-  it('takes a type without a package from the package of the message it stands in', () => {
+  it('resolves a type without a package in the package of its message', () => {
     const text = [
       ...['Pose own', 'geometry_msgs/Pose other', 'Nested nested', RULE],
       ...['MSG: geometry_msgs/Pose', 'float64 x', RULE],

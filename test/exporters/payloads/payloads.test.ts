@@ -218,7 +218,7 @@ describe('payloads of events', () => {
     assert.deepEqual(proto(everything).decode(new Uint8Array(0)).value, blank);
   });
 
-  it('tells fields that the descriptor does not have, and refuses bytes that have none of its fields', () => {
+  it('reports fields that the descriptor lacks, and refuses bytes that have none of its fields', () => {
     const old = 'syntax = "proto3"; message Spawn { int32 a = 1; }';
     const young = 'syntax = "proto3"; message Spawn { int32 a = 1; string b = 2; }';
     const bytes = encode(young, 'Spawn', { a: 7, b: 'new' });

@@ -40,7 +40,7 @@ describe('the answers of a report', () => {
     assert.deepEqual(tones(recordingWith()), ['ok', 'ok', 'ok']);
   });
 
-  it('warn of topics that brought nothing, and do not call it a loss: nobody knows whether there was one', () => {
+  it('warn of topics without messages, and do not call that a loss, because nobody knows whether messages were sent', () => {
     const [whole, missing] = answers(recordingWith(notReceived));
     assert.equal(whole.tone, 'ok');
     assert.equal(missing.tone, 'warn');

@@ -70,7 +70,7 @@ describe('checking a recording', function () {
     }
   });
 
-  it('says of the killed recording what is damaged, that it has no end, and nothing else', async () => {
+  it('reports the damage and the missing end of the killed recording, and nothing else', async () => {
     const ports = systemPorts(silentLogger);
     await using files = new FilePool(ports.fs);
     const openStore = (): never => assert.fail('there is no store');
@@ -102,7 +102,7 @@ describe('checking a recording', function () {
     );
   });
 
-  it('finds the windows whose rate is below what is expected', async () => {
+  it('finds the windows whose rate is below the expected one', async () => {
     // From 4 s to 8 s every second message only.
     const messages = drive('/r1/imu', (message, index) =>
       index >= 200 && index < 400 && index % 2 === 1 ? undefined : message,
@@ -114,7 +114,7 @@ describe('checking a recording', function () {
     );
   });
 
-  it('finds a rate above what is expected, and judges a short recording as a whole', async () => {
+  it('finds a rate above the expected one, and judges a short recording as a whole', async () => {
     await finds(
       cleanDrive().filter(({ topic }) => topic === '/r1/imu'),
       [{ rule: 'rate', robot: 'r1', topic: '/r1/imu', fromMs: 2, toMs: 11_982, count: 599, value: 50 }],
@@ -132,7 +132,7 @@ describe('checking a recording', function () {
     ]);
   });
 
-  it('does not call it silence where a topic has no steady pace', async () => {
+  it('reports no silence for a topic without a steady rate', async () => {
     const messages = drive('/r1/imu', (message, index) => (index % 150 < 3 ? message : undefined));
     const { findings } = await check({ messages });
     assert.deepEqual(
@@ -257,7 +257,7 @@ describe('checking a recording', function () {
     );
   });
 
-  it('looks into lists, and lets pass what a rule allows', async () => {
+  it('checks the elements of lists, and passes values that a rule allows', async () => {
     const rule = (allow: string): string =>
       `- {name: scan, check: not_finite, topics: [/r1/scan], fields: [ranges], allow: [${allow}]}`;
     await finds(cleanDrive(), [], rule('inf'));
@@ -277,7 +277,7 @@ describe('checking a recording', function () {
     await finds(messages, [{ ...of, fromMs: 4_002, toMs: 5_902, count: 20, value: 1.9 }]);
   });
 
-  it('finds values beyond limits and values far from those before', async () => {
+  it('finds values beyond limits, and values far from earlier ones', async () => {
     const messages = drive('/r1/imu', (message, index) => {
       if (index !== 300) return message;
       return { ...message, value: { ...message.value, angular_velocity: { x: 40, y: 0, z: 0 } } };
@@ -346,7 +346,7 @@ describe('checking a recording', function () {
     assert.deepEqual((await runCheck({ segments: [segment], rules: lax, filter: {} })).findings, []);
   });
 
-  it('tells clock steps of the manifests within the times asked for', async () => {
+  it('reports clock steps of the manifests within the selected times', async () => {
     const clockSteps = [
       { at: String(START + 3n * S), stepNs: '-1500000000' },
       { at: String(START + 9n * S), stepNs: '99000000' },
@@ -372,7 +372,7 @@ describe('checking a recording', function () {
     assert.equal(report.findings.length, MAX_PER_SUBJECT);
   });
 
-  it('looks only at what is chosen', async () => {
+  it('checks only the selection', async () => {
     const messages = drive('/r1/imu', (message) => ({
       ...message,
       value: { ...message.value, angular_velocity: { x: NaN, y: 0, z: 0 } },

@@ -12,7 +12,7 @@ import { recording } from '../../support/recordings.js';
 import { check, cleanDrive } from './check-support.js';
 
 describe('the rules of a check', () => {
-  it('are refused with all faults at once, each with line, path, value and what is allowed', () => {
+  it('are refused with all faults at once, each with line, path, value and the allowed values', () => {
     const text = `version: 2
 extra: 1
 rules:
@@ -52,7 +52,7 @@ rules:
     assert.deepEqual(rules, []);
   });
 
-  it('can extend those that come with the command: replace by name, disable, add', async () => {
+  it('can extend the rules of the command: replace by name, disable, add', async () => {
     const base = await loadRules();
     const text = `version: 1
 extends: default

@@ -200,7 +200,7 @@ describe('an export of bad input', function () {
     ]);
   });
 
-  it('exports what is there of a store where an object is missing, and lists only the gaps of its range', async () => {
+  it('exports the rest of a store if an object is missing, and lists only the gaps of its range', async () => {
     const root = join(folder, 'store');
     await fs.mkdir(root);
     const ports = { fileSystem: fs, clock: systemClock, random: randomBytes };
@@ -277,7 +277,7 @@ describe('an export of bad input', function () {
     assert.equal(Number(smoke['n']), cdrString('x').byteLength);
   });
 
-  it('exports what a salvage can read of a recording that was killed, and says so', async () => {
+  it('exports the salvageable part of a killed recording, and reports that', async () => {
     const { ok, manifest, problems } = await exportTo(recording('killed'), join(folder, 'killed'), {
       format: 'csv',
     });

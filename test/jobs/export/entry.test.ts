@@ -33,7 +33,7 @@ describe('the library entrance holdfast/export', function () {
     });
   });
 
-  it('exports as the command does, tells its progress, and knows the same export again', async () => {
+  it('exports as the command does, reports progress, and recognises the same export', async () => {
     const from = recording('two_robots');
     const seen: ExportProgress[] = [];
     const settings: ExportSettings = {

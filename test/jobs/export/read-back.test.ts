@@ -59,7 +59,7 @@ describe('an export of a real recording, read back', function () {
   });
   after(() => fs.rm(folder, { recursive: true, force: true }));
 
-  it('gives DuckDB every value of every message as nested Parquet, and the manifest tells the truth', async () => {
+  it('gives DuckDB every value of every message as nested Parquet, and the manifest matches', async () => {
     const to = join(folder, 'nested');
     const { ok, manifest } = await exportTo(from, to, { format: 'parquet' });
     assert.ok(ok);

@@ -170,7 +170,7 @@ describe('an export that is cut short', function () {
     assert.deepEqual(keys.sort(), [...manifest.files.map(({ path }) => path), 'manifest.json'].sort());
   });
 
-  it('names its faults together, with what is allowed', async () => {
+  it('names its faults together, with the allowed values', async () => {
     const { exitCode, stderr } = await runCli([
       ...['export', '--from', recording('two_robots'), '--to', join(folder, 'never'), '--format', 'csv'],
       ...['--layout', '../{nothing}', '--every', 'often', '--from-time', 'noon'],

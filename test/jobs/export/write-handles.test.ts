@@ -71,7 +71,7 @@ describe('several at once', () => {
     assert.deepEqual([results, most], [[50, 10, 40, 20, 30], 2]);
   });
 
-  it('begins nothing more after a failure, and rejects when what is in work has ended', async () => {
+  it('begins nothing more after a failure, and rejects when the current work has ended', async () => {
     const begun: number[] = [];
     let ended = 0;
     const work = async (item: number): Promise<void> => {

@@ -121,7 +121,7 @@ describe('compaction of a lake', function () {
   const once = Array.from({ length: 60 }, (_, index) => BigInt(index + 1));
   const texts = Array.from({ length: 6 }, (_, part) => `text ${part}`);
 
-  it('puts the files of a folder together, leaves one of each event, and removes what it replaced', async () => {
+  it('merges the files of a folder, keeps one copy of each event, and removes the merged files', async () => {
     const content = copy();
     assert.equal((await rows(content)).events.length, 70);
     const report = await compact(new MemoryStore({ content }));

@@ -81,7 +81,7 @@ describe('a lake of segments with unusual content', function () {
     for (const path of paths) assert.ok(arrowTable(await fs.readFile(join(folder, path))).numRows > 0, path);
   });
 
-  it('tells by the log which metadata records and attachments it leaves out', async () => {
+  it('logs which metadata records and attachments it leaves out', async () => {
     const { name } = await sealLake(world, [], [{ logTime: EIGHT, text: 'x' }], 'r1', [
       'map.png',
       'urdf.xml',

@@ -189,7 +189,7 @@ describe('the continuous lake', function () {
     });
   });
 
-  it('does not make again what is there, when its progress is lost', async () => {
+  it('does not write existing files again when its progress is lost', async () => {
     await sealLake(world, [event(0)]);
     const content = new MemoryStoreContent();
     await drainGroup(world, [lakeSink(new MemoryStore({ content }))]);
@@ -251,7 +251,7 @@ describe('the continuous lake', function () {
     for (const { message } of alarms) assert.match(message, /no copy of it is known/);
   });
 
-  it('takes a file of several for those it was put together from', async () => {
+  it('counts a merged file as the files that it was merged from', async () => {
     for (let at = 0; at < 3; at++) await sealLake(world, [event(at)]);
     const content = new MemoryStoreContent();
     const store = new MemoryStore({ content });
@@ -276,7 +276,7 @@ describe('the continuous lake', function () {
     assert.deepEqual(since, [], 'nothing is made again');
   });
 
-  it('tells the lake of a segment that was evicted before, and of nothing where it is there', async () => {
+  it('writes a tombstone into the lake for an evicted segment, but not if the segment is there', async () => {
     const [early, gone] = [await sealLake(world, [event(0)]), await sealLake(world, [event(1)])];
     const sink = lakeSink(store);
     await world.evict(gone);

@@ -272,7 +272,7 @@ describe('payloads of events as columns of a lake', function () {
     );
   });
 
-  it('says everything that is wrong in a folder of descriptors, by file and with what is allowed', async () => {
+  it('reports every fault in a folder of descriptors, by file and with the allowed values', async () => {
     const write = (name: string, text: string): Promise<void> => fs.writeFile(join(descriptors, name), text);
     await write('broken.proto', 'message {');
     await write('two.proto', 'syntax = "proto3"; message A { int32 a = 1; } message B { int32 b = 1; }');

@@ -189,7 +189,7 @@ describe('holdfast query', function () {
     assert.ok((few['n'] as number) > 40 && (few['n'] as number) < 60, JSON.stringify(few));
   });
 
-  it('reads a folder of Parquet files that nobody described', async () => {
+  it('reads a folder of Parquet files without a manifest', async () => {
     const lake = join(folder, 'lake');
     await fs.cp(tables, lake, { recursive: true });
     await fs.rm(join(lake, 'manifest.json'));
@@ -240,7 +240,7 @@ describe('holdfast query', function () {
     assert.equal(await answer(tables, none, 'csv'), 'a\n');
   });
 
-  it('takes its SQL from a file, and says with --json what it gave', async () => {
+  it('takes its SQL from a file, and reports its answer with --json', async () => {
     const file = join(folder, 'question.sql');
     await fs.writeFile(file, '-- all of it\nSELECT range AS r FROM range(5000);\n');
     const all = await runCli([
@@ -272,7 +272,7 @@ describe('holdfast query', function () {
     }
   });
 
-  it('says what is wrong with the SQL in DuckDB’s words, with exit code 2, and touches nothing for it', async () => {
+  it('reports an error in the SQL in DuckDB’s words, with exit code 2, and reads nothing for it', async () => {
     assert.match(
       (await refusal(recorded, 'SELEC 1')).stderr,
       /Parser Error: syntax error at or near "SELEC"/,
@@ -367,7 +367,7 @@ describe('holdfast query', function () {
     assert.deepEqual(await fs.readdir(temporary), []);
   });
 
-  it('fails without blame where the memory limit is too small for the question', async () => {
+  it('fails with a clear error if the memory limit is too small for the query', async () => {
     const { exitCode, stderr } = await runCli([
       ...['query', '--from', tables, '--memory-limit', '64MiB', 'SELECT list(range) FROM range(100000000)'],
     ]);

@@ -49,7 +49,7 @@ describe('a report of a drive with troubles', function () {
     assert.equal(made.json.undecoded, 40);
   });
 
-  it('says of each segment where it is and how it was verified', () => {
+  it('shows for each segment its place and its verification', () => {
     assert.match(made.html, /s3:\/\/recordings\/fleet-a/);
     assert.match(made.html, /verified by the store&#39;s checksum/);
     assert.match(made.html, /7\.0 s after the seal/);
@@ -116,7 +116,7 @@ describe('a report of a drive with troubles', function () {
     assert.match(html, /Chosen: /);
   });
 
-  it('says what is wrong with its options all at once, and writes nothing', async () => {
+  it('reports all faults of its options at once, and writes nothing', async () => {
     const flags = ['--from-time', 'yesterday', '--plot', 'nodot', '--title', 'x'.repeat(300)];
     await using other = await scratch();
     const { run, html } = await makeReport(other.path, drive.folder.root, ...flags);
@@ -156,7 +156,7 @@ describe('a report of little', function () {
     assert.match(html, /Nothing fits what was chosen/);
   });
 
-  it('stands one message, and messages of a single moment', async () => {
+  it('handles a single message, and messages of a single moment', async () => {
     await using folder = await scratch();
     for (const messages of [1, 4]) {
       const file = join(folder.path, 'a.mcap');

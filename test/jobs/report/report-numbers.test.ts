@@ -23,7 +23,7 @@ interface BagMetadata {
 describe('the numbers of a report', function () {
   this.timeout(60_000);
 
-  it('are those rosbag2 counted when it recorded, topic by topic', async () => {
+  it('equal the counts of rosbag2, topic by topic', async () => {
     await using folder = await scratch();
     for (const name of ['two_robots', 'two_robots_split_zstd'] as const) {
       const text = await readFile(join(recording(name), 'metadata.yaml'), 'utf8');
@@ -39,7 +39,7 @@ describe('the numbers of a report', function () {
     }
   });
 
-  it('are those of the messages: latency, values and ways, counted by another decoder', async () => {
+  it('equal those of another decoder: latency, values and paths', async () => {
     await using folder = await scratch();
     const from = recording('two_robots');
     const { html } = await makeReport(folder.path, from);
@@ -84,7 +84,7 @@ describe('the numbers of a report', function () {
     assert.ok(Math.abs(Number(said) - way) <= 0.005 * way, `${said} for ${way}`);
   });
 
-  it('are the same from the store the recording was synced to, what was evicted before included', async () => {
+  it('are the same from the store, including segments that were evicted before', async () => {
     await using folder = await scratch();
     const drive = await troubledRecording(join(folder.path, 'rec'));
     const store = `dir:${join(folder.path, 'store')}`;

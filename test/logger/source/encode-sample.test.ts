@@ -173,7 +173,7 @@ describe('samples of a control loop', () => {
     assert.equal(read(), undefined);
   });
 
-  it('are refused where a fleet is no fleet, or changes while it is read', () => {
+  it('are refused if a fleet is invalid, or changes while it is read', () => {
     const { writer, encoder, read } = encoderOf(fleetEstimation);
     const growing: unknown[] = [];
     growing.push({

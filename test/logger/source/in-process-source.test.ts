@@ -34,7 +34,7 @@ function busySource(): { readonly source: InProcessSource; close(): Promise<void
 sourceContract('the source of loggers', { healthy: () => Promise.resolve(busySource()) });
 
 describe('the source of loggers', () => {
-  it('takes nothing while nobody listens, and says what is missing to who does', () => {
+  it('accepts nothing without a subscriber, and reports the missing messages to the next one', () => {
     const source = new InProcessSource('logger:');
     assert.equal(source.canTake, false);
     const probe = new Probe(source);

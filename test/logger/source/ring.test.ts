@@ -13,7 +13,7 @@ function put(writer: RingWriter, length: number, fill: number, us = 1): boolean 
 }
 
 describe('the ring of a logger', () => {
-  it('gives back what was put in, whatever the sizes and whenever it is emptied (model)', () => {
+  it('returns every entry, for any sizes and any time of reading (model)', () => {
     const action = fc.oneof(
       fc.record({ length: fc.integer({ min: 0, max: 90 }), fill: fc.integer({ min: 0, max: 255 }) }),
       fc.constant('take' as const),
@@ -51,7 +51,7 @@ describe('the ring of a logger', () => {
     assert.equal(put(writer, 8, 0), false);
   });
 
-  it('continues for a new reader where the one before it was', () => {
+  it('continues for a new reader at the place of the last one', () => {
     const writer = new RingWriter(createRing(1_000), 100);
     for (let i = 1; i <= 5; i++) put(writer, 8, i, i);
     new RingReader(writer.shared).take();

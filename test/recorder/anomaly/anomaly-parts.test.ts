@@ -97,7 +97,7 @@ describe('rules for anomalies', () => {
 });
 
 describe('the detectors of anomalies', () => {
-  it('tell where a condition begins to hold, and only there', () => {
+  it('report the moment when a condition begins to hold, and only that', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(1, 5, 9, NaN, Infinity), { maxLength: 30 }), (values) => {
         const above = new ValueDetector({ kind: 'value', side: 'above', limit: 4 });
@@ -137,7 +137,7 @@ describe('the detectors of anomalies', () => {
     assert.match(present(detector.see(noise(0), 0n)), /deviations off/);
   });
 
-  it('notice that a topic slows down, also when it stops, against what is usual', () => {
+  it('notice that a topic becomes slower than usual, or stops', () => {
     const rate = new RateDetector({ kind: 'rate', side: 'below', limit: 0.5, relative: true });
     let now = 0n;
     const seen: [second: number, text: string][] = [];
@@ -266,7 +266,7 @@ describe('looking for anomalies', () => {
     for (let i = 0; i < 20; i++) await new Promise((done) => setImmediate(done));
   };
 
-  it('takes no more time in a second than it is given, and counts what it skips', async () => {
+  it('takes no more than its time per second, and counts skipped messages', async () => {
     // Each look at the clock takes 1 ms: some two messages a turn, at most five a second.
     const { watch, clock, send } = set(1_000_000n, { budgetMs: 5 });
     for (let i = 0; i < 100; i++) send(bytes(10));

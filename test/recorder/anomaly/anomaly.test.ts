@@ -58,7 +58,7 @@ function imu(z: number): Message {
 
 const ports = systemPorts(silentLogger);
 
-describe('an anomaly in what is recorded', function () {
+describe('an anomaly in a recorded topic', function () {
   this.timeout(60_000);
   let place: RecorderPlace;
   let host: RecorderHost | undefined;
@@ -97,7 +97,7 @@ describe('an anomaly in what is recorded', function () {
     return { events, marks };
   }
 
-  it('of a simulated robot marks an event that says what was seen; its segment is sealed and uploaded first', async () => {
+  it('of a simulated robot marks an event that describes it; its segment is sealed and uploaded first', async () => {
     let isSpoilt = false;
     const sim = await openSource('sim:?robots=1&imu_hz=100&topics=imu,battery', { fs: ports.fs, env: {} });
     let spikes = 0;

@@ -87,7 +87,7 @@ describe('the catalogue of a store', function () {
     assert.equal(reads.length, SEGMENTS);
   });
 
-  it('reads only what is new or another, and forgets what is gone', async () => {
+  it('reads only new and changed manifests, and forgets removed ones', async () => {
     await readWithCache();
     put(syntheticManifest(SEGMENTS));
     const changed = { ...syntheticManifest(3), messages: 123456 };
@@ -105,7 +105,7 @@ describe('the catalogue of a store', function () {
     assert.deepEqual(reads, [keyOf(gone)]);
   });
 
-  it('keeps what was read when it is broken off', async () => {
+  it('keeps what it has read when it is interrupted', async () => {
     await using cache = await openCache();
     for await (const _ of readCatalogue(store, { cache })) break;
     const before = reads.length;
@@ -122,7 +122,7 @@ describe('the catalogue of a store', function () {
     assert.deepEqual(reads, []);
   });
 
-  it('is made again where the cache is damaged, of another version, or gives other bytes than were written', async () => {
+  it('is rebuilt if the cache is damaged, has another version, or has other bytes than were written', async () => {
     const expected = await readWithCache();
     const path = join(folder, 's'.repeat(32));
     const damages: Record<string, () => Promise<void>> = {

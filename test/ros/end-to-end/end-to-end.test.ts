@@ -270,7 +270,7 @@ onEveryMiddleware('from real ROS 2 topics through both nodes into the store', fu
     for (const topic of topics) assert.deepEqual(ofTopic(stored, topic), payloads(topic, plan));
   });
 
-  it('keeps every message in order of a topic that floods and calms down, beside one that stays calm', async () => {
+  it('keeps every message in order for a topic that floods and calms down, and for a calm one', async () => {
     await using rig = await RobotRig.create(ros, DOMAIN + 8);
     const [recorder, sync] = await Promise.all([rig.recorder(), rig.sync()]);
     const flood: Publishing = { topics: ['/flood'], count: 4100, perS: 2000, calm: { from: 4000, perS: 50 } };
@@ -286,7 +286,7 @@ onEveryMiddleware('from real ROS 2 topics through both nodes into the store', fu
     }
   });
 
-  it('records in order what came around a hang of the recorder, and counts what the middleware says it lost', async () => {
+  it('records the messages around a hang of the recorder in order, and counts the losses that the middleware reports', async () => {
     await using rig = await RobotRig.create(ros, DOMAIN + 9);
     const [recorder, sync] = await Promise.all([rig.recorder(), rig.sync()]);
     // The end is calm for longer than a heartbeat of Fast DDS, which has what it still holds sent again.

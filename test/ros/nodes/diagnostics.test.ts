@@ -42,14 +42,14 @@ describe('diagnostics of the recorder', () => {
   const level = (task: string, status: RecorderStatus): number | undefined =>
     diagnose(status).get(task)?.level;
 
-  it('are OK for one that records, with the robot as hardware id', () => {
+  it('are OK while it records, with the robot as hardware id', () => {
     for (const one of diagnose(healthy).values()) {
       assert.equal(one.level, levels.ok, `${one.task}: ${one.message}`);
       assert.equal(one.hardwareId, one.task.startsWith('robot ') ? one.task.slice(6) : 'robot_1');
     }
   });
 
-  it('warn where nothing is recorded, and are in error where it is stalled or did not get further', () => {
+  it('warn if nothing is recorded, and report an error if it is stalled or did not reach its state', () => {
     for (const state of ['paused', 'inactive', 'stopped'] as const) {
       assert.equal(level('recording', { ...healthy, state }), levels.warn, state);
     }
@@ -62,7 +62,7 @@ describe('diagnostics of the recorder', () => {
     );
   });
 
-  it('go by the loss window beyond what the settings let one expect', () => {
+  it('use the loss window beyond the one that the settings imply', () => {
     const at = (ms: number): number | undefined =>
       level('durability', { ...healthy, lossWindow: { ...healthy.lossWindow, ms } });
     assert.equal(at(900), levels.ok);
@@ -70,7 +70,7 @@ describe('diagnostics of the recorder', () => {
     assert.equal(at(20_000), levels.error);
   });
 
-  it('warn of drops for a minute after the last one, and not of what was paused by hand', () => {
+  it('warn of drops for a minute after the last one, but not of a manual pause', () => {
     let now = 0;
     const recent = new RecentGrowth(() => now);
     const dropped = (count: number, paused: number): RecorderStatus => ({
@@ -100,7 +100,7 @@ describe('diagnostics of the recorder', () => {
     assert.equal(free(0.5 * 2 ** 30), levels.error);
   });
 
-  it('tell a source that failed from one that waits', () => {
+  it('distinguish a failed source from a waiting one', () => {
     const sources = (state: string, detail?: string): number | undefined =>
       level('sources', {
         ...healthy,
@@ -127,7 +127,7 @@ describe('diagnostics of anomalies', () => {
     anomalies: { ...anomalies, rules: anomalies.rules.map((rule) => ({ ...rule, seen })) },
   });
 
-  it('warn for a minute after a rule saw something, with what it saw', () => {
+  it('warn for a minute after a rule found something, with its description', () => {
     let now = 0;
     const recent = new RecentGrowth(() => now);
     const at = (status: RecorderStatus): Diagnostic => present(diagnose(status, recent).get('anomalies'));
@@ -152,11 +152,11 @@ describe('diagnostics of sync', () => {
   const diagnose = (status: SyncStatus): Map<string, Diagnostic> =>
     new Map(syncDiagnostics(status, 'robot_1', NOW).map((one) => [one.task, one]));
 
-  it('are OK while the link stands and nothing is parked', () => {
+  it('are OK while the link is online and nothing is parked', () => {
     for (const one of diagnose(fine).values()) assert.equal(one.level, levels.ok, one.task);
   });
 
-  it('name what the store refuses, and each of several sinks', () => {
+  it('name the checksums that the store refuses, and each of several sinks', () => {
     const all = diagnose(fine);
     assert.equal(all.get('link')?.values['store refuses'], 'checksums');
     assert.equal(all.get('uploads')?.values['sink parquet'], 'offline, 11 pending, 13 parked, 0 lost');
@@ -168,7 +168,7 @@ describe('diagnostics of sync', () => {
     assert.match(present(link).message, /^offline for 1.*: no route to host$/);
   });
 
-  it('are in error where a segment is parked, or the store itself refuses', () => {
+  it('report an error if a segment is parked, or if the store itself refuses', () => {
     const alarms = [{ segment: 's', robot: 'r', code: 'STORE_REJECTED', message: 'no' }];
     const parked = { ...fine, alarms, segments: { ...fine.segments, parked: 1 } };
     assert.equal(diagnose(parked).get('uploads')?.level, levels.error);

@@ -112,7 +112,7 @@ onEveryMiddleware('the managed node holdfast_recorder', function () {
     assert.equal(await state(), 'active');
   });
 
-  it('tells each transition, and knows its graph for ros2 lifecycle', async () => {
+  it('reports each transition, and gives its graph to ros2 lifecycle', async () => {
     const events = await probe.messages<{ goal_state: { label: string } }>(`${NODE}/transition_event`, 10);
     // rcl says where a transition leads, not which it is.
     const labels = events.map(({ goal_state }) => goal_state.label);

@@ -83,7 +83,7 @@ describe('messages of the ROS nodes', () => {
       for (const [name, value] of Object.entries(fields)) assert.notEqual(value, undefined, name);
     });
 
-    it(`read back from CDR what was written as ${type.name}`, () => {
+    it(`read back the written values from CDR as ${type.name}`, () => {
       assertSame(fields, decode(type, type.encode(fields)), type.name);
     });
   }

@@ -109,7 +109,7 @@ describe('values a node starts with', () => {
   ): ReturnType<typeof startValues> =>
     startValues(role, new Map(Object.entries(overrides)), defaults, () => true);
 
-  it('report what is not allowed and what is not known, with what was meant', () => {
+  it('report invalid values and unknown names, with the likely name', () => {
     const { faults, unknown } = start('recorder', {
       'segment.max_bytes': 5,
       'segmnt.max_bytes': 6,
@@ -148,7 +148,7 @@ describe('values a node starts with', () => {
     assert.equal(resolved.values.robot, 'robot_1');
   });
 
-  it('use simulated time for the source where the node is to, unless it says otherwise', () => {
+  it('use simulated time for the source if the node does, unless the source sets it', () => {
     const resolved = (overrides: Record<string, unknown>): boolean => {
       const { initial, given } = start('recorder', overrides);
       return resolvedValues('recorder', initial, given).values['ros.use_sim_time'];

@@ -194,7 +194,7 @@ onEveryMiddleware('parameters of the nodes', function () {
     assert.deepEqual([size.integer_value, queue.integer_value], [2 ** 23, 2 ** 20]);
   });
 
-  it('show type, range, unit and what is allowed', async () => {
+  it('show type, range, unit and the allowed values', async () => {
     const node = '/robot_1/holdfast_recorder';
     const size = await describeOne(node, 'segment.max_bytes');
     assert.equal(size.type, 2);
@@ -225,7 +225,7 @@ onEveryMiddleware('parameters of the nodes', function () {
     assert.deepEqual([size.type, size.integer_value], [2, 16 * 2 ** 20]);
   });
 
-  it('are refused with parameter, value and what is allowed', async () => {
+  it('are refused with parameter, value and the allowed values', async () => {
     const node = '/robot_1/holdfast_recorder';
     for (const [name, value, reason] of [
       ['segment.max_bytes', integer(5), /^segment\.max_bytes is 5; allowed: 64KiB to 1GiB \(bytes\)$/],
@@ -303,7 +303,7 @@ onEveryMiddleware('parameters of the nodes', function () {
     assert.deepEqual(list.result.prefixes, ['segment']);
   });
 
-  it('are reported where the node does not know them, with the one that was meant', async () => {
+  it('are reported if the node does not know them, with the likely name', async () => {
     await children[0]!.waitFor(
       /unknown parameter: segmnt\.max_bytes \(7\) .*did you mean segment\.max_bytes\?/,
     );
@@ -344,7 +344,7 @@ def generate_launch_description():
     assert.match(launch.output(), /process has finished cleanly/);
   });
 
-  it('stop the node from starting where a value is not allowed, each with what is', async () => {
+  it('stop the node from starting if a value is not allowed, with the allowed values', async () => {
     const child = startNode(
       ros,
       'recorder',

@@ -103,7 +103,7 @@ onEveryMiddleware('the node holdfast_recorder', function () {
     }
   });
 
-  it('splits on ~/split, and tells what was sealed', async () => {
+  it('splits on ~/split, and publishes the sealed segment', async () => {
     await publish('y', 5);
     const answer = await probe.trigger(`${NODE}/split`);
     assert.deepEqual([answer.success, answer.message !== ''], [true, true]);

@@ -81,7 +81,7 @@ onEveryMiddleware('signals to a node', function () {
     await first.stop('SIGINT');
   });
 
-  it('--log-level decides what is logged', async () => {
+  it('--log-level sets the level of the log', async () => {
     // The killed one of a test before may still be in the graph, and what is asked of it is answered by nobody: a
     // name of its own.
     const child = start('--log-level', 'error', '-r', '__node:=quiet');

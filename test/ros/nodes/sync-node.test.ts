@@ -95,7 +95,7 @@ onEveryMiddleware('the node holdfast_sync', function () {
     return heard[0]!;
   }
 
-  it('brings what the recorder seals into the store, and tells each segment once it is verified', async () => {
+  it('uploads sealed segments, and publishes each one when it is verified', async () => {
     const synced = await splitUntilSynced();
     assert.equal(synced.robot, 'robot1');
     assert.ok(synced.messages > 0);
@@ -119,7 +119,7 @@ onEveryMiddleware('the node holdfast_sync', function () {
     assert.ok((await late.messages(`${NODE}/sync_status`, 1, 5)).length >= 1);
   });
 
-  it('tells that the link is gone and comes back, with a WARN in diagnostics meanwhile', async () => {
+  it('publishes that the link is lost and returns, with a WARN in diagnostics meanwhile', async () => {
     renameSync(folder.at('store'), folder.at('gone'));
     const offline = await probe.until<{ link: number; reason: string }>(
       `${NODE}/events/link_changed`,
@@ -159,7 +159,7 @@ onEveryMiddleware('the node holdfast_sync', function () {
     assert.match(results[2]!.reason, /^store\.uri is fixed/);
   });
 
-  it('continues after a kill where it was, and leaves no ghost on SIGTERM', async () => {
+  it('continues an upload after a kill, and leaves no ghost on SIGTERM', async () => {
     await sync.stop('SIGKILL');
     const common = ['-r', '__ns:=/robot_1', ...parameter('data', folder.at('data'))];
     const store = parameter('store.uri', `dir:${folder.at('store')}`);

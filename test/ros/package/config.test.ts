@@ -29,7 +29,7 @@ function assertField(path: string, separator: string): void {
   if (field !== undefined) assert.ok(fieldsOf(topics[topic]!).includes(field), `${path}: no such field`);
 }
 
-describe('what the package brings for other tools', () => {
+describe('the package’s files for other tools', () => {
   it('a Foxglove layout that shows fields there are, each panel once', () => {
     interface Path {
       readonly value: string;

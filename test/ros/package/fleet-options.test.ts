@@ -22,7 +22,7 @@ describe('parameters of sim_fleet', () => {
     assert.deepEqual([shown.get('robots'), shown.get('topics'), shown.get('seed')], ['2', 'imu,odom', '']);
   });
 
-  it('leave to the simulator what a launch file gives as empty text', () => {
+  it('keep the simulator’s defaults if a launch file passes an empty text', () => {
     assert.equal(read({ duration: '', robots: '' }).plan.durationMs, undefined);
   });
 

@@ -45,7 +45,7 @@ describe('the check at the start of an installed executable', () => {
     assertRefused(start({ rosDistro: 'humble' }), /built for ROS 2 humble, but ROS_DISTRO is jazzy/);
   });
 
-  it('names both versions of Node.js, and where the wrong one lies', () => {
+  it('names both versions of Node.js, and the path of the wrong one', () => {
     const run = start({ nodeAbi: '137', node: '24.1.0' });
     assertRefused(run, /built for Node\.js 24\.1\.0 \(ABI 137\)/);
     assert.ok(run.stderr.includes(process.execPath));

@@ -98,7 +98,7 @@ describe('the ROS 2 package', function () {
     for (const step of steps) assert.doesNotMatch(again, new RegExp(`^holdfast: ${step}$`, 'm'));
   });
 
-  it('brings in a source that is new, and takes away one that is gone', () => {
+  it('adds a new source, and removes one that is gone', () => {
     const source = join(workspace.source, 'src', 'core', 'added-by-test.ts');
     const installed = join(
       workspace.root,

@@ -163,7 +163,7 @@ columns:
     assert.ok(present(present(gaps.at(-1)).bytes) >= 3 * MAX_LINE_BYTES);
   });
 
-  it('tells rows that are bad in a row as one gap, and bounds the gaps of a file of nothing else', async () => {
+  it('reports consecutive bad rows as one gap, and bounds the gaps of a file with only bad rows', async () => {
     const run = await replay(
       `csv:${await file(`${HEADER}\n1,2,3\n${'bad\n'.repeat(500)}2,2,3\n`)}?speed=max`,
     );
@@ -268,7 +268,7 @@ columns:
     });
   });
 
-  it('tells everything that is wrong with a map at once', async () => {
+  it('reports all faults of a map at once', async () => {
     const log = await file('a,b,c,d,e,e2\n1,2,3,4,5,6\n');
     const map = await file(`
 colums: {}

@@ -80,7 +80,7 @@ describe('A drive log on its way into sealed segments', function () {
     assert.match(present(gaps[0]!.detail), /line 12/);
   });
 
-  it('is refused as a whole where the map is wrong', async () => {
+  it('is refused as a whole if the map is wrong', async () => {
     const map = join(folder, 'map.yaml');
     await fs.writeFile(map, 'columns: { a: { field: nothing }, b: { field: speed, unit: parsec } }');
     const run = await runCli([

@@ -118,7 +118,7 @@ describe('a session with a Foxglove server', () => {
     assert.match(Buffer.from(server.channels[1]!.schema.data).toString(), /int32 more/);
   });
 
-  it('gives a channel up that changes to a type nobody wants', () => {
+  it('drops a channel that changes to an unwanted type', () => {
     const server = new PlainServer((_topic, type) => type === TEXT.schemaName);
     server.advertise(TEXT);
     server.advertise({ ...TEXT, schemaName: 'std_msgs/msg/Int32', schema: 'int32 data\n' });

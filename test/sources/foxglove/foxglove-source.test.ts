@@ -224,7 +224,7 @@ describe('The Foxglove client', function () {
     );
   });
 
-  it('passes on what the server says', async () => {
+  it('passes on the status of the server', async () => {
     const server = await serve();
     const lines: LogLine[] = [];
     listen(server.uri, { logger: recordingLogger(lines) });
@@ -276,7 +276,7 @@ describe('The Foxglove client', function () {
     assert.ok(lines.filter((line) => line.level === 'warn').length <= 3, 'it does not warn at every attempt');
   });
 
-  it('refuses what is no WebSocket address, and wrong options, all at once', () => {
+  it('refuses invalid WebSocket addresses and options, all at once', () => {
     for (const uri of ['foxglove:', 'foxglove:http://host', 'foxglove:localhost:8765', 'foxglove:ws://']) {
       assert.throws(
         () => sourceOf(uri),

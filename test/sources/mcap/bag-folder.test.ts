@@ -88,7 +88,7 @@ describe('a rosbag2 folder', () => {
     }
   }
 
-  it('whose messages are compressed in a format nobody here knows is refused by that reason', async () => {
+  it('with messages in an unknown compression format is refused for that reason', async () => {
     await bag(['run_0.mcap'], {
       compression_mode: 'message',
       compression_format: 'lz4',

@@ -97,7 +97,7 @@ describe('A nats: URI', () => {
     }
   });
 
-  it('never shows a secret, also where it does not belong', () => {
+  it('never shows a secret, also in the wrong option', () => {
     const shown = (uri: string): string => parseSourceUri(uri).text;
     assert.equal(shown(`nats://tok@h${plain}`), `nats://***@h${plain}`);
     assert.equal(shown(`nats://me:pw@h,g${plain}`), `nats://me:***@h,g${plain}`);

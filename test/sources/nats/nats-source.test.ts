@@ -182,7 +182,7 @@ describe('The NATS source', function () {
     });
   }
 
-  it('asks by bytes: what it holds is bounded, whatever the size of messages, and 1 MB passes whole', async () => {
+  it('requests by bytes: its memory is bounded for messages of any size, and 1 MB passes whole', async () => {
     await server.addStream({ name: 'BIG', subjects: ['big'], max_bytes: 512 * 1024 * 1024 });
     const payloads = Array.from({ length: 24 }, (_, i) =>
       event(i, { eventPayload: randomBytes(1024 * 1024) }),
@@ -220,7 +220,7 @@ describe('The NATS source', function () {
       await made.end();
     }
 
-    it('tells as a gap what was discarded while nobody read', async () => {
+    it('reports messages that were discarded before anybody read them as a gap', async () => {
       await server.addStream({ name: 'FEW', subjects: ['few'], max_msgs: 5 });
       await publishAll(connection, 'few', numbered(1, 5));
       await readAndEnd('FEW', 'few', 5);
@@ -239,7 +239,7 @@ describe('The NATS source', function () {
       assert.equal(told[0]!.numberedIn, `nats:FEW@${created}`);
     });
 
-    it('tells no gap when everything was read before it was discarded', async () => {
+    it('reports no gap if everything was read before it was discarded', async () => {
       await server.addStream({ name: 'KEPT', subjects: ['kept'], max_msgs: 5 });
       await publishAll(connection, 'kept', numbered(1, 5));
       await readAndEnd('KEPT', 'kept', 5);
@@ -252,7 +252,7 @@ describe('The NATS source', function () {
       assert.deepEqual([...gapsOf(again), ...gapsOf(fresh)], []);
     });
 
-    it('tells a gap of unknown count when it reads some subjects of the stream', async () => {
+    it('reports a gap of unknown count if it reads only some subjects of the stream', async () => {
       await server.addStream({ name: 'PART', subjects: ['part.>'], max_msgs: 5 });
       await publishAll(connection, 'part.a', numbered(1, 5));
       await readAndEnd('PART', 'part', 5, '&subjects=part.a');
@@ -266,7 +266,7 @@ describe('The NATS source', function () {
       assert.match(present(gap.detail), /unknown is how many of them are of part\.a/);
     });
 
-    it('tells what was discarded while it read too slowly, and counts every message once', async () => {
+    it('reports messages that were discarded because it read too slowly, and counts every message once', async () => {
       await server.addStream({ name: 'FAST', subjects: ['fast'], max_msgs: 5 });
       let isOpen = false;
       let release = (): void => {};
@@ -288,7 +288,7 @@ describe('The NATS source', function () {
       assert.ok(lost() > 0);
     });
 
-    it('tells what a stream discarded whose durable is made again', async () => {
+    it('reports the discarded messages of a stream whose durable was created again', async () => {
       await server.addStream({ name: 'REMADE', subjects: ['remade'], max_msgs: 5 });
       await publishAll(connection, 'remade', numbered(1, 2));
       const made = await probe(uriOf('REMADE', 'remade'), committing);
@@ -387,7 +387,7 @@ describe('The NATS source', function () {
     assert.equal(made.channels.length, 3);
   });
 
-  describe('with what it cannot record', () => {
+  describe('with messages that it cannot record', () => {
     const letters: Msg[] = [];
     let at = 0;
     const dead = (): string => `dead.${at}`;
@@ -478,7 +478,7 @@ describe('The NATS source', function () {
       assert.equal(gapsOf(made).length, 1);
     });
 
-    it('tells critical failures on the alert subject', async () => {
+    it('reports critical failures on the alert subject', async () => {
       const alerts: { kind: string; detail: string; source: string }[] = [];
       connection.subscribe(`alert.${at}`, { callback: (_, alert) => void alerts.push(alert.json()) });
       await server.addStream({ name: 'ALERT', subjects: ['alerting'] });
@@ -507,7 +507,7 @@ describe('The NATS source', function () {
     assert.deepEqual(numbersOf(messages), [5]);
   });
 
-  it('tells lag, redeliveries and how long acknowledgements take', async () => {
+  it('reports lag, redeliveries and the duration of acknowledgements', async () => {
     await server.addStream({ name: 'STATS', subjects: ['stats'] });
     await publishAll(
       connection,
@@ -530,14 +530,14 @@ describe('The NATS source', function () {
     assert.equal(stats.lagMessages, 0);
   });
 
-  describe('where the server wants to know who it is', () => {
+  describe('on a server that requires authentication', () => {
     let folder = '';
     before(() => {
       folder = mkdtempSync(join(tmpdir(), 'holdfast-nats-tls-'));
     });
     after(() => rmSync(folder, { recursive: true, force: true }));
 
-    it('shows the token in its file, reads the file again, and tells nobody', async () => {
+    it('sends the token in its file, reads the file again, and never shows it', async () => {
       const token = 's3cret-t0ken';
       const other = await NatsServer.start(`authorization { token: "${token}" }`, { token });
       try {
@@ -568,7 +568,7 @@ describe('The NATS source', function () {
       }
     });
 
-    it('shows the credentials of a user of an account, and its password where it has one', async () => {
+    it('sends the credentials of a user of an account, and its password if it has one', async () => {
       const account = makeAccount();
       const path = join(folder, 'user.creds');
       writeFileSync(path, account.creds);

@@ -8,7 +8,7 @@ import { recordingLogger, type LogLine } from '../../../src/testing/source-probe
 import { sleep } from '../../../src/testing/waiting.js';
 
 describe('A guarded callback', () => {
-  it('never throws, and says what was thrown the 1st, 10th and 100th time', () => {
+  it('never throws, and reports the 1st, 10th and 100th error', () => {
     const lines: LogLine[] = [];
     const guarded = guard('x', () => assert.fail('broken'), recordingLogger(lines));
     for (let i = 0; i < 150; i++) assert.equal(guarded(), undefined);
@@ -19,7 +19,7 @@ describe('A guarded callback', () => {
     assert.match(JSON.stringify(lines[0]), /broken/);
   });
 
-  it('answers with what is meant for a throw, even where that throws too', () => {
+  it('returns the fallback for an error, even if the fallback throws too', () => {
     const lines: LogLine[] = [];
     const logger = recordingLogger(lines);
     const thrown = new Error('no');

@@ -183,7 +183,7 @@ describe('What one domain records, in every order of discovery', () => {
     assert.deepEqual(messages().sort(), [...expected('early'), ...expected('late')].sort());
   });
 
-  it('gives a robot that joins a latched topic what was published before it was known', async () => {
+  it('gives a robot that joins a latched topic the messages published before it was known', async () => {
     const { ros, messages, poll } = setUp();
     ros.latched = true;
     ros.topics.set('/tf_static', [driver('/r1')]);
@@ -223,7 +223,7 @@ describe('What one domain records, in every order of discovery', () => {
     assert.deepEqual(messages(), ['r /plain 1', 'r /plain 2']);
   });
 
-  it('waits no longer than what it holds fits into memory', async () => {
+  it('does not wait longer than its memory lasts', async () => {
     const { ros, messages, poll } = setUp({ auto: false });
     ros.topics.set('/large', [UNKNOWN]);
     await poll();
@@ -246,7 +246,7 @@ describe('What one domain records, in every order of discovery', () => {
     assert.deepEqual(events, []);
   });
 
-  it('never asks a middleware for a second type of a topic that refuses it, and tells the gap once', async () => {
+  it('never requests a second type of a topic from a middleware that refuses it, and reports the gap once', async () => {
     const { ros, recorder, events, messages, poll } = setUp({ auto: false, oneTypePerTopic: true });
     const empty = 'std_msgs/msg/Empty';
     const [a, b] = [driver('/a'), { ...driver('/b'), type: empty }];
@@ -343,7 +343,7 @@ describe('A topic that brings nothing any more though its publisher is in the gr
     await silence(1);
   });
 
-  it('is tried with growing pauses, and the gap ends where the publisher leaves the graph', async () => {
+  it('is tried with growing pauses, and the gap ends when the publisher leaves the graph', async () => {
     const { ros, recorder, gaps, poll, steadily, silence } = setUp({ auto: false });
     ros.topics.set('/imu', [driver('/r')]);
     await poll();

@@ -106,7 +106,7 @@ describe('The ROS graph, polled', () => {
     assert.deepEqual(changes(2n), ['/bad x']);
   });
 
-  it('tells the namespaces of the nodes when they change', () => {
+  it('reports the namespaces of the nodes when they change', () => {
     const { node, graph } = setUp();
     assert.deepEqual(graph.poll(0n).namespaces, ['/']);
     assert.equal(graph.poll(1n).namespaces, undefined);

@@ -47,7 +47,7 @@ describe('Message definitions out of the ament index', () => {
     );
   });
 
-  it('are IDL where a part is defined in IDL alone', async () => {
+  it('are IDL if a part is defined only in IDL', async () => {
     const definitions = await put('b', {
       'p/msg/Root.msg': 'q/Only o\n',
       'p/msg/Root.idl': '#include "q/msg/Only.idl"\nmodule p {};\n',

@@ -108,7 +108,7 @@ receiverContract('The native receiver on a fake add-on', () => Promise.resolve(n
 receiverContract('The receiver of rclnodejs on a fake of it', () => Promise.resolve(rclnodejsWorld()));
 
 describe('The native receiver', () => {
-  it('delivers in order what a listener drains from inside a message', async () => {
+  it('delivers messages in order if a listener drains inside a callback', async () => {
     const world = nativeWorld(new FakeBinding(4));
     const heard = new Heard(world, '/a');
     heard.onEach = () => {
@@ -123,7 +123,7 @@ describe('The native receiver', () => {
     await world.close();
   });
 
-  it('tells what was dropped of a subscription, also of one that has ended', async () => {
+  it('reports the drops of a subscription, also of one that has ended', async () => {
     const world = nativeWorld();
     const drops: ReceiverDrop[] = [];
     const subscription = world.receiver.subscribe(node, {
@@ -157,7 +157,7 @@ describe('The native receiver', () => {
     await world.close();
   });
 
-  it('is not loaded where it is not built, is of another version or for another ROS', () => {
+  it('is not loaded if it is not built, or is built for another version or another ROS', () => {
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-native-'));
     try {
       const sourced = { distro: 'jazzy', prefixes: [] };
@@ -183,7 +183,7 @@ describe('The native receiver', () => {
     }
   });
 
-  it('gives way to rclnodejs where the choice is automatic, and says why', () => {
+  it('is replaced by rclnodejs if the choice is automatic, with the reason', () => {
     // No distribution has this name, so no add-on fits.
     const session = { ros: { distro: 'none', prefixes: [] } } as unknown as RosSession;
     const reasons: string[] = [];

@@ -51,7 +51,7 @@ describe('The receive buffer of Cyclone DDS', () => {
     assert.match(present(uri('file:///not/there.xml')), ours);
   });
 
-  it('is left alone where it is configured, and with other middlewares', () => {
+  it('is left alone if it is configured, and on other middlewares', () => {
     assert.equal(uri('file:///etc/own.xml'), undefined);
     assert.equal(uri('file:///etc/lo.xml,/etc/own.xml'), undefined);
     assert.equal(uri('<SocketReceiveBufferSize min="1MB"/>'), undefined);

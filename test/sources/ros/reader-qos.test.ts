@@ -86,7 +86,7 @@ describe('A file of QoS overrides', () => {
     assert.equal(parseQosOverrides('', 'empty').size, 0);
   });
 
-  it('is refused with every fault, each with what is allowed', () => {
+  it('is refused with every fault, each with the allowed values', () => {
     const refused = (text: string, ...patterns: RegExp[]): void =>
       assert.throws(
         () => parseQosOverrides(text, 'qos.yaml'),

@@ -122,7 +122,7 @@ export function receiverContract(name: string, open: () => Promise<ReceiverWorld
       assert.deepEqual([a.texts(), b.texts()], [numbers(20), numbers(20, 100)]);
     });
 
-    it('takes at a drain what is there, and delivers it before that returns', async () => {
+    it('takes the waiting messages in a drain, and delivers them before it returns', async () => {
       const heard = new Heard(world, '/a');
       await world.matched('/a', 1);
       publish('/a', ['1']);
@@ -199,7 +199,7 @@ export function receiverContract(name: string, open: () => Promise<ReceiverWorld
       await eventually(() => later.texts().includes('end'), 'the end');
     });
 
-    it('says when a message was taken and published, where it says anything', async () => {
+    it('reports when a message was taken and published, if it reports anything', async () => {
       const heard = new Heard(world, '/a');
       await world.matched('/a', 1);
       const before = BigInt(Date.now()) * 1_000_000n;

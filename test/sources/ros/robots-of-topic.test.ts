@@ -14,12 +14,12 @@ const rule = (namespaces: readonly string[] | 'auto', global: GlobalRule = 'conc
 });
 
 describe('The robots of a ROS topic', () => {
-  it('are what the recorder says where namespaces are not asked for', () => {
+  it('are the recorder’s own robot if namespaces are not used', () => {
     const byTopic: RobotRule = { kind: 'by-topic', robotOf: (topic) => `<${topic}>` };
     assert.deepEqual(robotsOfTopic(byTopic, graph('/tf', ['/r1'])), ['</tf>']);
   });
 
-  it('are those whose namespace holds its name, the longest of several', () => {
+  it('are those whose namespace contains its name, the longest of several', () => {
     const listed = rule(['/fleet', '/fleet/r1', '/r']);
     assert.deepEqual(robotsOfTopic(listed, graph('/fleet/r1/imu', ['/other'])), ['fleet/r1']);
     assert.deepEqual(robotsOfTopic(listed, graph('/fleet/r10/imu', ['/'])), ['fleet']);
@@ -46,13 +46,13 @@ describe('The robots of a ROS topic', () => {
     assert.deepEqual(robotsOfTopic(rule(['/b', '/a']), graph('/clock', ['/'])), ['a', 'b']);
   });
 
-  it('are _shared, or all, where the rule for global topics says so', () => {
+  it('are _shared, or all, if the rule for global topics says so', () => {
     const tf = graph('/tf', ['/r1'], ['/r1', '/r2']);
     assert.deepEqual(robotsOfTopic(rule('auto', 'shared'), tf), ['_shared']);
     assert.deepEqual(robotsOfTopic(rule('auto', 'all'), tf), ['r1', 'r2']);
   });
 
-  it('are the robot of the domain instead of _shared where it has one', () => {
+  it('are the robot of the domain instead of _shared, if it has one', () => {
     const named: RobotRule = { kind: 'namespaces', namespaces: 'auto', global: 'shared', fallback: 'van' };
     assert.deepEqual(robotsOfTopic(named, graph('/tf', ['/'])), ['van']);
   });

@@ -61,7 +61,7 @@ describe('A source ros:', () => {
     for (const wrong of ['', '/', 'r 1', '/1r', 'a//b']) assert.equal(parseRobots(wrong), undefined, wrong);
   });
 
-  it('is refused with every fault and what is allowed', () => {
+  it('is refused with every fault and the allowed values', () => {
     for (const [uri, pattern] of [
       ['ros:3', /nothing stands between/],
       ['ros:?domain=300', /domain: "300" is not .*232/],

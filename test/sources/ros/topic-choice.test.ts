@@ -31,7 +31,7 @@ describe('A ROS topic', () => {
     assert.equal(why('/imu', by('/lidar')), undefined);
   });
 
-  it('is left out where the rules of the recorder say so', () => {
+  it('is left out if the rules of the recorder exclude it', () => {
     assert.equal(why('/imu', by('/lidar'), { wanted: (topic) => topic !== '/imu' }), 'not wanted');
   });
 

@@ -88,7 +88,7 @@ describe('The fleet in a process of its own', function () {
     assert.equal((JSON.parse(present(fleet.lines.at(-1))) as FleetLedger).state, 'stopped');
   });
 
-  it('says what is wrong with its arguments', async () => {
+  it('reports the faults of its arguments', async () => {
     const fleet = launch('--sim', 'robots=many&rate=fast');
     assert.deepEqual(await fleet.exited, [2, null]);
     await eventually(() => fleet.errors.length > 0, 'the error');

@@ -80,7 +80,7 @@ describe('The fleet process', function () {
       probe.events.flatMap((event) => (event.kind === 'numbering' ? [[event.channel.topic, event]] : [])),
     );
 
-  it('accounts for every message across a listener that went away and one that came back', async () => {
+  it('accounts for every message when a listener leaves and another one joins', async () => {
     const server = await start('robots=2&rate=5x&camera_kb=16');
     const first = listen(server.uri);
     await eventually(() => first.messages.length > 500, 'messages');
@@ -131,7 +131,7 @@ describe('The fleet process', function () {
     }
   });
 
-  it('tells a listener that comes after the end where the numbering ended', async () => {
+  it('reports the end of the numbering to a listener that joins after the end', async () => {
     const server = await start('robots=1&rate=10x&topics=imu,tf_static');
     const first = listen(server.uri);
     await eventually(() => first.messages.length > 50, 'messages');
@@ -146,7 +146,7 @@ describe('The fleet process', function () {
     for (const { topic, produced } of channels) assert.equal(numberings(late).get(topic)?.next, produced + 1);
   });
 
-  it('skips and counts what a slow listener does not take, and never waits for it', async () => {
+  it('skips and counts messages for a slow listener, and never waits for it', async () => {
     const server = await start('robots=1&rate=20x&camera_kb=90', { bufferMaxBytes: 1_000_000 });
     const { host, port } = server.address;
     const mute = connect({ host, port });
@@ -186,7 +186,7 @@ describe('The fleet process', function () {
     }
   });
 
-  it('loses no number when its process stands still', async () => {
+  it('loses no number if its process is suspended', async () => {
     const server = await start('robots=1&topics=imu', { waitForListener: true });
     const probe = listen(server.uri);
     await eventually(() => probe.messages.length > 20, 'messages');

@@ -68,7 +68,7 @@ describe('what vehicles tell each other, as estimations', function () {
     }
   });
 
-  it('are messages of the recorder’s own robot where no receiver is said, and none of what it says itself', async () => {
+  it('are messages of the recorder’s own robot without a receiver option, and never its own datagrams', async () => {
     const port = await freePort();
     const source = await udp(`udp://127.0.0.1:${port}`);
     const robotOf = (topic: string): string => (topic === '' ? 'car1' : (topic.split('/')[1] ?? ''));

@@ -92,7 +92,7 @@ describe('The stream of one sender', () => {
     assert.equal(long.finish(), undefined);
   });
 
-  it('starts again by two old numbers in a row where the clock of the sender was set back', () => {
+  it('starts again after two old numbers in a row if the clock of the sender was set back', () => {
     const stream = new DatagramStream(false);
     take(
       stream,

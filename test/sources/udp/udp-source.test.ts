@@ -171,7 +171,7 @@ describe('The listener to vehicles', function () {
     assert.equal(counted(probe, /./), 0);
   });
 
-  it('counts what is malformed or too large and logs it once', async () => {
+  it('counts malformed and oversized datagrams and logs them once', async () => {
     const log: LogLine[] = [];
     const { probe, radio } = await listening('&max_bytes=2000', log);
     const bad = ['', '{', '{}', 'null', '\u0000', '{"v2v":1,"kind":"state","vehicle":"../x","sequence":1}'];
@@ -275,7 +275,7 @@ describe('The listener to vehicles', function () {
     assert.ok(gapsOf(probe).length < 100, 'gaps are added up');
   });
 
-  it('tells what the kernel dropped because nobody took it in time', async function () {
+  it('reports the datagrams that the kernel dropped because they were not read in time', async function () {
     const { probe, radio } = await listening('&buffer_kb=8');
     const car = senderOf();
     // Without a pause in between: the listener of this very process cannot take any of them meanwhile.

@@ -56,7 +56,7 @@ describe('The link to one vehicle', () => {
     assert.equal(link.report()?.clock_steps, 2, 'counted since the start');
   });
 
-  it('tells the loss of a sender that gave way to others, and holds only a few', () => {
+  it('reports the loss of a sender that another one replaced, and keeps only a few', () => {
     const link = new VehicleLink({ maxSkewNs: 30n * S });
     take(link, 1, 0, { session: 'lossy' });
     take(link, 5, 0, { session: 'lossy' });

@@ -76,7 +76,7 @@ receiverContract('The receiver of rclnodejs on real ROS 2', () =>
 describe('The native receiver on real ROS 2', function () {
   this.timeout(60_000);
 
-  it('holds no more than its arena while nothing is taken from it, and tells what it dropped', async () => {
+  it('holds no more than its arena while nothing is taken from it, and reports what it dropped', async () => {
     const world = await openNative(1024 * 1024);
     const drops: ReceiverDrop[] = [];
     const heard: Buffer[] = [];
@@ -118,7 +118,7 @@ describe('The native receiver on real ROS 2', function () {
     }
   });
 
-  it('stands in one process with nine others', async function () {
+  it('runs in one process with nine others', async function () {
     this.timeout(180_000);
     const worlds = await Promise.all(Array.from({ length: 10 }, () => openNative(1024 * 1024)));
     const heard = worlds.map((world) => new Heard(world, '/shared'));

@@ -136,7 +136,7 @@ describe('A source ros on real ROS 2', function () {
     for (const { topic, prefix } of topics) assert.deepEqual(live.texts(topic), numbered(20, prefix), topic);
   });
 
-  it('subscribes again to a topic whose publisher stops though it stays in the graph, and tells the gap', async () => {
+  it('subscribes again if a publisher stops but stays in the graph, and reports the gap', async () => {
     const live = LiveSource.open('ros:?silent_after=1s&silent_periods=2');
     const publisher = startPublisher(ros, [{ topic: '/stops', count: 0, hz: 20 }], at);
     startPublisher(ros, [{ topic: '/goes_on', count: 0, hz: 20 }], { ...at, node: 'other' });
@@ -234,7 +234,7 @@ describe('A source ros on real ROS 2', function () {
     assert.equal(live.source.report().length, 2);
   });
 
-  it('records both types of a topic where it can, and says that there are two', async () => {
+  it('records both types of a topic if it can, and reports that there are two', async () => {
     const live = LiveSource.open('ros:');
     const empty = { topic: '/two', count: 0, hz: 100, type: 'std_msgs/msg/Empty' };
     const a = startPublisher(ros, [{ topic: '/two', count: 20, hz: 100 }], { ...at, node: 'a' });

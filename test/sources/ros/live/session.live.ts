@@ -39,7 +39,7 @@ describe('A session with a ROS domain', function () {
     await other.close();
   });
 
-  it('survives what is thrown in a guarded callback', async () => {
+  it('survives an error in a guarded callback', async () => {
     await using session = await open('thrower');
     let calls = 0;
     const fail = guard(
