@@ -4,7 +4,9 @@ import type { DataFolder } from '../core/data-folder.js';
 import { makeDirectoryDurably } from '../core/durable-files.js';
 import { HoldfastError, systemCode } from '../core/errors.js';
 import type { FileSystem } from '../core/file-system.js';
+import { silentLogger, type Logger } from '../core/logger.js';
 import { makeDataFolder } from './make-data-folder.js';
+import { reopenFolders } from './reopen-folders.js';
 
 /** The two processes that share a data folder; each role has at most one holder. */
 export type Role = 'recorder' | 'sync';
@@ -24,11 +26,17 @@ const LOCK_FILE = 'LOCK';
 
 /**
  * Takes the role on the data folder: an empty LevelDB at `lock/<role>` that no other code opens, lists,
- * hashes or copies. It contains no data, so one that a power cut damaged is created again. Throws
+ * hashes or copies. It contains no data, so one that a power cut damaged is created again. Before that, folders
+ * that nobody can enter are opened again (`reopenFolders`). Throws
  * `DATA_FOLDER_BUSY` if another process (or this one) holds it, and `DATA_FOLDER_UNUSABLE` if the lock cannot
  * be created (full or read-only disk, permissions).
  */
-export async function acquireRoleLock(fs: FileSystem, folder: DataFolder, role: Role): Promise<RoleLock> {
+export async function acquireRoleLock(
+  fs: FileSystem,
+  folder: DataFolder,
+  role: Role,
+  logger: Logger = silentLogger,
+): Promise<RoleLock> {
   const path = join(folder.lock, role);
   const key = resolve(path);
   if (held.has(key)) throw busy(folder, role);
@@ -36,6 +44,7 @@ export async function acquireRoleLock(fs: FileSystem, folder: DataFolder, role: 
   let database: Level;
   try {
     await makeDataFolder(fs, folder.root);
+    await reopenFolders(fs, folder, logger);
     await makeDirectoryDurably(fs, folder.lock);
     database = await openOrReplace(fs, path);
   } catch (cause) {

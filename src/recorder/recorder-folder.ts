@@ -47,21 +47,31 @@ export async function takeDataFolder(options: RecorderOptions, ports: SystemPort
     return { folder, lock, identity, recovered };
   } catch (error) {
     await lock.close();
-    throw error;
+    throw unusable(folder, error);
   }
+}
+
+/** What the disk or the permissions refuse at the start, as an error that names the folder; other errors as they are. */
+export function unusable({ root }: DataFolder, error: unknown): unknown {
+  const system = systemCode(error);
+  if (isHoldfastError(error) || system === undefined) return error;
+  const [code, what] = isFull(system)
+    ? (['DISK_FULL', `the disk of ${root} is full`] as const)
+    : (['DATA_FOLDER_UNUSABLE', `cannot use ${root} as data folder`] as const);
+  return new HoldfastError(code, what, { cause: error, facts: { path: root, system } });
 }
 
 /** Takes the recorder's role; on a disk too full for that, it releases the ballast first. */
 async function takeRole(folder: DataFolder, ports: SystemPorts): Promise<RoleLock> {
   try {
-    return await acquireRoleLock(ports.fs, folder, 'recorder');
+    return await acquireRoleLock(ports.fs, folder, 'recorder', ports.logger);
   } catch (error) {
     if (isHoldfastError(error, 'DATA_FOLDER_BUSY')) throw error;
     // LevelDB does not report the reason. The ballast is only for a full disk, so the disk itself is checked.
     const code = await writeFailureCode(ports.fs, folder.root, error);
     if (!isFull(code) || !(await releaseBallast(ports.fs, folder))) throw error;
     ports.logger.warn('the disk is full: released the ballast to start', { error: describeError(error) });
-    return acquireRoleLock(ports.fs, folder, 'recorder');
+    return acquireRoleLock(ports.fs, folder, 'recorder', ports.logger);
   }
 }
 

@@ -9,7 +9,7 @@ import type { RecorderStatus, TopicStats } from '../core/status.js';
 import { AnomalyWatch } from './anomaly/anomaly-watch.js';
 import type { MarkEventRequest } from './recorder-control.js';
 import type { RecorderOptions } from '../settings/recorder-options.js';
-import { takeDataFolder } from './recorder-folder.js';
+import { takeDataFolder, unusable } from './recorder-folder.js';
 import {
   assembleRecorder,
   recorderListeners,
@@ -97,7 +97,7 @@ export class Recorder implements AsyncDisposable {
       return new Recorder(parts);
     } catch (error) {
       await taken.lock.close();
-      throw error;
+      throw unusable(taken.folder, error);
     }
   }
 

@@ -43,10 +43,14 @@ export async function checkFolderDocuments(
       findings.add('warning', path, file, 'valid', `${describeError(error)}; ${otherwise}`);
     }
   }
-  for (const name of await namesIn(files, folder.events)) {
+  const unreadable = (path: string) => (error: unknown) => {
+    findings.add('warning', path, 'marked events', 'readable', describeError(error));
+    return undefined;
+  };
+  for (const name of await namesIn(files, folder.events, unreadable(folder.events))) {
     if (!name.endsWith('.json')) continue;
     const path = join(folder.events, name);
-    const bytes = await readFileIfPresent(files.fs, path);
+    const bytes = await readFileIfPresent(files.fs, path).catch(unreadable(path));
     if (bytes === undefined || decodeEvent(bytes.toString('utf8'), name.slice(0, -'.json'.length))) continue;
     findings.add('warning', path, 'marked event', 'valid', 'damaged, or of another id');
   }

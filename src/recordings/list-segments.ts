@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { defined } from '../core/defined.js';
 import type { DataFolder } from '../core/data-folder.js';
+import { isUnreadable } from '../core/durable-files.js';
 import { describeError, isHoldfastError, systemCode } from '../core/errors.js';
 import type { Manifest } from '../core/manifest.js';
 import { openOrSalvage } from '../core/mcap/open-mcap.js';
@@ -90,22 +91,25 @@ function isWanted({ robot, firstLogTime: first, lastLogTime: last }: SegmentRow,
 }
 
 async function* folderRows(folder: DataFolder, options: ListOptions): AsyncGenerator<SegmentRow, void, void> {
-  const { files } = options;
-  for (const name of await namesIn(files, folder.quarantine)) {
+  const { files, onProblem } = options;
+  const names = (path: string): Promise<string[]> =>
+    namesIn(files, path, (error) => onProblem({ where: path, reason: describeError(error) }));
+  for (const name of await names(folder.quarantine)) {
     const where = join(folder.quarantine, name);
-    yield { segment: name, state: 'quarantined', where, bytes: await folderBytes(files, where) };
+    yield { segment: name, state: 'quarantined', where, bytes: await folderBytes(where, options) };
   }
-  for (const name of await namesIn(files, folder.tombstones)) {
+  for (const name of await names(folder.tombstones)) {
     if (!name.endsWith('.json')) continue;
     const where = join(folder.tombstones, name);
     const manifest = await manifestAt(where, options);
     if (manifest !== undefined) yield { ...describe(summarise(manifest), where, 'evicted'), bytes: 0 };
   }
-  const sealed = await namesIn(files, folder.sealed);
+  const sealed = await names(folder.sealed);
+  const receipts = new Set(await names(folder.receipts));
   for (const name of sealed) {
     if (!name.endsWith('.mcap')) continue;
     const where = join(folder.sealed, name);
-    const bytes = await bytesOf(files, where);
+    const bytes = await bytesOf(files, where, onProblem);
     if (bytes === undefined) continue;
     const hasManifest = sealed.includes(name.replace(/\.mcap$/, '.json'));
     const manifest = hasManifest ? await manifestAt(where.replace(/\.mcap$/, '.json'), options) : undefined;
@@ -113,15 +117,16 @@ async function* folderRows(folder: DataFolder, options: ListOptions): AsyncGener
       yield { segment: name.split('.')[0] ?? name, state: 'unfinished', where, bytes };
       continue;
     }
-    const stores = await receiptsOf(files, join(folder.receipts, name.replace(/\.mcap$/, '.json')));
+    const receipt = name.replace(/\.mcap$/, '.json');
+    const stores = receipts.has(receipt) ? await receiptsOf(files, join(folder.receipts, receipt)) : [];
     const state = stores.length > 0 ? 'uploaded' : 'sealed';
     yield { ...describe(summarise(manifest), where, state), bytes, ...(stores.length > 0 ? { stores } : {}) };
   }
-  const wal = (await namesIn(files, folder.wal)).filter(isSegmentId);
+  const wal = (await names(folder.wal)).filter(isSegmentId);
   for (const [index, name] of wal.entries()) {
     const where = join(folder.wal, name);
     const state = index === wal.length - 1 ? 'open' : 'waiting';
-    yield { segment: name, state, where, bytes: await folderBytes(files, where) };
+    yield { segment: name, state, where, bytes: await folderBytes(where, options) };
   }
 }
 
@@ -181,7 +186,7 @@ async function manifestAt(path: string, { files, onProblem }: ListOptions): Prom
   try {
     return await readManifestFile(files, path);
   } catch (error) {
-    if (!isHoldfastError(error, 'MANIFEST_INVALID')) throw error;
+    if (!isHoldfastError(error, 'MANIFEST_INVALID') && !isUnreadable(error)) throw error;
     onProblem({ where: path, reason: describeError(error) });
     return undefined;
   }
@@ -198,19 +203,27 @@ async function receiptsOf(files: FilePool, path: string): Promise<string[]> {
 }
 
 /** Sizes only: reading the LOCK file of a LevelDB could drop its owner's lock. */
-async function folderBytes(files: FilePool, folder: string): Promise<number> {
+async function folderBytes(folder: string, { files, onProblem }: ListOptions): Promise<number> {
   let bytes = 0;
-  for (const name of await namesIn(files, folder).catch(() => [])) {
-    bytes += (await bytesOf(files, join(folder, name))) ?? 0;
+  const names = await namesIn(files, folder, (error) =>
+    onProblem({ where: folder, reason: describeError(error) }),
+  );
+  for (const name of names) {
+    bytes += (await bytesOf(files, join(folder, name), () => undefined)) ?? 0;
   }
   return bytes;
 }
 
-async function bytesOf(files: FilePool, path: string): Promise<number | undefined> {
+/** Undefined if it does not exist or cannot be looked at; the second is a problem. */
+async function bytesOf(
+  files: FilePool,
+  path: string,
+  onProblem: ListOptions['onProblem'],
+): Promise<number | undefined> {
   try {
     return (await files.fs.stat(path)).size;
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
+    if (systemCode(error) !== 'ENOENT') onProblem({ where: path, reason: describeError(error) });
+    return undefined;
   }
 }

@@ -1,7 +1,8 @@
 import { basename, join } from 'node:path';
 import { defined } from '../core/defined.js';
 import type { DataFolder } from '../core/data-folder.js';
-import { describeError, isHoldfastError, systemCode } from '../core/errors.js';
+import { isUnreadable } from '../core/durable-files.js';
+import { describeError, HoldfastError, isHoldfastError, systemCode } from '../core/errors.js';
 import { decodeManifest, type Manifest } from '../core/manifest.js';
 import { decodePlacedManifest, nameFaults } from '../core/manifest-place.js';
 import type { Readable } from '../core/mcap/readable.js';
@@ -119,7 +120,7 @@ async function folderSegments(folder: DataFolder, ports: SegmentPorts): Promise<
     } catch (error) {
       // Evicted between the listing and now.
       if (systemCode(error) === 'ENOENT') continue;
-      if (!isHoldfastError(error, 'MANIFEST_INVALID')) throw error;
+      if (!isHoldfastError(error, 'MANIFEST_INVALID') && !isUnreadable(error)) throw error;
       onProblem({ where: path, reason: describeError(error) });
       segments.push({ name: path, bytes: 0, readable });
     }
@@ -127,13 +128,27 @@ async function folderSegments(folder: DataFolder, ports: SegmentPorts): Promise<
   return segments;
 }
 
-/** Names in a folder, sorted; empty if it does not exist. */
-export async function namesIn(files: FilePool, folder: string): Promise<string[]> {
+/**
+ * Names in a folder, sorted; empty if it does not exist. Throws `SOURCE_UNREADABLE` if it cannot be read, or, with
+ * `onUnreadable`, calls that and gives nothing.
+ */
+export async function namesIn(
+  files: FilePool,
+  folder: string,
+  onUnreadable?: (error: unknown) => void,
+): Promise<string[]> {
   try {
     return (await files.fs.readdir(folder)).sort();
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return [];
-    throw error;
+  } catch (cause) {
+    if (systemCode(cause) === 'ENOENT') return [];
+    if (onUnreadable) {
+      onUnreadable(cause);
+      return [];
+    }
+    throw new HoldfastError('SOURCE_UNREADABLE', `the folder ${folder} cannot be read`, {
+      cause,
+      facts: { path: folder },
+    });
   }
 }
 

@@ -1,5 +1,6 @@
 import { basename, join } from 'node:path';
 import type { DataFolder } from '../core/data-folder.js';
+import { isUnreadable } from '../core/durable-files.js';
 import { describeError, isHoldfastError, systemCode } from '../core/errors.js';
 import { decodeManifest, type Manifest } from '../core/manifest.js';
 import type { Readable } from '../core/mcap/readable.js';
@@ -103,8 +104,8 @@ class Verification {
 
   async dataFolder(folder: DataFolder): Promise<void> {
     const { files } = this.options;
-    const names = await namesIn(files, folder.sealed);
-    const unsealed = new Set(await namesIn(files, folder.wal));
+    const names = await this.#names(folder.sealed);
+    const unsealed = new Set(await this.#names(folder.wal));
     await this.#noteElsewhere(folder, unsealed);
     this.#objectsTotal = names.filter((name) => name.endsWith('.mcap')).length;
     for (const name of names) {
@@ -127,7 +128,7 @@ class Verification {
         this.#findings.add('warning', path, 'sealed/', 'segments and manifests', what);
       }
     }
-    for (const name of await namesIn(files, folder.quarantine)) {
+    for (const name of await namesIn(files, folder.quarantine, () => undefined)) {
       this.#findings.add(
         'warning',
         join(folder.quarantine, name),
@@ -137,18 +138,24 @@ class Verification {
       );
     }
     await checkFolderDocuments(files, folder, this.#findings);
-    for (const name of await namesIn(files, folder.tombstones))
+    for (const name of await namesIn(files, folder.tombstones, () => undefined))
       await this.#tombstone(join(folder.tombstones, name));
   }
 
   /** Segments that are not in `sealed/`, each with a trace. */
   async #noteElsewhere(folder: DataFolder, unsealed: ReadonlySet<string>): Promise<void> {
-    const { files } = this.options;
     const listed = [folder.quarantine, folder.tombstones, folder.receipts];
     for (const name of unsealed) this.#sequences.isElsewhere(name);
     for (const path of listed) {
-      for (const name of await namesIn(files, path)) this.#sequences.isElsewhere(name);
+      for (const name of await this.#names(path)) this.#sequences.isElsewhere(name);
     }
+  }
+
+  /** A folder that cannot be read may hold segments, or say where they are. */
+  #names(path: string): Promise<string[]> {
+    return namesIn(this.options.files, path, (error) =>
+      this.#findings.add('error', path, 'folder', 'readable', describeError(error)),
+    );
   }
 
   async #localManifest(
@@ -171,7 +178,7 @@ class Verification {
       }
       return manifest;
     } catch (error) {
-      if (!isHoldfastError(error, 'MANIFEST_INVALID')) throw error;
+      if (!isHoldfastError(error, 'MANIFEST_INVALID') && !isUnreadable(error)) throw error;
       this.#findings.add('error', path, 'manifest', 'valid', describeError(error));
       return 'damaged';
     }

@@ -310,8 +310,8 @@ class SharedLock {
   }
 
   async take(folder: DataFolder): Promise<RoleLock> {
-    const { fs, acquireLock } = this.#ports;
-    this.#taking ??= acquireLock?.(fs, folder) ?? acquireRoleLock(fs, folder, 'sync');
+    const { fs, acquireLock, logger } = this.#ports;
+    this.#taking ??= acquireLock?.(fs, folder) ?? acquireRoleLock(fs, folder, 'sync', logger);
     try {
       await this.#taking;
     } catch (error) {

@@ -44,12 +44,12 @@ export interface SyncPorts {
  * must not stop uploads: two processes would waste bandwidth, but lose no data.
  */
 export async function takeSyncLock(
-  { fs, acquireLock }: SyncPorts,
+  { fs, acquireLock, logger }: SyncPorts,
   folder: DataFolder,
   trouble: (message: string) => void,
 ): Promise<RoleLock | undefined> {
   try {
-    return await (acquireLock?.(fs, folder) ?? acquireRoleLock(fs, folder, 'sync'));
+    return await (acquireLock?.(fs, folder) ?? acquireRoleLock(fs, folder, 'sync', logger));
   } catch (error) {
     if (isHoldfastError(error, 'DATA_FOLDER_BUSY')) throw error;
     trouble(`the sync lock cannot be taken now, going on without: ${describeError(error)}`);

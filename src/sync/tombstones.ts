@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { DataFolder } from '../core/data-folder.js';
 import { readFileIfPresent, syncDirectory } from '../core/durable-files.js';
-import { describeError, HoldfastError, isHoldfastError } from '../core/errors.js';
+import { describeError, HoldfastError, isHoldfastError, systemCode } from '../core/errors.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { Logger } from '../core/logger.js';
 import { decodeManifest, encodeManifest, manifestKey, type Manifest } from '../core/manifest.js';
@@ -81,7 +81,11 @@ export class Tombstones {
   }
 
   async #names(): Promise<string[]> {
-    const files = await this.#ports.fs.readdir(this.#ports.folder.tombstones).catch(() => [] as string[]);
+    const { fs, folder, onTrouble } = this.#ports;
+    const files = await fs.readdir(folder.tombstones).catch((error: unknown) => {
+      if (systemCode(error) !== 'ENOENT') onTrouble(`tombstones cannot be listed: ${describeError(error)}`);
+      return [] as string[];
+    });
     const names = files
       .filter((file) => file.endsWith('.json'))
       .map((file) => file.slice(0, -'.json'.length));

@@ -64,6 +64,33 @@ describe('role lock', () => {
     assert.equal(tryElsewhere(folder, 'recorder'), 'taken');
   });
 
+  it('opens folders that nobody can enter, leaves every other mode, and keeps its holder', async function () {
+    this.timeout(60_000);
+    const lock = await acquireRoleLock(fs, folder, 'recorder');
+    const modes = async (): Promise<Record<string, string>> => {
+      const closable = {
+        root: folder.root,
+        lock: folder.lock,
+        own: join(folder.lock, 'recorder'),
+        wal: folder.wal,
+      };
+      const found: Record<string, string> = {};
+      for (const [name, path] of Object.entries(closable)) {
+        found[name] = ((await fs.stat(path)).mode & 0o777).toString(8);
+      }
+      return found;
+    };
+    await fs.mkdir(folder.wal, { mode: 0o700 });
+    await fs.chmod(folder.wal, 0o500);
+    for (const path of [join(folder.lock, 'recorder'), folder.lock]) await fs.chmod(path, 0o000);
+    await fs.chmod(folder.root, 0o050);
+    // In another process: this one would refuse by itself.
+    assert.equal(tryElsewhere(folder, 'recorder'), 'DATA_FOLDER_BUSY');
+    assert.deepEqual(await modes(), { root: '750', lock: '700', own: '700', wal: '500' });
+    await lock.close();
+    assert.equal(tryElsewhere(folder, 'recorder'), 'taken');
+  });
+
   it('is one lock per role', async () => {
     const recorder = await acquireRoleLock(fs, folder, 'recorder');
     const sync = await acquireRoleLock(fs, folder, 'sync');
