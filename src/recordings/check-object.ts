@@ -40,6 +40,18 @@ export function checkMcap(where: string, survey: ObjectSurvey, findings: Finding
   checkStatistics(where, survey, summary, findings);
 }
 
+/**
+ * Whether the messages have the length that their definition gives them. A sealed file has what its source
+ * sent, so a misfit is a warning. A copy may have given the messages another definition than they had.
+ */
+export function checkFit(where: string, survey: ObjectSurvey, findings: Findings, isSealed: boolean): void {
+  for (const { channel, misfits, misfit } of survey.channels.values()) {
+    if (misfits === 0) continue;
+    const what = `messages of ${channel.topic} that do not fit their definition`;
+    findings.add(isSealed ? 'warning' : 'error', where, what, 0, `${misfits} (${misfit})`);
+  }
+}
+
 function checkChunks(
   where: string,
   { chunks }: ObjectSurvey,

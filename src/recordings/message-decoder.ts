@@ -2,16 +2,13 @@ import { MessageReader } from '@foxglove/rosmsg2-serialization';
 import { describeError } from '../core/errors.js';
 import { jsonText, jsonValue } from '../core/json-message.js';
 import type { McapChannel } from '../core/mcap/definitions.js';
-import { bytesLeftOver, cdrKindOf, withPlaceholder } from '../core/ros/cdr-kind.js';
-import { parseDefinition } from '../core/ros/parse-definition.js';
 import { BatchBuilder } from '../exporters/columns/batch.js';
 import { valueAt } from '../exporters/columns/batch-rows.js';
 import type { PlainValue } from '../exporters/columns/put-value.js';
 import { columnsOf, type Column } from '../exporters/columns/column.js';
 import { compileCdr } from '../exporters/columns/compile-cdr.js';
 import { parseTypeTree, type StructNode } from '../exporters/columns/type-tree.js';
-import { Xcdr2 } from '../exporters/columns/xcdr2.js';
-import { CdrBounds } from './cdr-bounds.js';
+import { CdrExtent } from './cdr-extent.js';
 
 /** A decoded value, or the reason why it cannot be decoded. */
 export type Decoded = DecodedMessage | { readonly ok: false; readonly reason: string };
@@ -71,26 +68,12 @@ function decoderOf({ encoding, schema }: McapChannel): Decode | string {
 }
 
 function cdrDecoder(definition: string, name: string): Decode {
-  const definitions = parseDefinition(definition, name);
-  const bounds = new CdrBounds(definitions);
+  const extent = new CdrExtent(definition, name);
   // The library does not support wstring; the columns of exports do.
-  if (definitions.some(({ definitions: fields }) => fields.some(({ type }) => type === 'wstring'))) {
-    return byColumns(parseTypeTree(definition, name));
-  }
-  const reader = new MessageReader(definitions);
-  const isEmpty = definitions[0]?.definitions.every(({ isConstant }) => isConstant === true) === true;
-  let xcdr2: Xcdr2 | undefined;
-  return (given) => {
-    const kind = cdrKindOf(given);
-    const data = isEmpty ? withPlaceholder(given) : given;
-    let leftOver: number;
-    let plain = data;
-    if (kind.version === 2) {
-      xcdr2 ??= new Xcdr2(parseTypeTree(definition, name));
-      ({ payload: plain, leftOver } = xcdr2.toPlain(data, kind));
-    } else {
-      leftOver = bytesLeftOver(data, bounds.check(data, kind.littleEndian));
-    }
+  if (extent.hasWideText) return byColumns(parseTypeTree(definition, name));
+  const reader = new MessageReader(extent.definitions);
+  return (data) => {
+    const { plain, leftOver } = extent.measure(data);
     const value: unknown = reader.readMessage(plain);
     return leftOver > 0 ? { value, leftOver } : { value };
   };

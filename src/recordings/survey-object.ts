@@ -8,6 +8,7 @@ import type { MetadataRecord } from '../core/mcap/records.js';
 import type { ScanReport } from '../core/mcap/scan-report.js';
 import { scanMcap } from '../core/mcap/scan.js';
 import { readSummary, type IndexState, type Summary } from '../core/mcap/summary.js';
+import { DefinitionFit } from './definition-fit.js';
 import { DigestingReadable } from './digesting-readable.js';
 
 const DATA_END_BYTES = 13;
@@ -22,6 +23,9 @@ export interface ChannelSurvey {
   carried: number;
   firstLogTime: bigint | undefined;
   lastLogTime: bigint | undefined;
+  /** Messages whose length does not fit their definition, and why the first of them does not. */
+  misfits: number;
+  misfit?: string;
 }
 
 /** The content of an MCAP, with every byte read. */
@@ -69,11 +73,13 @@ export async function surveyObject(
   const chunks = new Map<number, { length: number; timesAgree: boolean }>();
   const perId = new Map<number, number>();
   const surveys = new Map<McapChannel, ChannelSurvey>();
+  const fit = new DefinitionFit();
   for await (const block of scan.blocks()) {
     let first: bigint | undefined;
     let last: bigint | undefined;
     for (let i = 0; i < block.offsets.length; i++) {
-      const { channel, logTime, data } = messageAt(block, i);
+      const message = messageAt(block, i);
+      const { channel, logTime, data } = message;
       let survey = surveys.get(channel);
       if (survey === undefined) surveys.set(channel, (survey = surveyOf(channels, channel)));
       if (channel.carried) {
@@ -83,6 +89,11 @@ export async function surveyObject(
         survey.bytes += data.byteLength;
         if (survey.firstLogTime === undefined || logTime < survey.firstLogTime) survey.firstLogTime = logTime;
         if (survey.lastLogTime === undefined || logTime > survey.lastLogTime) survey.lastLogTime = logTime;
+      }
+      const misfit = fit.misfit(message);
+      if (misfit !== undefined) {
+        survey.misfits++;
+        survey.misfit ??= misfit;
       }
       if (first === undefined || logTime < first) first = logTime;
       if (last === undefined || logTime > last) last = logTime;
@@ -129,7 +140,10 @@ function surveyOf(channels: Map<string, ChannelSurvey>, channel: McapChannel): C
   const key = channelName(topic, schema.name, encoding, schema.encoding);
   let survey = channels.get(key);
   if (survey === undefined) {
-    survey = { channel, count: 0, bytes: 0, carried: 0, firstLogTime: undefined, lastLogTime: undefined };
+    survey = {
+      ...{ channel, count: 0, bytes: 0, carried: 0, misfits: 0 },
+      ...{ firstLogTime: undefined, lastLogTime: undefined },
+    };
     channels.set(key, survey);
   }
   return survey;

@@ -7,7 +7,7 @@ import type { Readable } from '../core/mcap/readable.js';
 import { receiptFiles } from '../core/receipt-file.js';
 import type { Store } from '../core/store.js';
 import { present } from '../core/present.js';
-import { checkManifest, checkMcap, identityIn } from './check-object.js';
+import { checkFit, checkManifest, checkMcap, identityIn } from './check-object.js';
 import { checkKey, checkName, checkRobot } from './check-place.js';
 import { checkFolderDocuments } from './check-documents.js';
 import type { FilePool } from './file-readable.js';
@@ -296,8 +296,10 @@ class Verification {
       };
       const survey = await surveyObject(readable, name, onBytes, signal);
       checkMcap(name, survey, this.#findings, survey.scan.library.startsWith('holdfast'));
+      const { robot } = identityIn(survey);
       if (manifest !== undefined) checkManifest(name, survey, manifest, this.#findings);
-      else checkRobot(name, identityIn(survey)['robot'], this.#findings);
+      else checkRobot(name, robot, this.#findings);
+      checkFit(name, survey, this.#findings, manifest !== undefined || robot !== undefined);
       this.#totals.objects++;
       for (const { count, carried } of survey.channels.values()) {
         this.#totals.messages += count;

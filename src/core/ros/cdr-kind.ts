@@ -71,6 +71,11 @@ export function cdrKindOf(payload: Uint8Array): CdrKind {
   throw new Error(`CDR encapsulation ${number}${name === undefined ? '' : ` (${name})`} is not decoded`);
 }
 
+/** Whether the layout of a payload of at least {@link CDR_HEAD_BYTES} is decoded. */
+export function isDecoded(payload: Uint8Array): boolean {
+  return decoded.has((payload[0]! << 8) | payload[1]!);
+}
+
 /**
  * The payload of a type without fields: IDL has no empty struct, so it has one byte without meaning. Some
  * writers omit the byte; then it is added.

@@ -178,7 +178,8 @@ describe('an export of values at the edge', function () {
     assert.deepEqual(present(records.at(-1))['log_time'], [LAST]);
   });
 
-  it('gives NumPy the times that fit, and none that is NaT', function () {
+  it('gives NumPy the times that fit, and none that is NaT', async function () {
+    await exported('numpy', '/r/late', { raw: false });
     const program = [
       'import json, sys, numpy as np',
       'times = np.load(sys.argv[1])',
