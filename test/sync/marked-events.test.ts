@@ -3,10 +3,11 @@ import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeEvent } from '../../src/core/event-files.js';
 import type { SyncEvent } from '../../src/core/events.js';
+import type { FileSystem } from '../../src/core/file-system.js';
 import { encodeManifest } from '../../src/core/manifest.js';
 import { MemoryStore } from '../support/memory-store.js';
 import { KIB, SyncWorld, type Sealed } from './sync-world.js';
-import { eventually, sleep } from '../../src/testing/waiting.js';
+import { eventually } from '../../src/testing/waiting.js';
 
 describe('sync and marked events', () => {
   let world: SyncWorld;
@@ -89,14 +90,21 @@ describe('sync and marked events', () => {
         return super.createUpload(...args);
       }
     }
-    const engine = await world.open(new Slow(), oneByOne);
+    let looks = 0;
+    const counting: FileSystem = {
+      ...fs,
+      readdir: ((path: string) => {
+        if (path === world.folder.events) looks++;
+        return fs.readdir(path);
+      }) as FileSystem['readdir'],
+    };
+    const engine = await world.open(new Slow(), { ...oneByOne, fs: counting });
     const ended = engine.drain(AbortSignal.timeout(10_000));
     await eventually(() => begun.length === 1, 'the first is on its way');
     await mark('a', 159, 1_000);
-    // Two looks into the folder: the second begins after the mark.
-    const scans = engine.status();
-    assert.equal(scans.segments.pending > 0, true);
-    await sleep(100);
+    assert.equal(engine.status().segments.pending > 0, true);
+    const before = looks;
+    await eventually(() => looks >= before + 2, 'a look that began after the mark has ended');
     release();
     await ended;
     await engine.close();

@@ -190,7 +190,8 @@ describe('sync to several sinks', () => {
     const run = group.run(end.signal);
     const told = (store: MemoryStore): boolean => store.content.objects.has(manifestKey(sealed.manifest.key));
     await eventually(() => told(a));
-    await realClock.sleep(30);
+    const asked = b.calls.length;
+    await eventually(() => b.calls.length > asked + 2, 'b is asked again');
     assert.equal((await fs.readdir(world.folder.tombstones)).length, 1, 'b does not know it yet');
     b.faults = undefined;
     group.syncNow();

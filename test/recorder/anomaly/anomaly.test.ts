@@ -16,7 +16,7 @@ import { SyncEngine } from '../../../src/sync/sync-engine.js';
 import { MemoryStore } from '../../support/memory-store.js';
 import { definitions, payloadOf, START } from '../../jobs/check/check-support.js';
 import { PuppetSource, RecorderPlace, testChannel, testMessage } from '../recorder-support.js';
-import { eventually, sleep } from '../../../src/testing/waiting.js';
+import { eventually } from '../../../src/testing/waiting.js';
 
 type Change = (value: Record<string, unknown>) => void;
 
@@ -125,7 +125,9 @@ describe('an anomaly in a recorded topic', function () {
     await present(host).split();
     await eventually(() => events.some(({ kind }) => kind === 'segment-sealed'), 'sealed');
     assert.equal(marks.length, 0);
-    await sleep(800);
+    // Beyond `anomaly.before_ms`: 80 messages of the IMU are 800 ms.
+    const known = received();
+    await eventually(() => received() > known + 80, 'the sealed segment is older than the window');
     isSpoilt = true;
     await eventually(() => marks.length === 2, 'both are marked');
     const byLabel = [...marks].sort((a, b) => (a.label < b.label ? -1 : 1));
@@ -143,7 +145,8 @@ describe('an anomaly in a recorded topic', function () {
         events.some((event) => event.kind === 'segment-sealed' && (event.manifest.events?.length ?? 0) > 0),
       'the window has passed',
     );
-    const { rules, suppressed, skipped } = anomalies();
+    // A busy machine may skip messages, which is counted; only the rules matter here.
+    const { rules, suppressed } = anomalies();
     assert.deepEqual(
       rules.map(({ seen, marked }) => [seen, marked]),
       [
@@ -152,7 +155,7 @@ describe('an anomaly in a recorded topic', function () {
         [0, 0],
       ],
     );
-    assert.deepEqual([suppressed, skipped], [0, 0]);
+    assert.equal(suppressed, 0);
     assert.equal(rules[1]!.last, '/robot1/battery percentage 0.0625 is below 0.1');
     await present(host).close();
     const manifests = await place.manifests();
