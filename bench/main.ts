@@ -1,4 +1,4 @@
-// npm run bench [-- wal enqueue recorder sync dashboard export logger log catalogue nats page] [--rounds N] [--scale X] [--folder DIR]
+// npm run bench [-- wal enqueue recorder sync dashboard export logger log catalogue nats page uplink] [--rounds N] [--scale X] [--folder DIR]
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { benchNats } from './bench-nats.js';
 import { benchPage } from './bench-page.js';
 import { benchRecorder } from './bench-recorder.js';
 import { benchSync } from './bench-sync.js';
+import { benchUplink } from './bench-uplink.js';
 import { benchWal } from './bench-wal.js';
 import type { Benchmark } from './bench-context.js';
 import { readBenchOptions } from './bench-options.js';
@@ -28,6 +29,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   catalogue: benchCatalogue,
   nats: benchNats,
   page: benchPage,
+  uplink: benchUplink,
 };
 
 const options = await readBenchOptions(process.argv.slice(2), Object.keys(benchmarks));

@@ -1,5 +1,4 @@
-/** How both ends predict the next value of a field. */
-export type PredictorName = 'hold' | 'smooth' | 'linear';
+import type { PredictorName } from '../../core/predictor-name.js';
 
 /** Turns of a circular field: `lowest` <= value < `lowest` + `period`. */
 export interface Circle {

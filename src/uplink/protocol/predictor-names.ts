@@ -1,4 +1,4 @@
-import type { PredictorName } from './field-spec.js';
+import type { PredictorName } from '../../core/predictor-name.js';
 
 /** By their numbers in proto/holdfast/uplink.proto. */
 export const predictorNames: readonly PredictorName[] = ['hold', 'smooth', 'linear'];

@@ -1,0 +1,127 @@
+import { readFileSync } from 'node:fs';
+import * as fs from 'node:fs/promises';
+import { join } from 'node:path';
+import { Writer } from 'protobufjs/minimal.js';
+import { silentLogger } from '../src/core/logger.js';
+import { packageRoot } from '../src/host/version.js';
+import { createCsvSource } from '../src/sources/csv/csv-source.js';
+import { parseSourceUri } from '../src/sources/source-uri.js';
+import { Probe } from '../src/testing/source-probe.js';
+import type { FieldSpec } from '../src/uplink/protocol/field-spec.js';
+import { TelemetryEncoder } from '../src/uplink/protocol/telemetry-encoder.js';
+import type { TelemetryFrame } from '../src/uplink/protocol/telemetry-frame.js';
+import { encodeRobotMessage } from '../src/uplink/protocol/uplink-messages.js';
+import { defaultRules } from '../src/uplink/robot/default-rules.js';
+import { TelemetrySampler, type SampleTaker } from '../src/uplink/robot/telemetry-sampler.js';
+import { defaultPace, TICK_NS } from '../src/uplink/robot/uplink-pace.js';
+import type { BenchContext, BenchReport } from './bench-context.js';
+
+type Phase = 'highway' | 'city' | 'other';
+
+const phaseOf: Readonly<Record<string, Phase>> = {
+  ...{ highway: 'highway', tunnel: 'highway', city: 'city', stop_and_go: 'city' },
+};
+/** Percent of the bytes of full protobuf that the dead band must save. */
+const targets: Readonly<Record<Phase, number>> = { highway: 60, city: 20, other: 0 };
+
+interface Bytes {
+  samples: number;
+  values: number;
+  /** Values that were sent as changes. */
+  changes: number;
+  deadBand: number;
+  protobuf: number;
+  json: number;
+}
+
+/** Bytes of live telemetry on the bundled drive, with the default rules, against every sample in full. */
+export async function benchUplink({ say }: BenchContext): Promise<BenchReport> {
+  const bundledPath = join(packageRoot, 'config', 'drives', 'commute.csv');
+  const source = await createCsvSource(parseSourceUri('csv:bundled?speed=max'), { fs, bundledPath });
+  const probe = await new Probe(source).end();
+  const meter = new ByteMeter(statesOf(bundledPath));
+  const sampler = new TelemetrySampler({ rules: defaultRules, tickNs: TICK_NS }, meter, silentLogger);
+  for (const message of probe.messages) sampler.take(message);
+  say('');
+  say('uplink: bytes on the bundled drive, default rules and thresholds');
+  say('  phase     samples  values  sent  dead band   protobuf       json  saved of protobuf  of json');
+  const results: Record<string, unknown> = {};
+  const misses: string[] = [];
+  for (const [phase, bytes] of Object.entries(meter.phases)) {
+    const { samples, values, changes, deadBand, protobuf, json } = bytes;
+    const [saved, ofJson] = [protobuf, json].map((whole) => 100 * (1 - deadBand / whole)) as [number, number];
+    results[phase] = { ...bytes, savedPercent: saved, savedOfJsonPercent: ofJson };
+    const columns = [
+      [samples, 7],
+      [values, 6],
+      [changes, 4],
+      [deadBand, 9],
+      [protobuf, 9],
+      [json, 9],
+    ] as const;
+    const numbers = columns.map(([value, width]) => String(value).padStart(width)).join('  ');
+    say(`  ${phase.padEnd(8)}  ${numbers}  ${saved.toFixed(1).padStart(15)} %  ${ofJson.toFixed(1)} %`);
+    const target = targets[phase as Phase];
+    if (saved < target) misses.push(`uplink: ${phase} saves ${saved.toFixed(0)} %, target ${target} %`);
+  }
+  return { results, misses };
+}
+
+/** The state of each row of the drive, a tenth of a second each. */
+function statesOf(path: string): readonly string[] {
+  const [, ...rows] = readFileSync(path, 'utf8').trimEnd().split('\n');
+  return rows.map((row) => row.slice(row.lastIndexOf(',') + 1));
+}
+
+class ByteMeter implements SampleTaker {
+  readonly phases: Record<Phase, Bytes> = { city: none(), highway: none(), other: none() };
+  readonly #states: readonly string[];
+  #specs: readonly FieldSpec[] = [];
+  #encoder: TelemetryEncoder | undefined;
+
+  constructor(states: readonly string[]) {
+    this.#states = states;
+  }
+
+  fields(specs: readonly FieldSpec[]): void {
+    this.#specs = specs;
+    const catalogue = { tickNs: TICK_NS, fields: specs };
+    if (this.#encoder !== undefined) this.#count(this.phases.other, this.#encoder.changeFields(catalogue));
+    this.#encoder ??= new TelemetryEncoder({ run: 1n, epoch: 1, catalogue, pace: defaultPace });
+  }
+
+  sample(tick: number, timeNs: bigint, values: Float64Array): void {
+    const phase = phaseOf[this.#states[tick] ?? ''] ?? 'other';
+    const bytes = this.phases[phase];
+    bytes.samples++;
+    bytes.values += values.length;
+    bytes.protobuf += protobufBytes(timeNs, values);
+    bytes.json += this.#jsonBytes(timeNs, values);
+    if (this.#encoder !== undefined) this.#count(bytes, this.#encoder.sample(tick, timeNs, values));
+  }
+
+  #count(bytes: Bytes, frames: readonly TelemetryFrame[]): void {
+    for (const frame of frames) {
+      bytes.deadBand += encodeRobotMessage({ kind: 'telemetry', frame }).byteLength;
+      bytes.changes += frame.changes.length;
+    }
+  }
+
+  #jsonBytes(timeNs: bigint, values: Float64Array): number {
+    const named = Object.fromEntries(this.#specs.map(({ path }, i) => [path, values[i]]));
+    return Buffer.byteLength(JSON.stringify({ time_ns: String(timeNs), ...named }));
+  }
+}
+
+/** One message for each sample: its time, and every value as a double, without names. */
+function protobufBytes(timeNs: bigint, values: Float64Array): number {
+  const writer = Writer.create().uint32(0x09);
+  writer.fixed32(Number(timeNs & 0xffffffffn)).fixed32(Number(timeNs >> 32n));
+  writer.uint32(0x12).fork();
+  for (const value of values) writer.double(value);
+  return writer.ldelim().finish().byteLength;
+}
+
+function none(): Bytes {
+  return { samples: 0, values: 0, changes: 0, deadBand: 0, protobuf: 0, json: 0 };
+}
