@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { isUnreadable } from '../core/durable-files.js';
+import { closeAll, isUnreadable } from '../core/durable-files.js';
 import { systemCode } from '../core/errors.js';
 import type { FileHandle, FileSystem } from '../core/file-system.js';
 import { MAGIC, Op, RECORD_HEADER_BYTES } from '../core/mcap/records.js';
@@ -51,7 +51,7 @@ export class ObjectReader {
   }
 
   async close(): Promise<void> {
-    for (const { file } of this.#objects.values()) await file?.close();
+    await closeAll([...this.#objects.values()].map(({ file }) => file));
   }
 
   /** Notes the references of a batch, and reports missing chunks. */

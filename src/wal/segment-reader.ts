@@ -137,9 +137,9 @@ export class SegmentReader {
       if (this.#end) this.#tally.end(this.#end);
       else await this.#checkEnds(logs.length > 0, names.flatMap(objectFileNumber));
     } finally {
-      await this.#objects.close();
-      await this.#blob.close();
+      const blob = this.#blob;
       this.#blob = undefined;
+      await this.#objects.close().finally(() => blob.close());
     }
   }
 
