@@ -25,9 +25,6 @@ function namesIn(expression: string): string[] {
 
 /** Metrics that no rule and no panel uses: another one says the same, or they explain one. docs/metrics.md has them. */
 const withoutPanel: readonly string[] = [
-  'holdfast_anomalies_total',
-  'holdfast_anomaly_marks_total',
-  'holdfast_anomaly_skipped_messages_total',
   'holdfast_disk_size_bytes',
   'holdfast_durable_messages_total',
   'holdfast_foxglove_skipped_messages_total',
