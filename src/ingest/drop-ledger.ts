@@ -1,3 +1,4 @@
+import { defined } from '../core/defined.js';
 import { BoundedGaps, GAPS_KEPT } from '../core/bounded-gaps.js';
 import type { Gap, GapReason } from '../core/gap.js';
 import type { Channel, Message } from '../core/message.js';
@@ -134,8 +135,7 @@ export class DropLedger {
       id: randomHex(this.#random, 16),
       robot: channel.robot,
       topic: channel.topic,
-      ...(firstSourceSequence === undefined ? {} : { firstSourceSequence }),
-      ...(lastSourceSequence === undefined ? {} : { lastSourceSequence }),
+      ...defined({ firstSourceSequence, lastSourceSequence }),
       ...(oldestFirst && lastSourceSequence !== undefined ? { settledThrough: lastSourceSequence } : {}),
     };
   }

@@ -1,3 +1,4 @@
+import { defined } from '../core/defined.js';
 import type { GapReason } from '../core/gap.js';
 import type { Numbering, SourceGap } from '../core/source.js';
 
@@ -34,7 +35,7 @@ export function numberingGaps(event: Numbering, known: KnownNumbers): SourceGap[
         firstSourceSequence: first,
         lastSourceSequence: last,
         settledThrough: last,
-        ...(lastTime === undefined ? {} : { lastTime }),
+        ...defined({ lastTime }),
       },
     });
   };

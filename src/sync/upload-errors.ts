@@ -1,3 +1,4 @@
+import { defined } from '../core/defined.js';
 import { HoldfastError, isHoldfastError } from '../core/errors.js';
 import { StoreTrouble } from './store-calls.js';
 import { isActive, type ActivePhase, type UploadEventKind, type UploadState } from './upload-state.js';
@@ -76,7 +77,7 @@ export function overLimit(state: UploadState, key: string, lastRefusal: unknown)
     'OBJECT_CONFLICT',
     `${key} had to be started again ${state.restarts} times${why}`,
     {
-      ...(lastRefusal === undefined ? {} : { cause: lastRefusal }),
+      ...defined({ cause: lastRefusal }),
       facts: { key, restarts: state.restarts },
     },
   );

@@ -1,4 +1,5 @@
 import { deflateRawSync } from 'node:zlib';
+import { defined } from '../core/defined.js';
 import type { Message, Priority } from '../core/message.js';
 import { objectName } from '../core/object-name.js';
 import { ObjectFile, type ObjectEntry } from './object-file.js';
@@ -78,7 +79,7 @@ export class SegmentPlacement {
   #open(name: ReturnType<typeof objectName>, library: string): ObjectFile | undefined {
     if (this.#files.size >= MAX_FILES) return undefined;
     const { robot, priority } = name;
-    const entry: ObjectEntry = { robot, library, ...(priority === undefined ? {} : { priority }) };
+    const entry: ObjectEntry = { robot, library, ...defined({ priority }) };
     const file = new ObjectFile(this.#files.size + 1, entry);
     this.#files.set(name.suffix, file);
     this.#unnamed.push(file);

@@ -1,4 +1,5 @@
 import type { Node } from 'rclnodejs';
+import { defined } from '../../core/defined.js';
 import { HandOver } from './hand-over.js';
 import type { ReaderQos } from './reader-qos.js';
 import type { MessageInfo, ReceiveRequest, Receiver, ReceiverSubscription } from './receiver.js';
@@ -91,7 +92,7 @@ export class TopicReader {
       {
         ...{ topic, type, limits, qos, onDropped },
         onMessage: (data, info) => this.#accept(subscription, data, info),
-        ...(events === undefined ? {} : { events }),
+        ...defined({ events }),
       },
       predecessor,
     );
