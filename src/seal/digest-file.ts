@@ -26,7 +26,7 @@ export class DigestFile {
 
   readonly #handle: FileHandle;
 
-  /** @param begun - What the file holds already; default: nothing. Its hash is used up. */
+  /** @param begun - The existing start of the file; default: empty. Its hash must not be used again. */
   constructor(handle: FileHandle, begun: BegunFile = { bytes: 0, crc32: 0, sha256: createHash('sha256') }) {
     this.#handle = handle;
     this.#sha256 = begun.sha256;

@@ -14,11 +14,11 @@ import type { SealRequest } from './seal-request.js';
 /** The part of a survey that this needs. */
 interface FilledSurvey {
   readonly meta: SegmentMeta | undefined;
-  /** Object files that become objects where they lie, by object. */
+  /** Object files that become objects in their place, by object. */
   readonly files: ReadonlyMap<string, PlacedObject>;
 }
 
-/** Writes the records of a group of objects. False: a damaged payload was found. */
+/** Writes the records of a group of objects. Returns false if a damaged payload was found. */
 export async function fillObjects(
   fs: FileSystem,
   request: SealRequest,
@@ -78,7 +78,7 @@ export async function fillObjects(
   return intact;
 }
 
-/** Into the robot's object with the plain name, once. `done` holds the ids of the written ones. */
+/** Writes into the robot's object with the plain name, once. `done` holds the ids of the written ones. */
 async function addOther(
   other: RobotRecord,
   objects: readonly OpenObject[],

@@ -18,7 +18,7 @@ export interface McapFileOptions {
   readonly compressChunk: CompressChunk | undefined;
 }
 
-/** What a file that is continued defines and holds; ids count from 0 (channels) and 1 (schemas). */
+/** Definitions and content of a file that is continued. Ids count from 0 (channels) and 1 (schemas). */
 export interface BegunMcap {
   readonly schemas: readonly McapTypes.Schema[];
   readonly channels: readonly McapTypes.Channel[];
@@ -50,7 +50,9 @@ export class McapFile {
   #channelCount = 0;
   #dataCrc = 0;
 
-  /** @param beside - Path beside which large sections of the summary are kept meanwhile; absent: in memory. */
+  /**
+   * @param beside - Path beside which large sections of the summary are kept temporarily; absent: in memory.
+   */
   constructor(
     file: DigestFile,
     options: McapFileOptions,
@@ -87,7 +89,7 @@ export class McapFile {
   }
 
   /**
-   * Continues a file instead of {@link start}: takes over what its data section holds.
+   * Continues a file instead of {@link start}, with the content of its data section.
    *
    * @param dataCrc - CRC-32 of the file so far.
    */

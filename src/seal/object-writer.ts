@@ -44,11 +44,11 @@ export interface ObjectWriterOptions {
   readonly softwareVersion: string;
   readonly chunkBytes: number;
   readonly compressChunk: CompressChunk | undefined;
-  /** Path beside which the parts that do not fit in memory are kept, in files. Absent: in memory. */
+  /** Path beside which the parts that do not fit in memory are kept as files. Absent: in memory. */
   readonly beside?: { readonly fs: FileSystem; readonly path: string };
   /** ROS distribution of the recording; empty: none, or unknown. */
   readonly rosDistro?: string;
-  /** The object's file as far as it is written already; absent: it is empty. */
+  /** The existing start of the object's file; absent: it is empty. */
   readonly placed?: PlacedObject;
 }
 
@@ -133,7 +133,7 @@ export class ObjectWriter {
     });
   }
 
-  /** Takes over a record whose payload the file holds already. */
+  /** Adds a record whose payload is already in the file. */
   addPlaced(record: Omit<SealRecord, 'data'>, bytes: number): void {
     const open = this.#note(record, bytes);
     this.#writer.countAdopted(present(open.mcapId), record.logTime);

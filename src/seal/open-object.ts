@@ -102,15 +102,15 @@ async function openFile(
 }
 
 /**
- * An object file is finished where it lies and then linked into `sealed/`. The segment keeps its own name for it until it
- * is removed, so that a crash at any moment leaves a segment that is whole.
+ * Finishes an object file in its place and then links it into `sealed/`. The segment keeps its own name for
+ * the file until it is removed, so that a crash at any moment leaves a whole segment.
  */
 async function openPlaced(
   fs: FileSystem,
   target: string,
   { path, bytes }: PlacedObject,
 ): Promise<TargetFile> {
-  // An object without a manifest is a leftover, and may be the same file: an object must never change.
+  // An object without a manifest is a leftover, and may be the same file. An object must never change.
   await fs.rm(target, { force: true });
   // An earlier attempt or a torn commit may have left bytes after the last chunk.
   await fs.truncate(path, bytes);
@@ -142,7 +142,7 @@ const NO_LINKS: ReadonlySet<string> = new Set([
   'EMLINK',
 ]);
 
-/** The file system cannot give an object file a second name; the object is to be copied instead. */
+/** The file system cannot give an object file a second name, so the object must be copied. */
 export class NoLinksError extends Error {
   override readonly name = 'NoLinksError';
 

@@ -26,16 +26,16 @@ interface Described {
   readonly key: string;
   readonly chunks: ChunkReference[];
   readonly indexes: ChunkIndex[];
-  /** Its bytes are what the object that it belongs to would begin with. */
+  /** Its bytes equal the start of its object. */
   fits: boolean;
 }
 
-/** An object file whose bytes were checked, and which can become its object where it lies. */
+/** An object file whose bytes were checked, and which can become its object in its place. */
 export interface PlacedObject {
   readonly path: string;
   readonly file: ObjectFile;
   readonly chunks: readonly ChunkIndex[];
-  /** Of the object's part so far. */
+  /** CRC-32 of the object's part so far. */
   readonly bytes: number;
   readonly crc32: number;
   readonly sha256: Hash;
@@ -44,8 +44,9 @@ export interface PlacedObject {
 const READ_BYTES = 1024 * 1024;
 
 /**
- * Plans the object files of a segment again while its batches are read, and compares each chunk with what the batches
- * refer to. A file that differs is not damage: its payloads are read one by one, as those of any other segment.
+ * Plans the object files of a segment again while its batches are read, and compares each chunk with the
+ * references of the batches. A file that differs is not damage: its payloads are read one by one, as in any
+ * other segment.
  */
 export class PlacedSurvey {
   readonly #files = new Map<number, Described>();
@@ -62,7 +63,7 @@ export class PlacedSurvey {
     this.#files.set(number, { file, key, chunks: [], indexes: [], fits: true });
   }
 
-  /** To be given all batches in order; carried ones have nothing in object files. */
+  /** Takes all batches in order. Carried batches have no payloads in object files. */
   addBatch({ columns }: ReadBatch, router: ObjectRouter): void {
     if (this.#files.size === 0 && !columns.places) {
       this.#count(columns.channelIds);
@@ -90,8 +91,8 @@ export class PlacedSurvey {
   }
 
   /**
-   * The files that can become objects where they lie, by object, after every byte of them was read and found to be what
-   * the batches say.
+   * The files that can become objects in their place, by object. Every byte of them was read and matches the
+   * batches.
    */
   async check(fs: FileSystem, directory: string): Promise<Map<string, PlacedObject>> {
     const placed = new Map<string, PlacedObject>();
@@ -126,7 +127,7 @@ export class PlacedSurvey {
   }
 }
 
-/** Undefined: the file cannot be read, or a byte differs. Copying then tells what is lost, if anything is. */
+/** Returns undefined if the file cannot be read or a byte differs. Copying then finds what is lost. */
 async function checkFile(
   fs: FileSystem,
   directory: string,
@@ -156,7 +157,7 @@ async function checkFile(
   }
 }
 
-/** CRC-32 of a part of a file, which goes into the hash as well; undefined: the file is shorter. */
+/** CRC-32 of a part of a file, which also updates the hash; undefined if the file is shorter. */
 async function sumOf(
   handle: FileHandle,
   offset: number,

@@ -20,27 +20,31 @@ import type { SealRequest } from './seal-request.js';
 import { surveySegment, type ObjectSurvey, type SegmentSurvey } from './segment-survey.js';
 
 /*
- * Sealing: a closed WAL segment becomes one standalone MCAP per robot (and priority class), each with its manifest.
+ * Sealing turns a closed WAL segment into one standalone MCAP per robot (and priority class), each with its
+ * manifest.
  *
- * Layout: `sealed/<segment>.<robot>.mcap` and the manifest beside it under the same name with `.json`. A file
- * has a temporary name in the same folder while it is written. An object file of the segment is finished where it lies
- * and then linked into `sealed/` (open-object.ts).
+ * Layout: `sealed/<segment>.<robot>.mcap`, and the manifest beside it under the same name with `.json`. A
+ * file has a temporary name in the same folder while it is written. An object file of the segment is finished
+ * in its place and then linked into `sealed/` (open-object.ts).
  *
  * Invariants
- * - The segment is only read here, but for what lies behind the last chunk of an object file, which nothing refers to. It
- *   is removed after all of its manifests are durable, and not before.
- * - The MCAP is written, fsynced and renamed or linked before its manifest is. A manifest is the proof that its object is whole.
+ * - The segment is only read here, except for unreferenced bytes after the last chunk of an object file. It
+ *   is removed when all of its manifests are durable, and not before.
+ * - The MCAP is written, fsynced and renamed or linked before its manifest. A manifest is the proof that its
+ *   object is whole.
  * - An object with a manifest is left alone, so sealing the same segment again changes nothing.
- * - A damaged segment is sealed under another id, which is always the same for the same segment. The original goes into
- *   quarantine.
- * - Memory is bounded by the chunks and channels of one group of objects (object-groups.ts) and not by the size of the
- *   segment; indexes that grow go to the disk (spill.ts).
+ * - A damaged segment is sealed under another id, which is always the same for the same segment. The original
+ *   goes into quarantine.
+ * - Memory is bounded by the chunks and channels of one group of objects (object-groups.ts) and not by the
+ *   size of the segment. Indexes that grow go to the disk (spill.ts).
  *
  * Crash windows
- * - Before a rename: a temporary file. The next start removes it, and sealing the segment again writes over it.
- * - Between the two renames: an MCAP without a manifest. It is written again. If it is a second name of an object file, it
- *   is removed before that file changes.
- * - Behind the last manifest, before the segment is removed: sealing finds every manifest and removes the segment.
+ * - Before a rename: a temporary file. The next start removes it, and sealing the segment again overwrites
+ *   it.
+ * - Between the two renames: an MCAP without a manifest. It is written again. If it is a second name of an
+ *   object file, it is removed before that file changes.
+ * - After the last manifest, before the segment is removed: sealing finds every manifest and removes the
+ *   segment.
  */
 
 /** Maximum of marked events in one object, the latest ones, so that manifests stay small. */
@@ -87,7 +91,7 @@ async function sealSomehow(fs: FileSystem, request: SealRequest): Promise<SealRe
   }
 }
 
-/** Undefined: a damaged payload was found, which the survey had not checked. */
+/** Returns undefined if a damaged payload was found that the survey had not checked. */
 async function sealOnce(
   fs: FileSystem,
   request: SealRequest,
@@ -117,11 +121,14 @@ async function sealOnce(
 /** A survey, and the objects of one group. */
 interface GroupSurvey extends SegmentSurvey {
   readonly group: readonly ObjectSurvey[];
-  /** Object files that become objects where they lie, by object. */
+  /** Object files that become objects in their place, by object. */
   readonly files: ReadonlyMap<string, PlacedObject>;
 }
 
-/** None of a segment that is damaged, that is cut, or that is to be sealed sparingly: it is copied, record by record. */
+/**
+ * Returns no object files for a segment that is damaged or cut, or that is sealed sparingly: it is copied
+ * record by record.
+ */
 async function placedObjects(
   fs: FileSystem,
   request: SealRequest,
@@ -132,7 +139,7 @@ async function placedObjects(
   return placed.check(fs, request.directory);
 }
 
-/** One pass over the segment. Undefined: a damaged payload was found. */
+/** One pass over the segment. Returns undefined if a damaged payload was found. */
 async function sealGroup(
   fs: FileSystem,
   request: SealRequest,
@@ -154,15 +161,15 @@ async function sealGroup(
     for (const object of objects) manifests.push(await finishObject(fs, request, id, survey, object));
     return manifests;
   } catch (error) {
-    // The failure may be a lack of the space that these files take.
+    // These files may use the space whose lack caused the failure.
     await abandonObjects(objects);
     throw error;
   }
 }
 
 /**
- * A segment given up after a failed write has no end mark and still ends properly: every record before the
- * cut is here, and the others are in the next one. Only a kill is an unclean end.
+ * A segment that was given up after a failed write has no end mark, but it ends properly: every record before
+ * the cut is here, and the others are in the next segment. Only a kill is an unclean end.
  */
 function continued(survey: SegmentSurvey, cutAtSequence: number): SegmentSurvey {
   const { report, meta } = survey;

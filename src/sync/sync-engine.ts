@@ -24,22 +24,27 @@ import { composeStatus, summarize, type SyncSummary } from './sync-status.js';
 export type { SyncPorts } from './sync-ports.js';
 
 /*
- * Sync: sealed segments reach a store, each exactly once. docs/sync.md has the states; upload-state.ts is their table.
+ * Sync uploads sealed segments into a store, each exactly once. docs/sync.md has the states; upload-state.ts
+ * has their table.
  *
- * Layout: `sync/` holds the progress database and the state of its store; `receipts/` one file per sealed object
- * with what each store answered; `tombstones/` what was evicted and the store is yet to learn.
+ * Layout: `sync/` has the progress database and the state of its store. `receipts/` has one file per sealed
+ * object, with the answers of each store. `tombstones/` has the evictions that the store does not know yet.
  *
  * Invariants
  * - One engine per data folder and sink: the lock of the role is held from `open` to `close`.
- * - Object first, then verification, then the manifest in the store, then the local receipt. Each step may be repeated.
- * - Only a manifest in the store makes an object count. Nothing is read back from a store as its own proof: size and
- *   SHA-256 are compared with the local manifest.
- * - Sync deletes no local segment. Retention does, and only with a receipt of the store in use that was confirmed lately.
- * - A store is known by its id and a mark. If either is another one, nothing is sent and no earlier receipt counts.
- * - Every call has a time limit and every retry a backoff; open uploads, parts and buffers are bounded (sync-options.ts).
+ * - Object first, then verification, then the manifest in the store, then the local receipt. Each step may be
+ *   repeated.
+ * - Only a manifest in the store makes an object count. Nothing is read back from a store as its own proof:
+ *   size and SHA-256 are compared with the local manifest.
+ * - Sync deletes no local segment. Retention does, and only with a recently confirmed receipt of the store in
+ *   use.
+ * - A store is known by its id and a mark. If either differs, nothing is sent and no earlier receipt counts.
+ * - Every call has a time limit and every retry a backoff. Open uploads, parts and buffers are bounded
+ *   (sync-options.ts).
  *
  * Crash windows
- * - During a part: at most the parts in flight are sent again. The upload id was written down before the first part.
+ * - During a part: at most the parts in flight are sent again. The upload id was written down before the
+ *   first part.
  * - Between completing and verifying: the object is there without a manifest. It is compared, not sent again.
  * - Between the manifest and the receipt: the next run finds the manifest and writes the receipt.
  * - The progress database is lost: unfinished uploads are found by listing them, or swept when they are old.
@@ -47,8 +52,7 @@ export type { SyncPorts } from './sync-ports.js';
 
 /**
  * Uploads sealed segments into the store, each exactly once. `open` takes the data folder. `run` works until
- * the signal aborts, `drain` until nothing is left to do; after either, the engine has ended. `close`
- * releases the data folder.
+ * the signal aborts, `drain` until no work is left. Each ends the engine. `close` releases the data folder.
  */
 export class SyncEngine implements AsyncDisposable {
   readonly #ports: SyncPorts;
@@ -133,8 +137,8 @@ export class SyncEngine implements AsyncDisposable {
   }
 
   /**
-   * Works until every segment sealed so far is verified or parked and every tombstone is written, or the
-   * signal aborts: `complete` in the summary says which. It waits for a dead link.
+   * Works until every segment sealed so far is verified or parked and every tombstone is written, or until
+   * the signal aborts; `complete` in the summary tells which. It waits for a dead link.
    */
   async drain(signal: AbortSignal): Promise<SyncSummary> {
     this.#start();
@@ -149,7 +153,7 @@ export class SyncEngine implements AsyncDisposable {
     return summarize({ ...this.#parts, complete, unwritten });
   }
 
-  /** Scans and tries now: ends the backoffs of the link and of single segments. */
+  /** Scans and tries at once: ends the backoffs of the link and of single segments. */
   syncNow(): void {
     this.#parts.table.releaseDelayed();
     this.#parts.link.retryNow();
@@ -159,9 +163,9 @@ export class SyncEngine implements AsyncDisposable {
   }
 
   /**
-   * Takes over options at once, all or none; what is not given stays. Uploads under way continue as they began.
-   * Returns the names of those that changed. Throws `CONFIG_INVALID`, and `STATE_REFUSED` where one that is
-   * fixed differs ({@link liveSyncOptions} are not).
+   * Applies the given options at once, all or none; the others keep their values. Uploads in progress
+   * continue unchanged. Returns the names of the changed options. Throws `CONFIG_INVALID`, or `STATE_REFUSED`
+   * if a fixed option would change (all except {@link liveSyncOptions}).
    */
   reconfigure(given: Partial<SyncOptions>): readonly (keyof SyncOptions)[] {
     const before = this.#parts.options;
@@ -188,7 +192,7 @@ export class SyncEngine implements AsyncDisposable {
     return changed;
   }
 
-  /** What happens, as it happens. */
+  /** Reports events when they happen. */
   get onEvent(): Listen<SyncEvent> {
     return this.#events.listen;
   }
@@ -240,7 +244,7 @@ export class SyncEngine implements AsyncDisposable {
         this.#trouble(`${path} cannot be created: ${describeError(error)}`),
       );
     }
-    // Files that an earlier process made and did not send are made again.
+    // Converted files that an earlier process did not send are made again.
     await fs.rm(scratchFolder(folder), { recursive: true, force: true }).catch(() => undefined);
     await progress.open();
     await identity.load();
@@ -285,7 +289,7 @@ export class SyncEngine implements AsyncDisposable {
     this.#changed();
   }
 
-  /** Waits for a state; false if the signal (or a failure) came first. */
+  /** Waits for a state. Returns false if the signal, or a failure, came first. */
   #until(reached: () => boolean, signal: AbortSignal): Promise<boolean> {
     const { lifetime } = this.#parts;
     return new Promise((resolve) => {

@@ -61,7 +61,7 @@ function App() {
   );
 }
 
-/** Said once when the recorder is lost; the banner's running seconds are not for the ear. */
+/** Announced once when the recorder is lost. The running seconds of the banner are not announced. */
 function LostNotice() {
   const link = useStore(connection);
   return (
@@ -71,7 +71,7 @@ function LostNotice() {
   );
 }
 
-/** The hash of the address keeps the view: the link must not replace it. */
+/** The hash of the address holds the view, so the link must not replace it. */
 function skip(event: Event): void {
   event.preventDefault();
   document.getElementById('main')?.focus();

@@ -1,4 +1,4 @@
-/** What the server sends; the types are the server's own, so that the two cannot drift apart unnoticed. */
+/** The server's messages. The types are the server's own, so that both sides stay the same. */
 import type { LogLine, Timeline, TimelineSegment } from '../../src/core/monitoring.js';
 import type { HistoryJson, HistoryPoint } from '../../src/monitors/live/history.js';
 import type { TopicDelta, TopicRow } from '../../src/monitors/live/topic-table.js';
@@ -10,7 +10,7 @@ export type { MarkedEvent } from '../../src/core/marked-event.js';
 export type { HistoryJson, HistoryPoint } from '../../src/monitors/live/history.js';
 export type { TopicDelta, TopicRow } from '../../src/monitors/live/topic-table.js';
 
-/** The whole, to a page that is new or was too slow. */
+/** The complete state, for a page that is new or was too slow. */
 export interface Hello {
   readonly type: 'hello';
   readonly intervalMs: number;
@@ -22,7 +22,7 @@ export interface Hello {
   readonly log: readonly LogLine[];
 }
 
-/** What changed. */
+/** The changes since the last frame. */
 export interface Update {
   readonly type: 'update';
   readonly status: Status;
@@ -39,11 +39,11 @@ export interface Update {
   readonly log?: readonly LogLine[];
 }
 
-/** The first word to a page that was let in. */
+/** The first message to an accepted page. */
 export interface Welcome {
   readonly type: 'welcome';
   readonly role: 'viewer' | 'operator';
-  /** Formats of the exports of this process; absent: it does not export. */
+  /** Formats of the exports of this process; absent: no exports. */
   readonly exports?: readonly string[];
 }
 

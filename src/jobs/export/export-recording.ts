@@ -91,12 +91,12 @@ export interface ExportResult {
 }
 
 /**
- * Exports a recording (a data folder, a store, an MCAP file or a folder of them) into an empty folder or a store
- * (`dir:PATH`, `s3://bucket/prefix`), within bounded memory. A call that was ended, or killed with its process, is
- * continued by the same call.
+ * Exports a recording (a data folder, a store, an MCAP file or a folder of them) into an empty folder or a
+ * store (`dir:PATH`, `s3://bucket/prefix`), within bounded memory. If a call was ended, or killed with its
+ * process, the same call continues it.
  *
- * Throws a HoldfastError: `CONFIG_INVALID` with all faults of the settings, `SOURCE_UNREADABLE` where there is nothing
- * to read, `OUTPUT_UNUSABLE` where `to` holds something else, the `STORE_` codes.
+ * Throws a HoldfastError: `CONFIG_INVALID` with all faults of the settings, `SOURCE_UNREADABLE` if there is
+ * nothing to read, `OUTPUT_UNUSABLE` if `to` has other content, and the `STORE_` codes.
  *
  * @example
  * const { ok, manifest } = await exportRecording('rec', 'drive', { format: 'parquet', topics: ['/imu'] });

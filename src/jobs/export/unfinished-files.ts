@@ -4,11 +4,11 @@ import { describeError, HoldfastError, isHoldfastError, systemCode } from '../..
 import type { FileSystem } from '../../core/file-system.js';
 import { WriteHandles, type PooledFile } from './write-handles.js';
 
-/** Collected before it is written, of one file and of all unfinished ones together. */
+/** Bytes collected before they are written, of one file and of all unfinished files together. */
 const WRITE_BYTES = 1024 * 1024;
 const ALL_WRITE_BYTES = 32 * 1024 * 1024;
 
-/** Turns what the system says while writing into an error with a code. */
+/** Turns an error of the system during a write into an error with a code. */
 export async function guarded<T>(where: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -21,7 +21,7 @@ export async function guarded<T>(where: string, work: () => Promise<T>): Promise
   }
 }
 
-/** Paths of an export's files, so that no file silently takes the place of another. */
+/** Paths of an export's files, so that no file silently replaces another. */
 export class UsedPaths {
   readonly #paths = new Set<string>();
 
@@ -43,7 +43,7 @@ export class UsedPaths {
   }
 }
 
-/** What unfinished files of a place share. */
+/** The shared state of unfinished files of one place. */
 export class UnfinishedFiles {
   readonly handles: WriteHandles;
   count = 0;

@@ -6,7 +6,7 @@ export interface SilenceRule {
   readonly periods: number;
 }
 
-/** What the QoS of a topic's publishers says about when messages come. */
+/** The QoS of a topic's publishers, as far as it tells when messages come. */
 export interface LivenessOffer {
   /** The latest state, sent when it changes: silence has no meaning. */
   readonly latched: boolean;
@@ -19,19 +19,19 @@ export type LivenessVerdict = 'lively' | 'due' | 'silent' | 'returned';
 
 /** Number of intervals that define the usual period, the newest ones. */
 const INTERVALS = 32;
-/** Fewer say nothing. */
+/** Minimum number of intervals for a usual period. */
 const INTERVALS_LEAST = 10;
-/** Topics with a longer usual period are rare: nothing can be said about when they are late. */
+/** Topics with a longer usual period are not judged. */
 const RARE_MS = 60_000;
 /** A topic is steady if nine of ten intervals are at most this many usual periods long. */
 const STEADY = 4;
-/** Up to this many times its longest interval is no silence yet. */
+/** Silence begins at this many times the longest interval. */
 const LONGEST_TIMES = 3;
-/** Up to this many promised deadlines is no silence yet: a single message may be late. */
+/** Silence begins at this many promised deadlines, because a single message may be late. */
 const DEADLINE_TIMES = 2;
 /**
- * Number of past silences remembered, the newest ones: from the second on they show how long the topic pauses
- * by itself.
+ * Number of past silences remembered, the newest ones. From the second on they show how long the topic
+ * normally pauses.
  */
 const PAUSES = 8;
 const PAUSE_TIMES = 2;
@@ -92,7 +92,7 @@ export class TopicLiveness {
     return 'due';
   }
 
-  /** It has no publishers any more, or others: what was learned no longer applies. */
+  /** It has no publishers any more, or other ones, so the learned values no longer apply. */
   forget(): void {
     this.#arrived = 0;
     this.#lastMs = this.#silentSinceMs = undefined;
@@ -120,7 +120,7 @@ export class TopicLiveness {
     return 'due';
   }
 
-  /** Infinite for a topic that may be quiet for any time. */
+  /** Infinite for a topic that may pause for any time. */
   #limitMs({ latched, deadlineMs }: LivenessOffer): number {
     if (deadlineMs !== undefined) return DEADLINE_TIMES * deadlineMs;
     const usual = latched ? undefined : this.usualMs;

@@ -4,7 +4,7 @@ import type { Connection } from './live.js';
 
 export type Tone = 'ok' | 'info' | 'warn' | 'bad' | 'quiet';
 
-/** One of the three questions an operator opens the page with, answered. */
+/** The answer to one of the three questions for which an operator opens the page. */
 export interface Answer {
   readonly tone: Tone;
   readonly headline: string;
@@ -70,7 +70,7 @@ export function recordingAnswer(status: Status | undefined, link: Connection, ro
   }
 }
 
-/** A robot that was heard and is no more looks like a healthy recording in every sum. */
+/** A robot that was seen and is gone would look like a healthy recording in every sum. */
 function silentRobots({ recorder }: Status): string[] {
   const silent = recorder.robots.filter((one) => one.messagesPerS === 0).map((one) => one.robot);
   if (silent.length === 0 || recorder.rates.messagesPerS === 0) return [];

@@ -1,10 +1,10 @@
-/** Numbers and times for people; the same forms as the command line's. */
+/** Numbers and times for people, in the same forms as on the command line. */
 
-/** Between a number and its unit: a line must not break there. */
+/** Between a number and its unit, where a line must not break. */
 const NB = '\u00a0';
 const byteUnits = ['B', 'kB', 'MB', 'GB', 'TB'];
 
-/** `1.5 GB`, decimal as disks and links are sold. */
+/** `1.5 GB`, decimal, as for disks and links. */
 export function bytes(value: number): string {
   let scaled = value;
   let unit = 0;
@@ -30,7 +30,7 @@ export function percent(value: number): string {
   return `${value >= 9.95 ? Math.round(value) : value.toFixed(1)}${NB}%`;
 }
 
-/** A share as whole percent, rounded down: nothing is 100 % before it is. */
+/** A share as whole percent, rounded down, so that only a complete share is 100 %. */
 export function share(value: number): string {
   return `${Math.floor(value * 100)}${NB}%`;
 }
@@ -43,7 +43,7 @@ export function duration(ms: number): string {
   return coarse(ms);
 }
 
-/** Whole seconds at the finest: for what counts up before people's eyes. */
+/** Whole seconds at most: for values that count up on the page. */
 export function coarse(ms: number): string {
   const s = Math.max(0, Math.round(ms / 1_000));
   if (s < 60) return `${s}${NB}s`;
@@ -58,7 +58,7 @@ function joined(large: number, largeUnit: string, small: number, smallUnit: stri
   return [large, largeUnit, ...(small === 0 ? [] : [small, smallUnit])].join(NB);
 }
 
-/** An age in its largest unit, where a column is narrow. */
+/** An age in its largest unit, for a narrow column. */
 export function ago(ms: number): string {
   const s = Math.max(0, Math.floor(ms / 1_000));
   if (s < 60) return `${s}${NB}s`;
@@ -75,7 +75,7 @@ const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-dig
 const shortClock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
 
-/** `04:12:33`, with the day where it is not today's. */
+/** `04:12:33`, with the date unless it is today. */
 export function timeOfDay(ms: number, nowMs = Date.now()): string {
   const text = clock.format(ms);
   return Math.abs(nowMs - ms) < 43_200_000 ? text : `${day.format(ms)} ${text}`;
@@ -90,7 +90,7 @@ export function counted(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;
 }
 
-/** `000000000042-0f1e…` as people call it: `42`. */
+/** `42` for `000000000042-0f1e…`. */
 export function segmentName(id: string): string {
   const match = /^(\d{12})-/.exec(id);
   return match ? String(Number(match[1])) : id;

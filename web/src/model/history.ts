@@ -1,9 +1,9 @@
 import type { HistoryJson, HistoryPoint, Status } from '../wire.js';
 import { Store } from './store.js';
 
-/** As the server keeps: ten minutes, a point a second. */
+/** Like the server: ten minutes, one point per second. */
 const POINTS_MAX = 600;
-/** A silence longer than this is drawn as a gap. */
+/** A longer silence is drawn as a gap. */
 const SILENCE_MS = 3_500;
 
 type Column = (number | null)[];
@@ -22,12 +22,12 @@ export type CurveName = (typeof names)[number];
 
 /** Curves of the last minutes. All columns have the length of `times`. */
 class Curves {
-  /** Seconds since the Unix epoch, as charts take them. */
+  /** Seconds since the Unix epoch, in the form that charts take. */
   times: number[] = [];
   /** Grows with every point. */
   readonly version = new Store(0);
   #columns = empty();
-  /** The server keeps no past per robot: these begin when the page was opened. */
+  /** The server keeps no history per robot, so these curves start when the page was opened. */
   readonly #robots = new Map<string, { readonly messages: Column; readonly bytes: Column }>();
 
   of(name: CurveName): Column {
@@ -40,7 +40,7 @@ class Curves {
     return known ?? { messages: nulls(this.times.length), bytes: nulls(this.times.length) };
   }
 
-  /** Takes the server's past for ours; what we knew about single robots stays where the times agree. */
+  /** Takes over the server's history. The page's own history of single robots stays where the times match. */
   replace(past: HistoryJson): void {
     const before = new Map(this.times.map((time, index) => [time, index]));
     const points = past.atMs.map((_, index) => index);

@@ -1,6 +1,9 @@
 import { Store } from './store.js';
 
-/** What the operator chose; in the URL hash, so that it survives reloads and can be sent to a colleague. */
+/**
+ * The operator's choices. They are in the URL hash, so that they survive reloads and can be sent to a
+ * colleague.
+ */
 export interface View {
   /** Empty: all robots. */
   readonly robot: string;
@@ -54,14 +57,14 @@ export const theme = new Store<Theme>(readTheme());
 
 const prefersDark = matchMedia('(prefers-color-scheme: dark)');
 
-/** What the choice comes to. */
+/** The resulting theme. */
 export const scheme = new Store<'light' | 'dark'>(schemeOf(theme.get()));
 
 function schemeOf(chosen: Theme): 'light' | 'dark' {
   return chosen === 'auto' ? (prefersDark.matches ? 'dark' : 'light') : chosen;
 }
 
-/** Storage may be forbidden or full: then the choice lasts as long as the page. */
+/** Storage may be forbidden or full. Then the choice lasts as long as the page. */
 function readTheme(): Theme {
   try {
     const stored = localStorage.getItem('holdfast.theme');
@@ -77,7 +80,7 @@ export function bindSettings(): void {
   addEventListener('hashchange', () => view.set(readHash()));
   const apply = (): void => {
     const now = schemeOf(theme.get());
-    // First the document, then the parts that read colours from it.
+    // The document changes before the parts that read its colours.
     document.documentElement.dataset['scheme'] = now;
     scheme.set(now);
     try {

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 
-/** A value that tells when it was replaced. */
+/** A value that notifies its listeners when it is replaced. */
 export class Store<T> {
   readonly #listeners = new Set<() => void>();
 
@@ -30,11 +30,11 @@ export class Store<T> {
   }
 }
 
-/** The store's value; the component is drawn again whenever it is replaced. */
+/** The store's value. The component is rendered again when it is replaced. */
 export function useStore<T>(store: Store<T>): T {
   const [value, setValue] = useState(store.get());
   useEffect(() => {
-    // It may have changed between the first drawing and this effect.
+    // It may have changed between the first rendering and this effect.
     setValue(() => store.get());
     return store.subscribe(() => setValue(() => store.get()));
   }, [store]);

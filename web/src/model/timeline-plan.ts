@@ -1,7 +1,7 @@
 import type { MarkedEvent, Status, TimelineGap, TimelineSegment } from '../wire.js';
 import { msOf } from './format.js';
 
-/** A stretch of time on the page's axis, milliseconds since the Unix epoch. */
+/** A period on the page's axis, milliseconds since the Unix epoch. */
 export interface Span {
   readonly fromMs: number;
   readonly toMs: number;
@@ -17,7 +17,7 @@ export interface Lane {
   readonly bars: readonly Bar[];
 }
 
-/** A marked event: a window of time, and when somebody marked it. */
+/** A marked event: a time window, and the time of the mark. */
 export interface Mark extends Span {
   readonly event: MarkedEvent;
   readonly atMs: number;
@@ -27,11 +27,11 @@ export interface TimelinePlan {
   /** Oldest first. */
   readonly marks: readonly Mark[];
   readonly lanes: readonly Lane[];
-  /** Within the axis and not drawn, because there are too many. */
+  /** Number of those within the axis that are not drawn, because there are too many. */
   readonly hidden: number;
 }
 
-/** Drawn at most, newest first: more could not be told apart. */
+/** Maximum number that is drawn, newest first; more could not be distinguished. */
 const BARS_MAX = 900;
 const SHORTEST_AXIS_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -39,8 +39,8 @@ const DAY_MS = 86_400_000;
 const STEPS = 150;
 
 /**
- * What is shown. `spanMin` 0: what there is, up to a day. Begin and end are round, so that they stay the same
- * from one update to the next and nothing has to be drawn again.
+ * The shown period. `spanMin` 0: everything there is, up to a day. Start and end are round, so that they stay
+ * the same from one update to the next and nothing is drawn again.
  */
 export function axisOf(segments: readonly TimelineSegment[], spanMin: number, nowMs: number): Span {
   const oldestMs = segments.reduce(
@@ -54,7 +54,7 @@ export function axisOf(segments: readonly TimelineSegment[], spanMin: number, no
   return { fromMs: isFit ? (Math.floor(oldestMs / step) - 1) * step : toMs - wanted, toMs };
 }
 
-/** Where everything is drawn on an axis that ends now. */
+/** The positions of everything on an axis that ends now. */
 export function planTimeline(
   segments: readonly TimelineSegment[],
   robots: readonly string[],
@@ -77,7 +77,7 @@ export function planTimeline(
   return { lanes, hidden, marks: marksOf(segments, axis) };
 }
 
-/** When the segment's messages came; `undefined` where that is not known. */
+/** When the messages of the segment were received; `undefined` if that is unknown. */
 function spanOf(segment: TimelineSegment, status: Status | undefined, nowMs: number): Span | undefined {
   const { firstLogTime, lastLogTime, state } = segment;
   if (state === 'open') return { fromMs: openedAt(segment, status, nowMs), toMs: nowMs };
@@ -91,8 +91,8 @@ function openedAt({ firstLogTime }: TimelineSegment, status: Status | undefined,
 }
 
 /**
- * A segment that waits to be sealed has not told its times yet. Left out it would look like a gap: it is
- * drawn between the last one sealed and the open one.
+ * The times of a segment that waits to be sealed are not known yet. Without it there would be an apparent
+ * gap, so it is drawn between the last sealed segment and the open one.
  */
 function spansOfWaiting(
   segments: readonly TimelineSegment[],
@@ -114,7 +114,7 @@ function spansOfWaiting(
   );
 }
 
-/** Each once, although every segment in its window carries it. */
+/** Each event once, although every segment in its window has it. */
 function marksOf(segments: readonly TimelineSegment[], axis: Span): Mark[] {
   const events = new Map(segments.flatMap(({ events = [] }) => events.map((event) => [event.id, event])));
   return [...events.values()]
@@ -127,7 +127,7 @@ function gapsOf(segment: TimelineSegment, bar: Span, axis: Span): Bar['gaps'] {
   return segment.gaps.map((gap) => {
     const first = gap.firstTime ?? gap.lastTime;
     const last = gap.lastTime ?? gap.firstTime;
-    // Without times it is known only that it is in here: shown at the end.
+    // Without times, only its presence is known, so it is shown at the end.
     const fromMs = first === undefined ? bar.toMs : msOf(first);
     const toMs = last === undefined ? bar.toMs : msOf(last);
     return { gap, fromMs: Math.max(fromMs, axis.fromMs), toMs: Math.max(toMs, axis.fromMs) };
@@ -136,7 +136,7 @@ function gapsOf(segment: TimelineSegment, bar: Span, axis: Span): Bar['gaps'] {
 
 const tickSteps = [10, 30, 60, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600].map((s) => s * 1_000);
 
-/** Round times for the labels of an axis; none so close to its end that it would be cut. */
+/** Round times for the labels of an axis, except those that would be cut off at its end. */
 export function ticksOf({ fromMs, toMs }: Span, most: number): number[] {
   const step = tickSteps.find((one) => (toMs - fromMs) / one <= most) ?? 43_200_000;
   const ticks: number[] = [];

@@ -12,7 +12,7 @@ const compare: Readonly<Record<SortKey, (a: TopicRow, b: TopicRow) => number>> =
   seen: (a, b) => Number(a.lastReceivedAt ?? 0) - Number(b.lastReceivedAt ?? 0),
 };
 
-/** The topics that are wanted, in the order that is wanted. */
+/** The selected topics in the selected order. */
 export function wantedTopics(rows: readonly TopicRow[], view: View): TopicRow[] {
   const words = view.filter.toLowerCase().split(/\s+/).filter(Boolean);
   const wanted = rows.filter((row) => {
@@ -22,11 +22,11 @@ export function wantedTopics(rows: readonly TopicRow[], view: View): TopicRow[] 
   });
   const by = compare[view.sort];
   const sign = view.descending ? -1 : 1;
-  // Equals stay in one order whichever way it goes, or rows would dance.
+  // Equal topics keep one order in both directions, or rows would jump.
   return wanted.sort((a, b) => sign * by(a, b) || text.compare(a.topic, b.topic) || a.id - b.id);
 }
 
-/** Whether the order depends on numbers that change all the time. */
+/** Whether the order depends on numbers that change continuously. */
 export function isRunning(sort: SortKey): boolean {
   return sort === 'hz' || sort === 'bytes' || sort === 'seen';
 }

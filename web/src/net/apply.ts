@@ -13,7 +13,7 @@ import { duration, msOf } from '../model/format.js';
 import type { Frame, Hello, Status, TimelineSegment, TopicRow, Update } from '../wire.js';
 
 const LOG_LINES_MAX = 500;
-/** As the server: a sparkline has a point every three seconds. */
+/** Like the server: a sparkline has a point every three seconds. */
 const SPARK_STEP_MS = 3_000;
 const SPARK_POINTS = 40;
 
@@ -21,7 +21,7 @@ let rows = new Map<number, TopicRow>();
 let bySegment = new Map<string, TimelineSegment>();
 let sparkedAtMs = 0;
 
-/** Takes a frame into the stores. */
+/** Applies a frame to the stores. */
 export function applyFrame(frame: Frame): void {
   if (frame.type === 'welcome') {
     access.set({ role: frame.role, exports: frame.exports ?? [] });
@@ -89,7 +89,7 @@ function applyTopics({ topics: changed, newTopics, topicsOmitted, status: { atMs
   topics.set({ rows: [...rows.values()], omitted: topicsOmitted ?? topics.get().omitted });
 }
 
-/** A recorder that died and came back says so itself by another start time. */
+/** A restarted recorder has another start time. */
 function noteRestart(before: Status | undefined, now: Status): void {
   if (before === undefined || before.recorder.startedAt === now.recorder.startedAt) return;
   const downMs = msOf(now.recorder.startedAt) - before.atMs;
@@ -100,7 +100,7 @@ function noteRestart(before: Status | undefined, now: Status): void {
   );
 }
 
-/** As the server names them in `removed`. */
+/** The name that the server uses in `removed`. */
 function keyOf({ segment, robot, priority }: TimelineSegment): string {
   return `${segment}/${robot ?? ''}/${priority ?? ''}`;
 }

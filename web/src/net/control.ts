@@ -1,6 +1,6 @@
 import { storedToken } from './token.js';
 
-/** What the server makes of a request: done, or the reason why not, in words. */
+/** The server's answer to a request: done, or the reason why not, in words. */
 export type Outcome =
   { readonly ok: true; readonly result: unknown } | { readonly ok: false; readonly why: string };
 

@@ -3,9 +3,9 @@ import type { Frame } from '../wire.js';
 import { applyFrame } from './apply.js';
 import { storedToken } from './token.js';
 
-/** Updates come at 2 Hz: this long without one, and the process counts as lost. */
+/** Updates come at 2 Hz. After this time without one, the process counts as lost. */
 const SILENCE_MS = 4_000;
-/** Waits between tries; the last one repeats. A recorder that is started again is back within moments. */
+/** Delays between attempts; the last one repeats. A restarted recorder is back within moments. */
 const RETRY_MS = [500, 1_000, 2_000, 3_000];
 const UNAUTHORIZED = 4401;
 
@@ -14,13 +14,13 @@ let tries = 0;
 let lastHeardMs: number | undefined;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
-/** Connects and stays connected; what comes goes into the stores, what fails is reported by `connection`. */
+/** Connects and stays connected. Received data goes into the stores; `connection` reports failures. */
 export async function connect(): Promise<void> {
   clearTimeout(timer);
   close();
   const before = connection.get();
   if (before.state === 'locked') connection.set({ state: 'connecting', sinceMs: Date.now() });
-  // A refused socket tells a page nothing; the answer to a plain request says what is wrong.
+  // A refused socket gives a page no reason; the answer to a plain request does.
   const refusal = await ask();
   if (refusal === undefined) open();
   else if (refusal === 'silent') lost();
@@ -67,7 +67,7 @@ function heard(frame: Frame): void {
   if (connection.get().state !== 'live') connection.set({ state: 'live', sinceMs: lastHeardMs });
 }
 
-/** A socket can stay open over a process that is frozen, or over a way that swallows everything. */
+/** A socket can stay open although the process is frozen or the network drops everything. */
 function expectWord(): void {
   clearTimeout(timer);
   timer = setTimeout(lost, SILENCE_MS);
@@ -87,7 +87,10 @@ function lost(): void {
   timer = setTimeout(() => void connect(), waitMs);
 }
 
-/** Why the server refuses this page, in words; `silent` without a reason; `undefined` if it accepts the page. */
+/**
+ * The reason why the server refuses this page, in words; `silent` without a reason; `undefined` if it accepts
+ * the page.
+ */
 async function ask(): Promise<string | undefined> {
   const token = storedToken();
   try {

@@ -12,7 +12,7 @@ import { StopDialog } from './stop-dialog.js';
 
 type DialogName = 'stop' | 'mark' | 'export';
 
-/** A button of the row; `why` says why it cannot be used. */
+/** A button of the row; `why` is the reason why it cannot be used. */
 type MakeButton = (
   name: string,
   icon: IconName,
@@ -22,10 +22,10 @@ type MakeButton = (
   label?: string,
 ) => VNode;
 
-/** Asks for an action, and tells what came of it; `name` is that of its button. */
+/** Runs an action and shows its result. `name` is the label of its button. */
 type Act = (name: string, action: string, done: string) => Promise<boolean>;
 
-/** What an operator can do, and what came of it. */
+/** The operator's actions and their results. */
 export function Actions() {
   const [open, setOpen] = useState<DialogName | undefined>();
   const [busy, setBusy] = useState<string | undefined>();
@@ -83,7 +83,7 @@ export function Actions() {
   );
 }
 
-/** Why nothing can be done at present. */
+/** Why no action is possible at present. */
 function whyClosed(link: string, role: string | undefined): string | undefined {
   if (link !== 'live') return 'the recorder does not answer';
   return role === 'viewer' ? 'this token is read-only' : undefined;
@@ -196,7 +196,7 @@ function ActionDialog({
   }
 }
 
-/** A button that cannot be used stays in reach of the keyboard and says why. */
+/** A disabled button stays reachable by keyboard and shows the reason. */
 function ActionButton({
   name,
   label,

@@ -3,7 +3,7 @@ import { bytes, coarse, count, duration } from '../model/format.js';
 import { useStore } from '../model/store.js';
 import { Icon } from '../ui/icon.js';
 
-/** Alerts that are raised; nothing at all when there are none. */
+/** The raised alerts; renders nothing without alerts. */
 export function Alerts() {
   const raised = (useStore(status)?.alerts ?? [])
     .filter((alert) => alert.raised)

@@ -13,7 +13,7 @@ const icons: Readonly<Record<Tone, IconName>> = {
   quiet: 'ring',
 };
 
-/** The three questions an operator opens the page with, answered in words; and what can be done about it. */
+/** The three questions of an operator, answered in words, and the possible actions. */
 export function Answers() {
   const now = useStore(status);
   const link = useStore(connection);
@@ -68,7 +68,7 @@ function AnswerCard(props: {
   );
 }
 
-/** Says changes of state to a screen reader, and only those: numbers that run would never let it finish. */
+/** Announces changes of state to a screen reader. It leaves out running numbers, which would never end. */
 function Announcer({ text }: { readonly text: string }) {
   return (
     <p class="unseen" aria-live="polite" data-announcer>

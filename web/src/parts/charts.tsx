@@ -8,7 +8,7 @@ import { Panel } from '../ui/panel.js';
 const perS = (value: number): string => `${rate(value)}/s`;
 const bytesPerS = (value: number): string => `${bytes(value)}/s`;
 
-/** What the recorder did in the last minutes. */
+/** Curves of the last minutes of the recorder. */
 export function Charts() {
   useStore(curves.version);
   const { robot } = useStore(view);

@@ -4,7 +4,7 @@ import { view } from '../model/settings.js';
 import { useStore } from '../model/store.js';
 import { Dialog } from '../ui/dialog.js';
 
-/** Formats by the names people know; the server says which there are. */
+/** Formats by their usual names; the server lists the available ones. */
 const titles: Readonly<Record<string, string>> = {
   mcap: 'MCAP',
   rosbag2: 'rosbag2 folder',
@@ -15,7 +15,7 @@ const titles: Readonly<Record<string, string>> = {
   tfrecord: 'TFRecord',
 };
 
-/** Asks what to export. `onExport` resolves to why it was refused, if it was. */
+/** Asks what to export. `onExport` resolves to the reason of a refusal, or to undefined. */
 export function ExportDialog({
   onClose,
   onExport,

@@ -5,7 +5,7 @@ import { useStore } from '../model/store.js';
 import { Panel } from '../ui/panel.js';
 import type { RobotStatus } from '../wire.js';
 
-/** Every robot in one line; choosing one narrows the page to it. */
+/** One line per robot. Choosing a robot filters the page. */
 export function Fleet() {
   const now = useStore(status);
   const { robot: chosen } = useStore(view);

@@ -18,7 +18,7 @@ export function Header() {
   useStore(connection);
   const { role } = useStore(access);
   const robots = (now?.recorder.robots ?? []).map((one) => one.robot);
-  // A robot chosen before it was heard of, or gone since, stays chosen.
+  // A chosen robot stays chosen before it is seen and after it is gone.
   const options = robot === '' || robots.includes(robot) ? robots : [...robots, robot];
   return (
     <header class="top">
@@ -78,7 +78,7 @@ export function Header() {
   );
 }
 
-/** Whether what is shown is of now. */
+/** Whether the page shows present data. */
 function Pulse() {
   const link = useStore(connection);
   useStore(secondTick);
@@ -94,7 +94,7 @@ function Pulse() {
   }
 }
 
-/** A banner that says that the page shows the past. */
+/** A banner for a page that shows old data. */
 export function LostBanner() {
   const link = useStore(connection);
   useStore(secondTick);

@@ -10,7 +10,10 @@ interface MarkRequest {
   readonly after_s: number;
 }
 
-/** Asks what happened and how much around it matters. `onMark` resolves to why it was refused, if it was. */
+/**
+ * Asks what happened and how much time around it matters. `onMark` resolves to the reason of a refusal, or to
+ * undefined.
+ */
 export function MarkDialog({
   onClose,
   onMark,

@@ -14,7 +14,7 @@ import { useStore } from '../model/store.js';
 import { Fact, Facts, Meter, Panel } from '../ui/panel.js';
 import type { SyncStatus } from '../wire.js';
 
-/** What happens between this disk and the store. */
+/** The transfer between this disk and the store. */
 export function SyncPanel() {
   const now = useStore(status);
   const seen = useStore(syncSeenAtMs);

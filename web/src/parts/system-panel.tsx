@@ -5,11 +5,11 @@ import { Fact, Facts, Meter, Panel } from '../ui/panel.js';
 import type { Status } from '../wire.js';
 
 const MB = 1e6;
-/** Free share of the disk below which the bar turns. */
+/** Free share of the disk below which the bar changes colour. */
 const DISK_WARN = 0.15;
 const DISK_BAD = 0.05;
 
-/** What the recorder has taken in and where it stands. */
+/** The totals and the state of the recorder. */
 export function StoragePanel() {
   const now = useStore(status);
   if (now === undefined) return null;
@@ -75,7 +75,7 @@ function DiskGauge({
   );
 }
 
-/** The machine, the process, its log and what it listens to. */
+/** The machine, the process, its log and its ports. */
 export function SystemPanel() {
   const now = useStore(status);
   useStore(secondTick);

@@ -18,7 +18,7 @@ import { Icon } from '../ui/icon.js';
 import { Meter, Panel } from '../ui/panel.js';
 import type { TimelineGap, TimelineSegment } from '../wire.js';
 
-/** What is gone from this disk is lost, or safe in a store: the two must not look the same. */
+/** A segment that left this disk is either lost or in a store: the two must look different. */
 type State = TimelineSegment['state'] | 'remote';
 
 function stateOf({ state, stores = [] }: TimelineSegment): State {
@@ -29,7 +29,7 @@ function nameOf(segment: TimelineSegment): string {
   return states.find(([state]) => state === stateOf(segment))?.[1] ?? segment.state;
 }
 
-/** In the order of a segment's life, as the legend names them. */
+/** In the order of a segment's life, with the names of the legend. */
 const states: readonly (readonly [State, string])[] = [
   ['open', 'open'],
   ['waiting', 'waits to be sealed'],
@@ -50,7 +50,7 @@ const spans: readonly (readonly [number, string])[] = [
 ];
 
 const LISTED_MAX = 60;
-/** Named below the timeline, the newest. */
+/** Number of events named below the timeline, the newest. */
 const MARKS_MAX = 6;
 
 export function Timeline() {
@@ -132,7 +132,7 @@ function Lanes({
 }) {
   const { spanMin } = useStore(view);
   const { fromMs, toMs } = axisOf(list, spanMin, serverNow());
-  // Hundreds of bars: only when a segment or the axis changed.
+  // There may be hundreds of bars, so they change only with a segment or the axis.
   return useMemo(
     () => <Drawing list={list} robots={robots} axis={{ fromMs, toMs }} />,
     [list, robots.join('\n'), fromMs, toMs],
@@ -233,7 +233,7 @@ function BarView({ bar, axis }: { readonly bar: Bar; readonly axis: Span }) {
   );
 }
 
-/** Where a time lies on the axis. */
+/** The position of a time on the axis. */
 function place(at: number, { fromMs, toMs }: Span): string {
   return `${clamp(((at - fromMs) / (toMs - fromMs)) * 100).toFixed(3)}%`;
 }

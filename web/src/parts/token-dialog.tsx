@@ -2,7 +2,7 @@ import { useId, useState } from 'preact/hooks';
 import { connect } from '../net/feed.js';
 import { storeToken } from '../net/token.js';
 
-/** Shown in place of everything while the server refuses this page. */
+/** Replaces the page while the server refuses it. */
 export function TokenGate({ reason }: { readonly reason: string }) {
   const id = useId();
   const [token, setToken] = useState('');

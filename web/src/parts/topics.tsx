@@ -8,11 +8,11 @@ import { Panel } from '../ui/panel.js';
 import { Spark } from '../ui/spark.js';
 import type { TopicRow } from '../wire.js';
 
-/** Rows drawn beyond the visible ones, so that scrolling meets no white. */
+/** Rows drawn beyond the visible ones, so that scrolling shows no empty area. */
 const SPARE_ROWS = 6;
-/** Running numbers put rows in a new order no more often than this: eyes must be able to follow. */
+/** Minimum time between two changes of the order by running numbers, so that a person can follow. */
 const REORDER_MS = 3_000;
-/** A topic that was busy and is silent for this long is worth a look. */
+/** A topic that was busy gets a warning after this silence. */
 const SILENT_MS = 5_000;
 
 interface ColumnHead {
@@ -64,7 +64,7 @@ export function Topics() {
   );
 }
 
-/** The rows wanted, in an order that holds still for a while. */
+/** The selected rows, in an order that is stable for a while. */
 function useOrder(rows: readonly TopicRow[], chosen: View): readonly TopicRow[] {
   const order = useRef<{ key: string; atMs: number; place: Map<number, number> }>(undefined);
   return useMemo(() => {
@@ -123,7 +123,7 @@ function Rows({
   const { top, height, rowHeight } = place;
   const first = Math.max(0, Math.min(Math.floor(top / rowHeight) - SPARE_ROWS, rows.length - 1));
   const last = Math.min(rows.length, Math.ceil((top + height) / rowHeight) + SPARE_ROWS);
-  // Whole seconds, so that scrolling draws no row again.
+  // Whole seconds, so that scrolling renders no row again.
   const now = Math.floor(serverNow() / 1_000) * 1_000;
   return (
     <div class="scroll topics-scroll" ref={scroller} role="region" aria-label="Topics table" tabIndex={0}>

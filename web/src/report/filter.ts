@@ -1,4 +1,4 @@
-/** Shows only what belongs to a robot and to topics with a text in their names. */
+/** Shows only the parts of one robot and of topics with a text in their names. */
 export class Filter {
   readonly #text = document.querySelector<HTMLInputElement>('#filter');
   readonly #robot = document.querySelector<HTMLSelectElement>('#robot');
@@ -20,7 +20,7 @@ export class Filter {
       const fits = topic === undefined || topic.toLowerCase().includes(wanted);
       part.hidden = !fits || (robot !== '' && own !== undefined && own !== '' && own !== robot);
     }
-    // Headings of nothing go too.
+    // Headings without content are hidden too.
     for (const group of document.querySelectorAll<HTMLElement>('.group')) {
       group.hidden = [...group.querySelectorAll<HTMLElement>('.chart')].every(({ hidden }) => hidden);
     }

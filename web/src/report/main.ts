@@ -1,6 +1,6 @@
 /**
- * What the page of `holdfast report` can do beyond being read: zoom in time, read off values, filter. All of
- * it is drawn already; this only moves it. Bundled into the page, with nothing of the dashboard.
+ * The interactive functions of the `holdfast report` page: zoom in time, show values, filter. Everything is
+ * drawn already, and this code only moves it. It is bundled into the page, without code of the dashboard.
  */
 import { Filter } from './filter.js';
 import { TimeView } from './time-view.js';
@@ -18,7 +18,7 @@ if (start !== undefined && length !== undefined) {
   document.querySelectorAll<SVGSVGElement>('.plot, .strip').forEach((plot) => zoomByPointer(plot, view));
   document.querySelectorAll<SVGSVGElement>('.plot').forEach((plot) => readOff(plot, view));
 }
-// On paper everything is open.
+// Everything is open on paper.
 addEventListener('beforeprint', () => {
   document.querySelectorAll('details').forEach((details) => (details.open = true));
 });

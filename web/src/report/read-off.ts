@@ -1,16 +1,16 @@
 import { svgElement, type TimeView } from './time-view.js';
 
-/** The curve's extremes by column, read back out of its path. */
+/** The curve's extremes by column, read from its path. */
 interface Curve {
   readonly label: string;
   readonly low: Float64Array;
   readonly high: Float64Array;
 }
 
-/** Columns to each side in which a value is looked for. */
+/** Number of columns to each side in which a value is searched. */
 const NEAR_PX = 12;
 
-/** Shows the values under the pointer. The path has them already: nothing is in the page twice. */
+/** Shows the values under the pointer. They come from the path, so the page has no value twice. */
 export function readOff(plot: SVGSVGElement, view: TimeView): void {
   const inner = plot.querySelector<SVGSVGElement>('svg.zoomed');
   const figure = plot.closest('figure');
@@ -66,7 +66,7 @@ function wordsAt(curve: Curve, column: number, near: number, unit: string, resol
   }
   if (best < 0) return [];
   const [low, high] = [curve.low[best]!, curve.high[best]!];
-  // No more digits than the drawing holds.
+  // No more digits than the drawing has.
   const decimals = Math.max(0, Math.min(10, Math.ceil(-Math.log10(resolution))));
   const text = low === high ? low.toFixed(decimals) : `${low.toFixed(decimals)} to ${high.toFixed(decimals)}`;
   return [`${curve.label === '' ? '' : `${curve.label}: `}${text}${unit === '' ? '' : ` ${unit}`}`];

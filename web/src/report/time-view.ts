@@ -2,7 +2,7 @@ import { timeTicks } from '../../../src/exporters/report/ticks.js';
 
 const LEAST_SHARE = 1e-4;
 
-/** The stretch of time all charts show, and how it is changed. */
+/** The period that all charts show, and how to change it. */
 export class TimeView {
   fromS = 0;
   toS: number;
@@ -16,7 +16,7 @@ export class TimeView {
   readonly #grids = document.querySelectorAll<SVGGElement>('.tgrid');
   readonly #shown = document.querySelector('#shown');
 
-  /** @param startMs begin of the range, milliseconds since the Unix epoch */
+  /** @param startMs - Start of the range, milliseconds since the Unix epoch. */
   constructor(
     readonly startMs: number,
     readonly lengthS: number,
@@ -51,7 +51,7 @@ export class TimeView {
     if (this.#shown !== null) this.#shown.textContent = this.isWhole ? '' : this.#words();
   }
 
-  /** The share of the shown stretch, 0 to 1, of a time. */
+  /** The position of a time in the shown period, 0 to 1. */
   #share(atS: number): number {
     return (atS - this.fromS) / (this.toS - this.fromS);
   }
@@ -63,11 +63,11 @@ export class TimeView {
       span.setAttribute('x2', `${100 * from}%`);
       return;
     }
-    // Cut to what is seen: far outside, pixels lose their precision.
+    // Clipped to the visible part, because pixels far outside lose their precision.
     const [left, right] = [Math.max(-0.1, from), Math.min(1.1, this.#share(Number(span.dataset['b'])))];
     span.setAttribute('visibility', right < 0 || left > 1 ? 'hidden' : 'visible');
     span.setAttribute('x', `${100 * left}%`);
-    // What lasts no time is still seen.
+    // A period of no length stays visible.
     span.setAttribute('width', `${100 * Math.max(0.004, right - left)}%`);
   }
 

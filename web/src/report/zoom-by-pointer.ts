@@ -3,7 +3,7 @@ import { svgElement, type TimeView } from './time-view.js';
 /** Shorter drags are clicks, pixels. */
 const LEAST_PX = 6;
 
-/** Drag over a stretch to see it larger; a double click shows all again. A finger scrolls as ever. */
+/** Drag over a period to enlarge it; a double click shows everything again. A finger scrolls as usual. */
 export function zoomByPointer(plot: SVGSVGElement, view: TimeView): void {
   let fromPx: number | undefined;
   const brush = svgElement('rect', { class: 'brush', height: '100%' });

@@ -17,7 +17,7 @@ export interface Curve {
 const HEIGHT_PX = 118;
 const SHORTEST_S = 120;
 
-/** Curves over the last minutes. For a screen reader it is the sentence in `summary`. */
+/** Curves over the last minutes. A screen reader reads the sentence in `summary` instead. */
 export function Chart({
   title,
   times,
@@ -54,7 +54,7 @@ export function Chart({
       sizes.disconnect();
       made?.destroy();
     };
-    // Colours are read when the chart is made: another theme makes it again.
+    // Colours are read when the chart is created, so another theme creates it again.
   }, [colours]);
 
   useEffect(() => {
@@ -104,9 +104,9 @@ function optionsOf(width: number, curves: readonly Curve[], unit: (value: number
     legend: { show: false },
     cursor: { sync: { key: 'holdfast' }, y: false, points: { size: 6 }, drag: { x: false, y: false } },
     scales: {
-      // A recording of seconds is not stretched over the whole width.
+      // A recording of a few seconds is not stretched over the whole width.
       x: { time: true, range: (_, from, to) => [Math.min(from, to - SHORTEST_S), to] },
-      // From zero: a curve that seems to leap by nothing alarms for nothing.
+      // Starts at zero, so that small changes do not look large.
       // uPlot passes null if the curves have no values, which its types do not say.
       y: { range: (_, __, max: number | null) => [0, max === null || max <= 0 ? 1 : max * 1.12] },
     },

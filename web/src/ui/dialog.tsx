@@ -1,10 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef } from 'preact/hooks';
 
-/**
- * A modal dialog: the browser keeps the focus inside, closes on Escape and gives the focus back to where it
- * was.
- */
+/** A modal dialog. The browser keeps the focus inside, closes it on Escape and then restores the focus. */
 export function Dialog({
   title,
   onClose,

@@ -1,4 +1,7 @@
-/** Glyphs that carry a state by shape, not by colour alone; decorative, the text beside them says it. */
+/**
+ * Glyphs that show a state by shape and colour. They are decorative: the text beside them has the same
+ * meaning.
+ */
 const paths = {
   dot: <circle cx="8" cy="8" r="5" fill="currentColor" />,
   ring: <circle cx="8" cy="8" r="4.5" fill="none" stroke="currentColor" stroke-width="2" />,

@@ -25,7 +25,7 @@ export function Panel({
   );
 }
 
-/** Facts: a term and what is so. */
+/** Facts: terms with their values. */
 export function Facts({ children }: { readonly children: ComponentChildren }) {
   return <dl class="facts">{children}</dl>;
 }
@@ -47,7 +47,7 @@ export function Fact({
   );
 }
 
-/** A share of a whole as a bar. `label` says of what. */
+/** A share of a whole as a bar, with its `label`. */
 export function Meter({
   value,
   label,

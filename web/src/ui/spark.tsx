@@ -2,7 +2,7 @@ const WIDTH = 84;
 const HEIGHT = 18;
 const POINTS = 40;
 
-/** The last two minutes of a rate as a line; its shape matters, the numbers stand beside it. */
+/** The last two minutes of a rate as a line. It shows the shape; the numbers are beside it. */
 export function Spark({ values, last }: { readonly values: readonly number[]; readonly last: number }) {
   const all = [...values.slice(1 - POINTS), last];
   const largest = Math.max(...all);
