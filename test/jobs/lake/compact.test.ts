@@ -9,7 +9,7 @@ import { EncodePool } from '../../../src/jobs/export/encode-pool.js';
 import { ParquetDeriver } from '../../../src/jobs/lake/parquet-deriver.js';
 import { compactLake, planCompaction, type CompactReport } from '../../../src/jobs/lake/compact-lake.js';
 import { lakeForms, readChanges, readLake } from '../../../src/jobs/lake/lake-state.js';
-import { compactedName, isCompacted } from '../../../src/jobs/lake/lake-claims.js';
+import { compactedName, isCompacted, LAKE_WRITER } from '../../../src/jobs/lake/lake-claims.js';
 import { isHoldfastError } from '../../../src/core/errors.js';
 import {
   decodeLakeSegment,
@@ -48,6 +48,23 @@ function compact(
     onProblem,
   };
   return compactLake(form, options, ports);
+}
+
+/**
+ * A Parquet file of the lake as version 0.1.0 wrote it: its footer has an empty list of key-value metadata (field 5) without a
+ * type. Thrift's compact protocol writes the numbers of fields as differences.
+ */
+function withUntypedList(file: Buffer): Buffer {
+  const writer = Buffer.from(LAKE_WRITER);
+  const field = (difference: number): Buffer => Buffer.of((difference << 4) | 8, writer.byteLength);
+  const at = file.lastIndexOf(Buffer.concat([field(2), writer]));
+  assert.ok(at > 0, 'the footer names its writer');
+  const end = file.byteLength - 8;
+  const body = file.subarray(at + field(2).byteLength, end);
+  const length = Buffer.alloc(4);
+  const list = Buffer.of(0x19, 0x00);
+  length.writeUInt32LE(file.readUInt32LE(end) + list.byteLength);
+  return Buffer.concat([file.subarray(0, at), list, field(1), body, length, file.subarray(end + 4)]);
 }
 
 describe('compaction of a lake', function () {
@@ -133,6 +150,26 @@ describe('compaction of a lake', function () {
     assert.equal([...content.objects.keys()].filter((key) => key.endsWith('.parquet')).length, 2);
     const again = await compact(new MemoryStore({ content }));
     assert.deepEqual([again.made, again.removed], [0, 0]);
+  });
+
+  it('makes files that arrow-rs reads of files whose footers have an empty list without a type', async () => {
+    const content = copy();
+    for (const [key, text] of content.objects) {
+      if (!/^_holdfast\/.*\/segments\//.test(key)) continue;
+      const marker = decodeLakeSegment(text.toString(), key);
+      const files = marker.files.map((file) => {
+        const old = withUntypedList(present(content.objects.get(file.key)));
+        assert.throws(() => arrowTable(old), /./, file.key);
+        content.objects.set(file.key, old);
+        const sha256 = createHash('sha256').update(old).digest('hex');
+        return { ...file, bytes: old.byteLength, sha256, crc32: crc32(old) };
+      });
+      content.objects.set(key, Buffer.from(encodeLake({ ...marker, files })));
+    }
+    const report = await compact(new MemoryStore({ content }));
+    assert.deepEqual([report.made, report.replaced, report.rows], [2, 13, 66]);
+    // It reads every file that counts with DuckDB and with arrow-rs.
+    assert.deepEqual(await rows(content), { events: once, texts });
   });
 
   it('shows each row once at every step, and after a kill at any of them, and ends the same when run again', async () => {

@@ -106,6 +106,25 @@ describe('The liveness of a topic', () => {
     }
   });
 
+  it('is judged of all publishers together: one of three may stop unnoticed, not all of them', () => {
+    const times = (periodMs: number, offsetMs: number, untilMs: number): number[] =>
+      Array.from(
+        { length: (untilMs - offsetMs) / periodMs },
+        (_, index) => offsetMs + (index + 1) * periodMs,
+      );
+    const merged = [times(500, 0, 60_000), times(500, 200, 600_000), times(700, 100, 600_000)]
+      .flat()
+      .sort((a, b) => a - b);
+    const run = new Run().go(merged, 600_000);
+    assert.equal(run.verdicts.length, 0);
+    run.quiet(15_000);
+    const verdicts = run.verdicts.map(([atMs, verdict]) => [
+      atMs >= present(merged.at(-1)) + 10_000,
+      verdict,
+    ]);
+    assert.deepEqual(verdicts, [[true, 'due']]);
+  });
+
   it('raises no false alarm for any periodic topic, however much its messages jitter or a few are lost', () => {
     const topic = fc.record({
       periodMs: fc.integer({ min: 5, max: 20_000 }),
