@@ -15,6 +15,22 @@ const pages = [
 ].filter((name) => name.endsWith('.md'));
 const read = (name: string): string => readFileSync(join(packageRoot, name), 'utf8');
 
+/** The full titles of the tests whose file begins with a path, as `--grep` sees them. */
+function titlesBelow(path: string): string[] {
+  const files = readdirSync(join(packageRoot, 'test'), { recursive: true, encoding: 'utf8' })
+    .map((name) => `test/${name}`)
+    .filter((name) => name.startsWith(path) && name.endsWith('.ts'));
+  return files.flatMap((file) => {
+    const open: { readonly depth: number; readonly title: string }[] = [];
+    return [...read(file).matchAll(/^( *)(?:describe|it)\((['`])(.*?)\2,/gm)].map(([, indent, , title]) => {
+      const depth = present(indent).length;
+      while ((open.at(-1)?.depth ?? -1) >= depth) open.pop();
+      open.push({ depth, title: present(title) });
+      return open.map((one) => one.title).join(' ');
+    });
+  });
+}
+
 describe('the documentation', () => {
   it('has no link to a page or file that does not exist', () => {
     for (const page of pages) {
@@ -49,6 +65,22 @@ describe('the documentation', () => {
       ([, name]) => name,
     );
     assert.deepEqual(described.toSorted(), readdirSync(join(packageRoot, 'src')).toSorted());
+  });
+
+  it('cites only tests that exist, on the page about threats', () => {
+    const cited = [...read('docs/threat-model.md').matchAll(/`(test\/[^`]+)`: ([^|`]+?) *(?=[|`])/g)];
+    assert.ok(cited.length > 20, 'it cites tests');
+    for (const [, path, names] of cited) {
+      const titles = titlesBelow(present(path));
+      for (const name of present(names).split(';')) {
+        const text = name.trim();
+        if (text !== '')
+          assert.ok(
+            titles.some((title) => title.includes(text)),
+            `${path}: ${text}`,
+          );
+      }
+    }
   });
 
   it('names one version in package.json and package.xml', () => {
