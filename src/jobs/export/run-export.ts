@@ -122,13 +122,16 @@ export async function runExport(request: ExportRequest): Promise<ExportReport> {
   });
   await place.put(MANIFEST_NAME, `${JSON.stringify(manifest, null, 1)}\n`);
   await journal.remove();
-  const notes = chosen.flatMap((one) => leftOut(one, options));
+  const notes = groups.flatMap((group) => {
+    const hasFile = steps.some(({ group: key, files }) => key === group.key && files.length > 0);
+    return group.members.flatMap((one) => leftOut(one, options.format === 'mcap' && hasFile));
+  });
   return { ok: isWhole(manifest), manifest, alreadyDone: false, problems: allProblems, notes };
 }
 
-/** Attachments have no place in any export, metadata records only in MCAP. */
-function leftOut({ segment, metadata, attachments }: InspectedSegment, { format }: ExportOptions): Problem[] {
-  const names = format === 'mcap' ? [] : metadata.map(({ name }) => name);
+/** Attachments have no place in any export, metadata records only in an MCAP, which needs a message. */
+function leftOut({ segment, metadata, attachments }: InspectedSegment, holdsMetadata: boolean): Problem[] {
+  const names = holdsMetadata ? [] : metadata.map(({ name }) => name);
   const what = describeOthers(names, attachments);
   return what === '' ? [] : [{ where: segment.name, reason: `not exported: ${what}` }];
 }
