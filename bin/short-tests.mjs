@@ -30,13 +30,13 @@ export function saveTimes(times, path = timesPath) {
 }
 
 /**
- * The quickest file of every folder, then the quickest files of the folders in {@link FIRST} and of the others, while
- * the budget lasts. A file without a time is left out, unless its folder has no other. Keeps the order of the files.
+ * The quickest file of every folder, then the quickest files of the folders in `first` and of the others, while the
+ * budget lasts. A file without a time is left out, unless its folder has no other. Keeps the order of the files.
  *
  * @param files paths such as `test/wal/recover.test.ts`
  * @param times milliseconds by path
  */
-export function shortTests(files, times, budgetMs = BUDGET_MS) {
+export function shortTests(files, times, budgetMs = BUDGET_MS, first = FIRST) {
   const folderOf = (file) => file.split('/')[1];
   const timeOf = (file) => times[file] ?? Infinity;
   const ascending = files.toSorted((a, b) => timeOf(a) - timeOf(b));
@@ -49,7 +49,7 @@ export function shortTests(files, times, budgetMs = BUDGET_MS) {
     if (timeOf(file) !== Infinity) left -= timeOf(file);
   };
   for (const file of ascending) if (!folders.has(folderOf(file))) choose(file);
-  const isFirst = (file) => FIRST.includes(folderOf(file));
+  const isFirst = (file) => first.includes(folderOf(file));
   const rest = ascending.filter((file) => !chosen.has(file));
   for (const file of [...rest.filter(isFirst), ...rest.filter((one) => !isFirst(one))]) {
     if (timeOf(file) <= left) choose(file);

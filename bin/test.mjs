@@ -5,6 +5,8 @@
 //   npm test -- --grep 'torn commit'  further options go to mocha
 //   npm test -- --node 26             everything below app, and the demo, on another version of Node.js
 //   npm test -- --node 26 --short     the part of it that .ci/run has time for (bin/short-tests.mjs), and the demo
+//   npm test -- --ordinary-user       root only: as a user without rights, in a copy of the checkout
+//   npm test -- --ordinary-user --short   the part of it that .ci/run has time for
 //   npm run coverage                  everything, with line coverage judged by coverage.json
 //   npm run test:campaign             the long campaign (test/campaign)
 import './require-node.mjs';
@@ -19,6 +21,7 @@ import { build } from './build.mjs';
 import { judgeCoverage } from './coverage.mjs';
 import { acceptedLacks, judgeMissingNode, judgeTests, tally } from './judge-tests.mjs';
 import { nodeOfMajor } from './node-version.mjs';
+import { isRoot, ordinaryShort, testAsOrdinaryUser } from './ordinary-user.mjs';
 import { readTimes, saveTimes, shortTests } from './short-tests.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -119,7 +122,8 @@ function chooseShort(files) {
     console.log('no run has left the times of the tests yet: --short runs all of them');
     return files;
   }
-  const chosen = shortTests(files, times);
+  const { budgetMs, first } = isOrdinary ? ordinaryShort : {};
+  const chosen = shortTests(files, times, budgetMs, first);
   console.log(
     `--short runs ${chosen.length} of ${files.length} test files, chosen by the times of the last run`,
   );
@@ -139,7 +143,8 @@ const { value: major, rest: args } = takeOption(process.argv.slice(2), '--node')
 const campaign = args.includes('--campaign');
 const covers = args.includes('--coverage');
 const isShort = args.includes('--short');
-const rest = args.filter((arg) => !['--campaign', '--coverage', '--short'].includes(arg));
+const isOrdinary = args.includes('--ordinary-user');
+const rest = args.filter((arg) => !['--campaign', '--coverage', '--short', '--ordinary-user'].includes(arg));
 const named = rest.filter((arg) => /^(\.\/)?test\//.test(arg)).map((arg) => arg.replace(/^\.\//, ''));
 const mochaOptions = rest.filter((arg) => !/^(\.\/)?test\//.test(arg));
 const only = named.length === 0 && major !== undefined ? onEveryNode : named;
@@ -157,6 +162,8 @@ if (major !== undefined) process.env.PATH = [dirname(node), process.env.PATH].jo
 
 installPrograms();
 build();
+// The copy for another user holds what is built and installed here.
+if (isOrdinary && isRoot()) process.exit(await testAsOrdinaryUser(process.argv.slice(2)));
 await runInstallHooks();
 const sources = testFiles({ campaign, only });
 const files = (isShort ? chooseShort(sources) : sources).map((name) => compiled(join(root, name)));

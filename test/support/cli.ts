@@ -4,12 +4,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defined } from '../../src/core/defined.js';
+import { ownUserId } from '../../src/host/user-id.js';
 
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 const main = fileURLToPath(new URL(`../../src/app/main.${extension}`, import.meta.url));
 
 /** How the tests themselves run decides: compiled, or their sources through a loader. */
 const loader = extension === 'ts' ? ['--import', import.meta.resolve('tsx')] : ['--enable-source-maps'];
+
+/** Nothing of what tests make belongs into the user's own cache, nor two users' into one folder. */
+export function testCacheFolder(uid = ownUserId()): string {
+  return join(tmpdir(), `holdfast-test-cache-${uid}`);
+}
 
 export interface CliRun {
   readonly exitCode: number | null;
@@ -42,8 +48,7 @@ export interface CliProcess {
 export function spawnCli(args: readonly string[], options: CliOptions = {}): CliProcess {
   const child = spawn(process.execPath, [...loader, main, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    // Nothing of what tests make belongs into the user's own cache.
-    env: { ...process.env, XDG_CACHE_HOME: join(tmpdir(), 'holdfast-test-cache'), ...options.env },
+    env: { ...process.env, XDG_CACHE_HOME: testCacheFolder(options.uid), ...options.env },
     ...defined({ cwd: options.cwd }),
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
     ...(options.signal === undefined ? {} : { signal: options.signal, killSignal: 'SIGKILL' }),

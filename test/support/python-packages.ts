@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ownUserId } from '../../src/host/user-id.js';
 
 /** For downloading about 60 MB. */
 const INSTALL_TIMEOUT_MS = 240_000;
@@ -12,7 +13,7 @@ const INSTALL_TIMEOUT_MS = 240_000;
 export function pythonWith(
   packages: readonly string[],
 ): { readonly path: string } | { readonly missing: string } {
-  const home = join(tmpdir(), `holdfast-test-python-${packages.join('-')}`);
+  const home = join(tmpdir(), `holdfast-test-python-${ownUserId()}-${packages.join('-')}`);
   const made = join(home, 'bin', 'python');
   const has = (path: string): boolean =>
     spawnSync(path, ['-c', `import ${packages.join(', ')}`], { stdio: 'ignore' }).status === 0;

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { sleep } from '../../../src/testing/waiting.js';
-import { jsonOf, runCli } from '../../support/cli.js';
+import { jsonOf, runCli, testCacheFolder } from '../../support/cli.js';
 
 const ROBOTS = 2_000;
 /** What a process usually has. */
@@ -28,7 +28,7 @@ async function watched(args: readonly string[]): Promise<Watched> {
   const limit = `ulimit -n ${DESCRIPTORS}; exec "$@"`;
   const child = spawn('/bin/sh', ['-c', limit, 'sh', process.execPath, main, ...args, '--json'], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, XDG_CACHE_HOME: join(tmpdir(), 'holdfast-test-cache') },
+    env: { ...process.env, XDG_CACHE_HOME: testCacheFolder() },
   });
   let stdout = '';
   let stderr = '';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { commands } from '../../../src/app/cli/commands.js';
 import { lacking } from '../../../src/testing/lacking.js';
-import { runCli } from '../../support/cli.js';
+import { runCli, testCacheFolder } from '../../support/cli.js';
 import { writeHeavyMcap } from '../../support/heavy-mcap.js';
 
 const MIB = 1024 * 1024;
@@ -28,7 +28,7 @@ interface Limited {
 function limited(limit: string, args: readonly string[]): Promise<Limited> {
   const child = spawn('/bin/sh', ['-c', `${limit}; exec "$@"`, 'sh', process.execPath, main, ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
-    env: { ...process.env, XDG_CACHE_HOME: join(tmpdir(), 'holdfast-test-cache') },
+    env: { ...process.env, XDG_CACHE_HOME: testCacheFolder() },
   });
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr = (stderr + text).slice(-4_000)));
