@@ -1,12 +1,6 @@
 import type { Described } from './documents/described.js';
-import type {
-  recorderStatusSchema,
-  robotStatusSchema,
-  sinkStatusSchema,
-  syncAlarmSchema,
-  syncStatusSchema,
-  topicStatsSchema,
-} from './status-schema.js';
+import type { recorderStatusSchema, robotStatusSchema, topicStatsSchema } from './status-schema.js';
+import type { sinkStatusSchema, syncAlarmSchema, syncStatusSchema } from './sync-status-schema.js';
 
 /**
  * The recorder's status. Rates are over the last second; times are decimal nanoseconds since the Unix epoch,

@@ -12,6 +12,7 @@ import type { ChannelSpec, FromThread, LoggerSpec, ProblemReport, SinkState } fr
 import type { CsvStats, LoggerStats, PlaceStats } from './logger-stats.js';
 import { OpenLog } from './open-log.js';
 import type { FleetStates, LocalState, TelemetrySample, VehicleName } from './samples.js';
+import { folderConflicts, isVehicleTaken } from './shared-folders.js';
 import type { Timer } from '../core/clock.js';
 import { processMs, systemTimers } from '../host/system-clock.js';
 
@@ -68,7 +69,8 @@ export class VehicleLogger implements AsyncDisposable {
 
   constructor(options: VehicleLoggerOptions) {
     this.#options = parseLoggerOptions(options);
-    this.#agree();
+    const conflicts = folderConflicts(this.#host, this.#options);
+    if (conflicts.length > 0) throw configInvalid(conflicts);
     const { vehicleId, csv, wal, closeMs, exitDrainMs, queueEntries } = this.#options;
     this.#spec = { id: this.#host.newId(), vehicleId, csv, wal, closeMs };
     const whose = { senderId: undefined, timestamp: undefined };
@@ -248,38 +250,13 @@ export class VehicleLogger implements AsyncDisposable {
     return log;
   }
 
-  /** A folder has one way of writing, so loggers that share it must have the same options for it. */
-  #agree(): void {
-    const faults: ConfigFault[] = [];
-    for (const [kind, key] of [
-      ['csv', 'dir'],
-      ['wal', 'data'],
-    ] as const) {
-      const mine = this.#options[kind] as Readonly<Record<string, unknown>> | undefined;
-      const isOther = (spec: LoggerSpec): boolean => {
-        const theirs = spec[kind] as Readonly<Record<string, unknown>> | undefined;
-        return theirs?.[key] === mine?.[key] && JSON.stringify(theirs) !== JSON.stringify(mine);
-      };
-      if (mine === undefined || this.#host.find(isOther) === undefined) continue;
-      const allowed = 'those of the other loggers of this process on the same folder';
-      faults.push({ where: 'VehicleLogger', path: kind, value: mine[key], allowed: `allowed: ${allowed}` });
-    }
-    if (faults.length > 0) throw configInvalid(faults);
-  }
-
   /** Starts, unless another logger of this process has the same files. */
   #join(): void {
-    const { vehicleId, csv, wal } = this.#options;
-    const folders = ({ csv, wal }: Pick<LoggerSpec, 'csv' | 'wal'>): string[] =>
-      [csv?.dir, wal?.data].filter((folder) => folder !== undefined);
-    const mine = folders(this.#options);
-    const other = this.#host.find(
-      (spec) => spec.vehicleId === vehicleId && folders(spec).some((folder) => mine.includes(folder)),
-    );
-    if (other === undefined) {
+    if (!isVehicleTaken(this.#host, this.#options)) {
       this.#host.add(this.#hosted);
       return;
     }
+    const { vehicleId, csv, wal } = this.#options;
     this.#state = 'refused';
     for (const log of this.#logs.values()) log.isOpen = false;
     const folder = wal?.data ?? present(csv).dir;

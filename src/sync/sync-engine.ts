@@ -19,6 +19,7 @@ import type { SinkSpec } from './sync-sink.js';
 import { liveSyncOptions, parseSyncOptions, type SyncOptions } from './sync-options.js';
 import type { SyncParts } from './sync-parts.js';
 import { takeSyncLock, type SyncPorts } from './sync-ports.js';
+import { StatusChanges } from './status-changes.js';
 import { composeStatus, summarize, type SyncSummary } from './sync-status.js';
 
 export type { SyncPorts } from './sync-ports.js';
@@ -64,14 +65,12 @@ export class SyncEngine implements AsyncDisposable {
   readonly #housekeeping: Housekeeping;
   readonly #confirmer: Confirmer;
   readonly #scrub: Scrub;
-  readonly #watchers = new Set<() => void>();
   readonly #events: Emitter<SyncEvent>;
-  readonly #changes: Emitter<void>;
+  readonly #changes: StatusChanges;
   #toldLink: LinkState = 'unknown';
   #lock: RoleLock | undefined;
   #loops: Promise<void> | undefined;
   #fatal: unknown;
-  #statusQueued = false;
   #closing: Promise<void> | undefined;
 
   private constructor(ports: SyncPorts, options: SyncOptions, lock: RoleLock | undefined) {
@@ -79,13 +78,13 @@ export class SyncEngine implements AsyncDisposable {
     this.#lock = lock;
     this.#startedAt = ports.clock.now();
     this.#events = new Emitter('sync events', ports.logger);
-    this.#changes = new Emitter('sync status changes', ports.logger);
+    this.#changes = new StatusChanges(ports.clock, ports.logger);
     if (ports.onStatusChange) this.#changes.listen(ports.onStatusChange);
     // As many listeners as calls in flight, which the options bound.
     setMaxListeners(0, this.#lifetime.signal);
     this.#parts = assembleSync(ports, options, {
       lifetime: this.#lifetime.signal,
-      changed: () => this.#changed(),
+      changed: () => this.#changes.changed(),
       trouble: (message) => this.#trouble(message),
       tell: (event) => this.#events.emit(event),
       isTableValid: () => this.#watch.isValid,
@@ -95,7 +94,7 @@ export class SyncEngine implements AsyncDisposable {
     this.#watch = new FolderWatch(this.#parts, {
       onLooked: () => {
         this.#sender.wake();
-        this.#changed();
+        this.#changes.changed();
       },
       onTombstones: () => this.#housekeeping.wake(),
       onVanished: (entry) => this.#vanished(entry),
@@ -132,7 +131,7 @@ export class SyncEngine implements AsyncDisposable {
   /** Works until the signal aborts. Rejects only for a permanent fault. */
   async run(signal: AbortSignal): Promise<void> {
     this.#start();
-    await this.#until(() => false, signal);
+    await this.#changes.until(() => false, [signal, this.#parts.lifetime]);
     await this.#stop();
   }
 
@@ -144,7 +143,8 @@ export class SyncEngine implements AsyncDisposable {
     this.#start();
     const { nextLook } = this.#watch;
     this.#watch.wake();
-    const complete = await this.#until(() => this.#watch.looked >= nextLook && this.#isDone(), signal);
+    const isComplete = (): boolean => this.#watch.looked >= nextLook && this.#isDone();
+    const complete = await this.#changes.until(isComplete, [signal, this.#parts.lifetime]);
     await this.#stop();
     const { receipts, progress } = this.#parts;
     await receipts.retry();
@@ -188,7 +188,7 @@ export class SyncEngine implements AsyncDisposable {
     this.#watch.wake();
     this.#housekeeping.wake();
     this.#scrub.wake();
-    this.#changed();
+    this.#changes.changed();
     return changed;
   }
 
@@ -286,26 +286,7 @@ export class SyncEngine implements AsyncDisposable {
     this.#fatal ??= error;
     this.#ports.logger.error('sync stopped', { error: describeError(error) });
     this.#lifetime.abort(error);
-    this.#changed();
-  }
-
-  /** Waits for a state. Returns false if the signal, or a failure, came first. */
-  #until(reached: () => boolean, signal: AbortSignal): Promise<boolean> {
-    const { lifetime } = this.#parts;
-    return new Promise((resolve) => {
-      const look = (): void => {
-        const isReached = reached();
-        if (!isReached && !signal.aborted && !lifetime.aborted) return;
-        this.#watchers.delete(look);
-        signal.removeEventListener('abort', look);
-        lifetime.removeEventListener('abort', look);
-        resolve(isReached);
-      };
-      this.#watchers.add(look);
-      signal.addEventListener('abort', look);
-      lifetime.addEventListener('abort', look);
-      look();
-    });
+    this.#changes.changed();
   }
 
   #isDone(): boolean {
@@ -315,16 +296,6 @@ export class SyncEngine implements AsyncDisposable {
     return isSure && this.#watch.isWhole && table.unfinished === 0 && tombstones.waiting === 0;
   }
 
-  #changed(): void {
-    if (this.#statusQueued) return;
-    this.#statusQueued = true;
-    this.#ports.clock.soon(() => {
-      this.#statusQueued = false;
-      for (const look of [...this.#watchers]) look();
-      this.#changes.emit();
-    });
-  }
-
   #linkChanged(): void {
     const { link } = this.#parts;
     if (link.state !== this.#toldLink) {
@@ -332,14 +303,14 @@ export class SyncEngine implements AsyncDisposable {
       const reason = link.state === 'offline' ? { reason: describeError(link.error) } : {};
       this.#events.emit({ kind: 'link', link: link.state, since: String(link.since), ...reason });
     }
-    this.#changed();
+    this.#changes.changed();
   }
 
   #trouble(message: string): void {
     const { counters } = this.#parts;
     if (message !== counters.lastError) this.#ports.logger.warn('a sync step failed', { message });
     counters.noteError(message);
-    this.#changed();
+    this.#changes.changed();
   }
 
   #vanished(entry: SegmentEntry): void {
@@ -348,7 +319,7 @@ export class SyncEngine implements AsyncDisposable {
     table.remove(entry);
     const { storeId } = identity;
     if (entry.record && storeId !== undefined) void progress.write(storeId, entry.name, undefined, false);
-    this.#changed();
+    this.#changes.changed();
   }
 }
 

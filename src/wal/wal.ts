@@ -1,5 +1,5 @@
 import type { DataFolder } from '../core/data-folder.js';
-import { HoldfastError, describeError, isHoldfastError } from '../core/errors.js';
+import { HoldfastError, isHoldfastError } from '../core/errors.js';
 import type { Identity } from '../core/identity.js';
 import type { Channel, Message } from '../core/message.js';
 import type { SegmentId } from '../core/segment-id.js';
@@ -13,6 +13,7 @@ import { DurableLedger, type UnsyncedBatch } from './durability.js';
 import { CommitWarnings } from './commit-warnings.js';
 import { encodablePart } from './encode-failure.js';
 import type { Identities } from './identities.js';
+import { IntervalSync } from './interval-sync.js';
 import { LatchedSet } from './latched-set.js';
 import { SegmentSupply, type OpenSegment } from './open-segment.js';
 import type { ClockStep } from './segment-format.js';
@@ -20,7 +21,6 @@ import { SegmentHandover } from './segment-handover.js';
 import { StallReport } from './stall-report.js';
 import type { WalHead } from './wal-head.js';
 import type { WalOptions, WalPorts } from './wal-ports.js';
-import type { Timer } from '../core/clock.js';
 
 /*
  * The write-ahead log. docs/wal-format.md describes every byte and every crash. The code of wal/ keeps to
@@ -75,7 +75,7 @@ export class Wal {
   readonly #clockSteps = new WaitingClockSteps();
   readonly #handover: SegmentHandover;
   readonly #warnings: CommitWarnings;
-  #syncTimer: Timer | undefined;
+  readonly #intervalSync: IntervalSync;
   readonly #stall: StallReport;
   #closed = false;
 
@@ -95,6 +95,9 @@ export class Wal {
     this.latched = new LatchedSet(options.latchedMaxBytes);
     this.#warnings = new CommitWarnings(ports.logger);
     this.#stall = new StallReport(folder, ports);
+    this.#intervalSync = new IntervalSync(ports.clock, ports.logger, () =>
+      this.#queue.run(() => this.#syncNow()),
+    );
     this.#handover = new SegmentHandover(folder.root, ports, () => ({
       nextNumber: this.#supply.nextNumber,
       nextSequence: this.#nextSequence,
@@ -162,11 +165,7 @@ export class Wal {
   reconfigure(limits: Omit<WalOptions, 'durability' | 'softwareVersion'>): void {
     this.#options = { ...this.#options, ...limits };
     this.latched.maxBytes = limits.latchedMaxBytes;
-    if (this.#syncTimer) {
-      this.#syncTimer.cancel();
-      this.#syncTimer = undefined;
-      this.#armSync();
-    }
+    this.#intervalSync.rearm(limits.intervalMs);
   }
 
   noteClockStep(step: ClockStep): void {
@@ -230,8 +229,7 @@ export class Wal {
 
   async #endNow(): Promise<void> {
     if (this.#closed) return;
-    this.#syncTimer?.cancel();
-    this.#syncTimer = undefined;
+    this.#intervalSync.cancel();
     const marked = await this.#rollNow();
     this.#stage.forget();
     if (this.#current) await this.#supply.discard(this.#current);
@@ -310,18 +308,7 @@ export class Wal {
     if (sync) {
       this.stats.add(Number(now - before) / 1e6);
       this.#ledger.synced(now);
-    } else if (this.#options.durability === 'interval') this.#armSync();
-  }
-
-  #armSync(): void {
-    this.#syncTimer ??= this.#ports.clock.after(this.#options.intervalMs, () => {
-      this.#syncTimer = undefined;
-      this.#queue
-        .run(() => this.#syncNow())
-        .catch((error: unknown) => {
-          this.#ports.logger.error('fsync failed', { error: describeError(error) });
-        });
-    });
+    } else if (this.#options.durability === 'interval') this.#intervalSync.arm(this.#options.intervalMs);
   }
 
   async #syncNow(): Promise<void> {

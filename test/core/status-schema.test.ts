@@ -6,10 +6,9 @@ import {
   anomalyRuleSchema,
   recorderStatusSchema,
   robotStatusSchema,
-  sinkStatusSchema,
-  syncStatusSchema,
   topicStatsSchema,
 } from '../../src/core/status-schema.js';
+import { sinkStatusSchema, syncStatusSchema } from '../../src/core/sync-status-schema.js';
 import { MessageType } from '../../src/app/ros/message-type.js';
 import { apiSchemas } from '../../src/monitors/http/schemas.js';
 import { recorderStatus, syncStatus, topicStats } from '../ros/nodes/status-samples.js';

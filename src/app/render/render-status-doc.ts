@@ -1,5 +1,6 @@
 import { ROS_ABSENT, ROS_FIELDS } from '../../core/documents/described.js';
-import { recorderStatusSchema, syncStatusSchema, topicStatsSchema } from '../../core/status-schema.js';
+import { recorderStatusSchema, topicStatsSchema } from '../../core/status-schema.js';
+import { syncStatusSchema } from '../../core/sync-status-schema.js';
 import { codeCell, GENERATED_NOTE, textCell } from './markdown.js';
 
 type JsonSchema = Readonly<Record<string, unknown>>;

@@ -1,4 +1,5 @@
-import { recorderStatusSchema, syncStatusSchema, topicStatsSchema } from '../../core/status-schema.js';
+import { recorderStatusSchema, topicStatsSchema } from '../../core/status-schema.js';
+import { syncStatusSchema } from '../../core/sync-status-schema.js';
 import { historyColumns } from '../live/history.js';
 import type { JsonSchema } from './route.js';
 

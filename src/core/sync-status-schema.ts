@@ -1,0 +1,154 @@
+import {
+  constant,
+  count,
+  flag,
+  list,
+  number,
+  object,
+  oneOf,
+  ros,
+  rosOrUnknown,
+  text,
+  timeNs,
+} from './documents/described.js';
+import { dataFolder, durations, pid, startedAt, version } from './status-members.js';
+
+/* The description of the status of sync: see `status-schema.ts`. */
+
+const link = ros(oneOf(['unknown', 'online', 'offline'], 'state of the link to the store'), 'uint8 link');
+const lastSyncAt = ros(timeNs('when a segment was verified last'), 'builtin_interfaces/Time last_sync_at');
+const lastError = ros(text('in words'), 'string last_error');
+
+/** Members of the status and of each sink. */
+const segments = object(
+  {
+    pending: ros(count('sealed segments not yet verified in the store'), 'uint64 segments_pending'),
+    verified: ros(count('segments verified in the store and still here'), 'uint64 segments_verified'),
+    parked: ros(count('segments the store refused for good'), 'uint64 segments_parked'),
+  },
+  {
+    lost: ros(
+      count('evicted here and no longer held by the store: no copy is known'),
+      'uint64 segments_lost',
+    ),
+    retrying: ros(
+      count('pending segments whose last attempt failed: they are tried again, until they are parked'),
+      'uint64 segments_retrying',
+    ),
+  },
+);
+const bytes = object({
+  pending: ros(count('size of the pending segments'), 'uint64 bytes_pending'),
+  verified: ros(count('size of the verified segments'), 'uint64 bytes_verified'),
+  resent: ros(count('part bytes sent a second time since the start of this process'), 'uint64 bytes_resent'),
+});
+const writes = object(
+  { failures: count('attempts that failed'), durations },
+  {
+    undecoded: count('messages of which the files hold bytes alone, or nothing'),
+    schemaChanges: count('tables whose columns differ from those of the segment before'),
+    lastSchemaChange: text('which of them changed last, and how'),
+  },
+  'if files are made of segments (Parquet): how often that failed, and how long it takes',
+);
+
+export const sinkStatusSchema = object(
+  {
+    name: ros(text('`mcap` or `parquet`, with a number if there are several of a kind'), 'string name'),
+    kind: ros(oneOf(['mcap', 'parquet']), 'string kind'),
+    store: ros(text('URI of the store, without credentials'), 'string store'),
+    required: ros(flag('local copies stay until this sink has them'), 'bool required'),
+    link,
+    segments,
+    bytes,
+    alarms: ros(count('alarms of this sink'), 'uint64 alarms'),
+  },
+  { lastSyncAt, lastError, writes },
+);
+
+export const syncAlarmSchema = object({
+  segment: text(),
+  robot: text(),
+  code: text('stable, listed in docs/errors.md'),
+  message: text(),
+});
+
+export const syncStatusSchema = object(
+  {
+    role: constant('sync'),
+    version,
+    pid,
+    dataFolder,
+    store: ros(text('URI of the store, without credentials'), 'string store'),
+    startedAt,
+    isSyncing: ros(flag('parts are being sent'), 'bool is_syncing'),
+    link,
+    linkSince: ros(timeNs('since when the link is in this state'), 'builtin_interfaces/Time link_since'),
+    uploadErrors: ros(
+      count('failed calls to the store since the start of this process'),
+      'uint64 upload_errors',
+    ),
+    segments,
+    bytes,
+    resumedUploads: ros(
+      count('uploads continued from parts of an earlier process, since the start of this process'),
+      'uint64 resumed_uploads',
+    ),
+    transferBytesPerS: ros(number('sent over the last seconds, bytes'), 'float64 transfer_bytes_per_s'),
+    alarms: ros(list(syncAlarmSchema, 'segments the store refused for good'), 'string[] alarms'),
+  },
+  {
+    storeId: ros(text('id object of the store, 32 hex digits'), 'string store_id'),
+    lastSyncAt,
+    segmentsSynced: ros(
+      count('segments verified in this store so far, over all processes, evicted ones included'),
+      'uint64 segments_synced_total',
+    ),
+    storeRefuses: object(
+      {
+        what: ros(constant('checksums'), 'string store_refuses'),
+        server: ros(
+          text('what the server called itself then; empty: nothing'),
+          'string store_refuses_server',
+        ),
+        since: ros(timeNs('when it refused them first'), 'builtin_interfaces/Time store_refuses_since'),
+      },
+      {},
+      'what the store refuses, also to earlier processes; requests do without',
+    ),
+    storeLatencyMs: rosOrUnknown(
+      number('time the store took to answer the last probe'),
+      'float64 store_latency_ms',
+    ),
+    lastError,
+    nextRetryInMs: rosOrUnknown(number('milliseconds to the next attempt'), 'int64 next_retry_in_ms'),
+    uploads: object(
+      {
+        segments: count('segments verified'),
+        bytes: count('bytes of verified segments'),
+        sentBytes: count('bytes sent'),
+        retries: count('attempts after the first'),
+        durations,
+      },
+      {},
+      'what this process did since its start; durations from the first byte sent to verified',
+    ),
+    writes,
+    current: object({
+      segment: ros(text('the segment being uploaded'), 'string current_segment'),
+      robot: ros(text('its robot'), 'string current_robot'),
+      bytes: ros(count('its size'), 'uint64 current_bytes'),
+      progress: ros(number('share of it that is sent, 0 to 1'), 'float32 current_progress'),
+    }),
+    oldestUnsyncedAt: ros(
+      timeNs('first log time of the oldest segment that is not verified'),
+      'builtin_interfaces/Time oldest_unsynced_at',
+    ),
+    etaMs: rosOrUnknown(number('milliseconds until everything pending is sent at this rate'), 'int64 eta_ms'),
+    sinks: ros(
+      list(sinkStatusSchema, 'each of several sinks; the fields above are about those required'),
+      'SinkStatus[] sinks',
+    ),
+  },
+  'what sync says about itself, as it answered last',
+);
