@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { VehicleLogger } from '../../src/logger/entry.js';
-import { LoggerPlace, ProgramRun, recorded, type Program } from './logger-support.js';
+import { LoggerPlace, ProgramRun, patient, recorded, type Program } from './logger-support.js';
 import { eventually } from '../../src/testing/waiting.js';
 
 const COUNT = 900;
 
 describe('the end of a program with a logger', function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
   let place: LoggerPlace;
   beforeEach(async () => {
     place = await LoggerPlace.make();
@@ -16,11 +16,11 @@ describe('the end of a program with a logger', function () {
   afterEach(() => place[Symbol.asyncDispose]());
 
   const program = (more: Partial<Program>): ProgramRun =>
-    new ProgramRun({ options: { vehicleId: 1, dir: place.csv, wal: place.wal }, ...more });
+    new ProgramRun({ options: { vehicleId: 1, dir: place.csv, wal: place.wal, ...patient }, ...more });
 
   /** Opens and closes the folders again, as the next start would. */
   const startAgain = async (): Promise<void> => {
-    const log = new VehicleLogger({ vehicleId: 1, dir: place.csv, wal: place.wal });
+    const log = new VehicleLogger({ vehicleId: 1, dir: place.csv, wal: place.wal, ...patient });
     await log.ready();
     await log.close();
   };

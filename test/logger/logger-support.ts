@@ -15,6 +15,12 @@ export const pose = { x: 1.5, y: -2.25, theta: 0.1, v: 3 };
 /** Parameters for recordings in small temporary places. */
 export const small = { ballast_bytes: '0', 'retention.min_free_bytes': '0' };
 
+/**
+ * Limits that no test reaches: by default a logger gives up after 15 seconds, 3 at the end of a program, which a busy
+ * machine may need to make entries durable and to seal them. Tests of these limits set their own.
+ */
+export const patient = { closeMs: 300_000, exitDrainMs: 60_000 };
+
 /** A temporary folder with places for both sinks. */
 export class LoggerPlace implements AsyncDisposable {
   private constructor(readonly root: string) {}

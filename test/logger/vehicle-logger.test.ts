@@ -10,16 +10,16 @@ import {
 } from '../../src/logger/entry.js';
 import { loggerHost } from '../../src/logger/logger-host.js';
 import { isHoldfastError } from '../../src/core/errors.js';
-import { LoggerPlace, ProgramRun, pose, recorded } from './logger-support.js';
+import { LoggerPlace, ProgramRun, patient, pose, recorded } from './logger-support.js';
 import { eventually } from '../../src/testing/waiting.js';
 
 describe('a vehicle logger', function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
   let place: LoggerPlace;
   const open: VehicleLogger[] = [];
 
   const logger = (options: Partial<VehicleLoggerOptions> = {}): VehicleLogger => {
-    const made = new VehicleLogger({ vehicleId: 3, dir: place.csv, wal: place.wal, ...options });
+    const made = new VehicleLogger({ vehicleId: 3, dir: place.csv, wal: place.wal, ...patient, ...options });
     open.push(made);
     return made;
   };
@@ -51,6 +51,7 @@ describe('a vehicle logger', function () {
 
   it('writes every entry once into a recording and into CSV files', async () => {
     const log = logger();
+    const began = Date.now() / 1e3;
     const steering = log.channel('lateral_control', { error: 'float64', mode: 'string', round: 'uint32' });
     for (let i = 0; i < 500; i++) {
       assert.ok(log.logTelemetry({ timestamp: i / 100, ...pose, yawRate: i, state: 'follow, "1"' }));
@@ -58,7 +59,7 @@ describe('a vehicle logger', function () {
       assert.ok(log.logLocalEstimation('lead', i / 100, { ...pose, acceleration: 0.5 }));
       if (i < 100) assert.ok(log.logFleetEstimation(2, i / 100, { 0: pose, 1: { ...pose, x: i } }));
     }
-    const before = Date.now() / 1e3;
+    const ended = Date.now() / 1e3;
     const stats = await log.close();
     assert.deepEqual([stats.logged, stats.written, stats.dropped, stats.rejected], [1600, 1600, 0, 0]);
     assert.deepEqual([stats.wal?.lost, stats.csv?.lost, stats.lastError], [0, 0, undefined]);
@@ -70,7 +71,8 @@ describe('a vehicle logger', function () {
     assert.equal(fleet.length, 200);
     const [timestamp, received, ...rest] = fleet[13]!.split(',');
     assert.deepEqual([timestamp, ...rest], ['0.06', '2', '1', '6', '-2.25', '0.1', '3']);
-    assert.ok(Math.abs(Number(received) - before) < 30, received);
+    // A second for a clock that is corrected meanwhile.
+    assert.ok(Number(received) > began - 1 && Number(received) < ended + 1, received);
     const local = await place.rows('received_local_estimations_vehicle_3.csv');
     assert.match(local[499]!, /^4\.99,\d+\.\d{9},lead,1\.5,-2\.25,0\.1,3,0\.5$/);
     const own = await place.rows('lateral_control_vehicle_3.csv');
