@@ -52,7 +52,7 @@ describe('the test runner', function () {
       return JSON.parse(stdout) as unknown;
     };
 
-    it('takes the quickest file of every folder whatever it costs', () => {
+    it('takes the quickest file of every folder at any cost', () => {
       const quickest = ['test/core/a.test.ts', 'test/seal/a.test.ts', 'test/wal/a.test.ts'];
       assert.deepEqual(short(files, 0), quickest);
       assert.deepEqual(

@@ -178,7 +178,7 @@ describe('a document from a disk or a store', () => {
       return JSON.stringify({ ...value, [crcName]: crc32(JSON.stringify(value)) });
     };
 
-    it(`is read as ${name}, or is refused with one error, whatever member is wrong`, () => {
+    it(`is read as ${name}, or is refused with one error, for any wrong member`, () => {
       read(textOf(example));
       let refused = 0;
       for (const value of spoiled(example)) {

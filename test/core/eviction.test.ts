@@ -210,7 +210,7 @@ describe('the decision about a local copy', () => {
     });
   }
 
-  it('asks first, whatever is on record', () => {
+  it('asks first for any record', () => {
     for (const request of ['n', undefined]) {
       const receipt = receiptOf({ asked: answerOf({ request }) });
       assert.equal(decideEviction(factsOf([receipt], { request: undefined })).kind, 'ask');

@@ -18,7 +18,7 @@ const event = {
 };
 
 describe('The envelope GenericEventRequest', () => {
-  it('is read as the shipped .proto says, by a parser that knows only that', () => {
+  it('is read by a parser that knows only the shipped .proto', () => {
     const text = fc.string({ unit: 'binary' });
     const record = fc.record({
       timestampNs: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),

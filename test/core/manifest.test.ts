@@ -103,7 +103,7 @@ describe('Manifest', () => {
     }
   });
 
-  it('refuses whatever is not a manifest with one error, never another', () => {
+  it('refuses anything that is not a manifest with one error', () => {
     for (const text of ['', 'null', '[]', '{', '5', '"holdfast-manifest"', '\0\0\0']) {
       assert.throws(
         () => decodeManifest(text, 'x'),
@@ -121,7 +121,7 @@ describe('Manifest', () => {
     );
   });
 
-  it('lies beside its segment', () => {
+  it('is beside its segment', () => {
     assert.equal(manifestKey('robot=a.mcap/b.mcap'), 'robot=a.mcap/b.json');
   });
 });
@@ -137,7 +137,7 @@ describe('Gap', () => {
 });
 
 describe('Segment id', () => {
-  it('sorts by age and says its number', () => {
+  it('sorts by age and has its number', () => {
     const ids = [1, 2, 10, 999_999_999_999].map((n) =>
       newSegmentId(n, (size) => new Uint8Array(size).fill(255 - n)),
     );

@@ -29,7 +29,7 @@ describe('Name encoding', () => {
     fc.stringMatching(/^[~%./A-F0-9]{0,130}$/),
   );
 
-  it('is one path element that stays in its folder, whatever the name', () => {
+  it('is one path element that stays in its folder, for any name', () => {
     fc.assert(
       fc.property(anyName, (name) => {
         const encoded = encodeName(name);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { objectName } from '../../src/core/object-name.js';
 
 describe('the names of sealed objects', () => {
-  it('tell a robot with a class from a robot that is called so', () => {
+  it('distinguish a robot with a class from a robot of that name', () => {
     const suffixes = [
       objectName('a', 'low'),
       objectName('a.low', 'normal'),

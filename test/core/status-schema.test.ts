@@ -96,7 +96,7 @@ describe('the description of the status', () => {
     assert.equal(apiSchemas['SyncStatus'], syncStatusSchema);
   });
 
-  it('takes what recorder and sync say, and no member that it does not describe', () => {
+  it('accepts the status of recorder and sync, and no member without a description', () => {
     for (const [schema, value] of [
       [recorderStatusSchema, { ...recorderStatus, state: 'inactive' }],
       [syncStatusSchema, syncStatus],

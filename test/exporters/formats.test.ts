@@ -113,7 +113,7 @@ describe('table formats', function () {
     );
   });
 
-  it('packs levels so that they are read back, whatever their runs', () => {
+  it('packs levels so that they are read back, for any runs', () => {
     const runs = fc.array(fc.tuple(fc.integer({ min: 0, max: 5 }), fc.integer({ min: 1, max: 40 })), {
       maxLength: 30,
     });

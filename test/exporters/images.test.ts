@@ -127,7 +127,7 @@ describe('images as files', () => {
     assert.deepEqual([two.extension, Buffer.from(two.bytes)], ['png', inner]);
   });
 
-  it('are refused with a reason where their bytes are too few, or PNG has no pixels for them', async () => {
+  it('are refused with a reason if their bytes are too few, or PNG has no pixels for them', async () => {
     const type = 'sensor_msgs/msg/Image';
     const refusals: [object, RegExp][] = [
       [raw('32FC1', 1, 1, new Uint8Array(4)), /32FC1/],

@@ -57,7 +57,7 @@ describe('how Parquet is encoded', function () {
     });
   }
 
-  it('is refused where it is not known, and where it has no meaning', () => {
+  it('is refused if it is not known, and if it has no meaning', () => {
     for (const [given, path] of [
       [{ format: 'parquet', compression: 'lz4' }, 'compression'],
       [{ format: 'mcap', compression: 'snappy' }, 'compression'],

@@ -115,7 +115,7 @@ describe('point clouds in NumPy', () => {
     assert.deepEqual(xOf({ height: 1, width: 4, rowStep: 8, data }), [1, 3, 5, 7]);
   });
 
-  it('stay apart where clouds of one topic differ in size and padding', () => {
+  it('stay apart if clouds of one topic differ in size and padding', () => {
     const found = present(
       pointsOf(
         { height: 2, width: 2, rowStep: 24, data: points([1, 3, 5, 7], 2, 8) },
@@ -157,7 +157,7 @@ describe('point clouds in NumPy', () => {
     });
   });
 
-  it('are left as bytes where they say more points than they have, or fields outside of a point', () => {
+  it('are left as bytes if they say more points than they have, or fields outside of a point', () => {
     assert.equal(pointsOf({ width: 5, data: points([1, 2, 3, 4]) }), undefined);
     assert.equal(pointsOf({ width: 4_294_967_295, height: 4_294_967_295, data: points([1]) }), undefined);
     assert.equal(pointsOf({ width: 1, fields: [field('x', 5)], data: points([1]) }), undefined);

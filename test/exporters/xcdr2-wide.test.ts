@@ -96,7 +96,7 @@ describe('wide texts in XCDR2', () => {
     }
   }
 
-  it('are those that were written, or are refused, whatever the texts', () => {
+  it('are the written texts, or are refused, for any texts', () => {
     const text = fc.string({ unit: 'grapheme', maxLength: 6 }).map((one) => one.replaceAll('\0', ''));
     const more = fc.array(text, { maxLength: 3 });
     const fields = { flag: fc.nat(255), text, small: fc.nat(65_535), more };

@@ -318,7 +318,7 @@ describe('XCDR2', () => {
     }
   });
 
-  it('gives the values of any mutable type, however its members say their sizes', () => {
+  it('gives the values of any mutable type, for any form of its sizes', () => {
     const field = fc.oneof(
       fc.record({ type: fc.constant('uint8'), value: fc.nat(255) }),
       fc.record({ type: fc.constant('int32'), value: fc.integer() }),
@@ -339,7 +339,7 @@ describe('XCDR2', () => {
     );
   });
 
-  it('gives no value when a size does not fit the definition, whatever else would', () => {
+  it('gives no value if a size does not fit the definition', () => {
     const good = hex('00070000180000000100000000000000000024400200000000000000000034406300000');
     const payloads = [
       // The array without its size, one byte more and less, a message that ends early, one with more behind it.
@@ -358,7 +358,7 @@ describe('XCDR2', () => {
     }
   });
 
-  it('leaves the header out of the hash of a picture, where structs have their size in front', () => {
+  it('leaves the header out of the hash of a picture, if structs have their size in front', () => {
     const text = [
       'std_msgs/Header header\nuint8[] data',
       'MSG: std_msgs/Header\nbuiltin_interfaces/Time stamp\nstring frame_id',

@@ -97,7 +97,7 @@ describe('role lock', () => {
     await Promise.all([recorder.close(), sync.close()]);
   });
 
-  it('says that the folder is unusable where no lock can be made', async () => {
+  it('says that the folder is unusable if no lock can be made', async () => {
     await fs.writeFile(folder.lock, '');
     await assert.rejects(acquireRoleLock(fs, folder, 'sync'), (error) =>
       isHoldfastError(error, 'DATA_FOLDER_UNUSABLE'),

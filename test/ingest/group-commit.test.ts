@@ -140,7 +140,7 @@ describe('Group commit', () => {
     assert.equal(seen.at(-1), 'complete');
   });
 
-  it('lets what waited out its age during a commit go next', async () => {
+  it('commits messages next that reached their age during a commit', async () => {
     start();
     push(10);
     push(1);
@@ -180,7 +180,7 @@ describe('Group commit', () => {
     assert.equal(time.pending, 0);
   });
 
-  it('completes at once where nothing ever came', async () => {
+  it('completes at once if nothing ever came', async () => {
     start();
     input.complete();
     await settled();
@@ -234,7 +234,7 @@ describe('Group commit', () => {
     assert.ok(!drops.pending);
   });
 
-  it('commits drops by themselves within a second where no message follows', async () => {
+  it('commits drops by themselves within a second if no message follows', async () => {
     const { drops } = start();
     drops.drop(makeMessage(channel, 10), 'paused', true);
     await time.advance(999);

@@ -27,7 +27,7 @@ describe('Ingest buffer', () => {
     );
   });
 
-  it('drops the oldest of a full channel, and says which source numbers are settled by it', () => {
+  it('drops the oldest message of a full channel, and states the source numbers that this settles', () => {
     const { buffer, drops } = makeBuffer({ queueMaxBytes: 100 });
     const channel = makeChannel('/a');
     for (let i = 1; i <= 5; i++) buffer.push(makeMessage(channel, 40, i));
@@ -58,7 +58,7 @@ describe('Ingest buffer', () => {
     assert.equal(gap.settledThrough, undefined);
   });
 
-  it('keeps what waits when its limits are lowered, and lets only newcomers meet the new ones', () => {
+  it('keeps waiting messages when its limits are lowered, and applies the new limits to new messages', () => {
     const setup = { queueMaxBytes: 1_000 };
     const { buffer, drops } = makeBuffer(setup);
     const [a, b] = [makeChannel('/a'), makeChannel('/b')];
@@ -73,7 +73,7 @@ describe('Ingest buffer', () => {
     assert.equal(buffer.bytes, 200, 'the new limit holds once the old messages have gone');
   });
 
-  it('takes in a channel it had refused, once more are allowed', () => {
+  it('accepts a channel that it had refused when more are allowed', () => {
     const { buffer } = makeBuffer({ limits: { maxChannels: 1 } });
     const [a, b] = [makeChannel('/a'), makeChannel('/b')];
     for (const of of [a, b]) buffer.push(makeMessage(of, 1));
@@ -85,7 +85,7 @@ describe('Ingest buffer', () => {
     );
   });
 
-  it('loses and reorders nothing of a channel, however its class changes', () => {
+  it('loses and reorders no message of a channel when its class changes', () => {
     const classes: readonly Priority[] = ['high', 'normal', 'low'];
     const action = fc.oneof(
       fc.record({ kind: fc.constant('push' as const), topic: fc.nat(2) }),
@@ -180,7 +180,7 @@ describe('Ingest buffer', () => {
     assert.deepEqual(drops.droppedByReason(), { disk_full: 2 });
   });
 
-  it('makes the lowest class give way first, and never for a lower one', () => {
+  it('drops from the lowest class first, and never in favour of a lower one', () => {
     const priorities: Record<string, Priority> = { '/low': 'low', '/normal': 'normal', '/high': 'high' };
     const { buffer, drops } = makeBuffer({
       priorityOf: ({ topic }) => priorities[topic]!,
@@ -231,7 +231,7 @@ describe('Ingest buffer', () => {
     );
   });
 
-  it('lets the flooding channel pay even when another was the fullest before', () => {
+  it('drops from the flooding channel even if another was the fullest before', () => {
     const { buffer, drops } = makeBuffer({ limits: { totalMaxBytes: 1000 }, queueMaxBytes: 1000 });
     const early = makeChannel('/early');
     const flood = makeChannel('/flood');
@@ -254,7 +254,7 @@ describe('Ingest buffer', () => {
     );
   });
 
-  it('drops from the fullest channels, whatever the sizes, within a factor of two', () => {
+  it('drops from the fullest channels, for any sizes, within a factor of two', () => {
     fc.assert(
       fc.property(
         fc.array(fc.record({ channel: fc.nat(7), size: fc.integer({ min: 0, max: 900 }) }), {

@@ -7,7 +7,7 @@ import { makeChannel } from './ingest-support.js';
 describe('Numbering', () => {
   const channel = makeChannel('/odom');
 
-  it('says nothing where nothing is missing', () => {
+  it('reports nothing if nothing is missing', () => {
     const event = { kind: 'numbering', channel, delivered: 10, next: 11 } as const;
     assert.deepEqual(numberingGaps(event, { received: 10, settled: 0, afterKill: false }), []);
     assert.deepEqual(numberingGaps(event, { received: undefined, settled: 10, afterKill: true }), []);
@@ -39,7 +39,7 @@ describe('Numbering', () => {
     assert.equal(gaps[1]?.gap.settledThrough, 30);
   });
 
-  it('blames the connection while this process lived, and a stop where there was no kill', () => {
+  it('blames the connection while this process lived, and a stop if there was no kill', () => {
     const event = { kind: 'numbering', channel, delivered: 20, next: 21 } as const;
     const reason = (received: number | undefined, afterKill: boolean): string | undefined =>
       numberingGaps(event, { received, settled: 10, afterKill })[0]?.gap.reason;

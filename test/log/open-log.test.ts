@@ -53,7 +53,7 @@ describe('the library entrance holdfast/log', function () {
     assert.deepEqual([log.stats().writtenLines, log.stats().queuedLines], [10_000, 0]);
   });
 
-  it('says all faults of its options at once', () => {
+  it('reports all faults of its options at once', () => {
     const wrong = { file: '', level: 'loud', kept: 0, queueLines: 1.5 } as unknown as LogOptions;
     assert.throws(
       () => openLog(wrong),

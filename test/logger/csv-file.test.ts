@@ -49,7 +49,7 @@ describe('a CSV file of a logger', () => {
     });
   }
 
-  it('repairs at the start also where nothing follows, and makes nothing that was not there', async () => {
+  it('repairs at the start also if nothing follows, and makes nothing that was not there', async () => {
     await file().prepare(false);
     assert.deepEqual(await fs.readdir(folder), []);
     await fs.writeFile(path, `${HEADER}1,2\n3`);
@@ -70,7 +70,7 @@ describe('a CSV file of a logger', () => {
     assert.equal(one.rotations, 4);
   });
 
-  it('keeps none where none are to be kept', async () => {
+  it('keeps no rotated file if none should be kept', async () => {
     const one = file({ maxBytes: 8, kept: 0 });
     for (let i = 1; i <= 3; i++) await add(one, `${i},${i}\n`);
     await one.close();
@@ -88,7 +88,7 @@ describe('a CSV file of a logger', () => {
   });
 
   for (const operation of ['write', 'datasync', 'open']) {
-    it(`has a row once, whatever happened to its first attempt (${operation} refused)`, async () => {
+    it(`has a row once, for any end of its first attempt (${operation} refused)`, async () => {
       const one = file();
       await add(one, '1,2\n');
       if (operation === 'open') await one.close();
@@ -103,7 +103,7 @@ describe('a CSV file of a logger', () => {
     });
   }
 
-  it('starts again where somebody took the file away or cut it', async () => {
+  it('starts a new file if somebody removed or cut it', async () => {
     const one = file();
     await add(one, '1,2\n');
     await fs.rm(path);

@@ -89,7 +89,7 @@ describe('a logger whose disk fails', function () {
     }
   });
 
-  it('full under the recording: it waits, says why, and continues with all that the queues held', async function () {
+  it('full under the recording: it waits, reports why, and continues with all queued entries', async function () {
     const disk = await mountTmpfs(32 * MB);
     if (!disk) return lacking(this, 'mount', mountRefusal());
     try {

@@ -32,7 +32,7 @@ describe('a vehicle logger', function () {
     await place[Symbol.asyncDispose]();
   });
 
-  it('says how large its CSV files are while it runs, and after it has ended', async () => {
+  it('reports the size of its CSV files while it runs, and after it has ended', async () => {
     const log = logger();
     const sizeOf = (stats: LoggerStats): number =>
       present(stats.csv).files.find(({ path }) => path.endsWith('telemetry_vehicle_3.csv'))?.bytes ?? 0;
@@ -125,7 +125,7 @@ describe('a vehicle logger', function () {
     );
   });
 
-  it('never throws into the loop: whatever is wrong is counted, told and a gap', async () => {
+  it('never throws into the loop: every fault is counted, reported and a gap', async () => {
     const told: HoldfastError[] = [];
     const log = logger({
       onError: (error) => {

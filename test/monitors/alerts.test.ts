@@ -115,7 +115,7 @@ describe('alerts', () => {
     );
   });
 
-  it('change only by turns: raised, cleared, raised; whatever the values do', () => {
+  it('change only in turns (raised, cleared, raised) for any values', () => {
     const value = fc.option(fc.constantFrom(0, 500, 1_500, 2_500, 1e9), { nil: undefined });
     fc.assert(
       fc.property(fc.array(value, { maxLength: 200 }), (values) => {
@@ -161,7 +161,7 @@ describe('the alert about the queue of the log', () => {
     );
   });
 
-  it('knows nothing where nothing is written to a file', () => {
+  it('has no value if no file is written', () => {
     assert.equal(factsOf({ ...log(0), queueMaxLines: 0, queueMaxBytes: 0 }).logQueuePercent, undefined);
   });
 });
@@ -241,7 +241,7 @@ describe('the alert about Parquet', () => {
     assert.equal(at(syncStatus(), 400_000), 0);
   });
 
-  it('names the sinks with what they have to say', () => {
+  it('names the sinks with their errors', () => {
     assert.equal(describeParquet(failed(1)), 'lake: no room');
     const alone = {
       ...syncStatus({ link: 'offline' }),
@@ -258,7 +258,7 @@ describe('the facts behind alerts', () => {
       .alerts.filter((alert) => alert.raised)
       .map(({ id }) => id);
 
-  it('find nothing wrong where nothing is', () => {
+  it('are not raised if nothing is wrong', () => {
     const gatherer = new AlertFactsGatherer();
     let facts: AlertFacts = {};
     for (let s = 0; s < 20; s++) {

@@ -79,7 +79,7 @@ describe('the HTTP API', () => {
     }
   });
 
-  it('says everything in /status, also that sync is gone', async () => {
+  it('includes everything in /status, also that sync is gone', async () => {
     const with2 = (await web.get('/status')).json;
     assert.equal((with2['sync'] as Json)['link'], 'online');
     assert.equal((with2['recorder'] as Json)['state'], 'recording');
@@ -90,7 +90,7 @@ describe('the HTTP API', () => {
     assert.match(without['syncError'] as string, /not running/);
   });
 
-  it('steers the recorder and sync', async () => {
+  it('controls the recorder and sync', async () => {
     for (const name of ['start', 'pause', 'resume', 'split', 'stop', 'sync_now']) {
       const { status, json } = await web.post(`/control/${name}`);
       assert.deepEqual([status, json], [200, { ok: true }], name);
@@ -162,7 +162,7 @@ describe('the HTTP API', () => {
     assert.equal((await web.get('/healthz')).status, 200);
   });
 
-  it('changes the log level while it runs, and says so', async () => {
+  it('changes the log level while it runs, and reports it', async () => {
     await web.post('/control/log_level', { level: 'debug' });
     const { json } = await web.get('/status');
     assert.equal((json['log'] as Json)['level'], 'debug');
@@ -179,7 +179,7 @@ describe('the HTTP API', () => {
     );
   });
 
-  it('takes the next free port where one is taken, and says which', async () => {
+  it('takes the next free port if one is taken, and reports it', async () => {
     await using second = await TestWeb.start({ port: web.server.port, tries: 20 });
     assert.notEqual(second.server.port, web.server.port);
     assert.equal((await second.get('/healthz')).status, 200);

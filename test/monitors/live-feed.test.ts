@@ -52,7 +52,7 @@ describe('the live feed', () => {
     watch[Symbol.dispose]();
   });
 
-  it('begins with the whole, and then says only what changed', () => {
+  it('begins with the complete state, and then sends only changes', () => {
     const client = new TestClient();
     feed.join(client);
     const hello = client.got[0]!;
@@ -99,7 +99,7 @@ describe('the live feed', () => {
     assert.deepEqual(second.got[1], first.got.at(-1));
   });
 
-  it('says which segments are new, changed or gone', async () => {
+  it('reports which segments are new, changed or gone', async () => {
     const one = { segment: 's1', robot: 'r', state: 'sealed' as const, bytes: 1, gaps: [], moreGaps: 0 };
     const two = { ...one, segment: 's2' };
     timeline = { version: 1, segments: [one, two], omitted: 0, quarantined: 0 };
@@ -217,7 +217,7 @@ describe('the watch', () => {
 });
 
 describe('the topic table', () => {
-  it('is bounded in topics and says how many it leaves out', () => {
+  it('is bounded in topics and reports how many it leaves out', () => {
     const table = new TopicTable(100);
     const topics = Array.from({ length: 250 }, (_, n) => topicStats(`/t${n}`));
     assert.equal(table.update(topics).added.length, 100);

@@ -125,7 +125,7 @@ describe('/metrics', () => {
     assert.equal(value('holdfast_topic_received_messages_total', { topic: '/a' }), 1);
   });
 
-  it('says that sync is gone, and nothing else about it', async () => {
+  it('report that sync is gone, and nothing else about it', async () => {
     web.sync.current = undefined;
     await web.watch.askSync();
     await scrape();
@@ -140,7 +140,7 @@ describe('/metrics', () => {
     assert.equal(value('holdfast_topic_received_messages_total', { topic }), 42);
   });
 
-  it('has bounded label sets, whatever number of topics and robots there is', async () => {
+  it('has bounded label sets, for any number of topics and robots', async () => {
     web.recorder.topicList = Array.from({ length: 3_000 }, (_, n) => topicStats(`/t${n}`));
     web.recorder.current = recorderStatus({
       robots: Array.from({ length: 500 }, (_, n) => ({ ...recorderStatus().robots[0]!, robot: `r${n}` })),
@@ -171,7 +171,7 @@ describe('places for topics in metrics', () => {
     assert.equal(present(later.at(-1)).receivedBytes, 3_000);
   });
 
-  it('never let a series go back, however the topics grow and come', () => {
+  it('never let a series decrease, for any growth of the topics', () => {
     const top = new TopTopics(3);
     const seen = new Map<string, number>();
     for (let round = 1; round <= 20; round++) {

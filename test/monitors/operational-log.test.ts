@@ -71,7 +71,7 @@ describe('the operational log', () => {
     }
   });
 
-  it('changes its level while it runs, and says so', async () => {
+  it('changes its level while it runs, and reports it', async () => {
     const log = open();
     log.debug('before');
     log.setLevel('debug');
@@ -189,7 +189,7 @@ describe('the log file', () => {
     assert.equal((await readFile(blocked, 'utf8')).split('\n').length, 12);
   });
 
-  it('never throws, not even where its path is no file', async () => {
+  it('never throws, even if its path is not a file', async () => {
     await writeFile(join(folder, 'plain'), '');
     const file = new RotatingFile({ timers: systemTimers, path: join(folder, 'plain', 'a.log') });
     file.write('x\n');

@@ -164,7 +164,7 @@ describe('failed tokens', () => {
     assert.equal(failed.blockedForS('2001:db8:1:2::1'), 0);
   });
 
-  it('take bounded memory, however many addresses try', () => {
+  it('take bounded memory, for any number of addresses', () => {
     const failed = new FailedTokens({
       ...systemTimers,
       now: () => 0n,

@@ -44,7 +44,7 @@ describe('disk space for messages in memory', function () {
     return recorder;
   }
 
-  it('is asked for before a source that can wait is taken from, and given when there is some', async () => {
+  it('is required before a source that can wait is read, and granted when there is some', async () => {
     const puppet = new PuppetSource(true);
     const { status } = await open('stop', puppet).then((one) => ({ status: () => one.status() }));
     const ready = (): Promise<void> | undefined => present(puppet.context).flow.whenReady();

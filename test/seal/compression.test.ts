@@ -27,7 +27,7 @@ describe('Compression of chunks', () => {
     assert.equal(compress(text().subarray(0, 1000)).compression, 'zstd');
   });
 
-  it('does nothing where none is asked for', async () => {
+  it('does nothing if none is asked for', async () => {
     assert.equal(await chunkCompressor('none', 1), undefined);
   });
 });

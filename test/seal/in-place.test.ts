@@ -240,7 +240,7 @@ describe('Sealing in place', () => {
     }
   });
 
-  it('gives each priority class an object file of its own where sealing does', async () => {
+  it('gives each priority class an object file of its own if sealing does', async () => {
     const segment = await inPlaceSegment(folder, mixedBatches(), {
       inPlace: { ...always, splitByPriority: true },
       priorityOf: ({ topic }) => (topic === camera.topic ? 'high' : 'normal'),

@@ -67,7 +67,7 @@ describe('the retention plan', () => {
     object(6, 'low', false),
   ];
 
-  it('lets verified segments go first, oldest first, whatever the policy', () => {
+  it('evicts verified segments first, oldest first, under any policy', () => {
     for (const policy of ['stop', 'drop-oldest', 'drop-lowest'] as const) {
       assert.deepEqual(plan(mixed, 15, policy), ['o2', 'o5']);
     }

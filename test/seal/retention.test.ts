@@ -85,7 +85,7 @@ describe('retention', () => {
     assert.deepEqual(await numbers(), [4, 5, 6, 7, 8]);
   });
 
-  it('lets the end of a recording use the space below the floor', async () => {
+  it('allows the end of a recording to use the space below the floor', async () => {
     await sealMany(8);
     const retention = await open({ minFreeBytes: 400_000 });
     await retention.tick(none);
@@ -160,7 +160,7 @@ describe('retention', () => {
     assert.deepEqual(await numbers(), [2, 7]);
   });
 
-  it('keeps the data folder within its quota, whatever the disk has free', async () => {
+  it('keeps the data folder within its quota, for any free space on the disk', async () => {
     disk.capacity = 1e9;
     await sealMany(8);
     await fs.writeFile(join(disk.folder.wal, 'open'), Buffer.alloc(150_000));
@@ -202,7 +202,7 @@ describe('retention', () => {
     assert.equal(dropping.mayPassLimit(1), false);
   });
 
-  it('gives up the ballast for the quota before data that is nowhere else', async () => {
+  it('releases the ballast for the quota before data without another copy', async () => {
     disk.capacity = 1e12;
     const retention = await open({
       maxBytes: 6_000_000,
@@ -217,7 +217,7 @@ describe('retention', () => {
     assert.deepEqual(await numbers(), [1]);
   });
 
-  it('takes in segments sealed meanwhile, in the order of their age', async () => {
+  it('includes segments sealed meanwhile, in the order of their age', async () => {
     const retention = await open({ minFreeBytes: 400_000, whenFull: 'drop-oldest' });
     await retention.tick(none);
     const manifests: Manifest[] = [];

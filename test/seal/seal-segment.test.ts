@@ -357,7 +357,7 @@ describe('Sealing a segment', () => {
     );
   }
 
-  it('says so when the disk is full, and leaves no half-written file in the way', async () => {
+  it('reports that the disk is full, and leaves no half-written file in the way', async () => {
     const [segment] = await closedSegments(folder, twoRobots());
     const fs = watchedFs(({ method, path }) => {
       if (method === 'write' && path.includes('.squid.')) throw systemError('ENOSPC');

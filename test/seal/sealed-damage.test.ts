@@ -53,7 +53,7 @@ describe('A damaged sealed segment', () => {
     return await verify({ kind: 'data', folder }, { files });
   }
 
-  it('is found whole where nothing is damaged', async () => {
+  it('is found whole if nothing is damaged', async () => {
     const report = await verifyWith(mcapPath, await realFs.readFile(mcapPath));
     assert.deepEqual(
       report.findings.filter(({ severity }) => severity === 'error'),

@@ -129,7 +129,7 @@ describe('Sealer', () => {
     );
   });
 
-  it('tries again what fails, lets others go first, and says so', async () => {
+  it('tries failed segments again, after the others, and reports that', async () => {
     const segments = await numbered(3);
     let failures = 3;
     const order: number[] = [];
@@ -250,7 +250,7 @@ describe('Sealer', () => {
     assert.deepEqual(await left(), [segment.id]);
   });
 
-  it('takes a cheaper codec while it is behind, says so, and comes back', async () => {
+  it('uses a cheaper codec while it is behind, reports that, and changes back', async () => {
     const segments = await numbered(6);
     const { sealer, requests, logged } = make();
     for (const segment of segments) sealer.enqueue({ ...segment, recovered: false });
@@ -304,7 +304,7 @@ describe('Sealer', () => {
     await realFs.writeFile(log, bytes);
   }
 
-  it('is done with a segment once it is out of wal/, whatever fails behind that', async () => {
+  it('is done with a segment when it is out of wal/, for any later failure', async () => {
     const segments = await closedSegments(folder, [
       [batch([message(crab, 'm1')])],
       [batch([message(crab, 'm2')]), batch([message(crab, 'm3')])],

@@ -84,7 +84,7 @@ describe('the parameter table', () => {
 });
 
 describe('configuration', () => {
-  it('lets flags win over the file, the own section over the general one, and the file over defaults', () => {
+  it('applies flags over the file, the specific section over the general one, and the file over defaults', () => {
     const yaml = `
 /**:
   ros__parameters: { data: general, log: { level: debug } }
@@ -168,7 +168,7 @@ holdfast_recoder: {}
     assert.equal(recorder({}, '').data, 'data');
   });
 
-  it('never throws anything but CONFIG_INVALID, whatever the file holds', () => {
+  it('throws only CONFIG_INVALID, for any file', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
         try {

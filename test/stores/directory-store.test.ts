@@ -106,7 +106,7 @@ describe('a folder as a store', () => {
       await assert.rejects(fs.stat(join(parent, 'mnt')));
     });
 
-    it('is not found where its folder does not exist or is a file, whatever the call', async () => {
+    it('is not found if its folder does not exist or is a file, in any call', async () => {
       await fs.writeFile(join(parent, 'file'), 'x');
       for (const name of ['absent', 'file']) {
         const other = new DirectoryStore(join(parent, name), ports);
@@ -276,7 +276,7 @@ describe('a folder as a store', () => {
       await store.verify(KEY, digestOf(bytesOf(5000)));
     });
 
-    it('works without hard links, and says that its conditions are not atomic then', async () => {
+    it('works without hard links, and reports that its conditions are not atomic then', async () => {
       const fat = failing('EPERM', 'link');
       assert.equal(fat.supports.conditionalComplete, true);
       const upload = await fat.createUpload(KEY);

@@ -126,7 +126,7 @@ describe('the fault-injecting S3 server', () => {
     assert.ok(performance.now() - startedAt >= 150);
   });
 
-  it('runs as a process of its own and obeys commands', async () => {
+  it('runs as a separate process and obeys commands', async () => {
     const isCompiled = import.meta.filename.endsWith('.js');
     const main = join(import.meta.dirname, '../support/s3-fault-server', isCompiled ? 'main.js' : 'main.ts');
     const loader = isCompiled ? [] : ['--import', 'tsx'];

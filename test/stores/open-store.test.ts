@@ -44,7 +44,7 @@ describe('opening a store by its URI', () => {
     assert.match(error.message, /AWS_REGION/);
   });
 
-  it('knows no other scheme, and says which it knows', async () => {
+  it('refuses other schemes, and lists the known ones', async () => {
     for (const uri of ['', 'ftp://x', '/tmp/x', 'S3://x', 'file:///x']) {
       const error = await assertCode(open(uri), 'STORE_UNKNOWN');
       assert.match(error.message, /dir:PATH, s3:\/\/bucket/);

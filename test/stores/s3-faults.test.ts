@@ -419,7 +419,7 @@ describe('an S3 store under faults', () => {
     }
   });
 
-  it('looks before it writes where conditions are refused, and says that this is not atomic', async () => {
+  it('looks before it writes if conditions are refused, and reports that this is not atomic', async () => {
     const refusing = await startFaultyS3({ buckets: ['fleet'], conditionalPut: 'refused' });
     try {
       await using other = await openStore(`s3://fleet?endpoint=${refusing.endpoint}`, {}, storePorts);

@@ -6,7 +6,7 @@ import { TestClock } from '../support/test-clock.js';
 const never = new AbortController().signal;
 
 describe('bandwidth limit', () => {
-  it('keeps the average whatever the sizes, and wastes at most what one call may owe', async () => {
+  it('keeps the average for any sizes, and wastes at most the debt of one call', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.integer({ min: 1, max: 3_000_000 }), { minLength: 1, maxLength: 40 }),

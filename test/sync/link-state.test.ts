@@ -49,7 +49,7 @@ describe('link state machine', () => {
     assert.equal(once.retryAt, 2_000_000_005n);
   });
 
-  it('lets only real work, not a probe, shorten the next wait', () => {
+  it('shortens the next wait only after real work, not after a probe', () => {
     const waited = nextLink(view('online', 3), failed, in2s);
     const probed = nextLink(nextLink(waited, { kind: 'probe' }, in2s), { kind: 'probe-answered' }, in2s);
     assert.equal(probed.failures, 4);

@@ -315,7 +315,7 @@ describe('sync and a data folder in trouble', () => {
     });
   });
 
-  it('refuses a second sync on the same data folder, and lets the first one work', async () => {
+  it('refuses a second sync on the same data folder, and the first one continues', async () => {
     await world.seal(10);
     const store = new MemoryStore();
     const first = await world.open(store);

@@ -49,7 +49,7 @@ describe('sync and marked events', () => {
     return synced;
   }
 
-  it('lets every segment that overlaps a window go first, also after a restart', async () => {
+  it('uploads every segment that overlaps a window first, also after a restart', async () => {
     const sealed = await sealSix();
     const names = sealed.map(({ name }) => name);
     await mark('a', 128, 130);
@@ -111,7 +111,7 @@ describe('sync and marked events', () => {
     assert.deepEqual(begun.slice(0, 2), [sealed[0]!.manifest.key, sealed[5]!.manifest.key]);
   });
 
-  it('says of a damaged mark that it is ignored, once, and continues', async () => {
+  it('reports once that a damaged mark is ignored, and continues', async () => {
     await sealSix();
     await fs.mkdir(world.folder.events, { recursive: true });
     await fs.writeFile(join(world.folder.events, `${'d'.repeat(32)}.json`), '{"event":1}');

@@ -43,7 +43,7 @@ describe('sync options that change while it runs', () => {
     }
   });
 
-  it('lets a trickle become a stream, and a poll of an hour one of now', async () => {
+  it('apply a larger bandwidth and a shorter poll interval at once', async () => {
     const store = new MemoryStore();
     const slow = { bandwidthBytesPerS: 1, pollIntervalMs: 3_600_000 };
     const engine = await world.open(store, { options: slow });

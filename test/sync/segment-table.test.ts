@@ -29,7 +29,7 @@ describe('segment table', () => {
     assert.deepEqual(takeAll('priority', entries()), ['3', '4', '1', '2']);
   });
 
-  it('lets named segments go before all others', () => {
+  it('puts named segments before all others', () => {
     const entries = [entry('1'), entry('2'), entry('3'), entry('4')];
     assert.deepEqual(takeAll('oldest-first', entries, ['4', '3']), ['3', '4', '1', '2']);
   });

@@ -168,7 +168,7 @@ describe('sync and a store in trouble', () => {
     }
   });
 
-  it('takes another key, with an alarm, where other bytes are published', async () => {
+  it('takes another key, with an alarm, if other bytes are published', async () => {
     for (const bytes of [2 * KIB, 10 * KIB]) {
       const sealed = await world.seal(bytes);
       const store = new MemoryStore({ uri: `memory:${bytes}` });
@@ -235,7 +235,7 @@ describe('sync and a store in trouble', () => {
   });
 
   for (const code of ['STORE_ACCESS_DENIED', 'STORE_NOT_FOUND', 'STORE_FULL'] as const) {
-    it(`is offline and says so at ${code}, and continues when it is fixed`, async () => {
+    it(`is offline at ${code} with the reason, and continues when it is fixed`, async () => {
       await world.seal(2 * KIB);
       const store = new MemoryStore({
         faults: (call) => (call.method === 'put' ? fail(code) : undefined),
@@ -253,7 +253,7 @@ describe('sync and a store in trouble', () => {
     });
   }
 
-  it('lets others pass a segment whose calls fail every time', async () => {
+  it('sends other segments before one whose calls fail every time', async () => {
     const poison = await world.seal(2 * KIB);
     const later = await world.seal(2 * KIB);
     const store = new MemoryStore();
@@ -307,7 +307,7 @@ describe('sync and the identity of a store', () => {
   });
   afterEach(() => world[Symbol.asyncDispose]());
 
-  it('creates the id on first use, or waits for it where told to', async () => {
+  it('creates the id on first use, or waits for it if told to', async () => {
     await world.seal(10);
     const store = new MemoryStore();
     const options = { createStoreId: false };
@@ -360,7 +360,7 @@ describe('sync and the identity of a store', () => {
     await assert.rejects(world.receipt(sealed), { code: 'ENOENT' });
   });
 
-  it('raises an alarm at another store under the same URI, and takes it only when told to', async () => {
+  it('raises an alarm for another store under the same URI, and accepts it only when told to', async () => {
     await world.seal(10);
     await world.drain(new MemoryStore());
     const other = new MemoryStore();

@@ -79,7 +79,7 @@ describe('sync to an S3 server that refuses for good', function () {
     });
   }
 
-  it('knows in the next process that the store refuses checksums, until the server is another one or an option says so', async () => {
+  it('remembers in the next process that the store refuses checksums, until the server changes or an option overrides it', async () => {
     await begin('mismatch-500', {}, 'MinIO/1');
     /** Sends a segment as a process of its own would; gives the uploads begun with and without checksums. */
     const process = async (more: Record<string, string> = {}): Promise<readonly [number, number]> => {
@@ -131,7 +131,7 @@ describe('sync to an S3 server that refuses for good', function () {
     ['completion', SEGMENT_BYTES, 'CompleteMultipartUpload'],
     ['put', 10 * KIB, 'PutObject'],
   ] as const) {
-    it(`takes 412 to a ${what} for a refusal where there is no object`, async () => {
+    it(`takes 412 to a ${what} for a refusal if there is no object`, async () => {
       await begin(undefined);
       await world.seal(bytes);
       server.faults.add({ operation, key: /\.mcap$/, fault: 'precondition-failed', times: Infinity });

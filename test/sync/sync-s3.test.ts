@@ -120,7 +120,7 @@ describe('sync to an S3 server that misbehaves', function () {
     assert.equal(server.count('CreateMultipartUpload'), 0);
   });
 
-  it('waits for a bucket that does not exist, says so, and continues when it does', async () => {
+  it('waits for a bucket that does not exist, reports that, and continues when it does', async () => {
     const missing = await openStore(
       `s3://missing/x?endpoint=${encodeURIComponent(server.endpoint)}`,
       {},

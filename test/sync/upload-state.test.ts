@@ -70,7 +70,7 @@ describe('upload state machine', () => {
     });
   }
 
-  it('leaves every loop by a count: whatever starts again adds to the restarts or the suffix', () => {
+  it('leaves every loop by a count: every restart adds to the restarts or the suffix', () => {
     const startsOver: readonly (readonly [ActivePhase, UploadEventKind])[] = [
       ['sending', 'conflict'],
       ['resuming', 'upload-unknown'],

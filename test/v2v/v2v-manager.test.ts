@@ -103,7 +103,7 @@ describe('V2vManager', function () {
     assert.ok((await fs.stat(picture)).size > 10_000);
   });
 
-  it('uses multicast port 8000 where nothing else is said', () => {
+  it('uses multicast port 8000 by default', () => {
     const { group, port: standard, hops } = parseManagerOptions({ vehicleId: 1 });
     assert.deepEqual([group, standard, hops], ['239.7.7.7', 8_000, 1]);
   });
@@ -154,7 +154,7 @@ describe('V2vManager', function () {
     assert.deepEqual([received, lost, duplicates], [2, 2, 1]);
   });
 
-  it('waits and tries again where its network is not there', async () => {
+  it('waits and tries again if its network is not there', async () => {
     const problems: string[] = [];
     const manager = new V2vManager({
       vehicleId: 1,
@@ -171,7 +171,7 @@ describe('V2vManager', function () {
     assert.equal((await manager.close()).state, 'closed');
   });
 
-  it('says all faults of its options at once', () => {
+  it('reports all faults of its options at once', () => {
     const wrong = { vehicleId: -1, group: '10.0.0.1', port: 0, key: Buffer.from('short'), logger: {} };
     assert.throws(
       () => new V2vManager(wrong as unknown as V2vManagerOptions),

@@ -66,7 +66,7 @@ describe('Batch codec', () => {
     assert.ok(payloads.subarray(3).equals(payload(40, 3)));
   });
 
-  it('reads back whatever was encoded', () => {
+  it('reads back every encoded batch', () => {
     const time = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
     const anyMessage = fc.record(
       {

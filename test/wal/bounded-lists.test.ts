@@ -6,7 +6,7 @@ import { FaultList, MAX_FAULTS } from '../../src/wal/fault-list.js';
 const step = (n: number) => ({ at: String(n), stepNs: String(n % 2 === 0 ? 1_000 : -999) });
 
 describe('lists that grow with time', () => {
-  it('tell the first jumps of the wall clock one by one, and the sum of the others', () => {
+  it('list the first jumps of the wall clock one by one, and the sum of the others', () => {
     const steps = new ClockSteps();
     for (let n = 0; n < 100_000; n++) steps.add(step(n));
     assert.equal(steps.list.length, MAX_CLOCK_STEPS);
@@ -30,7 +30,7 @@ describe('lists that grow with time', () => {
     assert.deepEqual(waiting.list, [step(2)]);
   });
 
-  it('tell the first faults of a segment, and count the others', () => {
+  it('list the first faults of a segment, and count the others', () => {
     const faults = new FaultList();
     for (let n = 0; n < 1_000_000; n++) faults.add(`sequence ${n}`, 'the payload fails its CRC');
     assert.deepEqual([faults.list.length, faults.leftOut, faults.count], [MAX_FAULTS, 999_000, 1_000_000]);

@@ -105,7 +105,7 @@ describe('A damaged WAL segment', () => {
 
   const shape = { batches: [[20, 0, 33], [10, 64], [100], [5, 5]], inlineMaxBytes: 1e6 };
 
-  it('reads whole where nothing is damaged', async () => {
+  it('reads whole if nothing is damaged', async () => {
     for (const inlineMaxBytes of [0, 1e6]) {
       for (const ended of [true, false]) {
         const segment = await make({ ...shape, inlineMaxBytes, ended });

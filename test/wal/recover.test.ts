@@ -175,7 +175,7 @@ describe('Recovery', () => {
     assert.equal(await cutFor(2), undefined, 'record 2 never came to be written again: it is all there is');
   });
 
-  it('lets no old segment take source numbers back', async () => {
+  it('ignores lower source numbers of an old segment', async () => {
     const { wal } = await openWal(folder);
     await wal.commit(batch([message(channel('/a'), '1', { sourceSequence: 10 })]));
     await wal.close();

@@ -53,7 +53,7 @@ describe('handing closed segments over', () => {
     assert.deepEqual([cuts['segment 4'], cuts['segment 5']], [undefined, 5]);
   });
 
-  it('says that everything was ended properly until something begins, even if that fails at first', async () => {
+  it('states a proper end until the next begin, even if that fails at first', async () => {
     await handover.end(true);
     assert.equal((await readHead(realFs, folder.root))?.closed, true);
     isFull = true;

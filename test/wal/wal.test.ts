@@ -92,7 +92,7 @@ describe('WAL', () => {
     assert.equal((await segmentsOnDisk()).length, 1);
   });
 
-  it('leaves nothing behind where nothing was committed', async () => {
+  it('leaves nothing behind if nothing was committed', async () => {
     const { wal } = await openWal(folder);
     await wal.roll();
     await wal.close();
@@ -139,7 +139,7 @@ describe('WAL', () => {
     assert.ok(closed[0]!.bytes < 3e6, `each schema is stored once: ${closed[0]!.bytes} bytes`);
   });
 
-  it('keeps one log however much one commit writes beside its messages', async function () {
+  it('keeps one log for any amount that one commit writes beside its messages', async function () {
     this.timeout(60_000);
     const { wal, closed } = await openWal(folder);
     // 80 MB of schemas: more than LevelDB's memory may usually hold before it starts another log.

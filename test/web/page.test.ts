@@ -153,7 +153,7 @@ describe('the page, with a made-up fleet', function () {
     await page.context().close();
   });
 
-  it('says that sync is lost, since when, and that recording continues', async () => {
+  it('shows that sync is lost, since when, and that recording continues', async () => {
     const fleet = new PretendFleet({ robots: 3, mood: 'calm' });
     await using server = await serve(fleet);
     const page = await world.open(server.url);
@@ -238,7 +238,7 @@ describe('the page, with a made-up fleet', function () {
     await page.context().close();
   });
 
-  it('keeps what cannot be done in reach of the keyboard and says why', async () => {
+  it('keeps disabled buttons reachable by keyboard and shows the reason', async () => {
     await using server = await serve(new PretendFleet({ robots: 3, mood: 'calm' }));
     const page = await world.open(server.url);
     await ready(page);

@@ -132,7 +132,7 @@ describe('the page of a real recorder', function () {
     await waitForText(page, '[data-answer=recording]', /Recording 3.robots/);
   });
 
-  it('says that the recorder was killed, since when, and that it came back', async () => {
+  it('shows that the recorder was killed, since when, and that it is back', async () => {
     await page.getByLabel('Robot', { exact: true }).selectOption('robot2');
     const { pid } = await fleet.recorder();
     await fleet.kill('recorder');
@@ -150,7 +150,7 @@ describe('the page of a real recorder', function () {
     await waitForText(page, '.legend', /gap/);
   });
 
-  it('says that sync was killed while recording continues, and that it came back', async () => {
+  it('shows that sync was killed while recording continues, and that it is back', async () => {
     await waitForText(page, '[data-answer=link]', /Online|Uploading|Trying/);
     await fleet.kill('sync');
     await waitForText(page, '[data-lost=sync]', /has not answered since \d\d:\d\d:\d\d/);
@@ -170,7 +170,7 @@ describe('the page of a real recorder', function () {
     await small.context().close();
   });
 
-  it('asks for a token where one is needed, keeps it out of every address, and lets a viewer only look', async () => {
+  it('asks for a token if one is needed, keeps it out of every address, and gives a viewer read access only', async () => {
     await fleet.kill('recorder');
     const viewer = 'viewer-token-0123456789';
     const operator = 'operator-token-0123456789';

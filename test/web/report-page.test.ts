@@ -150,7 +150,7 @@ describe('the page of a report', function () {
     await page.context().close();
   });
 
-  it('shows only a robot and topics that are asked for', async () => {
+  it('shows only the selected robot and topics', async () => {
     const page = await open(troubled);
     const rows = page.locator('#timeline tr[data-topic]:visible');
     const all = await rows.count();

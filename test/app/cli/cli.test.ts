@@ -173,7 +173,7 @@ describe('the command line', function () {
     });
   }
 
-  it('says how both processes are, and steers them', async () => {
+  it('shows the status of both processes, and controls them', async () => {
     const none = await runCli(['status', '--data', data, '--json']);
     assert.equal(none.exitCode, 3);
     assert.deepEqual([jsonOf(none)['recorder'], jsonOf(none)['sync']], [null, null]);

@@ -13,7 +13,7 @@ const status: SyncStatus = {
 };
 
 describe('sync for a person', () => {
-  it('says beside "online" that a segment failed and is tried again, and why', () => {
+  it('reports beside "online" that a segment failed and is tried again, and why', () => {
     const lines = describeSync(status, 1_000).join('\n');
     assert.match(lines, /^sync +online/);
     assert.match(lines, /pending +3 segments, 2.0 kB, 1 of them failed and will be tried again/);
@@ -21,7 +21,7 @@ describe('sync for a person', () => {
     assert.match(syncLine(status), /^online: 2 verified, 3 pending .* \| 1 FAILED, will be tried again/);
   });
 
-  it('says nothing of it while no segment waits for another attempt', () => {
+  it('reports nothing while no segment waits for another attempt', () => {
     const fine = { ...status, segments: { ...status.segments, retrying: 0 } };
     assert.doesNotMatch(`${describeSync(fine, 1_000).join('\n')} ${syncLine(fine)}`, /tried again/);
   });

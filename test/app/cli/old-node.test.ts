@@ -64,7 +64,7 @@ describe('the version of Node.js', () => {
     assert.ok(imports('host/version.ts').every((from) => from.startsWith('node:')));
   });
 
-  it('is tried as docs/compatibility.md says', () => {
+  it('was tried as docs/compatibility.md lists it', () => {
     const page = readFileSync(join(packageRoot, 'docs', 'compatibility.md'), 'utf8');
     const rows = [...page.matchAll(/^\| (\d+\.\d+\.\d+) +\|/gm)].map(([, version]) => version);
     assert.deepEqual(rows, testedNode);

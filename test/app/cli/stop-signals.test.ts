@@ -32,7 +32,7 @@ describe('signals that end a process', () => {
     assert.deepEqual([seconds(), fake.exitedWith], [1, 130]);
   });
 
-  it('count as one where told twice within the given time', () => {
+  it('count as one if they come twice within the given time', () => {
     let now = 5_000;
     const { fake, stop } = begin({ togetherMs: 1_000, nowMs: () => now });
     fake.emit('SIGTERM');
@@ -53,7 +53,7 @@ describe('signals that end a process', () => {
     assert.deepEqual([seconds(), fake.exitedWith], [1, 143]);
   });
 
-  it('leave a process the time it needs, and begin to count when it says so', async () => {
+  it('leave a process its time, which begins when the process asks for it', async () => {
     const { fake, stop } = begin();
     stop.endWithin(20);
     stop.endWithin(undefined);
@@ -65,7 +65,7 @@ describe('signals that end a process', () => {
     assert.equal(fake.exitedWith, 143);
   });
 
-  it('are let go of when disposed of', () => {
+  it('are no longer handled after disposal', () => {
     const { fake, stop } = begin();
     stop[Symbol.dispose]();
     assert.equal(fake.listenerCount('SIGTERM'), 0);

@@ -50,7 +50,7 @@ describe('steering between processes', () => {
     );
   });
 
-  it('hands on the error of the role, and says which requests it knows', async () => {
+  it('passes on the error of the role, and lists the requests that it knows', async () => {
     const pause = (): never => {
       throw new HoldfastError('DISK_FULL', 'no room');
     };
@@ -155,7 +155,7 @@ describe('steering between processes', () => {
 });
 
 describe('lines out of a byte stream', () => {
-  it('are the same however the bytes arrive', () => {
+  it('are the same for any division of the bytes', () => {
     const bytes = Buffer.from('one\ntwö\n\nthree');
     for (let cut = 0; cut <= bytes.length; cut++) {
       const reader = new LineReader(5);

@@ -196,7 +196,7 @@ describe('a recorder that is watched', function () {
     });
   });
 
-  it('records where no port can be had, and says so once', async () => {
+  it('records if no port is free, and reports that once', async () => {
     const holder = createServer();
     await new Promise<void>((done) => holder.listen(0, '127.0.0.1', done));
     const { port } = holder.address() as { port: number };
@@ -217,7 +217,7 @@ describe('a recorder that is watched', function () {
     await new Promise((done) => holder.close(done));
   });
 
-  it('records where its token file cannot be used, and serves nothing without it', async () => {
+  it('records if its token file cannot be used, and serves nothing without it', async () => {
     await using world = await World.start({ 'web.token_file': '/nonexistent/tokens' });
     await eventually(() => world.durable > 20);
     assert.equal(world.monitoring.webUrl, undefined);

@@ -105,7 +105,7 @@ describe('the timeline of segments', () => {
     assert.deepEqual([find()?.state, find()?.stores, find()?.reason], ['evicted', ['dir:/nas'], undefined]);
   });
 
-  it('says why a segment was evicted before any store had it, also after a restart', async () => {
+  it('shows why a segment was evicted before any store had it, also after a restart', async () => {
     const name = nameOf(1, 'r1');
     const manifest = await manifestOf(name);
     await timeline.refresh(undefined);

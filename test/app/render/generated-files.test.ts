@@ -14,7 +14,7 @@ describe('generated files', () => {
     });
   }
 
-  it('config/holdfast.yaml says exactly the defaults', () => {
+  it('config/holdfast.yaml has exactly the defaults', () => {
     const file = readConfigFile(present(generatedFiles().get('config/holdfast.yaml')), 'holdfast.yaml');
     for (const role of ['recorder', 'sync'] as const) {
       const { values, faults } = resolve(role, file, {});

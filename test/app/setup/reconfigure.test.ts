@@ -126,7 +126,7 @@ describe('parameters that change while a recorder runs', function () {
     assert.deepEqual(all.flatMap(manifestGaps), []);
   });
 
-  it('judge every channel again when the filter changes, and tell the source', async () => {
+  it('apply the filter to every channel again, and notify the source', async () => {
     await record();
     const [a, b] = [testChannel('/a'), testChannel('/b')];
     let told = 0;
@@ -161,7 +161,7 @@ describe('parameters that change while a recorder runs', function () {
     await eventually(() => host.status().sealed.segments === 1, 'sealed');
   });
 
-  it('are refused together where one is fixed, naming it', async () => {
+  it('are refused together if one is fixed, with its name', async () => {
     await record();
     assert.throws(
       () => set({ 'segment.split_by_priority': 'true', 'durability.mode': 'os', max_channels: '5' }),

@@ -99,7 +99,7 @@ describe('round trip of real recordings', () => {
     });
   }
 
-  it('takes in a recording that was killed up to its cut and says how much could not be read', async function () {
+  it('records a killed recording up to its cut and reports how much could not be read', async function () {
     this.timeout(60_000);
     const data = join(folder, 'data');
     const recorded = await runCli([

@@ -68,7 +68,7 @@ describe('holdfast sync with several sinks and data folders', function () {
     );
   });
 
-  it('says everything that is wrong with sinks at once, and repeats no secret', async () => {
+  it('reports every fault of sinks at once, and repeats no secret', async () => {
     const run = await runCli([
       'sync',
       '--data',

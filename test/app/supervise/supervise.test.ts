@@ -91,7 +91,7 @@ describe('supervised processes', () => {
   const ready = (name: string): Promise<true> =>
     eventually(() => existsSync(join(folder, `${name}.cjs.ready`)), `${name} to be ready`);
 
-  it('start again after a kill and after a failure, and hand on the result of the last run', async () => {
+  it('start again after a kill and after a failure, and return the result of the last run', async () => {
     const command = await script(
       'dying',
       `if (starts === 1) process.kill(process.pid, 'SIGKILL');
@@ -117,7 +117,7 @@ describe('supervised processes', () => {
     assert.equal((await startsOf('recorder')).length, 1);
   });
 
-  it('end sync with the recorder where draining is not wanted', async () => {
+  it('end sync with the recorder if draining is not wanted', async () => {
     const recorder = await script('recorder', onceSyncIsUp());
     const sync = await script('sync', untilTold);
     const { sync: end } = await supervise(options({ recorder: () => recorder, sync: () => sync }));

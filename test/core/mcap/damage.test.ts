@@ -147,7 +147,7 @@ describe('a damaged MCAP', function () {
     assert.equal((await scanned(bad)).keys.length, 18);
   });
 
-  it('never asks for more bytes than there are, whatever a length says', async () => {
+  it('never requests more bytes than the file has, for any length field', async () => {
     const good = await testMcap({ messages: 18, chunkBytes: 300, zstd: true });
     for (const fill of [0x7f, 0xff]) {
       for (let at = 8; at < good.byteLength - 8; at += 5) {
@@ -167,7 +167,7 @@ describe('a damaged MCAP', function () {
     }
   });
 
-  it('says that messages are missing if another MCAP begins behind its end, and not if only zeros do', async () => {
+  it('reports missing messages if another MCAP begins after its end, but not if only zeros do', async () => {
     for (const summary of [true, false]) {
       const [one, other] = [
         await testMcap({ messages: 6, summary }),
@@ -183,7 +183,7 @@ describe('a damaged MCAP', function () {
     }
   });
 
-  it('passes over a chunk of unknown compression and says so', async () => {
+  it('skips a chunk of unknown compression and reports it', async () => {
     const bytes = Buffer.from(await testMcap({ messages: 18, chunkBytes: 300, zstd: true }));
     bytes.write('zzzz', bytes.indexOf('zstd'));
     const { keys, report } = await scanned(bytes);

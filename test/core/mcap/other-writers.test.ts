@@ -118,7 +118,7 @@ describe('an MCAP of another writer', () => {
     });
   }
 
-  it('says how many records of unknown types it passed over', async () => {
+  it('reports how many records of unknown types it skipped', async () => {
     const scan = scanMcap(bytesReadable(places['among messages outside of chunks']!), 'x.mcap');
     for await (const _ of scan.blocks());
     assert.equal(scan.report().recordsPassedOver, 2);
@@ -152,7 +152,7 @@ describe('an MCAP of another writer', () => {
     ['times that are too late', 1_800_000_000_000_000_000n, 1_800_000_000_000_000_001n],
   ];
   for (const [what, from, to] of heads) {
-    it(`is read whole where the head of a chunk states ${what}`, async () => {
+    it(`is read whole if the head of a chunk states ${what}`, async () => {
       const time = 1_700_000_000_000_000_000n;
       const records = [...definitions, note('m0', time), note('m1', time + 5n)];
       for (const hasCrc of [true, false]) {
@@ -203,7 +203,7 @@ describe('an MCAP of another writer', () => {
     assert.deepEqual(texts, ['string data', 'string text']);
   });
 
-  it('gives a carried message also where another definition had the same payload', () => {
+  it('gives a carried message also if another definition had the same payload', () => {
     const filter = new CarriedFilter();
     const carried = (definition: string): McapMessage => ({
       channel: {
@@ -249,7 +249,7 @@ describe('compressed frames', () => {
       }
     });
 
-    it(`of ${name} are refused where they are cut, or make more or less than was announced`, async () => {
+    it(`of ${name} are refused if they are cut, or make more or less than was announced`, async () => {
       await zstd.isLoaded;
       const decompress = present((await loadDecompressors()).get(name));
       const both = Buffer.concat([frame(part('one')), frame(part('two'))]);

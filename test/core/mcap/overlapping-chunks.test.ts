@@ -81,7 +81,7 @@ describe('chunks that overlap and do not fit into the cache', () => {
 });
 
 describe('a chunk of messages in no order', () => {
-  it('is given in order, whatever bits its times have', async function () {
+  it('is given in order, for any bits of its times', async function () {
     this.timeout(60_000);
     await loadDecompressors();
     const count = 300_000;

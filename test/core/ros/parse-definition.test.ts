@@ -24,7 +24,7 @@ describe('a ros2msg definition', () => {
     assert.equal(nested?.definitions[0]?.type, 'pkg/Pose');
   });
 
-  it('takes Header of the own package before that of std_msgs, and that of std_msgs where there is no other', () => {
+  it('takes Header of the own package before that of std_msgs, and that of std_msgs if there is no other', () => {
     const std = ['MSG: std_msgs/Header', 'builtin_interfaces/Time stamp', 'string frame_id'];
     const own = ['MSG: pkg/Header', 'uint8 kind'];
     assert.deepEqual(fieldsOf(['Header h', RULE, ...std, RULE, ...own].join('\n'), 'pkg/msg/T'), [
@@ -33,7 +33,7 @@ describe('a ros2msg definition', () => {
     assert.deepEqual(fieldsOf(['Header h', RULE, ...std].join('\n'), 'pkg/msg/T'), ['std_msgs/Header h']);
   });
 
-  it('says which types a name may mean, where no package decides', () => {
+  it('says which types a name may mean, if no package decides', () => {
     const text = ['Int x', RULE, 'MSG: a/Int', 'int8 v', RULE, 'MSG: b/Int', 'int8 v'].join('\n');
     assert.throws(() => parseDefinition(text, 'pkg/msg/T'), /type Int may be a\/Int or b\/Int/);
     assert.throws(() => parseDefinition('Missing x', 'pkg/msg/T'), /type Missing is not defined/);

@@ -122,7 +122,7 @@ describe('payloads of events', () => {
     }
   });
 
-  it('ends with an error, and not with the process, whatever a FlatBuffers message holds', () => {
+  it('ends with an error, and not with the process, for any FlatBuffers message', () => {
     const decoder = flat();
     const whole = base64(spawnMessage);
     fc.assert(
@@ -261,7 +261,7 @@ describe('payloads of events', () => {
     }
   });
 
-  it('finds imports in the folder, and says which one is missing', () => {
+  it('finds imports in the folder, and names the missing one', () => {
     const text =
       'syntax = "proto3"; import "common/pose.proto"; import "google/protobuf/timestamp.proto"; ' +
       'message Spawn { Pose pose = 1; google.protobuf.Timestamp at = 2; }';

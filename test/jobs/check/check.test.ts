@@ -155,7 +155,7 @@ describe('checking a recording', function () {
     assert.match(findings[1]!.text, /goes backward by 2980 ms/);
   });
 
-  it('lets a late burst pass: its stamps are right', async () => {
+  it('accepts a late burst with correct stamps', async () => {
     const late = START + 6n * S;
     const messages = drive('/r1/imu', (message, index) =>
       index > 200 && index < 300 ? { ...message, logTime: late + BigInt(index) } : message,
@@ -186,7 +186,7 @@ describe('checking a recording', function () {
     assert.equal(findings[0]!.text, 'number 151 has a later log time than number 201: the clock went back');
   });
 
-  it('finds messages that come too late after their stamp, and lets a permitted share pass', async () => {
+  it('finds messages that come too late after their stamp, and accepts a permitted share', async () => {
     const messages = drive('/r1/camera', (message, index) =>
       index % 10 === 3 ? { ...message, stamp: message.logTime - 1_500n * MS } : message,
     );

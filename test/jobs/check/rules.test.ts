@@ -73,7 +73,7 @@ rules:
     assert.match(wrong.faults[0]!.allowed, /names of default rules.*damage/);
   });
 
-  it('are refused as a whole where they are no YAML, or empty', () => {
+  it('are refused as a whole if they are no YAML, or empty', () => {
     assert.equal(parseRules('rules: [', 'x').faults[0]!.path, '(YAML)');
     assert.equal(parseRules('', 'x').faults[0]!.path, '(file)');
     assert.equal(parseRules('version: 1\n', 'x').faults[0]!.path, 'rules');
@@ -146,7 +146,7 @@ describe('holdfast check', function () {
     );
   });
 
-  it('fails on warnings where that is asked for, and by rules of its own', async () => {
+  it('fails on warnings if that is asked for, and by rules of its own', async () => {
     const rules = join(folder, 'own.yaml');
     await fs.writeFile(
       rules,
@@ -162,14 +162,14 @@ describe('holdfast check', function () {
     );
   });
 
-  it('prints the rules that come with it, which it takes back', async () => {
+  it('prints the built-in rules, in a form that it can read', async () => {
     const printed = await runCli(['check', '--print-rules']);
     const rules = join(folder, 'printed.yaml');
     await fs.writeFile(rules, printed.stdout);
     assert.deepEqual(await loadRules(rules), await loadRules());
   });
 
-  it('writes JUnit XML that says of each rule and topic whether it passed, in names of any letters', async () => {
+  it('writes JUnit XML with the result of each rule and topic, for names of any letters', async () => {
     const messages = cleanDrive().map((message) =>
       message.topic !== '/r1/imu'
         ? message

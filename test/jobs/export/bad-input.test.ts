@@ -148,7 +148,7 @@ describe('an export of bad input', function () {
       assert.ok(['bad.mcap', 'report'].includes(name) || !name.startsWith('a'));
   });
 
-  it('gives every topic a file of its own, however alike the names are', async () => {
+  it('gives every topic a separate file, even if the names are alike', async () => {
     const topics = ['imu', '/imu', '//imu', '/~/imu', '~/imu', '/a//b', '/a/~/b'];
     const source = join(folder, 'alike.mcap');
     await writeMcap(

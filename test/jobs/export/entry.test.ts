@@ -62,7 +62,7 @@ describe('the library entrance holdfast/export', function () {
     assert.equal((JSON.parse(stored) as { export_id: string }).export_id, manifest.export_id);
   });
 
-  it('chooses by session: an id, a pattern, the latest; and says which there are', async () => {
+  it('selects by session: an id, a pattern, the latest; and lists the known ones', async () => {
     const from = join(folder, 'sessions');
     await fs.mkdir(from);
     for (const [index, session] of ['aaaa', 'aabb', 'cccc'].entries()) {
@@ -88,7 +88,7 @@ describe('the library entrance holdfast/export', function () {
     assert.deepEqual([exitCode, json?.['topics'], json?.['files']], [0, 1, 1]);
   });
 
-  it('says all faults of its settings at once', async () => {
+  it('reports all faults of its settings at once', async () => {
     const wrong = { format: 'csv', align: -1, compression: 'rar' } as unknown as ExportSettings;
     await assert.rejects(exportRecording('.', join(folder, 'x'), wrong), (error) => {
       assert.ok(isHoldfastError(error, 'CONFIG_INVALID'));

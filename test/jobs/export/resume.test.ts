@@ -124,7 +124,7 @@ describe('an export that is cut short', function () {
     assert.deepEqual(await contentOf(killed), await contentOf(whole));
   });
 
-  it('says that all is there already, and refuses a place that holds something else', async () => {
+  it('reports that everything is exported already, and refuses a folder with other content', async () => {
     const to = join(folder, 'twice');
     const given = { format: 'jsonl' };
     const first = await exportTo(hours, to, given);

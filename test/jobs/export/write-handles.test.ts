@@ -13,7 +13,7 @@ describe('handles of files under construction', () => {
   });
   afterEach(() => fs.rm(folder, { recursive: true, force: true }));
 
-  it('are few, however many files are written in turn, and every file gets its bytes', async () => {
+  it('are few for any number of files, and every file gets its bytes', async () => {
     const handles = new WriteHandles(fs, 4);
     const paths = Array.from({ length: 50 }, (_, i) => join(folder, `f${i}`));
     const files = await Promise.all(paths.map((path) => handles.create(path)));
@@ -34,7 +34,7 @@ describe('handles of files under construction', () => {
     assert.equal(await fs.readFile(paths[49]!, 'utf8'), '49.0;   49.1;   49.2;   ');
   });
 
-  it('say what went wrong when one was closed to make room, to the file whose it was', async () => {
+  it('report an error at closing to the file that it belongs to', async () => {
     const failing = {
       ...fs,
       open: async (...args: Parameters<typeof fs.open>) => {

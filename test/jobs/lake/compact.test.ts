@@ -230,7 +230,7 @@ describe('compaction of a lake', function () {
       ...{ key, bytes: options.smallBytes, sha256: '0'.repeat(64), crc32: 0, rows, table: 'topics' },
     });
 
-    it('never removes a segment, whatever a change of the history says', async () => {
+    it('never removes a segment, for any change in the history', async () => {
       for (const change of [
         { replaces: [segment] },
         { abandons: [segment] },
@@ -300,7 +300,7 @@ describe('compaction of a lake', function () {
       }
     });
 
-    it('takes a change for none that lies at another place than its own', async () => {
+    it('ignores a change under the key of another one', async () => {
       const content = copy();
       await compact(new MemoryStore({ content }));
       const first = present([...content.objects].find(([key]) => key.includes('/changes/')));

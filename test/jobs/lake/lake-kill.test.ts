@@ -27,7 +27,7 @@ async function sealMany(world: SyncWorld): Promise<void> {
 describe('a lake out of processes that are killed', function () {
   this.timeout(120_000);
 
-  it('has every event once in a folder, however often sync was killed in the middle of it', async () => {
+  it('has every event once in a folder, for any number of kills of sync', async () => {
     await using world = await SyncWorld.create();
     await sealMany(world);
     const lake = await fs.mkdtemp(join(tmpdir(), 'holdfast-lake-'));

@@ -202,7 +202,7 @@ describe('the continuous lake', function () {
     assert.equal(again.calls.filter(({ method }) => method === 'put').length, 0);
   });
 
-  it('makes table files again that are gone, whatever the marker says, before a segment may go', async () => {
+  it('makes missing table files again, in spite of the marker, before a segment may be evicted', async () => {
     const sealed = await sealLake(world, [event(0)]);
     const content = new MemoryStoreContent();
     const sink = lakeSink(new MemoryStore({ content }));
@@ -292,7 +292,7 @@ describe('the continuous lake', function () {
     assert.deepEqual(evicted, [undefined, 'quota']);
   });
 
-  it('keeps a segment until the lake has it too, and lets MCAP continue while the lake refuses', async () => {
+  it('keeps a segment until the lake has it too, and continues MCAP while the lake refuses', async () => {
     const sealed = await sealLake(world, [event(0)]);
     const lake = new MemoryStore({
       uri: 'memory:lake',
@@ -313,7 +313,7 @@ describe('the continuous lake', function () {
     assert.equal(await evictsAsVerified(world, sealed), true);
   });
 
-  it('makes of a tier with some topics a recording of its own, which is not all of the segment', async () => {
+  it('makes a separate recording of a tier with some topics, which is not all of the segment', async () => {
     const texts = [
       { topic: '/r1/a', logTime: EIGHT, text: 'a' },
       { topic: '/r1/b', logTime: EIGHT + 1n, text: 'b' },

@@ -88,14 +88,14 @@ describe('a query of somebody else', function () {
     assert.equal(run.stdout.trim().split('\n').length, 11);
   });
 
-  it('ends when its time is over, and says so', async () => {
+  it('ends when its time is over, and reports that', async () => {
     const sql = 'SELECT count(*) FROM range(100000000) a, range(100000000) b';
     const run = await watched(folder, sql, '--timeout', '2s');
     assert.equal(run.exitCode, 1);
     assert.match(run.stderr, /QUERY_FAILED: the query took longer than 2000 ms/);
   });
 
-  it('says which time is allowed', async () => {
+  it('names the allowed times', async () => {
     const run = await watched(folder, 'SELECT 1', '--timeout', 'long');
     assert.equal(run.exitCode, 2);
     assert.match(run.stderr, /--timeout: timeout is "long"; allowed: a time such as 30s/);

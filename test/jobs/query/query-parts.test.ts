@@ -43,13 +43,13 @@ describe('the views of a query', () => {
     assert.ok(names.includes('/IMU') && !names.includes(''));
   });
 
-  it('are quoted where SQL wants it', () => {
+  it('are quoted if SQL wants it', () => {
     assert.deepEqual(['imu', '/a "b"', '1x'].map(sqlName), ['imu', '"/a ""b"""', '"1x"']);
   });
 });
 
 describe('a query session', () => {
-  it('knows which tables SQL reads, and rather too many where DuckDB does not tell', async () => {
+  it('knows which tables SQL reads, and rather too many if DuckDB does not tell', async () => {
     const spillFolder = await fs.mkdtemp(join(tmpdir(), 'holdfast-session-'));
     const { signal } = new AbortController();
     const options = { memoryLimitBytes: 2 ** 28, spillFolder, signal };
@@ -72,7 +72,7 @@ describe('a query session', () => {
     await fs.rm(spillFolder, { recursive: true });
   });
 
-  it('says in one line that DuckDB cannot be loaded', async () => {
+  it('reports in one line that DuckDB cannot be loaded', async () => {
     const missing = (): Promise<never> =>
       Promise.reject(new Error('libduckdb.so: no such file\nRequire stack:\n- x'));
     await assert.rejects(loadDuckDb(missing), (error) => {

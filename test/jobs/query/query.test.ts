@@ -152,7 +152,7 @@ describe('holdfast query', function () {
     assert.match(stderr, /views: .*early/);
   });
 
-  it('finds no rows, and says so, of a topic whose messages cannot be decoded', async () => {
+  it('finds no rows of a topic whose messages cannot be decoded, and reports that', async () => {
     const file = join(folder, 'opaque.mcap');
     const payload = (): Uint8Array => Buffer.from([0, 0x63, 0, 0, 1]);
     await fs.writeFile(file, await testMcap({ topics: [{ topic: '/r/opaque', payload }], messages: 3 }));

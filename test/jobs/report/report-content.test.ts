@@ -57,7 +57,7 @@ describe('a report of a drive with troubles', function () {
     assert.match(made.html, /rover-pc/);
   });
 
-  it('lets no name become markup', () => {
+  it('escapes every name', () => {
     assert.ok(!made.html.includes(HOSTILE_TOPIC));
     assert.ok(
       made.html.includes('&lt;/script&gt;&lt;script&gt;document.title=&quot;owned&quot;&lt;/script&gt;'),
@@ -75,7 +75,7 @@ describe('a report of a drive with troubles', function () {
     assert.equal(undated(again.html), undated(made.html));
   });
 
-  it('draws a chosen field, and says when no topic has it as a number', async () => {
+  it('draws a chosen field, and reports if no topic has it as a number', async () => {
     const one = await makeReport(
       folder.path,
       drive.folder.root,
@@ -168,7 +168,7 @@ describe('a report of little', function () {
     }
   });
 
-  it('says that a folder does not exist, or holds nothing to report', async () => {
+  it('reports a folder that does not exist, or has nothing to report', async () => {
     await using folder = await scratch();
     const { run } = await makeReport(folder.path, join(folder.path, 'nowhere'));
     assert.equal(run.exitCode, 1);

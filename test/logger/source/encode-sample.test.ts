@@ -122,7 +122,7 @@ describe('samples of a control loop', () => {
     assert.equal(writer.count('notFinite'), 2);
   });
 
-  it('are refused, counted and named where anything is wrong, and what follows is whole', () => {
+  it('are refused, counted and named if a value is wrong, and later samples are complete', () => {
     const { writer, encoder, read } = encoderOf(all);
     const wrong: [unknown, RegExp][] = [
       [undefined, /a sample is an object, this is missing/],
@@ -205,7 +205,7 @@ describe('samples of a control loop', () => {
     assert.equal(writer.count('rejected'), wrong.length + 1);
   });
 
-  it('are refused where one is logged from inside another', () => {
+  it('are refused if one is logged from inside another', () => {
     const { encoder, read } = encoderOf(vehicleTelemetry);
     const sample = {
       timestamp: 1,

@@ -78,7 +78,7 @@ describe('rules for anomalies', () => {
     assert.equal(rule(' /a  rate < 20Hz ').text, '/a rate<20Hz');
   });
 
-  it('are refused where they are not whole', () => {
+  it('are refused if they are not whole', () => {
     for (const text of [
       ...['', '/a', '/a zscore>6', '/a value>1', '/a.x rate<1Hz', '/a rate<1', '/a rate<0x', '/a.x zscore<6'],
       ...[

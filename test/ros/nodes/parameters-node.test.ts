@@ -261,7 +261,7 @@ onEveryMiddleware('parameters of the nodes', function () {
     }
   });
 
-  it('change together or not at all where asked so', async () => {
+  it('change together or not at all if asked so', async () => {
     const node = '/robot_2/holdfast_recorder';
     const atomically = (parameters: Dictionary[]): Promise<{ result: Result }> =>
       probe.call(`${node}/set_parameters_atomically`, 'rcl_interfaces/srv/SetParametersAtomically', {

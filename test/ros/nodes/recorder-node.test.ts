@@ -73,7 +73,7 @@ onEveryMiddleware('the node holdfast_recorder', function () {
     perhaps(folder)?.[Symbol.dispose]();
   });
 
-  it('records the graph it is in for the robot of its namespace, and says so every second', async () => {
+  it('records its graph for the robot of its namespace, and publishes its status every second', async () => {
     await probe.until<{ topics: { topic: string; robot: string }[] }>(`${NODE}/topic_stats`, () => true);
     await publish('x', 20);
     const status = await probe.until<Status>(
@@ -116,7 +116,7 @@ onEveryMiddleware('the node holdfast_recorder', function () {
     assert.equal(manifest.messages, sealed.messages);
   });
 
-  it('pauses and resumes; what came meanwhile is a gap, told as it becomes durable', async () => {
+  it('pauses and resumes; messages meanwhile are a gap, published when it is durable', async () => {
     assert.ok((await probe.trigger(`${NODE}/pause`)).success);
     await probe.until<Status>(`${NODE}/status`, ({ state }) => state === 2);
     const { status } = await probe.until<Diagnostics>('/diagnostics', (one) =>
@@ -158,7 +158,7 @@ onEveryMiddleware('the node holdfast_recorder', function () {
     assert.equal(new Set(many.map(({ id }) => id)).size, 10);
   });
 
-  it('answers ~/sync_now with the reason where no sync runs on its data folder', async () => {
+  it('answers ~/sync_now with the reason if no sync runs on its data folder', async () => {
     const answer = await probe.trigger(`${NODE}/sync_now`);
     assert.equal(answer.success, false);
     assert.match(answer.message, /ROLE_NOT_RUNNING: the sync of data folder .* is not running/);

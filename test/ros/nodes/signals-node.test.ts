@@ -72,7 +72,7 @@ onEveryMiddleware('signals to a node', function () {
     assert.ok(readdirSync(folder.at('data/sealed')).length > before);
   });
 
-  it('is reported in one line, with the code of a busy folder, where another recorder has it', async () => {
+  it('is reported in one line, with the code of a busy folder, if another recorder has it', async () => {
     const first = start();
     await first.waitFor(/\]: recording/);
     const second = start('-r', '__node:=second');

@@ -139,7 +139,7 @@ onEveryMiddleware('the node holdfast_sync', function () {
     await probe.until<{ link: number }>(`${NODE}/events/link_changed`, (one) => one.link === 1);
   });
 
-  it('takes over a bandwidth limit while it runs', async () => {
+  it('applies a bandwidth limit while it runs', async () => {
     const { results } = await probe.call<{ results: { successful: boolean; reason: string }[] }>(
       `${NODE}/set_parameters`,
       'rcl_interfaces/srv/SetParameters',
@@ -175,7 +175,7 @@ onEveryMiddleware('the node holdfast_sync', function () {
     assert.match(sync.output(), /ending: the next run resumes the unfinished uploads/);
   });
 
-  it('ends with the reason where no store is given', async () => {
+  it('ends with the reason if no store is given', async () => {
     const child = startNode(ros, 'sync', parameter('data', folder.at('other')), DOMAIN);
     assert.equal(await child.ended, 2);
     assert.match(child.output(), /store\.uri: allowed: a store/);

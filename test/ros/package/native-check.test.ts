@@ -36,7 +36,7 @@ describe('the check at the start of an installed executable', () => {
     assert.equal(run.stderr.trimEnd().split('\n').length, 1, 'one line');
   }
 
-  it('lets what fits start', () => {
+  it('accepts a native part that fits', () => {
     const { status, stdout } = start({});
     assert.deepEqual([status, stdout], [0, 'started\n']);
   });

@@ -113,7 +113,7 @@ describe('the ROS 2 package', function () {
     assert.ok(!existsSync(installed));
   });
 
-  it('leaves out what only development needs, and whatever could compile at a start', () => {
+  it('leaves out development dependencies, and everything that could compile at a start', () => {
     const root = join(workspace.root, 'install/holdfast/lib/node_modules/holdfast');
     const modules = readdirSync(join(root, 'node_modules'));
     for (const name of ['typescript', 'mocha', 'eslint', 'tsx']) assert.ok(!modules.includes(name), name);
@@ -147,7 +147,7 @@ describe('the ROS 2 package', function () {
     assert.deepEqual(written, []);
   });
 
-  it('ends with one line where another distribution is sourced or no Node.js is found', () => {
+  it('ends with one line if another distribution is sourced or no Node.js is found', () => {
     const recorder = join(workspace.root, 'install/holdfast/lib/holdfast/recorder');
     const env = { PATH: '/usr/bin:/bin', AMENT_PREFIX_PATH: '/opt/ros/other' };
     const other = spawnSync(recorder, { env: { ...env, ROS_DISTRO: 'other' }, encoding: 'utf8' });
@@ -261,7 +261,7 @@ describe('the ROS 2 package', function () {
       for (const robot of ['robot1', 'robot2']) assert.ok(stored.includes(`robot=${robot}`), robot);
     });
 
-    it('gives every robot of a fleet nodes and parameters of its own', async () => {
+    it('gives every robot of a fleet separate nodes and parameters', async () => {
       writeFileSync(
         join(home, 'params.yaml'),
         [

@@ -251,7 +251,7 @@ columns:
     assert.equal(telemetry(live).length, 10);
   });
 
-  it('bears a clock of the log that jumps, and says so', async () => {
+  it('continues if the clock of the log jumps, and reports it', async () => {
     const lines: LogLine[] = [];
     const log = await file('time_s,speed\n0,1\n1,1\n99999999,1\n99999999.5,1\n3,1\n4,1\n');
     const probe = await replay(`csv:${log}?speed=max&start=2026-01-01T00:00:00Z`, {

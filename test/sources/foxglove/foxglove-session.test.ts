@@ -179,7 +179,7 @@ describe('a session with a Foxglove server', () => {
     }
   });
 
-  it('says that a definition is missing when the server leaves it out', () => {
+  it('reports a missing definition if the server leaves it out', () => {
     const { schema: _schema, schemaEncoding: _encoding, ...bare } = TEXT;
     const protobuf = {
       ...TEXT,

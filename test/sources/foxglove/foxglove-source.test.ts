@@ -245,7 +245,7 @@ describe('The Foxglove client', function () {
     );
   });
 
-  it('takes a silent server for dead and comes back', async () => {
+  it('takes a silent server for dead and reconnects', async () => {
     let connections = 0;
     // It accepts the WebSocket and then says nothing, not even a pong.
     const server = new WebSocketServer({ port: 0, host: '127.0.0.1', autoPong: false });
@@ -312,7 +312,7 @@ describe('The Foxglove client', function () {
       return { child, port: Number(line) };
     }
 
-    it('comes back after a kill and says what time is missing', async () => {
+    it('reconnects after a kill and reports which time is missing', async () => {
       const first = await launch('0');
       const probe = listen(`foxglove:ws://127.0.0.1:${first.port}`);
       await eventually(() => probe.messages.length > 20, 'messages');

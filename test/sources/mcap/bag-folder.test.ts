@@ -111,7 +111,7 @@ describe('a rosbag2 folder', () => {
     assert.equal((await read(folder)).messages.length, 4);
   });
 
-  it('of which one file is still compressed gives the others, and a gap that says what to do', async () => {
+  it('of which one file is still compressed gives the others, and a gap with advice', async () => {
     const relative_file_paths = ['run_0.mcap.zstd', 'run_1.mcap.zstd'];
     await bag(['run_1.mcap'], { compression_mode: 'FILE', compression_format: 'zstd', relative_file_paths });
     await zstd.isLoaded;

@@ -78,7 +78,7 @@ describe('mcap source', () => {
     assert.equal(new Set(probe.channels.map(channelKey)).size, probe.channels.length);
   });
 
-  it('reads a killed recording up to the cut and says how much it could not read', async () => {
+  it('reads a killed recording up to the cut and reports how much it could not read', async () => {
     const probe = await read(`mcap:${recording('killed')}`);
     assert.equal(probe.messages.length, 7_119);
     const [gap, ...others] = gapsOf(probe);
@@ -183,7 +183,7 @@ describe('mcap source', () => {
     );
   });
 
-  it('gives a carried message only where its original was not given', async () => {
+  it('gives a carried message only if its original was not given', async () => {
     const qos = { offered_qos_profiles: '- durability: transient_local' };
     const topics = [{ topic: '/r/tf_static', metadata: qos, payload: () => Buffer.from('tf') }];
     await file('1.mcap', { topics, messages: 1 });

@@ -87,7 +87,7 @@ describe('The NATS source', function () {
     sourceContract('nats:', { healthy: () => fixture('CONTRACT'), damaged: () => fixture('BAD') });
   });
 
-  it('keeps the envelope as it came, and says which message it is', async () => {
+  it('keeps the envelope as it came, with the identity of the message', async () => {
     await server.addStream({ name: 'KEEP', subjects: ['keep.>'] });
     const strange = Buffer.concat([event(7), Buffer.from([0x9a, 0x06, 3, 1, 2, 3])]);
     await publishAll(connection, 'keep.a', [event(1), strange, event(3, { timestampNs: 0n })]);
@@ -325,7 +325,7 @@ describe('The NATS source', function () {
     }
   });
 
-  it('takes a stream that was deleted and made again for another one, and makes its durable again', async () => {
+  it('takes a stream that was deleted and created again for another one, and creates its durable again', async () => {
     await server.addStream({ name: 'AGAIN', subjects: ['again'] });
     await publishAll(connection, 'again', [event(1), event(2)]);
     // Nothing is acknowledged here: the first stream's acknowledgements must not reach the second.
@@ -362,7 +362,7 @@ describe('The NATS source', function () {
     await until(() => numbersOf(made.messages).includes(2), 'the message published in between');
   });
 
-  it('says which durable it cannot use, and uses it once that is put right', async () => {
+  it('names a durable that it cannot use, and uses it after the correction', async () => {
     await server.addStream({ name: 'WRONG', subjects: ['wrong'] });
     await manager.consumers.add('WRONG', { durable_name: 'wrong', ack_policy: 'none' });
     await publishAll(connection, 'wrong', [event(1)]);
@@ -461,7 +461,7 @@ describe('The NATS source', function () {
       );
     });
 
-    it('counts it as a gap and continues where there is to be no dead letter', async () => {
+    it('counts it as a gap and continues if there should be no dead letter', async () => {
       await server.addStream({ name: 'NOLETTER', subjects: ['noletter'] });
       await publishAll(connection, 'noletter', [Buffer.from('bad'), event(1)]);
       const made = await reading('NOLETTER', '&dead_letter=none', 1);

@@ -96,7 +96,7 @@ describe('The ROS graph, polled', () => {
     assert.equal(new Set(node.looks).size, 100);
   });
 
-  it('continues past a topic that cannot be looked at, and says so once', () => {
+  it('continues if a topic cannot be queried, and reports that once', () => {
     const { node, faults, changes } = setUp();
     node.topics.set('/bad', [{ ...by('x'), fails: true }]).set('/good', [by('x')]);
     assert.deepEqual(changes(0n), ['/good x']);

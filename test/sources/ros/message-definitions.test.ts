@@ -87,7 +87,7 @@ describe('Message definitions out of the ament index', () => {
     assert.equal(ping.match(/structure_needs_at_least_one_member/g)?.length, 2);
   });
 
-  it('are looked for again where they were not found, and overlaid by earlier prefixes', async () => {
+  it('are looked for again if they were not found, and overlaid by earlier prefixes', async () => {
     const late = await put('d', {});
     assert.equal(await late.schemaOf('p/msg/Late'), undefined);
     await put('d', { 'p/msg/Late.msg': 'int8 a\n' });
@@ -97,7 +97,7 @@ describe('Message definitions out of the ament index', () => {
     assert.equal((await textOf(overlaid, 'p/msg/Late'))[1], 'int8 b\n');
   });
 
-  it('never lead out of the index, and end where they contain themselves', async () => {
+  it('never lead out of the index, and end if they contain themselves', async () => {
     const definitions = await put('e', {
       'p/msg/Loop.msg': 'p/Loop again\n',
     });

@@ -5,7 +5,7 @@ import { withReceiveBuffer } from '../../../src/sources/ros/cyclone-config.js';
 import { loadRclnodejs, sourcedRos } from '../../../src/sources/ros/rclnodejs.js';
 
 describe('Loading rclnodejs', () => {
-  it('is refused in one line where ROS is not sourced', async () => {
+  it('is refused in one line if ROS is not sourced', async () => {
     for (const [env, missing] of [
       [{}, /ROS_DISTRO and AMENT_PREFIX_PATH/],
       [{ ROS_DISTRO: 'jazzy' }, /AMENT_PREFIX_PATH/],

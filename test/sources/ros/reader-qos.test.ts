@@ -12,7 +12,7 @@ const bestEffort = offer({ reliability: RELIABILITY.best_effort });
 const latched = offer({ durability: DURABILITY.transient_local });
 
 describe('What a subscription asks for', () => {
-  it('is reliable and transient-local only where all publishers offer it', () => {
+  it('is reliable and transient-local only if all publishers offer it', () => {
     const asked = (offers: OfferedQos[]): unknown => {
       const { qos } = requestFor(offers, 0);
       return [qos.reliability, qos.durability];
@@ -24,7 +24,7 @@ describe('What a subscription asks for', () => {
     assert.deepEqual(asked([latched, offer()]), [RELIABILITY.reliable, DURABILITY.volatile]);
   });
 
-  it('says which policies the publishers do not agree on', () => {
+  it('names the policies on which the publishers differ', () => {
     assert.deepEqual(requestFor([offer(), offer()], 0).mixed, []);
     assert.match(requestFor([offer(), bestEffort], 0).mixed.join(), /1 of 2 publishers are reliable/);
     assert.match(requestFor([latched, offer(), offer()], 0).mixed.join(), /1 of 3 publishers are transient/);
@@ -36,7 +36,7 @@ describe('What a subscription asks for', () => {
     assert.deepEqual([qos.history, qos.depth], [HISTORY.keep_last, 500]);
   });
 
-  it('is what an override says, and names the publishers that shuts out', () => {
+  it('follows an override, and names the publishers that it excludes', () => {
     const override = present(
       parseQosOverrides('/x: {reliability: reliable, durability: transient_local}', 'f').get('/x'),
     );
@@ -45,7 +45,7 @@ describe('What a subscription asks for', () => {
     assert.match(incompatible.join(), /1 of 2 publishers are best effort.*1 of 2 publishers are volatile/);
   });
 
-  it('makes a channel latched where any publisher offers transient-local', () => {
+  it('makes a channel latched if any publisher offers transient-local', () => {
     assert.equal(isLatched([offer(), latched]), true);
     assert.equal(isLatched([offer()]), false);
   });

@@ -26,7 +26,7 @@ describe('The robots of a ROS topic', () => {
     assert.deepEqual(robotsOfTopic(listed, graph('/r/imu', ['/'])), ['r']);
   });
 
-  it('go by the name even where another robot publishes it', () => {
+  it('are decided by the name even if another robot publishes it', () => {
     assert.deepEqual(robotsOfTopic(rule('auto'), graph('/r2/cmd', ['/r1'], ['/r1', '/r2'])), ['r2']);
   });
 

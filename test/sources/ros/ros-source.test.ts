@@ -115,7 +115,7 @@ onEveryMiddleware('A source ros (against the ROS 2 of this machine)', function (
     }
   });
 
-  it('fails alone and in one line where ROS is not sourced', async () => {
+  it('fails alone and in one line if ROS is not sourced', async () => {
     const folder = await fs.mkdtemp(join(tmpdir(), 'holdfast-ros-cli-'));
     try {
       const { ROS_DISTRO: _, AMENT_PREFIX_PATH: __, ...env } = process.env;

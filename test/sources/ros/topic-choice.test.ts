@@ -49,7 +49,7 @@ describe('A ROS topic', () => {
     assert.equal(why('/no_hidden/x_', by('/a')), undefined);
   });
 
-  it('is not recorded where only Holdfast publishes it, in whatever namespace', () => {
+  it('is not recorded if only Holdfast publishes it, in whatever namespace', () => {
     const own = by('/holdfast_recorder', '/robot_1/holdfast_sync');
     assert.equal(why('/diagnostics', own), 'own');
     assert.equal(why('/diagnostics', [...own, ...by('/motor')]), undefined);

@@ -84,7 +84,7 @@ describe('A vehicle-to-vehicle datagram', () => {
     }
   });
 
-  it('never throws, whatever its bytes are', () => {
+  it('never throws for any bytes', () => {
     const genuine = encodeDatagram(STATE, 'msgpack');
     const random = new Random(1);
     const next = (): number => random.bits() >>> 8;

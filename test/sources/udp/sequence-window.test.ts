@@ -67,7 +67,7 @@ describe('The window of numbers', () => {
     assert.deepEqual(byNumbers.expire(0n), { count: 1, ranges: 1, first: 2, last: 2 });
   });
 
-  it('holds only its window, whatever arrives', () => {
+  it('holds only its window, for any input', () => {
     const window = new SequenceWindow(Infinity);
     for (let n = 0; n < 1e6; n += 2) window.take(n, 0n);
     // Every odd number from 1 to 64 before the highest, 999,998.
@@ -108,7 +108,7 @@ describe('The stream of one sender', () => {
     assert.equal(stream.finish(), undefined);
   });
 
-  it('never starts again where its numbers are authenticated', () => {
+  it('never starts again if its numbers are authenticated', () => {
     const stream = new DatagramStream(true);
     take(
       stream,

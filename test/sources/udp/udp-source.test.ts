@@ -252,7 +252,7 @@ describe('The listener to vehicles', function () {
     );
   });
 
-  it('keeps the number of vehicles bounded however many names are invented', async () => {
+  it('keeps the number of vehicles bounded, for any number of invented names', async () => {
     const { probe, radio } = await listening('&max_vehicles=3');
     for (let i = 0; i < 40; i++) await radio.send(senderOf({ vehicle: `ghost${i}` }).state(STANDING));
     await eventually(() => counted(probe, /too many vehicles/) === 37, 'the refused ones');
@@ -298,7 +298,7 @@ describe('The listener to vehicles', function () {
     assert.ok(counted(probe, /did not arrive/) >= drops);
   });
 
-  it('waits for an interface that is not there, and says so', async () => {
+  it('waits for a missing interface, and reports that', async () => {
     const source = await udp('udp://239.7.7.7:47777?iface=none0');
     const probe = new Probe(source);
     await eventually(() => probe.events.some((e) => e.kind === 'state' && e.state === 'waiting'), 'waiting');

@@ -73,7 +73,7 @@ describe('A source ros on real ROS 2', function () {
     assert.equal(present(live.channel('/latched')).latched, true);
   });
 
-  it('says that a topic vanished, and hears it again when it returns', async () => {
+  it('reports that a topic vanished, and records it again when it returns', async () => {
     const live = LiveSource.open('ros:');
     for (const round of [1, 2]) {
       const publisher = startPublisher(
