@@ -26,7 +26,8 @@ export function payloadColumn(type: string): string {
 export class PayloadCatalogue {
   readonly #byType = new Map<string, Descriptor[]>();
 
-  constructor(descriptors: readonly Descriptor[]) {
+  /** @param descriptors all of a folder */
+  constructor(readonly descriptors: readonly Descriptor[]) {
     for (const one of descriptors) {
       const key = keyOf(one.name);
       const known = this.#byType.get(key);

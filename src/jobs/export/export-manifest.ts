@@ -228,6 +228,7 @@ export function topicColumns(
       const { columns, versions } = new MessageTable([...ofTopic.values()], {
         flatten: options.flatten,
         raw: options.raw,
+        ...defined({ payloads: options.payloads }),
       });
       const described = flatColumns(columns).map(({ name, column }) => ({ name, type: signature(column) }));
       return [key, { versions, columns: described }];

@@ -38,6 +38,8 @@ export interface ExportOptions {
   readonly compression: 'zstd' | 'lz4' | 'snappy' | 'none';
   /** Parquet: maximum rows of a row group. */
   readonly rowGroupRows?: number;
+  /** Digest of the descriptors that `payloads` comes from. */
+  readonly descriptors?: string;
   /** Columns for the payloads of events. */
   readonly payloads?: EventPayloads;
   /** Encoding threads. */

@@ -73,9 +73,7 @@ export function parseExportOptions(
   if (alignHz !== undefined && format === 'mcap') fault('align', given['align'], 'not with --format mcap');
   const explode = text('explode');
   if (explode !== undefined && format !== 'csv') fault('explode', explode, 'only with --format csv');
-  if (given['guardFormulas'] === true && format !== 'csv') {
-    fault('guard-formulas', true, 'only with --format csv');
-  }
+  refuseMisplaced(given, format, fault);
   const preset = parsePreset(given, format, fault);
   const asked = parseFilter(given, fault);
   const filter = preset === undefined ? asked : { ...asked, types: vehicleTypes };
@@ -98,6 +96,14 @@ export function parseExportOptions(
     ...(maxAgeMs === undefined ? {} : { alignMaxAgeNs: BigInt(maxAgeMs) * 1_000_000n }),
     ...defined({ robotName }),
   };
+}
+
+/** Options that have a meaning in one format only. */
+function refuseMisplaced(given: Readonly<Record<string, unknown>>, format: ExportFormat, fault: Fault): void {
+  const { guardFormulas, descriptors, align } = given;
+  if (guardFormulas === true && format !== 'csv') fault('guard-formulas', true, 'only with --format csv');
+  if (descriptors === undefined || (format === 'parquet' && align === undefined)) return;
+  fault('descriptors', descriptors, 'only with --format parquet, and not with --align');
 }
 
 function parseImages(text: string | undefined, format: ExportFormat, fault: Fault): 'files' | undefined {

@@ -24,20 +24,23 @@ export class DescriptorFolder {
   readonly #fs: FileSystem;
   readonly #folder: string;
   readonly #logger: Logger | undefined;
+  readonly #where: string;
   #state = '';
   #catalogue: PayloadCatalogue | undefined;
 
-  constructor(fs: FileSystem, folder: string, logger?: Logger) {
+  /** @param where the setting that faults are reported for */
+  constructor(fs: FileSystem, folder: string, logger?: Logger, where = 'sinks') {
     this.#fs = fs;
     this.#folder = folder;
     this.#logger = logger;
+    this.#where = where;
   }
 
   /** Reads the folder. Throws `CONFIG_INVALID` with all its faults. */
   async open(): Promise<PayloadCatalogue> {
     const faults: ConfigFault[] = [];
     const fault = (path: string, allowed: string): void => {
-      faults.push({ where: 'sinks', path, value: undefined, allowed });
+      faults.push({ where: this.#where, path, value: undefined, allowed });
     };
     let catalogue = new PayloadCatalogue([]);
     try {

@@ -8,6 +8,7 @@ import type { HoldfastError } from '../../../src/core/errors.js';
 import type { LogFields } from '../../../src/core/logger.js';
 import { decodeLakeSegment } from '../../../src/core/lake-manifest.js';
 import { compactLake } from '../../../src/jobs/lake/compact-lake.js';
+import type { ExportManifest } from '../../../src/jobs/export/export-manifest.js';
 import { DescriptorFolder } from '../../../src/jobs/lake/descriptor-folder.js';
 import { ParquetDeriver } from '../../../src/jobs/lake/parquet-deriver.js';
 import { openStore } from '../../../src/stores/open-store.js';
@@ -17,6 +18,7 @@ import type { Sink } from '../../../src/sync/sync-group.js';
 import { drainGroup, openGroup } from '../../sync/group-world.js';
 import { realClock, SyncWorld } from '../../sync/sync-world.js';
 import { duckdb, rowsOf } from '../../support/duckdb.js';
+import { jsonOf, runCli } from '../../support/cli.js';
 import { storePorts } from '../../support/store-ports.js';
 import { event, filesBelow, layoutOf, sealLake, sharedPool, type TestEvent } from './lake-world.js';
 
@@ -270,6 +272,48 @@ describe('payloads of events as columns of a lake', function () {
       texts.map(({ data }) => data),
       ['t00', 't01', 't02', 't10', 't11', 't12'],
     );
+  });
+
+  it('has the same columns in an export with descriptors, which continues only with the same ones', async () => {
+    const sealed = await sealLake(world, [
+      spawn(0, '1', v1, { id: 7, lane: 'left', speed: 1.5 }),
+      spawn(1, '9', v1, { id: 8 }),
+    ]);
+    const from = join(world.folder.sealed, `${sealed.name}.mcap`);
+    const to = join(folder, 'tables');
+    const given = ['export', '--from', from, '--to', to, '--descriptors', descriptors, '--json'];
+    const run = await runCli([...given, '--format', 'parquet']);
+    assert.equal(run.exitCode, 0, run.stderr);
+    assert.match(
+      run.stderr,
+      /logging.events.raw: 1 messages kept raw: there is no version 9 of the protobuf descriptor/,
+    );
+    const rows = await rowsOf(
+      await duckdb(),
+      `SELECT payload_spawn.id AS id, payload_spawn.lane AS lane, octet_length(event_payload) > 0 AS bytes,
+         problem IS NULL AS ok FROM read_parquet('${to}/**/*.parquet') ORDER BY timestamp_ns`,
+    );
+    assert.deepEqual(rows, [
+      { id: 7, lane: 'left', bytes: true, ok: true },
+      { id: null, lane: null, bytes: true, ok: false },
+    ]);
+    const manifest = JSON.parse(await fs.readFile(join(to, 'manifest.json'), 'utf8')) as ExportManifest;
+    const names = manifest.topics.flatMap(({ schema }) => schema.map(({ name }) => name));
+    assert.ok(
+      names.some((name) => name.startsWith('payload_spawn')),
+      names.join(' '),
+    );
+    assert.equal(jsonOf(await runCli([...given, '--format', 'parquet']))['alreadyDone'], true);
+    await fs.writeFile(join(descriptors, 'spawn@9.proto'), v1);
+    const other = await runCli([...given, '--format', 'parquet']);
+    assert.match(other.stderr, /OUTPUT_UNUSABLE: .*another finished export/);
+    const csv = await runCli([...given, '--format', 'csv']);
+    assert.equal(csv.exitCode, 2);
+    assert.match(csv.stderr, /--descriptors.*only with --format parquet/);
+    await fs.writeFile(join(descriptors, 'broken.proto'), 'message {');
+    const broken = await runCli([...given, '--format', 'parquet']);
+    assert.equal(broken.exitCode, 2);
+    assert.match(broken.stderr, /--descriptors.*broken.proto.*cannot be used/s);
   });
 
   it('reports every fault in a folder of descriptors, by file and with the allowed values', async () => {

@@ -1,4 +1,5 @@
 import type { FileSystem } from '../../../core/file-system.js';
+import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { ConfigFault } from '../../../settings/fault.js';
 import { configInvalid } from '../../../settings/fault.js';
@@ -10,6 +11,7 @@ import { openConfiguredStore } from '../../setup/open-configured-store.js';
 import { TIME_FORM } from '../../../core/parse-time.js';
 import { Progress } from '../progress.js';
 import { addCacheFlag, FROM_HELP, openReading, readingParameters } from '../reading-arguments.js';
+import type { ExportOptions } from '../../../jobs/export/export-options.js';
 import type { OutputPlace } from '../../../jobs/export/output-place.js';
 import type { ExportReport } from '../../../jobs/export/run-export.js';
 
@@ -93,6 +95,10 @@ export const exportCommand: CommandDefinition = {
       )
       .option('--row-group <rows>', 'Parquet: maximum rows per row group (default: 122880)')
       .option(
+        '--descriptors <folder>',
+        'Parquet: decode payloads of events into columns with the descriptors in this folder; implies --raw',
+      )
+      .option(
         '--workers <n>',
         'encoding threads, in addition to the reading thread (default: cores minus one, 1 to 4)',
       );
@@ -102,8 +108,9 @@ export const exportCommand: CommandDefinition = {
     const { terminal, stop, options, ports } = invocation;
     const { parseExportOptions } = await import('../../../jobs/export/parse-export-options.js');
     const faults: ConfigFault[] = [];
-    const parsed = parseExportOptions(options, faults);
-    if (parsed === undefined) throw configInvalid(faults);
+    const given = parseExportOptions(options, faults);
+    if (given === undefined) throw configInvalid(faults);
+    const parsed = { ...given, ...(await payloadsOf(invocation)) };
     const from = options['from'] === undefined ? [] : [options['from'] as string];
     await using reading = await openReading({ ...invocation, args: from });
     await using place = await openPlace(invocation, reading.copyFs);
@@ -131,6 +138,18 @@ export const exportCommand: CommandDefinition = {
     return await sayResult(report, place.uri, invocation);
   },
 };
+
+/** Columns for the payloads of events, from the descriptors in a folder. Throws `CONFIG_INVALID`. */
+async function payloadsOf({ options, ports }: Invocation): Promise<Partial<ExportOptions>> {
+  const folder = options['descriptors'];
+  if (typeof folder !== 'string') return {};
+  const { DescriptorFolder } = await import('../../../jobs/lake/descriptor-folder.js');
+  const catalogue = await new DescriptorFolder(ports.fs, folder, undefined, '--descriptors').open();
+  const files = catalogue.descriptors.map(({ file, sha256 }) => [file, sha256]).sort();
+  const descriptors = createHash('sha256').update(JSON.stringify(files)).digest('hex');
+  // Payloads without a descriptor keep their reason in the column `problem`.
+  return { payloads: catalogue.columnsOf(catalogue.descriptors), descriptors, raw: true };
+}
 
 /** Notes about single files and topics. */
 async function sayNotes(report: ExportReport, terminal: Invocation['terminal']): Promise<void> {
