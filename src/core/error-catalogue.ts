@@ -283,6 +283,18 @@ const entries = {
     meaning: 'The writer thread of the loggers died. Holdfast starts it again.',
     remedy: 'Nothing to do. Report it if it happens again.',
   },
+  GROUND_UNREACHABLE: {
+    retryable: true,
+    meaning: 'The robot cannot connect to the ground service.',
+    remedy:
+      'Check ground.url, the network, and that holdfast ground runs. The robot keeps trying; recording continues.',
+  },
+  GROUND_REFUSED: {
+    retryable: true,
+    meaning: 'The ground service does not accept the token of the robot.',
+    remedy:
+      'Enrol the robot with holdfast ground enrol, and put the token into the file of ground.token_file.',
+  },
   V2V_SEND_FAILED: {
     retryable: true,
     meaning: 'Holdfast could not send a vehicle-to-vehicle datagram or estimation.',
