@@ -48,6 +48,7 @@ const order = [
   'log',
   'v2v',
   'uplink',
+  'ground',
   'app',
   'golden',
   '',

@@ -1,3 +1,4 @@
+import { groundParameters } from './ground-parameters.js';
 import { logFileParameters, monitorParameters } from './monitor-parameters.js';
 import { recorderParameters } from './recorder-parameters.js';
 import { rosParameters } from './ros-parameters.js';
@@ -38,6 +39,7 @@ export const parameterTable = {
   ...rosParameters,
   ...syncParameters,
   ...monitorParameters,
+  ...groundParameters,
 } as const;
 
 export type ParameterName = keyof typeof parameterTable;

@@ -1,4 +1,5 @@
 import { ANOMALY_RULE_FORM, parseAnomalyRule, type AnomalyRule } from './anomaly-rule.js';
+import { FIELD_RULE_FORM, parseFieldRule, type FieldRule } from './field-rule.js';
 import type { TopicRule } from './recorder-options.js';
 import { parseSourceSpec, SOURCE_SPEC_FORM, type SourceSpec } from './source-spec.js';
 import { parseRegex, parseTopicRule, TOPIC_RULE_FORM } from './topic-rule.js';
@@ -199,6 +200,10 @@ export function topicRules(row: Row): Parameter<readonly TopicRule[]> {
 
 export function anomalyRules(row: Row): Parameter<readonly AnomalyRule[]> {
   return list(row, 'rule', ANOMALY_RULE_FORM, parseAnomalyRule);
+}
+
+export function fieldRules(row: Row): Parameter<readonly FieldRule[]> {
+  return list(row, 'rule', FIELD_RULE_FORM, parseFieldRule);
 }
 
 export function sourceSpecs(row: Row): Parameter<readonly SourceSpec[]> {

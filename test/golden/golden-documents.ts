@@ -25,6 +25,7 @@ import { Receipts } from '../../src/sync/receipts.js';
 import { SerialQueue } from '../../src/core/serial-queue.js';
 import { readHead, writeHead, type WalHead } from '../../src/wal/wal-head.js';
 import { identity } from '../wal/wal-support.js';
+import { goldenGround } from './golden-ground.js';
 import { goldenMessages } from './golden-messages.js';
 
 /** One kind of document: what it says, how today's version writes it into a folder, and how it reads it back. */
@@ -235,6 +236,7 @@ export const goldenDocuments: readonly GoldenDocument[] = [
     read: async (folder) =>
       knownStoreFiles.parse(await fs.readFile(join(folder, KNOWN_STORES_FILE), 'utf8'), 'stores'),
   },
+  ...goldenGround,
   ...goldenMessages,
 ];
 

@@ -250,7 +250,12 @@ describe('every recorder parameter', () => {
       'retention.confirm_max_age_ms': '5s',
       'web.host': '::1',
       'alerts.webhook': 'http://localhost/alerts',
+      'ground.url': 'ws://ground',
+      'ground.token_file': 'other',
+      'ground.fields': ['/a.b threshold=1'],
     };
+    // A ground needs tokens.
+    const common = { sources: ['mcap:a'], 'ground.token_file': 'tokens' };
     const compiled = (flags: RawFlags): string =>
       JSON.stringify(
         inspectable([
@@ -259,10 +264,10 @@ describe('every recorder parameter', () => {
           rosSourceOptions(resolve('recorder', undefined, flags).values),
         ]),
       );
-    const base = compiled({ sources: ['mcap:a'] });
+    const base = compiled(common);
     for (const name of parameterNames.filter((one) => parameterNamed(one).role === 'recorder')) {
       const raw = others[name] ?? otherValue(name);
-      assert.notEqual(compiled({ sources: ['mcap:a'], [name]: raw }), base, name);
+      assert.notEqual(compiled({ ...common, [name]: raw }), base, name);
     }
   });
 });

@@ -5,6 +5,7 @@ import { checkCommand } from './commands/check.js';
 import { compactCommand } from './commands/compact.js';
 import { demoCommand } from './commands/demo.js';
 import { exportCommand } from './commands/export.js';
+import { groundCommand } from './commands/ground.js';
 import { lsCommand } from './commands/ls.js';
 import { queryCommand } from './commands/query.js';
 import { recordCommand } from './commands/record.js';
@@ -33,5 +34,6 @@ export const commands: readonly CommandDefinition[] = [
   queryCommand,
   reportCommand,
   bagCommand,
+  groundCommand,
   demoCommand,
 ];

@@ -3,6 +3,7 @@ import type { AlertLimits } from '../../monitors/alerts/alert-rules.js';
 import { isLoopback } from '../../monitors/http/request-checks.js';
 import { CrossCheck } from '../../settings/cross-check.js';
 import { deepFreeze } from '../../settings/deep-freeze.js';
+import type { FieldRule } from '../../settings/field-rule.js';
 import type { ParameterValues } from '../../settings/parameter-table.js';
 import type { Resolved } from '../../settings/resolve.js';
 
@@ -12,6 +13,16 @@ interface ListenOptions {
   readonly port: number;
   readonly tries: number;
   readonly maxClients: number;
+}
+
+/** The uplink to a ground service. */
+export interface UplinkOptions {
+  /** Empty: none. */
+  readonly url: string;
+  readonly tokenFile: string;
+  /** The first rule that matches a path counts. */
+  readonly fields: readonly FieldRule[];
+  readonly defaultFields: boolean;
 }
 
 /** Options for watching and controlling; checked, with all defaults filled in, and frozen. */
@@ -34,6 +45,7 @@ export interface MonitoringOptions {
   readonly alerts: AlertLimits;
   /** Empty: none. */
   readonly webhook: string;
+  readonly ground: UplinkOptions;
 }
 
 /** Throws `CONFIG_INVALID` with all faults. */
@@ -46,6 +58,9 @@ export function compileMonitoringOptions(resolved: Resolved): MonitoringOptions 
       values['web.host'],
       'a loopback address (127.0.0.1, ::1, localhost), or any together with web.token_file',
     );
+  }
+  if (values['ground.url'] !== '' && values['ground.token_file'] === '') {
+    check.missing('ground.token_file', 'the file with the tokens of holdfast ground enrol');
   }
   check.done();
   return deepFreeze({
@@ -78,6 +93,12 @@ export function compileMonitoringOptions(resolved: Resolved): MonitoringOptions 
       linkDownMs: values['alerts.link_down_ms'],
     },
     webhook: values['alerts.webhook'],
+    ground: {
+      url: values['ground.url'],
+      tokenFile: values['ground.token_file'],
+      fields: values['ground.fields'],
+      defaultFields: values['ground.default_fields'],
+    },
   });
 }
 

@@ -176,10 +176,28 @@ class RunningMonitoring implements Monitoring {
     });
   }
 
+  /** A failure is a warning: recording never depends on the ground. */
+  async #startUplink(): Promise<void> {
+    const { ground } = this.#options;
+    if (ground.url === '') return;
+    try {
+      const { startUplink } = await import('./start-uplink.js');
+      const uplink = await startUplink(this.#recorder, ground, this.#ports);
+      this.#closers.push(async () => await uplink[Symbol.asyncDispose]());
+      this.watch.services.set('uplink', () => ({ robots: uplink.status() }));
+    } catch (error) {
+      this.#ports.logger.warn('the uplink to the ground cannot start; recording continues', {
+        url: ground.url,
+        error,
+      });
+    }
+  }
+
   /** One after the other, separately: a failure is logged and does not affect the others. */
   async #startServers(): Promise<void> {
     const { logger } = this.#ports;
     const { web, foxglove } = this.#options;
+    await this.#startUplink();
     if (foxglove.enabled) {
       await this.#startFoxglove().catch((error: unknown) =>
         logger.warn('the live server for Foxglove cannot start; recording continues', {

@@ -32,12 +32,12 @@ export class WebSocketTransport implements UplinkTransport {
         ...{ maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate: false, followRedirects: false },
         handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       });
-      const fail = (error: unknown): void => {
+      const fail = (error: Error): void => {
         unlisten();
-        reject(error as Error);
+        reject(error);
       };
       const unlisten = onAbort(signal, () => {
-        fail(signal.reason);
+        fail(signal.reason as Error);
         socket.terminate();
       });
       socket.once('unexpected-response', (request, response) => {

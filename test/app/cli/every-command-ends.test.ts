@@ -168,6 +168,8 @@ describe('SIGTERM', function () {
     query: () => ends(['query', 'select 1', '--from', s3()], cut),
     report: () => ends(['report', '--from', s3(), '--output', data('report.html')], cut),
     bag: () => ends(['bag', s3(), '--files', 'copy', '-o', data('bags')], cut),
+    ground: () =>
+      ends(['ground', '--data', data('ground'), '--listen', '127.0.0.1:0'], [0], { when: /listens/ }),
     demo: () => ends(['demo', '--for', '60s'], cut, { when: hasChild, after: 3_000 }),
   };
 

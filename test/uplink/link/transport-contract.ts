@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { isHoldfastError } from '../../../src/core/errors.js';
+import { present } from '../../../src/core/present.js';
 import { eventually } from '../../../src/testing/waiting.js';
 import type {
   ConnectionEvents,
@@ -73,7 +74,7 @@ export function transportContract(
       const before = ground.accepted.length;
       robot.connection = await running.transport('token-7').connect(robot, never);
       await eventually(() => ground.accepted.length > before, 'the ground accepts');
-      return { robot, atGround: ground.accepted.at(-1)!.end };
+      return { robot, atGround: present(ground.accepted.at(-1)).end };
     }
 
     it('carries messages of every size in both directions, in order', async () => {

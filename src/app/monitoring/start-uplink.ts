@@ -1,0 +1,67 @@
+import { stat } from 'node:fs/promises';
+import { describeError } from '../../core/errors.js';
+import type { MonitoredRecorder } from '../../core/monitoring.js';
+import type { SystemPorts } from '../../host/ports.js';
+import { version } from '../../host/version.js';
+import { WebSocketTransport } from '../../uplink/link/websocket-transport.js';
+import { defaultRules } from '../../uplink/robot/default-rules.js';
+import { UplinkClient, type UplinkStatus } from '../../uplink/robot/uplink-client.js';
+import type { UplinkOptions } from './monitoring-options.js';
+
+/** The uplinks of a recorder: one for each robot whose token it has. */
+export interface Uplinks extends AsyncDisposable {
+  status(): readonly UplinkStatus[];
+}
+
+/** Connections of one recorder. */
+const MAX_ROBOTS = 256;
+const TOKEN = /^([A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}):[A-Za-z0-9_-]{20,100}$/;
+
+/** Connects the robots of a recorder to the ground. Rejects if the token file cannot be used. */
+export async function startUplink(
+  recorder: Pick<MonitoredRecorder, 'tap'>,
+  options: UplinkOptions,
+  ports: SystemPorts,
+): Promise<Uplinks> {
+  const tokens = await readTokens(options.tokenFile, ports);
+  const rules = [...options.fields, ...(options.defaultFields ? defaultRules : [])];
+  const { clock, logger, random } = ports;
+  const clients = new Map<string, UplinkClient>();
+  for (const [robot, token] of tokens) {
+    const transport = new WebSocketTransport(options.url, token, clock);
+    const parts = { transport, clock, logger, randomBytes: random };
+    clients.set(robot, new UplinkClient({ robot, vin: '', version, rules }, parts));
+  }
+  const unlisten = recorder.tap((message) => clients.get(message.channel.robot)?.take(message));
+  return {
+    status: () => [...clients.values()].map((client) => client.status()),
+    async [Symbol.asyncDispose]() {
+      unlisten();
+      await Promise.all([...clients.values()].map((client) => client[Symbol.asyncDispose]()));
+    },
+  };
+}
+
+/** Tokens by robot. No message shows a token. */
+async function readTokens(path: string, { fs, logger }: SystemPorts): Promise<ReadonlyMap<string, string>> {
+  const tokens = new Map<string, string>();
+  let lines: readonly string[];
+  try {
+    lines = (await fs.readFile(path)).toString('utf8').split(/\r?\n/);
+    if (((await stat(path)).mode & 0o077) !== 0)
+      logger.warn('users other than the owner can read the token file', { file: path });
+  } catch (error) {
+    throw new Error(`ground.token_file ${path} cannot be read: ${describeError(error)}`, { cause: error });
+  }
+  for (const [index, line] of lines.entries()) {
+    const text = line.replace(/#.*$/, '').trim();
+    if (text === '') continue;
+    const robot = TOKEN.exec(text)?.[1];
+    if (robot === undefined)
+      throw new Error(`ground.token_file ${path}: line ${index + 1} is no token of holdfast ground enrol`);
+    tokens.set(robot, text);
+  }
+  if (tokens.size === 0 || tokens.size > MAX_ROBOTS)
+    throw new Error(`ground.token_file ${path} has ${tokens.size} tokens, allowed: 1 to ${MAX_ROBOTS}`);
+  return tokens;
+}

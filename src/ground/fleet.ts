@@ -1,0 +1,95 @@
+import type { Clock, Timer } from '../core/clock.js';
+import { describeError } from '../core/errors.js';
+import type { Logger } from '../core/logger.js';
+import type { ConnectionEvents, GroundReception, UplinkConnection } from '../uplink/link/uplink-transport.js';
+import type { RobotRegistry } from './robot-registry.js';
+import { RobotSession } from './robot-session.js';
+import { RobotState, type RobotView } from './robot-state.js';
+
+/** A token that was revoked ends its connections within this time. */
+const REVOCATION_MS = 5_000;
+
+export interface FleetPorts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+interface Live {
+  readonly session: RobotSession;
+  readonly token: string;
+}
+
+/** Every robot that has connected since the ground started. */
+export class Fleet implements GroundReception, Disposable {
+  readonly #registry: RobotRegistry;
+  readonly #ports: FleetPorts;
+  readonly #states = new Map<string, RobotState>();
+  /** The newest connection of each robot. */
+  readonly #live = new Map<string, Live>();
+  /** The token with which a robot was admitted last; its connection follows at once. */
+  readonly #admitted = new Map<string, string>();
+  readonly #timer: Timer;
+
+  constructor(registry: RobotRegistry, ports: FleetPorts) {
+    this.#registry = registry;
+    this.#ports = ports;
+    const check = (): void => void this.#endRevoked();
+    this.#timer = ports.clock.every(REVOCATION_MS, check, { background: true });
+  }
+
+  /** Robots in the order of their names. */
+  robots(): readonly RobotView[] {
+    return [...this.#states.values()]
+      .map((state) => state.view())
+      .sort((a, b) => (a.robot < b.robot ? -1 : 1));
+  }
+
+  robot(name: string): RobotView | undefined {
+    return this.#states.get(name)?.view();
+  }
+
+  async admit(token: string): Promise<string | undefined> {
+    const robot = await this.#registry.admit(token);
+    if (robot !== undefined) this.#admitted.set(robot, token);
+    return robot;
+  }
+
+  accept(robot: string, connection: UplinkConnection): ConnectionEvents {
+    const { clock, logger } = this.#ports;
+    let state = this.#states.get(robot);
+    if (state === undefined) this.#states.set(robot, (state = new RobotState(robot)));
+    // A robot that reconnects may be gone from its old connection without a word.
+    this.#live.get(robot)?.session.end('the robot has connected again');
+    const known = state;
+    const session: RobotSession = new RobotSession({
+      ...{ state, connection, clock, logger, nextEpoch: () => this.#registry.nextEpoch(robot) },
+      onEnd: () => {
+        if (this.#live.get(robot)?.session !== session) return;
+        this.#live.delete(robot);
+        known.isConnected = false;
+      },
+    });
+    this.#live.set(robot, { session, token: this.#admitted.get(robot) ?? '' });
+    this.#admitted.delete(robot);
+    state.isConnected = true;
+    state.heardAtNs = clock.now();
+    logger.info('a robot has connected', { robot });
+    return session;
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer.cancel();
+    for (const { session } of [...this.#live.values()]) session.end('the ground stops');
+  }
+
+  async #endRevoked(): Promise<void> {
+    for (const [robot, { session, token }] of [...this.#live]) {
+      try {
+        if ((await this.#registry.admit(token)) !== robot) session.end('the token was revoked');
+      } catch (error) {
+        const reason = describeError(error);
+        this.#ports.logger.warn('a token cannot be checked', { robot, error: reason });
+      }
+    }
+  }
+}

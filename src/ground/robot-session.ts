@@ -1,0 +1,167 @@
+import type { Clock } from '../core/clock.js';
+import { NS_PER_S } from '../core/clock.js';
+import { describeError } from '../core/errors.js';
+import type { Logger } from '../core/logger.js';
+import type { ConnectionEvents, UplinkConnection } from '../uplink/link/uplink-transport.js';
+import { TelemetryDecoder } from '../uplink/protocol/telemetry-decoder.js';
+import type { TelemetryFrame } from '../uplink/protocol/telemetry-frame.js';
+import {
+  decodeRobotMessage,
+  encodeGroundMessage,
+  UPLINK_PROTOCOL,
+  type Hello,
+} from '../uplink/protocol/uplink-messages.js';
+import type { RobotState } from './robot-state.js';
+
+export interface RobotSessionParts {
+  readonly state: RobotState;
+  readonly connection: UplinkConnection;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** A number for this connection, larger than those of all earlier ones. */
+  readonly nextEpoch: () => Promise<number>;
+  /** The connection has ended. */
+  readonly onEnd: () => void;
+}
+
+/** Bounds of one robot in each second, so that it cannot hurt the others. */
+const MAX_MESSAGES_PER_S = 100;
+const MAX_BYTES_PER_S = 1024 * 1024;
+/** The allowance of so many seconds may be used at once. */
+const BURST_S = 5;
+
+/** One connection of a robot at the ground. */
+export class RobotSession implements ConnectionEvents {
+  readonly #parts: RobotSessionParts;
+  #decoder: TelemetryDecoder | undefined;
+  #epoch = 0;
+  #hasSaidHello = false;
+  #isClosed = false;
+  #lastRequestAt: bigint | undefined;
+  #windowBegan: bigint;
+  #windowMessages = 0;
+  #windowBytes = 0;
+
+  constructor(parts: RobotSessionParts) {
+    this.#parts = parts;
+    this.#windowBegan = parts.clock.monotonic();
+  }
+
+  message(bytes: Uint8Array): void {
+    const { state, clock } = this.#parts;
+    if (this.#isClosed) return;
+    state.heardAtNs = clock.now();
+    state.counters.messages++;
+    state.counters.bytes += bytes.byteLength;
+    if (this.#isTooFast(bytes.byteLength)) {
+      this.end('more messages than one robot may send');
+      return;
+    }
+    const message = decodeRobotMessage(bytes);
+    if (message.kind === 'unusable') this.#lose(message.reason);
+    else if (message.kind === 'hello') this.#greet(message);
+    else this.#apply(message.frame);
+  }
+
+  closed(reason: string): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#parts.logger.info('a robot has disconnected', { robot: this.#parts.state.robot, reason });
+    this.#parts.onEnd();
+  }
+
+  /** Ends the connection for a reason of the ground. */
+  end(reason: string): void {
+    this.#parts.connection.close(reason);
+    this.closed(reason);
+  }
+
+  #greet({ protocol, robot, version, vin }: Hello): void {
+    const { state, connection, nextEpoch } = this.#parts;
+    if (this.#hasSaidHello) {
+      this.end('a second Hello');
+      return;
+    }
+    this.#hasSaidHello = true;
+    if (robot !== state.robot) {
+      this.end(`the token belongs to ${state.robot}`);
+      return;
+    }
+    if (protocol !== UPLINK_PROTOCOL) {
+      this.end(`protocol ${protocol}, allowed: ${UPLINK_PROTOCOL}`);
+      return;
+    }
+    state.version = version;
+    state.vin = vin;
+    nextEpoch().then(
+      (epoch) => {
+        if (this.#isClosed) return;
+        this.#epoch = epoch;
+        this.#decoder = new TelemetryDecoder(epoch);
+        state.begin(this.#decoder);
+        state.counters.connections++;
+        connection.send(encodeGroundMessage({ kind: 'welcome', protocol: UPLINK_PROTOCOL, epoch }));
+      },
+      (error: unknown) => {
+        this.#parts.logger.error('a robot cannot be given an epoch', { robot, error: describeError(error) });
+        this.end('the ground cannot write');
+      },
+    );
+  }
+
+  #apply(frame: TelemetryFrame): void {
+    const { state } = this.#parts;
+    if (this.#decoder === undefined) {
+      this.end('telemetry before the Welcome');
+      return;
+    }
+    if (frame.epoch !== this.#epoch) {
+      this.#lose(`epoch ${frame.epoch}, allowed: ${this.#epoch}`);
+      return;
+    }
+    const decoded = this.#decoder.apply(frame);
+    if (decoded.kind === 'ticks') state.took(decoded.ticks);
+    else if (decoded.kind === 'unknown') {
+      state.counters.gaps++;
+      this.#requestFull(decoded.needsCatalogue);
+    }
+  }
+
+  #lose(reason: string): void {
+    const { state, logger } = this.#parts;
+    if (state.counters.unusable++ === 0)
+      logger.warn('a message of a robot is unusable; further ones are only counted', {
+        ...{ robot: state.robot, reason },
+      });
+    if (!this.#hasSaidHello) {
+      this.end('the first message is no Hello');
+      return;
+    }
+    this.#decoder?.lose();
+    this.#requestFull(false);
+  }
+
+  /** At most once per second: the robot does not answer more often. */
+  #requestFull(catalogue: boolean): void {
+    const now = this.#parts.clock.monotonic();
+    if (this.#epoch === 0) return;
+    if (this.#lastRequestAt !== undefined && now - this.#lastRequestAt < NS_PER_S) return;
+    this.#lastRequestAt = now;
+    const message = encodeGroundMessage({ kind: 'full_request', epoch: this.#epoch, catalogue });
+    this.#parts.connection.send(message);
+  }
+
+  #isTooFast(bytes: number): boolean {
+    const now = this.#parts.clock.monotonic();
+    if (now - this.#windowBegan >= BigInt(BURST_S) * NS_PER_S) {
+      this.#windowBegan = now;
+      this.#windowMessages = 0;
+      this.#windowBytes = 0;
+    }
+    this.#windowMessages++;
+    this.#windowBytes += bytes;
+    return (
+      this.#windowMessages > BURST_S * MAX_MESSAGES_PER_S || this.#windowBytes > BURST_S * MAX_BYTES_PER_S
+    );
+  }
+}

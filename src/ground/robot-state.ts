@@ -1,0 +1,98 @@
+import { formatTime } from '../core/clock.js';
+import type { Catalogue, FieldSpec } from '../uplink/protocol/field-spec.js';
+import type { DecodedTicks, TelemetryDecoder } from '../uplink/protocol/telemetry-decoder.js';
+
+/** A field as the API shows it. */
+export interface FieldView {
+  readonly topic: string;
+  readonly path: string;
+  readonly unit: string;
+  /** The value is within this of what was measured. */
+  readonly threshold: number;
+  /** `known`: `value` is within the threshold. `absent`: the robot has no value. `unknown`: frames are missing. */
+  readonly state: 'known' | 'absent' | 'unknown';
+  readonly value: number | null;
+  /** When it was measured, on the robot's clock; null if it is unknown. */
+  readonly measuredAt: string | null;
+}
+
+/** Counters of a robot since the ground started. */
+export interface RobotCounters {
+  connections: number;
+  messages: number;
+  bytes: number;
+  /** Samples of all fields at a tick. */
+  samples: number;
+  /** Times at which frames were missing, and all fields became unknown. */
+  gaps: number;
+  /** Messages that could not be read. */
+  unusable: number;
+}
+
+/** A robot as the API shows it. */
+export interface RobotView extends Readonly<RobotCounters> {
+  readonly robot: string;
+  readonly vin: string;
+  readonly version: string;
+  readonly connected: boolean;
+  /** When the ground last heard the robot, on the ground's clock. */
+  readonly heardAt: string;
+  /** How far the robot's clock was behind the ground's at the last sample, seconds; negative: ahead. */
+  readonly clockBehindS: number | null;
+  readonly fields: readonly FieldView[];
+}
+
+/** What the ground knows about one robot, in memory. */
+export class RobotState {
+  readonly robot: string;
+  readonly counters: RobotCounters = {
+    ...{ connections: 0, messages: 0, bytes: 0, samples: 0, gaps: 0, unusable: 0 },
+  };
+  vin = '';
+  version = '';
+  isConnected = false;
+  heardAtNs = 0n;
+  #decoder: TelemetryDecoder | undefined;
+  #catalogue: Catalogue | undefined;
+  /** A tick and its time on the robot's clock. */
+  #anchor: { readonly tick: number; readonly timeNs: bigint; readonly heardAtNs: bigint } | undefined;
+
+  constructor(robot: string) {
+    this.robot = robot;
+  }
+
+  /** A new connection: nothing is known until its first full frame. */
+  begin(decoder: TelemetryDecoder): void {
+    this.#decoder = decoder;
+    this.#anchor = undefined;
+  }
+
+  took({ catalogue, firstTick, ticks, timeNs }: DecodedTicks): void {
+    this.#catalogue = catalogue;
+    this.counters.samples += ticks;
+    const sinceFirst = BigInt(ticks - 1) * BigInt(catalogue.tickNs);
+    this.#anchor = { tick: firstTick + ticks - 1, timeNs: timeNs + sinceFirst, heardAtNs: this.heardAtNs };
+  }
+
+  view(): RobotView {
+    const { robot, vin, version, counters, isConnected, heardAtNs } = this;
+    const anchor = this.#anchor;
+    return {
+      ...{ robot, vin, version, connected: isConnected, heardAt: formatTime(heardAtNs) },
+      clockBehindS: anchor === undefined ? null : Number(anchor.heardAtNs - anchor.timeNs) / 1e9,
+      ...counters,
+      fields: (this.#catalogue?.fields ?? []).map((spec, index) => this.#field(spec, index)),
+    };
+  }
+
+  #field({ topic, path, unit, threshold }: FieldSpec, index: number): FieldView {
+    const head = { topic, path, unit, threshold };
+    const state = this.#decoder?.field(index);
+    const [anchor, tickNs] = [this.#anchor, this.#catalogue?.tickNs];
+    if (state === undefined || state.kind === 'unknown' || anchor === undefined || tickNs === undefined)
+      return { ...head, state: 'unknown', value: null, measuredAt: null };
+    const timeNs = anchor.timeNs - BigInt(anchor.tick - state.tick) * BigInt(tickNs);
+    const value = state.kind === 'known' ? state.value : null;
+    return { ...head, state: state.kind, value, measuredAt: formatTime(timeNs) };
+  }
+}

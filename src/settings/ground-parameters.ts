@@ -1,0 +1,43 @@
+import { fieldRules, text, toggle } from './parameter.js';
+
+const role = 'recorder';
+
+/** Rows of the parameter table about the uplink to a ground service, in the order of the docs. */
+export const groundParameters = {
+  'ground.url': text(
+    {
+      role,
+      default: '',
+      placeholder: 'url',
+      description:
+        'Ground service that receives live telemetry (holdfast ground). Recording never waits for it. Empty: none.',
+    },
+    'a ws:// or wss:// address without a user name',
+    isGroundUrl,
+  ),
+  'ground.token_file': text({
+    role,
+    default: '',
+    placeholder: 'path',
+    description:
+      'File with the tokens that holdfast ground enrol printed, one per line. Telemetry is sent for the robots of these tokens.',
+  }),
+  'ground.fields': fieldRules({
+    role,
+    flag: 'ground-field',
+    description:
+      'Numbers to send to the ground, with their thresholds, before those of ground.default_fields. For each path of a topic the first matching rule counts.',
+  }),
+  'ground.default_fields': toggle({
+    role,
+    default: true,
+    description: 'Also sends the usual fields of well-known message types (docs/uplink.md).',
+  }),
+} as const;
+
+function isGroundUrl(value: string): boolean {
+  if (value === '') return true;
+  if (!URL.canParse(value)) return false;
+  const { protocol, username, password } = new URL(value);
+  return /^wss?:$/.test(protocol) && username === '' && password === '';
+}

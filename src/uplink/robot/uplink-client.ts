@@ -1,0 +1,240 @@
+import type { Clock, Timer } from '../../core/clock.js';
+import { NS_PER_MS } from '../../core/clock.js';
+import { describeError, isHoldfastError } from '../../core/errors.js';
+import { isAborted } from '../../core/is-aborted.js';
+import type { Logger } from '../../core/logger.js';
+import type { Message } from '../../core/message.js';
+import type { FieldRule } from '../../settings/field-rule.js';
+import type { UplinkConnection, UplinkTransport } from '../link/uplink-transport.js';
+import type { FieldSpec } from '../protocol/field-spec.js';
+import { TelemetryEncoder } from '../protocol/telemetry-encoder.js';
+import type { TelemetryFrame } from '../protocol/telemetry-frame.js';
+import {
+  decodeGroundMessage,
+  encodeRobotMessage,
+  UPLINK_PROTOCOL,
+  type RobotMessage,
+} from '../protocol/uplink-messages.js';
+import { TelemetrySampler, type SamplerStats, type SampleTaker } from './telemetry-sampler.js';
+import { defaultPace, TICK_NS } from './uplink-pace.js';
+
+export interface UplinkClientOptions {
+  /** Name of the robot, as it was enrolled. */
+  readonly robot: string;
+  /** Vehicle identification number; empty: not a vehicle. */
+  readonly vin: string;
+  /** Version of Holdfast. */
+  readonly version: string;
+  /** The first rule that matches a path counts. */
+  readonly rules: readonly FieldRule[];
+}
+
+export interface UplinkClientPorts {
+  readonly transport: UplinkTransport;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly randomBytes: (count: number) => Uint8Array;
+}
+
+/** What the uplink of one robot does, since its start. */
+export interface UplinkStatus extends SamplerStats {
+  readonly robot: string;
+  /** `open`: telemetry is sent. `waiting`: the last attempt failed, and another one follows. */
+  readonly state: 'connecting' | 'open' | 'waiting' | 'closed';
+  /** Why it is waiting. */
+  readonly reason: string;
+  readonly connections: number;
+  readonly sentFrames: number;
+  readonly sentBytes: number;
+  /** Bytes of the same samples as Protocol Buffers messages of doubles, one for each sample. */
+  readonly fullBytes: number;
+  /** Ticks whose sample was not sent: no connection, or a link that is too slow. */
+  readonly unsentTicks: number;
+}
+
+const FIRST_WAIT_MS = 1_000;
+const MAX_WAIT_MS = 30_000;
+/** The ground answers a Hello within this time. */
+const WELCOME_PATIENCE_MS = 10_000;
+/** More bytes than this wait only if the link is slower than the telemetry; samples are then left out. */
+const WAITING_MAX_BYTES = 256 * 1024;
+/** Tag and time, tag and length of the values. */
+const SAMPLE_HEAD_BYTES = 9 + 3;
+/** Messages of a tick may be queued so long after its time. */
+const GRACE_NS = 20n * NS_PER_MS;
+
+/**
+ * Sends the telemetry of one robot to the ground, and keeps trying while the ground is out of reach. It never
+ * delays recording: a message is copied, and decoded at the next tick if it is still the last one.
+ */
+export class UplinkClient implements AsyncDisposable, SampleTaker {
+  readonly #options: UplinkClientOptions;
+  readonly #ports: UplinkClientPorts;
+  readonly #sampler: TelemetrySampler;
+  readonly #run: bigint;
+  readonly #stop = new AbortController();
+  readonly #timer: Timer;
+  readonly #running: Promise<void>;
+  /** The last message: its own time, and when it came. */
+  #heard: { readonly timeNs: bigint; readonly monotonic: bigint } | undefined;
+  #fields: readonly FieldSpec[] = [];
+  #connection: UplinkConnection | undefined;
+  /** From the Welcome of the connection. */
+  #epoch: number | undefined;
+  #encoder: TelemetryEncoder | undefined;
+  #state: UplinkStatus['state'] = 'connecting';
+  #reason = '';
+  #connections = 0;
+  #sentFrames = 0;
+  #sentBytes = 0;
+  #fullBytes = 0;
+  #unsentTicks = 0;
+
+  /** Connects at once. */
+  constructor(options: UplinkClientOptions, ports: UplinkClientPorts) {
+    this.#options = options;
+    this.#ports = ports;
+    this.#sampler = new TelemetrySampler({ rules: options.rules, tickNs: TICK_NS }, this, ports.logger);
+    this.#run = Buffer.from(ports.randomBytes(8)).readBigUInt64LE();
+    this.#timer = ports.clock.every(TICK_NS / 1e6, () => this.#tick(), { background: true });
+    this.#running = this.#keepConnected();
+  }
+
+  status(): UplinkStatus {
+    return {
+      ...this.#sampler.stats(),
+      ...{ robot: this.#options.robot, state: this.#state, reason: this.#reason },
+      ...{ connections: this.#connections, sentFrames: this.#sentFrames, sentBytes: this.#sentBytes },
+      ...{ fullBytes: this.#fullBytes, unsentTicks: this.#unsentTicks },
+    };
+  }
+
+  /** Takes a message of the robot, when it is queued for recording. */
+  take(message: Message): void {
+    this.#heard = { timeNs: message.receivedAt, monotonic: this.#ports.clock.monotonic() };
+    this.#sampler.take(message);
+  }
+
+  fields(specs: readonly FieldSpec[]): void {
+    this.#fields = specs;
+    if (this.#encoder !== undefined) this.#send(this.#encoder.changeFields(this.#catalogue()));
+  }
+
+  sample(tick: number, timeNs: bigint, values: Float64Array): void {
+    const connection = this.#connection;
+    if (
+      connection === undefined ||
+      this.#epoch === undefined ||
+      connection.waitingBytes > WAITING_MAX_BYTES
+    ) {
+      // After a tick that was left out, the encoder sends a full frame.
+      this.#unsentTicks++;
+      return;
+    }
+    this.#encoder ??= this.#openEncoder(this.#epoch);
+    this.#fullBytes += SAMPLE_HEAD_BYTES + 8 * values.length;
+    this.#send(this.#encoder.sample(tick, timeNs, values));
+  }
+
+  /** Sends what waits, and closes. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#timer.cancel();
+    if (this.#encoder !== undefined) this.#send(this.#encoder.flush());
+    this.#stop.abort(new Error('the uplink is closed'));
+    this.#connection?.close('the recorder ends');
+    await this.#running;
+  }
+
+  /** Ticks pass by the time of the messages: a replay has another one than the clock. */
+  #tick(): void {
+    if (this.#heard === undefined) return;
+    const since = this.#ports.clock.monotonic() - this.#heard.monotonic;
+    this.#sampler.advance(this.#heard.timeNs + since - GRACE_NS);
+  }
+
+  async #keepConnected(): Promise<void> {
+    const { signal } = this.#stop;
+    let waitMs = FIRST_WAIT_MS;
+    while (!isAborted(signal)) {
+      this.#state = 'connecting';
+      const reason = await this.#connectOnce(signal);
+      if (isAborted(signal)) break;
+      if (this.#epoch !== undefined) waitMs = FIRST_WAIT_MS;
+      this.#epoch = undefined;
+      if (reason !== this.#reason) this.#ports.logger.warn('the ground is out of reach', { reason });
+      this.#state = 'waiting';
+      this.#reason = reason;
+      const [random = 0] = this.#ports.randomBytes(1);
+      // A fleet that lost its ground does not come back in the same moment.
+      await this.#ports.clock.sleep(waitMs * (0.5 + random / 512), signal).catch(() => undefined);
+      waitMs = Math.min(waitMs * 2, MAX_WAIT_MS);
+    }
+    this.#state = 'closed';
+  }
+
+  /** One connection, until it ends. Returns why. */
+  async #connectOnce(signal: AbortSignal): Promise<string> {
+    const { transport, clock } = this.#ports;
+    try {
+      return await new Promise<string>((resolve, reject) => {
+        const events = { message: (bytes: Uint8Array) => this.#receive(bytes), closed: resolve };
+        transport
+          .connect(events, signal)
+          .then((connection) => {
+            this.#connection = connection;
+            const { robot, version, vin } = this.#options;
+            this.#sendMessage({ kind: 'hello', protocol: UPLINK_PROTOCOL, robot, version, vin });
+            clock.after(WELCOME_PATIENCE_MS, () => this.#checkWelcome(connection), { background: true });
+          })
+          .catch(reject);
+      });
+    } catch (error) {
+      return isHoldfastError(error, 'GROUND_REFUSED')
+        ? `${describeError(error)}: the token is not accepted`
+        : describeError(error);
+    } finally {
+      this.#connection = undefined;
+      this.#encoder = undefined;
+    }
+  }
+
+  #checkWelcome(connection: UplinkConnection): void {
+    if (this.#connection === connection && this.#epoch === undefined) connection.close('no Welcome');
+  }
+
+  #receive(bytes: Uint8Array): void {
+    const message = decodeGroundMessage(bytes);
+    if (message.kind === 'full_request') {
+      if (message.epoch === this.#epoch) this.#encoder?.requestFull(message.catalogue);
+    } else if (message.kind === 'unusable' || message.protocol !== UPLINK_PROTOCOL) {
+      this.#connection?.close('an unusable message');
+    } else if (this.#epoch === undefined) {
+      this.#epoch = message.epoch;
+      this.#connections++;
+      this.#state = 'open';
+      this.#reason = '';
+      this.#ports.logger.info('connected to the ground', { address: this.#ports.transport.address });
+    }
+  }
+
+  #openEncoder(epoch: number): TelemetryEncoder {
+    return new TelemetryEncoder({ run: this.#run, epoch, catalogue: this.#catalogue(), pace: defaultPace });
+  }
+
+  #catalogue(): { readonly tickNs: number; readonly fields: readonly FieldSpec[] } {
+    return { tickNs: TICK_NS, fields: this.#fields };
+  }
+
+  #send(frames: readonly TelemetryFrame[]): void {
+    for (const frame of frames) {
+      this.#sentFrames++;
+      this.#sendMessage({ kind: 'telemetry', frame });
+    }
+  }
+
+  #sendMessage(message: RobotMessage): void {
+    const bytes = encodeRobotMessage(message);
+    this.#sentBytes += bytes.byteLength;
+    this.#connection?.send(bytes);
+  }
+}

@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { present } from '../../../src/core/present.js';
+import type { RobotView } from '../../../src/ground/robot-state.js';
+import { eventually } from '../../../src/testing/waiting.js';
+import { jsonOf, runCli, spawnCli, type CliProcess } from '../../support/cli.js';
+
+describe('holdfast ground', function () {
+  this.timeout(120_000);
+  let folder: string;
+  const running: CliProcess[] = [];
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'holdfast-ground-cli-'));
+  });
+  afterEach(async () => {
+    for (const { child, ended } of running.splice(0)) {
+      child.kill('SIGKILL');
+      await ended;
+    }
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  function start(...args: string[]): CliProcess {
+    const started = spawnCli(args);
+    running.push(started);
+    return started;
+  }
+
+  async function startGround(): Promise<{ ground: CliProcess; port: number }> {
+    const ground = start('ground', '--data', join(folder, 'ground'), '--listen', '127.0.0.1:0');
+    await ground.waitFor(/listens.* port=\d+/);
+    return { ground, port: Number(present(/ port=(\d+)/.exec(ground.output()))[1]) };
+  }
+
+  async function enrol(...robots: string[]): Promise<string> {
+    const file = join(folder, 'tokens');
+    let text = '# tokens of this recorder\n';
+    for (const robot of robots) {
+      const { stdout, exitCode } = await runCli(['ground', 'enrol', robot, '--data', join(folder, 'ground')]);
+      assert.equal(exitCode, 0);
+      text += stdout;
+    }
+    await writeFile(file, text, { mode: 0o600 });
+    return file;
+  }
+
+  function record(port: number, tokens: string, ...args: string[]): CliProcess {
+    return start(
+      ...['record', '--source', 'csv:bundled?vehicles=2', '--data', join(folder, 'rec')],
+      ...['--ground-url', `ws://127.0.0.1:${port}`, '--ground-token-file', tokens],
+      ...['--no-foxglove', '--web-port', '0', ...args],
+    );
+  }
+
+  const ask = async <T>(url: string): Promise<T> => (await (await fetch(url)).json()) as T;
+
+  const robotsAt = async (port: number): Promise<readonly RobotView[]> =>
+    (await ask<{ robots: RobotView[] }>(`http://127.0.0.1:${port}/api/robots`)).robots;
+
+  it('shows the fields of a fleet that is recorded, and the savings in the status of the recorder', async () => {
+    const { ground, port } = await startGround();
+    const recorder = record(port, await enrol('vehicle1', 'vehicle2'));
+    const robots = await eventually(async () => {
+      const now = await robotsAt(port);
+      return now.length === 2 && now.every(({ samples }) => samples > 20) && now;
+    }, 'two robots');
+    for (const { robot, fields, gaps, connected } of robots) {
+      assert.ok(connected && gaps === 0);
+      const speed = present(fields.find(({ path }) => path === 'v'));
+      assert.deepEqual([speed.topic, speed.unit, speed.threshold], [`/${robot}/telemetry`, 'mph', 2]);
+      assert.ok(speed.state === 'known' && Math.abs(present(speed.value)) <= 40);
+      const latitude = present(fields.find(({ path }) => path === 'latitude'));
+      assert.ok(Math.abs(present(latitude.value) - 47.4) < 0.1);
+    }
+    const web = present(/dashboard url=(\S+?)\/?\s/.exec(recorder.output()))[1];
+    interface Uplink {
+      readonly robots: readonly {
+        readonly robot: string;
+        readonly sentBytes: number;
+        readonly fullBytes: number;
+      }[];
+    }
+    const { services } = await ask<{ services: { uplink: Uplink } }>(`${web}/status`);
+    assert.deepEqual(
+      services.uplink.robots.map(({ robot }) => robot),
+      ['vehicle1', 'vehicle2'],
+    );
+    assert.ok(services.uplink.robots.every(({ fullBytes }) => fullBytes > 0));
+    recorder.child.kill('SIGTERM');
+    assert.equal((await recorder.ended).exitCode, 0);
+    await eventually(
+      async () => (await robotsAt(port)).every(({ connected }) => !connected),
+      'both have left',
+    );
+    ground.child.kill('SIGTERM');
+    assert.equal((await ground.ended).exitCode, 0);
+  });
+
+  it('takes the fields of rules alone, and only of robots that have a token', async () => {
+    const { port } = await startGround();
+    const rule = '*/telemetry.v threshold=5 unit=km/h scale=3.6';
+    record(port, await enrol('vehicle2'), '--ground-field', rule, '--no-ground-default-fields');
+    const [robot] = await eventually(async () => {
+      const now = await robotsAt(port);
+      return now.some(({ samples }) => samples > 10) && now;
+    }, 'a robot');
+    assert.equal(robot?.robot, 'vehicle2');
+    assert.deepEqual(
+      robot.fields.map(({ path, unit, threshold }) => [path, unit, threshold]),
+      [['v', 'km/h', 5]],
+    );
+  });
+
+  it('records as before while the ground does not run, and says so once', async () => {
+    const tokens = await enrol('vehicle1');
+    const recorder = record(1, tokens);
+    await recorder.waitFor(/the ground is out of reach/);
+    await recorder.waitFor(/[1-9]\d* durable/);
+    recorder.child.kill('SIGTERM');
+    const { exitCode, stderr } = await recorder.ended;
+    assert.equal(exitCode, 0);
+    assert.equal(stderr.match(/the ground is out of reach/g)?.length, 1);
+  });
+
+  it('records as before if the token file cannot be used, and never shows what is in it', async () => {
+    const tokens = join(folder, 'tokens');
+    await writeFile(tokens, 'my-secret-word\n');
+    const recorder = record(1, tokens);
+    await recorder.waitFor(/the uplink to the ground cannot start; recording continues/);
+    await recorder.waitFor(/[1-9]\d* durable/);
+    assert.match(recorder.output(), /line 1 is no token of holdfast ground enrol/);
+    assert.doesNotMatch(recorder.output(), /my-secret-word/);
+  });
+
+  it('enrols, lists and revokes robots, each with one JSON object', async () => {
+    const data = join(folder, 'ground');
+    const enrolled = jsonOf(await runCli(['ground', 'enrol', 'robot_7', '--data', data, '--json']));
+    assert.match(String(enrolled['token']), /^robot_7:[\w-]{43}$/);
+    assert.equal((await stat(data)).mode & 0o777, 0o700);
+    const kept = await readFile(join(data, 'robots', 'robot_7.json'), 'utf8');
+    assert.ok(!kept.includes(String(enrolled['token']).slice(8)));
+    assert.deepEqual(jsonOf(await runCli(['ground', 'robots', '--data', data, '--json']))['robots'], [
+      'robot_7',
+    ]);
+    assert.equal((await runCli(['ground', 'revoke', 'robot_7', '--data', data])).exitCode, 0);
+    assert.equal((await runCli(['ground', 'revoke', 'robot_7', '--data', data])).exitCode, 1);
+    assert.deepEqual(jsonOf(await runCli(['ground', 'robots', '--data', data, '--json']))['robots'], []);
+  });
+
+  it('says what is allowed, for actions, addresses, names and a missing token file', async () => {
+    const cases: [string[], RegExp][] = [
+      [['ground', 'dance'], /ground dance: allowed: enrol ROBOT, revoke ROBOT, robots, or nothing/],
+      [['ground', 'enrol'], /allowed: enrol ROBOT/],
+      [['ground', 'enrol', 'a/b'], /"a\/b" is no name of a robot/],
+      [['ground', '--listen', '8090'], /--listen is "8090", allowed: an address and a port/],
+      [['record', '--source', 'sim:', '--ground-url', 'ws://x'], /ground\.token_file/],
+      [['record', '--source', 'sim:', '--ground-url', 'http://x'], /a ws:\/\/ or wss:\/\/ address/],
+      [['record', '--source', 'sim:', '--ground-field', '/x.y'], /TOPIC\.PATH threshold=N/],
+    ];
+    for (const [args, message] of cases) {
+      const { exitCode, stderr } = await runCli([...args, '--data', join(folder, 'none')]);
+      assert.match(stderr, message);
+      assert.notEqual(exitCode, 0);
+    }
+  });
+});

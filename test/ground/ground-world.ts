@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto';
+import * as fs from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { silentLogger } from '../../src/core/logger.js';
+import type { Channel, Message } from '../../src/core/message.js';
+import { present } from '../../src/core/present.js';
+import { CdrWriter } from '../../src/core/ros/cdr-writer.js';
+import { Fleet } from '../../src/ground/fleet.js';
+import { GroundServer } from '../../src/ground/ground-server.js';
+import { RobotRegistry } from '../../src/ground/robot-registry.js';
+import type { RobotView } from '../../src/ground/robot-state.js';
+import { systemClock } from '../../src/host/system-clock.js';
+import { parseFieldRule } from '../../src/settings/field-rule.js';
+import { eventually } from '../../src/testing/waiting.js';
+import { WebSocketTransport } from '../../src/uplink/link/websocket-transport.js';
+import { UplinkClient } from '../../src/uplink/robot/uplink-client.js';
+
+export const THRESHOLD = 0.5;
+
+/** A ground on a free port, with its folder; it can be killed and started again on the same port. */
+export class GroundWorld implements AsyncDisposable {
+  readonly folder: string;
+  readonly registry: RobotRegistry;
+  fleet!: Fleet;
+  port = 0;
+  #server: GroundServer | undefined;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+    this.registry = new RobotRegistry(folder, { fs, clock: systemClock, random: randomBytes });
+  }
+
+  static async start(): Promise<GroundWorld> {
+    const world = new GroundWorld(await fs.mkdtemp(join(tmpdir(), 'holdfast-ground-')));
+    await world.startServer();
+    return world;
+  }
+
+  get url(): string {
+    return `ws://127.0.0.1:${this.port}`;
+  }
+
+  /** Nothing of the earlier server is left but its folder. */
+  async startServer(): Promise<void> {
+    const ports = { clock: systemClock, logger: silentLogger };
+    this.fleet = new Fleet(this.registry, ports);
+    const place = { address: '127.0.0.1', port: this.port };
+    this.#server = await GroundServer.listen(place, this.fleet, ports);
+    this.port = this.#server.port;
+  }
+
+  /** Ends at once: robots hear no reason. */
+  async kill(): Promise<void> {
+    await this.#server?.[Symbol.asyncDispose]();
+    this.fleet[Symbol.dispose]();
+  }
+
+  async seen(name: string, what: string, test: (robot: RobotView) => boolean): Promise<RobotView> {
+    const find = (): RobotView | undefined => this.fleet.robot(name);
+    await eventually(() => {
+      const robot = find();
+      return robot !== undefined && test(robot);
+    }, what);
+    return present(find());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    await fs.rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** A robot that drives: its speed at every message, by the time of the message. */
+export class DrivingRobot implements AsyncDisposable {
+  readonly client: UplinkClient;
+  readonly #channel: Channel;
+  readonly #speeds: { readonly atNs: bigint; readonly speed: number }[] = [];
+  readonly #clockOffNs: bigint;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(name: string, url: string, token: string, clockOffNs = 0n) {
+    const transport = new WebSocketTransport(url, token, systemClock);
+    const rules = [present(parseFieldRule(`*.v threshold=${THRESHOLD} predictor=linear unit=m/s`))];
+    const ports = { transport, clock: systemClock, logger: silentLogger, randomBytes };
+    this.client = new UplinkClient({ robot: name, vin: '', version: '0.1.0', rules }, ports);
+    this.#channel = {
+      ...{ robot: name, topic: '/speed', encoding: 'cdr', metadata: {}, latched: false },
+      schema: {
+        name: 'demo_msgs/msg/Speed',
+        encoding: 'ros2msg',
+        data: new TextEncoder().encode('float64 v\n'),
+      },
+    };
+    this.#clockOffNs = clockOffNs;
+    this.#timer = setInterval(() => this.client.take(this.#message()), 20);
+  }
+
+  /** What the last message at or before a time said. */
+  speedAt(atNs: bigint): number {
+    return present(this.#speeds.findLast((one) => one.atNs <= atNs)).speed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    await this.client[Symbol.asyncDispose]();
+  }
+
+  #message(): Message {
+    const atNs = systemClock.now() + this.#clockOffNs;
+    const speed = 10 * Math.sin(this.#speeds.length / 25);
+    this.#speeds.push({ atNs, speed });
+    const data = new CdrWriter().begin().f64(speed).finish();
+    return { kind: 'message', channel: this.#channel, data, receivedAt: atNs, publishedAt: atNs };
+  }
+}

@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import { request } from 'node:http';
+import { WebSocket } from 'ws';
+import { once } from 'node:events';
+import { present } from '../../src/core/present.js';
+import { parseTime } from '../../src/core/parse-time.js';
+import { eventually } from '../../src/testing/waiting.js';
+import { encodeRobotMessage } from '../../src/uplink/protocol/uplink-messages.js';
+import { DrivingRobot, GroundWorld, THRESHOLD } from './ground-world.js';
+
+const HOURS_NS = 3_600_000_000_000n;
+
+describe('The ground', () => {
+  let world: GroundWorld;
+  beforeEach(async () => {
+    world = await GroundWorld.start();
+  });
+  afterEach(() => world[Symbol.asyncDispose]());
+
+  /** Compares what is shown now with what was measured at its time. */
+  function assertShown(robot: DrivingRobot, name: string): void {
+    const field = present(world.fleet.robot(name)).fields[0];
+    if (field?.value === null || field === undefined) return;
+    const measured = robot.speedAt(present(parseTime(present(field.measuredAt))));
+    assert.ok(Math.abs(field.value - measured) <= THRESHOLD, `shown ${field.value}, measured ${measured}`);
+  }
+
+  async function enrolled(name: string, clockOffNs?: bigint): Promise<DrivingRobot> {
+    return new DrivingRobot(name, world.url, await world.registry.enrol(name), clockOffNs);
+  }
+
+  it('shows the values of robots whose clocks are hours off, within the threshold, all the time', async () => {
+    await using ahead = await enrolled('ahead', 7n * HOURS_NS);
+    await using behind = await enrolled('behind', -5n * HOURS_NS);
+    for (let round = 0; round < 15; round++) {
+      const samples = world.fleet.robot('ahead')?.samples ?? 0;
+      const more = await world.seen('ahead', 'more samples', (robot) => robot.samples > samples);
+      assert.equal(more.gaps, 0);
+      await world.seen('behind', 'samples', (robot) => robot.samples > 0);
+      assertShown(ahead, 'ahead');
+      assertShown(behind, 'behind');
+    }
+    const view = present(world.fleet.robot('ahead'));
+    assert.equal(view.fields[0]?.state, 'known');
+    assert.ok(Math.abs((view.clockBehindS ?? 0) + 7 * 3_600) < 30, `${view.clockBehindS}`);
+  });
+
+  it('knows nothing after its restart until the robot has connected again, in a new epoch', async () => {
+    await using robot = await enrolled('robot_7');
+    await world.seen('robot_7', 'samples', ({ samples }) => samples > 3);
+    await world.kill();
+    assert.equal(await world.registry.nextEpoch('robot_7'), 2);
+    await world.startServer();
+    assert.equal(world.fleet.robot('robot_7'), undefined);
+    const again = await world.seen('robot_7', 'samples again', ({ samples }) => samples > 0);
+    assert.equal(again.fields[0]?.state, 'known');
+    assertShown(robot, 'robot_7');
+    assert.equal(robot.client.status().connections, 2);
+    assert.equal(await world.registry.nextEpoch('robot_7'), 4);
+  });
+
+  it('lets a restarted robot take over from its earlier connection, even if that never ended', async () => {
+    const first = await enrolled('robot_7');
+    await world.seen('robot_7', 'samples', ({ samples }) => samples > 0);
+    const token = await world.registry.enrol('robot_7');
+    await using second = new DrivingRobot('robot_7', world.url, token, HOURS_NS);
+    const isSecond = ({ clockBehindS }: { clockBehindS: number | null }): boolean =>
+      clockBehindS !== null && clockBehindS < -3_000;
+    await world.seen('robot_7', 'the second process', isSecond);
+    assertShown(second, 'robot_7');
+    await first[Symbol.asyncDispose]();
+    assert.ok(isSecond(present(world.fleet.robot('robot_7'))), 'the first process has no say any more');
+  });
+
+  it('says that a robot has left, and keeps its last values with their times', async () => {
+    const robot = await enrolled('robot_7');
+    await world.seen('robot_7', 'samples', ({ samples }) => samples > 3);
+    await robot[Symbol.asyncDispose]();
+    const left = await world.seen('robot_7', 'left', ({ connected }) => !connected);
+    assert.equal(left.fields[0]?.state, 'known');
+    assertShown(robot, 'robot_7');
+  });
+
+  it('disconnects a robot whose token was revoked, and refuses it then', async () => {
+    await using robot = await enrolled('robot_7');
+    await world.seen('robot_7', 'connected', ({ connected, samples }) => connected && samples > 0);
+    await world.registry.revoke('robot_7');
+    await world.seen('robot_7', 'disconnected', ({ connected }) => !connected);
+    await eventually(() => robot.client.status().reason.includes('the token is not accepted'), 'refused');
+  });
+
+  async function socketOf(token: string): Promise<WebSocket> {
+    const headers = { authorization: `Bearer ${token}` };
+    const socket = new WebSocket(`${world.url}/uplink`, ['holdfast.uplink.v1'], { headers });
+    await once(socket, 'open');
+    return socket;
+  }
+
+  async function endOf(socket: WebSocket): Promise<string> {
+    const [, reason] = (await once(socket, 'close')) as [number, Buffer];
+    return String(reason);
+  }
+
+  const hello = (robot: string, protocol = 1): Uint8Array =>
+    encodeRobotMessage({ kind: 'hello', protocol, robot, version: '', vin: '' });
+  const frame = { epoch: 1, sequence: 1, firstTick: 0, ticks: 1, changes: [] };
+  const telemetry = encodeRobotMessage({ kind: 'telemetry', frame });
+
+  const refusals: Record<string, [readonly Uint8Array[], RegExp]> = {
+    'speaks for another robot': [[hello('robot_8')], /the token belongs to robot_7/],
+    'speaks another version of the protocol': [[hello('robot_7', 2)], /protocol 2, allowed: 1/],
+    'sends telemetry before its Hello': [[telemetry], /telemetry before the Welcome/],
+    'says Hello twice': [[hello('robot_7'), hello('robot_7')], /a second Hello/],
+    'begins with nonsense': [[Buffer.from('GET / HTTP/1.1')], /the first message is no Hello/],
+    'sends more than one robot may': [
+      [hello('robot_7'), ...Array.from({ length: 600 }, () => Buffer.from('x'))],
+      /more messages than one robot may send/,
+    ],
+  };
+  for (const [what, [messages, reason]] of Object.entries(refusals)) {
+    it(`ends the connection of a robot that ${what}, and serves the others`, async () => {
+      await using other = await enrolled('other');
+      const socket = await socketOf(await world.registry.enrol('robot_7'));
+      for (const one of messages) socket.send(one);
+      assert.match(await endOf(socket), reason);
+      await world.seen('other', 'samples', ({ samples, gaps }) => samples > 0 && gaps === 0);
+      assertShown(other, 'other');
+    });
+  }
+
+  it('counts nonsense in the middle of a connection, and asks for a full frame', async () => {
+    const socket = await socketOf(await world.registry.enrol('robot_7'));
+    const received: Buffer[] = [];
+    socket.on('message', (data: Buffer) => received.push(data));
+    socket.send(hello('robot_7'));
+    await eventually(() => received.length === 1, 'the Welcome');
+    socket.send(Buffer.from([0xff, 0xff]));
+    await eventually(() => received.length === 2, 'the request');
+    assert.equal(world.fleet.robot('robot_7')?.unusable, 1);
+    socket.terminate();
+  });
+
+  interface Answer {
+    readonly status: number;
+    readonly body: string;
+  }
+
+  const ask = (path: string, method = 'GET', host = `127.0.0.1:${world.port}`): Promise<Answer> =>
+    new Promise((resolve, reject) => {
+      const asked = request({ port: world.port, host: '127.0.0.1', path, method, headers: { host } });
+      asked.on('response', (response) => {
+        let body = '';
+        response.setEncoding('utf8').on('data', (text: string) => (body += text));
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
+      });
+      asked.on('error', reject).end();
+    });
+
+  it('answers with robots, their fields and metrics', async () => {
+    await using _robot = await enrolled('robot_7');
+    await world.seen('robot_7', 'samples', ({ samples }) => samples > 0);
+    const { robots } = JSON.parse((await ask('/api/robots')).body) as { robots: { robot: string }[] };
+    assert.deepEqual(
+      robots.map(({ robot }) => robot),
+      ['robot_7'],
+    );
+    const one = JSON.parse((await ask('/api/robots/robot_7')).body) as { fields: unknown[] };
+    assert.equal(one.fields.length, 1);
+    assert.match((await ask('/metrics')).body, /^holdfast_ground_robot_connected\{robot="robot_7"\} 1$/m);
+    assert.deepEqual(await ask('/healthz'), { status: 200, body: '{"ok":true}\n' });
+  });
+
+  it('answers no unknown path, no other method and no foreign name', async () => {
+    assert.equal((await ask('/api/robots/nobody')).status, 404);
+    assert.equal((await ask('/')).status, 404);
+    assert.equal((await ask('/api/robots', 'POST')).status, 405);
+    assert.equal((await ask('/api/robots', 'GET', 'evil.example')).status, 403);
+    assert.equal((await ask('/api/robots', 'GET', 'localhost')).status, 200);
+  });
+});
