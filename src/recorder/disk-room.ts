@@ -41,6 +41,16 @@ export class DiskRoom {
     this.#sealBytes = Math.max(wal.open?.bytes ?? 0, sealer.largestBytes);
   }
 
+  /**
+   * Bytes that must stay free so that a waiting segment can be sealed beside the commits in memory; 0 if no
+   * segment waits.
+   */
+  get sealBytes(): number {
+    const { wal, sealer } = this.#parts;
+    if (sealer.waiting === 0) return 0;
+    return Math.max(wal.open?.bytes ?? 0, sealer.largestBytes) + this.#takenBytes + END_BYTES;
+  }
+
   /** Whether more may be accepted. Called before every message. */
   get isLeft(): boolean {
     const { retention } = this.#parts;

@@ -79,13 +79,14 @@ export async function assembleRecorder(context: RecorderContext): Promise<Record
   const drops = new DropLedger(random);
   const buffer = new IngestBuffer(bufferLimits(options), ruleFor, drops);
   const worker = new SealWorker();
-  const retention = await openRetention(context);
+  const retention = await openRetention(context, () => room.sealBytes);
   const marks = await EventMarks.open(folder.events, ports);
+  const onSpace = (): void => void retention.tick(sealer.unfinished());
   const onDiskFull = (): void => {
     retention.onDiskFull();
-    void retention.tick(sealer.unfinished());
+    onSpace();
   };
-  const sealer = makeSealer(context, { worker, retention, marks, onDiskFull });
+  const sealer = makeSealer(context, { worker, retention, marks, onDiskFull, onSpace });
   const wal = makeWal(context, { buffer, condition, sealer, onDiskFull });
   const room = new DiskRoom({ buffer, wal, sealer, retention });
   const { highBytes, highMessages } = flowMarks(options);
@@ -112,9 +113,13 @@ export async function assembleRecorder(context: RecorderContext): Promise<Record
   return parts;
 }
 
-function openRetention({ options, ports, folder, listeners }: RecorderContext): Promise<Retention> {
+function openRetention(
+  { options, ports, folder, listeners }: RecorderContext,
+  sealBytes: () => number,
+): Promise<Retention> {
   return Retention.open(folder, retentionOptions(options), {
     ...ports,
+    sealBytes,
     onEvicted: (evicted, reason) => {
       for (const { name, robot } of evicted) {
         listeners.events.emit({ kind: 'segment-evicted', segment: name, robot, reason });
@@ -123,9 +128,14 @@ function openRetention({ options, ports, folder, listeners }: RecorderContext): 
   });
 }
 
-type Sealing = Pick<RecorderParts, 'worker' | 'retention' | 'marks'> & { readonly onDiskFull: () => void };
+type Sealing = Pick<RecorderParts, 'worker' | 'retention' | 'marks'> & {
+  readonly onDiskFull: () => void;
+  /** A sealed segment can be evicted for commits that wait. */
+  readonly onSpace: () => void;
+};
 
-function makeSealer(context: RecorderContext, { worker, retention, marks, onDiskFull }: Sealing): Sealer {
+function makeSealer(context: RecorderContext, parts: Sealing): Sealer {
+  const { worker, retention, marks, onDiskFull, onSpace } = parts;
   const { options, ports, folder, identity, listeners } = context;
   const { fs, clock, logger } = ports;
   const how = {
@@ -143,6 +153,7 @@ function makeSealer(context: RecorderContext, { worker, retention, marks, onDisk
     seal: (request) => worker.seal(request),
     onSealed: (manifests) => {
       retention.add(manifests);
+      if (!retention.state.admits) onSpace();
       for (const manifest of manifests) listeners.events.emit({ kind: 'segment-sealed', manifest });
     },
     events: () => marks.all(),

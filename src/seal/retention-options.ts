@@ -26,6 +26,11 @@ export interface RetentionPorts {
   readonly random: RandomBytes;
   readonly logger: Logger;
   readonly onEvicted?: EvictPorts['onEvicted'];
+  /**
+   * Disk space in bytes that the segments in the queue of the sealer need before the first of them is sealed; 0 if
+   * none waits. Default: 0.
+   */
+  readonly sealBytes?: () => number;
   /** How long to wait for answers of sync, ms. Default: a few seconds. */
   readonly patienceMs?: number;
 }
@@ -35,7 +40,7 @@ export interface RetentionState {
   readonly totalBytes: number;
   /** A limit is reached and no segment may be evicted. */
   readonly full: boolean;
-  /** Commits may continue: the disk is not full, or the policy records until the last byte. */
+  /** Commits may continue: the disk is not full, or the policy evicts and sealing has the space that it needs. */
   readonly admits: boolean;
   /** The reason in words, if the disk is full or commits wait. */
   readonly detail: string;

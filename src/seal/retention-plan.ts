@@ -21,6 +21,8 @@ export interface SpaceUse {
   readonly usedBytes: number;
   /** Ballast that was released for a full disk and must be reserved again before recording continues. */
   readonly owedBytes: number;
+  /** Space that sealing needs under a policy that evicts: a full disk without a sealed segment stays full. */
+  readonly sealBytes: number;
 }
 
 /** Why segments must be evicted: stable words, also in tombstones. */
@@ -62,8 +64,8 @@ function diskSlack({ slackBytes }: SpaceLimits, totalBytes: number): number {
  * Owed ballast counts too.
  */
 export function shortageOf(limits: SpaceLimits, use: SpaceUse, pressed: boolean): Shortage | undefined {
-  const { freeBytes, totalBytes, usedBytes, owedBytes } = use;
-  const floor = freeFloor(limits, totalBytes);
+  const { freeBytes, totalBytes, usedBytes, owedBytes, sealBytes } = use;
+  const floor = Math.max(freeFloor(limits, totalBytes), sealBytes);
   const kept = owedBytes > 0 ? ballastFloor(limits, totalBytes) + owedBytes : floor;
   const wanted = kept + diskSlack(limits, totalBytes);
   const disk = pressed || owedBytes > 0 || freeBytes < floor ? wanted - freeBytes : 0;
@@ -81,7 +83,7 @@ export function describeShortage({ bytes, reason }: Shortage, use: SpaceUse, lim
     const quota = `its quota of ${limits.maxBytes} (retention.max_bytes)`;
     return `the data folder holds ${use.usedBytes} bytes, ${bytes} too many for ${quota}`;
   }
-  const floorBytes = freeFloor(limits, use.totalBytes);
+  const floorBytes = Math.max(freeFloor(limits, use.totalBytes), use.sealBytes);
   const owed = use.owedBytes > 0 ? ` and ${use.owedBytes} of the ballast` : '';
   return `${use.freeBytes} bytes of disk space are free, to be kept: ${floorBytes}${owed}; ${bytes} are missing`;
 }

@@ -147,13 +147,20 @@ export class Retention {
   }
 
   /**
-   * Whether a write of this size could go below the floor, or no measurement has shown yet whether a limit is
-   * reached. If true, call {@link tick} before the write.
+   * Whether a write of this size could go below the floor (or, under a policy that evicts, take the space that
+   * sealing needs), or no measurement has shown yet whether a limit is reached. If true, call {@link tick}
+   * before the write.
    */
   mayPassLimit(bytes: number): boolean {
-    if (this.#options.whenFull !== 'stop') return false;
-    if (!this.#gauge.isKnown) return !this.#hasLooked;
-    return this.freeBytes - bytes < freeFloor(this.#limits, this.#current.totalBytes);
+    if (!this.#gauge.isKnown) return this.#options.whenFull === 'stop' && !this.#hasLooked;
+    const isStop = this.#options.whenFull === 'stop';
+    const kept = isStop ? freeFloor(this.#limits, this.#current.totalBytes) : this.#sealBytes;
+    return this.freeBytes - bytes < kept;
+  }
+
+  /** Only a sealed segment can be evicted, so a policy that evicts must leave the space to seal one. */
+  get #sealBytes(): number {
+    return this.#options.whenFull === 'stop' ? 0 : (this.#ports.sealBytes?.() ?? 0);
   }
 
   /** Releases the ballast before a write fails, because the space is known to be needed. */
@@ -286,6 +293,7 @@ export class Retention {
         ? this.index.bytes + (await bytesBesideSealed(this.#ports.fs, this.#folder)) + this.#ballast.bytes
         : 0,
       owedBytes: this.#ballast.owedBytes,
+      sealBytes: this.#sealBytes,
     };
   }
 
@@ -316,7 +324,8 @@ export class Retention {
       logger.error('disk space is low and no segment may be evicted', { detail: this.#current.detail });
     if (!full && wasFull) logger.info('disk space is sufficient again', { freeBytes });
     // The disk was full again during this tick, so the next tick decides.
-    this.#admit(!this.#hitFull && (!full || this.#options.whenFull !== 'stop'));
+    const evicts = this.#options.whenFull !== 'stop' && freeBytes >= use.sealBytes;
+    this.#admit(!this.#hitFull && (!full || evicts));
   }
 
   #admit(admits: boolean): void {

@@ -32,7 +32,8 @@ import { surveySegment, type ObjectSurvey, type SegmentSurvey } from './segment-
  *   is removed when all of its manifests are durable, and not before.
  * - The MCAP is written, fsynced and renamed or linked before its manifest. A manifest is the proof that its
  *   object is whole.
- * - An object with a manifest is left alone, so sealing the same segment again changes nothing.
+ * - An object with a manifest is left alone, so sealing the same segment again changes nothing. Its name is
+ *   made durable before the segment is removed.
  * - A damaged segment is sealed under another id, which is always the same for the same segment. The original
  *   goes into quarantine.
  * - Memory is bounded by the chunks and channels of one group of objects (object-groups.ts) and not by the
@@ -159,6 +160,8 @@ async function sealGroup(
     }
     const manifests: Manifest[] = [];
     for (const object of objects) manifests.push(await finishObject(fs, request, id, survey, object));
+    // The attempt that wrote these manifests may have ended before their names were durable.
+    if (objects.some(({ existing }) => existing)) await syncDirectory(fs, request.sealedFolder);
     return manifests;
   } catch (error) {
     // These files may use the space whose lack caused the failure.

@@ -84,7 +84,9 @@ async function prepareFolders(fs: FileSystem, folder: DataFolder): Promise<void>
   for (const path of [wal, sealed, receipts, tombstones, quarantine, trash, lock]) {
     await makeDirectoryDurably(fs, path);
   }
-  // An earlier process may have been killed after it created these and before they were durable.
+  // An earlier process may have been killed after it created or renamed something and before that was durable.
+  // What is seen from here on must also be there after a power cut.
+  for (const path of [wal, sealed, receipts, tombstones, quarantine]) await syncDirectory(fs, path);
   await syncDirectory(fs, root);
   await syncDirectory(fs, dirname(root)).catch(() => undefined);
   for (const name of await fs.readdir(trash))

@@ -11,7 +11,7 @@ import {
 import type { SealedObject } from '../../src/seal/sealed-index.js';
 
 const limits: SpaceLimits = { minFreeBytes: 100, minFreePercent: 50, maxBytes: 0, slackBytes: 20 };
-const disk = { freeBytes: 1000, totalBytes: 1000, usedBytes: 0, owedBytes: 0 };
+const disk = { freeBytes: 1000, totalBytes: 1000, usedBytes: 0, owedBytes: 0, sealBytes: 0 };
 
 const object = (number: number, priority: Priority, receipt: boolean, bytes = 10): SealedObject => ({
   name: `o${number}`,
@@ -50,6 +50,12 @@ describe('the retention plan', () => {
   it('counts ballast that was given up as missing', () => {
     const use = { ...disk, freeBytes: 150, owedBytes: 50 };
     assert.deepEqual(shortageOf(limits, use, true), { bytes: 20, reason: 'free_space' });
+  });
+
+  it('keeps the space that sealing needs where that is more than the floor', () => {
+    const use = { ...disk, freeBytes: 150, sealBytes: 160 };
+    assert.deepEqual(shortageOf(limits, use, false), { bytes: 30, reason: 'free_space' });
+    assert.equal(shortageOf(limits, { ...use, sealBytes: 90 }, false), undefined);
   });
 
   it('acts before the quota is passed, by one slack', () => {

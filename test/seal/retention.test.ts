@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeManifest, type Manifest } from '../../src/core/manifest.js';
+import { defined } from '../../src/core/defined.js';
 import { present } from '../../src/core/present.js';
 import { readLimits } from '../../src/core/space-limits.js';
 import { Retention } from '../../src/seal/retention.js';
@@ -20,8 +21,8 @@ describe('retention', () => {
   beforeEach(async () => (disk = await TestDisk.create(1_000_000)));
   afterEach(() => disk.remove());
 
-  const open = (options: Partial<RetentionOptions> = {}): Promise<Retention> =>
-    Retention.open(disk.folder, { ...defaults, ...options }, disk.ports());
+  const open = (options: Partial<RetentionOptions> = {}, sealBytes?: () => number): Promise<Retention> =>
+    Retention.open(disk.folder, { ...defaults, ...options }, { ...disk.ports(), ...defined({ sealBytes }) });
   const sealMany = async (count: number): Promise<Manifest[]> => {
     const manifests: Manifest[] = [];
     for (let number = 1; number <= count; number++) manifests.push(await disk.seal(number));
@@ -114,6 +115,25 @@ describe('retention', () => {
       tombstone.gaps.map(({ reason, count, robot }) => ({ reason, count, robot })),
       [{ reason: 'evicted', count: 20, robot: 'r1' }],
     );
+  });
+
+  it('leaves the space that sealing needs under drop-oldest: only a sealed segment can be evicted', async () => {
+    let sealBytes = 0;
+    const retention = await open({ minFreeBytes: 0, whenFull: 'drop-oldest' }, () => sealBytes);
+    assert.equal((await retention.tick(none)).admits, true);
+    disk.others = 800_000;
+    sealBytes = 150_000;
+    await retention.tick(none);
+    assert.equal(retention.mayPassLimit(40_000), false);
+    assert.equal(retention.mayPassLimit(60_000), true);
+    disk.others = 900_000;
+    const { full, admits, detail } = await retention.tick(none);
+    assert.deepEqual([full, admits], [true, false]);
+    assert.match(detail, /to be kept: 150000/);
+    const resumed = retention.room();
+    sealBytes = 0;
+    await retention.tick(none);
+    await resumed;
   });
 
   it('lets exports go, the oldest first, before a segment that no store has, and before it stops', async () => {

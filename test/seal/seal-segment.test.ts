@@ -347,6 +347,21 @@ describe('Sealing a segment', () => {
     }
   });
 
+  it('makes the manifests of an earlier attempt durable before the segment may be removed', async () => {
+    const [segment] = await closedSegments(folder, twoRobots());
+    let synced = 0;
+    const atSync = (refuseFrom: number) =>
+      watchedFs(({ method, path }) => {
+        if (method === 'sync' && path === folder.sealed && ++synced >= refuseFrom) throw systemError('EIO');
+      });
+    // Objects and manifests of two robots: the last of four names is there, and not durable.
+    await assert.rejects(seal(folder, segment, {}, atSync(4)));
+    assert.equal((await sealedNames(folder)).length, 4);
+    synced = 0;
+    await seal(folder, segment, {}, atSync(Infinity));
+    assert.ok(synced > 0);
+  });
+
   async function readAll(): Promise<[string, string][]> {
     const names = await sealedNames(folder);
     return Promise.all(

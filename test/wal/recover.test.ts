@@ -43,6 +43,17 @@ describe('Recovery', () => {
 
   const recover = (of: DataFolder) => recoverWal(realFs, of, silentLogger);
 
+  it('makes durable what an earlier process renamed just before it was killed', async () => {
+    await recover(folder);
+    const synced = new Set<string>();
+    const fs = watchedFs(({ method, path }) => {
+      if (method === 'sync') synced.add(path);
+    });
+    await recoverWal(fs, folder, silentLogger);
+    const { wal, sealed, receipts, tombstones, quarantine } = folder;
+    for (const path of [wal, sealed, receipts, tombstones, quarantine]) assert.ok(synced.has(path), path);
+  });
+
   it('makes an empty folder usable', async () => {
     const { head, segments, unclean } = await recover(folder);
     assert.deepEqual([head.nextSequence, head.nextNumber, segments, unclean], [1, 1, [], false]);
