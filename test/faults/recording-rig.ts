@@ -57,8 +57,8 @@ export class RecordingRig {
     this.#channels = priorities.map((priority) => ({
       robot: 'r1',
       topic: `/${priority}`,
-      encoding: 'cdr',
-      schema: { name: 'test_msgs/msg/Number', encoding: 'ros2msg', data: Buffer.from('uint8[] data') },
+      encoding: 'application/octet-stream',
+      schema: { name: '', encoding: '', data: Buffer.alloc(0) },
       metadata: {},
       latched: false,
     }));

@@ -25,8 +25,8 @@ const channels = Array.from({ length: Number(channelCount) }, (_, index): Channe
   return Object.freeze({
     robot: `robot${index % 2}`,
     topic: `/robot${index % 2}/numbers${index}`,
-    encoding: 'cdr',
-    schema: { name: 'test_msgs/msg/Number', encoding: 'ros2msg', data: Buffer.from('uint8[] data') },
+    encoding: 'application/octet-stream',
+    schema: { name: '', encoding: '', data: Buffer.alloc(0) },
     metadata: {},
     latched: false,
   });
