@@ -7,6 +7,7 @@ import type { RosInstall } from '../../support/ros.js';
 const PROGRAM = String.raw`
 import json, math, sys, threading, time
 import rclpy
+from rclpy.duration import Duration
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, DurabilityPolicy, ReliabilityPolicy
@@ -19,6 +20,7 @@ executor = SingleThreadedExecutor()
 executor.add_node(node)
 kept = {}
 clients = {}
+publishers = {}
 
 def plain(value):
     if isinstance(value, dict): return {k: plain(v) for k, v in value.items()}
@@ -76,12 +78,21 @@ def forget(topic):
     kept[topic].clear()
 
 def publish(topic, type, fields, count=1):
-    publisher = node.create_publisher(get_message(type), topic, 10)
+    # One publisher for each topic: a new one is unknown to the subscriptions again.
+    if topic not in publishers:
+        # Deep enough for everything at once: nobody receives a message that is overwritten before it is sent.
+        qos = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
+        publishers[topic] = node.create_publisher(get_message(type), topic, qos)
+    publisher = publishers[topic]
     spin_until(lambda: publisher.get_subscription_count() > 0, 10)
     message = get_message(type)()
     set_message_fields(message, fields)
     for _ in range(count):
         publisher.publish(message)
+    try:
+        publisher.wait_for_all_acked(Duration(seconds=10))
+    except Exception:
+        pass # Not every middleware can tell.
     spin_until(lambda: False, 0.2)
 
 def nodes():
@@ -188,6 +199,10 @@ export class Probe implements AsyncDisposable {
     return this.call(name, 'std_srvs/srv/Trigger');
   }
 
+  /**
+   * Resolves once everything was acknowledged. The first message of a topic may still be lost: the publisher may
+   * know a subscription before that one knows the publisher.
+   */
   publish(topic: string, type: string, fields: Dictionary, count = 1): Promise<void> {
     return this.#ask('publish', topic, type, fields, count);
   }
