@@ -86,7 +86,7 @@ async function prepareFolders(fs: FileSystem, folder: DataFolder): Promise<void>
   }
   // An earlier process may have been killed after it created or renamed something and before that was durable.
   // What is seen from here on must also be there after a power cut.
-  for (const path of [wal, sealed, receipts, tombstones, quarantine]) await syncDirectory(fs, path);
+  for (const path of [wal, sealed, receipts, tombstones, quarantine, trash]) await syncDirectory(fs, path);
   await syncDirectory(fs, root);
   await syncDirectory(fs, dirname(root)).catch(() => undefined);
   for (const name of await fs.readdir(trash))

@@ -50,8 +50,23 @@ describe('Recovery', () => {
       if (method === 'sync') synced.add(path);
     });
     await recoverWal(fs, folder, silentLogger);
-    const { wal, sealed, receipts, tombstones, quarantine } = folder;
-    for (const path of [wal, sealed, receipts, tombstones, quarantine]) assert.ok(synced.has(path), path);
+    const { wal, sealed, receipts, tombstones, quarantine, trash } = folder;
+    for (const path of [wal, sealed, receipts, tombstones, quarantine, trash]) {
+      assert.ok(synced.has(path), path);
+    }
+  });
+
+  it('empties the trash only after what lies there has durably left the WAL', async () => {
+    await recover(folder);
+    await realFs.mkdir(join(folder.trash, 'segment'));
+    const calls: string[] = [];
+    const fs = watchedFs(({ method, path }) => calls.push(`${method} ${path}`));
+    await recoverWal(fs, folder, silentLogger);
+    const removed = calls.indexOf(`rm ${join(folder.trash, 'segment')}`);
+    for (const path of [folder.wal, folder.trash]) {
+      const at = calls.indexOf(`sync ${path}`);
+      assert.ok(at >= 0 && at < removed, path);
+    }
   });
 
   it('makes an empty folder usable', async () => {
