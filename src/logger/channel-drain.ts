@@ -17,7 +17,7 @@ export interface DrainTarget {
 }
 
 /** Further reports of a drain. */
-export type DrainNews = (what: 'dropped' | 'rejected', gap: EntryGap) => void;
+export type DrainReport = (what: 'dropped' | 'rejected', gap: EntryGap) => void;
 
 /** Moves the entries of one ring into its sinks, and reports missing ones to them. */
 export class ChannelDrain {
@@ -28,12 +28,12 @@ export class ChannelDrain {
 
   readonly #ring: RingReader;
   readonly #targets: readonly DrainTarget[];
-  readonly #news: DrainNews;
+  readonly #report: DrainReport;
 
-  constructor(ring: RingReader, targets: readonly DrainTarget[], news: DrainNews, nowUs: number) {
+  constructor(ring: RingReader, targets: readonly DrainTarget[], report: DrainReport, nowUs: number) {
     this.#ring = ring;
     this.#targets = targets;
-    this.#news = news;
+    this.#report = report;
     for (const { sink, written, lost } of targets) {
       const taken = ring.count('taken');
       const missing = taken - ring.count(written) - ring.count(lost);
@@ -61,8 +61,8 @@ export class ChannelDrain {
         else sink.lose(entry);
       }
     }
-    this.#tell('dropped', 'queue_full_drop_newest', now, all);
-    this.#tell('rejected', 'invalid_message', now, all);
+    this.#reportMissing('dropped', 'queue_full_drop_newest', now, all);
+    this.#reportMissing('rejected', 'invalid_message', now, all);
   }
 
   /** A stalled sink does not stop the other; for a slow one it waits, while the ring keeps the entries. */
@@ -78,7 +78,7 @@ export class ChannelDrain {
     return taking > 0 && slow === 0;
   }
 
-  #tell(what: 'dropped' | 'rejected', reason: EntryGap['reason'], now: number, all: boolean): void {
+  #reportMissing(what: 'dropped' | 'rejected', reason: EntryGap['reason'], now: number, all: boolean): void {
     const ring = this.#ring;
     const told = what === 'dropped' ? 'droppedTold' : 'rejectedTold';
     const total = ring.count(what);
@@ -93,6 +93,6 @@ export class ChannelDrain {
     ring.set(told, total);
     const gap: EntryGap = { reason, count, firstUs, lastUs };
     for (const { sink } of this.#targets) sink.gap(gap);
-    this.#news(what, gap);
+    this.#report(what, gap);
   }
 }

@@ -25,7 +25,7 @@ export interface HostedLogger {
   readonly spec: LoggerSpec;
   readonly exitDrainMs: number;
   readonly channels: ChannelSpec[];
-  readonly hear: (message: FromThread) => void;
+  readonly onMessage: (message: FromThread) => void;
   /** Ends it as at the normal end of the process. */
   close(): Promise<unknown>;
 }
@@ -139,7 +139,7 @@ export class LoggerHost {
     const worker = startWorker(data);
     this.#worker = worker;
     this.#isAlive = true;
-    worker.on('message', (message: FromThread) => this.#loggers.get(message.id)?.hear(message));
+    worker.on('message', (message: FromThread) => this.#loggers.get(message.id)?.onMessage(message));
     let cause: unknown;
     worker.on('error', (error) => (cause = error));
     worker.on('exit', (exitCode) => {
@@ -161,8 +161,8 @@ export class LoggerHost {
     this.#restart = systemTimers.after(delayMs, () => this.#start(), { background });
     const message = `the thread of the loggers died and is started again; the queues keep their messages`;
     const { code, facts } = new HoldfastError('LOGGER_THREAD_DIED', message, { cause });
-    for (const { spec, hear } of this.#loggers.values()) {
-      hear({
+    for (const { spec, onMessage } of this.#loggers.values()) {
+      onMessage({
         kind: 'problem',
         id: spec.id,
         problem: { code, message: `${message}: ${String(cause)}`, facts },

@@ -69,7 +69,7 @@ export class LoggerThread {
       targets.push({ sink: open.wal.attach(id, channel), written: 'walWritten', lost: 'walLost' });
     if (open.csv)
       targets.push({ sink: open.csv.attach(id, channel), written: 'csvWritten', lost: 'csvLost' });
-    const news = (what: 'dropped' | 'rejected', { count }: { readonly count: number }): void => {
+    const report = (what: 'dropped' | 'rejected', { count }: { readonly count: number }): void => {
       const problem: ProblemReport =
         what === 'dropped'
           ? {
@@ -84,7 +84,7 @@ export class LoggerThread {
             };
       this.#ports.post({ kind: 'problem', id, problem });
     };
-    open.drains.push(new ChannelDrain(reader, targets, news, this.#ports.nowUs()));
+    open.drains.push(new ChannelDrain(reader, targets, report, this.#ports.nowUs()));
   }
 
   close(id: number, withinMs?: number): Promise<void> {

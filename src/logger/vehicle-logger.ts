@@ -64,7 +64,7 @@ export class VehicleLogger implements AsyncDisposable {
   #csv: { readonly state: SinkState; readonly files: CsvStats['files'] } | undefined;
   #lastError: HoldfastError | undefined;
   #closing: Promise<LoggerStats> | undefined;
-  #heardClosed: () => void = () => undefined;
+  #onClosed: () => void = () => undefined;
   readonly #waiting = new Set<() => void>();
 
   constructor(options: VehicleLoggerOptions) {
@@ -80,7 +80,7 @@ export class VehicleLogger implements AsyncDisposable {
       spec: this.#spec,
       exitDrainMs,
       channels: [],
-      hear: (message) => this.#hear(message),
+      onMessage: (message) => this.#receive(message),
       close: () => this.close(),
     };
     this.#telemetry = this.#openLog('telemetry', vehicleTelemetry, TELEMETRY_BYTES * queueEntries);
@@ -261,14 +261,16 @@ export class VehicleLogger implements AsyncDisposable {
     for (const log of this.#logs.values()) log.isOpen = false;
     const folder = wal?.data ?? present(csv).dir;
     const message = `another logger of this process logs vehicle ${vehicleId} into ${folder}; close it first`;
-    systemTimers.soon(() => this.#tell({ code: 'DATA_FOLDER_BUSY', message, facts: { folder, vehicleId } }));
+    systemTimers.soon(() =>
+      this.#report({ code: 'DATA_FOLDER_BUSY', message, facts: { folder, vehicleId } }),
+    );
   }
 
-  #hear(message: FromThread): void {
+  #receive(message: FromThread): void {
     switch (message.kind) {
       case 'wal':
         this.#wal = message.state;
-        this.#heardState();
+        this.#stateChanged();
         return;
       case 'csv':
         // A closed logger has no open files; their last state is still useful.
@@ -276,22 +278,22 @@ export class VehicleLogger implements AsyncDisposable {
           state: message.state,
           files: message.files.length > 0 ? message.files : (this.#csv?.files ?? []),
         };
-        this.#heardState();
+        this.#stateChanged();
         return;
       case 'closed':
-        this.#heardClosed();
+        this.#onClosed();
         return;
       case 'problem':
-        this.#tell(message.problem);
+        this.#report(message.problem);
     }
   }
 
-  #heardState(): void {
+  #stateChanged(): void {
     for (const resolve of this.#waiting) resolve();
     this.#waiting.clear();
   }
 
-  #tell({ code, message, facts }: ProblemReport): void {
+  #report({ code, message, facts }: ProblemReport): void {
     const channel = facts['channel'];
     const log = typeof channel === 'string' ? this.#logs.get(channel) : undefined;
     const isRejection = code === 'LOGGER_INPUT_INVALID' && log !== undefined;
@@ -315,7 +317,7 @@ export class VehicleLogger implements AsyncDisposable {
     const release = this.#host.keepAlive();
     let timer: Timer | undefined;
     await new Promise<void>((resolve) => {
-      this.#heardClosed = resolve;
+      this.#onClosed = resolve;
       timer = systemTimers.after(this.#options.closeMs + CLOSE_SLACK_MS, resolve);
       this.#host.askClose(this.#spec.id);
     });
@@ -323,7 +325,7 @@ export class VehicleLogger implements AsyncDisposable {
     this.#host.remove(this.#spec.id);
     release();
     this.#state = 'closed';
-    this.#heardState();
+    this.#stateChanged();
     return this.stats();
   }
 }

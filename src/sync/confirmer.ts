@@ -4,7 +4,7 @@ import { describeError, isHoldfastError, systemCode } from '../core/errors.js';
 import { decodeManifest, type Manifest } from '../core/manifest.js';
 import type { StoreAnswer } from '../core/receipt-file.js';
 import { askForDerived, askForSegment, type AskPorts } from './ask-store.js';
-import { Bell } from './bell.js';
+import { WakeUp } from './wake-up.js';
 import { toBeLookedFor } from './progress-record.js';
 import type { StoreLoopParts, SyncParts } from './sync-parts.js';
 import { StoreTrouble } from './store-calls.js';
@@ -27,7 +27,7 @@ export type Confirmation = StoreAnswer['answer'] | 'unasked';
 export class Confirmer {
   readonly #parts: Parts;
   readonly #onLost: () => void;
-  readonly #bell = new Bell();
+  readonly #wakeUp = new WakeUp();
   #answered: string | undefined;
 
   /** `onLost`: a segment must be sent again. */
@@ -40,7 +40,7 @@ export class Confirmer {
     const { clock, lifetime } = this.#parts;
     while (!lifetime.aborted) {
       await this.#look();
-      await this.#bell.wait(clock, this.#parts.options.pollIntervalMs, lifetime);
+      await this.#wakeUp.wait(clock, this.#parts.options.pollIntervalMs, lifetime);
     }
   }
 

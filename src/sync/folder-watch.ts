@@ -1,4 +1,4 @@
-import { Bell } from './bell.js';
+import { WakeUp } from './wake-up.js';
 import { EventWindows } from './event-windows.js';
 import type { ProgressRecord } from './progress-record.js';
 import { SealedScan } from './sealed-scan.js';
@@ -45,7 +45,7 @@ export class FolderWatch {
   readonly #hooks: FolderWatchHooks;
   readonly #scan: SealedScan;
   readonly #windows: EventWindows;
-  readonly #bell = new Bell();
+  readonly #wakeUp = new WakeUp();
   #mustReset = true;
   /** The store that the states in the table refer to. */
   #scannedStore: string | undefined = NOT_SCANNED;
@@ -93,12 +93,12 @@ export class FolderWatch {
   /** The store is another one, or known for the first time: scan everything again. */
   reset(): void {
     this.#mustReset = true;
-    this.#bell.ring();
+    this.#wakeUp.notify();
   }
 
   /** Scans now instead of at the next turn. */
   wake(): void {
-    this.#bell.ring();
+    this.#wakeUp.notify();
   }
 
   /** Scans until the signal aborts. */
@@ -114,7 +114,7 @@ export class FolderWatch {
       force = !whole;
       this.#hooks.onLooked();
       const { clock, options } = this.#parts;
-      await this.#bell.wait(clock, options.pollIntervalMs, signal);
+      await this.#wakeUp.wait(clock, options.pollIntervalMs, signal);
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Upload } from '../core/store.js';
 import { isAborted } from '../core/is-aborted.js';
-import { Bell } from './bell.js';
+import { WakeUp } from './wake-up.js';
 import type { SyncParts } from './sync-parts.js';
 
 /** What it needs of the parts. */
@@ -27,7 +27,7 @@ const SWEEP_INTERVAL_MAX_MS = 3_600_000;
 export class Housekeeping {
   readonly #parts: Parts;
   readonly #retryLock: () => Promise<void>;
-  readonly #bell = new Bell();
+  readonly #wakeUp = new WakeUp();
   #sweptAt: bigint | undefined;
 
   constructor(parts: Parts, retryLock: () => Promise<void>) {
@@ -37,13 +37,13 @@ export class Housekeeping {
 
   /** There may be work before the next round is due. */
   wake(): void {
-    this.#bell.ring();
+    this.#wakeUp.notify();
   }
 
   async run(): Promise<void> {
     const { clock, lifetime, receipts, progress, lost, link, changed } = this.#parts;
     while (!lifetime.aborted) {
-      await this.#bell.wait(clock, this.#parts.options.housekeepingIntervalMs, lifetime);
+      await this.#wakeUp.wait(clock, this.#parts.options.housekeepingIntervalMs, lifetime);
       if (isAborted(lifetime)) return;
       await this.#retryLock();
       await receipts.retry();

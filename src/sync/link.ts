@@ -4,7 +4,7 @@ import type { RandomBytes } from '../core/identity.js';
 import type { Logger } from '../core/logger.js';
 import type { LinkState } from '../core/link-state.js';
 import { onAbort } from '../core/on-abort.js';
-import { Bell } from './bell.js';
+import { WakeUp } from './wake-up.js';
 import {
   backoffMs,
   initialLink,
@@ -32,7 +32,7 @@ export class Link {
   #error: unknown;
   #latencyMs: number | undefined;
   readonly #waiting = new Set<() => void>();
-  readonly #bell = new Bell();
+  readonly #wakeUp = new WakeUp();
   readonly #ports: LinkPorts;
   #backoff: Backoff;
   #idleProbeMs: number;
@@ -49,7 +49,7 @@ export class Link {
   reconfigure(backoff: Backoff, idleProbeMs: number): void {
     this.#backoff = backoff;
     this.#idleProbeMs = idleProbeMs;
-    this.#bell.ring();
+    this.#wakeUp.notify();
   }
 
   get state(): LinkState {
@@ -119,7 +119,7 @@ export class Link {
     while (!signal.aborted) {
       const waitMs = this.#untilProbeMs();
       if (waitMs > 0) {
-        await this.#bell.wait(this.#ports.clock, waitMs, signal);
+        await this.#wakeUp.wait(this.#ports.clock, waitMs, signal);
         continue;
       }
       this.#step({ kind: 'probe' });
@@ -167,7 +167,7 @@ export class Link {
     }
     if (online) for (const wake of [...this.#waiting]) wake();
     if (this.#view !== before) {
-      this.#bell.ring();
+      this.#wakeUp.notify();
       this.#ports.onChange();
     }
   }

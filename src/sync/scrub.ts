@@ -5,7 +5,7 @@ import type { StoreAnswer, StoreReceipt } from '../core/receipt-file.js';
 import { isAborted } from '../core/is-aborted.js';
 import { present } from '../core/present.js';
 import { askForMarked, askForRecorded } from './ask-store.js';
-import { Bell } from './bell.js';
+import { WakeUp } from './wake-up.js';
 import type { Confirmer } from './confirmer.js';
 import { StoreTrouble } from './store-calls.js';
 import type { StoreLoopParts, SyncParts } from './sync-parts.js';
@@ -25,7 +25,7 @@ const OFF_MS = 60_000;
 export class Scrub {
   readonly #parts: Parts;
   readonly #confirmer: Confirmer;
-  readonly #bell = new Bell();
+  readonly #wakeUp = new WakeUp();
 
   constructor(parts: Parts, confirmer: Confirmer) {
     this.#parts = parts;
@@ -34,7 +34,7 @@ export class Scrub {
 
   /** The rate was changed. */
   wake(): void {
-    this.#bell.ring();
+    this.#wakeUp.notify();
   }
 
   async run(): Promise<void> {
@@ -57,7 +57,7 @@ export class Scrub {
 
   #rest(): Promise<void> {
     const { clock, lifetime } = this.#parts;
-    return this.#bell.wait(clock, this.#intervalMs ?? OFF_MS, lifetime);
+    return this.#wakeUp.wait(clock, this.#intervalMs ?? OFF_MS, lifetime);
   }
 
   /** Scrubbing never competes with uploads. */

@@ -6,7 +6,7 @@ import type { Manifest } from '../core/manifest.js';
 import type { StoreAnswer } from '../core/receipt-file.js';
 import type { Upload, Verification } from '../core/store.js';
 import { onAbort } from '../core/on-abort.js';
-import { Bell } from './bell.js';
+import { WakeUp } from './wake-up.js';
 import { Budget } from './budget.js';
 import { DerivedUpload } from './derived-upload.js';
 import { PartBuffers } from './part-buffers.js';
@@ -50,7 +50,7 @@ export class SegmentSender {
   readonly #window: SendWindow;
   readonly #segmentSlots: Budget;
   readonly #uploadSlots: Budget;
-  readonly #bell = new Bell();
+  readonly #wakeUp = new WakeUp();
   readonly #schemas: SchemaBook;
   readonly #settlement: Settlement;
   #found: Promise<Map<string, Upload>> | undefined;
@@ -78,7 +78,7 @@ export class SegmentSender {
     this.#segmentSlots.resize(this.#segmentsInFlight);
     this.#uploadSlots.resize(options.uploadsInFlight);
     this.#limitUploads();
-    this.#bell.ring();
+    this.#wakeUp.notify();
   }
 
   get #segmentsInFlight(): number {
@@ -88,7 +88,7 @@ export class SegmentSender {
 
   /** Looks for segments to send. */
   wake(): void {
-    this.#bell.ring();
+    this.#wakeUp.notify();
   }
 
   /** The files of the segment are gone, so its work ends. Returns false if there was no work. */
@@ -143,7 +143,7 @@ export class SegmentSender {
       if (entry) return entry;
       const dueAt = table.nextDueAt;
       const waitMs = dueAt === undefined ? IDLE_WAIT_MS : Number(dueAt - clock.monotonic()) / 1e6;
-      await this.#bell.wait(clock, Math.max(1, waitMs), lifetime);
+      await this.#wakeUp.wait(clock, Math.max(1, waitMs), lifetime);
       lifetime.throwIfAborted();
     }
   }
@@ -174,7 +174,7 @@ export class SegmentSender {
       unlisten();
     }
     if (await this.#settlement.settle(turn, outcome)) this.#onSettled();
-    this.#bell.ring();
+    this.#wakeUp.notify();
     changed();
   }
 

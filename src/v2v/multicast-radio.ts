@@ -82,10 +82,10 @@ export class MulticastRadio {
     const signature = interfaceSignature(iface);
     const place = { address: group, port, family, iface, isGroup: true, bufferBytes: BUFFER_BYTES };
     const { signal } = this.#end;
-    const heard = (bytes: Uint8Array, from: RemoteInfo): void => {
+    const received = (bytes: Uint8Array, from: RemoteInfo): void => {
       if (!signal.aborted) this.#events.onDatagram(bytes, from);
     };
-    const socket = await openUdpSocket(place, heard);
+    const socket = await openUdpSocket(place, received);
     let out: Socket | undefined;
     try {
       out = await openSender(this.#options);

@@ -63,7 +63,7 @@ export class V2vManager implements AsyncDisposable {
       ...defined({ key }),
     });
     this.#radio = new MulticastRadio({ group, port, family, iface, hops }, systemClock, {
-      onDatagram: (bytes, from) => this.#hear(bytes, senderText(from)),
+      onDatagram: (bytes, from) => this.#receive(bytes, senderText(from)),
       onState: (state, reason) => this.#stateIs(state, reason),
       onTick: () => this.#countLosses(false),
     });
@@ -129,7 +129,7 @@ export class V2vManager implements AsyncDisposable {
     await this.close();
   }
 
-  #hear(bytes: Uint8Array, sender: string): void {
+  #receive(bytes: Uint8Array, sender: string): void {
     const times = { receivedNs: systemClock.now(), monotonicNs: systemClock.monotonic() };
     const verdict = this.#intake.take(bytes, sender, times);
     if (verdict.kind === 'duplicate') this.#duplicates++;

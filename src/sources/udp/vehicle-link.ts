@@ -5,7 +5,7 @@ import type { LostNumbers } from './sequence-window.js';
 import { present } from '../../core/present.js';
 
 /** One datagram as it arrived. */
-export interface HeardDatagram {
+export interface ReceivedDatagram {
   readonly datagram: V2vDatagram;
   /** `address:port` of its sender. */
   readonly sender: string;
@@ -63,7 +63,7 @@ interface Sender {
   sender: string;
   readonly streams: { readonly state: DatagramStream; readonly fleet: DatagramStream };
   readonly meter: LinkMeter;
-  heardNs: bigint;
+  receivedAtNs: bigint;
   latestSentNs: bigint;
   received: number;
 }
@@ -92,14 +92,14 @@ export class VehicleLink {
   }
 
   /** Whether and how a datagram is recorded. */
-  take(heard: HeardDatagram): Verdict {
-    const { datagram, authenticated, receivedNs, monotonicNs } = heard;
+  take(received: ReceivedDatagram): Verdict {
+    const { datagram, authenticated, receivedNs, monotonicNs } = received;
     const skewNs = receivedNs - datagram.sentNs;
     if (authenticated && (skewNs > this.#maxSkewNs || -skewNs > this.#maxSkewNs)) {
       const s = (Number(skewNs) / 1e9).toFixed(1);
       return { kind: 'refused', fault: 'outside_time_window', detail: `sent ${s} s before it was received` };
     }
-    const sender = this.#senderOf(heard);
+    const sender = this.#senderOf(received);
     if (sender === undefined) {
       this.#replayed++;
       const detail = `more than ${MAX_TRUSTED_SESSIONS} sessions of one vehicle at a time`;
@@ -117,7 +117,7 @@ export class VehicleLink {
         return { kind: 'duplicate' };
       }
     }
-    return { kind: 'record', order: this.#count(order, sender, heard) };
+    return { kind: 'record', order: this.#count(order, sender, received) };
   }
 
   /** Numbers that count as lost now, and were not reported before. */
@@ -131,19 +131,19 @@ export class VehicleLink {
 
   /** The interval since the last report, and counters since the start; undefined: nothing was received. */
   report(): LinkReport | undefined {
-    const heard = [...this.#senders.values()].filter(({ received }) => received > 0);
-    const [latest] = heard.slice(-1);
+    const active = [...this.#senders.values()].filter(({ received }) => received > 0);
+    const [latest] = active.slice(-1);
     if (latest === undefined) return undefined;
     const report = {
       ...{ received: this.#received, lost: this.#lost, reordered: this.#reordered, late: this.#late },
       ...{ duplicates: this.#duplicates, replayed: this.#replayed, restarts: this.#restarts },
-      clock_steps: this.#clockSteps + heard.reduce((sum, { meter }) => sum + meter.clockSteps, 0),
+      clock_steps: this.#clockSteps + active.reduce((sum, { meter }) => sum + meter.clockSteps, 0),
       conflict: this.#conflict,
       latency_ms: latest.meter.takeLatency(),
       jitter_ms: latest.meter.jitterMs,
-      senders: heard.map(({ sender, session, received }) => ({ sender, session, received })),
+      senders: active.map(({ sender, session, received }) => ({ sender, session, received })),
     };
-    for (const sender of heard) {
+    for (const sender of active) {
       this.#clockSteps += sender.meter.clockSteps;
       sender.meter.clockSteps = 0;
       sender.meter.takeLatency();
@@ -158,20 +158,20 @@ export class VehicleLink {
     return this.#conflict;
   }
 
-  #count(order: string, sender: Sender, heard: HeardDatagram): 'next' | 'reordered' | 'late' {
+  #count(order: string, sender: Sender, received: ReceivedDatagram): 'next' | 'reordered' | 'late' {
     this.#received++;
     sender.received++;
-    sender.heardNs = heard.monotonicNs;
-    sender.sender = heard.sender;
-    if (heard.datagram.sentNs > sender.latestSentNs) sender.latestSentNs = heard.datagram.sentNs;
+    sender.receivedAtNs = received.monotonicNs;
+    sender.sender = received.sender;
+    if (received.datagram.sentNs > sender.latestSentNs) sender.latestSentNs = received.datagram.sentNs;
     // A map keeps its order of insertion: the most recent sender is last.
     this.#senders.delete(sender.key);
     this.#senders.set(sender.key, sender);
-    sender.meter.add(heard.datagram.sentNs, heard.receivedNs);
+    sender.meter.add(received.datagram.sentNs, received.receivedNs);
     if (order === 'renumbered') this.#restarts++;
     if (order === 'reordered') this.#reordered++;
     if (order === 'late' || order === 'stale') this.#late++;
-    if (order === 'next' || order === 'renumbered') this.#noteChange(sender, heard.monotonicNs);
+    if (order === 'next' || order === 'renumbered') this.#noteChange(sender, received.monotonicNs);
     if (order === 'reordered') return 'reordered';
     return order === 'late' || order === 'stale' ? 'late' : 'next';
   }
@@ -187,7 +187,13 @@ export class VehicleLink {
     this.#current = sender;
   }
 
-  #senderOf({ datagram, sender, authenticated, monotonicNs, receivedNs }: HeardDatagram): Sender | undefined {
+  #senderOf({
+    datagram,
+    sender,
+    authenticated,
+    monotonicNs,
+    receivedNs,
+  }: ReceivedDatagram): Sender | undefined {
     const { session } = datagram;
     // Only an authenticated sender may change its address: otherwise two senders with one session would look
     // like one that jumps.
@@ -207,7 +213,7 @@ export class VehicleLink {
         session,
         sender,
         meter: new LinkMeter(),
-        heardNs: monotonicNs,
+        receivedAtNs: monotonicNs,
         latestSentNs: 0n,
         received: 0,
       },

@@ -1,18 +1,18 @@
 import type { Clock } from '../core/clock.js';
 
 /** Wakes all waiters. If nothing waits, the next wait returns at once. */
-export class Bell {
-  #rung = false;
+export class WakeUp {
+  #isNotified = false;
   #wake: (() => void) | undefined;
 
-  ring(): void {
-    this.#rung = true;
+  notify(): void {
+    this.#isNotified = true;
     this.#wake?.();
   }
 
   /** Resolves on a wake-up, after `ms`, or when the signal aborts (never rejects). One waiter at a time. */
   async wait(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-    if (!this.#rung && !signal.aborted) {
+    if (!this.#isNotified && !signal.aborted) {
       const done = new AbortController();
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
@@ -22,6 +22,6 @@ export class Bell {
       done.abort();
       this.#wake = undefined;
     }
-    this.#rung = false;
+    this.#isNotified = false;
   }
 }
