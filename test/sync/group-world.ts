@@ -3,6 +3,7 @@ import type { Store } from '../../src/core/store.js';
 import { Evictor } from '../../src/seal/retention-evict.js';
 import { SyncGroup, type GroupPorts, type GroupSummary, type Sink } from '../../src/sync/sync-group.js';
 import type { SinkSpec } from '../../src/sync/sync-sink.js';
+import { eventually } from '../../src/testing/waiting.js';
 import { realClock, type Sealed, type SyncWorld } from './sync-world.js';
 import * as fs from 'node:fs/promises';
 
@@ -33,6 +34,23 @@ export async function drainGroup(
   const group = await openGroup(world, sinks, more);
   try {
     return await group.drain(signal);
+  } finally {
+    await group.close();
+  }
+}
+
+/** Opens, drains until the first alarm, closes: for sinks that never become complete. */
+export async function drainUntilAlarm(
+  world: SyncWorld,
+  sinks: readonly [Sink, ...Sink[]],
+): Promise<GroupSummary> {
+  const group = await openGroup(world, sinks);
+  try {
+    const end = new AbortController();
+    const drained = group.drain(end.signal);
+    await eventually(() => group.status().alarms.length > 0);
+    end.abort();
+    return await drained;
   } finally {
     await group.close();
   }

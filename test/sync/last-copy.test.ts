@@ -5,7 +5,7 @@ import { HoldfastError } from '../../src/core/errors.js';
 import { manifestKey } from '../../src/core/manifest.js';
 import type { Sink } from '../../src/sync/sync-group.js';
 import { MemoryStore, MemoryStoreContent, type FaultScript } from '../support/memory-store.js';
-import { drainGroup, sinkOf } from './group-world.js';
+import { drainGroup, drainUntilAlarm, sinkOf } from './group-world.js';
 import { copyOf, evictAll, holds, presentOf, removeSyncState } from './last-copy-world.js';
 import { KIB, SyncWorld } from './sync-world.js';
 import { firstOf } from '../support/first-of.js';
@@ -231,7 +231,7 @@ describe('the last copy', () => {
     await drainGroup(world, [sinkOf(a)]);
     const b = new MemoryStore({ uri: 'memory:b', content: copyOf(a.content, new MemoryStoreContent()) });
     await sealSome(1);
-    const summary = await drainGroup(world, [sinkOf(a), sinkOf(b)], {}, AbortSignal.timeout(1_500));
+    const summary = await drainUntilAlarm(world, [sinkOf(a), sinkOf(b)]);
     assert.equal(summary.complete, false);
     assert.ok(summary.alarms.some(({ code }) => code === 'STORE_COPIED'));
     assert.match(summary.sinks[1]?.lastError ?? '', /is another place: one is a copy of the other/);
@@ -242,7 +242,7 @@ describe('the last copy', () => {
     await sealSome(1);
     const content = new MemoryStoreContent();
     const sink = (name: string): Sink => sinkOf(new MemoryStore({ uri: `memory:${name}`, content }));
-    const summary = await drainGroup(world, [sink('a'), sink('b')], {}, AbortSignal.timeout(1_500));
+    const summary = await drainUntilAlarm(world, [sink('a'), sink('b')]);
     assert.match(summary.alarms.map(({ message }) => message).join(), /is the same place as/);
   });
 
