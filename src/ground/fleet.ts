@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../core/clock.js';
+import { NS_PER_S, type Clock, type Timer } from '../core/clock.js';
 import { describeError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { ConnectionEvents, GroundReception, UplinkConnection } from '../uplink/link/uplink-transport.js';
@@ -6,6 +6,9 @@ import type { RobotRegistry } from './robot-registry.js';
 import { RobotSession } from './robot-session.js';
 import { RobotState, type RobotView } from './robot-state.js';
 
+/** Connections of one robot in a time: each costs a durable write, and a broken robot must not slow the others. */
+const MAX_RECENT = 5;
+const RECENT_NS = 10n * NS_PER_S;
 /** A token that was revoked ends its connections within this time. */
 const REVOCATION_MS = 5_000;
 
@@ -19,6 +22,9 @@ interface Live {
   readonly token: string;
 }
 
+/** Of a connection that was not taken. */
+const ignored: ConnectionEvents = { message: () => undefined, closed: () => undefined };
+
 /** Every robot that has connected since the ground started. */
 export class Fleet implements GroundReception, Disposable {
   readonly #registry: RobotRegistry;
@@ -28,6 +34,8 @@ export class Fleet implements GroundReception, Disposable {
   readonly #live = new Map<string, Live>();
   /** The token with which a robot was admitted last; its connection follows at once. */
   readonly #admitted = new Map<string, string>();
+  /** When each robot connected, within the last seconds. */
+  readonly #recent = new Map<string, readonly bigint[]>();
   readonly #timer: Timer;
 
   constructor(registry: RobotRegistry, ports: FleetPorts) {
@@ -56,6 +64,10 @@ export class Fleet implements GroundReception, Disposable {
 
   accept(robot: string, connection: UplinkConnection): ConnectionEvents {
     const { clock, logger } = this.#ports;
+    if (this.#isTooOften(robot)) {
+      connection.close('too many connections, wait 10 s');
+      return ignored;
+    }
     let state = this.#states.get(robot);
     if (state === undefined) this.#states.set(robot, (state = new RobotState(robot)));
     // A robot that reconnects may be gone from its old connection without a word.
@@ -80,6 +92,14 @@ export class Fleet implements GroundReception, Disposable {
   [Symbol.dispose](): void {
     this.#timer.cancel();
     for (const { session } of [...this.#live.values()]) session.end('the ground stops');
+  }
+
+  #isTooOften(robot: string): boolean {
+    const now = this.#ports.clock.monotonic();
+    const recent = (this.#recent.get(robot) ?? []).filter((at) => now - at < RECENT_NS);
+    const isTooOften = recent.length >= MAX_RECENT;
+    this.#recent.set(robot, isTooOften ? recent : [...recent, now]);
+    return isTooOften;
   }
 
   async #endRevoked(): Promise<void> {

@@ -128,6 +128,16 @@ describe('The ground', () => {
     });
   }
 
+  it('takes five connections of a robot within 10 s, then none, and serves the others', async () => {
+    await using other = await enrolled('other');
+    const token = await world.registry.enrol('robot_7');
+    for (let i = 0; i < 5; i++) await socketOf(token);
+    assert.equal(await endOf(await socketOf(token)), 'too many connections, wait 10 s');
+    assert.equal(await world.registry.nextEpoch('robot_7'), 1, 'it cost no epoch');
+    await world.seen('other', 'samples', ({ samples }) => samples > 0);
+    assertShown(other, 'other');
+  });
+
   it('counts nonsense in the middle of a connection, and asks for a full frame', async () => {
     const socket = await socketOf(await world.registry.enrol('robot_7'));
     const received: Buffer[] = [];

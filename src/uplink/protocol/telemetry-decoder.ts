@@ -136,6 +136,8 @@ export class TelemetryDecoder {
         predictor.step();
         const position = row * width + i;
         if (changes[next]?.position === position && !change(predictor, changes[next++]!)) return undefined;
+        // No robot sends this: a number that is not finite is within no threshold.
+        if (!predictor.isAbsent && !Number.isFinite(predictor.value)) return undefined;
         values[position] = predictor.value;
         this.#sampledAt[i] = tick;
       }

@@ -101,6 +101,14 @@ describe('The decoder of telemetry', () => {
     });
   }
 
+  it('takes a value that is not finite for a fault of the robot, though every part of it is', () => {
+    const catalogue = { version: 1, tickNs: TICK_NS, fields: [field({ threshold: 1, quantum: 1e308 })] };
+    const huge = { run: 1n, catalogueVersion: 1, catalogue, values: [1e308] };
+    const decoder = decoderAfter({ ...full, full: huge });
+    const reply = decoder.apply({ ...first, changes: [{ position: 0, kind: 'residual', residual: 9 }] });
+    assert.equal(reply.kind === 'unknown' && reply.reason, 'inconsistent');
+  });
+
   it('takes a residual for a field without a value for a fault of the robot', () => {
     const decoder = decoderAfter(full);
     const gone: TelemetryFrame = { ...first, changes: [{ position: 0, kind: 'absent' }] };
