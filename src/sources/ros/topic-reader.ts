@@ -6,6 +6,8 @@ import type { MessageInfo, ReceiveRequest, Receiver, ReceiverSubscription } from
 
 /** How long two subscriptions run side by side when the quality of service changes. */
 const HAND_OVER_NS = 1_000_000_000n;
+/** How long a copy may be late at the new subscription after the old one ended. */
+const LATE_NS = 1_000_000_000n;
 /** Ends a hand-over early: what it remembers is bounded. */
 const HAND_OVER_MESSAGES = 200_000;
 
@@ -57,14 +59,22 @@ export class TopicReader {
 
   /** Ends a hand-over when its time has come; outside `RosSession.create`. */
   tick(now: bigint): void {
-    if (this.#handOver === undefined) return;
-    if (now - this.#handOverSince < HAND_OVER_NS && this.#handOver.messages < HAND_OVER_MESSAGES) return;
-    // All in one turn: both sides have seen what came in until now; what comes later, only the new one sees.
-    this.#previous?.drain(Infinity);
+    const handOver = this.#handOver;
+    if (handOver === undefined) return;
+    const elapsed = now - this.#handOverSince;
+    if (this.#previous === undefined) {
+      if (handOver.isOver || elapsed >= LATE_NS) this.#handOver = undefined;
+      return;
+    }
+    if (elapsed < HAND_OVER_NS && handOver.messages < HAND_OVER_MESSAGES) return;
+    // All in one turn: later messages come only from the new side, but for copies that are late there.
+    this.#previous.drain(Infinity);
     this.#current?.drain(Infinity);
-    this.#previous?.destroy();
+    this.#previous.destroy();
     this.#previous = undefined;
-    this.#handOver = undefined;
+    this.#handOverSince = now;
+    handOver.endOld();
+    if (handOver.isOver) this.#handOver = undefined;
   }
 
   /** Takes at most so many of the waiting messages; returns how many there were. */

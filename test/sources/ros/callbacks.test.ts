@@ -96,6 +96,46 @@ describe('A hand-over between two subscriptions', () => {
   });
 });
 
+describe('The end of a hand-over', () => {
+  const of = (text: string): Uint8Array => Buffer.from(text);
+  const both = (handOver: HandOver, ...texts: string[]): void => {
+    for (const text of texts) {
+      assert.equal(handOver.accept('old', of(text)), true);
+      assert.equal(handOver.accept('new', of(text)), false);
+    }
+  };
+
+  it('refuses copies that the new subscription delivers late', () => {
+    const handOver = new HandOver();
+    both(handOver, 'a', 'b');
+    assert.ok(handOver.accept('old', of('c')) && handOver.accept('old', of('d')));
+    handOver.endOld();
+    assert.equal(handOver.isOver, false);
+    assert.deepEqual(
+      ['c', 'd', 'e', 'c'].map((text) => handOver.accept('new', of(text))),
+      [false, false, true, true],
+    );
+    assert.equal(handOver.isOver, true);
+  });
+
+  it('refuses nothing if both have the last message, or payloads are all alike', () => {
+    const handOver = new HandOver();
+    // The new subscription matched after three messages.
+    for (let i = 0; i < 3; i++) assert.ok(handOver.accept('old', of('same')));
+    both(handOver, 'same');
+    handOver.endOld();
+    assert.ok(handOver.isOver && handOver.accept('new', of('same')));
+  });
+
+  it('refuses nothing if the new subscription has messages that the old one cannot receive', () => {
+    const handOver = new HandOver();
+    both(handOver, 'a');
+    assert.ok(handOver.accept('new', of('b')));
+    handOver.endOld();
+    assert.ok(handOver.isOver && handOver.accept('new', of('c')));
+  });
+});
+
 describe('A message of /clock', () => {
   it('is read in either byte order', () => {
     const little = Buffer.from('00010000' + '05000000' + '07000000', 'hex');
