@@ -107,13 +107,22 @@ function testFiles({ campaign, only }) {
   const sources = readdirSync(join(root, 'test'), { recursive: true })
     .map((name) => join('test', name))
     .filter((name) => name.endsWith('.test.ts') && name.startsWith(CAMPAIGN + sep) === campaign)
-    .filter((name) => only.length === 0 || only.some((prefix) => name.startsWith(prefix)));
+    .filter((name) => only.length === 0 || only.some((prefix) => name.startsWith(prefix)))
+    .filter((name) => !(isOrdinary && needsRos(name)));
   const rank = (name) => {
     const folder = relative('test', dirname(name)).split(sep)[0];
     const index = order.indexOf(folder);
     return index < 0 ? order.length : index;
   };
   return sources.sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+}
+
+/**
+ * Whether a file is about ROS on this machine. An ordinary user's copy of the checkout has no add-ons built for it, and
+ * building them takes longer than all other tests of that run.
+ */
+function needsRos(name) {
+  return name.startsWith(join('test', 'ros') + sep) || name.startsWith(join('test', 'sources', 'ros') + sep);
 }
 
 /** Those of the files that .ci/run has time for. */
