@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { readStateIfReadable, writeFileDurably } from '../core/durable-files.js';
+import { readStateIfReadable, syncDirectory, writeFileDurably } from '../core/durable-files.js';
+import { systemCode } from '../core/errors.js';
 import type { FileSystem } from '../core/file-system.js';
 import { randomHex, type Identity, type RandomBytes } from '../core/identity.js';
 
@@ -28,17 +29,39 @@ export async function readIdentity(dataRoot: string, ports: HostIdentityPorts): 
   };
 }
 
-/** The id of a data folder; created if it is missing or was cut short by a crash. */
+/**
+ * The id of a data folder; created if it is missing or was cut short by a crash. Recorder and sync may start at the
+ * same time on a new folder, so the first one to link its file gives the id, and the other one takes it.
+ */
 export async function dataFolderId(
   dataRoot: string,
   ports: Pick<HostIdentityPorts, 'fs' | 'random'>,
 ): Promise<string> {
+  const { fs, random } = ports;
   const path = join(dataRoot, FOLDER_ID_FILE);
-  const known = (await readStateIfReadable(ports.fs, path))?.toString('utf8').trim() ?? '';
-  if (/^[0-9a-f]{32}$/.test(known)) return known;
-  const id = randomHex(ports.random, 16);
-  await writeFileDurably(ports.fs, path, `${id}\n`);
+  const known = await readId(fs, path);
+  if (known !== undefined) return known;
+  const id = randomHex(random, 16);
+  // A name of its own: with a common one, the other process would rename this file.
+  const temporary = `${path}.${id}`;
+  await writeFileDurably(fs, temporary, `${id}\n`);
+  try {
+    await fs.link(temporary, path);
+  } catch (error) {
+    const other = systemCode(error) === 'EEXIST' ? await readId(fs, path) : undefined;
+    if (other !== undefined) return other;
+    // It was cut short, or the file system has no hard links.
+    await fs.rename(temporary, path);
+  } finally {
+    await fs.rm(temporary, { force: true });
+  }
+  await syncDirectory(fs, dataRoot);
   return id;
+}
+
+async function readId(fs: FileSystem, path: string): Promise<string | undefined> {
+  const text = (await readStateIfReadable(fs, path))?.toString('utf8').trim() ?? '';
+  return /^[0-9a-f]{32}$/.test(text) ? text : undefined;
 }
 
 /** Empty if the file cannot be read: not every system has it. */
