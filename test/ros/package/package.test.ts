@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { present } from '../../../src/core/present.js';
+import { eventually } from '../../../src/testing/waiting.js';
 import { onEveryMiddleware } from '../../support/on-every-middleware.js';
 import { requireRos, stopRosChildren } from '../../support/ros.js';
 import { Workspace, difference, snapshot } from './workspace.js';
@@ -235,7 +236,10 @@ describe('the ROS 2 package', function () {
       ];
       const child = launch(54, 'sim.launch.py', ...args, 'sim_duration:=8s', 'max_bag_duration:=2');
       await child.waitFor(/the simulated fleet has ended/, 60_000);
-      const info = await ros2(54, 'topic', 'info', '/diagnostics', '--no-daemon');
+      // Without a daemon, each call has half a second to discover the topic.
+      const asked = (): Promise<string | undefined> =>
+        ros2(54, 'topic', 'info', '/diagnostics', '--no-daemon').catch(() => undefined);
+      const info = await eventually(asked, '/diagnostics in the graph');
       assert.match(info, /diagnostic_msgs\/msg\/DiagnosticArray/);
       // To launch alone, as a service manager does; the default is the whole group.
       process.kill(present(child.child.pid), 'SIGINT');
