@@ -39,16 +39,18 @@ export async function drainGroup(
   }
 }
 
-/** Opens, drains until the first alarm, closes: for sinks that never become complete. */
+/** Opens, drains until an alarm with these words, closes: for sinks that never become complete. */
 export async function drainUntilAlarm(
   world: SyncWorld,
   sinks: readonly [Sink, ...Sink[]],
+  words: RegExp,
 ): Promise<GroupSummary> {
   const group = await openGroup(world, sinks);
   try {
     const end = new AbortController();
     const drained = group.drain(end.signal);
-    await eventually(() => group.status().alarms.length > 0);
+    const isTold = (): boolean => group.status().alarms.some(({ message }) => words.test(message));
+    await eventually(isTold, `the alarm ${String(words)}`);
     end.abort();
     return await drained;
   } finally {
