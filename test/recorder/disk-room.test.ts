@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { StatsFs } from 'node:fs';
+import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { present } from '../../src/core/present.js';
 import { silentLogger } from '../../src/core/logger.js';
@@ -73,7 +74,6 @@ describe('disk space for messages in memory', function () {
   });
 
   it('is not made by releasing the ballast before it is known to be needed', async () => {
-    const { fs } = real;
     await fs.mkdir(place.data, { recursive: true });
     const handle = await fs.open(join(place.data, 'ballast'), 'w');
     await handle.writeFile(Buffer.alloc(MIB, 1));
@@ -82,6 +82,34 @@ describe('disk space for messages in memory', function () {
     recorder = await Recorder.open(place.options({ ballast_bytes: '1MiB' }), [puppet.input()], ports);
     await recorder.close();
     assert.equal((await fs.stat(join(place.data, 'ballast'))).size, MIB);
+  });
+
+  it('is not made by releasing the ballast because of a lock that no disk is to blame for', async () => {
+    const ballast = join(place.data, 'ballast');
+    const lock = join(place.data, 'lock', 'recorder');
+    const options = place.options({ ballast_bytes: '1MiB' });
+    /** Opens and closes a recorder; returns the ballast that is left. */
+    const cycle = async (): Promise<{ ino: number; size: number }> => {
+      const opened = await Recorder.open(options, [new PuppetSource(true).input()], ports);
+      await opened.close();
+      const { ino, size } = await fs.stat(ballast);
+      return { ino, size };
+    };
+    await fs.mkdir(place.data, { recursive: true });
+    await fs.writeFile(ballast, Buffer.alloc(MIB, 1));
+    const kept = await cycle();
+    assert.equal(kept.size, MIB);
+    // As a power cut leaves it: the recorder starts, with a new lock.
+    for (const kind of ['CURRENT', 'MANIFEST']) {
+      const file = present((await fs.readdir(lock)).find((name) => name.startsWith(kind)));
+      await fs.truncate(join(lock, file));
+      assert.deepEqual(await cycle(), kept, file);
+    }
+    // Nothing replaces this one: the start fails, and the reserve for a full disk stays.
+    await fs.rm(join(place.data, 'lock'), { recursive: true });
+    await fs.writeFile(join(place.data, 'lock'), '');
+    await assert.rejects(cycle(), { code: 'DATA_FOLDER_UNUSABLE' });
+    assert.equal((await fs.stat(ballast)).ino, kept.ino);
   });
 
   it('is looked at after a start before anything is committed', async () => {

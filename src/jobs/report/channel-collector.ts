@@ -3,6 +3,7 @@ import { jsonText } from '../../core/json-message.js';
 import type { McapMessage } from '../../core/mcap/block.js';
 import type { McapChannel } from '../../core/mcap/definitions.js';
 import type { Plot } from '../../exporters/report/report-data.js';
+import type { DefinitionFit } from '../../recordings/definition-fit.js';
 import { DECODE_MAX_BYTES, type MessageDecoder } from '../../recordings/message-decoder.js';
 import type { DiagnosticsCollector, DiagnosticStatus } from './diagnostics-collector.js';
 import { FieldCollector } from './field-collector.js';
@@ -18,6 +19,7 @@ export interface Boards {
   readonly tracks: TrackBoard;
   readonly diagnostics: DiagnosticsCollector;
   readonly decoder: MessageDecoder;
+  readonly fit: DefinitionFit;
   /** Fields requested by name, of this topic. */
   readonly wishes: (topic: string) => readonly string[];
 }
@@ -58,8 +60,14 @@ export class ChannelCollector {
         this.#fields = opened;
         this.#take = (message, bucket) => {
           const reason = opened.add(message, bucket);
-          if (opened.leftOver > 0) topic.misfits++;
+          if (reason === undefined && opened.leftOver > 0) topic.misfits++;
           return reason;
+        };
+      } else {
+        // Nothing of it is drawn, but messages of another definition count as in every other topic.
+        this.#take = (message) => {
+          if (boards.fit.misfit(message) !== undefined) topic.misfits++;
+          return undefined;
         };
       }
     }

@@ -5,6 +5,7 @@ import { channelKey } from '../../core/message.js';
 import { present } from '../../core/present.js';
 import type { Plot, Series, TopicFacts } from '../../exporters/report/report-data.js';
 import { robotOf } from '../export/export-groups.js';
+import { DefinitionFit } from '../../recordings/definition-fit.js';
 import { MessageDecoder } from '../../recordings/message-decoder.js';
 import { matches } from '../../recordings/message-filter.js';
 import type { Segment } from '../../recordings/segments.js';
@@ -42,6 +43,7 @@ export class ReportBoard {
       tracks: new TrackBoard(robots),
       diagnostics: new DiagnosticsCollector(),
       decoder: new MessageDecoder(),
+      fit: new DefinitionFit(),
       wishes: (topic) => options.plots.filter((one) => matches([one.topic], topic)).map(({ field }) => field),
     };
   }
