@@ -4,7 +4,7 @@ import type { Logger } from '../core/logger.js';
 import type { ConnectionEvents, GroundReception, UplinkConnection } from '../uplink/link/uplink-transport.js';
 import type { RobotRegistry } from './robot-registry.js';
 import { RobotSession } from './robot-session.js';
-import { RobotState, type RobotView } from './robot-state.js';
+import { RobotState, type RobotDetail, type RobotView } from './robot-state.js';
 
 /** Connections of one robot in a time: each costs a durable write, and a broken robot must not slow the others. */
 const MAX_RECENT = 5;
@@ -52,8 +52,8 @@ export class Fleet implements GroundReception, Disposable {
       .sort((a, b) => (a.robot < b.robot ? -1 : 1));
   }
 
-  robot(name: string): RobotView | undefined {
-    return this.#states.get(name)?.view();
+  robot(name: string): RobotDetail | undefined {
+    return this.#states.get(name)?.detail();
   }
 
   async admit(token: string): Promise<string | undefined> {

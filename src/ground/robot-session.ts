@@ -4,6 +4,7 @@ import { describeError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { ConnectionEvents, UplinkConnection } from '../uplink/link/uplink-transport.js';
 import { TelemetryDecoder } from '../uplink/protocol/telemetry-decoder.js';
+import type { RobotReport } from '../uplink/protocol/robot-report.js';
 import type { TelemetryFrame } from '../uplink/protocol/telemetry-frame.js';
 import {
   decodeRobotMessage,
@@ -60,6 +61,7 @@ export class RobotSession implements ConnectionEvents {
     const message = decodeRobotMessage(bytes);
     if (message.kind === 'unusable') this.#lose(message.reason);
     else if (message.kind === 'hello') this.#greet(message);
+    else if (message.kind === 'report') this.#note(message.report);
     else this.#apply(message.frame);
   }
 
@@ -107,6 +109,13 @@ export class RobotSession implements ConnectionEvents {
         this.end('the ground cannot write');
       },
     );
+  }
+
+  #note(report: RobotReport): void {
+    const { state, clock } = this.#parts;
+    if (this.#epoch === 0) this.end('a report before the Welcome');
+    else if (report.epoch !== this.#epoch) this.#lose(`epoch ${report.epoch}, allowed: ${this.#epoch}`);
+    else if (!state.reported.apply(report, clock.now())) this.#requestFull(false);
   }
 
   #apply(frame: TelemetryFrame): void {

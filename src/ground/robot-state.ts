@@ -1,6 +1,10 @@
 import { formatTime } from '../core/clock.js';
+import type { MarkedEvent } from '../core/marked-event.js';
 import type { Catalogue, FieldSpec } from '../uplink/protocol/field-spec.js';
+import type { RobotFigures } from '../uplink/protocol/robot-figures.js';
+import type { ReportedAlert, ReportedSegment } from '../uplink/protocol/robot-report.js';
 import type { DecodedTicks, TelemetryDecoder } from '../uplink/protocol/telemetry-decoder.js';
+import { ReportedState } from './reported-state.js';
 
 /** A field as the API shows it. */
 export interface FieldView {
@@ -40,6 +44,20 @@ export interface RobotView extends Readonly<RobotCounters> {
   /** How far the robot's clock was behind the ground's at the last sample, seconds; negative: ahead. */
   readonly clockBehindS: number | null;
   readonly fields: readonly FieldView[];
+  /** Figures of the recorder and of sync; null: nothing was reported, or reports are missing. */
+  readonly status: RobotFigures | null;
+  /** When the robot reported last, on the ground's clock; null: never. */
+  readonly reportedAt: string | null;
+  /** The raised alerts. */
+  readonly alerts: readonly ReportedAlert[];
+}
+
+/** A robot with what only its own page shows. */
+export interface RobotDetail extends RobotView {
+  /** The newest segments that it reported, oldest first. */
+  readonly segments: readonly ReportedSegment[];
+  /** The events that were marked last, oldest first. */
+  readonly events: readonly MarkedEvent[];
 }
 
 /** What the ground knows about one robot, in memory. */
@@ -48,6 +66,7 @@ export class RobotState {
   readonly counters: RobotCounters = {
     ...{ connections: 0, messages: 0, bytes: 0, samples: 0, gaps: 0, unusable: 0 },
   };
+  readonly reported = new ReportedState();
   vin = '';
   version = '';
   isConnected = false;
@@ -82,7 +101,14 @@ export class RobotState {
       clockBehindS: anchor === undefined ? null : Number(anchor.heardAtNs - anchor.timeNs) / 1e9,
       ...counters,
       fields: (this.#catalogue?.fields ?? []).map((spec, index) => this.#field(spec, index)),
+      status: this.reported.figures ?? null,
+      reportedAt: this.reported.atNs === undefined ? null : formatTime(this.reported.atNs),
+      alerts: this.reported.alerts,
     };
+  }
+
+  detail(): RobotDetail {
+    return { ...this.view(), segments: this.reported.segments, events: this.reported.events };
   }
 
   #field({ topic, path, unit, threshold }: FieldSpec, index: number): FieldView {

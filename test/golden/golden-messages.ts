@@ -1,5 +1,6 @@
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
+import type { RobotReport } from '../../src/uplink/protocol/robot-report.js';
 import type { TelemetryFrame } from '../../src/uplink/protocol/telemetry-frame.js';
 import {
   decodeGroundMessage,
@@ -34,10 +35,28 @@ const delta: TelemetryFrame = {
     { position: 32, kind: 'absent' },
   ],
 };
+const report: RobotReport = {
+  ...{ epoch: 300, sequence: 2, complete: true },
+  figures: {
+    ...{ state: 'recording', startedAt: '1700000000000000001', channels: 0, messagesPerS: 1200.5 },
+    ...{ link: 'offline', pendingBytes: 2 ** 45, oldestUnsyncedAt: '1', lastError: 'größe' },
+  },
+  unknown: ['etaMs', 'stalledReason'],
+  alerts: [{ id: 'link_down', severity: 'critical', summary: 'no store', sinceMs: 1_700_000_000_000.5 }],
+  segments: [
+    {
+      ...{ segment: '000000000042-0f1e2d3c4b5a69788796a5b4c3d2e1f0', state: 'uploading', bytes: 2 ** 40 },
+      ...{ messages: 0, firstLogTime: '5', lastLogTime: '6', sealedAt: '7', priority: 'high', gaps: 3 },
+    },
+    { segment: 'x', state: 'open', bytes: 0, gaps: 0 },
+  ],
+  events: [{ id: '0f'.repeat(16), label: 'gate 4', at: '3', from: '2', to: '9' }],
+};
 const toGround: Readonly<Record<string, RobotMessage>> = {
   'hello.binpb': { kind: 'hello', protocol: 1, robot: 'robot_ü', version: '0.1.0', vin: '1ZZZ5A3T0RF000001' },
   'full.binpb': { kind: 'telemetry', frame: full },
   'delta.binpb': { kind: 'telemetry', frame: delta },
+  'report.binpb': { kind: 'report', report },
 };
 const toRobot: Readonly<Record<string, GroundMessage>> = {
   'welcome.binpb': { kind: 'welcome', protocol: 1, epoch: 300 },

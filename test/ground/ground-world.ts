@@ -14,6 +14,7 @@ import { systemClock } from '../../src/host/system-clock.js';
 import { parseFieldRule } from '../../src/settings/field-rule.js';
 import { eventually } from '../../src/testing/waiting.js';
 import { WebSocketTransport } from '../../src/uplink/link/websocket-transport.js';
+import type { RobotFacts } from '../../src/uplink/robot/report-sender.js';
 import { UplinkClient } from '../../src/uplink/robot/uplink-client.js';
 
 export const THRESHOLD = 0.5;
@@ -74,6 +75,11 @@ export class GroundWorld implements AsyncDisposable {
 /** A robot that drives: its speed at every message, by the time of the message. */
 export class DrivingRobot implements AsyncDisposable {
   readonly client: UplinkClient;
+  /** What it says about itself. */
+  facts: RobotFacts = {
+    ...{ figures: { state: 'recording', pendingBytes: 5e9, link: 'offline' }, alerts: [] },
+    ...{ segments: [], events: [] },
+  };
   readonly #channel: Channel;
   readonly #speeds: { readonly atNs: bigint; readonly speed: number }[] = [];
   readonly #clockOffNs: bigint;
@@ -82,7 +88,8 @@ export class DrivingRobot implements AsyncDisposable {
   constructor(name: string, url: string, token: string, clockOffNs = 0n) {
     const transport = new WebSocketTransport(url, token, systemClock);
     const rules = [present(parseFieldRule(`*.v threshold=${THRESHOLD} predictor=linear unit=m/s`))];
-    const ports = { transport, clock: systemClock, logger: silentLogger, randomBytes };
+    const facts = (): RobotFacts => this.facts;
+    const ports = { transport, clock: systemClock, logger: silentLogger, randomBytes, facts };
     this.client = new UplinkClient({ robot: name, vin: '', version: '0.1.0', rules }, ports);
     this.#channel = {
       ...{ robot: name, topic: '/speed', encoding: 'cdr', metadata: {}, latched: false },

@@ -81,6 +81,26 @@ describe('The ground', () => {
     assertShown(robot, 'robot_7');
   });
 
+  it('shows what a robot says about itself, and keeps it with its time when the robot has left', async () => {
+    const robot = await enrolled('robot_7');
+    const first = await world.seen('robot_7', 'a report', ({ status }) => status !== null);
+    assert.deepEqual(first.status, robot.facts.figures);
+    robot.facts = {
+      figures: { state: 'paused', pendingBytes: 5e9 },
+      alerts: [{ id: 'link_down', severity: 'warning', summary: 'no store', sinceMs: 5 }],
+      segments: [{ segment: 'a', state: 'sealed', bytes: 7, gaps: 0 }],
+      events: [{ id: 'e', label: 'gate', at: '5', from: '4', to: '6' }],
+    };
+    await world.seen('robot_7', 'the change', ({ status }) => status?.state === 'paused');
+    await robot[Symbol.asyncDispose]();
+    await world.seen('robot_7', 'left', ({ connected }) => !connected);
+    const left = present(world.fleet.robot('robot_7'));
+    assert.deepEqual(left.status, robot.facts.figures);
+    const { alerts, segments, events } = left;
+    assert.deepEqual({ figures: left.status, alerts, segments, events }, robot.facts);
+    assert.ok(parseTime(present(left.reportedAt)) !== undefined);
+  });
+
   it('disconnects a robot whose token was revoked, and refuses it then', async () => {
     await using robot = await enrolled('robot_7');
     await world.seen('robot_7', 'connected', ({ connected, samples }) => connected && samples > 0);
@@ -104,12 +124,17 @@ describe('The ground', () => {
   const hello = (robot: string, protocol = 1): Uint8Array =>
     encodeRobotMessage({ kind: 'hello', protocol, robot, version: '', vin: '' });
   const frame = { epoch: 1, sequence: 1, firstTick: 0, ticks: 1, changes: [] };
+  const report = encodeRobotMessage({
+    kind: 'report',
+    report: { epoch: 1, sequence: 1, complete: true, figures: {}, unknown: [], segments: [], events: [] },
+  });
   const telemetry = encodeRobotMessage({ kind: 'telemetry', frame });
 
   const refusals: Record<string, [readonly Uint8Array[], RegExp]> = {
     'speaks for another robot': [[hello('robot_8')], /the token belongs to robot_7/],
     'speaks another version of the protocol': [[hello('robot_7', 2)], /protocol 2, allowed: 1/],
     'sends telemetry before its Hello': [[telemetry], /telemetry before the Welcome/],
+    'reports before its Hello': [[report], /a report before the Welcome/],
     'says Hello twice': [[hello('robot_7'), hello('robot_7')], /a second Hello/],
     'begins with nonsense': [[Buffer.from('GET / HTTP/1.1')], /the first message is no Hello/],
     'sends more than one robot may': [

@@ -6,6 +6,8 @@ import { version } from '../../host/version.js';
 import { WebSocketTransport } from '../../uplink/link/websocket-transport.js';
 import { defaultRules } from '../../uplink/robot/default-rules.js';
 import { UplinkClient, type UplinkStatus } from '../../uplink/robot/uplink-client.js';
+import type { Watch } from '../../monitors/live/watch.js';
+import { UplinkFacts } from './uplink-facts.js';
 import type { UplinkOptions } from './monitoring-options.js';
 
 /** The uplinks of a recorder: one for each robot whose token it has. */
@@ -19,17 +21,19 @@ const TOKEN = /^([A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}):[A-Za-z0-9_-]{20,100}$/;
 
 /** Connects the robots of a recorder to the ground. Rejects if the token file cannot be used. */
 export async function startUplink(
-  recorder: Pick<MonitoredRecorder, 'tap'>,
+  recorder: Pick<MonitoredRecorder, 'tap' | 'onEvent'>,
+  watch: Watch,
   options: UplinkOptions,
   ports: SystemPorts,
 ): Promise<Uplinks> {
   const tokens = await readTokens(options.tokenFile, ports);
   const rules = [...options.fields, ...(options.defaultFields ? defaultRules : [])];
   const { clock, logger, random } = ports;
+  const facts = new UplinkFacts(recorder, watch, clock);
   const clients = new Map<string, UplinkClient>();
   for (const [robot, token] of tokens) {
     const transport = new WebSocketTransport(options.url, token, clock);
-    const parts = { transport, clock, logger, randomBytes: random };
+    const parts = { transport, clock, logger, randomBytes: random, facts: () => facts.of(robot) };
     clients.set(robot, new UplinkClient({ robot, vin: '', version, rules }, parts));
   }
   const unlisten = recorder.tap((message) => clients.get(message.channel.robot)?.take(message));
@@ -37,6 +41,7 @@ export async function startUplink(
     status: () => [...clients.values()].map((client) => client.status()),
     async [Symbol.asyncDispose]() {
       unlisten();
+      facts[Symbol.dispose]();
       await Promise.all([...clients.values()].map((client) => client[Symbol.asyncDispose]()));
     },
   };

@@ -3,6 +3,8 @@ import { describeError } from '../../core/errors.js';
 import { LENGTH_DELIMITED, readUint53, tagOf, VARINT } from '../../core/protobuf-wire.js';
 import { readFields, utf8, WireFault } from './read-fields.js';
 import { readTelemetry } from './read-telemetry.js';
+import { readReport, writeReport } from './report-codec.js';
+import type { RobotReport } from './robot-report.js';
 import type { TelemetryFrame } from './telemetry-frame.js';
 import { nested, string, varint, writeTelemetry } from './write-telemetry.js';
 
@@ -24,7 +26,10 @@ export interface Hello {
 }
 
 /** What a robot sends. */
-export type RobotMessage = Hello | { readonly kind: 'telemetry'; readonly frame: TelemetryFrame };
+export type RobotMessage =
+  | Hello
+  | { readonly kind: 'telemetry'; readonly frame: TelemetryFrame }
+  | { readonly kind: 'report'; readonly report: RobotReport };
 
 /** Answer of the ground to a Hello. */
 export interface Welcome {
@@ -57,6 +62,10 @@ export function encodeRobotMessage(message: RobotMessage): Uint8Array {
     nested(writer, 2, () => writeTelemetry(message.frame, writer));
     return writer.finish();
   }
+  if (message.kind === 'report') {
+    nested(writer, 3, () => writeReport(writer, message.report));
+    return writer.finish();
+  }
   nested(writer, 1, () => {
     varint(writer, 1, message.protocol);
     string(writer, 2, message.robot);
@@ -76,6 +85,7 @@ export function decodeRobotMessage(bytes: Uint8Array): RobotMessage | Unusable {
         LENGTH_DELIMITED,
         (reader) => (message = { kind: 'telemetry', frame: readTelemetry(reader.bytes()) }),
       ],
+      3: [LENGTH_DELIMITED, (reader) => (message = { kind: 'report', report: readReport(reader.bytes()) })],
     });
     return message;
   });

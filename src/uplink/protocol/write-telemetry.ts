@@ -73,7 +73,8 @@ export function nested(writer: Writer, number: number, write: () => void): void 
   writer.ldelim();
 }
 
-function double(writer: Writer, number: number, value: number): void {
+/** Writes a double; 0 takes no bytes. */
+export function double(writer: Writer, number: number, value: number): void {
   if (value !== 0) writer.uint32(tagOf(number, FIXED64)).double(value);
 }
 

@@ -15,6 +15,7 @@ import {
   UPLINK_PROTOCOL,
   type RobotMessage,
 } from '../protocol/uplink-messages.js';
+import { ReportSender, type RobotFacts } from './report-sender.js';
 import { TelemetrySampler, type SamplerStats, type SampleTaker } from './telemetry-sampler.js';
 import { defaultPace, TICK_NS } from './uplink-pace.js';
 
@@ -34,6 +35,8 @@ export interface UplinkClientPorts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly randomBytes: (count: number) => Uint8Array;
+  /** What the robot says about itself, once per second; absent: nothing. */
+  readonly facts?: () => RobotFacts;
 }
 
 /** What the uplink of one robot does, since its start. */
@@ -50,8 +53,10 @@ export interface UplinkStatus extends SamplerStats {
   readonly fullBytes: number;
   /** Ticks whose sample was not sent: no connection, or a link that is too slow. */
   readonly unsentTicks: number;
+  readonly sentReports: number;
 }
 
+const REPORT_MS = 1_000;
 const FIRST_WAIT_MS = 1_000;
 const MAX_WAIT_MS = 30_000;
 /** The ground answers a Hello within this time. */
@@ -74,6 +79,7 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
   readonly #run: bigint;
   readonly #stop = new AbortController();
   readonly #timer: Timer;
+  readonly #reportTimer: Timer;
   readonly #running: Promise<void>;
   /** The last message: its own time, and when it came. */
   #heard: { readonly timeNs: bigint; readonly monotonic: bigint } | undefined;
@@ -82,6 +88,8 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
   /** From the Welcome of the connection. */
   #epoch: number | undefined;
   #encoder: TelemetryEncoder | undefined;
+  #reports: ReportSender | undefined;
+  #sentReports = 0;
   #state: UplinkStatus['state'] = 'connecting';
   #reason = '';
   #connections = 0;
@@ -97,6 +105,7 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
     this.#sampler = new TelemetrySampler({ rules: options.rules, tickNs: TICK_NS }, this, ports.logger);
     this.#run = Buffer.from(ports.randomBytes(8)).readBigUInt64LE();
     this.#timer = ports.clock.every(TICK_NS / 1e6, () => this.#tick(), { background: true });
+    this.#reportTimer = ports.clock.every(REPORT_MS, () => this.#report(), { background: true });
     this.#running = this.#keepConnected();
   }
 
@@ -106,6 +115,7 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
       ...{ robot: this.#options.robot, state: this.#state, reason: this.#reason },
       ...{ connections: this.#connections, sentFrames: this.#sentFrames, sentBytes: this.#sentBytes },
       ...{ fullBytes: this.#fullBytes, unsentTicks: this.#unsentTicks },
+      sentReports: this.#sentReports,
     };
   }
 
@@ -139,6 +149,7 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
   /** Sends what waits, and closes. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#timer.cancel();
+    this.#reportTimer.cancel();
     if (this.#encoder !== undefined) this.#send(this.#encoder.flush());
     this.#stop.abort(new Error('the uplink is closed'));
     this.#connection?.close('the recorder ends');
@@ -195,6 +206,7 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
     } finally {
       this.#connection = undefined;
       this.#encoder = undefined;
+      this.#reports = undefined;
     }
   }
 
@@ -205,16 +217,29 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
   #receive(bytes: Uint8Array): void {
     const message = decodeGroundMessage(bytes);
     if (message.kind === 'full_request') {
-      if (message.epoch === this.#epoch) this.#encoder?.requestFull(message.catalogue);
+      if (message.epoch !== this.#epoch) return;
+      this.#encoder?.requestFull(message.catalogue);
+      this.#reports?.requestComplete();
     } else if (message.kind === 'unusable' || message.protocol !== UPLINK_PROTOCOL) {
       this.#connection?.close('an unusable message');
     } else if (this.#epoch === undefined) {
       this.#epoch = message.epoch;
+      this.#reports = new ReportSender(message.epoch, this.#ports.clock);
       this.#connections++;
       this.#state = 'open';
       this.#reason = '';
       this.#ports.logger.info('connected to the ground', { address: this.#ports.transport.address });
     }
+  }
+
+  #report(): void {
+    const { facts } = this.#ports;
+    if (facts === undefined || this.#reports === undefined) return;
+    if ((this.#connection?.waitingBytes ?? Infinity) > WAITING_MAX_BYTES) return;
+    const report = this.#reports.next(facts());
+    if (report === undefined) return;
+    this.#sentReports++;
+    this.#sendMessage({ kind: 'report', report });
   }
 
   #openEncoder(epoch: number): TelemetryEncoder {

@@ -1,0 +1,73 @@
+import { NS_PER_MS, type Clock } from '../../core/clock.js';
+import { defined } from '../../core/defined.js';
+import type { MonitoredRecorder, TimelineSegment } from '../../core/monitoring.js';
+import type { MarkedEvent } from '../../core/marked-event.js';
+import type { Alert } from '../../monitors/alerts/evaluate-alerts.js';
+import type { StatusDocument, Watch } from '../../monitors/live/watch.js';
+import { figuresOf } from '../../uplink/protocol/robot-figures.js';
+import type { ReportedAlert, ReportedSegment } from '../../uplink/protocol/robot-report.js';
+import type { RobotFacts } from '../../uplink/robot/report-sender.js';
+
+/** Marked events that are kept for a ground that connects later. */
+const EVENTS_MAX = 32;
+/** Robots of one recorder that report in the same moment share one status. */
+const SHARED_NS = 200n * NS_PER_MS;
+
+/** What the robots of one recorder report to the ground. */
+export class UplinkFacts implements Disposable {
+  readonly #watch: Watch;
+  readonly #clock: Clock;
+  readonly #unlisten: () => void;
+  #events: readonly MarkedEvent[] = [];
+  #shared: { readonly at: bigint; readonly status: StatusDocument } | undefined;
+
+  constructor(recorder: Pick<MonitoredRecorder, 'onEvent'>, watch: Watch, clock: Clock) {
+    this.#watch = watch;
+    this.#clock = clock;
+    this.#unlisten = recorder.onEvent((event) => {
+      // The segments are read at longer intervals otherwise.
+      if (event.kind === 'segment-sealed') void watch.lookAtSegments();
+      if (event.kind === 'event-marked') this.#events = [...this.#events, event.event].slice(-EVENTS_MAX);
+    });
+  }
+
+  of(robot: string): RobotFacts {
+    const { recorder, sync, diskTimeToFullMs, alerts } = this.#status();
+    const share = recorder.robots.find((one) => one.robot === robot);
+    const source = {
+      recorder,
+      ...defined({
+        ...{ robot: share, sync: sync ?? undefined, diskTimeToFullMs: diskTimeToFullMs ?? undefined },
+      }),
+    };
+    return {
+      figures: figuresOf(source),
+      alerts: alerts.filter(({ raised }) => raised).map(reportedAlert),
+      segments: this.#watch.timeline.segments
+        .filter((one) => one.robot === undefined || one.robot === robot)
+        .map(reportedSegment),
+      events: this.#events,
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.#unlisten();
+  }
+
+  #status(): StatusDocument {
+    const at = this.#clock.monotonic();
+    if (this.#shared === undefined || at - this.#shared.at > SHARED_NS)
+      this.#shared = { at, status: this.#watch.status() };
+    return this.#shared.status;
+  }
+}
+
+function reportedAlert({ id, severity, summary, sinceMs = 0 }: Alert): ReportedAlert {
+  return { id, severity, summary, sinceMs };
+}
+
+function reportedSegment(one: TimelineSegment): ReportedSegment {
+  const { segment, state, bytes, messages, firstLogTime, lastLogTime, sealedAt, priority } = one;
+  const optional = defined({ messages, firstLogTime, lastLogTime, sealedAt, priority });
+  return { segment, state, bytes, ...optional, gaps: one.gaps.length + one.moreGaps };
+}

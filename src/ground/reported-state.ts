@@ -1,0 +1,62 @@
+import { defined } from '../core/defined.js';
+import type { MarkedEvent } from '../core/marked-event.js';
+import type { RobotFigures } from '../uplink/protocol/robot-figures.js';
+import type { ReportedAlert, ReportedSegment, RobotReport } from '../uplink/protocol/robot-report.js';
+
+/** Of one robot; with more, the oldest are forgotten here. */
+const MAX_SEGMENTS = 500;
+const MAX_EVENTS = 100;
+
+/** What a robot reported last. */
+export class ReportedState {
+  /** Undefined: nothing was reported, or reports are missing. */
+  figures: RobotFigures | undefined;
+  /** When the robot was known to be so, on the ground's clock. */
+  atNs: bigint | undefined;
+  alerts: readonly ReportedAlert[] = [];
+  readonly #segments = new Map<string, ReportedSegment>();
+  readonly #events = new Map<string, MarkedEvent>();
+  #epoch = 0;
+  #sequence = 0;
+
+  get segments(): readonly ReportedSegment[] {
+    return [...this.#segments.values()].sort((a, b) => (a.segment < b.segment ? -1 : 1));
+  }
+
+  get events(): readonly MarkedEvent[] {
+    return [...this.#events.values()].sort((a, b) => (BigInt(a.at) < BigInt(b.at) ? -1 : 1));
+  }
+
+  /** False: reports are missing, and only a complete one helps. A report that was seen before is ignored. */
+  apply(report: RobotReport, nowNs: bigint): boolean {
+    const { epoch, sequence, complete } = report;
+    if (epoch === this.#epoch && sequence <= this.#sequence) return true;
+    const continues = epoch === this.#epoch && sequence === this.#sequence + 1 && this.figures !== undefined;
+    this.#epoch = epoch;
+    this.#sequence = sequence;
+    if (!complete && !continues) {
+      this.figures = undefined;
+      return false;
+    }
+    const figures: Record<string, string | number | undefined> = complete ? {} : { ...this.figures };
+    for (const name of report.unknown) figures[name] = undefined;
+    this.figures = defined({ ...figures, ...report.figures });
+    this.atNs = nowNs;
+    if (report.alerts !== undefined) this.alerts = report.alerts;
+    else if (complete) this.alerts = [];
+    for (const segment of report.segments) {
+      this.#segments.set(`${segment.segment} ${segment.priority ?? ''}`, segment);
+    }
+    for (const event of report.events) this.#events.set(event.id, event);
+    forget(this.#segments, MAX_SEGMENTS, (one) => one.segment);
+    forget(this.#events, MAX_EVENTS, (one) => one.at.padStart(20, '0'));
+    return true;
+  }
+}
+
+/** Forgets those that come first in the order of their keys. */
+function forget<T>(kept: Map<string, T>, most: number, orderOf: (one: T) => string): void {
+  if (kept.size <= most) return;
+  const order = [...kept].sort(([, a], [, b]) => (orderOf(a) < orderOf(b) ? -1 : 1));
+  for (const [key] of order.slice(0, kept.size - most)) kept.delete(key);
+}
