@@ -7,6 +7,7 @@
 //   npm test -- --node 26 --short     the part of it that .ci/run has time for (bin/short-tests.mjs), and the demo
 //   npm test -- --ordinary-user       root only: as a user without rights, in a copy of the checkout
 //   npm test -- --ordinary-user --short   the part of it that .ci/run has time for
+//   npm test -- --second-attempt      runs the files of at most three failed tests once more (bin/second-attempt.mjs)
 //   npm run coverage                  everything, with line coverage judged by coverage.json
 //   npm run test:campaign             the long campaign (test/campaign)
 import './require-node.mjs';
@@ -22,6 +23,7 @@ import { judgeCoverage } from './coverage.mjs';
 import { acceptedLacks, judgeMissingNode, judgeTests, tally } from './judge-tests.mjs';
 import { nodeOfMajor } from './node-version.mjs';
 import { isRoot, ordinaryShort, testAsOrdinaryUser } from './ordinary-user.mjs';
+import { filesToRepeat, joinReports } from './second-attempt.mjs';
 import { readTimes, saveTimes, shortTests } from './short-tests.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -154,7 +156,9 @@ const campaign = args.includes('--campaign');
 const covers = args.includes('--coverage');
 const isShort = args.includes('--short');
 const isOrdinary = args.includes('--ordinary-user');
-const rest = args.filter((arg) => !['--campaign', '--coverage', '--short', '--ordinary-user'].includes(arg));
+const repeats = args.includes('--second-attempt');
+const switches = ['--campaign', '--coverage', '--short', '--ordinary-user', '--second-attempt'];
+const rest = args.filter((arg) => !switches.includes(arg));
 const named = rest.filter((arg) => /^(\.\/)?test\//.test(arg)).map((arg) => arg.replace(/^\.\//, ''));
 const mochaOptions = rest.filter((arg) => !/^(\.\/)?test\//.test(arg));
 const only = named.length === 0 && major !== undefined ? onEveryNode : named;
@@ -187,40 +191,43 @@ const reportFolder = mkdtempSync(join(tmpdir(), 'holdfast-tests-'));
 const report = join(reportFolder, 'report.json');
 const reporter = compiled(join(root, 'test', 'support', 'honest-reporter.ts'));
 const coverage = covers ? join(reportFolder, 'coverage') : undefined;
-const child = spawn(
-  node,
-  [
-    '--enable-source-maps',
-    mocha,
-    '--config',
-    '.mocharc.json',
-    '--reporter',
-    reporter,
-    ...(coverage === undefined ? [] : ['--require', join(root, 'bin', 'cover-only-here.mjs')]),
-    ...mochaOptions,
-    ...files,
-  ],
-  {
-    cwd: root,
-    stdio: 'inherit',
-    env: {
-      ...process.env,
-      HOLDFAST_TEST_REPORT: report,
-      // Tests of this program start it again, and must not count.
-      HOLDFAST_TEST_TALLY: undefined,
-      ...(coverage === undefined ? {} : { NODE_V8_COVERAGE: coverage }),
-    },
-  },
-);
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
-child.on('close', (code, signal) => {
-  const isCovered = coverage === undefined || judgeCoverage(coverage, isWhole);
-  const isAccepted = judgeTests(report, accepted);
-  if (major === undefined && mochaOptions.length === 0) keepTimes();
-  rmSync(reportFolder, { recursive: true, force: true });
-  process.exitCode = signal === null ? code || (isAccepted && isCovered ? 0 : 1) : 1;
-  if (process.exitCode === 0 && major !== undefined && named.length === 0) runDemo(node);
-});
+let child;
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child?.kill(signal));
+let { code, signal } = await runMocha(files, report);
+const again = repeats && signal === null && existsSync(report) ? repeatable() : [];
+if (again.length > 0) {
+  const secondReport = join(reportFolder, 'second.json');
+  console.log(`\na second attempt at ${again.map((path) => relative(root, path)).join(', ')}`);
+  const second = await runMocha(again, secondReport);
+  signal = second.signal;
+  if (existsSync(secondReport) && joinReports(report, secondReport)) code = second.code;
+}
+const isCovered = coverage === undefined || judgeCoverage(coverage, isWhole);
+const isAccepted = judgeTests(report, accepted);
+if (major === undefined && mochaOptions.length === 0) keepTimes();
+rmSync(reportFolder, { recursive: true, force: true });
+process.exitCode = signal === null ? code || (isAccepted && isCovered ? 0 : 1) : 1;
+if (process.exitCode === 0 && major !== undefined && named.length === 0) runDemo(node);
+
+/** Runs mocha over compiled files, and resolves with its exit code and signal. The reporter writes the report. */
+function runMocha(files, report) {
+  const options = ['--enable-source-maps', mocha, '--config', '.mocharc.json', '--reporter', reporter];
+  if (coverage !== undefined) options.push('--require', join(root, 'bin', 'cover-only-here.mjs'));
+  const env = {
+    ...process.env,
+    HOLDFAST_TEST_REPORT: report,
+    // Tests of this program start it again, and must not count.
+    HOLDFAST_TEST_TALLY: undefined,
+    ...(coverage === undefined ? {} : { NODE_V8_COVERAGE: coverage }),
+  };
+  child = spawn(node, [...options, ...mochaOptions, ...files], { cwd: root, stdio: 'inherit', env });
+  return new Promise((resolve) => child.on('close', (code, signal) => resolve({ code, signal })));
+}
+
+/** The files for a second attempt. */
+function repeatable() {
+  return filesToRepeat(JSON.parse(readFileSync(report, 'utf8')));
+}
 
 /** Keeps how long each file took, for --short. */
 function keepTimes() {

@@ -109,7 +109,7 @@ describe('the test runner', function () {
     const tally = join(folder, 'tally');
     writeFileSync(
       tally,
-      '{"passed":2,"failed":0,"skipped":1}\n{"passed":40,"failed":1,"skipped":0,"failures":[{"title":"a disk","error":"full"}]}\n{"passed":1,"failed":0,"skipped":0}\n',
+      '{"passed":2,"failed":0,"skipped":1,"unstable":[{"title":"a page","error":"late"}]}\n{"passed":40,"failed":1,"skipped":0,"failures":[{"title":"a disk","error":"full"}]}\n{"passed":1,"failed":0,"skipped":0}\n',
     );
     const { stdout, status } = spawnSync(process.execPath, [join('.ci', 'sum-tests.mjs'), tally], {
       cwd: packageRoot,
@@ -119,8 +119,43 @@ describe('the test runner', function () {
     assert.equal(status, 0);
     assert.equal(
       stdout.trim(),
-      'what failed, over all runs:\n  a disk\n      full\n\n43 passed, 1 failed, 1 skipped',
+      'passed only at the second attempt:\n  a page\n      late\n\nwhat failed, over all runs:\n  a disk\n      full\n\n43 passed, 1 failed, 1 skipped',
     );
+  });
+
+  describe('a second attempt', () => {
+    const failure = (file: string, title: string): object => ({ file, title, error: 'too late' });
+    const evaluated = (expression: string): unknown => {
+      const program = `import { filesToRepeat, withSecondAttempt } from './bin/second-attempt.mjs';
+        process.stdout.write(JSON.stringify(${expression}))`;
+      const args = ['--input-type=module', '-e', program];
+      const { stdout, stderr } = spawnSync(process.execPath, args, { cwd: packageRoot, encoding: 'utf8' });
+      assert.equal(stderr, '');
+      return JSON.parse(stdout) as unknown;
+    };
+    const repeated = (failures: readonly object[]): unknown =>
+      evaluated(`filesToRepeat(${JSON.stringify({ failures })})`);
+
+    it('is for the files of at most three failures, each of a known file', () => {
+      const failures = ['one', 'two', 'three'].map((title) => failure('a.js', title));
+      assert.deepEqual(repeated([]), []);
+      assert.deepEqual(repeated(failures), ['a.js']);
+      assert.deepEqual(repeated([...failures, failure('b.js', 'four')]), []);
+      assert.deepEqual(repeated([{ title: 'a hook of all files', error: 'broken' }]), []);
+    });
+
+    it('is named in the report, and keeps what failed again', () => {
+      const failures = [failure('a.js', 'once'), failure('b.js', 'twice')];
+      const first = { passed: 5, failed: 2, skipped: [], failures };
+      const second = { passed: 3, failed: 1, skipped: [], failures: [failure('b.js', 'another of b')] };
+      assert.deepEqual(evaluated(`withSecondAttempt(${JSON.stringify(first)}, ${JSON.stringify(second)})`), {
+        ...first,
+        passed: 6,
+        failed: 1,
+        failures: [failures[1]],
+        unstable: [failures[0]],
+      });
+    });
   });
 
   it('prints on which middlewares the ROS tests ran', () => {

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import Mocha from 'mocha';
+import { defined } from '../../src/core/defined.js';
 import { lackOf } from '../../src/testing/lacking.js';
 import { middlewareOf } from './middleware-of.js';
 
@@ -11,11 +12,18 @@ export interface TestReport {
   readonly failed: number;
   readonly skipped: readonly { readonly title: string; readonly need?: string; readonly reason?: string }[];
   /** The failed tests and hooks, each with its error on one line. */
-  readonly failures: readonly { readonly title: string; readonly error: string }[];
+  readonly failures: readonly TestFailure[];
   /** The suites that are defined once per ROS middleware. */
   readonly onMiddlewares: readonly MiddlewareTally[];
   /** How long the suites of each file took, hooks included, milliseconds. */
   readonly fileTimes: Readonly<Record<string, number>>;
+}
+
+export interface TestFailure {
+  readonly title: string;
+  readonly error: string;
+  /** The compiled file of the test or hook. */
+  readonly file?: string;
 }
 
 export interface MiddlewareTally {
@@ -39,9 +47,14 @@ export default class HonestReporter extends Mocha.reporters.Spec {
       for (let suite = test.parent; suite !== undefined; suite = suite.parent) chain.push(suite);
       skipped.push({ title: test.fullTitle(), ...chain.map(lackOf).find((lack) => lack !== undefined) });
     });
-    const failures: { title: string; error: string }[] = [];
+    const failures: TestFailure[] = [];
     runner.on('fail', (test, error: unknown) => {
-      failures.push({ title: test.fullTitle(), error: String(error).replace(/\s+/g, ' ') });
+      const file = test.file ?? test.parent?.file;
+      failures.push({
+        title: test.fullTitle(),
+        error: String(error).replace(/\s+/g, ' '),
+        ...defined({ file }),
+      });
     });
     const onMiddlewares = tallyMiddlewares(runner);
     const fileTimes = timeFiles(runner);

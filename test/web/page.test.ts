@@ -98,6 +98,7 @@ describe('the page, with a made-up fleet', function () {
     const page = await world.open(server.url);
     await ready(page);
     const facts = page.locator('.panel-system .fact', { has: page.locator('dt', { hasText: /^Source$/ }) });
+    await facts.locator('dd').filter({ hasText: 'failed' }).waitFor();
     const shown = await Promise.all(
       (await facts.locator('dd').all()).map(async (cell) => [
         (await cell.textContent())?.replace(/\s+/g, ' ').trim(),
@@ -225,6 +226,7 @@ describe('the page, with a made-up fleet', function () {
     await ready(page);
     await page.getByRole('button', { name: 'Export…' }).click();
     const dialog = page.getByRole('dialog', { name: 'Export recorded data' });
+    await dialog.waitFor();
     const format = dialog.getByLabel('Format');
     const options = await format.locator('option').all();
     const offered = await Promise.all(options.map((one) => one.getAttribute('value')));
