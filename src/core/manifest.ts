@@ -7,6 +7,7 @@ import { gapFromJson, gapToJson, type Gap, type GapJson } from './gap.js';
 import type { Identity } from './identity.js';
 import type { Priority } from './message.js';
 import type { SegmentId } from './segment-id.js';
+import type { Tags } from './tags.js';
 
 export const MANIFEST_VERSION = 1;
 
@@ -73,6 +74,8 @@ export interface Manifest {
   readonly gaps: readonly GapJson[];
   /** Marked events whose windows overlap it, if they were marked before it was sealed. */
   readonly events?: readonly MarkedEvent[];
+  /** Tags that held when its WAL segment was opened; absent: none, or written by an earlier version. */
+  readonly tags?: Tags;
   readonly identity: Identity;
   /** Jumps of the wall clock against monotonic time while this segment was open. */
   readonly clockSteps: readonly { readonly at: string; readonly stepNs: string }[];

@@ -1,6 +1,7 @@
 import type { SourceAlert } from './source.js';
 import type { RecorderEvent } from './events.js';
 import type { MarkedEvent } from './marked-event.js';
+import type { TagChanges, Tags } from './tags.js';
 import type { Listen, Unlisten } from './listen.js';
 import type { GapReason } from './gap.js';
 import type { LogLevel } from './logger.js';
@@ -23,6 +24,8 @@ export interface MonitoredRecorder {
     readonly beforeS: number;
     readonly afterS: number;
   }): Promise<MarkedEvent>;
+  /** An empty value removes a tag. Resolves with all tags once they are durable. */
+  setTags(changes: TagChanges): Promise<Tags>;
   status(): RecorderStatus;
   topics(): readonly TopicStats[];
   /** Sends a status to the servers of the sources that accept one; absent if no source accepts one. */

@@ -9,6 +9,7 @@ import {
   oneOf,
   ros,
   text,
+  textsBy,
   timeNs,
 } from './documents/described.js';
 import type { GapReason } from './gap.js';
@@ -176,6 +177,11 @@ export const recorderStatusSchema = object(
     robots: ros(list(robotStatusSchema, "each robot's share"), 'RobotStatus[] robots'),
   },
   {
+    tags: ros(
+      textsBy('tags of the segments that are recorded now; absent before the data folder is taken'),
+      'string[] tag_names',
+      'string[] tag_values',
+    ),
     stalledReason: ros(text('why it is stalled, or why it did not get further'), 'string stalled_reason'),
     anomalies,
   },

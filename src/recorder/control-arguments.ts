@@ -1,5 +1,6 @@
 import { HoldfastError } from '../core/errors.js';
 import { jsonText } from '../core/json-text.js';
+import { isTag, TAG_FORM, type TagChanges } from '../core/tags.js';
 import type { ControlRequest } from './control-requests.js';
 
 interface TextRule {
@@ -17,7 +18,14 @@ interface NumberRule {
   readonly whole?: true;
 }
 
-type Rules = Readonly<Record<string, TextRule | NumberRule>>;
+/** Changes of tags by name; the recorder checks how many there may be. */
+interface TagsRule {
+  readonly kind: 'tags';
+  readonly default?: undefined;
+}
+
+type Rule = TextRule | NumberRule | TagsRule;
+type Rules = Readonly<Record<string, Rule>>;
 
 const seconds = (standard: number): NumberRule => ({ kind: 'number', default: standard, min: 0, max: 3_600 });
 
@@ -29,6 +37,8 @@ const argumentRules = {
     before_s: seconds(30),
     after_s: seconds(30),
   },
+  /** An empty value removes a tag. */
+  set_tags: { tags: { kind: 'tags' } },
   /** A page of topics: a robot may have 20,000. */
   topics: {
     offset: { kind: 'number', default: 0, min: 0, max: 1_000_000, whole: true },
@@ -36,7 +46,11 @@ const argumentRules = {
   },
 } as const satisfies Partial<Record<ControlRequest, Rules>>;
 
-type Value<R> = R extends { readonly kind: 'text' } ? string : number;
+type Value<R> = R extends { readonly kind: 'text' }
+  ? string
+  : R extends { readonly kind: 'tags' }
+    ? TagChanges
+    : number;
 
 /** The arguments of a handler: all of them, checked. */
 export type ControlArguments<R extends ControlRequest> = R extends keyof typeof argumentRules
@@ -65,7 +79,11 @@ export function parseArguments<R extends ControlRequest>(request: R, given: unkn
   return Object.fromEntries(parsed) as ControlArguments<R>;
 }
 
-function fits(rule: TextRule | NumberRule, value: unknown): boolean {
+function fits(rule: Rule, value: unknown): boolean {
+  if (rule.kind === 'tags') {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+    return Object.entries(value).every(([name, one]) => isTag(name, one));
+  }
   if (rule.kind === 'text') {
     return typeof value === 'string' && value.trim() !== '' && value.length <= rule.maxLength;
   }
@@ -73,7 +91,8 @@ function fits(rule: TextRule | NumberRule, value: unknown): boolean {
   return isInRange && (rule.whole === undefined || Number.isInteger(value));
 }
 
-function describe(rule: TextRule | NumberRule): string {
+function describe(rule: Rule): string {
+  if (rule.kind === 'tags') return `an object of tags (${TAG_FORM})`;
   if (rule.kind === 'text') return `a text of 1 to ${rule.maxLength} characters`;
   return `a ${rule.whole ? 'whole number' : 'number'} from ${rule.min} to ${rule.max}`;
 }

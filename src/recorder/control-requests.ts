@@ -15,6 +15,7 @@ export const controlRequests = [
   'pause',
   'resume',
   'mark_event',
+  'set_tags',
   'sync_now',
   'drain',
   'end',

@@ -12,8 +12,10 @@ type Parts = Pick<
   | 'flow'
   | 'limitsChanged'
   | 'options'
+  | 'ports'
   | 'retention'
   | 'sealer'
+  | 'tags'
   | 'wal'
 >;
 
@@ -22,7 +24,7 @@ type Parts = Pick<
  * values. Only live parameters may differ.
  */
 export function reconfigureParts(parts: Parts, options: RecorderOptions): void {
-  const { buffer, flow, wal, sealer, retention } = parts;
+  const { buffer, flow, wal, sealer, retention, tags, ports } = parts;
   parts.options = options;
   buffer.reconfigure(bufferLimits(options));
   Object.assign(parts.batchLimits, batchLimits(options));
@@ -33,5 +35,9 @@ export function reconfigureParts(parts: Parts, options: RecorderOptions): void {
   sealer.reconfigure(options.seal);
   retention.reconfigure(retentionOptions(options));
   parts.filterChanged.emit();
+  // The parameters hold in this process; only the file that carries them over a restart may fail.
+  void tags.reconfigure(options.tags).catch((error: unknown) => {
+    ports.logger.error('the tags of the configuration could not be taken over', { error });
+  });
   void retention.tick(sealer.unfinished());
 }

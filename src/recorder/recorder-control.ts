@@ -1,5 +1,6 @@
 import type { RecorderEvent } from '../core/events.js';
 import type { MarkedEvent } from '../core/marked-event.js';
+import type { TagChanges, Tags } from '../core/tags.js';
 import type { Listen, Unlisten } from '../core/listen.js';
 import type { Channel, Message } from '../core/message.js';
 import type { RecorderStatus, TopicStats } from '../core/status.js';
@@ -41,6 +42,8 @@ export interface RecorderControl {
   split(): Promise<void>;
   /** The window is sealed as soon as it has passed, and uploaded first. Resolves once the mark is durable. */
   markEvent(request: MarkEventRequest): Promise<MarkedEvent>;
+  /** An empty value removes a tag. Ends the open segment. Resolves with all tags once they are durable. */
+  setTags(changes: TagChanges): Promise<Tags>;
   /**
    * Takes over options at once, all or none, without losing a message. Returns the names of the changed
    * parameters. Throws `STATE_REFUSED` with the names of parameters that are fixed while the data folder is

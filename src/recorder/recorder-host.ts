@@ -3,6 +3,7 @@ import { Emitter } from '../core/emitter.js';
 import { describeError, HoldfastError } from '../core/errors.js';
 import type { RecorderEvent } from '../core/events.js';
 import type { MarkedEvent } from '../core/marked-event.js';
+import type { TagChanges, Tags } from '../core/tags.js';
 import type { Listen, Unlisten } from '../core/listen.js';
 import type { Channel, Message } from '../core/message.js';
 import type { SourceAlert } from '../core/source.js';
@@ -151,6 +152,10 @@ export class RecorderHost implements RecorderControl, AsyncDisposable {
     const recorder = this.#held('mark an event');
     const args = parseArguments('mark_event', { label, before_s: beforeS, after_s: afterS });
     return recorder.markEvent({ label: args.label, beforeS: args.before_s, afterS: args.after_s });
+  }
+
+  setTags(changes: TagChanges): Promise<Tags> {
+    return this.#held('set tags').setTags(changes);
   }
 
   reconfigure(options: RecorderOptions): readonly string[] {

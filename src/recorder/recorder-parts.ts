@@ -20,6 +20,7 @@ import { DiskRoom } from './disk-room.js';
 import { retentionOptions, type TakenFolder } from './recorder-folder.js';
 import { RecorderMeters } from './recorder-meters.js';
 import { MessageTap } from './recorder-tap.js';
+import { TagBook } from './tag-book.js';
 import type { SystemPorts } from '../host/ports.js';
 import { rosDistribution } from '../host/ros-distribution.js';
 import { version } from '../host/version.js';
@@ -60,6 +61,7 @@ export interface RecorderParts extends RecorderContext {
   readonly clockWatch: ClockWatch;
   readonly condition: RecorderCondition;
   readonly marks: EventMarks;
+  readonly tags: TagBook;
   /** The rules for a topic of a source that does not support backpressure. */
   readonly queueRule: (topic: string) => ChannelRule;
   /** Channels of sources that support backpressure: their queues block instead of dropping. */
@@ -88,6 +90,7 @@ export async function assembleRecorder(context: RecorderContext): Promise<Record
   };
   const sealer = makeSealer(context, { worker, retention, marks, onDiskFull, onSpace });
   const wal = makeWal(context, { buffer, condition, sealer, onDiskFull });
+  const tags = await TagBook.open(folder.root, options.tags, ports, (now) => wal.retag(now));
   const room = new DiskRoom({ buffer, wal, sealer, retention });
   const { highBytes, highMessages } = flowMarks(options);
   const parts: RecorderParts = {
@@ -108,6 +111,7 @@ export async function assembleRecorder(context: RecorderContext): Promise<Record
     clockWatch: new ClockWatch(clock),
     condition,
     marks,
+    tags,
     backpressured,
   };
   return parts;

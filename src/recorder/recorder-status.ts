@@ -18,6 +18,7 @@ type Parts = Pick<
   | 'ports'
   | 'retention'
   | 'sealer'
+  | 'tags'
   | 'wal'
 >;
 
@@ -86,6 +87,7 @@ export function buildRecorderStatus(input: StatusInput): RecorderStatus {
       evictedSegments: disk.evictedSegments,
     },
     robots: meters.robots(),
+    tags: input.tags.now,
     ...defined({ anomalies: input.anomalies }),
   };
 }

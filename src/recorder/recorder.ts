@@ -2,6 +2,7 @@ import { defined } from '../core/defined.js';
 import { describeError } from '../core/errors.js';
 import type { RecorderEvent } from '../core/events.js';
 import type { MarkedEvent } from '../core/marked-event.js';
+import type { TagChanges, Tags } from '../core/tags.js';
 import type { Listen, Unlisten } from '../core/listen.js';
 import type { Channel, Message } from '../core/message.js';
 import type { SourceAlert } from '../core/source.js';
@@ -219,6 +220,14 @@ export class Recorder implements AsyncDisposable {
     const event = await marks.mark(request);
     listeners.events.emit({ kind: 'event-marked', event });
     return event;
+  }
+
+  /**
+   * Sets tags of the segments from now on, and ends the open segment. An empty value removes a tag. Resolves
+   * with all tags once they are durable.
+   */
+  setTags(changes: TagChanges): Promise<Tags> {
+    return this.#parts.tags.set(changes);
   }
 
   /** Refuses messages until {@link resume}. They are counted as gaps with the reason `paused`. */

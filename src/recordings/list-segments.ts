@@ -10,6 +10,7 @@ import { readCatalogue } from './catalogue/read-catalogue.js';
 import { receiptFiles } from '../core/receipt-file.js';
 import { isSegmentId } from '../core/segment-id.js';
 import type { Store } from '../core/store.js';
+import type { Tags } from '../core/tags.js';
 import { present } from '../core/present.js';
 import type { FilePool } from './file-readable.js';
 import type { Located } from './locate.js';
@@ -45,6 +46,7 @@ export interface SegmentRow {
   readonly bytes: number;
   readonly gaps?: number;
   readonly uncleanEnd?: boolean;
+  readonly tags?: Tags;
   /** Stores that hold it, by URI. */
   readonly stores?: readonly string[];
 }
@@ -65,6 +67,8 @@ export interface RowFilter {
   /** Log times, inclusive, nanoseconds since the Unix epoch. */
   readonly from?: bigint;
   readonly to?: bigint;
+  /** Each must hold: `*` in a value stands for any text. Leaves out rows without known tags. */
+  readonly tags?: Tags;
 }
 
 /** One row per sealed segment and robot, in order of age. Memory for a store: one row at a time. */
@@ -83,8 +87,13 @@ function allRows(located: Located, options: ListOptions): AsyncGenerator<Segment
 }
 
 /** A row without a robot or times may be a wanted one. */
-function isWanted({ robot, firstLogTime: first, lastLogTime: last }: SegmentRow, filter: RowFilter): boolean {
+function isWanted(row: SegmentRow, filter: RowFilter): boolean {
+  const { robot, firstLogTime: first, lastLogTime: last, tags = {} } = row;
   const { robots, from, to } = filter;
+  for (const [name, pattern] of Object.entries(filter.tags ?? {})) {
+    const value = tags[name];
+    if (value === undefined || !matches([pattern], value)) return false;
+  }
   if (robot !== undefined && !matches(robots, robot)) return false;
   if (from !== undefined && last !== undefined && BigInt(last) < from) return false;
   return to === undefined || first === undefined || BigInt(first) <= to;

@@ -29,7 +29,7 @@ export async function fillObjects(
   let intact = true;
   const identity = survey.meta?.identity ?? request.identity;
   for (const { writer, survey: own } of objects) {
-    await writer?.start({
+    const about = {
       segment: partId(id, own.name.part),
       robot: own.name.robot,
       ...(id === request.id ? {} : { salvaged_from: request.id }),
@@ -38,7 +38,8 @@ export async function fillObjects(
       boot_id: identity.bootId,
       session_id: identity.sessionId,
       hostname: identity.hostname,
-    });
+    };
+    await writer?.start(about, survey.meta?.tags);
   }
   const channels = new Map<number, { channel: SegmentChannel; object: OpenObject }>();
   const others = new Set<string>();

@@ -7,6 +7,7 @@ import { SEQUENCE_HIGH_KEY } from '../core/full-sequence.js';
 import { serializedMetadata, type BagContent, type BagTopic } from '../core/mcap/rosbag2-metadata.js';
 import type { ObjectDigest } from '../core/store.js';
 import { present } from '../core/present.js';
+import type { Tags } from '../core/tags.js';
 import { mcapSequence } from '../wal/batch-encoder.js';
 import { OBJECT_PROFILE, schemaKey } from '../wal/object-file.js';
 import type { SegmentChannel } from '../wal/segment-format.js';
@@ -80,11 +81,12 @@ export class ObjectWriter {
     this.#writer = new McapFile(this.#file, { chunkBytes, compressChunk }, beside);
   }
 
-  async start(identity: Readonly<Record<string, string>>): Promise<void> {
+  async start(identity: Readonly<Record<string, string>>, tags?: Tags): Promise<void> {
     const { placed } = this.#options;
     if (placed) await this.#adopt(placed);
     else await this.#writer.start(OBJECT_PROFILE, `holdfast ${this.#options.softwareVersion}`);
     await this.addMetadata('holdfast', identity);
+    if (tags && Object.keys(tags).length > 0) await this.addMetadata('holdfast_tags', tags);
   }
 
   hasChannel(id: number): boolean {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { defined } from '../core/defined.js';
 import { syncDirectory, writeFileDurably } from '../core/durable-files.js';
 import { HoldfastError, isHoldfastError, systemCode } from '../core/errors.js';
 import { overlapsEvent } from '../core/event-files.js';
@@ -253,6 +254,7 @@ function describeObject(
     channels: content.channels,
     gaps: gapsForManifest(gaps),
     ...(events.length > 0 ? { events } : {}),
+    ...defined({ tags: survey.meta?.tags }),
     identity: survey.meta?.identity ?? request.identity,
     clockSteps: survey.clockSteps.list,
     ...(survey.clockSteps.merged > 0 ? { clockStepsMerged: survey.clockSteps.merged } : {}),

@@ -1,3 +1,4 @@
+import { changedTags, TAGS_MAX } from '../core/tags.js';
 import { MAX_ANOMALY_RULES } from './anomaly-options.js';
 import { CrossCheck } from './cross-check.js';
 import { deepFreeze } from './deep-freeze.js';
@@ -41,6 +42,7 @@ function recorderOptions(resolved: Resolved, host: HostFacts, check: CrossCheck)
     },
     rules: values.rules,
     maxChannels: values.max_channels,
+    tags: changedTags({}, Object.fromEntries(values.tags)),
     queue: {
       maxBytes: check.atMost('queue.max_bytes', 'queue.total_max_bytes'),
       totalMaxBytes: values['queue.total_max_bytes'],
@@ -107,6 +109,9 @@ function checkBetween(values: Resolved['values'], check: CrossCheck): void {
   if (texts.length > MAX_ANOMALY_RULES) {
     check.fault('anomaly.rules', `${texts.length} rules`, `at most ${MAX_ANOMALY_RULES}`);
   }
+  const tagNames = values.tags.map(([name]) => name);
+  if (new Set(tagNames).size < tagNames.length) check.fault('tags', tagNames, 'each name once');
+  if (tagNames.length > TAGS_MAX) check.fault('tags', `${tagNames.length} tags`, `at most ${TAGS_MAX}`);
   const quota = values['retention.max_bytes'];
   if (quota !== 0 && quota < 2 * segmentMaxBytes) {
     check.fault(

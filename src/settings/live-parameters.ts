@@ -13,6 +13,7 @@ const recorderReads = {
   'types.include': ({ filter }) => filter.includeTypes,
   'types.exclude': ({ filter }) => filter.excludeTypes,
   rules: ({ rules }) => rules,
+  tags: ({ tags }) => tags,
   max_channels: ({ maxChannels }) => maxChannels,
   'queue.max_bytes': ({ queue }) => queue.maxBytes,
   'queue.total_max_bytes': ({ queue }) => queue.totalMaxBytes,

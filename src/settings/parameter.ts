@@ -1,5 +1,6 @@
 import { ANOMALY_RULE_FORM, parseAnomalyRule, type AnomalyRule } from './anomaly-rule.js';
 import { FIELD_RULE_FORM, parseFieldRule, type FieldRule } from './field-rule.js';
+import { parseTag, TAG_FORM } from '../core/tags.js';
 import type { TopicRule } from './recorder-options.js';
 import { parseSourceSpec, SOURCE_SPEC_FORM, type SourceSpec } from './source-spec.js';
 import { parseRegex, parseTopicRule, TOPIC_RULE_FORM } from './topic-rule.js';
@@ -208,6 +209,13 @@ export function fieldRules(row: Row): Parameter<readonly FieldRule[]> {
 
 export function sourceSpecs(row: Row): Parameter<readonly SourceSpec[]> {
   return list(row, 'uri', SOURCE_SPEC_FORM, parseSourceSpec);
+}
+
+export function tagList(row: Row): Parameter<readonly (readonly [name: string, value: string])[]> {
+  return list(row, 'name=value', TAG_FORM, (text) => {
+    const tag = parseTag(text);
+    return tag === undefined || tag[1] === '' ? undefined : tag;
+  });
 }
 
 /** `segment.max_bytes` is `--segment-max-bytes` unless the row has another flag. */

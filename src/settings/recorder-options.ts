@@ -1,5 +1,6 @@
 import type { AnomalyOptions } from './anomaly-options.js';
 import type { Priority, QueuePolicy } from '../core/message.js';
+import type { Tags } from '../core/tags.js';
 
 /** One `--source`. */
 export interface SourceOptions {
@@ -43,6 +44,8 @@ export interface RecorderOptions {
   readonly filter: TopicFilter;
   readonly rules: readonly TopicRule[];
   readonly maxChannels: number;
+  /** Tags of every segment, until they are changed while it runs. */
+  readonly tags: Tags;
   readonly queue: {
     /** Per channel; a larger message is dropped as `message_too_large`. */
     readonly maxBytes: number;

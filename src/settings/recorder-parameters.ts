@@ -6,6 +6,7 @@ import {
   duration,
   regexes,
   sourceSpecs,
+  tagList,
   text,
   toggle,
   topicRules,
@@ -63,6 +64,12 @@ export const recorderParameters = {
     flag: 'rule',
     description:
       'Priority, queue policy and queue size by topic, in order. For each setting the first matching rule that states it wins. Default: priority normal, policy drop-oldest. A source that supports backpressure (mcap:, sim:) always blocks instead of dropping; for any other source, block means drop-oldest.',
+  }),
+  tags: tagList({
+    role,
+    flag: 'tag',
+    description:
+      'Tags of the recorded segments, such as mission=m3 (docs/tags.md). A tag that was changed while the recorder ran keeps that value over a restart, unless it has changed here since.',
   }),
   max_channels: count(
     {

@@ -2,6 +2,7 @@ import { defined } from '../core/defined.js';
 import type { Identity } from '../core/identity.js';
 import type { Channel, Message, Priority } from '../core/message.js';
 import type { Batch } from '../ingest/batch.js';
+import type { Tags } from '../core/tags.js';
 import { clampTime } from '../core/time-range.js';
 import type { EncodedBatch } from './batch-codec.js';
 import { encodeMessages, type Placing, type Slab } from './batch-encoder.js';
@@ -14,6 +15,7 @@ import type { WalOptions } from './wal-ports.js';
 
 export interface CommitContext {
   readonly identity: Identity;
+  readonly tags: Tags;
   readonly options: WalOptions;
   readonly registry: ChannelRegistry;
   readonly latched: LatchedSet;
@@ -101,7 +103,7 @@ function placingOf({ placement }: OpenSegment, context: CommitContext): Placing 
 }
 
 function metaOf({ id, number }: OpenSegment, context: CommitContext): NonNullable<CommitExtras['meta']> {
-  const { identity, options, nextSequence, startedAt } = context;
+  const { identity, options, nextSequence, startedAt, tags } = context;
   return {
     version: SEGMENT_FORMAT_VERSION,
     id,
@@ -111,5 +113,6 @@ function metaOf({ id, number }: OpenSegment, context: CommitContext): NonNullabl
     startedAt: String(clampTime(startedAt)),
     softwareVersion: options.softwareVersion,
     durability: options.durability,
+    ...(Object.keys(tags).length > 0 ? { tags } : {}),
   };
 }

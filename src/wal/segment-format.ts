@@ -5,6 +5,7 @@ import type { Identity } from '../core/identity.js';
 import type { Channel, Priority, Schema } from '../core/message.js';
 import type { OtherRecord, RobotRecord } from '../core/other-record.js';
 import { segmentNumber, type SegmentId } from '../core/segment-id.js';
+import type { Tags } from '../core/tags.js';
 import { clampTime } from '../core/time-range.js';
 import type { BatchLink } from './batch-codec.js';
 
@@ -43,6 +44,8 @@ export interface SegmentMeta {
   readonly softwareVersion: string;
   /** What an acknowledgement means in this segment: see `Durability`. */
   readonly durability: 'commit' | 'interval' | 'os';
+  /** Tags that hold in it; absent: none, or written by an earlier version. */
+  readonly tags?: Tags;
 }
 
 export interface SegmentChannel extends Channel {

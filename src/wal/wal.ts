@@ -4,6 +4,7 @@ import type { Identity } from '../core/identity.js';
 import type { Channel, Message } from '../core/message.js';
 import type { SegmentId } from '../core/segment-id.js';
 import { SerialQueue } from '../core/serial-queue.js';
+import type { Tags } from '../core/tags.js';
 import type { Batch } from '../ingest/batch.js';
 import { ChannelRegistry } from './channel-registry.js';
 import { WaitingClockSteps } from './clock-steps.js';
@@ -78,6 +79,7 @@ export class Wal {
   readonly #intervalSync: IntervalSync;
   readonly #stall: StallReport;
   #closed = false;
+  #tags: Tags = {};
 
   readonly #folder: DataFolder;
   readonly #identity: Identity;
@@ -107,6 +109,7 @@ export class Wal {
     this.#stage = new CommitStage({
       context: () => ({
         identity: this.#identity,
+        tags: this.#tags,
         options: this.#options,
         registry: this.#registry,
         latched: this.latched,
@@ -166,6 +169,17 @@ export class Wal {
     this.#options = { ...this.#options, ...limits };
     this.latched.maxBytes = limits.latchedMaxBytes;
     this.#intervalSync.rearm(limits.intervalMs);
+  }
+
+  /** Ends the current segment, so that every segment has the tags that held from its start to its end. */
+  retag(tags: Tags): Promise<void> {
+    return this.#queue.run(async () => {
+      try {
+        await this.#rollNow();
+      } finally {
+        this.#tags = tags;
+      }
+    });
   }
 
   noteClockStep(step: ClockStep): void {

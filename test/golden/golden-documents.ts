@@ -18,6 +18,7 @@ import {
 import { decodeManifest, encodeManifest, type Manifest } from '../../src/core/manifest.js';
 import { receiptFiles, type StoreReceipt } from '../../src/core/receipt-file.js';
 import { readRequiredSinks, SINKS_FILE, writeRequiredSinks, type RequiredSink } from '../../src/core/sink.js';
+import { readTagFile, TAG_FILE, writeTagFile } from '../../src/core/tag-file.js';
 import { LIMITS_FILE, readLimits, writeLimits } from '../../src/core/space-limits.js';
 import { writeKnownStore } from '../../src/sync/known-stores.js';
 import { decodeProgress, encodeProgress, type ProgressRecord } from '../../src/sync/progress-record.js';
@@ -85,6 +86,16 @@ const manifest: Manifest = {
   uncleanEnd: true,
   sealedAt: '1700000100000000000',
   software: { name: 'holdfast', version: '0.1.0', node: 'v20' },
+};
+/** A manifest with what version 1 has gained since. */
+const TAGGED = NAME.replace('000000000006', '000000000008');
+const taggedId = id.replace('000000000006', '000000000008');
+const tags = { mission: 'Größe 3', site: 'north' };
+const tagged: Manifest = {
+  ...manifest,
+  segment: { id: taggedId, number: 8 },
+  file: { ...manifest.file, name: `${TAGGED}.mcap` },
+  tags,
 };
 const { priority: _priority, salvagedFrom: _salvaged, ...segment } = manifest.segment;
 /** None of the optional members, and a deletion by policy. */
@@ -186,6 +197,17 @@ export const goldenDocuments: readonly GoldenDocument[] = [
     };
     return fields;
   }),
+  textDocument('manifest', `${TAGGED}.json`, tagged, encodeManifest, (text, name) => {
+    const { manifestCrc32: _crc, ...fields } = decodeManifest(text, name) as Manifest & {
+      manifestCrc32?: number;
+    };
+    return fields;
+  }),
+  {
+    ...{ format: 'tags', file: TAG_FILE, value: { now: tags, configured: { site: 'south' } } },
+    write: (folder) => writeTagFile(fs, folder, { now: tags, configured: { site: 'south' } }),
+    read: (folder) => readTagFile(fs, folder),
+  },
   textDocument('tombstone', `${NAME}.json`, tombstone, encodeManifest, (text, name) => {
     const { manifestCrc32: _crc, ...fields } = decodeManifest(text, name) as Manifest & {
       manifestCrc32?: number;

@@ -2,6 +2,7 @@ import { HoldfastError } from '../../src/core/errors.js';
 import { Emitter } from '../../src/core/emitter.js';
 import type { RecorderEvent } from '../../src/core/events.js';
 import type { MarkedEvent } from '../../src/core/marked-event.js';
+import type { TagChanges, Tags } from '../../src/core/tags.js';
 import { silentLogger } from '../../src/core/logger.js';
 import type { Channel, Message } from '../../src/core/message.js';
 import type { MonitoredRecorder, MonitoredSync, Timeline } from '../../src/core/monitoring.js';
@@ -153,6 +154,11 @@ export class FakeRecorder implements MonitoredRecorder {
   async markEvent(request: { label: string; beforeS: number; afterS: number }): Promise<MarkedEvent> {
     await this.#note(`mark ${request.label} ${request.beforeS} ${request.afterS}`);
     return { id: 'ab'.repeat(16), label: request.label, at: '3', from: '1', to: '5' };
+  }
+
+  async setTags(changes: TagChanges): Promise<Tags> {
+    await this.#note(`tags ${JSON.stringify(changes)}`);
+    return changes;
   }
 
   #note(what: string): Promise<void> {

@@ -105,6 +105,16 @@ describe('the HTTP API', () => {
     assert.deepEqual(web.recorder.asked, ['mark bump 5 30']);
   });
 
+  it('sets tags, and refuses invalid names and values', async () => {
+    const { json } = await web.post('/control/set_tags', { tags: { mission: 'm3', site: '' } });
+    assert.deepEqual(json['tags'], { mission: 'm3', site: '' });
+    assert.deepEqual(web.recorder.asked, ['tags {"mission":"m3","site":""}']);
+    for (const tags of [{ 'a b': 'x' }, { Mission: 'x' }, { a: 'x'.repeat(201) }, {}, []]) {
+      assert.equal((await web.post('/control/set_tags', { tags })).status, 400, JSON.stringify(tags));
+    }
+    assert.equal(web.recorder.asked.length, 1);
+  });
+
   it('answers 400 to an export request that the exports refuse, and to a body that is no object', async () => {
     const exports = new BackgroundExports({
       data: '/nowhere',

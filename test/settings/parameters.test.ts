@@ -274,6 +274,7 @@ describe('every recorder parameter', () => {
 
 function otherValue(name: ParameterName): unknown {
   const { default: standard, list, allowed } = parameterNamed(name);
+  if (name === 'tags') return ['mission=m3'];
   if (list) return ['abc'];
   if (typeof standard === 'boolean') return !standard;
   const candidates = [...allowed.split(', '), '2MiB', '128MiB', '3', '200', '7ms'];

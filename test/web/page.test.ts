@@ -219,6 +219,28 @@ describe('the page, with a made-up fleet', function () {
     await page.context().close();
   });
 
+  it('edits the tags as lines, and removes those whose line is gone', async () => {
+    const fleet = new PretendFleet({ robots: 3, mood: 'calm' });
+    fleet.tags = { mission: 'm2', site: 'north' };
+    await using server = await serve(fleet);
+    const page = await world.open(server.url);
+    await ready(page);
+    await page.getByRole('button', { name: 'Tags…' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Tags' });
+    const lines = dialog.getByLabel('Tags, one name=value per line');
+    assert.equal(await lines.inputValue(), 'mission=m2\nsite=north');
+    await screenshot(page, 'tags', false);
+    assert.deepEqual(await seriousFindings(page), []);
+    await lines.fill('mission=m3\nnonsense');
+    await dialog.getByRole('button', { name: 'Set tags' }).click();
+    await waitForText(page, '.fault', /“nonsense” is not name=value/);
+    await lines.fill('mission=m3');
+    await dialog.getByRole('button', { name: 'Set tags' }).click();
+    await waitForText(page, '.outcome', /The tags are set/);
+    assert.deepEqual(server.asked, [{ action: 'set_tags', body: { tags: { site: '', mission: 'm3' } } }]);
+    await page.context().close();
+  });
+
   it('offers every format of the API for an export, and asks for the chosen one', async () => {
     await using server = await serve(new PretendFleet({ robots: 3, mood: 'calm' }));
     server.exports = exportFormats;

@@ -39,6 +39,7 @@ export class PretendFleet {
   phase = 'active';
   state: RecorderStatus['state'] = 'recording';
   hasSync = true;
+  tags: Readonly<Record<string, string>> = {};
   readonly #startMs: number;
   #nowMs: number;
   readonly #points: HistoryPoint[] = [];
@@ -161,6 +162,7 @@ export class PretendFleet {
     const isOn = this.state === 'recording';
     const received = Math.round(492 * robots * ups);
     return {
+      tags: this.tags,
       role: 'recorder',
       version: '0.1.0',
       pid: 4_242,

@@ -13,6 +13,7 @@ import { recoverCommand } from './commands/recover.js';
 import { replayCommand } from './commands/replay.js';
 import { reportCommand } from './commands/report.js';
 import { statusCommand } from './commands/status.js';
+import { tagCommand } from './commands/tag.js';
 import { syncCommand } from './commands/sync.js';
 import { upCommand } from './commands/up.js';
 import { verifyCommand } from './commands/verify.js';
@@ -23,6 +24,7 @@ export const commands: readonly CommandDefinition[] = [
   syncCommand,
   upCommand,
   statusCommand,
+  tagCommand,
   lsCommand,
   verifyCommand,
   checkCommand,

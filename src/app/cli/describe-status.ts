@@ -1,4 +1,5 @@
 import type { RecorderStatus, SyncStatus } from '../../core/status.js';
+import { describeTags } from '../../core/tags.js';
 import { humanBytes, humanCount, humanDuration, printable, renderTable } from '../../host/human.js';
 
 const NS_PER_MS = 1_000_000n;
@@ -42,9 +43,15 @@ export function describeRecorder(status: RecorderStatus, nowMs: number): string[
     `${label('sealed')}${sealed.segments} segments, ${humanBytes(sealed.bytes)}`,
     `${label('disk')}${humanBytes(disk.freeBytes)} of ${humanBytes(disk.totalBytes)} free` +
       (disk.evictedSegments > 0 ? `, ${disk.evictedSegments} segments evicted` : ''),
+    ...describeTagLine(status),
     ...describeAnomalies(status),
     ...describeRobots(status),
   ];
+}
+
+function describeTagLine({ tags = {} }: RecorderStatus): string[] {
+  const text = describeTags(tags);
+  return text === '' ? [] : [`${label('tags')}${printable(text)}`];
 }
 
 function describeAnomalies({ anomalies }: RecorderStatus): string[] {

@@ -17,6 +17,7 @@ export function recorderRequests(recorder: RecorderControl): ControlHandlers {
     split: () => recorder.split(),
     pause: () => recorder.pause(),
     resume: () => recorder.resume(),
+    set_tags: async ({ tags }) => ({ tags: await recorder.setTags(tags) }),
     mark_event: ({ label, before_s: beforeS, after_s: afterS }) =>
       recorder.markEvent({ label, beforeS, afterS }),
   };

@@ -1,5 +1,6 @@
 import type { RecorderEvent } from '../../core/events.js';
 import type { MarkedEvent } from '../../core/marked-event.js';
+import type { TagChanges, Tags } from '../../core/tags.js';
 import type { Listen, Unlisten } from '../../core/listen.js';
 import type { Channel, Message } from '../../core/message.js';
 import type { RecorderStatus, TopicStats } from '../../core/status.js';
@@ -68,6 +69,10 @@ export class ManagedRecorder implements RecorderControl {
 
   markEvent(request: MarkEventRequest): Promise<MarkedEvent> {
     return this.#recorder.markEvent(request);
+  }
+
+  setTags(changes: TagChanges): Promise<Tags> {
+    return this.#recorder.setTags(changes);
   }
 
   reconfigure(options: RecorderOptions): readonly string[] {

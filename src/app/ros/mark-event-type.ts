@@ -1,22 +1,7 @@
 import type { Rclnodejs } from '../../sources/ros/rclnodejs.js';
-
-/** The members of rclnodejs' generated class of std_msgs/msg/String: one string as in C. */
-interface StringClass {
-  new (): StringMessage;
-  readonly refObjectType: { readonly size: number; new (memory: Buffer): { readonly data: string } };
-  freeStruct(struct: object): void;
-}
-interface StringMessage {
-  data: string;
-  serialize(): Buffer;
-  toRawROS(): Buffer;
-}
+import { aligned, stringClass, TextAnswerStruct } from './service-strings.js';
 
 const DOUBLE_BYTES = 8;
-
-function aligned(offset: number, to: number): number {
-  return Math.ceil(offset / to) * to;
-}
 
 export interface MarkEventRequestFields {
   readonly label: string;
@@ -37,11 +22,9 @@ export interface MarkEventResponseFields {
  * bool, string}`, based on the class for one string that rclnodejs always has.
  */
 export function markEventType(rcl: Rclnodejs): object {
-  const Text = rcl.require('std_msgs/msg/String' as never) as unknown as StringClass;
+  const Text = stringClass(rcl);
   const textBytes = Text.refObjectType.size;
-  const pointerBytes = textBytes / 3; // data, size, capacity
   const beforeAt = aligned(textBytes, DOUBLE_BYTES);
-  const messageAt = aligned(textBytes + 1, pointerBytes);
 
   class Request {
     readonly #memory = Buffer.alloc(beforeAt + 2 * DOUBLE_BYTES);
@@ -71,25 +54,17 @@ export function markEventType(rcl: Rclnodejs): object {
   }
 
   class Response {
-    readonly #id = new Text();
-    readonly #message = new Text();
-    readonly #success: boolean;
+    readonly #struct: TextAnswerStruct;
 
-    constructor({ id, success, message }: Partial<MarkEventResponseFields> = {}) {
-      this.#id.data = id ?? '';
-      this.#message.data = message ?? '';
-      this.#success = success === true;
+    constructor({ id = '', success = false, message = '' }: Partial<MarkEventResponseFields> = {}) {
+      this.#struct = new TextAnswerStruct(Text, { text: id, success, message });
     }
-    /** Points into this object's strings: it must live until it is sent. */
     serialize(): Buffer {
-      const memory = Buffer.alloc(messageAt + textBytes);
-      this.#id.serialize().copy(memory);
-      memory[textBytes] = this.#success ? 1 : 0;
-      this.#message.serialize().copy(memory, messageAt);
-      return memory;
+      return this.#struct.serialize();
     }
     toPlainObject(): MarkEventResponseFields {
-      return { id: this.#id.data, success: this.#success, message: this.#message.data };
+      const { text: id, success, message } = this.#struct.answer();
+      return { id, success, message };
     }
   }
 

@@ -1,7 +1,9 @@
 import { askRole } from '../control/control-client.js';
 import { parseArguments } from '../../recorder/control-arguments.js';
 import type { RecorderControl } from '../../recorder/recorder-control.js';
+import { describeTags, parseTagLines } from '../../core/tags.js';
 import { markEventType, type MarkEventRequestFields } from './mark-event-type.js';
+import { setTagsType, type SetTagsRequestFields } from './set-tags-type.js';
 import { reasonOf } from './node-services.js';
 import type { RunningNode } from './node-process.js';
 
@@ -47,5 +49,24 @@ export function serveRecorder(node: RunningNode, recorder: RecorderControl, data
       return { id: event.id, success: true, message: `marked: ${event.label}` };
     },
     (error) => ({ id: '', success: false, message: reasonOf(error) }),
+  );
+  serveTags(node, recorder);
+}
+
+function serveTags({ services, session }: RunningNode, recorder: RecorderControl): void {
+  services.serve(
+    setTagsType(session.rcl),
+    '~/set_tags',
+    async (request: SetTagsRequestFields) => {
+      const { tags } = parseArguments('set_tags', { tags: parseTagLines(request.tags) });
+      const now = await recorder.setTags(tags);
+      const lines = Object.entries(now).map(([name, value]) => `${name}=${value}`);
+      return {
+        tags: lines.join('\n'),
+        success: true,
+        message: `the tags are: ${describeTags(now) || 'none'}`,
+      };
+    },
+    (error) => ({ tags: '', success: false, message: reasonOf(error) }),
   );
 }

@@ -53,6 +53,10 @@ export const countsBy = <K extends string>(
 ): Schema<Readonly<Partial<Record<K, number>>>> =>
   make({ type: 'object', additionalProperties: { type: 'integer', minimum: 0 } }, description);
 
+/** Texts by a name that need not be known beforehand. */
+export const textsBy = (description?: string): Schema<Readonly<Record<string, string>>> =>
+  make({ type: 'object', additionalProperties: { type: 'string' } }, description);
+
 /** An object with these members and no others. */
 export const object = <R extends Members, O extends Members = typeof noMembers>(
   required: R,

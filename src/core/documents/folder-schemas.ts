@@ -1,5 +1,17 @@
 import type { SchemaObject } from 'ajv';
-import { count, crc32, flag, key, listOf, literal, object, sha256, text, time } from './schema-parts.js';
+import {
+  count,
+  crc32,
+  flag,
+  key,
+  listOf,
+  literal,
+  object,
+  sha256,
+  tagsMember,
+  text,
+  time,
+} from './schema-parts.js';
 
 const asked = object({ key, bytes: count, sha256, crc32 });
 
@@ -141,6 +153,12 @@ export const evictedTotalsSchema: SchemaObject = object({
 export const eventMarkSchema: SchemaObject = object({
   crc32,
   event: object({ version: literal(1), id: text, label: text, at: time, from: time, to: time }),
+});
+
+/** `tags.json`. */
+export const tagFileSchema: SchemaObject = object({
+  crc32,
+  tags: object({ version: literal(1), now: tagsMember, configured: tagsMember }),
 });
 
 /** `wal/head.json`. */

@@ -10,6 +10,7 @@ import {
   nanoseconds,
   object,
   sha256,
+  tagsMember,
   text,
   time,
 } from './schema-parts.js';
@@ -62,6 +63,7 @@ export const manifestSchema: SchemaObject = object(
       clockStepsMerged: count,
     },
     events: listOf(object({ id: text, label: text, at: time, from: time, to: time })),
+    tags: tagsMember,
     evicted: object({ at: time, reason: text }),
   },
 );

@@ -51,3 +51,10 @@ export function object(
     description: 'an object',
   };
 }
+
+/** Tags by name: `TAG_NAME` and `TAG_VALUE_MAX` of `tags.ts`, and room for what a later version allows. */
+export const tagsMember: SchemaObject = {
+  ...{ type: 'object', maxProperties: 256, additionalProperties: { ...text, maxLength: 1_000 } },
+  propertyNames: { maxLength: 100 },
+  description: 'an object of at most 256 short texts by short names',
+};

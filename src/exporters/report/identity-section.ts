@@ -25,7 +25,7 @@ export function eventSection({ events }: ReportData, axis: TimeAxis): SafeHtml |
 
 /** Recorder, times and versions of the recording; clock steps. */
 export function identitySection(
-  { sessions, clockSteps }: ReportData,
+  { sessions, clockSteps, tags }: ReportData,
   axis: TimeAxis | undefined,
 ): SafeHtml | undefined {
   if (sessions.length === 0) return undefined;
@@ -45,6 +45,15 @@ export function identitySection(
         <td class="num${uncleanEnds > 0 && ' tone-warn'}">${humanCount(uncleanEnds)}</td>
       </tr>`,
   );
+  const tagged = tags.map(
+    ({ text, robots, segments, fromS, toS }) =>
+      html`<tr>
+        <th scope="row"><bdi class="breakable">${text}</bdi></th>
+        <td><bdi class="breakable">${robots.join(', ')}</bdi></td>
+        <td class="nowrap">${at(fromS)} to ${at(toS)}</td>
+        <td class="num">${humanCount(segments)}</td>
+      </tr>`,
+  );
   const steps = clockSteps.map(
     ({ atS, stepMs, session }) =>
       html`<tr>
@@ -59,6 +68,11 @@ export function identitySection(
       <span class="panel-aside">one row for each run of a recorder; ids by their first digits</span>
     </div>
     ${gridTable({ label: 'Runs of the recorder', columns: ['session', 'host', 'machine', 'boot', 'software', 'robots', 'from, to, UTC', num('segments'), num('ended without a stop')], rows })}
+    ${
+      tagged.length > 0 &&
+      html`<h3>Tags</h3>
+        ${gridTable({ label: 'Tags', columns: ['tags', 'robots', 'from, to, UTC', num('segments')], rows: tagged })}`
+    }
     ${
       steps.length > 0 &&
       html`<h3>Clock steps</h3>

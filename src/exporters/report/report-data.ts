@@ -31,8 +31,20 @@ export interface ReportData {
   readonly storage: StorageFacts;
   readonly sessions: readonly SessionFacts[];
   readonly clockSteps: readonly ClockStep[];
+  /** Tags of the segments, by time. */
+  readonly tags: readonly TagFacts[];
   readonly problems: readonly ProblemFact[];
   readonly problemsOmitted: number;
+}
+
+/** Segments that were recorded with the same tags. */
+export interface TagFacts {
+  /** `mission=m3, site=north`. */
+  readonly text: string;
+  readonly robots: readonly string[];
+  readonly segments: number;
+  readonly fromS?: number;
+  readonly toS?: number;
 }
 
 export interface TopicFacts {

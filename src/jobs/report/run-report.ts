@@ -19,6 +19,7 @@ import { recordingFacts, type RecordingFacts } from './recording-facts.js';
 import { nameOption, ReportBoard } from './report-board.js';
 import type { ReportOptions } from './report-options.js';
 import { clockSteps, sessionFacts } from './session-facts.js';
+import { tagFacts } from './tag-facts.js';
 import { storageFacts } from './storage-facts.js';
 import { TimeSpan } from './time-span.js';
 
@@ -98,6 +99,7 @@ export async function collectReport(request: ReportRequest): Promise<ReportData>
     storage: storageFacts(facts, inspected, filter, span),
     sessions: sessionFacts(facts, board.identities, filter, span),
     clockSteps: clockSteps(facts, filter, span),
+    tags: tagFacts(facts, filter, span),
     problems: problems.list,
     problemsOmitted: problems.omitted,
   };

@@ -6,6 +6,7 @@ import type {
   MonitoredRecorder,
   MonitoredSync,
 } from '../../core/monitoring.js';
+import { TAG_NAME, TAG_VALUE_MAX, TAGS_MAX, type TagChanges } from '../../core/tags.js';
 import type { JsonSchema, Route } from './route.js';
 import { object, ref, said, text } from './schemas.js';
 
@@ -54,21 +55,8 @@ export function controlRoutes({ recorder, sync, log, exports }: ControlRoutePart
         return { ok: true, event };
       },
     },
-    {
-      ...base('export', 'Starts an export of recorded data'),
-      body: said({ type: 'object' }, 'what to export; docs/export.md'),
-      answer: object({ ok: { type: 'boolean' }, export: { type: 'object' } }),
-      also: { '501': 'this process has no exports' },
-      handle: async ({ body }) => {
-        if (exports === undefined) {
-          throw new HoldfastError(
-            'REQUEST_UNSUPPORTED',
-            'this recorder does not export; use the command line (holdfast --help)',
-          );
-        }
-        return { ok: true, export: await exports.start(body) };
-      },
-    },
+    tagsRoute(recorder),
+    exportRoute(exports),
     {
       ...base('log_level', 'Changes the least important level that is logged, until the process ends'),
       body: {
@@ -84,6 +72,50 @@ export function controlRoutes({ recorder, sync, log, exports }: ControlRoutePart
       },
     },
   ];
+}
+
+function tagsRoute(recorder: MonitoredRecorder): Route {
+  return {
+    ...base('set_tags', 'Sets tags of the segments from now on; an empty value removes one'),
+    body: {
+      type: 'object',
+      properties: {
+        tags: {
+          type: 'object',
+          minProperties: 1,
+          maxProperties: TAGS_MAX,
+          propertyNames: { type: 'string', pattern: TAG_NAME.source },
+          additionalProperties: { type: 'string', maxLength: TAG_VALUE_MAX },
+          description: 'values by name, such as mission; tags that it does not name stay',
+        },
+      },
+      required: ['tags'],
+      additionalProperties: false,
+    },
+    answer: object({
+      ok: { type: 'boolean' },
+      tags: { type: 'object', additionalProperties: { type: 'string' } },
+    }),
+    handle: async ({ body }) => ({ ok: true, tags: await recorder.setTags(body['tags'] as TagChanges) }),
+  };
+}
+
+function exportRoute(exports: MonitoredExports | undefined): Route {
+  return {
+    ...base('export', 'Starts an export of recorded data'),
+    body: said({ type: 'object' }, 'what to export; docs/export.md'),
+    answer: object({ ok: { type: 'boolean' }, export: { type: 'object' } }),
+    also: { '501': 'this process has no exports' },
+    handle: async ({ body }) => {
+      if (exports === undefined) {
+        throw new HoldfastError(
+          'REQUEST_UNSUPPORTED',
+          'this recorder does not export; use the command line (holdfast --help)',
+        );
+      }
+      return { ok: true, export: await exports.start(body) };
+    },
+  };
 }
 
 function base(name: string, summary: string): Pick<Route, 'method' | 'path' | 'role' | 'summary'> {

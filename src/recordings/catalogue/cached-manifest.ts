@@ -1,11 +1,11 @@
 import { crc32 } from 'node:zlib';
 import { documentKind } from '../../core/documents/document.js';
-import { count, flag, object, text, time } from '../../core/documents/schema-parts.js';
+import { count, flag, object, tagsMember, text, time } from '../../core/documents/schema-parts.js';
 import type { ObjectInfo } from '../../core/store.js';
 import type { ManifestSummary } from './manifest-summary.js';
 
 /** Format of the cache; another one is discarded. */
-export const CACHE_VERSION = 2;
+export const CACHE_VERSION = 3;
 
 const entries = documentKind<readonly [bytes: number, etag: string, summary: ManifestSummary]>(
   'cached manifest',
@@ -16,7 +16,10 @@ const entries = documentKind<readonly [bytes: number, etag: string, summary: Man
       text,
       object(
         { id: text, robot: text, fileName: text, messages: count, channels: count, gaps: count },
-        { priority: text, firstLogTime: time, lastLogTime: time, uncleanEnd: flag, evicted: flag },
+        {
+          ...{ priority: text, firstLogTime: time, lastLogTime: time },
+          ...{ uncleanEnd: flag, tags: tagsMember, evicted: flag },
+        },
       ),
     ],
   },

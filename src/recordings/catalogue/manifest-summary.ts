@@ -1,5 +1,6 @@
 import { defined } from '../../core/defined.js';
 import type { Manifest } from '../../core/manifest.js';
+import type { Tags } from '../../core/tags.js';
 
 /** The facts of a manifest for listing and choosing segments: some hundred bytes instead of some kilobytes. */
 export interface ManifestSummary {
@@ -16,6 +17,7 @@ export interface ManifestSummary {
   readonly channels: number;
   readonly gaps: number;
   readonly uncleanEnd?: true;
+  readonly tags?: Tags;
   /** A tombstone: the segment was deleted by policy. */
   readonly evicted?: true;
 }
@@ -30,6 +32,7 @@ export function summarise(manifest: Manifest): ManifestSummary {
     messages: manifest.messages,
     channels: channels.filter(({ count }) => count > 0).length,
     gaps: manifest.gaps.length,
+    ...defined({ tags: manifest.tags }),
     ...(manifest.uncleanEnd ? { uncleanEnd: true } : {}),
     ...(manifest.evicted === undefined ? {} : { evicted: true }),
   };

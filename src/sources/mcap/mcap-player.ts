@@ -34,7 +34,7 @@ const MESSAGES_PER_TURN = 512;
 /** Names of metadata records that a recording writes itself. */
 const superseded: ReadonlySet<string> = new Set(['holdfast', 'rosbag2']);
 /** Those of another Holdfast recording: their messages are not in this one's manifest. */
-const ofRecording: ReadonlySet<string> = new Set(['holdfast_gap', 'holdfast_event']);
+const ofRecording: ReadonlySet<string> = new Set(['holdfast_gap', 'holdfast_event', 'holdfast_tags']);
 /** Metadata records and attachments of a file that are copied. */
 const MAX_OTHERS = 1000;
 

@@ -59,6 +59,31 @@ describe('steering between processes', () => {
     await assert.rejects(askRole(folder, 'sync', 'split'), /known: pause/);
   });
 
+  it('takes changes of tags, and names what is no tag', async () => {
+    const given: unknown[] = [];
+    const set = (args: unknown): void => void given.push(args);
+    server = await listenForControl(folder, 'recorder', { set_tags: set }, silentLogger);
+    const ask = (tags: unknown): Promise<unknown> =>
+      askRole(folder, 'recorder', 'set_tags', { args: { tags } });
+    await ask({ mission: 'm3', site: '' });
+    assert.deepEqual(given, [{ tags: { mission: 'm3', site: '' } }]);
+    for (const bad of [
+      undefined,
+      [],
+      'a=b',
+      { 'a b': 'x' },
+      { a: 7 },
+      { a: 'x\ny' },
+      { a: 'x'.repeat(201) },
+    ]) {
+      await assert.rejects(
+        ask(bad),
+        (error) => isHoldfastError(error, 'REQUEST_INVALID') && /tags is/.test(error.message),
+      );
+    }
+    assert.equal(given.length, 1);
+  });
+
   it('checks arguments, fills in defaults, and names the wrong argument', async () => {
     const given: unknown[] = [];
     const mark = (args: unknown): void => void given.push(args);

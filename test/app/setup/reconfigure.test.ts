@@ -44,6 +44,7 @@ const other: RawFlags = {
   'retention.max_bytes': '1GiB',
   'retention.when_full': 'drop-oldest',
   'retention.confirm_max_age_ms': 60_000,
+  tags: ['mission=m3'],
   'anomaly.rules': ['/a nan'],
   'anomaly.before_ms': '1s',
   'anomaly.after_ms': '1s',

@@ -27,6 +27,7 @@ function recordingWith(...totals: GapFacts['totals'][number][]): ReportData {
     storage: { segments: [], omitted: 0, totals: [], payloadBytes: 100, fileBytes: 90 },
     sessions: [],
     clockSteps: [],
+    tags: [],
     problems: [],
     problemsOmitted: 0,
   };

@@ -158,6 +158,17 @@ onEveryMiddleware('the node holdfast_recorder', function () {
     assert.deepEqual([gap.reason, gap.count], ['paused', 7]);
   });
 
+  it('sets and removes tags, and refuses one without a valid name with the reason', async () => {
+    const [name, type] = [`${NODE}/set_tags`, 'holdfast/srv/SetTags'];
+    const call = (tags: string): Promise<Answer & { tags: string }> => probe.call(name, type, { tags });
+    const good = await call('mission=Größe 3; site=north');
+    assert.deepEqual([good.success, good.tags], [true, 'mission=Größe 3\nsite=north'], good.message);
+    assert.equal((await call('site=\nmission=')).tags, '');
+    const refused = await call('Mission=x');
+    assert.deepEqual([refused.success, refused.tags], [false, '']);
+    assert.match(refused.message, /tags is .*Mission.*, allowed: an object of tags/);
+  });
+
   it('marks an event, in any script, and refuses one without a label with the reason', async () => {
     const name = `${NODE}/mark_event`;
     const type = 'holdfast/srv/MarkEvent';

@@ -67,6 +67,10 @@ describe('the ROS 2 package', function () {
       await ros2(install, domainId, 'interface', 'show', 'holdfast/srv/MarkEvent'),
       /^string label$/m,
     );
+    assert.match(
+      await ros2(install, domainId, 'interface', 'show', 'holdfast/srv/SetTags'),
+      /^string tags$/m,
+    );
     const fleet = [
       'ros2',
       'run',

@@ -9,8 +9,9 @@ import type { MarkedEvent } from '../wire.js';
 import { ExportDialog } from './export-dialog.js';
 import { MarkDialog } from './mark-dialog.js';
 import { StopDialog } from './stop-dialog.js';
+import { TagsDialog } from './tags-dialog.js';
 
-type DialogName = 'stop' | 'mark' | 'export';
+type DialogName = 'stop' | 'mark' | 'export' | 'tags';
 
 /** A button of the row; `why` is the reason why it cannot be used. */
 type MakeButton = (
@@ -62,6 +63,7 @@ export function Actions() {
         stop={() => setOpen('stop')}
       />
       {button('Mark event', 'flag', whenActive, () => setOpen('mark'), '', 'Mark event…')}
+      {button('Tags', 'tag', closed ?? whyNoTags(phase), () => setOpen('tags'), '', 'Tags…')}
       {button(
         'Sync now',
         'up',
@@ -81,6 +83,11 @@ export function Actions() {
       <ActionDialog open={open} close={() => setOpen(undefined)} onStop={stop} />
     </div>
   );
+}
+
+/** Tags need a data folder. */
+function whyNoTags(phase: string): string | undefined {
+  return phase === 'active' || phase === 'inactive' ? undefined : 'the recorder has no data folder yet';
 }
 
 /** Why no action is possible at present. */
@@ -173,6 +180,20 @@ function ActionDialog({
             const { event } = outcome.result as { event: MarkedEvent };
             const window = duration(msOf(event.to) - msOf(event.from));
             tell('ok', `Marked “${event.label}” at ${timeOfDay(msOf(event.at))}, a window of ${window}.`);
+            close();
+            return undefined;
+          }}
+        />
+      );
+    case 'tags':
+      return (
+        <TagsDialog
+          tags={status.get()?.recorder.tags ?? {}}
+          onClose={close}
+          onSet={async (tags) => {
+            const outcome = await control('set_tags', { tags });
+            if (!outcome.ok) return outcome.why;
+            tell('ok', 'The tags are set for every segment from now on.');
             close();
             return undefined;
           }}

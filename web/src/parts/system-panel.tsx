@@ -40,6 +40,7 @@ export function StoragePanel() {
                 .map(([reason, lost]) => `${reasonInWords(reason)} ${count(lost)}`)
                 .join(', ')}`}
         </Fact>
+        <TagsFact tags={now.recorder.tags ?? {}} />
         <Fact term="Sealed">
           {counted(sealed.segments, 'segment')}, {bytes(sealed.bytes)}
           {wal.waiting > 0 ? `; ${count(wal.waiting)} wait to be sealed` : ''}
@@ -54,6 +55,12 @@ export function StoragePanel() {
       </Facts>
     </Panel>
   );
+}
+
+function TagsFact({ tags }: { readonly tags: Readonly<Record<string, string>> }) {
+  const all = Object.entries(tags);
+  if (all.length === 0) return null;
+  return <Fact term="Tags">{all.map(([name, value]) => `${name}=${value}`).join(', ')}</Fact>;
 }
 
 function DiskGauge({

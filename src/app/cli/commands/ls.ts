@@ -6,6 +6,7 @@ import type { Problem } from '../../../recordings/segments.js';
 import type { CommandDefinition, Invocation } from '../command-definition.js';
 import { exitCodes } from '../../../host/exit-code.js';
 import { humanBytes, humanCount, humanDuration, renderTable, type Column } from '../../../host/human.js';
+import { describeTags, parseTag, TAG_FORM, type Tags } from '../../../core/tags.js';
 import { parseTime, TIME_FORM } from '../../../core/parse-time.js';
 import { addCacheFlag, FROM_HELP, openReading, readingParameters } from '../reading-arguments.js';
 
@@ -23,6 +24,8 @@ const columns: readonly Column[] = [
   { head: 'GAPS', right: true },
   { head: 'SEGMENT' },
 ];
+/** Shown if a row has tags. */
+const tagColumn: Column = { head: 'TAGS' };
 
 const sortOrders = ['time', 'robot', 'messages', 'bytes', 'gaps'] as const;
 type SortOrder = (typeof sortOrders)[number];
@@ -60,6 +63,7 @@ export const lsCommand: CommandDefinition = {
   examples: [
     ['holdfast ls rec', 'a data folder'],
     ['holdfast ls s3://recordings/fleet-a --json', 'a store, for scripts'],
+    ['holdfast ls s3://recordings/fleet-a --tag mission=m3', 'recorded while this tag held'],
     [
       'holdfast ls /mnt/nas/fleet --robots robot_1 --from-time 2026-11-21 --sort bytes --limit 20',
       'the 20 largest since a given day',
@@ -72,6 +76,7 @@ export const lsCommand: CommandDefinition = {
       .option('--robots <name...>', 'only segments of these robots; * stands for any text')
       .option('--from-time <time>', `only segments with messages at or after this (${TIME_FORM})`)
       .option('--to-time <time>', 'only segments with messages at or before this')
+      .option('--tag <name=value...>', 'only segments with these tags; * in a value stands for any text')
       .option('--sort <by>', `${sortOrders.join(', ')} (default: by robot and time)`)
       .option('--limit <n>', 'show at most this many');
     addCacheFlag(command);
@@ -101,7 +106,12 @@ export const lsCommand: CommandDefinition = {
     invocation.terminal.live('');
     if (sort !== undefined) all.sort(orders[sort]);
     const segments = all.slice(0, limit);
-    for (const line of renderTable(columns, segments.map(cells))) await invocation.say(line);
+    const isTagged = segments.some(({ tags }) => tags !== undefined);
+    const shown = isTagged ? [...columns, tagColumn] : columns;
+    const rows = segments.map((row) =>
+      isTagged ? [...cells(row), describeTags(row.tags ?? {})] : cells(row),
+    );
+    for (const line of renderTable(shown, rows)) await invocation.say(line);
     await invocation.say(total(segments));
     const ok = problems.length === 0;
     return { exitCode: ok ? exitCodes.ok : exitCodes.findings, json: { ok, segments, problems } };
@@ -132,14 +142,33 @@ function parseLsOptions({ options }: Invocation): LsOptions {
     fault('sort', options['sort'], sortOrders.join(', '));
   const limit = options['limit'] === undefined ? Number.MAX_SAFE_INTEGER : Number(options['limit']);
   if (!Number.isSafeInteger(limit) || limit < 0) fault('limit', options['limit'], 'a whole number');
+  const tags = tagFilter(options['tag'] as readonly string[] | undefined, fault);
   if (faults.length > 0) throw configInvalid(faults);
   const robots = options['robots'] as readonly string[] | undefined;
   const filter = {
     ...(robots && { robots }),
     ...(from !== undefined && { from }),
     ...(to !== undefined && { to }),
+    ...(tags && { tags }),
   };
   return { filter, sort, limit };
+}
+
+/** All of them must hold. */
+function tagFilter(
+  texts: readonly string[] | undefined,
+  fault: (option: string, value: unknown, allowed: string) => void,
+): Tags | undefined {
+  return (
+    texts &&
+    Object.fromEntries(
+      texts.map((text) => {
+        const tag = parseTag(text);
+        if (tag === undefined) fault('tag', text, TAG_FORM);
+        return tag ?? (['', ''] as const);
+      }),
+    )
+  );
 }
 
 function cells(row: SegmentRow): string[] {
