@@ -34,6 +34,7 @@ const lacks = {
   openssl: !works('openssl', 'version'),
   'prometheus-client': !works('/usr/bin/python3', '-c', 'import prometheus_client') && !canInstall,
   python: !works('/usr/bin/python3', '-c', 'import numpy, pandas') && !canInstall,
+  strace: !works('strace', '-qq', '-o', '/dev/null', 'true') && !canInstall,
   swift: !canInstall,
   systemd: !works('systemd-analyze', '--version'),
   // What the kernel or a container allows.

@@ -28,6 +28,7 @@ const texts = {
   rqt: 'rqt with its monitors and plots, and Xvfb',
   'shared-checkout': 'a checkout that another user than root can read',
   'socket-drops': 'a kernel that counts the datagrams a socket dropped',
+  strace: 'strace, and the right to trace a process',
   swift: 'OpenStack Swift from Debian',
   systemd: 'systemd-analyze',
   zenoh: 'a Zenoh router',
