@@ -1,3 +1,4 @@
+import type { HoldfastError } from '../core/errors.js';
 import { WakeUp } from './wake-up.js';
 import { EventWindows } from './event-windows.js';
 import type { ProgressRecord } from './progress-record.js';
@@ -52,6 +53,8 @@ export class FolderWatch {
   /** The store for which the whole folder was scanned. */
   #scannedWhole: string | undefined = NOT_SCANNED;
   #begun = 0;
+  #ended = 0;
+  #denied: HoldfastError | undefined;
   #done = 0;
 
   constructor(parts: Parts, hooks: FolderWatchHooks) {
@@ -80,9 +83,19 @@ export class FolderWatch {
     return this.isValid && this.#scannedWhole === this.#scannedStore;
   }
 
+  /** Why the last scan was not allowed to read the folder. */
+  get denied(): HoldfastError | undefined {
+    return this.#denied;
+  }
+
   /** Number of the next scan; compare with {@link looked}. */
   get nextLook(): number {
     return this.#begun + 1;
+  }
+
+  /** Number of the last scan, whether it covered the whole folder or not. */
+  get ended(): number {
+    return this.#ended;
   }
 
   /** Number of the last scan that covered the whole folder. */
@@ -111,6 +124,8 @@ export class FolderWatch {
         this.#done = this.#begun;
         this.#scannedWhole = this.#scannedStore;
       }
+      this.#ended = this.#begun;
+      this.#denied = this.#scan.denied;
       force = !whole;
       this.#hooks.onLooked();
       const { clock, options } = this.#parts;

@@ -2,9 +2,10 @@ import { join } from 'node:path';
 import { defined } from '../core/defined.js';
 import { NS_PER_MS, NS_PER_S, type Clock } from '../core/clock.js';
 import type { DataFolder } from '../core/data-folder.js';
-import { describeError, isHoldfastError, systemCode } from '../core/errors.js';
+import { describeError, isHoldfastError, systemCode, type HoldfastError } from '../core/errors.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { Manifest } from '../core/manifest.js';
+import { deniedFolder, isDenied } from './denied-folder.js';
 import { toBeLookedFor, type ProgressRecord } from './progress-record.js';
 import { selects } from '../core/sink.js';
 import type { Receipts } from './receipts.js';
@@ -53,9 +54,15 @@ export class SealedScan {
   #first = true;
   #seenMtime: bigint | undefined;
   #lookedAt = 0n;
+  #denied: HoldfastError | undefined;
 
   constructor(ports: ScanPorts) {
     this.#ports = ports;
+  }
+
+  /** Why the last scan was not allowed to read the folder or a file in it. */
+  get denied(): HoldfastError | undefined {
+    return this.#denied;
   }
 
   /** Starts over for this store, with the remembered records of it. */
@@ -71,6 +78,7 @@ export class SealedScan {
   /** Updates the table from the folder. False if the folder could not be scanned completely. */
   async poll(signal: AbortSignal, force: boolean): Promise<boolean> {
     const { fs, clock, folder } = this.#ports;
+    this.#denied = undefined;
     const mtime = await this.#mtime();
     const now = clock.monotonic();
     if (!force && mtime !== undefined && mtime === this.#seenMtime && now - this.#lookedAt < FULL_LOOK_NS) {
@@ -80,6 +88,10 @@ export class SealedScan {
     try {
       names = await fs.readdir(folder.sealed);
     } catch (error) {
+      if (isDenied(error)) {
+        this.#deny(await deniedFolder(fs, folder.sealed, error));
+        return false;
+      }
       if (systemCode(error) !== 'ENOENT') {
         this.#ports.onTrouble(`sealed segments cannot be listed: ${describeError(error)}`);
         return false;
@@ -95,6 +107,11 @@ export class SealedScan {
     this.#records.clear();
     this.#receipts.clear();
     return true;
+  }
+
+  #deny(error: HoldfastError): void {
+    this.#denied ??= error;
+    this.#ports.onTrouble(error.message);
   }
 
   async #mtime(): Promise<bigint | undefined> {
@@ -155,6 +172,11 @@ export class SealedScan {
       if (isHoldfastError(error, 'MANIFEST_INVALID')) {
         const alarm = { code: error.code, message: error.message };
         return { ...this.#blank(name, '', 0), state: 'parked', alarm };
+      }
+      if (isDenied(error)) {
+        const path = join(this.#ports.folder.sealed, `${name}.json`);
+        this.#deny(await deniedFolder(this.#ports.fs, path, error));
+        return 'unreadable';
       }
       this.#ports.onTrouble(`manifest ${name}.json cannot be read: ${describeError(error)}`);
       return 'unreadable';

@@ -137,15 +137,23 @@ export class SyncEngine implements AsyncDisposable {
 
   /**
    * Works until every segment sealed so far is verified or parked and every tombstone is written, or until
-   * the signal aborts; `complete` in the summary tells which. It waits for a dead link.
+   * the signal aborts; `complete` in the summary tells which. It waits for a dead link. Throws
+   * `DATA_FOLDER_UNUSABLE` if this process is not allowed to read the sealed segments.
    */
   async drain(signal: AbortSignal): Promise<SyncSummary> {
     this.#start();
     const { nextLook } = this.#watch;
     this.#watch.wake();
     const isComplete = (): boolean => this.#watch.looked >= nextLook && this.#isDone();
-    const complete = await this.#changes.until(isComplete, [signal, this.#parts.lifetime]);
+    // Waiting does not change permissions, and a drain has nobody who watches its status.
+    const denied = (): HoldfastError | undefined =>
+      this.#watch.ended >= nextLook ? this.#watch.denied : undefined;
+    const isOver = (): boolean => isComplete() || denied() !== undefined;
+    const ended = await this.#changes.until(isOver, [signal, this.#parts.lifetime]);
+    const refusal = ended ? denied() : undefined;
     await this.#stop();
+    if (refusal !== undefined) throw refusal;
+    const complete = ended;
     const { receipts, progress } = this.#parts;
     await receipts.retry();
     await progress.retry();
@@ -224,6 +232,7 @@ export class SyncEngine implements AsyncDisposable {
       storeId: identity.storeId,
       startedAt: this.#startedAt,
       active: this.#sender.active,
+      denied: this.#watch.denied,
     });
   }
 

@@ -1,5 +1,5 @@
 import { defined } from '../core/defined.js';
-import { describeError, isHoldfastError } from '../core/errors.js';
+import { describeError, isHoldfastError, type HoldfastError } from '../core/errors.js';
 import type { SyncStatus } from '../core/status.js';
 import { LOST } from './confirmer.js';
 import type { Link } from './link.js';
@@ -57,6 +57,8 @@ interface StatusParts extends Parts {
   readonly startedAt: bigint;
   readonly active: ReadonlyMap<string, ActiveUpload>;
   readonly sink: SinkSpec;
+  /** Why the data folder cannot be read: its permissions. */
+  readonly denied: HoldfastError | undefined;
 }
 
 const ALARMS_MAX = 100;
@@ -106,7 +108,7 @@ export function composeStatus(parts: StatusParts): SyncStatus {
     ...defined({ oldestUnsyncedAt: oldest }),
     transferBytesPerS: rate,
     ...(rate > 0 && pendingBytes > 0 ? { etaMs: Math.round((pendingBytes / rate) * 1000) } : {}),
-    alarms: alarmsOf(parts),
+    alarms: alarmsOf(parts, parts.denied),
   };
 }
 
@@ -177,11 +179,12 @@ function robotOf(name: string): string {
   return name.slice(name.indexOf('.') + 1);
 }
 
-function alarmsOf({ table, tombstones, link, lost }: Parts): SyncStatus['alarms'] {
+function alarmsOf({ table, tombstones, link, lost }: Parts, denied?: HoldfastError): SyncStatus['alarms'] {
   const alarms: SyncStatus['alarms'][number][] = [];
   const add = (segment: string, robot: string, alarm: { code: string; message: string }): void => {
     if (alarms.length < ALARMS_MAX) alarms.push({ segment, robot, code: alarm.code, message: alarm.message });
   };
+  if (denied !== undefined) add('', '', denied);
   // Concerns the whole store; a user must act.
   if (isHoldfastError(link.error) && !link.error.retryable) add('', '', link.error);
   for (const { name, message } of lost.open) add(name, robotOf(name), { code: LOST, message });

@@ -10,6 +10,7 @@ import { firstOf } from '../support/first-of.js';
 import { MemoryStore } from '../support/memory-store.js';
 import { KIB, realClock, SyncWorld, type Sealed } from './sync-world.js';
 import { eventually } from '../../src/testing/waiting.js';
+import { RefusingFs } from '../faults/refusing-fs.js';
 
 const exists = (path: string): Promise<boolean> =>
   fs.stat(path).then(
@@ -71,6 +72,48 @@ describe('sync and a data folder in trouble', () => {
     assert.equal(summary.segments.parked, 2);
     assert.ok(summary.alarms.every(({ code }) => code === 'MANIFEST_INVALID'));
     assert.equal(store.content.objects.size, 0);
+  });
+
+  for (const [what, operation, path] of [
+    ['the folder', 'readdir', /sealed$/],
+    ['a manifest', 'readFile', /sealed\/.*\.json$/],
+  ] as const) {
+    it(`ends a drain if it is not allowed to read ${what} of another user, and names owner and remedy`, async () => {
+      await world.seal(10);
+      const disk = new RefusingFs();
+      disk.refusal = { operation, path, code: 'EACCES' };
+      const drained = world.drain(new MemoryStore(), { fs: disk.fs });
+      await assert.rejects(drained, (error: unknown) => {
+        assert.ok(isHoldfastError(error, 'DATA_FOLDER_UNUSABLE'));
+        const owner = process.getuid?.() ?? 0;
+        assert.ok(error.message.includes(world.folder.sealed));
+        assert.match(
+          error.message,
+          new RegExp(`belongs to user ${owner} \\(mode 0[0-7]{3}\\), and sync runs as`),
+        );
+        return true;
+      });
+      disk.refusal = undefined;
+      assert.equal((await world.drain(new MemoryStore(), { fs: disk.fs })).segments.verified, 1);
+    });
+  }
+
+  it('keeps trying to read a folder of another user without a drain, and shows it as an alarm', async () => {
+    await world.seal(10);
+    const disk = new RefusingFs();
+    disk.refusal = { operation: 'readdir', path: /sealed$/, code: 'EACCES' };
+    await using engine = await SyncEngine.open(world.ports(new MemoryStore(), { fs: disk.fs }));
+    const stop = new AbortController();
+    const running = engine.run(stop.signal);
+    await eventually(() => engine.status().alarms.length > 0, 'the alarm');
+    const [alarm] = firstOf(1, engine.status().alarms);
+    assert.equal(alarm.code, 'DATA_FOLDER_UNUSABLE');
+    assert.match(engine.status().lastError ?? '', /cannot be read: .* belongs to user/);
+    disk.refusal = undefined;
+    await eventually(() => engine.status().segments.verified === 1, 'the segment is verified');
+    assert.deepEqual(engine.status().alarms, []);
+    stop.abort();
+    await running;
   });
 
   it('leaves unsealed files alone', async () => {

@@ -122,6 +122,20 @@ describe('a user without an entry in the list of users', function () {
     assert.ok((await readdir(join(folder, 'nas'))).some((name) => name.startsWith('robot=')));
   });
 
+  it('cannot drain sealed segments of another user, and learns whose they are and what to do', async () => {
+    const sealed = join(folder, 'rec', 'sealed');
+    await mkdir(sealed, { recursive: true, mode: 0o700 });
+    await chown(dirname(sealed), STRANGER, STRANGER);
+    const args = ['sync', '--data', dirname(sealed), '--store', `dir:${join(folder, 'nas')}`, '--drain'];
+    const sync = await spawnCli(args, { uid: STRANGER, env }).ended;
+    assert.equal(sync.exitCode, 1, sync.stderr);
+    assert.ok(sync.stderr.includes(`DATA_FOLDER_UNUSABLE: ${sealed} cannot be read`), sync.stderr);
+    assert.match(
+      sync.stderr,
+      /belongs to user 0 \(mode 0700\), and sync runs as user 54321; run sync as user 0/,
+    );
+  });
+
   it('gets as far as the network on the way to S3', async () => {
     const s3 = ['s3://bucket', '--s3-endpoint', 'http://127.0.0.1:9', '--s3-region', 'eu'];
     const keys = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret' };
