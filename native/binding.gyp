@@ -15,6 +15,7 @@
         'addon/bound_receiver.cpp',
         'core/arena.cpp',
         'core/receiver.cpp',
+        'ros/endpoint_gid.cpp',
         'ros/find_node.cpp',
         'ros/rcl_subscription.cpp',
       ],

@@ -66,6 +66,7 @@ napi_value BoundReceiver::wrap(napi_env env, std::unique_ptr<BoundReceiver> rece
   add_method<&BoundReceiver::drain, 2>(env, object, "drain");
   add_method<&BoundReceiver::take_batch, 2>(env, object, "takeBatch");
   add_method<&BoundReceiver::copy, 3>(env, object, "copy");
+  add_method<&BoundReceiver::publisher, 1>(env, object, "publisher");
   add_method<&BoundReceiver::release, 0>(env, object, "release");
   add_method<&BoundReceiver::totals, 0>(env, object, "totals");
   add_method<&BoundReceiver::failure, 0>(env, object, "failure");

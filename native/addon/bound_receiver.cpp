@@ -55,6 +55,7 @@ BoundReceiver::BoundReceiver(napi_env env, napi_value options) : env_(env) {
   node_ = find_node(wrapped(env, member(env, options, "context"), "context"),
                     wrapped(env, member(env, options, "node"), "node"),
                     text_of(env, member(env, options, "nodeName")));
+  gids_ = std::make_unique<EndpointGids>(node_);
   napi_value columns = member(env, options, "columns");
   std::size_t bytes = 0;
   void* memory = nullptr;
@@ -194,6 +195,20 @@ napi_value BoundReceiver::copy(napi_env env, napi_value* arguments) {
     space -= message.length;
   }
   return nullptr;
+}
+
+napi_value BoundReceiver::publisher(napi_env env, napi_value* arguments) {
+  Gid gid{};
+  if (!gids_->find(open().gid(id_of(env, arguments[0])), gid)) return make_text(env, "");
+  // rmw's identifiers had 24 bytes up to Humble, of which no middleware uses more than these.
+  constexpr std::size_t used_bytes = 16;
+  constexpr const char* digits = "0123456789abcdef";
+  std::string text;
+  for (std::size_t index = 0; index < used_bytes; index++) {
+    text += digits[gid[index] >> 4];
+    text += digits[gid[index] & 15];
+  }
+  return make_text(env, text);
 }
 
 napi_value BoundReceiver::release(napi_env, napi_value*) {

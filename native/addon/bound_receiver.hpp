@@ -9,6 +9,7 @@
 #include <string>
 
 #include "../core/receiver.hpp"
+#include "../ros/endpoint_gid.hpp"
 
 namespace holdfast {
 
@@ -31,6 +32,7 @@ class BoundReceiver {
   napi_value drain(napi_env env, napi_value* arguments);
   napi_value take_batch(napi_env env, napi_value* arguments);
   napi_value copy(napi_env env, napi_value* arguments);
+  napi_value publisher(napi_env env, napi_value* arguments);
   napi_value release(napi_env env, napi_value* arguments);
   napi_value totals(napi_env env, napi_value* arguments);
   napi_value failure(napi_env env, napi_value* arguments);
@@ -50,6 +52,7 @@ class BoundReceiver {
   std::uint8_t* columns_ = nullptr;
   Batch batch_;
   bool is_open_ = false;
+  std::unique_ptr<EndpointGids> gids_;
   std::unique_ptr<Receiver> receiver_;
 };
 

@@ -102,8 +102,8 @@ export class DomainRecorder {
       });
     });
     const problems = (this.#problems = new Problems(parts.logger, () => parts.clock.now()));
-    const onRevived = ({ topic }: Recorded): void => this.#graph.suspect(topic);
-    const delivery = (this.#delivery = new TopicDelivery({ ...parts, problems, onRevived }));
+    const onStranger = ({ topic }: Recorded): void => this.#graph.suspect(topic);
+    const delivery = (this.#delivery = new TopicDelivery({ ...parts, problems, onStranger }));
     const robotsOf = (one: Recorded) => delivery.robotsOf(one).robots;
     const losses = (this.#losses = new TopicLosses({ ...parts, problems, robotsOf }));
     const limitsOf = parts.limitsOf ?? (() => NO_LIMITS);
@@ -190,9 +190,11 @@ export class DomainRecorder {
   /** Ends hand-overs and drops topics that have been gone for long. */
   #tidy(now: bigint): void {
     const all = this.#all;
-    for (const { topic, held, joining, identity } of all) {
-      if ((held ?? joining) === undefined || identity.isWaiting(now)) continue;
-      this.#apply({ topic, publishers: this.#published.get(topic) ?? [] }, now);
+    for (const one of all) {
+      const { topic, held, joining, strange, identity } = one;
+      if ((held ?? joining) !== undefined && !identity.isWaiting(now)) {
+        this.#apply({ topic, publishers: this.#published.get(topic) ?? [] }, now);
+      } else if (strange !== undefined) this.#delivery.arrange(one, now);
     }
     for (const one of all) {
       const isGhost = one.revivedAt !== undefined && now - one.revivedAt > REVIEW_NS;
@@ -273,7 +275,7 @@ export class DomainRecorder {
     }
     for (const one of this.#all) {
       this.#silent.end(one, 'the recording ended');
-      this.#delivery.release(one);
+      this.#delivery.settle(one);
     }
     session.change(() => {
       for (const { reader } of this.#all) reader?.close();

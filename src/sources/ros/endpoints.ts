@@ -61,6 +61,11 @@ export function isUnidentified({ node, namespace }: Pick<Publisher, 'node' | 'na
   return node === '_NODE_NAME_UNKNOWN_' || namespace === '_NODE_NAMESPACE_UNKNOWN_';
 }
 
+/** The part of an identifier that messages and the graph share: 16 bytes as hex digits. */
+export function publisherKey(gid: string): string {
+  return gid.slice(0, 32);
+}
+
 /** How long to wait for the name of a publisher's node after it was first seen. */
 export const IDENTITY_WAIT_NS = 3_000_000_000n;
 

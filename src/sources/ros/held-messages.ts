@@ -13,6 +13,8 @@ export interface HeldMessage {
   readonly at: bigint;
   /** When it was published; nanoseconds since the Unix epoch. */
   readonly publishedAt: bigint;
+  /** As `MessageInfo` has it. */
+  readonly publisher: string | undefined;
 }
 
 /** What the topics of a domain may hold together. */

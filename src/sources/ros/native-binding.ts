@@ -72,6 +72,11 @@ export interface NativeHandle {
   /** Copies `count` messages of the batch, from message `first` on, one behind the other. */
   copy(first: number, count: number, target: Uint8Array): void;
   release(): void;
+  /**
+   * The identifier of a publisher by its number in the columns: 32 hex digits, as the graph has it. Empty: the
+   * publisher is not known any more.
+   */
+  publisher(index: number): string;
   totals(): NativeTotals;
   /** Why its thread ended by itself; empty: it did not. */
   failure(): string;

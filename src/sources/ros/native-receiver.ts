@@ -39,6 +39,8 @@ export class NativeReceiver implements Receiver {
   readonly #open = new Map<number, Entry>();
   /** Unsubscribed; the add-on may still report drops of them. */
   readonly #closed = new Map<number, Entry>();
+  /** Identifiers of publishers, by their number; empty: not known. */
+  readonly #publishers = new Map<number, string>();
   /** The batch being delivered: its messages, and the next one to deliver. */
   #data: readonly Buffer[] = [];
   #at = 0;
@@ -157,14 +159,26 @@ export class NativeReceiver implements Receiver {
   }
 
   #deliverOne(index: number, data: Buffer): void {
-    const { subscriptions, receivedAt, sourceAt } = this.#columns;
+    const { subscriptions, receivedAt, sourceAt, publishers } = this.#columns;
     const entry = this.#open.get(subscriptions[index]!);
     if (entry === undefined) return;
     const published = sourceAt[index]!;
     entry.deliver(data, {
       receivedAt: receivedAt[index]!,
       publishedAt: published > 0n ? published : undefined,
+      publisher: this.#publisherOf(publishers[index]!),
     });
+  }
+
+  /** Publishers beyond those that the add-on tells apart have the number 0. */
+  #publisherOf(index: number): string | undefined {
+    if (index === 0) return undefined;
+    let publisher = this.#publishers.get(index);
+    if (publisher === undefined) {
+      publisher = this.#handle.publisher(index);
+      this.#publishers.set(index, publisher);
+    }
+    return publisher === '' ? undefined : publisher;
   }
 
   /** False: nothing waits. */

@@ -9,6 +9,8 @@ export interface MessageInfo {
   readonly receivedAt: bigint;
   /** When it was published, by the publisher's clock; undefined: the middleware does not say. */
   readonly publishedAt: bigint | undefined;
+  /** The publisher's identifier as {@link publisherKey} has it; undefined: the middleware does not say. */
+  readonly publisher: string | undefined;
 }
 
 /** Nothing gives way before the receiver itself is full. */

@@ -1,3 +1,4 @@
+import type { Attribution } from './attribution.js';
 import type { Publisher } from './endpoints.js';
 import { HeldMessages } from './held-messages.js';
 import { IdentityWait } from './identity-wait.js';
@@ -26,6 +27,10 @@ export interface Recorded {
   held: HeldMessages | undefined;
   /** Messages recorded for the known robots, while another one may join. */
   joining: HeldMessages | undefined;
+  /** Tells whose its messages are; undefined: all robots of the topic get all of them. */
+  attribution: Attribution | undefined;
+  /** Messages of publishers that the graph has not shown yet. */
+  strange: HeldMessages | undefined;
   /** Latched messages, for robots that join later. */
   readonly latest: HeldMessages;
   readonly liveness: TopicLiveness;
@@ -51,6 +56,8 @@ export function newRecorded(topic: string, type: string, rule: SilenceRule): Rec
     identity: new IdentityWait(),
     held: undefined,
     joining: undefined,
+    attribution: undefined,
+    strange: undefined,
     latest: new HeldMessages(),
     liveness: new TopicLiveness(rule),
     lastAt: undefined,

@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.js';
 import type { Channel } from '../../core/message.js';
 import type { SourceEvent } from '../../core/source.js';
+import { Attribution } from './attribution.js';
 import { isUnidentified } from './endpoints.js';
 import { HeldMessages, HoldBudget, type HeldMessage } from './held-messages.js';
 import type { Problems } from './problems.js';
@@ -15,8 +16,8 @@ export interface DeliveryParts {
   readonly clock: Clock;
   readonly problems: Problems;
   readonly emit: (event: SourceEvent) => void;
-  /** A message came although no publisher of the topic is known any more. */
-  readonly onRevived: (one: Recorded) => void;
+  /** A message came of a publisher that is not known (any more): the graph is worth a look. */
+  readonly onStranger: (one: Recorded) => void;
 }
 
 /** Passes the messages of a topic to its robots; holds them while these are not known. */
@@ -42,7 +43,7 @@ export class TopicDelivery {
       // Its publisher is back before the graph was looked at, or this message was still in transit.
       one.goneAt = undefined;
       one.revivedAt = this.#parts.clock.monotonic();
-      this.#parts.onRevived(one);
+      this.#parts.onStranger(one);
       this.announce(one);
     }
     const at = this.simTime ?? info?.receivedAt ?? this.#parts.clock.now();
@@ -50,22 +51,30 @@ export class TopicDelivery {
     one.lastAt = at;
     one.liveness.arrived();
     if (one.toldUntil !== undefined) one.returnedAt ??= at;
+    const message = { data, at, publishedAt, publisher: info?.publisher };
     if (one.held !== undefined) {
-      if (one.held.add({ data: Buffer.from(data), at, publishedAt })) return;
+      if (one.held.add(withOwnBytes(message))) return;
       // One flooding publisher is not waited for again.
       one.identity.giveUp();
       this.release(one);
     }
-    if (one.joining?.add({ data: Buffer.from(data), at, publishedAt }) === false) {
-      one.identity.giveUp();
-      this.#endJoining(one);
-    }
-    this.#emitTo(one, { data, at, publishedAt });
+    this.#pass(one, message);
   }
 
   /** Holds or releases messages, by what is known about the publishers now. */
   arrange(one: Recorded, now: bigint): void {
     one.identity.update(one.publishers, now);
+    if (this.#isShared(one)) one.attribution ??= new Attribution();
+    else one.attribution = undefined;
+    one.attribution?.update(one.publishers);
+    this.#hold(one, now);
+    if (one.strange === undefined || one.held !== undefined) return;
+    // A robot that joins has its channel before its first message.
+    this.announce(one);
+    this.#passStrange(one);
+  }
+
+  #hold(one: Recorded, now: bigint): void {
     if (!one.identity.isWaiting(now)) {
       this.release(one);
       return;
@@ -91,14 +100,23 @@ export class TopicDelivery {
       return;
     }
     this.announce(one);
-    for (const message of held.all) this.#emitTo(one, message);
+    for (const message of held.all) this.#pass(one, message);
     held.clear();
+  }
+
+  /** Releases all held messages, also those of publishers that the graph has not shown yet. */
+  settle(one: Recorded): void {
+    this.release(one);
+    one.attribution?.giveUp();
+    this.#passStrange(one);
   }
 
   /** The held messages are not wanted. */
   discard(one: Recorded): void {
     one.held?.clear();
     one.held = undefined;
+    one.strange?.clear();
+    one.strange = undefined;
     this.#endJoining(one);
   }
 
@@ -106,6 +124,7 @@ export class TopicDelivery {
     if (one.channels === undefined || one.reader === undefined || one.goneAt !== undefined) return;
     // Its robot is not known yet.
     if (one.held !== undefined) return;
+    one.attribution?.forgetRobots();
     const before = one.channels.all.map(({ robot }) => robot);
     const { appeared, gone } = one.channels.update(this.robotsOf(one), one.publishers);
     for (const channel of appeared) this.#parts.emit({ kind: 'channel', channel });
@@ -119,7 +138,7 @@ export class TopicDelivery {
 
   /** It has no publishers any more. */
   vanish(one: Recorded): void {
-    this.release(one);
+    this.settle(one);
     one.latest.clear();
     for (const channel of one.channels?.vanish() ?? []) this.#parts.emit({ kind: 'channel-gone', channel });
   }
@@ -144,8 +163,67 @@ export class TopicDelivery {
     return now.rank === RANK.own ? 'may grow' : 'no';
   }
 
+  /** Several robots may publish it, and each gets its own messages. */
+  #isShared({ topic, publishers }: Recorded): boolean {
+    const { robots } = this.#parts;
+    if (robots.kind !== 'namespaces' || robots.global !== 'concerned') return false;
+    // A publisher may appear before the list of nodes has its node.
+    const named = publishers.filter((each) => !isUnidentified(each)).map(namespaceOf);
+    const nodeNamespaces = [...this.namespaces, ...named];
+    return decideRobots(robots, { topic, nodeNamespaces, publisherNamespaces: [] }).rank !== RANK.own;
+  }
+
+  /** Records a message, unless the graph has to show first whose it is. */
+  #pass(one: Recorded, message: HeldMessage): void {
+    const { attribution } = one;
+    if (attribution === undefined || message.publisher === undefined) {
+      if (one.joining?.add(withOwnBytes(message)) === false) {
+        one.identity.giveUp();
+        this.#endJoining(one);
+      }
+    } else if (this.#isAwaited(one, message)) {
+      if (one.strange === undefined) this.#parts.onStranger(one);
+      one.strange ??= new HeldMessages(this.#budget);
+      if (one.strange.add(withOwnBytes(message))) return;
+      attribution.giveUp();
+      this.#passStrange(one);
+    }
+    this.#emitTo(one, message);
+  }
+
+  #isAwaited({ attribution }: Recorded, { publisher }: HeldMessage): boolean {
+    if (attribution === undefined || publisher === undefined) return false;
+    return attribution.isAwaited(publisher, this.#parts.clock.monotonic());
+  }
+
+  /** Records what waited for publishers that are known now, or that were waited for long enough. */
+  #passStrange(one: Recorded): void {
+    const { strange } = one;
+    one.strange = undefined;
+    if (strange === undefined) return;
+    const messages = strange.all;
+    strange.clear();
+    for (const message of messages) {
+      const isKept = this.#isAwaited(one, message) && (one.strange ??= strange).add(message);
+      if (!isKept) this.#emitTo(one, message);
+    }
+  }
+
+  #channelsOf(one: Recorded, { publisher }: HeldMessage): readonly Channel[] {
+    const all = one.channels?.all ?? [];
+    if (publisher === undefined || one.attribution === undefined) return all;
+    return one.attribution.choose(publisher, all, (namespace) => this.#robotsIn(one, namespace));
+  }
+
+  /** The robots of the messages that the nodes of this namespace publish; empty: they belong to none. */
+  #robotsIn({ topic }: Recorded, namespace: string): readonly string[] {
+    const graph = { topic, nodeNamespaces: this.namespaces, publisherNamespaces: [namespace] };
+    const { robots, rank } = decideRobots(this.#parts.robots, graph);
+    return rank === RANK.own ? robots : [];
+  }
+
   #emitTo(one: Recorded, message: HeldMessage): void {
-    const channels = one.channels?.all ?? [];
+    const channels = this.#channelsOf(one, message);
     const isLatched = channels[0]?.latched === true;
     if (isLatched) one.latest.keepLatest(withOwnBytes(message));
     for (const [index, channel] of channels.entries()) {
@@ -168,7 +246,9 @@ export class TopicDelivery {
     for (const channel of one.channels?.all ?? []) {
       if (before.includes(channel.robot)) continue;
       const kept = channel.latched ? one.latest : one.joining;
-      for (const message of kept?.all ?? []) this.#emit(channel, withOwnBytes(message));
+      for (const message of kept?.all ?? []) {
+        if (this.#channelsOf(one, message).includes(channel)) this.#emit(channel, withOwnBytes(message));
+      }
     }
   }
 

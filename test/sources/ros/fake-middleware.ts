@@ -31,6 +31,9 @@ export class FakeBinding implements NativeBinding {
   isClosed = false;
   threadFailure = '';
   batches = 0;
+  /** Identifiers by number; every message is of the publisher with the number `from`. */
+  readonly publishers: string[] = [''];
+  from = 0;
   #lastId = 0;
   #taken: Taken[] = [];
   #batch: Taken[] = [];
@@ -85,6 +88,7 @@ export class FakeBinding implements NativeBinding {
           at += data.length;
         }
       },
+      publisher: (index) => this.publishers[index] ?? '',
       release: () => {
         this.#batch = [];
       },
@@ -118,11 +122,13 @@ export class FakeBinding implements NativeBinding {
     const source = new BigInt64Array(columns, BATCH_MESSAGES * 8, BATCH_MESSAGES);
     const subscriptions = new Uint32Array(columns, BATCH_MESSAGES * 24, BATCH_MESSAGES);
     const lengths = new Uint32Array(columns, BATCH_MESSAGES * 28, BATCH_MESSAGES);
+    const publishers = new Uint32Array(columns, BATCH_MESSAGES * 32, BATCH_MESSAGES);
     for (const [index, { subscription, data, at }] of this.#batch.entries()) {
       received[index] = at;
       source[index] = at;
       subscriptions[index] = subscription;
       lengths[index] = data.length;
+      publishers[index] = this.from;
     }
     const more = this.#taken.length > 0;
     this.#isWoken = more;

@@ -123,6 +123,22 @@ describe('The native receiver', () => {
     await world.close();
   });
 
+  it('says who published a message, and nothing where the add-on does not know', async () => {
+    const world = nativeWorld();
+    world.binding.publishers.push('ab'.repeat(16), '');
+    const heard = new Heard(world, '/a');
+    for (const from of [1, 0, 2]) {
+      world.binding.from = from;
+      world.publish('/a', message(String(from)));
+      await heard.count(heard.messages.length + 1);
+    }
+    assert.deepEqual(
+      heard.infos.map((info) => info?.publisher),
+      ['ab'.repeat(16), undefined, undefined],
+    );
+    await world.close();
+  });
+
   it('reports the drops of a subscription, also of one that has ended', async () => {
     const world = nativeWorld();
     const drops: ReceiverDrop[] = [];
