@@ -15,6 +15,11 @@ export interface SinkSelection {
   readonly topics?: readonly string[];
 }
 
+/** What goes to a store by itself; the rest stays here until it is requested, or until retention takes it. */
+export const uploadPolicies = ['all', 'events', 'requested'] as const;
+
+export type UploadPolicy = (typeof uploadPolicies)[number];
+
 /** A place to which sync uploads every segment, as far as the recorder's retention must know it. */
 export interface RequiredSink {
   /** The store's URI, credentials removed. */

@@ -35,13 +35,23 @@ const segments = object(
       count('pending segments whose last attempt failed: they are tried again, until they are parked'),
       'uint64 segments_retrying',
     ),
+    held: ros(
+      count('segments that the upload policy keeps here: not uploaded, and not pending'),
+      'uint64 segments_held',
+    ),
   },
 );
-const bytes = object({
-  pending: ros(count('size of the pending segments'), 'uint64 bytes_pending'),
-  verified: ros(count('size of the verified segments'), 'uint64 bytes_verified'),
-  resent: ros(count('part bytes sent a second time since the start of this process'), 'uint64 bytes_resent'),
-});
+const bytes = object(
+  {
+    pending: ros(count('size of the pending segments'), 'uint64 bytes_pending'),
+    verified: ros(count('size of the verified segments'), 'uint64 bytes_verified'),
+    resent: ros(
+      count('part bytes sent a second time since the start of this process'),
+      'uint64 bytes_resent',
+    ),
+  },
+  { held: ros(count('size of the segments that the upload policy keeps here'), 'uint64 bytes_held') },
+);
 const writes = object(
   { failures: count('attempts that failed'), durations },
   {
@@ -98,6 +108,10 @@ export const syncStatusSchema = object(
     alarms: ros(list(syncAlarmSchema, 'segments the store refused for good'), 'string[] alarms'),
   },
   {
+    uploadPolicy: ros(
+      text('what is uploaded without a request: all, events or requested'),
+      'string upload_policy',
+    ),
     storeId: ros(text('id object of the store, 32 hex digits'), 'string store_id'),
     lastSyncAt,
     segmentsSynced: ros(

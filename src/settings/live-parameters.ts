@@ -55,6 +55,7 @@ const recorderFixedReads = {
 
 const syncReads = {
   'upload.order': ({ order }) => order,
+  'sync.upload': ({ upload }) => upload,
   'upload.parts_per_upload': ({ partsPerUpload }) => partsPerUpload,
   'upload.uploads_in_flight': ({ uploadsInFlight }) => uploadsInFlight,
   'upload.segments_in_flight': ({ segmentsInFlight }) => segmentsInFlight,

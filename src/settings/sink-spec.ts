@@ -1,6 +1,6 @@
 import { defined } from '../core/defined.js';
 import type { Priority } from '../core/message.js';
-import type { SinkSelection } from '../core/sink.js';
+import { uploadPolicies, type SinkSelection, type UploadPolicy } from '../core/sink.js';
 import { isParquetCodec, parquetCodecs } from '../exporters/format.js';
 import {
   defaultLakeEncoding,
@@ -20,6 +20,8 @@ export interface SinkOptions {
   readonly storeUri: string;
   readonly required: boolean;
   readonly selection: SinkSelection;
+  /** Absent: `sync.upload`. */
+  readonly upload?: UploadPolicy;
   /** For Parquet: the paths of files. */
   readonly layout?: LakeLayout;
   /** For Parquet: how files are encoded. */
@@ -35,11 +37,11 @@ export interface SinkFault {
 }
 
 export const SINK_FORM =
-  'mcap:STORE or parquet:STORE, with STORE as for --store, then ?option=value&...: required, name, topics, robots, priority';
+  'mcap:STORE or parquet:STORE, with STORE as for --store, then ?option=value&...: required, name, topics, robots, priority, upload';
 
 const kinds = ['mcap', 'parquet'] as const;
 const priorities: readonly Priority[] = ['high', 'normal', 'low'];
-const shared = ['required', 'name', 'topics', 'robots', 'priority'] as const;
+const shared = ['required', 'name', 'topics', 'robots', 'priority', 'upload'] as const;
 const ofParquet = ['layout', 'events', 'compression', 'row_group', 'descriptors'] as const;
 type Option = (typeof shared)[number] | (typeof ofParquet)[number];
 
@@ -90,6 +92,9 @@ export function parseSink(text: string, faults: SinkFault[]): SinkOptions | unde
   if (name !== undefined && !NAME.test(name)) fault('name', 'up to 40 letters, digits, "_", "." and "-"');
   const [topics, robots, classes] = [list('topics'), list('robots'), list('priority')];
   if (classes?.some((one) => !priorities.includes(one as Priority))) fault('priority', priorities.join(', '));
+  const upload = given.get('upload');
+  const policy = uploadPolicies.find((one) => one === upload);
+  if (upload !== undefined && policy === undefined) fault('upload', uploadPolicies.join(', '));
   const layout =
     kind === 'parquet'
       ? parseLakeLayout(given.get('layout'), given.get('events'), (name, _text, allowed) =>
@@ -111,6 +116,7 @@ export function parseSink(text: string, faults: SinkFault[]): SinkOptions | unde
       ...(classes && { priorities: classes as Priority[] }),
       ...(topics && { topics }),
     },
+    ...defined({ upload: policy }),
     ...(layout && { layout }),
     ...(encoding && { encoding }),
     ...defined({ descriptors }),

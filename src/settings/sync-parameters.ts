@@ -152,6 +152,15 @@ export const syncParameters = {
     description:
       "PEM file of the authority that signed the server's certificate. Empty: what the system knows.",
   }),
+  'sync.upload': choice(
+    {
+      ...{ role, flag: 'upload', default: syncOptionTable.upload.default },
+      description:
+        'What is uploaded without a request: every segment (all), those that overlap marked events (events), or none (requested). ' +
+        'The rest stays in the data folder until it is requested or evicted (docs/sync.md). A sink may have its own, as the option upload.',
+    },
+    syncOptionTable.upload.allowed,
+  ),
   'upload.order': choice(
     { role, default: syncOptionTable.order.default, description: syncOptionTable.order.description },
     syncOptionTable.order.allowed,

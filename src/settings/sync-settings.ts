@@ -50,6 +50,7 @@ export function compileSyncSettings(resolved: Resolved): SyncSettings {
     s3: s3OptionTexts(resolved, values['store.uri']),
     options: {
       order: values['upload.order'],
+      upload: values['sync.upload'],
       partBytes: values['upload.part_bytes'],
       partsInFlight: values['upload.parts_in_flight'],
       partsPerUpload: values['upload.parts_per_upload'],

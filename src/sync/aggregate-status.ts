@@ -57,11 +57,13 @@ export function aggregateStatus(engines: readonly [EngineStatus, ...EngineStatus
       parked: Math.max(...counted.map(({ segments }) => segments.parked)),
       lost: sum(all, ({ segments }) => segments.lost ?? 0),
       retrying: Math.max(...all.map(({ segments }) => segments.retrying ?? 0)),
+      held: Math.max(...counted.map(({ segments }) => segments.held ?? 0)),
     },
     bytes: {
       pending: Math.max(...counted.map(({ bytes }) => bytes.pending)),
       verified: Math.min(...counted.map(({ bytes }) => bytes.verified)),
       resent: sum(all, ({ bytes }) => bytes.resent),
+      held: Math.max(...counted.map(({ bytes }) => bytes.held ?? 0)),
     },
     resumedUploads: sum(all, ({ resumedUploads }) => resumedUploads),
     ...(first.status.uploads === undefined ? {} : { uploads: sumUploads(first.status.uploads, all) }),

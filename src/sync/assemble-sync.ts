@@ -81,6 +81,7 @@ export function assembleSync(ports: SyncPorts, options: SyncOptions, hooks: Sync
     shared,
     folder,
     only: ports.only,
+    requested: new Set(),
     options,
     counters,
     calls,

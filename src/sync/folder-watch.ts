@@ -5,6 +5,7 @@ import type { ProgressRecord } from './progress-record.js';
 import { SealedScan } from './sealed-scan.js';
 import type { SegmentEntry } from './segment-table.js';
 import type { SyncParts } from './sync-parts.js';
+import { isHeldBack } from './upload-policy.js';
 
 /** What it needs of the parts. */
 type Parts = Pick<
@@ -19,6 +20,7 @@ type Parts = Pick<
   | 'options'
   | 'progress'
   | 'receipts'
+  | 'requested'
   | 'shared'
   | 'sink'
   | 'table'
@@ -68,7 +70,8 @@ export class FolderWatch {
       onTrouble: trouble,
       onKey: (key) => openUploads.addKey(key),
       // The manifest has the events known when it was sealed; there may be later marks.
-      isMarked: (entry, { events }) => (events?.length ?? 0) > 0 || this.#isMarked(entry),
+      isMarked: (entry) => this.#isMarked(entry),
+      isHeldBack: (entry, isMarked) => isHeldBack(entry, isMarked, parts),
       onVanished: hooks.onVanished,
     });
   }
@@ -114,6 +117,19 @@ export class FolderWatch {
     this.#wakeUp.notify();
   }
 
+  /** Decides again which segments the upload policy keeps here. */
+  applyPolicy(): void {
+    const { table } = this.#parts;
+    const held = new Set<SegmentEntry>();
+    for (const entry of table.values()) {
+      if (entry.state !== 'held' && entry.state !== 'pending') continue;
+      const isHeld = isHeldBack(entry, this.#isMarked(entry), this.#parts);
+      if (isHeld && entry.state === 'pending') held.add(entry);
+      else if (!isHeld && entry.state === 'held') table.move(entry, 'pending');
+    }
+    table.hold(held);
+  }
+
   /** Scans until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     let force = true;
@@ -147,7 +163,10 @@ export class FolderWatch {
       await this.#scan.reset(storeId, records);
       this.#scannedStore = storeId;
     }
-    if (await this.#windows.refresh()) this.#putMarkedFirst();
+    if (await this.#windows.refresh()) {
+      this.applyPolicy();
+      this.#putMarkedFirst();
+    }
     const before = tombstones.waiting;
     if ((await tombstones.count()) > before) this.#hooks.onTombstones();
     return this.#scan.poll(signal, force || isNewStore);
@@ -164,7 +183,9 @@ export class FolderWatch {
     counters.syncedTotal = Math.max(known, (await progress.syncedTotal(storeId)) ?? 0);
   }
 
-  #isMarked({ firstLogTime, lastLogTime }: SegmentEntry): boolean {
+  /** The manifest has the events known when it was sealed; there may be later marks. */
+  #isMarked({ hasEvents, firstLogTime, lastLogTime }: SegmentEntry): boolean {
+    if (hasEvents === true) return true;
     if (firstLogTime === undefined || lastLogTime === undefined) return false;
     return this.#windows.overlap(BigInt(firstLogTime), BigInt(lastLogTime));
   }

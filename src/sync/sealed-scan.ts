@@ -29,6 +29,8 @@ export interface ScanPorts {
   readonly onKey: (key: string) => void;
   /** Its window of time was marked: it is sent before the others. */
   readonly isMarked: (entry: SegmentEntry, manifest: Manifest) => boolean;
+  /** The upload policy keeps it here. */
+  readonly isHeldBack: (entry: SegmentEntry, isMarked: boolean) => boolean;
   readonly onVanished: (entry: SegmentEntry) => void;
 }
 
@@ -209,10 +211,12 @@ export class SealedScan {
       ...this.#blank(name, manifest.robot, manifest.file.bytes),
       priority: manifest.segment.priority ?? 'normal',
       ...defined({ firstLogTime: manifest.firstLogTime, lastLogTime: manifest.lastLogTime }),
+      ...((manifest.events?.length ?? 0) > 0 ? { hasEvents: true } : {}),
       ...(record && record.state !== 'parked' ? { record } : {}),
     };
-    if (this.#ports.isMarked(entry, manifest)) this.#marked.add(name);
-    return entry;
+    const isMarked = this.#ports.isMarked(entry, manifest);
+    if (isMarked) this.#marked.add(name);
+    return this.#ports.isHeldBack(entry, isMarked) ? { ...entry, state: 'held' } : entry;
   }
 
   #blank(name: string, robot: string, bytes: number): SegmentEntry {

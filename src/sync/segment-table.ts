@@ -2,8 +2,8 @@ import type { Priority } from '../core/message.js';
 import type { ProgressRecord } from './progress-record.js';
 import type { SyncOptions } from './sync-options.js';
 
-/** `skipped`: the sink does not take this segment. */
-export type SegmentState = 'pending' | 'active' | 'verified' | 'parked' | 'skipped';
+/** `skipped`: the sink does not take this segment. `held`: the upload policy keeps it here. */
+export type SegmentState = 'pending' | 'active' | 'verified' | 'parked' | 'skipped' | 'held';
 
 /** What sync keeps in memory per sealed segment. It is small, because there may be tens of thousands. */
 export interface SegmentEntry {
@@ -17,6 +17,8 @@ export interface SegmentEntry {
   readonly lastLogTime?: string;
   /** Appeared while this process was running, so nothing of it can be in the store yet. */
   readonly fresh: boolean;
+  /** It overlaps a marked event, as far as that was known when its manifest was read. */
+  readonly hasEvents?: boolean;
   state: SegmentState;
   record?: ProgressRecord;
   /** Turns that ended without success; they delay the next ones. */
@@ -51,6 +53,7 @@ export class SegmentTable {
     verified: { segments: 0, bytes: 0 },
     parked: { segments: 0, bytes: 0 },
     skipped: { segments: 0, bytes: 0 },
+    held: { segments: 0, bytes: 0 },
   };
   readonly #entries = new Map<string, SegmentEntry>();
   #compare: (a: SegmentEntry, b: SegmentEntry) => number = byName;
@@ -112,6 +115,17 @@ export class SegmentTable {
     if (state !== 'pending') return;
     if (dueAt === undefined) this.#enqueue(entry);
     else this.#delayed.set(entry, dueAt);
+  }
+
+  /** Takes pending segments out of the queue: the upload policy keeps them here. */
+  hold(entries: ReadonlySet<SegmentEntry>): void {
+    if (entries.size === 0) return;
+    this.#ready = this.#ready.filter((entry) => !entries.has(entry));
+    for (const entry of entries) {
+      this.#delayed.delete(entry);
+      this.#first.delete(entry.name);
+      this.move(entry, 'held');
+    }
   }
 
   /** Puts these before all others, in their usual order among themselves, until they are settled. */

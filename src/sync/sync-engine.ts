@@ -191,6 +191,7 @@ export class SyncEngine implements AsyncDisposable {
     this.#parts.options = options;
     this.#parts.link.reconfigure(backoffOf(options), options.idleProbeMs);
     this.#parts.calls.timeoutMs = options.callTimeoutMs;
+    if (changed.includes('upload')) this.#watch.applyPolicy();
     if (changed.includes('order')) this.#parts.table.setOrder(options.order);
     this.#sender.reconfigure();
     this.#watch.wake();
@@ -213,6 +214,20 @@ export class SyncEngine implements AsyncDisposable {
   /** Puts these pending segments (sealed names without `.mcap`) before all others. */
   putFirst(names: Iterable<string>): void {
     this.#parts.table.putFirst(names);
+  }
+
+  /**
+   * These segments (sealed names without `.mcap`) go before all others, whatever the upload policy says. It
+   * replaces the earlier request.
+   */
+  request(names: Iterable<string>): void {
+    const { requested, table } = this.#parts;
+    requested.clear();
+    for (const name of names) requested.add(name);
+    this.#watch.applyPolicy();
+    table.putFirst(requested);
+    this.#sender.wake();
+    this.#changes.changed();
   }
 
   /** The sink of this engine. */

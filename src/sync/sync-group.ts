@@ -186,6 +186,12 @@ export class SyncGroup implements AsyncDisposable {
     for (const engine of this.#engines) engine.putFirst(all);
   }
 
+  /** See {@link SyncEngine.request}. */
+  request(names: Iterable<string>): void {
+    const all = [...names];
+    for (const engine of this.#engines) engine.request(all);
+  }
+
   status(): SyncStatus {
     const statuses = this.#engines.map((engine): EngineStatus => ({
       sink: engine.sink,

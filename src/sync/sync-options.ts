@@ -1,10 +1,13 @@
 import { HoldfastError } from '../core/errors.js';
 import { jsonText } from '../core/json-text.js';
+import { uploadPolicies, type UploadPolicy } from '../core/sink.js';
 
 /** How sync behaves. Every field has a default ({@link syncOptionTable}); all are validated together. */
 export interface SyncOptions {
   /** Which pending segment goes first. Default `oldest-first`. */
   readonly order: 'oldest-first' | 'newest-first' | 'priority';
+  /** What is uploaded without a request. Default `all`. */
+  readonly upload: UploadPolicy;
   /** Size of one part, bytes. Larger files and stricter stores raise it. Default 8 MiB. */
   readonly partBytes: number;
   /** Parts held in memory, over all uploads: one being read, the others on their way. Default 3. */
@@ -60,6 +63,7 @@ export interface SyncOptions {
 /** Options that may change while an engine runs; the others are fixed when it is opened. */
 export const liveSyncOptions = [
   'order',
+  'upload',
   'partsPerUpload',
   'uploadsInFlight',
   'segmentsInFlight',
@@ -124,6 +128,12 @@ export const syncOptionTable: { readonly [K in keyof SyncOptions]: Rule<SyncOpti
     default: 'oldest-first',
     allowed: ['oldest-first', 'newest-first', 'priority'],
     description: 'Which pending segment goes first.',
+  },
+  upload: {
+    default: 'all',
+    allowed: uploadPolicies,
+    description:
+      'What is uploaded without a request: every segment, those that overlap marked events, or none. The rest stays in the data folder until it is requested or evicted.',
   },
   partBytes: count(8 * MIB, 4 * KIB, 512 * MIB, 'bytes', 'Size of one part.'),
   partsInFlight: count(

@@ -31,6 +31,8 @@ export interface SyncParts {
   readonly folder: DataFolder;
   /** Names of the segments to send; undefined: all. */
   readonly only: ReadonlySet<string> | undefined;
+  /** Names of segments that were requested: they go under every policy. */
+  readonly requested: Set<string>;
   /** The present options: read them when they are needed, do not keep them. */
   options: SyncOptions;
   readonly counters: SyncCounters;

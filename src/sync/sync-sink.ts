@@ -1,4 +1,4 @@
-import type { SinkSelection } from '../core/sink.js';
+import type { SinkSelection, UploadPolicy } from '../core/sink.js';
 import type { SegmentDeriver } from '../core/segment-deriver.js';
 import type { BandwidthLimit } from './bandwidth-limit.js';
 import type { Places } from './places.js';
@@ -14,6 +14,8 @@ export interface SinkSpec {
   /** The local copy of a segment stays until this sink holds it. */
   readonly required: boolean;
   readonly selection: SinkSelection;
+  /** Absent: the policy of the process. */
+  readonly upload?: UploadPolicy;
   /** Absent: the sealed file unchanged. */
   readonly deriver?: SegmentDeriver;
 }

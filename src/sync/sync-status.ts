@@ -8,7 +8,9 @@ import type { SegmentEntry, SegmentTable } from './segment-table.js';
 import type { StoreCalls } from './store-calls.js';
 import type { StoreMemory } from './store-memory.js';
 import type { SyncCounters } from './sync-counters.js';
+import type { SyncOptions } from './sync-options.js';
 import type { SinkSpec } from './sync-sink.js';
+import { policyOf } from './upload-policy.js';
 import type { Tombstones } from './tombstones.js';
 
 /** A segment that is being uploaded. */
@@ -59,13 +61,14 @@ interface StatusParts extends Parts {
   readonly sink: SinkSpec;
   /** Why the data folder cannot be read: its permissions. */
   readonly denied: HoldfastError | undefined;
+  readonly options: SyncOptions;
 }
 
 const ALARMS_MAX = 100;
 
 export function composeStatus(parts: StatusParts): SyncStatus {
   const { table, counters, link } = parts;
-  const { pending, active, verified, parked } = table.totals;
+  const { pending, active, verified, parked, held } = table.totals;
   const pendingBytes = pending.bytes + active.bytes;
   const rate = counters.bytesPerS();
   const current = currentUpload(parts.active);
@@ -93,8 +96,13 @@ export function composeStatus(parts: StatusParts): SyncStatus {
       parked: parked.segments,
       lost: parts.lost.open.length,
       retrying: retrying(table),
+      held: held.segments,
     },
-    bytes: { pending: pendingBytes, verified: verified.bytes, resent: counters.resentBytes },
+    bytes: {
+      ...{ pending: pendingBytes, verified: verified.bytes, resent: counters.resentBytes },
+      held: held.bytes,
+    },
+    uploadPolicy: policyOf(parts),
     resumedUploads: counters.resumedUploads,
     uploads: {
       segments: counters.verifiedSegments,

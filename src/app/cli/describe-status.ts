@@ -135,6 +135,12 @@ export function describeSync(status: SyncStatus, nowMs: number): string[] {
         ? ''
         : `, ${segments.retrying} of them failed and will be tried again`) +
       (status.oldestUnsyncedAt === undefined ? '' : `, oldest ${since(status.oldestUnsyncedAt, nowMs)} old`),
+    ...((segments.held ?? 0) === 0
+      ? []
+      : [
+          `${label('kept here')}${segments.held} segments, ${humanBytes(bytes.held ?? 0)}, by policy ` +
+            `(sync.upload: ${status.uploadPolicy ?? ''})`,
+        ]),
     `${label('sending')}${humanBytes(status.transferBytesPerS)}/s` +
       (current === undefined
         ? ''

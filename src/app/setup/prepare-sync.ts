@@ -79,10 +79,10 @@ export async function prepareSync(resolved: Resolved, ports: SystemPorts): Promi
 }
 
 async function openSink(sink: SinkOptions, resolved: Resolved, ports: SystemPorts): Promise<Sink> {
-  const { name, kind, required, selection } = sink;
+  const { name, kind, required, selection, upload } = sink;
   const deriver = await openDeriver(sink, ports);
   const store = await openSinkStore(sink, resolved, ports);
-  const spec = { name, kind, required, selection };
+  const spec = { name, kind, required, selection, ...defined({ upload }) };
   return { spec: deriver ? { ...spec, form: deriver.form, deriver } : { ...spec, form: '' }, store };
 }
 

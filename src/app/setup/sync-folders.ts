@@ -220,11 +220,13 @@ function together(statuses: readonly [SyncStatus, ...SyncStatus[]]): SyncStatus 
       parked: sum(({ segments }) => segments.parked),
       lost: sum(({ segments }) => segments.lost ?? 0),
       retrying: sum(({ segments }) => segments.retrying ?? 0),
+      held: sum(({ segments }) => segments.held ?? 0),
     },
     bytes: {
       pending: sum(({ bytes }) => bytes.pending),
       verified: sum(({ bytes }) => bytes.verified),
       resent: sum(({ bytes }) => bytes.resent),
+      held: sum(({ bytes }) => bytes.held ?? 0),
     },
     transferBytesPerS: sum(({ transferBytesPerS }) => transferBytesPerS),
     alarms: statuses.flatMap(({ alarms }) => alarms),

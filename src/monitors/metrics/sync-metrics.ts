@@ -136,6 +136,18 @@ export const syncMetrics: readonly Metric<Known>[] = [
     samples: ofSync((sync) => sync.bytes.pending),
   },
   {
+    name: 'holdfast_held_segments',
+    help: 'Sealed segments that the upload policy keeps on this disk.',
+    type: 'gauge',
+    samples: ofSync((sync) => sync.segments.held ?? 0),
+  },
+  {
+    name: 'holdfast_held_bytes',
+    help: 'Bytes of the segments that the upload policy keeps on this disk.',
+    type: 'gauge',
+    samples: ofSync((sync) => sync.bytes.held ?? 0),
+  },
+  {
     name: 'holdfast_parked_segments',
     help: 'Segments the store refused for good.',
     type: 'gauge',

@@ -102,7 +102,11 @@ export function riskAnswer(status: Status | undefined, alertLimitMs: number | un
     sync === null
       ? []
       : sync.segments.pending === 0
-        ? ['All sealed segments are in the store.']
+        ? [
+            (sync.segments.held ?? 0) === 0
+              ? 'All sealed segments are in the store.'
+              : `Only on this disk by policy: ${bytes(sync.bytes.held ?? 0)}`,
+          ]
         : [
             `Only on this disk: ${bytes(sync.bytes.pending)}` +
               (sync.oldestUnsyncedAt === undefined

@@ -70,6 +70,12 @@ function SyncFacts({ sync }: { readonly sync: SyncStatus }) {
             ? 'empty'
             : `${counted(segments.pending, 'segment')}, ${bytes(volume.pending)}`}
         </Fact>
+        {(segments.held ?? 0) === 0 ? null : (
+          <Fact term="Kept here">
+            {counted(segments.held ?? 0, 'segment')}, {bytes(volume.held ?? 0)}, by policy: uploads{' '}
+            {sync.uploadPolicy === 'events' ? 'marked events only' : 'on request only'}
+          </Fact>
+        )}
         {sync.oldestUnsyncedAt === undefined ? null : (
           <Fact term="Oldest unsynced">{coarse(now - msOf(sync.oldestUnsyncedAt))} old</Fact>
         )}

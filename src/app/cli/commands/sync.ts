@@ -137,6 +137,7 @@ async function report(
   await invocation.say(
     `${segments.verified} segments (${humanBytes(bytes.verified)}) verified in ${status.store}, ` +
       `${segments.pending} pending, ${segments.parked} parked` +
+      ((segments.held ?? 0) > 0 ? `, ${segments.held} kept here by policy` : '') +
       (isCut ? '; ended before everything was verified' : ''),
   );
   for (const { robot, segment, code, message } of alarms) {
