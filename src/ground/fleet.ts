@@ -3,6 +3,7 @@ import { describeError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { ConnectionEvents, GroundReception, UplinkConnection } from '../uplink/link/uplink-transport.js';
 import type { RobotRegistry } from './robot-registry.js';
+import type { FleetRow } from './fleet-row.js';
 import { RobotSession } from './robot-session.js';
 import { RobotState, type RobotDetail, type RobotView } from './robot-state.js';
 
@@ -49,6 +50,13 @@ export class Fleet implements GroundReception, Disposable {
   robots(): readonly RobotView[] {
     return [...this.#states.values()]
       .map((state) => state.view())
+      .sort((a, b) => (a.robot < b.robot ? -1 : 1));
+  }
+
+  /** The robots in one line each, in the order of their names. */
+  rows(): readonly FleetRow[] {
+    return [...this.#states.values()]
+      .map((state) => state.row())
       .sort((a, b) => (a.robot < b.robot ? -1 : 1));
   }
 

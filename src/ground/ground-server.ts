@@ -1,149 +1,99 @@
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { BlockList, isIPv6, type AddressInfo, type Socket } from 'node:net';
 import type { Clock } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
-import { WebSocketReception } from '../uplink/link/websocket-reception.js';
+import { HttpServer } from '../monitors/http/http-server.js';
+import type { TlsFiles } from '../monitors/http/listener.js';
+import type { Route } from '../monitors/http/route.js';
+import { StaticFiles } from '../monitors/http/static-files.js';
+import { UPLINK_PATH, WebSocketReception } from '../uplink/link/websocket-reception.js';
+import type { FleetFeed } from './fleet-feed.js';
 import type { Fleet } from './fleet.js';
+import type { GroundAccess } from './ground-access.js';
 import { renderGroundMetrics } from './ground-metrics.js';
+import { groundApi, groundRoutes } from './ground-routes.js';
 
 export interface GroundServerOptions {
   readonly address: string;
   /** 0: any free one. */
   readonly port: number;
+  readonly hostname: string;
+  /** Version of Holdfast. */
+  readonly version: string;
+  /** Absent: no TLS. */
+  readonly tls?: TlsFiles;
+  /** Folder of the pages. */
+  readonly pageFolder: string;
 }
 
-export interface GroundServerPorts {
+export interface GroundServerParts {
+  readonly fleet: Fleet;
+  readonly feed: FleetFeed;
+  readonly access: GroundAccess;
+  /** Further operations of the API. */
+  readonly routes?: readonly Route[];
+  /** What is not there yet, in words. Default: nothing. */
+  readonly missing?: () => string | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-const HEADERS_MAX_BYTES = 8 * 1024;
-const HEADERS_TIMEOUT_MS = 5_000;
-const REQUEST_TIMEOUT_MS = 10_000;
 /** Sockets of robots and people together. */
 const SOCKETS_MAX = 2_500;
+const PAGES_MAX = 200;
 
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
-
-/**
- * The ground's HTTP server: robots connect to `/uplink` with their token. `/healthz`, `/metrics` and `/api/robots`
- * answer only this machine, because people have no tokens yet.
- */
+/** The ground's server: robots connect to `/uplink` with their token; pages and API answer people with theirs. */
 export class GroundServer implements AsyncDisposable {
-  readonly #fleet: Fleet;
-  readonly #server: Server;
+  readonly #http: HttpServer;
   readonly #reception: WebSocketReception;
-  readonly #sockets = new Set<Socket>();
 
-  private constructor(fleet: Fleet, ports: GroundServerPorts) {
-    this.#fleet = fleet;
-    this.#reception = new WebSocketReception(fleet, ports);
-    const limits = { maxHeaderSize: HEADERS_MAX_BYTES, headersTimeout: HEADERS_TIMEOUT_MS };
-    this.#server = createServer({ ...limits, requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) =>
-      this.#answer(request, response),
-    );
-    this.#server.maxConnections = SOCKETS_MAX;
-    this.#server.on(
-      'upgrade',
-      (request, socket, head) => void this.#reception.upgrade(request, socket, head),
-    );
-    this.#server.on('connection', (socket) => {
-      this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
-    });
+  private constructor(http: HttpServer, reception: WebSocketReception) {
+    this.#http = http;
+    this.#reception = reception;
   }
 
   /** Listens; rejects with the system's error if the port is taken or the address is not of this machine. */
-  static async listen(
-    { address, port }: GroundServerOptions,
-    fleet: Fleet,
-    ports: GroundServerPorts,
-  ): Promise<GroundServer> {
-    const server = new GroundServer(fleet, ports);
-    server.#server.listen(port, address);
-    await once(server.#server, 'listening');
-    return server;
+  static async listen(options: GroundServerOptions, parts: GroundServerParts): Promise<GroundServer> {
+    const { fleet, feed, access, routes = [], missing = () => undefined, clock, logger } = parts;
+    const reception = new WebSocketReception(fleet, { clock, logger });
+    const metrics = (): string => renderGroundMetrics(fleet.robots()) + refusedMetric(reception.refused);
+    const files = await StaticFiles.list(options.pageFolder);
+    const limits = { tries: 1, maxClients: PAGES_MAX, maxSockets: SOCKETS_MAX };
+    const http = await HttpServer.listen(
+      { ...options, ...limits, allowedHosts: [], anyHostWithToken: true, keepsAlive: true },
+      {
+        routes: [...groundRoutes({ fleet, metrics, missing }), ...routes],
+        ...{ api: groundApi, access, feed, files, clock, logger },
+        upgrade: {
+          path: UPLINK_PATH,
+          take: (request, socket, head) => void reception.upgrade(request, socket, head),
+        },
+      },
+    );
+    return new GroundServer(http, reception);
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#http.port;
+  }
+
+  get url(): string {
+    return this.#http.url;
+  }
+
+  /** Uses another certificate for new connections. Throws if it is not valid. */
+  renew(tls: TlsFiles): void {
+    this.#http.renew(tls);
   }
 
   /** Ends every connection. Idempotent. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#reception[Symbol.dispose]();
-    if (!this.#server.listening) return;
-    const closed = once(this.#server, 'close');
-    this.#server.close();
-    for (const socket of this.#sockets) socket.destroy();
-    await closed;
-  }
-
-  #answer(request: IncomingMessage, response: ServerResponse): void {
-    const { method = '', url = '/' } = request;
-    const path = pathOf(url);
-    if (!isFromHere(request)) {
-      send(response, 403, { error: 'this machine only' });
-      return;
-    }
-    if (method !== 'GET' && method !== 'HEAD') {
-      send(response, 405, { error: 'allowed: GET, HEAD' });
-      return;
-    }
-    if (path === '/healthz') {
-      send(response, 200, { ok: true });
-      return;
-    }
-    if (path === '/metrics') {
-      sendText(response, 200, 'text/plain; version=0.0.4', this.#metrics());
-      return;
-    }
-    if (path === '/api/robots') {
-      send(response, 200, { robots: this.#fleet.robots() });
-      return;
-    }
-    const name = /^\/api\/robots\/([A-Za-z0-9_.-]+)$/.exec(path)?.[1];
-    const robot = name === undefined ? undefined : this.#fleet.robot(name);
-    if (robot === undefined) {
-      send(response, 404, { error: 'not found' });
-      return;
-    }
-    send(response, 200, robot);
-  }
-
-  #metrics(): string {
-    return (
-      renderGroundMetrics(this.#fleet.robots()) +
-      '# HELP holdfast_ground_refused_total Connections of robots without a valid token.\n' +
-      `# TYPE holdfast_ground_refused_total counter\nholdfast_ground_refused_total ${this.#reception.refused}\n`
-    );
+    await this.#http[Symbol.asyncDispose]();
   }
 }
 
-/** A foreign page whose name was made to resolve to this machine has its own name in the header Host. */
-function isFromHere({ socket, headers }: IncomingMessage): boolean {
-  const { remoteAddress = '' } = socket;
-  const plain = remoteAddress.replace(/^::ffff:/, '');
-  if (!loopback.check(plain, isIPv6(plain) ? 'ipv6' : 'ipv4')) return false;
-  return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/i.test(headers.host ?? '');
-}
-
-function pathOf(url: string): string {
-  const end = url.indexOf('?');
-  return end < 0 ? url : url.slice(0, end);
-}
-
-function send(response: ServerResponse, status: number, body: unknown): void {
-  sendText(response, status, 'application/json', `${JSON.stringify(body)}\n`);
-}
-
-function sendText(response: ServerResponse, status: number, type: string, text: string): void {
-  response.writeHead(status, {
-    ...{ 'content-type': `${type}; charset=utf-8`, 'cache-control': 'no-store' },
-    'x-content-type-options': 'nosniff',
-  });
-  response.end(text);
+function refusedMetric(refused: number): string {
+  return (
+    '# HELP holdfast_ground_refused_total Connections of robots without a valid token.\n' +
+    `# TYPE holdfast_ground_refused_total counter\nholdfast_ground_refused_total ${refused}\n`
+  );
 }

@@ -4,21 +4,9 @@ import type { Catalogue, FieldSpec } from '../uplink/protocol/field-spec.js';
 import type { RobotFigures } from '../uplink/protocol/robot-figures.js';
 import type { ReportedAlert, ReportedSegment } from '../uplink/protocol/robot-report.js';
 import type { DecodedTicks, TelemetryDecoder } from '../uplink/protocol/telemetry-decoder.js';
+import type { FieldView } from './field-view.js';
+import { countFields, heardMsOf, positionIn, type FleetRow } from './fleet-row.js';
 import { ReportedState } from './reported-state.js';
-
-/** A field as the API shows it. */
-export interface FieldView {
-  readonly topic: string;
-  readonly path: string;
-  readonly unit: string;
-  /** The value is within this of what was measured. */
-  readonly threshold: number;
-  /** `known`: `value` is within the threshold. `absent`: the robot has no value. `unknown`: frames are missing. */
-  readonly state: 'known' | 'absent' | 'unknown';
-  readonly value: number | null;
-  /** When it was measured, on the robot's clock; null if it is unknown. */
-  readonly measuredAt: string | null;
-}
 
 /** Counters of a robot since the ground started. */
 export interface RobotCounters {
@@ -100,11 +88,25 @@ export class RobotState {
       ...{ robot, vin, version, connected: isConnected, heardAt: formatTime(heardAtNs) },
       clockBehindS: anchor === undefined ? null : Number(anchor.heardAtNs - anchor.timeNs) / 1e9,
       ...counters,
-      fields: (this.#catalogue?.fields ?? []).map((spec, index) => this.#field(spec, index)),
+      fields: this.#fields(),
       status: this.reported.figures ?? null,
       reportedAt: this.reported.atNs === undefined ? null : formatTime(this.reported.atNs),
       alerts: this.reported.alerts,
     };
+  }
+
+  row(): FleetRow {
+    const { robot, vin, version, isConnected: connected, heardAtNs, reported } = this;
+    const fields = this.#fields();
+    return {
+      ...{ robot, vin, version, connected, heardMs: heardMsOf(heardAtNs, connected) },
+      ...{ status: reported.figures ?? null, alerts: reported.alerts },
+      ...{ position: positionIn(fields), fields: countFields(fields) },
+    };
+  }
+
+  #fields(): readonly FieldView[] {
+    return (this.#catalogue?.fields ?? []).map((spec, index) => this.#field(spec, index));
   }
 
   detail(): RobotDetail {

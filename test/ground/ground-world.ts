@@ -2,15 +2,21 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { defined } from '../../src/core/defined.js';
 import { silentLogger } from '../../src/core/logger.js';
 import type { Channel, Message } from '../../src/core/message.js';
 import { present } from '../../src/core/present.js';
 import { CdrWriter } from '../../src/core/ros/cdr-writer.js';
 import { Fleet } from '../../src/ground/fleet.js';
+import { FleetFeed } from '../../src/ground/fleet-feed.js';
+import { GroundAccess } from '../../src/ground/ground-access.js';
 import { GroundServer } from '../../src/ground/ground-server.js';
+import { PeopleRegistry } from '../../src/ground/people-registry.js';
 import { RobotRegistry } from '../../src/ground/robot-registry.js';
 import type { RobotView } from '../../src/ground/robot-state.js';
 import { systemClock } from '../../src/host/system-clock.js';
+import { packageRoot } from '../../src/host/version.js';
+import type { TlsFiles } from '../../src/monitors/http/listener.js';
 import { parseFieldRule } from '../../src/settings/field-rule.js';
 import { eventually } from '../../src/testing/waiting.js';
 import { WebSocketTransport } from '../../src/uplink/link/websocket-transport.js';
@@ -25,17 +31,29 @@ export class GroundWorld implements AsyncDisposable {
   readonly registry: RobotRegistry;
   fleet!: Fleet;
   port = 0;
+  /** Pretends that it listens to others than this machine, if false. */
+  isLoopback = true;
+  tls: TlsFiles | undefined;
+  readonly people: PeopleRegistry;
+  #feed: FleetFeed | undefined;
+  #access: GroundAccess | undefined;
   #server: GroundServer | undefined;
 
   private constructor(folder: string) {
     this.folder = folder;
-    this.registry = new RobotRegistry(folder, { fs, clock: systemClock, random: randomBytes });
+    const ports = { fs, clock: systemClock, random: randomBytes };
+    this.registry = new RobotRegistry(folder, ports);
+    this.people = new PeopleRegistry(folder, ports);
   }
 
   static async start(): Promise<GroundWorld> {
     const world = new GroundWorld(await fs.mkdtemp(join(tmpdir(), 'holdfast-ground-')));
     await world.startServer();
     return world;
+  }
+
+  get server(): GroundServer {
+    return present(this.#server);
   }
 
   get url(): string {
@@ -45,15 +63,28 @@ export class GroundWorld implements AsyncDisposable {
   /** Nothing of the earlier server is left but its folder. */
   async startServer(): Promise<void> {
     const ports = { clock: systemClock, logger: silentLogger };
-    this.fleet = new Fleet(this.registry, ports);
+    const fleet = new Fleet(this.registry, ports);
+    this.fleet = fleet;
+    this.#feed = new FleetFeed(() => fleet.rows(), systemClock);
+    this.#access = await GroundAccess.open(this.people, this.isLoopback, ports);
+    const names = {
+      hostname: 'ground',
+      version: '0.1.0',
+      pageFolder: join(packageRoot, 'dist', 'web', 'ground'),
+    };
     const place = { address: '127.0.0.1', port: this.port };
-    this.#server = await GroundServer.listen(place, this.fleet, ports);
+    this.#server = await GroundServer.listen(
+      { ...place, ...names, ...defined({ tls: this.tls }) },
+      { fleet, feed: this.#feed, access: this.#access, ...ports },
+    );
     this.port = this.#server.port;
   }
 
   /** Ends at once: robots hear no reason. */
   async kill(): Promise<void> {
     await this.#server?.[Symbol.asyncDispose]();
+    this.#feed?.[Symbol.dispose]();
+    this.#access?.[Symbol.dispose]();
     this.fleet[Symbol.dispose]();
   }
 

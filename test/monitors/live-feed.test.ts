@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { Timeline } from '../../src/core/monitoring.js';
 import { present } from '../../src/core/present.js';
-import { LiveFeed, type FeedClient } from '../../src/monitors/live/live-feed.js';
+import type { FeedClient } from '../../src/monitors/live/feed-members.js';
+import { LiveFeed } from '../../src/monitors/live/live-feed.js';
 import { TopicTable } from '../../src/monitors/live/topic-table.js';
 import { Watch } from '../../src/monitors/live/watch.js';
 import { FakeRecorder, FakeSync, topicStats, watchPorts } from './fake-recorder.js';

@@ -6,6 +6,7 @@ import { Access, type AccessToken } from '../../src/monitors/http/access.js';
 import { controlRoutes } from '../../src/monitors/http/control-routes.js';
 import { HttpServer, type HttpServerOptions } from '../../src/monitors/http/http-server.js';
 import { readRoutes } from '../../src/monitors/http/read-routes.js';
+import { recorderApi } from '../../src/monitors/http/schemas.js';
 import { StaticFiles } from '../../src/monitors/http/static-files.js';
 import { LiveFeed } from '../../src/monitors/live/live-feed.js';
 import { Watch } from '../../src/monitors/live/watch.js';
@@ -80,6 +81,7 @@ export class TestWeb implements AsyncDisposable {
             ...(options.startExport ? { exports: { formats: ['mcap'], start: options.startExport } } : {}),
           }),
         ],
+        api: recorderApi,
         access: new Access(options.tokens ?? []),
         feed,
         files: await StaticFiles.list(options.pageFolder ?? '/nonexistent'),

@@ -254,7 +254,7 @@ class RunningMonitoring implements Monitoring {
     const [
       { Access, parseTokenFile },
       { HttpServer: Server },
-      { readRoutes },
+      { readRoutes, recorderApi: api },
       { controlRoutes },
       { StaticFiles },
       { LiveFeed },
@@ -295,8 +295,7 @@ class RunningMonitoring implements Monitoring {
           ...readRoutes({ watch, recorder, log, metrics, clients }),
           ...controlRoutes({ recorder, sync, log, exports }),
         ],
-        access: new Access(tokens),
-        feed,
+        ...{ api, access: new Access(tokens), feed },
         files: await StaticFiles.list(this.#ports.pageFolder ?? join(packageRoot, 'dist', 'web')),
         clock,
         logger,

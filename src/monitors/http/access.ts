@@ -1,11 +1,26 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { present } from '../../core/present.js';
 
-/** Permission of a client: read everything, or also control. */
-export type AccessRole = 'viewer' | 'operator';
+/** Permission of a client: read everything, also control, also manage (a ground only). */
+export type AccessRole = 'viewer' | 'operator' | 'admin';
+
+/** Who a client is. */
+export interface Identity {
+  readonly name: string;
+  readonly role: AccessRole;
+}
+
+/** Who may do what at a server. */
+export interface AccessPolicy {
+  /** Without: every client is {@link anonymous}. */
+  readonly needsToken: boolean;
+  readonly anonymous: Identity;
+  /** Undefined: the token is not known. */
+  identify(token: string): Identity | undefined | Promise<Identity | undefined>;
+}
 
 export interface AccessToken {
-  readonly role: AccessRole;
+  readonly role: 'viewer' | 'operator';
   readonly token: string;
 }
 
@@ -41,7 +56,8 @@ export function parseTokenFile(text: string): AccessToken[] {
 }
 
 /** Permissions. Without tokens every client is an operator (on loopback only). */
-export class Access {
+export class Access implements AccessPolicy {
+  readonly anonymous: Identity = { name: 'local', role: 'operator' };
   readonly #known: readonly { readonly role: AccessRole; readonly digest: Buffer }[];
 
   constructor(tokens: readonly AccessToken[]) {
@@ -50,6 +66,11 @@ export class Access {
 
   get needsToken(): boolean {
     return this.#known.length > 0;
+  }
+
+  identify(token: string): Identity | undefined {
+    const role = this.roleOf(token);
+    return role === undefined ? undefined : { name: role, role };
   }
 
   /**
@@ -64,8 +85,10 @@ export class Access {
   }
 }
 
+const ranks: Readonly<Record<AccessRole, number>> = { viewer: 1, operator: 2, admin: 3 };
+
 export function mayDo(role: AccessRole, needed: AccessRole): boolean {
-  return role === 'operator' || needed === 'viewer';
+  return ranks[role] >= ranks[needed];
 }
 
 /** The token of an `Authorization: Bearer` header. */

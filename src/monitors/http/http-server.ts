@@ -1,3 +1,4 @@
+import { Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import websocket from '@fastify/websocket';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -6,13 +7,12 @@ import type { Clock } from '../../core/clock.js';
 import { describeError, isHoldfastError } from '../../core/errors.js';
 import type { ErrorCode } from '../../core/error-catalogue.js';
 import type { Logger } from '../../core/logger.js';
-import type { LiveFeed } from '../live/live-feed.js';
 import { listenOnFreePort, type PortChoice } from '../listen-port.js';
-import { bearerToken, mayDo, type Access, type AccessRole } from './access.js';
+import { bearerToken, mayDo, type AccessPolicy, type AccessRole, type Identity } from './access.js';
 import { FailedTokens } from './failed-tokens.js';
-import { LiveSockets } from './live-sockets.js';
-import { openApiDocument } from './openapi.js';
-import { plainPage } from './plain-page.js';
+import { divertUpgrades, listenerOptions, type TlsFiles, type UpgradeTaker } from './listener.js';
+import { LiveSockets, type PageFeed } from './live-sockets.js';
+import { openApiDocument, type ApiInfo } from './openapi.js';
 import { isOurHost, isSameOrigin, type HostPolicy } from './request-checks.js';
 import { RouteReply, type Route, type RouteRequest } from './route.js';
 import { securityHeaders } from './security-headers.js';
@@ -27,23 +27,30 @@ export interface HttpServerOptions extends PortChoice {
   readonly version: string;
   /** Formats of `POST /control/export`; absent: exports are not available. */
   readonly exports?: readonly string[];
+  /** Sockets of all kinds; further ones are closed at once. Default: 200. */
+  readonly maxSockets?: number;
+  /** Certificate and key as PEM; absent: no TLS. */
+  readonly tls?: TlsFiles;
+  /** A client with a valid token may use any name of this server. Default: false. */
+  readonly anyHostWithToken?: boolean;
+  /** An open port keeps the process alive. Default: false. */
+  readonly keepsAlive?: boolean;
 }
 
 export interface HttpServerParts {
   readonly routes: readonly Route[];
-  readonly access: Access;
-  readonly feed: LiveFeed;
+  readonly api: ApiInfo;
+  readonly access: AccessPolicy;
+  readonly feed: PageFeed;
   readonly files: StaticFiles;
+  readonly upgrade?: UpgradeTaker;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
 const BODY_MAX_BYTES = 16 * 1024;
-const HEADERS_MAX_BYTES = 8 * 1024;
-/** Maximum number of sockets of all kinds; further ones are closed at once. */
 const SOCKETS_MAX = 200;
-/** Time limits for a request's head and for the whole request, so that slow senders are disconnected. */
-const HEADERS_TIMEOUT_MS = 5_000;
+/** For the whole request, so that slow senders are disconnected. */
 const REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 10_000;
 /** Time without any byte in either direction. */
@@ -76,6 +83,8 @@ export class HttpServer implements AsyncDisposable {
   readonly #failed: FailedTokens;
   readonly #policy: HostPolicy;
   readonly #sockets = new Set<Socket>();
+  /** Who sent a request with a valid token. */
+  readonly #known = new WeakMap<FastifyRequest, Identity>();
 
   readonly #options: HttpServerOptions;
   readonly #parts: HttpServerParts;
@@ -103,11 +112,7 @@ export class HttpServer implements AsyncDisposable {
       return503OnClosing: true,
       exposeHeadRoutes: false,
       ajv: { customOptions: { removeAdditional: false, coerceTypes: true, strictSchema: false } },
-      http: {
-        maxHeaderSize: HEADERS_MAX_BYTES,
-        headersTimeout: HEADERS_TIMEOUT_MS,
-        connectionsCheckingInterval: 1_000,
-      },
+      ...listenerOptions(options.tls),
     });
   }
 
@@ -122,15 +127,14 @@ export class HttpServer implements AsyncDisposable {
       throw error;
     }
     server.port = (server.#app.server.address() as AddressInfo).port;
-    // Only the recorder decides how long the process lives.
-    server.#app.server.unref();
+    if (options.keepsAlive !== true) server.#app.server.unref();
     return server;
   }
 
   /** The URL for a browser. */
   get url(): string {
-    const { address } = this.#options;
-    return `http://${address.includes(':') ? `[${address}]` : address}:${this.port}/`;
+    const { address, tls } = this.#options;
+    return `${tls === undefined ? 'http' : 'https'}://${address.includes(':') ? `[${address}]` : address}:${this.port}/`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -139,10 +143,16 @@ export class HttpServer implements AsyncDisposable {
     await this.#app.close();
   }
 
+  /** Uses another certificate for new connections. Throws if it is not valid. */
+  renew(tls: TlsFiles): void {
+    const { server } = this.#app;
+    if (server instanceof TlsServer) server.setSecureContext(tls);
+  }
+
   async #prepare(): Promise<void> {
     const app = this.#app;
     const parts = this.#parts;
-    app.server.maxConnections = SOCKETS_MAX;
+    app.server.maxConnections = this.#options.maxSockets ?? SOCKETS_MAX;
     app.server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
@@ -153,12 +163,12 @@ export class HttpServer implements AsyncDisposable {
       this.#refuse(reply, {
         status: 404,
         code: 'NOT_FOUND',
-        message: 'there is nothing here; see /openapi.json',
+        message: `there is nothing here; see ${parts.api.path}`,
       }),
     );
     app.addHook('onRequest', async (request, reply) => {
       reply.headers(securityHeaders);
-      const refusal = this.#checkOrigin(request) ?? this.#checkToken(request);
+      const refusal = this.#checkOrigin(request) ?? (await this.#checkToken(request));
       if (refusal) return this.#refuse(reply, refusal);
     });
     // Only JSON is accepted, so a form on another site's page is refused.
@@ -170,18 +180,21 @@ export class HttpServer implements AsyncDisposable {
         socket.terminate();
       },
     });
-    const document = openApiDocument(parts.routes, this.#options.version);
+    const document = openApiDocument(parts.routes, this.#options.version, parts.api);
     this.#add({
-      ...{ method: 'GET', path: '/openapi.json', role: 'viewer', open: true },
+      ...{ method: 'GET', path: parts.api.path, role: 'viewer', open: true },
       summary: 'This API as an OpenAPI document',
       answer: { type: 'object' },
       handle: () => document,
     });
     for (const route of parts.routes) this.#add(route);
-    app.get('/live', { websocket: true, config: { role: 'live' } }, (socket, request) =>
-      this.live.accept(socket, request.ip, bearerToken(request.headers.authorization)),
-    );
+    app.get('/live', { websocket: true, config: { role: 'live' } }, (socket, request) => {
+      const token = bearerToken(request.headers.authorization);
+      this.live.accept(socket, request.ip, this.#known.get(request)?.role, token);
+    });
     app.get('/*', { config: { role: 'open' } }, (request, reply) => this.#serveFile(request, reply));
+    await app.ready();
+    if (parts.upgrade !== undefined) divertUpgrades(app.server, parts.upgrade);
   }
 
   #add(route: Route): void {
@@ -193,8 +206,10 @@ export class HttpServer implements AsyncDisposable {
         ...defined({ body: route.body, querystring: route.query }),
       },
       handler: async (request, reply) => {
-        const { body, query } = request as { body?: RouteRequest['body']; query: RouteRequest['query'] };
-        const result = await route.handle({ body: body ?? {}, query });
+        const { body, query, params } = request as Partial<RouteRequest>;
+        const who = this.#known.get(request) ?? this.#parts.access.anonymous;
+        const input = { body: body ?? {}, query: query ?? {}, params: params ?? {} };
+        const result = await route.handle({ ...input, who, address: request.ip });
         reply.header('cache-control', 'no-store');
         if (!(result instanceof RouteReply)) {
           return reply.type('application/json; charset=utf-8').send(JSON.stringify(result));
@@ -210,7 +225,9 @@ export class HttpServer implements AsyncDisposable {
 
   #checkOrigin(request: FastifyRequest): Refusal | undefined {
     const { host, origin } = request.headers;
-    if (!isOurHost(host, this.#policy)) {
+    const { anyHostWithToken = false } = this.#options;
+    const isAnyHost = anyHostWithToken && this.#parts.access.needsToken;
+    if (!isAnyHost && !isOurHost(host, this.#policy)) {
       const message = `this server does not answer as ${shown(host)}; web.allowed_hosts may name it`;
       return { status: 403, code: 'HOST_REFUSED', message };
     }
@@ -218,7 +235,7 @@ export class HttpServer implements AsyncDisposable {
     return { status: 403, code: 'ORIGIN_REFUSED', message: `pages of ${shown(origin)} may not ask` };
   }
 
-  #checkToken(request: FastifyRequest): Refusal | undefined {
+  async #checkToken(request: FastifyRequest): Promise<Refusal | undefined> {
     const { access } = this.#parts;
     const needed = (request.routeOptions.config as { role?: AccessRole | 'open' | 'live' }).role ?? 'open';
     if (needed === 'open' || !access.needsToken) return undefined;
@@ -234,13 +251,16 @@ export class HttpServer implements AsyncDisposable {
       return { status: 401, code: 'TOKEN_REQUIRED', message: 'send "Authorization: Bearer TOKEN"' };
     }
     const token = bearerToken(header);
-    const role = token === undefined ? undefined : access.roleOf(token);
-    if (role === undefined) {
+    const known = token === undefined ? undefined : await access.identify(token);
+    if (known === undefined) {
       this.#failed.note(request.ip);
       return { status: 401, code: 'TOKEN_WRONG', message: 'this token is not known' };
     }
-    if (needed === 'live' || mayDo(role, needed)) return undefined;
-    return { status: 403, code: 'OPERATOR_REQUIRED', message: 'a viewer may not do this; an operator may' };
+    this.#known.set(request, known);
+    if (needed === 'live' || mayDo(known.role, needed)) return undefined;
+    const article = known.role === 'viewer' ? 'a' : 'an';
+    const message = `${article} ${known.role} may not do this; an ${needed} may`;
+    return { status: 403, code: `${needed.toUpperCase()}_REQUIRED`, message };
   }
 
   #serveFile(request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -248,7 +268,10 @@ export class HttpServer implements AsyncDisposable {
     const file = this.#parts.files.at(path);
     if (file === undefined) {
       if (path === '/')
-        return reply.type('text/html; charset=utf-8').header('cache-control', 'no-cache').send(plainPage);
+        return reply
+          .type('text/html; charset=utf-8')
+          .header('cache-control', 'no-cache')
+          .send(this.#parts.api.plainPage);
       reply.callNotFound();
       return reply;
     }

@@ -1,6 +1,6 @@
 import type { WebSocket } from 'ws';
-import type { LiveFeed } from '../live/live-feed.js';
-import type { Access, AccessRole } from './access.js';
+import type { FeedClient } from '../live/feed-members.js';
+import type { AccessPolicy, AccessRole } from './access.js';
 import type { FailedTokens } from './failed-tokens.js';
 import type { Timer, Timers } from '../../core/clock.js';
 
@@ -16,7 +16,15 @@ export const closeCodes = {
   ending: 1001,
 } as const;
 
+/** The live state for any number of pages. */
+export interface PageFeed {
+  /** Sends the state and then its changes; returns how to leave. */
+  join(client: FeedClient): () => void;
+}
+
 const TOKEN_WITHIN_MS = 5_000;
+/** A token that was revoked closes its pages within this time. */
+const TOKEN_CHECK_MS = 5_000;
 const PING_EVERY_MS = 15_000;
 
 /**
@@ -30,8 +38,8 @@ export class LiveSockets {
   /** Pages without a token yet: bounded separately, so that they cannot block pages with a token. */
   readonly #waiting = new Set<WebSocket>();
 
-  readonly #feed: LiveFeed;
-  readonly #access: Access;
+  readonly #feed: PageFeed;
+  readonly #access: AccessPolicy;
   readonly #failed: FailedTokens;
   readonly #max: number;
   readonly #timers: Timers;
@@ -39,8 +47,8 @@ export class LiveSockets {
   readonly #exports: readonly string[];
 
   constructor(
-    feed: LiveFeed,
-    access: Access,
+    feed: PageFeed,
+    access: AccessPolicy,
     failed: FailedTokens,
     max: number,
     timers: Timers,
@@ -58,23 +66,19 @@ export class LiveSockets {
     return this.#watching.size;
   }
 
-  /** @param token - from the upgrade's header, already verified */
-  accept(socket: WebSocket, address: string, token: string | undefined): void {
+  /** @param known - the role of the token in the upgrade's header; absent: it has none */
+  accept(socket: WebSocket, address: string, known: AccessRole | undefined, token?: string): void {
     socket.on('error', () => socket.terminate());
     const ping = keepAlive(socket, this.#timers);
     socket.on('close', () => ping.cancel());
-    const role = !this.#access.needsToken
-      ? 'operator'
-      : token === undefined
-        ? undefined
-        : this.#access.roleOf(token);
+    const role = this.#access.needsToken ? known : this.#access.anonymous.role;
     if (role === undefined) this.#awaitToken(socket, address);
-    else this.#serve(socket, role);
+    else this.#serve(socket, role, token);
   }
 
   closeAll(): void {
     for (const socket of [...this.#watching, ...this.#waiting]) {
-      socket.close(closeCodes.ending, 'the recorder ends');
+      socket.close(closeCodes.ending, 'the server ends');
       this.#terminateSoon(socket);
     }
   }
@@ -90,23 +94,37 @@ export class LiveSockets {
     socket.once('message', (data: Buffer) => {
       timer.cancel();
       this.#waiting.delete(socket);
-      if (this.#failed.blockedForS(address) > 0) {
-        refuse();
-        return;
-      }
       const token = tokenIn(data);
-      const role = token === undefined ? undefined : this.#access.roleOf(token);
-      if (role !== undefined) {
-        this.#serve(socket, role);
-        return;
-      }
-      this.#failed.note(address);
-      refuse();
+      void this.#roleOf(token, address).then((role) => {
+        if (role === undefined) refuse();
+        else this.#serve(socket, role, token);
+      }, refuse);
     });
   }
 
-  #serve(socket: WebSocket, role: AccessRole): void {
+  /** A wrong token is noted. */
+  async #roleOf(token: string | undefined, address: string): Promise<AccessRole | undefined> {
+    if (this.#failed.blockedForS(address) > 0) return undefined;
+    const found = token === undefined ? undefined : await this.#access.identify(token);
+    if (found === undefined) this.#failed.note(address);
+    return found?.role;
+  }
+
+  /** Closes the page of a token that was revoked. */
+  #watchToken(socket: WebSocket, role: AccessRole, token: string): void {
+    const check = async (): Promise<void> => {
+      const found = await Promise.resolve(this.#access.identify(token)).catch(() => undefined);
+      if (found?.role === role) return;
+      socket.close(closeCodes.unauthorized, 'the token is no longer valid');
+      this.#terminateSoon(socket);
+    };
+    const timer = this.#timers.every(TOKEN_CHECK_MS, () => void check(), { background: true });
+    socket.on('close', () => timer.cancel());
+  }
+
+  #serve(socket: WebSocket, role: AccessRole, token: string | undefined): void {
     if (!this.#admit(socket, this.#watching)) return;
+    if (token !== undefined && this.#access.needsToken) this.#watchToken(socket, role, token);
     socket.send(
       JSON.stringify({
         type: 'welcome',

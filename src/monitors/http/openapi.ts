@@ -1,5 +1,5 @@
 import type { JsonSchema, Route } from './route.js';
-import { apiSchemas, ref } from './schemas.js';
+import { ref } from './schemas.js';
 
 const errors: Readonly<Record<string, string>> = {
   '400': 'body or query do not fit',
@@ -12,25 +12,34 @@ const errors: Readonly<Record<string, string>> = {
   '503': 'the process concerned is not running',
 };
 
+/** What a server says about itself beside its routes. */
+export interface ApiInfo {
+  /** Path of the document. */
+  readonly path: string;
+  /** HTML for `/` if the pages are not part of the build. */
+  readonly plainPage: string;
+  readonly title: string;
+  readonly description: string;
+  readonly schemas: Readonly<Record<string, JsonSchema>>;
+}
+
 /** The API as an OpenAPI 3.1 document, made from the same table as the server. */
-export function openApiDocument(routes: readonly Route[], version: string): JsonSchema {
+export function openApiDocument(routes: readonly Route[], version: string, api: ApiInfo): JsonSchema {
   const paths: Record<string, Record<string, unknown>> = {};
-  for (const route of routes) (paths[route.path] ??= {})[route.method.toLowerCase()] = operation(route);
+  for (const route of routes)
+    (paths[templateOf(route.path)] ??= {})[route.method.toLowerCase()] = operation(route);
   return {
     openapi: '3.1.0',
     info: {
-      title: 'Holdfast recorder',
+      title: api.title,
       version,
-      description:
-        'State and control of one recorder and of the sync process beside it. Live state comes over a ' +
-        'WebSocket at /live (docs/http-api.md). Times ending in Ms are milliseconds since the Unix epoch; ' +
-        'decimal strings are nanoseconds.',
+      description: api.description,
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
     paths,
     components: {
-      schemas: apiSchemas,
+      schemas: api.schemas,
       securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
     },
   };
@@ -38,14 +47,14 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
 
 function operation(route: Route): JsonSchema {
   const relevant = Object.entries(errors).filter(
-    ([status]) => route.role === 'operator' || (status !== '409' && status !== '413' && status !== '501'),
+    ([status]) => route.role !== 'viewer' || (status !== '409' && status !== '413' && status !== '501'),
   );
   return {
     operationId: `${route.method.toLowerCase()}${route.path.replace(/[^a-z]+(.)/g, (_, first: string) => first.toUpperCase())}`,
     summary: route.summary,
     'x-role': route.open ? 'anyone' : route.role,
     security: route.open ? [] : [{ token: [] }],
-    ...(route.query === undefined ? {} : { parameters: parameters(route.query) }),
+    ...parameters(route),
     ...(route.body === undefined
       ? {}
       : { requestBody: { required: true, content: { 'application/json': { schema: route.body } } } }),
@@ -69,11 +78,19 @@ function operation(route: Route): JsonSchema {
   };
 }
 
-function parameters(query: JsonSchema): unknown[] {
-  return Object.entries(query['properties'] as Record<string, JsonSchema>).map(([name, schema]) => ({
-    name,
-    in: 'query',
-    required: false,
-    schema,
+function parameters({ path, query }: Route): { readonly parameters?: readonly unknown[] } {
+  const inPath = [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
+    ...{ name, in: 'path', required: true, schema: { type: 'string' } },
   }));
+  const properties = (query?.['properties'] ?? {}) as Record<string, JsonSchema>;
+  const inQuery = Object.entries(properties).map(([name, schema]) => ({
+    ...{ name, in: 'query', required: false, schema },
+  }));
+  const all = [...inPath, ...inQuery];
+  return all.length === 0 ? {} : { parameters: all };
+}
+
+/** `/robots/:robot` in the form of OpenAPI: `/robots/{robot}`. */
+function templateOf(path: string): string {
+  return path.replace(/:(\w+)/g, '{$1}');
 }

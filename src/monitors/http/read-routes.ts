@@ -3,6 +3,8 @@ import type { Watch } from '../live/watch.js';
 import { RouteReply, type Route } from './route.js';
 import { flag, list, object, ref, said, text, whole } from './schemas.js';
 
+export { recorderApi } from './schemas.js';
+
 export interface ReadRouteParts {
   readonly watch: Watch;
   readonly recorder: MonitoredRecorder;

@@ -1,4 +1,4 @@
-import type { AccessRole } from './access.js';
+import type { AccessRole, Identity } from './access.js';
 
 /** The used part of JSON Schema. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -7,6 +7,12 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
 export interface RouteRequest {
   readonly body: Readonly<Record<string, unknown>>;
   readonly query: Readonly<Record<string, unknown>>;
+  /** Parts of the path, by the names after `:` in it. */
+  readonly params: Readonly<Record<string, string>>;
+  /** Who asks. An open route does not know. */
+  readonly who: Identity;
+  /** Where the request came from. */
+  readonly address: string;
 }
 
 /** The answer of a route, if it is not just JSON with 200. */
@@ -21,6 +27,7 @@ export class RouteReply {
 /** One operation of the API: the server and its OpenAPI document are made from these. */
 export interface Route {
   readonly method: 'GET' | 'POST';
+  /** `/robots/:robot` has a part with a name. */
   readonly path: string;
   readonly summary: string;
   /** Every client that reaches the port may call it. */

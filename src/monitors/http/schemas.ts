@@ -1,6 +1,7 @@
 import { recorderStatusSchema, topicStatsSchema } from '../../core/status-schema.js';
 import { syncStatusSchema } from '../../core/sync-status-schema.js';
 import { historyColumns } from '../live/history.js';
+import { plainPage } from './plain-page.js';
 import type { JsonSchema } from './route.js';
 
 const text = { type: 'string' } as const;
@@ -192,5 +193,17 @@ export const apiSchemas: Readonly<Record<string, JsonSchema>> = {
   ),
   MarkedEvent: object({ id: text, label: text, at: timeNs, from: timeNs, to: timeNs }),
 };
+
+/** The recorder's OpenAPI document. */
+export const recorderApi = {
+  path: '/openapi.json',
+  title: 'Holdfast recorder',
+  description:
+    'State and control of one recorder and of the sync process beside it. Live state comes over a ' +
+    'WebSocket at /live (docs/http-api.md). Times ending in Ms are milliseconds since the Unix epoch; ' +
+    'decimal strings are nanoseconds.',
+  schemas: apiSchemas,
+  plainPage,
+} as const;
 
 export { flag, list, number, object, ref, said, text, whole };

@@ -1,37 +1,18 @@
 import { defined } from '../../core/defined.js';
 import type { MonitoredLog, MonitoredRecorder, TimelineSegment } from '../../core/monitoring.js';
+import { FeedMembers, type FeedClient } from './feed-members.js';
 import type { HistoryPoint } from './history.js';
 import type { TopicUpdate } from './topic-table.js';
 import type { Watch } from './watch.js';
 import type { Timer } from '../../core/clock.js';
-
-/** A receiver of the feed. */
-export interface FeedClient {
-  /** Bytes handed over and not yet sent. */
-  readonly unsentBytes: number;
-  send(text: string): void;
-  /** It reads too slowly and is dropped. */
-  drop(): void;
-}
 
 export interface FeedOptions {
   /** Between two updates. */
   readonly intervalMs: number;
 }
 
-/** A client this far behind gets nothing more until it has caught up, and then a complete state. */
-const UNSENT_PAUSE_BYTES = 512 * 1024;
 /** Interval of reading the segments. */
 const LOOK_MS = 1_000;
-/** Consecutive updates that a client may miss; then it is dropped. */
-const MISSED_MAX = 60;
-
-interface Member {
-  readonly client: FeedClient;
-  /** Needs a `hello`: it is new, or it missed updates. */
-  isBehind: boolean;
-  missed: number;
-}
 
 /**
  * The live state for any number of pages: one update per interval is made and sent to all, so that one more
@@ -39,10 +20,7 @@ interface Member {
  * complete state. A slow page is skipped, never awaited, and finally dropped.
  */
 export class LiveFeed implements Disposable {
-  /** Since the start: updates that slow clients did not get, and clients dropped for being slow. */
-  skipped = 0;
-  dropped = 0;
-  readonly #members = new Set<Member>();
+  readonly #members = new FeedMembers();
   #timer: Timer | undefined;
   #sentSegments = new Map<string, TimelineSegment>();
   #sentVersion = -1;
@@ -64,22 +42,30 @@ export class LiveFeed implements Disposable {
     this.#ticksPerLook = Math.max(1, Math.round(LOOK_MS / options.intervalMs));
   }
 
+  /** Updates that slow clients did not get, since the start. */
+  get skipped(): number {
+    return this.#members.skipped;
+  }
+
+  /** Clients dropped for being slow, since the start. */
+  get dropped(): number {
+    return this.#members.dropped;
+  }
+
   get clients(): number {
     return this.#members.size;
   }
 
   /** The client gets a `hello` at once and then updates; call the returned function when it is gone. */
   join(client: FeedClient): () => void {
-    const member: Member = { client, isBehind: true, missed: 0 };
     // Later changes must be relative to its hello: all earlier changes are sent first.
     this.tick();
-    this.#members.add(member);
-    this.#deliver(member, '', this.#hello());
+    const leave = this.#members.add(client, this.#hello());
     this.#timer ??= this.#watch.clock.every(this.#options.intervalMs, () => this.tick(), {
       background: true,
     });
     return () => {
-      this.#members.delete(member);
+      leave();
       if (this.#members.size > 0) return;
       this.#timer?.cancel();
       this.#timer = undefined;
@@ -103,27 +89,7 @@ export class LiveFeed implements Disposable {
     if (this.#members.size === 0) return;
     void this.#watch.askSync();
     if (this.#ticks++ % this.#ticksPerLook === 0) void this.#watch.lookAtSegments();
-    const text = JSON.stringify(update);
-    let hello: string | undefined;
-    for (const member of this.#members) {
-      this.#deliver(member, text, member.isBehind ? (hello ??= this.#hello()) : '');
-    }
-  }
-
-  #deliver(member: Member, update: string, hello: string): void {
-    const { client } = member;
-    if (client.unsentBytes > UNSENT_PAUSE_BYTES) {
-      this.skipped++;
-      member.isBehind = true;
-      if (++member.missed < MISSED_MAX) return;
-      this.dropped++;
-      this.#members.delete(member);
-      client.drop();
-      return;
-    }
-    client.send(member.isBehind ? hello : update);
-    member.isBehind = false;
-    member.missed = 0;
+    this.#members.send(JSON.stringify(update), () => this.#hello());
   }
 
   #hello(): string {

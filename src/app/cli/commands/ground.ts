@@ -1,12 +1,10 @@
-import { onAbort } from '../../../core/on-abort.js';
 import { HoldfastError } from '../../../core/errors.js';
 import { exitCodes } from '../../../host/exit-code.js';
 import { makeDataFolder } from '../../../host/make-data-folder.js';
 import type { CommandDefinition, CommandResult, Invocation } from '../command-definition.js';
+import { DEFAULT_LISTEN, runGround } from '../run-ground.js';
+import type { PeopleRegistry } from '../../../ground/people-registry.js';
 import type { RobotRegistry } from '../../../ground/robot-registry.js';
-
-const DEFAULT_LISTEN = '127.0.0.1:8090';
-const END_PATIENCE_MS = 2_000;
 
 export const groundCommand: CommandDefinition = {
   name: 'ground',
@@ -15,28 +13,38 @@ export const groundCommand: CommandDefinition = {
     'Takes the live telemetry of robots that record with --ground-url, and shows the latest value of each ' +
     'field at http://ADDRESS/api/robots, within its threshold or marked unknown. Values are kept in memory ' +
     'only: there is no history yet.\n\nEach robot needs a token. enrol prints a new one for a robot, revoke ' +
-    'ends the right to connect, and robots lists the enrolled ones. All three work while the ground runs. ' +
-    'The API answers only this machine.',
+    'ends the right to connect, and robots lists the enrolled ones.\n\nPeople need a token, too, if there ' +
+    'are users or if the address is not a loopback address. user add prints the token of a viewer, operator ' +
+    'or admin, user revoke ends it, and user list lists the users. All of them work while the ground runs.',
   examples: [
     ['holdfast ground --data ground --listen 0.0.0.0:8090', 'until Ctrl-C'],
     ['holdfast ground enrol robot_7 --data ground > robot_7.token', 'the token of a robot, printed once'],
+    ['holdfast ground user add anna --role operator', 'the token of a person, printed once'],
     ['holdfast ground revoke robot_7 --data ground', 'within 5 s the robot is disconnected'],
   ],
   parameters: ['log.level', 'log.format'],
   configure(command) {
     command
-      .argument('[action]', 'enrol, revoke or robots; without it, the ground runs')
-      .argument('[robot]', 'name of a robot, for enrol and revoke')
+      .argument('[action]', 'enrol, revoke, robots or user; without it, the ground runs')
+      .argument('[words...]', 'name of a robot, for enrol and revoke; add, revoke or list, for user')
       .option('--data <folder>', 'folder of the ground: tokens and epochs', 'ground')
-      .option('--listen <address>', 'address and port; without TLS, so use it inside a VPN', DEFAULT_LISTEN);
+      .option('--listen <address>', 'address and port for robots and people', DEFAULT_LISTEN)
+      .option('--tls-cert <file>', 'certificate with its chain, PEM; read again when it changes')
+      .option('--tls-key <file>', 'key of the certificate, PEM')
+      .option('--role <role>', 'viewer, operator or admin, for user add', 'viewer');
   },
   async run(invocation) {
     const { args, options, ports } = invocation;
-    const [action, robot] = args;
+    const [action, robot, ...more] = args;
     const folder = String(options['data']);
     const { RobotRegistry } = await import('../../../ground/robot-registry.js');
     const registry = new RobotRegistry(folder, ports);
     if (action === undefined) return await runGround(registry, folder, invocation);
+    if (action === 'user') {
+      const { PeopleRegistry } = await import('../../../ground/people-registry.js');
+      return await manageUsers(new PeopleRegistry(folder, ports), invocation);
+    }
+    if (more.length > 0) throw notAllowed(args);
     if (action === 'robots' && robot === undefined) return await list(registry, invocation);
     if (action === 'enrol' && robot !== undefined) {
       await makeDataFolder(ports.fs, folder);
@@ -45,11 +53,37 @@ export const groundCommand: CommandDefinition = {
       return { exitCode: exitCodes.ok, json: { ok: true, robot, token } };
     }
     if (action === 'revoke' && robot !== undefined) return await revoke(registry, robot, invocation);
-    throw new HoldfastError('REQUEST_INVALID', `ground ${args.join(' ')}: ${ALLOWED}`, { facts: { args } });
+    throw notAllowed(args);
   },
 };
 
-const ALLOWED = 'allowed: enrol ROBOT, revoke ROBOT, robots, or nothing';
+const ALLOWED =
+  'allowed: enrol ROBOT, revoke ROBOT, robots, user add NAME, user revoke NAME, user list, or nothing';
+
+function notAllowed(args: readonly string[]): HoldfastError {
+  return new HoldfastError('REQUEST_INVALID', `ground ${args.join(' ')}: ${ALLOWED}`, { facts: { args } });
+}
+
+async function manageUsers(people: PeopleRegistry, invocation: Invocation): Promise<CommandResult> {
+  const { args, options, ports } = invocation;
+  const [, action, user, ...more] = args;
+  if (action === 'list' && user === undefined) {
+    const users = (await people.list()).map(({ user: name, role, addedAt }) => ({ name, role, addedAt }));
+    for (const { name, role } of users) await invocation.say(`${name} ${role}`);
+    return { exitCode: exitCodes.ok, json: { ok: true, users } };
+  }
+  if (user === undefined || more.length > 0) throw notAllowed(args);
+  if (action === 'add') {
+    await makeDataFolder(ports.fs, String(options['data']));
+    const token = await people.add(user, String(options['role']));
+    await invocation.say(token);
+    return { exitCode: exitCodes.ok, json: { ok: true, user, token } };
+  }
+  if (action !== 'revoke') throw notAllowed(args);
+  const ok = await people.revoke(user);
+  await invocation.say(ok ? `the token of ${user} is no longer valid` : `there is no user ${user}`);
+  return { exitCode: ok ? exitCodes.ok : exitCodes.failed, json: { ok, user } };
+}
 
 async function list(registry: RobotRegistry, invocation: Invocation): Promise<CommandResult> {
   const robots = await registry.list();
@@ -65,37 +99,4 @@ async function revoke(
   const ok = await registry.revoke(robot);
   await invocation.say(ok ? `${robot} may no longer connect` : `${robot} is not enrolled`);
   return { exitCode: ok ? exitCodes.ok : exitCodes.failed, json: { ok, robot } };
-}
-
-async function runGround(
-  registry: RobotRegistry,
-  folder: string,
-  invocation: Invocation,
-): Promise<CommandResult> {
-  const { ports, logger, options, stop } = invocation;
-  const { Fleet } = await import('../../../ground/fleet.js');
-  const { GroundServer } = await import('../../../ground/ground-server.js');
-  const place = parseListen(String(options['listen']));
-  await makeDataFolder(ports.fs, folder);
-  using fleet = new Fleet(registry, ports);
-  await using server = await GroundServer.listen(place, fleet, ports);
-  logger.info('the ground listens', { address: place.address, port: server.port, data: folder });
-  await new Promise<void>((resolve) => onAbort(stop.signal, resolve));
-  stop.endWithin(END_PATIENCE_MS);
-  const robots = fleet.robots().length;
-  return { exitCode: exitCodes.ok, json: { ok: true, robots } };
-}
-
-function parseListen(text: string): { readonly address: string; readonly port: number } {
-  const match = /^(?:\[([0-9a-f:]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/i.exec(text);
-  const port = Number(match?.[3]);
-  const address = match?.[1] ?? match?.[2];
-  if (address === undefined || port > 65_535) {
-    throw new HoldfastError(
-      'REQUEST_INVALID',
-      `--listen is "${text}", allowed: an address and a port, such as ${DEFAULT_LISTEN} or [::1]:8090`,
-      { facts: { listen: text } },
-    );
-  }
-  return { address, port };
 }

@@ -1,0 +1,76 @@
+import { join } from 'node:path';
+import { HoldfastError } from '../../core/errors.js';
+import { onAbort } from '../../core/on-abort.js';
+import type { RobotRegistry } from '../../ground/robot-registry.js';
+import { exitCodes } from '../../host/exit-code.js';
+import { makeDataFolder } from '../../host/make-data-folder.js';
+import { packageRoot, version } from '../../host/version.js';
+import { isLoopback } from '../../monitors/http/request-checks.js';
+import type { CommandResult, Invocation } from './command-definition.js';
+
+export const DEFAULT_LISTEN = '127.0.0.1:8090';
+const END_PATIENCE_MS = 2_000;
+
+/** Runs the ground until a signal stops it. */
+export async function runGround(
+  registry: RobotRegistry,
+  folder: string,
+  invocation: Invocation,
+): Promise<CommandResult> {
+  const { ports, logger, options, stop } = invocation;
+  const { Fleet } = await import('../../ground/fleet.js');
+  const { FleetFeed } = await import('../../ground/fleet-feed.js');
+  const { GroundAccess } = await import('../../ground/ground-access.js');
+  const { GroundServer } = await import('../../ground/ground-server.js');
+  const { PeopleRegistry } = await import('../../ground/people-registry.js');
+  const { readTlsFiles, watchTlsFiles } = await import('../../ground/tls-files.js');
+  const place = parseListen(String(options['listen']));
+  const tlsPaths = parseTls(options);
+  const tls = tlsPaths === undefined ? undefined : await readTlsFiles(tlsPaths, ports);
+  await makeDataFolder(ports.fs, folder);
+  const people = new PeopleRegistry(folder, ports);
+  using access = await GroundAccess.open(people, isLoopback(place.address), ports);
+  using fleet = new Fleet(registry, ports);
+  using feed = new FleetFeed(() => fleet.rows(), ports.clock);
+  const pageFolder = join(packageRoot, 'dist', 'web', 'ground');
+  await using server = await GroundServer.listen(
+    { ...place, hostname: ports.hostname, version, pageFolder, ...(tls === undefined ? {} : { tls }) },
+    { fleet, feed, access, clock: ports.clock, logger },
+  );
+  const renewal =
+    tlsPaths === undefined || tls === undefined
+      ? undefined
+      : watchTlsFiles(tlsPaths, tls, (files) => server.renew(files), ports);
+  logger.info('the ground listens', { url: server.url, port: server.port, data: folder });
+  if (access.needsToken && (await people.list()).length === 0)
+    logger.warn('nobody can use the pages and the API; add a user with holdfast ground user add');
+  await new Promise<void>((resolve) => onAbort(stop.signal, resolve));
+  renewal?.cancel();
+  stop.endWithin(END_PATIENCE_MS);
+  const robots = fleet.robots().length;
+  return { exitCode: exitCodes.ok, json: { ok: true, robots } };
+}
+
+function parseListen(text: string): { readonly address: string; readonly port: number } {
+  const match = /^(?:\[([0-9a-f:]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/i.exec(text);
+  const port = Number(match?.[3]);
+  const address = match?.[1] ?? match?.[2];
+  if (address === undefined || port > 65_535) {
+    throw new HoldfastError(
+      'REQUEST_INVALID',
+      `--listen is "${text}", allowed: an address and a port, such as ${DEFAULT_LISTEN} or [::1]:8090`,
+      { facts: { listen: text } },
+    );
+  }
+  return { address, port };
+}
+
+function parseTls(
+  options: Readonly<Record<string, unknown>>,
+): { readonly cert: string; readonly key: string } | undefined {
+  const [cert, key] = [options['tlsCert'], options['tlsKey']];
+  if (cert === undefined && key === undefined) return undefined;
+  if (typeof cert === 'string' && typeof key === 'string') return { cert, key };
+  const missing = cert === undefined ? '--tls-cert' : '--tls-key';
+  throw new HoldfastError('REQUEST_INVALID', `${missing} is missing, allowed: both files or none`);
+}

@@ -1,0 +1,76 @@
+import { NS_PER_MS, type Clock, type Timer } from '../core/clock.js';
+import { FeedMembers, type FeedClient } from '../monitors/live/feed-members.js';
+import type { FleetRow } from './fleet-row.js';
+
+/** The whole fleet, for a page that is new or was too slow. */
+export interface FleetHello {
+  readonly type: 'hello';
+  /** The ground's clock, milliseconds since the Unix epoch. */
+  readonly atMs: number;
+  readonly robots: readonly FleetRow[];
+}
+
+/** The members of each row that have changed. */
+export interface FleetUpdate {
+  readonly type: 'update';
+  readonly atMs: number;
+  readonly robots: readonly (Pick<FleetRow, 'robot'> & Partial<FleetRow>)[];
+}
+
+const INTERVAL_MS = 1_000;
+
+/** The state of the fleet for any number of pages: the changes once per second, made once for all. */
+export class FleetFeed implements Disposable {
+  readonly #rows: () => readonly FleetRow[];
+  readonly #clock: Clock;
+  readonly #members = new FeedMembers();
+  /** By robot and member, the JSON that was sent. */
+  #sent = new Map<string, ReadonlyMap<string, string>>();
+  #timer: Timer | undefined;
+
+  constructor(rows: () => readonly FleetRow[], clock: Clock) {
+    this.#rows = rows;
+    this.#clock = clock;
+  }
+
+  join(client: FeedClient): () => void {
+    // Later changes are relative to its hello: all earlier ones are sent first.
+    this.#tick();
+    const leave = this.#members.add(client, this.#hello());
+    this.#timer ??= this.#clock.every(INTERVAL_MS, () => this.#tick(), { background: true });
+    return () => {
+      leave();
+      if (this.#members.size > 0) return;
+      this.#timer?.cancel();
+      this.#timer = undefined;
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer?.cancel();
+    this.#members.clear();
+  }
+
+  #tick(): void {
+    const robots = this.#rows().flatMap((row) => this.#changes(row));
+    const update: FleetUpdate = { type: 'update', atMs: this.#nowMs(), robots };
+    this.#members.send(JSON.stringify(update), () => this.#hello());
+  }
+
+  #changes(row: FleetRow): FleetUpdate['robots'] {
+    const before = this.#sent.get(row.robot);
+    const now = new Map(Object.entries(row).map(([name, value]) => [name, JSON.stringify(value)]));
+    this.#sent.set(row.robot, now);
+    const changed = Object.entries(row).filter(([name]) => before?.get(name) !== now.get(name));
+    return changed.length === 0 ? [] : [{ ...Object.fromEntries(changed), robot: row.robot }];
+  }
+
+  #hello(): string {
+    const hello: FleetHello = { type: 'hello', atMs: this.#nowMs(), robots: this.#rows() };
+    return JSON.stringify(hello);
+  }
+
+  #nowMs(): number {
+    return Number(this.#clock.now() / NS_PER_MS);
+  }
+}

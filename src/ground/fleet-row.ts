@@ -1,0 +1,55 @@
+import { NS_PER_MS } from '../core/clock.js';
+import type { RobotFigures } from '../uplink/protocol/robot-figures.js';
+import type { ReportedAlert } from '../uplink/protocol/robot-report.js';
+import type { FieldView } from './field-view.js';
+
+/** Degrees north and east. */
+export interface Position {
+  readonly latitude: number;
+  readonly longitude: number;
+}
+
+/** A robot in one line of the fleet's page. */
+export interface FleetRow {
+  readonly robot: string;
+  readonly vin: string;
+  readonly version: string;
+  readonly connected: boolean;
+  /** Milliseconds since the Unix epoch on the ground's clock; of a connected robot in steps of 10 s. */
+  readonly heardMs: number;
+  /** Null: nothing was reported, or reports are missing. */
+  readonly status: RobotFigures | null;
+  readonly alerts: readonly ReportedAlert[];
+  /** Null: it has none, or it is unknown. */
+  readonly position: Position | null;
+  /** Numbers of fields by their state. */
+  readonly fields: { readonly known: number; readonly absent: number; readonly unknown: number };
+}
+
+/** Of a robot that is heard all the time, only so many changes of the time are sent. */
+const HEARD_STEP_MS = 10_000;
+
+/** The time at which a robot was heard, as a row shows it. */
+export function heardMsOf(heardAtNs: bigint, connected: boolean): number {
+  const ms = Number(heardAtNs / NS_PER_MS);
+  return connected ? ms - (ms % HEARD_STEP_MS) : ms;
+}
+
+/** How many fields are known, absent and unknown. */
+export function countFields(fields: readonly FieldView[]): FleetRow['fields'] {
+  const counts = { known: 0, absent: 0, unknown: 0 };
+  for (const { state } of fields) counts[state]++;
+  return counts;
+}
+
+/** The position of the first topic that has latitude and longitude. */
+export function positionIn(fields: readonly FieldView[]): Position | null {
+  for (const { topic, path, value } of fields) {
+    if (value === null || !/(^|\.)latitude$/.test(path)) continue;
+    const other = path.replace(/latitude$/, 'longitude');
+    const longitude = fields.find((one) => one.topic === topic && one.path === other)?.value ?? null;
+    if (longitude !== null && Math.abs(value) <= 90 && Math.abs(longitude) <= 180)
+      return { latitude: value, longitude };
+  }
+  return null;
+}

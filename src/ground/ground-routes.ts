@@ -1,0 +1,92 @@
+import { RouteReply, type Route } from '../monitors/http/route.js';
+import { flag, list, object, ref, said, text } from '../monitors/http/schemas.js';
+import type { Fleet } from './fleet.js';
+import { groundSchemas } from './ground-schemas.js';
+
+/** The ground's OpenAPI document. */
+export const groundApi = {
+  path: '/api/openapi.json',
+  title: 'Holdfast ground',
+  description:
+    'A fleet and what its robots send. Live state comes over a WebSocket at /live (docs/ground.md). Times are ' +
+    'ISO 8601, times ending in Ms are milliseconds since the Unix epoch; decimal strings are nanoseconds.',
+  schemas: groundSchemas,
+  plainPage: `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Holdfast</title>
+</head>
+<body>
+<h1>Holdfast</h1>
+<p>The ground runs. The pages are not part of this build; the API is:</p>
+<ul>
+<li><a href="/api/robots">robots</a></li>
+<li><a href="/metrics">metrics</a></li>
+<li><a href="/api/openapi.json">OpenAPI</a></li>
+</ul>
+</body>
+</html>
+`,
+} as const;
+
+export interface GroundRouteParts {
+  readonly fleet: Fleet;
+  /** In Prometheus' text format. */
+  readonly metrics: () => string;
+  /** What is not there yet, in words; undefined: robots and people are served. */
+  readonly missing: () => string | undefined;
+}
+
+const role = 'viewer';
+
+/** What everybody may look at who has a role. */
+export function groundRoutes({ fleet, metrics, missing }: GroundRouteParts): readonly Route[] {
+  return [
+    {
+      ...{ method: 'GET', path: '/healthz', role, open: true },
+      summary: 'Whether the process answers',
+      answer: ref('Ok'),
+      handle: () => ({ ok: true }),
+    },
+    {
+      ...{ method: 'GET', path: '/readyz', role, open: true },
+      summary: 'Whether robots and people are served',
+      answer: object({ ready: flag, missing: said(text, 'what is not there yet; empty: nothing') }),
+      also: { '503': 'not ready' },
+      handle: () => {
+        const what = missing();
+        return new RouteReply(what === undefined ? 200 : 503, {
+          ...{ ready: what === undefined, missing: what ?? '' },
+        });
+      },
+    },
+    {
+      ...{ method: 'GET', path: '/metrics', role },
+      summary: 'Metrics for Prometheus (docs/ground.md)',
+      answer: text,
+      answerType: 'text/plain',
+      handle: () => new RouteReply(200, metrics(), 'text/plain; version=0.0.4; charset=utf-8'),
+    },
+    {
+      ...{ method: 'GET', path: '/api/robots', role },
+      summary: 'Every robot that connected since the start of the ground',
+      answer: object({ robots: list(ref('Robot')) }),
+      handle: () => ({ robots: fleet.robots() }),
+    },
+    {
+      ...{ method: 'GET', path: '/api/robots/:robot', role },
+      summary: 'One robot, with its segments and marked events',
+      answer: ref('RobotDetail'),
+      also: { '404': 'it has not connected since the start of the ground' },
+      handle: ({ params }) => {
+        const name = params['robot'] ?? '';
+        const found = fleet.robot(name);
+        if (found !== undefined) return found;
+        const message = `robot ${name} has not connected since the start of the ground`;
+        return new RouteReply(404, { error: { code: 'NOT_FOUND', message } });
+      },
+    },
+  ];
+}

@@ -1,0 +1,73 @@
+import type { JsonSchema } from '../monitors/http/route.js';
+import { apiSchemas, flag, list, number, object, ref, said, text, whole } from '../monitors/http/schemas.js';
+import { aboutFigure, figureNames, figures, type FigureKind } from '../uplink/protocol/robot-figures.js';
+import { segmentStates } from '../uplink/protocol/robot-report.js';
+
+const timeNs = {
+  type: 'string',
+  pattern: '^[0-9]+$',
+  description: 'decimal nanoseconds since the Unix epoch',
+};
+const orNull = (schema: JsonSchema): JsonSchema => ({ anyOf: [schema, { type: 'null' }] });
+const kinds: Readonly<Record<FigureKind, JsonSchema>> = { text, number, time: timeNs };
+
+/** The figures, each described by the status that it is taken from. */
+const status = object(
+  Object.fromEntries(figureNames.map((name) => [name, said(kinds[figures[name].kind], aboutFigure(name))])),
+  figureNames,
+);
+
+const counters = {
+  connections: whole,
+  messages: whole,
+  bytes: whole,
+  samples: said(whole, 'samples of all fields at a tick'),
+  gaps: said(whole, 'times at which frames were missing'),
+  unusable: said(whole, 'messages that could not be read'),
+};
+
+const robot = {
+  robot: text,
+  vin: said(text, 'empty: not a vehicle'),
+  version: said(text, 'of Holdfast on the robot'),
+  connected: flag,
+  heardAt: said(text, 'on the clock of the ground'),
+  clockBehindS: said(orNull(number), 'how far the clock of the robot is behind, seconds'),
+  ...counters,
+  fields: list(ref('Field')),
+  status: said(orNull(ref('RobotFigures')), 'null: nothing was reported, or reports are missing'),
+  reportedAt: said(orNull(text), 'on the clock of the ground'),
+  alerts: said(list(ref('ReportedAlert')), 'the raised ones'),
+};
+
+/** Schemas of the ground's API, with their names in its OpenAPI document. */
+export const groundSchemas: Readonly<Record<string, JsonSchema>> = {
+  ...{ Error: apiSchemas['Error'] ?? {}, Ok: apiSchemas['Ok'] ?? {} },
+  MarkedEvent: apiSchemas['MarkedEvent'] ?? {},
+  RobotFigures: said(status, 'an absent figure is unknown'),
+  Field: object({
+    ...{ topic: text, path: text, unit: text },
+    threshold: said(number, 'the value is within this of what was measured'),
+    state: { type: 'string', enum: ['known', 'absent', 'unknown'] },
+    value: orNull(number),
+    measuredAt: said(orNull(text), 'on the clock of the robot'),
+  }),
+  ReportedAlert: object({
+    ...{ id: text, severity: { type: 'string', enum: ['warning', 'critical'] }, summary: text },
+    sinceMs: said(number, 'milliseconds since the Unix epoch'),
+  }),
+  ReportedSegment: object(
+    {
+      ...{ segment: text, priority: text, state: { type: 'string', enum: segmentStates } },
+      ...{ bytes: whole, messages: whole, firstLogTime: timeNs, lastLogTime: timeNs, sealedAt: timeNs },
+      gaps: said(whole, 'lists of missing messages in it'),
+    },
+    ['priority', 'messages', 'firstLogTime', 'lastLogTime', 'sealedAt'],
+  ),
+  Robot: object(robot),
+  RobotDetail: object({
+    ...robot,
+    segments: said(list(ref('ReportedSegment')), 'the newest, oldest first'),
+    events: said(list(ref('MarkedEvent')), 'those marked last, oldest first'),
+  }),
+};

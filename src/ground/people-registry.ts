@@ -1,0 +1,79 @@
+import { join } from 'node:path';
+import { formatTime } from '../core/clock.js';
+import { documentKind } from '../core/documents/document.js';
+import { HoldfastError } from '../core/errors.js';
+import type { AccessRole } from '../monitors/http/access.js';
+import { NamedTokens, TOKEN_NAME } from './named-tokens.js';
+import type { RegistryPorts } from './robot-registry.js';
+
+export const roles = ['viewer', 'operator', 'admin'] as const satisfies readonly AccessRole[];
+
+/** A person or a program that may ask the ground: `users/<name>.json` in its folder. */
+export interface GroundUser {
+  readonly format: 'holdfast-ground-user';
+  readonly version: 1;
+  readonly user: string;
+  readonly role: AccessRole;
+  readonly tokenSha256: string;
+  /** ISO 8601. */
+  readonly addedAt: string;
+}
+
+const userFiles = documentKind<GroundUser>('user of the ground', {
+  type: 'object',
+  required: ['format', 'version', 'user', 'role', 'tokenSha256', 'addedAt'],
+  properties: {
+    format: { const: 'holdfast-ground-user', description: 'holdfast-ground-user' },
+    version: { const: 1, description: '1' },
+    user: { type: 'string', pattern: TOKEN_NAME.source, description: 'the name of a user' },
+    role: { enum: roles, description: roles.join(', ') },
+    tokenSha256: { type: 'string', pattern: '^[0-9a-f]{64}$', description: '64 hexadecimal digits' },
+    addedAt: { type: 'string', description: 'a time' },
+  },
+});
+
+/** The people who may ask a ground, with their roles, as files in its folder. */
+export class PeopleRegistry {
+  readonly #users: NamedTokens<GroundUser>;
+  readonly #ports: RegistryPorts;
+
+  /** @param folder - The ground's folder; created when it is first written. */
+  constructor(folder: string, ports: RegistryPorts) {
+    this.#ports = ports;
+    this.#users = new NamedTokens({
+      ...{ fs: ports.fs, random: ports.random, folder: join(folder, 'users'), kind: userFiles },
+      ...{ nameOf: ({ user }: GroundUser) => user, what: 'user' },
+    });
+  }
+
+  /**
+   * Adds a user, or gives one another role, and returns the new token, which is not kept. Throws `REQUEST_INVALID`
+   * for a name or a role that is not allowed.
+   */
+  async add(user: string, role: string): Promise<string> {
+    const known = roles.find((one) => one === role);
+    if (known === undefined) {
+      const message = `role "${role}" of user ${user}, allowed: ${roles.join(', ')}`;
+      throw new HoldfastError('REQUEST_INVALID', message, { facts: { user, role } });
+    }
+    const addedAt = formatTime(this.#ports.clock.now());
+    return await this.#users.issue(user, (tokenSha256) => ({
+      ...{ format: 'holdfast-ground-user', version: 1, user, role: known, tokenSha256, addedAt },
+    }));
+  }
+
+  /** Ends the rights of a user. False: there is no such user. */
+  revoke(user: string): Promise<boolean> {
+    return this.#users.revoke(user);
+  }
+
+  /** In the order of their names. */
+  list(): Promise<readonly GroundUser[]> {
+    return this.#users.list();
+  }
+
+  /** The user that a token belongs to; undefined: the token is not valid. */
+  admit(token: string): Promise<GroundUser | undefined> {
+    return this.#users.admit(token);
+  }
+}
