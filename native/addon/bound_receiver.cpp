@@ -170,6 +170,11 @@ napi_value BoundReceiver::drops(napi_env env) {
     set(env, drop, "bytes", make_number(env, static_cast<double>(each.bytes)));
     set(env, drop, "firstAt", make_time(env, each.first_ns));
     set(env, drop, "lastAt", make_time(env, each.last_ns));
+    if (each.gid != 0) {
+      set(env, drop, "publisher", make_number(env, each.gid));
+      set(env, drop, "firstNumber", make_number(env, static_cast<double>(each.first_sequence)));
+      set(env, drop, "lastNumber", make_number(env, static_cast<double>(each.last_sequence)));
+    }
     check(napi_set_element(env, list, index++, drop), "list");
   }
   return list;

@@ -47,6 +47,8 @@ struct Receiver::Source final : Listener {
   /// The number of the last message, by publisher.
   std::unordered_map<std::uint32_t, std::uint64_t> last_sequences;
   std::array<Drops, drop_reasons> drops{};
+  /// What the middleware lost, by publisher.
+  std::map<std::uint32_t, Drops> lost;
   bool has_drops = false;
 };
 
@@ -161,9 +163,7 @@ bool Receiver::close(std::uint32_t id) {
     closed = std::move(found->second);
     sources_.erase(found);
     arena_.drop_all(closed->queue);
-    for (const Drops& each : closed->drops) {
-      if (each.messages > 0) past_drops_.push_back(each);
-    }
+    move_drops(*closed, past_drops_);
   }
   closed->subscription->listen(nullptr);
   return true;
@@ -206,12 +206,7 @@ void Receiver::take_batch(Batch& batch, std::size_t max_messages, std::size_t ma
   if (!batch.messages.empty()) batch.number = arena_.close_batch();
   if (drops_wait_) {
     batch.drops.swap(past_drops_);
-    for (auto& [id, source] : sources_) {
-      for (Drops& each : source->drops) {
-        if (each.messages > 0) batch.drops.push_back(each);
-        each = Drops{};
-      }
-    }
+    for (auto& [id, source] : sources_) move_drops(*source, batch.drops);
     drops_wait_ = false;
   }
   batch.more = arena_.waiting_messages() > 0;
@@ -513,25 +508,45 @@ void Receiver::count_lost(Source& source, std::uint64_t sequence, std::int64_t r
   const std::uint64_t missing = sequence - known->second - 1;
   known->second = sequence;
   // While a predecessor hears the same publishers, it alone counts.
-  if (missing > 0 && source.predecessor == 0) {
-    drop(source, DropReason::middleware_lost, 0, received_ns, missing);
+  if (missing == 0 || source.predecessor != 0) return;
+  const bool is_apart = source.lost.count(source.last_gid_index) > 0 || source.lost.size() < publishers_told_apart;
+  Drops& lost = source.lost[is_apart ? source.last_gid_index : 0];
+  lost.gid = is_apart ? source.last_gid_index : 0;
+  if (is_apart) {
+    if (lost.messages == 0) lost.first_sequence = sequence - missing;
+    lost.last_sequence = sequence - 1;
   }
+  count(source, lost, DropReason::middleware_lost, received_ns, missing);
+  totals_.lost += missing;
 }
 
-void Receiver::drop(Source& source, DropReason reason, std::size_t length, std::int64_t received_ns,
-                    std::uint64_t messages) {
+void Receiver::drop(Source& source, DropReason reason, std::size_t length, std::int64_t received_ns) {
   Drops& drops = source.drops[static_cast<std::size_t>(reason)];
+  drops.bytes += length;
+  count(source, drops, reason, received_ns, 1);
+  totals_.dropped++;
+}
+
+void Receiver::count(const Source& source, Drops& drops, DropReason reason, std::int64_t received_ns,
+                     std::uint64_t messages) {
   if (drops.messages == 0) {
     drops.subscription = source.queue.id;
     drops.reason = reason;
     drops.first_ns = drops.last_ns = received_ns;
   }
   drops.messages += messages;
-  drops.bytes += length;
   drops.first_ns = std::min(drops.first_ns, received_ns);
   drops.last_ns = std::max(drops.last_ns, received_ns);
   drops_wait_ = true;
-  (reason == DropReason::middleware_lost ? totals_.lost : totals_.dropped) += messages;
+}
+
+void Receiver::move_drops(Source& source, std::vector<Drops>& target) {
+  for (Drops& each : source.drops) {
+    if (each.messages > 0) target.push_back(each);
+    each = Drops{};
+  }
+  for (const auto& [gid, each] : source.lost) target.push_back(each);
+  source.lost.clear();
 }
 
 }  // namespace holdfast

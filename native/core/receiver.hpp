@@ -34,7 +34,8 @@ namespace holdfast {
 enum class DropPolicy : std::uint8_t { oldest, newest };
 /// `middleware_lost`: the numbers of a publisher show that messages are missing; their size is not known.
 enum class DropReason : std::uint8_t { queue_oldest, queue_newest, memory_limit, too_large, middleware_lost };
-constexpr std::size_t drop_reasons = 5;
+/// Without `middleware_lost`, which is counted by publisher.
+constexpr std::size_t drop_reasons = 4;
 
 struct Limits {
   /// Payload bytes of a subscription that may wait. One message always may, unless it is larger than this.
@@ -47,6 +48,10 @@ struct Limits {
 /// Messages that were not handed over, since they were asked for last.
 struct Drops {
   std::uint32_t subscription = 0;
+  /// Of `middleware_lost`: whose messages, and the first and the last number that is missing. 0: several publishers.
+  std::uint32_t gid = 0;
+  std::uint64_t first_sequence = no_sequence;
+  std::uint64_t last_sequence = no_sequence;
   DropReason reason = DropReason::queue_oldest;
   std::uint64_t messages = 0;
   std::uint64_t bytes = 0;
@@ -152,8 +157,10 @@ class Receiver {
   std::uint64_t make_room(const Source& source, std::size_t length);
   Source* victim(std::uint8_t priority);
   void count_lost(Source& source, std::uint64_t sequence, std::int64_t received_ns);
-  void drop(Source& source, DropReason reason, std::size_t length, std::int64_t received_ns,
-            std::uint64_t messages = 1);
+  static void move_drops(Source& source, std::vector<Drops>& target);
+  void drop(Source& source, DropReason reason, std::size_t length, std::int64_t received_ns);
+  void count(const Source& source, Drops& drops, DropReason reason, std::int64_t received_ns,
+             std::uint64_t messages);
   Source* find(std::uint32_t id);
 
   const ReceiverOptions options_;

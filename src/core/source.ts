@@ -133,6 +133,8 @@ export interface SourceStats {
   readonly silentTopics?: number;
   /** Number of new subscriptions to such topics. */
   readonly resubscriptions?: number;
+  /** From the publisher's time stamp to the receipt; clocks of other machines count as they are. */
+  readonly receiveLatencies?: DurationHistogramJson;
   /** Deliveries that were not the first of their message. */
   readonly redeliveredMessages?: number;
   /** Messages set aside because they cannot be recorded; each is in a gap too. */

@@ -41,6 +41,7 @@ const sourceStats = object(
     acknowledgedMessages: count(),
     silentTopics: count('topics whose publishers are there and that bring nothing any more'),
     resubscriptions: count('how often such a topic was subscribed to again'),
+    receiveLatencies: durations,
     redeliveredMessages: count('deliveries that were not the first of their message'),
     deadLetters: count('messages put aside because they cannot be recorded'),
     deadLetterFailures: count('messages that could not be put aside and are tried again'),

@@ -39,6 +39,7 @@ const withoutPanel: readonly string[] = [
   'holdfast_source_acknowledged_messages_total',
   'holdfast_source_connections_total',
   'holdfast_source_duplicate_messages_total',
+  'holdfast_source_receive_latency_seconds',
   'holdfast_topic_dropped_messages_total',
   'holdfast_topic_received_messages_total',
   'holdfast_transfer_bytes_per_second',

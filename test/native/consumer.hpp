@@ -1,6 +1,7 @@
 // The other side of a receiver: takes batches when it is woken, checks every byte, and counts.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
@@ -36,6 +37,9 @@ struct Seen {
   std::uint64_t dropped = 0;
   std::uint64_t dropped_bytes = 0;
   std::map<holdfast::DropReason, std::uint64_t> reasons;
+  /// Numbers that the middleware lost.
+  std::uint64_t first_lost = UINT64_MAX;
+  std::uint64_t last_lost = 0;
 };
 
 class Consumer {
@@ -73,6 +77,12 @@ class Consumer {
     for (const Drops& drops : batch_.drops) {
       CHECK(drops.messages > 0 && drops.first_ns <= drops.last_ns);
       Seen& seen = seen_[topic_of_[drops.subscription]];
+      if (drops.reason == holdfast::DropReason::middleware_lost) {
+        CHECK(receiver.gid(drops.gid)[0] == static_cast<std::uint8_t>(topic_of_[drops.subscription]));
+        CHECK(drops.bytes == 0 && drops.messages <= drops.last_sequence - drops.first_sequence + 1);
+        seen.first_lost = std::min(seen.first_lost, drops.first_sequence);
+        seen.last_lost = drops.last_sequence;
+      }
       seen.dropped += drops.messages;
       seen.dropped_bytes += drops.bytes;
       seen.reasons[drops.reason] += drops.messages;

@@ -362,13 +362,23 @@ void what_the_middleware_loses_is_counted() {
   const auto whole = consumer.topic();
   // What was sent before the first one is not known to be lost.
   topic->lose(7);
+  std::uint64_t next_number = 7;
   std::uint64_t lost = 0;
+  std::uint64_t first_lost = 0;
+  std::uint64_t last_lost = 0;
   for (int message = 0; message < 500; message++) {
     // Also while the queue is full: what is dropped here was not lost by the middleware.
     topic->publish(100);
+    next_number++;
     whole->publish(10);
-    if (message % 10 == 3) topic->lose(static_cast<std::uint64_t>(message % 4 + 1));
-    if (message % 10 == 3) lost += static_cast<std::uint64_t>(message % 4 + 1);
+    if (message % 10 == 3) {
+      const auto some = static_cast<std::uint64_t>(message % 4 + 1);
+      topic->lose(some);
+      if (lost == 0) first_lost = next_number;
+      next_number += some;
+      lost += some;
+      last_lost = next_number - 1;
+    }
     if (message == 250) consumer.wait_until_taken();
   }
   topic->publish(100);
@@ -376,6 +386,7 @@ void what_the_middleware_loses_is_counted() {
   while (const auto number = consumer.take()) CHECK(consumer.receiver.release(number));
   Seen& seen = consumer.seen(*topic);
   CHECK(seen.reasons[DropReason::middleware_lost] == lost);
+  CHECK(seen.first_lost == first_lost && seen.last_lost == last_lost);
   CHECK(seen.numbers.size() + seen.reasons[DropReason::queue_newest] == 501);
   CHECK(seen.dropped_bytes == 100 * seen.reasons[DropReason::queue_newest]);
   CHECK(consumer.receiver.totals().lost == lost);

@@ -14,13 +14,14 @@ function perSource(value: (stats: NonNullable<SourceStatus['stats']>) => number 
     });
 }
 
-function durationsPerSource({ status }: Known): readonly Sample[] {
-  return status.recorder.sources.slice(0, SOURCES_MAX).flatMap(({ uri, stats }) =>
-    histogramSamples(stats?.acknowledgeDurations).map((sample) => ({
-      ...sample,
-      labels: { source: uri, ...sample.labels },
-    })),
-  );
+function durationsPerSource(member: 'acknowledgeDurations' | 'receiveLatencies') {
+  return ({ status }: Known): readonly Sample[] =>
+    status.recorder.sources.slice(0, SOURCES_MAX).flatMap(({ uri, stats }) =>
+      histogramSamples(stats?.[member]).map((sample) => ({
+        ...sample,
+        labels: { source: uri, ...sample.labels },
+      })),
+    );
 }
 
 /** Metrics that sources report beside their messages. */
@@ -56,6 +57,12 @@ export const sourceMetrics: readonly Metric<Known>[] = [
     samples: perSource(({ resubscriptions }) => resubscriptions),
   },
   {
+    name: 'holdfast_source_receive_latency_seconds',
+    help: 'From the time stamp of a publisher to the receipt of its message, by source; absent without stamps.',
+    type: 'histogram',
+    samples: durationsPerSource('receiveLatencies'),
+  },
+  {
     name: 'holdfast_source_redelivered_messages_total',
     help: 'Deliveries that were not the first of their message, by source.',
     type: 'counter',
@@ -89,6 +96,6 @@ export const sourceMetrics: readonly Metric<Known>[] = [
     name: 'holdfast_source_acknowledge_duration_seconds',
     help: 'From delivery to acknowledgement, the batch and its commit included, by source.',
     type: 'histogram',
-    samples: durationsPerSource,
+    samples: durationsPerSource('acknowledgeDurations'),
   },
 ];

@@ -3,7 +3,7 @@ import { describeError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import type { QueueRule } from '../../core/message.js';
 import type { SourceEvent } from '../../core/source.js';
-import type { Publisher } from './endpoints.js';
+import { isUnidentified, publisherKey, type Publisher } from './endpoints.js';
 import { Graph, type TopicChange } from './graph.js';
 import type { MessageDefinitions } from './message-definitions.js';
 import { Problems, type RosProblem } from './problems.js';
@@ -104,8 +104,8 @@ export class DomainRecorder {
     const problems = (this.#problems = new Problems(parts.logger, () => parts.clock.now()));
     const onStranger = ({ topic }: Recorded): void => this.#graph.suspect(topic);
     const delivery = (this.#delivery = new TopicDelivery({ ...parts, problems, onStranger }));
-    const robotsOf = (one: Recorded) => delivery.robotsOf(one).robots;
-    const losses = (this.#losses = new TopicLosses({ ...parts, problems, robotsOf }));
+    const robotsOf = (one: Recorded, publisher?: string) => delivery.robotsOfMessages(one, publisher);
+    const losses = (this.#losses = new TopicLosses({ ...parts, problems, robotsOf, nodeOf }));
     const limitsOf = parts.limitsOf ?? (() => NO_LIMITS);
     const own = { problems, losses, delivery, receiver, limitsOf };
     this.#subscriptions = new TopicSubscriptions({ ...parts, ...own });
@@ -284,6 +284,13 @@ export class DomainRecorder {
     });
     this.#subscriptions.all.clear();
   }
+}
+
+/** The full name of the node that publishes it. */
+function nodeOf({ publishers }: Recorded, publisher: string): string | undefined {
+  const found = publishers.find(({ gid }) => publisherKey(gid) === publisher);
+  if (found === undefined || isUnidentified(found)) return undefined;
+  return `${found.namespace === '/' ? '' : found.namespace}/${found.node}`;
 }
 
 /** Gone for so long that nothing waits for it any more. */

@@ -20,6 +20,11 @@ export interface NativeDrop {
   readonly bytes: number;
   readonly firstAt: bigint;
   readonly lastAt: bigint;
+  /** Of `source_lost`: the publisher by its number in the columns; absent: several. */
+  readonly publisher?: number;
+  /** The publisher's numbers of the first and the last message that is missing. */
+  readonly firstNumber?: number;
+  readonly lastNumber?: number;
 }
 
 export interface NativeBatch {

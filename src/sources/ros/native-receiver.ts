@@ -1,10 +1,18 @@
 import type { Node } from 'rclnodejs';
 import type { Timers } from '../../core/clock.js';
+import type { DurationHistogram } from '../../core/duration-histogram.js';
 import type { Logger } from '../../core/logger.js';
+import { defined } from '../../core/defined.js';
 import { present } from '../../core/present.js';
 import { guard } from './guard.js';
-import { BATCH_MESSAGES, batchColumns, type NativeBinding, type NativeHandle } from './native-binding.js';
-import type { ReceiveRequest, Receiver, ReceiverSubscription } from './receiver.js';
+import {
+  BATCH_MESSAGES,
+  batchColumns,
+  type NativeBinding,
+  type NativeDrop,
+  type NativeHandle,
+} from './native-binding.js';
+import type { ReceiveRequest, Receiver, ReceiverDrop, ReceiverSubscription } from './receiver.js';
 import type { RosSession } from './ros-session.js';
 import { handleOf } from './subscription-events.js';
 
@@ -17,12 +25,19 @@ const TURN_BYTES = 16 * 1024 * 1024;
 const BLOCK_BYTES = 64 * 1024;
 const MAX_DRAIN = 2 ** 31 - 1;
 
+/** From the shared memory of one machine to a poor link between two. */
+export const latencyBoundsMs: readonly number[] = [
+  0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000,
+];
+
 const priorities = { low: 0, normal: 1, high: 2 } as const;
 
 export interface NativeReceiverParts {
   readonly binding: NativeBinding;
   readonly session: RosSession;
   readonly arenaBytes: number;
+  /** From the publisher's time stamp to the receipt; messages without one are not counted. */
+  readonly latencies: DurationHistogram;
   readonly timers: Timers;
   readonly logger: Logger;
 }
@@ -163,8 +178,11 @@ export class NativeReceiver implements Receiver {
     const entry = this.#open.get(subscriptions[index]!);
     if (entry === undefined) return;
     const published = sourceAt[index]!;
+    const received = receivedAt[index]!;
+    // The clock of another machine may be ahead.
+    if (published > 0n) this.#parts.latencies.add(Math.max(0, Number(received - published) / 1e6));
     entry.deliver(data, {
-      receivedAt: receivedAt[index]!,
+      receivedAt: received,
       publishedAt: published > 0n ? published : undefined,
       publisher: this.#publisherOf(publishers[index]!),
     });
@@ -186,12 +204,22 @@ export class NativeReceiver implements Receiver {
     const { messages, drops } = this.#handle.takeBatch(BATCH_MESSAGES, BATCH_BYTES);
     this.#data = messages === 0 ? [] : this.#copyBatch(messages);
     this.#at = 0;
-    for (const { subscription, reason, messages: count, bytes, firstAt, lastAt } of drops ?? []) {
-      const entry = this.#open.get(subscription) ?? this.#closed.get(subscription);
-      entry?.drop({ reason, count, bytes, firstAt, lastAt });
+    for (const drop of drops ?? []) {
+      const entry = this.#open.get(drop.subscription) ?? this.#closed.get(drop.subscription);
+      entry?.drop(this.#describe(drop));
     }
     this.#closed.clear();
     return messages > 0;
+  }
+
+  #describe({ reason, messages, bytes, firstAt, lastAt, ...lost }: NativeDrop): ReceiverDrop {
+    const { publisher = 0, firstNumber, lastNumber } = lost;
+    const numbers =
+      firstNumber === undefined ? undefined : ([firstNumber, lastNumber ?? firstNumber] as const);
+    return {
+      ...{ reason, count: messages, bytes, firstAt, lastAt },
+      ...defined({ publisher: this.#publisherOf(publisher), numbers }),
+    };
   }
 
   #copyBatch(messages: number): readonly Buffer[] {

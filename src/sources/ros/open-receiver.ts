@@ -1,4 +1,5 @@
 import type { Timers } from '../../core/clock.js';
+import type { DurationHistogram } from '../../core/duration-histogram.js';
 import { describeError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { loadNative } from './native-loader.js';
@@ -15,6 +16,8 @@ export interface ReceiverChoice {
   readonly mode: ReceiveMode;
   /** Payload bytes that the native receiver may hold. */
   readonly arenaBytes: number;
+  /** From the publisher's time stamp to the receipt, for what the native receiver gets. */
+  readonly latencies: DurationHistogram;
   readonly timers: Timers;
   readonly logger: Logger;
   /** Called once instead of a warning per domain. */
@@ -27,12 +30,12 @@ export interface ReceiverChoice {
  * @throws HoldfastError With `native`, if it is not built or does not fit.
  */
 export function openReceiver(session: RosSession, choice: ReceiverChoice): Receiver {
-  const { mode, arenaBytes, timers, logger } = choice;
+  const { mode, arenaBytes, latencies, timers, logger } = choice;
   if (mode !== 'rclnodejs') {
     try {
       const binding = loadNative(session.ros);
       return new NativeReceiver({
-        ...{ binding, session, timers, logger },
+        ...{ binding, session, latencies, timers, logger },
         arenaBytes: arenaBytes + ARENA_SPARE_BYTES,
       });
     } catch (error) {

@@ -35,6 +35,10 @@ export interface ReceiverDrop {
   /** When the first and the last one were taken, nanoseconds since the Unix epoch. */
   readonly firstAt: bigint;
   readonly lastAt: bigint;
+  /** Of `source_lost`: whose messages, as `MessageInfo` has it; undefined: not known, or of several publishers. */
+  readonly publisher?: string;
+  /** Its numbers of the first and the last message that is missing; others between them may have come. */
+  readonly numbers?: readonly [first: number, last: number];
 }
 
 export interface ReceiveRequest {

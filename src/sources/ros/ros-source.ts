@@ -1,4 +1,5 @@
 import { defined } from '../../core/defined.js';
+import { DurationHistogram } from '../../core/duration-histogram.js';
 import type { FileSystem } from '../../core/file-system.js';
 import { HoldfastError, describeError } from '../../core/errors.js';
 import type { Source, SourceContext } from '../../core/source.js';
@@ -7,6 +8,7 @@ import { runSource, type SourceRun } from '../source-runner.js';
 import type { SourceUri } from '../source-uri.js';
 import { DomainRecorder, type DomainParts, type DomainReport } from './domain-recorder.js';
 import { MessageDefinitions } from './message-definitions.js';
+import { latencyBoundsMs } from './native-receiver.js';
 import { openReceiver } from './open-receiver.js';
 import { parseQosOverrides } from './qos-overrides.js';
 import { loadRclnodejs, type LoadedRos, type RosEnvironment } from './rclnodejs.js';
@@ -58,6 +60,7 @@ export function makeRosSource(
   dependencies: RosDependencies,
 ): RosSource {
   let domains: readonly DomainRecorder[] = [];
+  const latencies = new DurationHistogram(latencyBoundsMs);
   return {
     uri,
     supports: { finite: false, backpressure: false, sequences: false, acknowledgement: false },
@@ -67,11 +70,15 @@ export function makeRosSource(
       return {
         silentTopics: reports.reduce((sum, { silent }) => sum + silent, 0),
         resubscriptions: reports.reduce((sum, { resubscriptions }) => sum + resubscriptions, 0),
+        // rclnodejs does not know when a message was published.
+        ...(reports.some(({ receive }) => receive === 'native')
+          ? { receiveLatencies: latencies.toJson() }
+          : {}),
       };
     },
     open: (context) =>
       runSource(context, async (run) => {
-        const setup = new Setup(options, dependencies, context, run);
+        const setup = new Setup(options, dependencies, context, run, latencies);
         try {
           domains = await setup.open();
           await record(domains, options, context, run);
@@ -93,13 +100,16 @@ class Setup {
   readonly #dependencies: RosDependencies;
   readonly #context: SourceContext;
   readonly #run: SourceRun;
+  readonly #latencies: DurationHistogram;
 
   constructor(
     options: RosSourceOptions,
     dependencies: RosDependencies,
     context: SourceContext,
     run: SourceRun,
+    latencies: DurationHistogram,
   ) {
+    this.#latencies = latencies;
     this.#options = options;
     this.#dependencies = dependencies;
     this.#context = context;
@@ -133,7 +143,7 @@ class Setup {
     const { receive, receiveMaxBytes } = this.#options;
     const { clock, logger } = this.#context;
     return openReceiver(session, {
-      ...{ mode: receive, arenaBytes: receiveMaxBytes, timers: clock, logger },
+      ...{ mode: receive, arenaBytes: receiveMaxBytes, timers: clock, logger, latencies: this.#latencies },
       onFallback: (reason) => {
         if (!this.#fellBack)
           logger.warn('ROS messages are received by rclnodejs, which costs more', { reason });

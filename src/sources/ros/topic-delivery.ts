@@ -151,6 +151,12 @@ export class TopicDelivery {
     });
   }
 
+  /** The robots that the messages of a publisher are recorded for; those of the topic if it is not known. */
+  robotsOfMessages(one: Recorded, publisher: string | undefined): readonly string[] {
+    const channels = publisher === undefined ? [] : this.#channelsOf(one, publisher);
+    return channels.length > 0 ? channels.map(({ robot }) => robot) : this.robotsOf(one).robots;
+  }
+
   /** Whether the publishers with names alone decide that it is recorded, and for which robots. */
   #decidedWithoutNames({ topic, type, publishers }: Recorded): 'no' | 'may grow' | 'yes' {
     const { rules, robots } = this.#parts;
@@ -209,7 +215,7 @@ export class TopicDelivery {
     }
   }
 
-  #channelsOf(one: Recorded, { publisher }: HeldMessage): readonly Channel[] {
+  #channelsOf(one: Recorded, publisher: string | undefined): readonly Channel[] {
     const all = one.channels?.all ?? [];
     if (publisher === undefined || one.attribution === undefined) return all;
     return one.attribution.choose(publisher, all, (namespace) => this.#robotsIn(one, namespace));
@@ -223,7 +229,7 @@ export class TopicDelivery {
   }
 
   #emitTo(one: Recorded, message: HeldMessage): void {
-    const channels = this.#channelsOf(one, message);
+    const channels = this.#channelsOf(one, message.publisher);
     const isLatched = channels[0]?.latched === true;
     if (isLatched) one.latest.keepLatest(withOwnBytes(message));
     for (const [index, channel] of channels.entries()) {
@@ -247,7 +253,8 @@ export class TopicDelivery {
       if (before.includes(channel.robot)) continue;
       const kept = channel.latched ? one.latest : one.joining;
       for (const message of kept?.all ?? []) {
-        if (this.#channelsOf(one, message).includes(channel)) this.#emit(channel, withOwnBytes(message));
+        if (this.#channelsOf(one, message.publisher).includes(channel))
+          this.#emit(channel, withOwnBytes(message));
       }
     }
   }

@@ -15,9 +15,13 @@ export interface LossParts<T> {
   readonly problems: Problems;
   readonly clock: Clock;
   readonly emit: (event: SourceEvent) => void;
-  /** The robots whose recordings the loss concerns. */
-  readonly robotsOf: (one: T) => readonly string[];
+  /** The robots whose recordings the loss concerns: those of a publisher, or of the topic. */
+  readonly robotsOf: (one: T, publisher?: string) => readonly string[];
+  /** The full name of the node that a publisher belongs to; undefined: not known. */
+  readonly nodeOf: (one: T, publisher: string) => string | undefined;
 }
+
+const LOST = 'the middleware lost messages on their way';
 
 /** Turns messages that cannot be received, or were lost in transit, into problems and gaps. */
 export class TopicLosses<T extends LossyTopic> {
@@ -49,19 +53,17 @@ export class TopicLosses<T extends LossyTopic> {
 
   /** The middleware reports this many lost messages. */
   lost(one: T, count: number): void {
-    const detail = 'the middleware lost messages on their way';
-    this.#parts.problems.set('messages-lost', one.topic, detail);
-    this.#gap(one, 'source_lost', this.#parts.clock.now(), detail, count);
+    this.#parts.problems.set('messages-lost', one.topic, LOST);
+    this.#gap(one, 'source_lost', this.#parts.clock.now(), LOST, count);
   }
 
   /** The receiver took them and could not keep them, or saw that they are missing. */
-  dropped(one: T, { reason, count, bytes, firstAt, lastAt }: ReceiverDrop): void {
+  dropped(one: T, drop: ReceiverDrop): void {
+    const { reason, count, bytes, firstAt, lastAt, publisher } = drop;
     const isLost = reason === 'source_lost';
-    const detail = isLost
-      ? 'the middleware lost messages on their way'
-      : 'dropped by the receiver: the recorder was too slow';
-    if (isLost) this.#parts.problems.set('messages-lost', one.topic, detail);
-    for (const robot of this.#parts.robotsOf(one)) {
+    const detail = isLost ? this.#describe(one, drop) : 'dropped by the receiver: the recorder was too slow';
+    if (isLost) this.#parts.problems.set('messages-lost', one.topic, LOST);
+    for (const robot of this.#parts.robotsOf(one, publisher)) {
       const times = { firstTime: firstAt, lastTime: lastAt };
       this.#parts.emit({
         kind: 'gap',
@@ -76,6 +78,14 @@ export class TopicLosses<T extends LossyTopic> {
       const gap = { reason: 'not_received', robot, topic: one.topic, firstTime, lastTime, detail } as const;
       this.#parts.emit({ kind: 'gap', gap });
     }
+  }
+
+  #describe(one: T, { publisher, numbers }: ReceiverDrop): string {
+    if (publisher === undefined) return LOST;
+    const node = this.#parts.nodeOf(one, publisher) ?? `the publisher ${publisher}`;
+    const [first, last] = numbers ?? [];
+    if (first === undefined) return `${LOST}, of ${node}`;
+    return `${LOST}, of ${node}: ${first === last ? `number ${first}` : `numbers ${first} to ${last}`}`;
   }
 
   #gap(

@@ -5,6 +5,8 @@ const A = 'aa'.repeat(16);
 const B = 'bb'.repeat(16);
 const SIMULATOR = 'cc'.repeat(16);
 
+const LOST = 'the middleware lost messages on their way';
+
 const of = (namespace: string, gid: string): Endpoint => ({ ...driver(namespace), gid });
 
 function setUpFleet() {
@@ -114,6 +116,27 @@ describe('A message on a topic that several robots publish', () => {
     assert.deepEqual(
       messages(),
       Array.from({ length: 10_001 }, (_, number) => `r1 /tf ${number}`),
+    );
+  });
+
+  it('is missing for its robot alone if the middleware lost it, with its numbers', async () => {
+    const { ros, receiver, events, poll } = setUpFleet();
+    ros.topics.set('/tf', [of('/r1', A), of('/r2', B)]);
+    await poll();
+    const drop = { reason: 'source_lost', count: 3, bytes: 0, firstAt: 5n, lastAt: 6n } as const;
+    receiver.drop('/tf', { ...drop, publisher: B, numbers: [7, 9] });
+    receiver.drop('/tf', drop);
+    receiver.drop('/tf', { ...drop, reason: 'memory_limit', bytes: 30 });
+    const gaps = events.flatMap((event) => (event.kind === 'gap' ? [event.gap] : []));
+    assert.deepEqual(
+      gaps.map(({ robot, reason, count, detail }) => [robot, reason, count, detail]),
+      [
+        ['r2', 'source_lost', 3, `${LOST}, of /r2/driver: numbers 7 to 9`],
+        ['r1', 'source_lost', 3, LOST],
+        ['r2', 'source_lost', 3, LOST],
+        ['r1', 'memory_limit', 3, 'dropped by the receiver: the recorder was too slow'],
+        ['r2', 'memory_limit', 3, 'dropped by the receiver: the recorder was too slow'],
+      ],
     );
   });
 

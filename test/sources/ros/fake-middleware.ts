@@ -34,6 +34,8 @@ export class FakeBinding implements NativeBinding {
   /** Identifiers by number; every message is of the publisher with the number `from`. */
   readonly publishers: string[] = [''];
   from = 0;
+  /** How long each message was on its way. */
+  ageNs = 0n;
   #lastId = 0;
   #taken: Taken[] = [];
   #batch: Taken[] = [];
@@ -125,7 +127,7 @@ export class FakeBinding implements NativeBinding {
     const publishers = new Uint32Array(columns, BATCH_MESSAGES * 32, BATCH_MESSAGES);
     for (const [index, { subscription, data, at }] of this.#batch.entries()) {
       received[index] = at;
-      source[index] = at;
+      source[index] = at - this.ageNs;
       subscriptions[index] = subscription;
       lengths[index] = data.length;
       publishers[index] = this.from;

@@ -3,11 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Node } from 'rclnodejs';
+import { DurationHistogram } from '../../../src/core/duration-histogram.js';
 import { isHoldfastError } from '../../../src/core/errors.js';
 import { present } from '../../../src/core/present.js';
 import { systemTimers } from '../../../src/host/system-clock.js';
 import { loadNative } from '../../../src/sources/ros/native-loader.js';
-import { NativeReceiver } from '../../../src/sources/ros/native-receiver.js';
+import { NativeReceiver, latencyBoundsMs } from '../../../src/sources/ros/native-receiver.js';
 import { openReceiver } from '../../../src/sources/ros/open-receiver.js';
 import { RclnodejsReceiver } from '../../../src/sources/ros/rclnodejs-receiver.js';
 import { NO_LIMITS, type ReceiverDrop } from '../../../src/sources/ros/receiver.js';
@@ -18,7 +19,9 @@ import { Heard, message, receiverContract, type ReceiverWorld } from './receiver
 
 const node = { handle: {}, name: () => 'recorder' } as unknown as Node;
 
-function nativeWorld(binding = new FakeBinding()): ReceiverWorld & { readonly binding: FakeBinding } {
+function nativeWorld(
+  binding = new FakeBinding(),
+): ReceiverWorld & { readonly binding: FakeBinding; readonly latencies: DurationHistogram } {
   const closing = new Set<() => void>();
   const session = {
     context: { handle: {} },
@@ -29,10 +32,11 @@ function nativeWorld(binding = new FakeBinding()): ReceiverWorld & { readonly bi
       return () => closing.delete(end);
     },
   } as unknown as RosSession;
-  const parts = { binding, session, arenaBytes: 1_000_000, timers: systemTimers, logger: silentLogger };
-  const receiver = new NativeReceiver(parts);
+  const latencies = new DurationHistogram(latencyBoundsMs);
+  const parts = { binding, session, latencies, timers: systemTimers, logger: silentLogger };
+  const receiver = new NativeReceiver({ ...parts, arenaBytes: 1_000_000 });
   return {
-    binding,
+    ...{ binding, latencies },
     receiver,
     node,
     publish: (topic, data) => binding.publish(topic, data),
@@ -139,6 +143,23 @@ describe('The native receiver', () => {
     await world.close();
   });
 
+  it('measures how long messages were on their way', async () => {
+    const world = nativeWorld();
+    const heard = new Heard(world, '/a');
+    world.binding.ageNs = 30_000_000n;
+    world.publish('/a', message('1'));
+    await heard.count(1);
+    // The clock of the publisher is ahead.
+    world.binding.ageNs = -1_000_000_000n;
+    world.publish('/a', message('2'));
+    await heard.count(2);
+    const { count, sumMs, boundsMs, atMost } = world.latencies.toJson();
+    assert.deepEqual([count, sumMs], [2, 30]);
+    const upTo = (ms: number) => atMost[boundsMs.indexOf(ms)];
+    assert.deepEqual([upTo(20), upTo(50)], [1, 2]);
+    await world.close();
+  });
+
   it('reports the drops of a subscription, also of one that has ended', async () => {
     const world = nativeWorld();
     const drops: ReceiverDrop[] = [];
@@ -152,11 +173,20 @@ describe('The native receiver', () => {
     });
     const other = new Heard(world, '/b');
     const facts = { subscription: 1, reason: 'memory_limit', messages: 3, bytes: 30 } as const;
-    world.binding.drops.push({ ...facts, firstAt: 1n, lastAt: 2n });
+    world.binding.publishers.push('ab'.repeat(16));
+    const lost = { subscription: 1, reason: 'source_lost', messages: 2, bytes: 0, publisher: 1 } as const;
+    world.binding.drops.push(
+      { ...facts, firstAt: 1n, lastAt: 2n },
+      { ...lost, firstAt: 3n, lastAt: 4n, firstNumber: 5, lastNumber: 7 },
+    );
     subscription.destroy();
     world.publish('/b', message('1'));
     await other.count(1);
-    assert.deepEqual(drops, [{ reason: 'memory_limit', count: 3, bytes: 30, firstAt: 1n, lastAt: 2n }]);
+    const publisher = 'ab'.repeat(16);
+    assert.deepEqual(drops, [
+      { reason: 'memory_limit', count: 3, bytes: 30, firstAt: 1n, lastAt: 2n },
+      { reason: 'source_lost', count: 2, bytes: 0, firstAt: 3n, lastAt: 4n, publisher, numbers: [5, 7] },
+    ]);
     await world.close();
   });
 
@@ -205,6 +235,7 @@ describe('The native receiver', () => {
     const reasons: string[] = [];
     const choice = {
       ...{ arenaBytes: 1, timers: systemTimers, logger: silentLogger },
+      latencies: new DurationHistogram(latencyBoundsMs),
       onFallback: (reason: string) => reasons.push(reason),
     };
     assert.equal(openReceiver(session, { ...choice, mode: 'auto' }).kind, 'rclnodejs');

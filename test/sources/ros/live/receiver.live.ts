@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { DurationHistogram } from '../../../../src/core/duration-histogram.js';
 import type { Publisher } from 'rclnodejs';
 import { present } from '../../../../src/core/present.js';
 import { systemTimers } from '../../../../src/host/system-clock.js';
 import { loadNative } from '../../../../src/sources/ros/native-loader.js';
-import { NativeReceiver } from '../../../../src/sources/ros/native-receiver.js';
+import { NativeReceiver, latencyBoundsMs } from '../../../../src/sources/ros/native-receiver.js';
 import { loadRclnodejs } from '../../../../src/sources/ros/rclnodejs.js';
 import { RclnodejsReceiver } from '../../../../src/sources/ros/rclnodejs-receiver.js';
 import { NO_LIMITS, type Receiver, type ReceiverDrop } from '../../../../src/sources/ros/receiver.js';
@@ -65,7 +66,11 @@ async function openWorld(make: (session: RosSession) => Receiver): Promise<Recei
 
 const openNative = (arenaBytes = ARENA_BYTES): Promise<ReceiverWorld> =>
   openWorld(
-    (session) => new NativeReceiver({ binding: loadNative(session.ros), session, arenaBytes, ...parts }),
+    (session) =>
+      new NativeReceiver({
+        ...{ binding: loadNative(session.ros), session, arenaBytes, ...parts },
+        latencies: new DurationHistogram(latencyBoundsMs),
+      }),
   );
 
 receiverContract('The native receiver on real ROS 2', () => openNative());
