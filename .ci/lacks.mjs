@@ -32,6 +32,7 @@ const lacks = {
       ['g++', 'c++', 'clang++'],
     ].every((names) => names.some((name) => works(name, '--version'))) && !canInstall,
   openssl: !works('openssl', 'version'),
+  postgresql: !existsSync('/usr/lib/postgresql') && !canInstall,
   'prometheus-client': !works('/usr/bin/python3', '-c', 'import prometheus_client') && !canInstall,
   python: !works('/usr/bin/python3', '-c', 'import numpy, pandas') && !canInstall,
   strace: !works('strace', '-qq', '-o', '/dev/null', 'true') && !canInstall,

@@ -295,6 +295,24 @@ const entries = {
     remedy:
       'Enrol the robot with holdfast ground enrol, and put the token into the file of ground.token_file.',
   },
+  GROUND_DATABASE_UNREACHABLE: {
+    retryable: true,
+    meaning: 'The ground cannot reach its PostgreSQL database, or the connection ended.',
+    remedy:
+      'Check --database, the network and the server. A running ground tries again; robots keep what is not stored.',
+  },
+  GROUND_DATABASE_UNUSABLE: {
+    retryable: false,
+    meaning:
+      'The ground cannot use its PostgreSQL database: there is no server program, it does not start, its version or its schema does not fit, or it refuses the login.',
+    remedy:
+      'Follow the message. --database postgres://... selects another server, and --database none runs the ground without history.',
+  },
+  GROUND_DATABASE_FAILED: {
+    retryable: false,
+    meaning: 'The database of the ground refused a statement.',
+    remedy: 'Check the space and the limits of the server. Report it if it happens again.',
+  },
   V2V_SEND_FAILED: {
     retryable: true,
     meaning: 'Holdfast could not send a vehicle-to-vehicle datagram or estimation.',

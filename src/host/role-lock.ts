@@ -8,8 +8,8 @@ import { silentLogger, type Logger } from '../core/logger.js';
 import { makeDataFolder } from './make-data-folder.js';
 import { reopenFolders } from './reopen-folders.js';
 
-/** The two processes that share a data folder; each role has at most one holder. */
-export type Role = 'recorder' | 'sync';
+/** The two processes that share a data folder, and a ground with its own; each role has at most one holder. */
+export type Role = 'recorder' | 'sync' | 'ground';
 
 /** Held until it is closed, or until the process ends in any way. */
 export interface RoleLock extends AsyncDisposable {

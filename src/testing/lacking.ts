@@ -20,6 +20,7 @@ const texts = {
   node: 'another version of Node.js',
   openssl: 'openssl',
   peer: 'a program or package that no package registry gave',
+  postgresql: 'PostgreSQL from Debian',
   'prometheus-client': 'Debian’s python3-prometheus-client',
   python: 'Python packages such as NumPy and pandas',
   rclnodejs: 'rclnodejs built for the ROS 2 of this machine',

@@ -1,12 +1,14 @@
 import { join } from 'node:path';
+import { dataFolder } from '../../core/data-folder.js';
 import { HoldfastError } from '../../core/errors.js';
 import { onAbort } from '../../core/on-abort.js';
 import type { RobotRegistry } from '../../ground/robot-registry.js';
 import { exitCodes } from '../../host/exit-code.js';
-import { makeDataFolder } from '../../host/make-data-folder.js';
+import { acquireRoleLock } from '../../host/role-lock.js';
 import { packageRoot, version } from '../../host/version.js';
 import { isLoopback } from '../../monitors/http/request-checks.js';
 import type { CommandResult, Invocation } from './command-definition.js';
+import { openGroundDatabase } from './open-ground-database.js';
 
 export const DEFAULT_LISTEN = '127.0.0.1:8090';
 const END_PATIENCE_MS = 2_000;
@@ -27,7 +29,8 @@ export async function runGround(
   const place = parseListen(String(options['listen']));
   const tlsPaths = parseTls(options);
   const tls = tlsPaths === undefined ? undefined : await readTlsFiles(tlsPaths, ports);
-  await makeDataFolder(ports.fs, folder);
+  await using _lock = await acquireRoleLock(ports.fs, dataFolder(folder), 'ground', logger);
+  await using database = await openGroundDatabase(folder, invocation);
   const people = new PeopleRegistry(folder, ports);
   using access = await GroundAccess.open(people, isLoopback(place.address), ports);
   using fleet = new Fleet(registry, ports);
@@ -41,7 +44,8 @@ export async function runGround(
     tlsPaths === undefined || tls === undefined
       ? undefined
       : watchTlsFiles(tlsPaths, tls, (files) => server.renew(files), ports);
-  logger.info('the ground listens', { url: server.url, port: server.port, data: folder });
+  const where = { url: server.url, port: server.port, data: folder };
+  logger.info('the ground listens', { ...where, database: database?.address ?? 'none' });
   if (access.needsToken && (await people.list()).length === 0)
     logger.warn('nobody can use the pages and the API; add a user with holdfast ground user add');
   await new Promise<void>((resolve) => onAbort(stop.signal, resolve));

@@ -30,7 +30,8 @@ describe('holdfast ground', function () {
   }
 
   async function startGround(): Promise<{ ground: CliProcess; port: number }> {
-    const ground = start('ground', '--data', join(folder, 'ground'), '--listen', '127.0.0.1:0');
+    const place = ['--data', join(folder, 'ground'), '--listen', '127.0.0.1:0', '--database', 'none'];
+    const ground = start('ground', ...place);
     await ground.waitFor(/listens.* port=\d+/);
     return { ground, port: Number(present(/ port=(\d+)/.exec(ground.output()))[1]) };
   }

@@ -31,7 +31,12 @@ export const groundCommand: CommandDefinition = {
       .option('--listen <address>', 'address and port for robots and people', DEFAULT_LISTEN)
       .option('--tls-cert <file>', 'certificate with its chain, PEM; read again when it changes')
       .option('--tls-key <file>', 'key of the certificate, PEM')
-      .option('--role <role>', 'viewer, operator or admin, for user add', 'viewer');
+      .option('--role <role>', 'viewer, operator or admin, for user add', 'viewer')
+      .option('--database <where>', 'postgres://..., embedded (in the folder), or none', 'embedded')
+      .option(
+        '--database-user <name>',
+        'for root: the user who runs the embedded database (default: nobody)',
+      );
   },
   async run(invocation) {
     const { args, options, ports } = invocation;

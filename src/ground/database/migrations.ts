@@ -1,0 +1,4 @@
+import type { Migration } from './migrate.js';
+
+/** Every step of the schema, in order. */
+export const migrations: readonly Migration[] = [];

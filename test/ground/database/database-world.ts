@@ -1,0 +1,95 @@
+import * as fs from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { present } from '../../../src/core/present.js';
+import { silentLogger } from '../../../src/core/logger.js';
+import { prepareCluster, type Cluster } from '../../../src/ground/database/cluster-folder.js';
+import type { Database } from '../../../src/ground/database/database.js';
+import { EmbeddedPostgres } from '../../../src/ground/database/embedded-postgres.js';
+import { systemClock } from '../../../src/host/system-clock.js';
+import { PostgresDatabase } from '../../../src/ground/database/postgres-database.js';
+import { PostgresServer, requirePostgres } from '../../support/postgres.js';
+
+export const databasePorts = { fs, clock: systemClock, logger: silentLogger };
+
+/** A PostgreSQL server of a test. */
+export interface TestServer extends AsyncDisposable {
+  /** A connection of its own to the database of this test. */
+  connect(): Promise<Database>;
+  /** Ends it as a power cut would, and lets it come back. */
+  kill(): Promise<void>;
+}
+
+/** A real server in a folder of its own, as the ground starts it. */
+export class EmbeddedServer implements TestServer {
+  readonly folder: string;
+  cluster!: Cluster;
+  server!: EmbeddedPostgres;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  static async start(): Promise<EmbeddedServer> {
+    // Only the user of this process may enter it, and the path of a socket below would be too long.
+    const world = new EmbeddedServer(
+      await fs.mkdtemp(join(tmpdir(), `holdfast-embedded-${'x'.repeat(80)}-`)),
+    );
+    await world.run();
+    return world;
+  }
+
+  async run(): Promise<void> {
+    this.cluster = await prepareCluster({ folder: this.folder, user: undefined }, databasePorts);
+    this.server = await EmbeddedPostgres.start(this.cluster, databasePorts);
+  }
+
+  connect(): Promise<Database> {
+    return PostgresDatabase.connect(this.server.place, silentLogger);
+  }
+
+  kill(): Promise<void> {
+    process.kill(this.server.pid ?? 0, 'SIGKILL');
+    return Promise.resolve();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.server[Symbol.asyncDispose]();
+    await fs.rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+async function startExternal(): Promise<TestServer> {
+  const server = await PostgresServer.start();
+  const url = await server.createDatabase('fleet');
+  return {
+    connect: () => PostgresDatabase.connect({ url }, silentLogger),
+    async kill() {
+      await server.kill();
+      await server.run();
+    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+/** Runs a suite on the embedded PostgreSQL, and on Debian's as an external one. */
+export function onEveryPostgres(title: string, suite: (server: () => TestServer) => void): void {
+  const kinds: readonly [string, () => Promise<TestServer>][] = [
+    ['the embedded PostgreSQL', () => EmbeddedServer.start()],
+    ['an external PostgreSQL', startExternal],
+  ];
+  for (const [name, start] of kinds) {
+    describe(`${title} on ${name}`, () => {
+      let server: TestServer | undefined;
+      before(async function () {
+        this.timeout(120_000);
+        if (start === startExternal) requirePostgres(this);
+        server = await start();
+      });
+      after(async () => {
+        await server?.[Symbol.asyncDispose]();
+      });
+      suite(() => present(server));
+    });
+  }
+}
