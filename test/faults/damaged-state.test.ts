@@ -10,6 +10,7 @@ import { describeError, isHoldfastError } from '../../src/core/errors.js';
 import { silentLogger } from '../../src/core/logger.js';
 import { systemPorts } from '../../src/host/ports.js';
 import { Recorder } from '../../src/recorder/recorder.js';
+import { isReadableByOthers } from '../support/readable-by-others.js';
 import { lacking } from '../../src/testing/lacking.js';
 import { RecorderPlace } from '../recorder/recorder-support.js';
 import { RefusingFs } from './refusing-fs.js';
@@ -41,15 +42,6 @@ const closedCodes: Readonly<Record<string, Readonly<Record<string, number>>>> = 
   // What is marked changes no message.
   events: { verify: 0 },
 };
-
-/** Another user can read the program and what it imports. */
-function isReadableByOthers(): boolean {
-  for (let at = program; at !== '/'; at = join(at, '..')) {
-    const { mode } = statSync(at);
-    if ((mode & (at === program ? 0o004 : 0o001)) === 0) return false;
-  }
-  return true;
-}
 
 describe('a data folder with one damaged file', function () {
   this.timeout(900_000);

@@ -4,6 +4,7 @@ import { catCommand } from './commands/cat.js';
 import { checkCommand } from './commands/check.js';
 import { compactCommand } from './commands/compact.js';
 import { demoCommand } from './commands/demo.js';
+import { doctorCommand } from './commands/doctor.js';
 import { exportCommand } from './commands/export.js';
 import { groundCommand } from './commands/ground.js';
 import { lsCommand } from './commands/ls.js';
@@ -37,5 +38,6 @@ export const commands: readonly CommandDefinition[] = [
   reportCommand,
   bagCommand,
   groundCommand,
+  doctorCommand,
   demoCommand,
 ];
