@@ -2,7 +2,9 @@ import { NS_PER_S, type Clock, type Timer } from '../core/clock.js';
 import { describeError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { ConnectionEvents, GroundReception, UplinkConnection } from '../uplink/link/uplink-transport.js';
+import type { RobotCommand } from '../uplink/protocol/robot-command.js';
 import type { RobotRegistry } from './robot-registry.js';
+import type { CommandOutcome } from './commands.js';
 import type { FleetRow } from './fleet-row.js';
 import { RobotSession } from './robot-session.js';
 import { RobotState, type RobotDetail, type RobotView } from './robot-state.js';
@@ -62,6 +64,13 @@ export class Fleet implements GroundReception, Disposable {
 
   robot(name: string): RobotDetail | undefined {
     return this.#states.get(name)?.detail();
+  }
+
+  /** Sends a command to a robot; resolves with how it ended. */
+  async give(robot: string, command: RobotCommand): Promise<CommandOutcome> {
+    const live = this.#live.get(robot);
+    if (live !== undefined) return await live.session.give(command);
+    return { state: 'offline', message: 'the robot is not connected' };
   }
 
   async admit(token: string): Promise<string | undefined> {

@@ -70,6 +70,12 @@ export function groundRoutes({ fleet, metrics, missing }: GroundRouteParts): rea
       handle: () => new RouteReply(200, metrics(), 'text/plain; version=0.0.4; charset=utf-8'),
     },
     {
+      ...{ method: 'GET', path: '/api/me', role },
+      summary: 'Who asks, and what role that is',
+      answer: object({ name: text, role: text }),
+      handle: ({ who }) => who,
+    },
+    {
       ...{ method: 'GET', path: '/api/robots', role },
       summary: 'Every robot that connected since the start of the ground',
       answer: object({ robots: list(ref('Robot')) }),

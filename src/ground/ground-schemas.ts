@@ -1,6 +1,8 @@
 import type { JsonSchema } from '../monitors/http/route.js';
 import { apiSchemas, flag, list, number, object, ref, said, text, whole } from '../monitors/http/schemas.js';
+import { auditStates } from './audit-log.js';
 import { aboutFigure, figureNames, figures, type FigureKind } from '../uplink/protocol/robot-figures.js';
+import { commandNames } from '../uplink/protocol/robot-command.js';
 import { segmentStates } from '../uplink/protocol/robot-report.js';
 
 const timeNs = {
@@ -22,6 +24,8 @@ const counters = {
   messages: whole,
   bytes: whole,
   samples: said(whole, 'samples of all fields at a tick'),
+  telemetryBytes: said(whole, 'bytes of the messages with telemetry'),
+  fullBytes: said(whole, 'bytes of the same samples as Protocol Buffers messages of doubles'),
   gaps: said(whole, 'times at which frames were missing'),
   unusable: said(whole, 'messages that could not be read'),
 };
@@ -64,6 +68,14 @@ export const groundSchemas: Readonly<Record<string, JsonSchema>> = {
     },
     ['priority', 'messages', 'firstLogTime', 'lastLogTime', 'sealedAt'],
   ),
+  AuditEntry: object({
+    ...{ id: text, at: text, who: text, role: { type: 'string', enum: ['viewer', 'operator', 'admin'] } },
+    ...{ address: text, robot: text, command: { type: 'string', enum: commandNames } },
+    label: said(text, 'of a marked event; otherwise empty'),
+    state: { type: 'string', enum: auditStates, description: 'asked: no answer was noted' },
+    message: said(text, 'what the robot said'),
+    endedAt: said(text, 'empty: it has not ended'),
+  }),
   Robot: object(robot),
   RobotDetail: object({
     ...robot,

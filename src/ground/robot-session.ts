@@ -4,6 +4,7 @@ import { describeError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { ConnectionEvents, UplinkConnection } from '../uplink/link/uplink-transport.js';
 import { TelemetryDecoder } from '../uplink/protocol/telemetry-decoder.js';
+import type { RobotCommand } from '../uplink/protocol/robot-command.js';
 import type { RobotReport } from '../uplink/protocol/robot-report.js';
 import type { TelemetryFrame } from '../uplink/protocol/telemetry-frame.js';
 import {
@@ -11,7 +12,10 @@ import {
   encodeGroundMessage,
   UPLINK_PROTOCOL,
   type Hello,
+  type RobotMessage,
 } from '../uplink/protocol/uplink-messages.js';
+import type { CommandOutcome } from './commands.js';
+import { PendingCommands } from './pending-commands.js';
 import type { RobotState } from './robot-state.js';
 
 export interface RobotSessionParts {
@@ -35,6 +39,7 @@ const BURST_S = 5;
 export class RobotSession implements ConnectionEvents {
   readonly #parts: RobotSessionParts;
   #decoder: TelemetryDecoder | undefined;
+  readonly #commands: PendingCommands;
   #epoch = 0;
   #hasSaidHello = false;
   #isClosed = false;
@@ -45,6 +50,7 @@ export class RobotSession implements ConnectionEvents {
 
   constructor(parts: RobotSessionParts) {
     this.#parts = parts;
+    this.#commands = new PendingCommands(parts.clock);
     this.#windowBegan = parts.clock.monotonic();
   }
 
@@ -62,12 +68,17 @@ export class RobotSession implements ConnectionEvents {
     if (message.kind === 'unusable') this.#lose(message.reason);
     else if (message.kind === 'hello') this.#greet(message);
     else if (message.kind === 'report') this.#note(message.report);
-    else this.#apply(message.frame);
+    else if (message.kind === 'answer') this.#answered(message);
+    else {
+      state.counters.telemetryBytes += bytes.byteLength;
+      this.#apply(message.frame);
+    }
   }
 
   closed(reason: string): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#commands.end();
     this.#parts.logger.info('a robot has disconnected', { robot: this.#parts.state.robot, reason });
     this.#parts.onEnd();
   }
@@ -109,6 +120,20 @@ export class RobotSession implements ConnectionEvents {
         this.end('the ground cannot write');
       },
     );
+  }
+
+  /** Sends a command to the robot; resolves with how it ended. */
+  async give(command: RobotCommand): Promise<CommandOutcome> {
+    const epoch = this.#epoch;
+    if (this.#isClosed || epoch === 0) return { state: 'offline', message: 'the robot is not connected' };
+    return await this.#commands.give((id) => {
+      this.#parts.connection.send(encodeGroundMessage({ kind: 'command', epoch, id, command }));
+    });
+  }
+
+  #answered({ epoch, id, answer }: Extract<RobotMessage, { kind: 'answer' }>): void {
+    if (this.#epoch === 0) this.end('an answer before the Welcome');
+    else if (epoch === this.#epoch) this.#commands.answered(id, answer);
   }
 
   #note(report: RobotReport): void {

@@ -8,6 +8,9 @@ import type { FieldView } from './field-view.js';
 import { countFields, heardMsOf, positionIn, type FleetRow } from './fleet-row.js';
 import { ReportedState } from './reported-state.js';
 
+/** Tag and time, tag and length of the values: as the robot counts them. */
+const SAMPLE_HEAD_BYTES = 9 + 3;
+
 /** Counters of a robot since the ground started. */
 export interface RobotCounters {
   connections: number;
@@ -15,6 +18,10 @@ export interface RobotCounters {
   bytes: number;
   /** Samples of all fields at a tick. */
   samples: number;
+  /** Bytes of the messages with telemetry. */
+  telemetryBytes: number;
+  /** Bytes of the same samples as Protocol Buffers messages of doubles, one for each sample. */
+  fullBytes: number;
   /** Times at which frames were missing, and all fields became unknown. */
   gaps: number;
   /** Messages that could not be read. */
@@ -53,6 +60,7 @@ export class RobotState {
   readonly robot: string;
   readonly counters: RobotCounters = {
     ...{ connections: 0, messages: 0, bytes: 0, samples: 0, gaps: 0, unusable: 0 },
+    ...{ telemetryBytes: 0, fullBytes: 0 },
   };
   readonly reported = new ReportedState();
   vin = '';
@@ -77,6 +85,7 @@ export class RobotState {
   took({ catalogue, firstTick, ticks, timeNs }: DecodedTicks): void {
     this.#catalogue = catalogue;
     this.counters.samples += ticks;
+    this.counters.fullBytes += ticks * (SAMPLE_HEAD_BYTES + 8 * catalogue.fields.length);
     const sinceFirst = BigInt(ticks - 1) * BigInt(catalogue.tickNs);
     this.#anchor = { tick: firstTick + ticks - 1, timeNs: timeNs + sinceFirst, heardAtNs: this.heardAtNs };
   }

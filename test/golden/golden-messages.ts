@@ -57,10 +57,18 @@ const toGround: Readonly<Record<string, RobotMessage>> = {
   'full.binpb': { kind: 'telemetry', frame: full },
   'delta.binpb': { kind: 'telemetry', frame: delta },
   'report.binpb': { kind: 'report', report },
+  'answer.binpb': {
+    ...{ kind: 'answer', epoch: 300, id: 3 },
+    answer: { ok: false, code: 'STATE_REFUSED', message: 'größe' },
+  },
 };
 const toRobot: Readonly<Record<string, GroundMessage>> = {
   'welcome.binpb': { kind: 'welcome', protocol: 1, epoch: 300 },
   'full-request.binpb': { kind: 'full_request', epoch: 300, catalogue: true },
+  'command.binpb': {
+    ...{ kind: 'command', epoch: 300, id: 3 },
+    command: { name: 'mark_event', label: 'gate größe 4', beforeS: 30.5, afterS: 0 },
+  },
 };
 
 function documentOf<T>(

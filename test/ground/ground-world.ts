@@ -7,6 +7,9 @@ import { silentLogger } from '../../src/core/logger.js';
 import type { Channel, Message } from '../../src/core/message.js';
 import { present } from '../../src/core/present.js';
 import { CdrWriter } from '../../src/core/ros/cdr-writer.js';
+import { AuditFile } from '../../src/ground/audit-log.js';
+import { commandRoutes } from '../../src/ground/command-routes.js';
+import { Commands } from '../../src/ground/commands.js';
 import { Fleet } from '../../src/ground/fleet.js';
 import { FleetFeed } from '../../src/ground/fleet-feed.js';
 import { GroundAccess } from '../../src/ground/ground-access.js';
@@ -16,6 +19,8 @@ import { RobotRegistry } from '../../src/ground/robot-registry.js';
 import type { RobotView } from '../../src/ground/robot-state.js';
 import { systemClock } from '../../src/host/system-clock.js';
 import { packageRoot } from '../../src/host/version.js';
+import type { Route } from '../../src/monitors/http/route.js';
+import type { RobotCommand } from '../../src/uplink/protocol/robot-command.js';
 import type { TlsFiles } from '../../src/monitors/http/listener.js';
 import { parseFieldRule } from '../../src/settings/field-rule.js';
 import { eventually } from '../../src/testing/waiting.js';
@@ -75,9 +80,20 @@ export class GroundWorld implements AsyncDisposable {
     const place = { address: '127.0.0.1', port: this.port };
     this.#server = await GroundServer.listen(
       { ...place, ...names, ...defined({ tls: this.tls }) },
-      { fleet, feed: this.#feed, access: this.#access, ...ports },
+      { fleet, feed: this.#feed, access: this.#access, routes: this.#routes(fleet), ...ports },
     );
     this.port = this.#server.port;
+  }
+
+  get audit(): AuditFile {
+    return new AuditFile(this.folder, fs);
+  }
+
+  #routes(fleet: Fleet): readonly Route[] {
+    const { audit } = this;
+    const ports = { audit, clock: systemClock, random: randomBytes };
+    const commands = new Commands((robot, command) => fleet.give(robot, command), ports);
+    return commandRoutes({ commands, audit, knows: (robot) => fleet.robot(robot) !== undefined });
   }
 
   /** Ends at once: robots hear no reason. */
@@ -111,6 +127,9 @@ export class DrivingRobot implements AsyncDisposable {
     ...{ figures: { state: 'recording', pendingBytes: 5e9, link: 'offline' }, alerts: [] },
     ...{ segments: [], events: [] },
   };
+  /** What the ground asked, and how it is done. */
+  readonly asked: RobotCommand[] = [];
+  obey: (command: RobotCommand) => Promise<string> = () => Promise.resolve('done as asked');
   readonly #channel: Channel;
   readonly #speeds: { readonly atNs: bigint; readonly speed: number }[] = [];
   readonly #clockOffNs: bigint;
@@ -119,8 +138,12 @@ export class DrivingRobot implements AsyncDisposable {
   constructor(name: string, url: string, token: string, clockOffNs = 0n) {
     const transport = new WebSocketTransport(url, token, systemClock);
     const rules = [present(parseFieldRule(`*.v threshold=${THRESHOLD} predictor=linear unit=m/s`))];
+    const obey = (command: RobotCommand): Promise<string> => {
+      this.asked.push(command);
+      return this.obey(command);
+    };
     const facts = (): RobotFacts => this.facts;
-    const ports = { transport, clock: systemClock, logger: silentLogger, randomBytes, facts };
+    const ports = { transport, clock: systemClock, logger: silentLogger, randomBytes, facts, obey };
     this.client = new UplinkClient({ robot: name, vin: '', version: '0.1.0', rules }, ports);
     this.#channel = {
       ...{ robot: name, topic: '/speed', encoding: 'cdr', metadata: {}, latched: false },

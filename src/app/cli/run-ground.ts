@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { dataFolder } from '../../core/data-folder.js';
 import { HoldfastError } from '../../core/errors.js';
 import { onAbort } from '../../core/on-abort.js';
+import type { CommandSender } from '../../ground/commands.js';
 import type { RobotRegistry } from '../../ground/robot-registry.js';
 import { exitCodes } from '../../host/exit-code.js';
 import { acquireRoleLock } from '../../host/role-lock.js';
@@ -24,6 +25,9 @@ export async function runGround(
   const { FleetFeed } = await import('../../ground/fleet-feed.js');
   const { GroundAccess } = await import('../../ground/ground-access.js');
   const { GroundServer } = await import('../../ground/ground-server.js');
+  const { AuditFile } = await import('../../ground/audit-log.js');
+  const { Commands } = await import('../../ground/commands.js');
+  const { commandRoutes } = await import('../../ground/command-routes.js');
   const { PeopleRegistry } = await import('../../ground/people-registry.js');
   const { readTlsFiles, watchTlsFiles } = await import('../../ground/tls-files.js');
   const place = parseListen(String(options['listen']));
@@ -35,10 +39,14 @@ export async function runGround(
   using access = await GroundAccess.open(people, isLoopback(place.address), ports);
   using fleet = new Fleet(registry, ports);
   using feed = new FleetFeed(() => fleet.rows(), ports.clock);
+  const audit = new AuditFile(folder, ports.fs);
+  const give: CommandSender = (robot, command) => fleet.give(robot, command);
+  const commands = new Commands(give, { audit, clock: ports.clock, random: ports.random });
+  const knows = (robot: string): boolean => fleet.robot(robot) !== undefined;
   const pageFolder = join(packageRoot, 'dist', 'web', 'ground');
   await using server = await GroundServer.listen(
     { ...place, hostname: ports.hostname, version, pageFolder, ...(tls === undefined ? {} : { tls }) },
-    { fleet, feed, access, clock: ports.clock, logger },
+    { fleet, feed, access, routes: commandRoutes({ commands, audit, knows }), clock: ports.clock, logger },
   );
   const renewal =
     tlsPaths === undefined || tls === undefined

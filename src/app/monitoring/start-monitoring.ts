@@ -182,7 +182,7 @@ class RunningMonitoring implements Monitoring {
     if (ground.url === '') return;
     try {
       const { startUplink } = await import('./start-uplink.js');
-      const uplink = await startUplink(this.#recorder, this.watch, ground, this.#ports);
+      const uplink = await startUplink(this.#recorder, this.#sync, this.watch, ground, this.#ports);
       this.#closers.push(async () => await uplink[Symbol.asyncDispose]());
       this.watch.services.set('uplink', () => ({ robots: uplink.status() }));
     } catch (error) {

@@ -1,12 +1,14 @@
 import { stat } from 'node:fs/promises';
 import { describeError } from '../../core/errors.js';
-import type { MonitoredRecorder } from '../../core/monitoring.js';
+import type { MonitoredRecorder, MonitoredSync } from '../../core/monitoring.js';
 import type { SystemPorts } from '../../host/ports.js';
 import { version } from '../../host/version.js';
 import { WebSocketTransport } from '../../uplink/link/websocket-transport.js';
 import { defaultRules } from '../../uplink/robot/default-rules.js';
 import { UplinkClient, type UplinkStatus } from '../../uplink/robot/uplink-client.js';
 import type { Watch } from '../../monitors/live/watch.js';
+import type { Obey } from '../../uplink/robot/command-answerer.js';
+import { doCommand } from './uplink-commands.js';
 import { UplinkFacts } from './uplink-facts.js';
 import type { UplinkOptions } from './monitoring-options.js';
 
@@ -21,7 +23,8 @@ const TOKEN = /^([A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}):[A-Za-z0-9_-]{20,100}$/;
 
 /** Connects the robots of a recorder to the ground. Rejects if the token file cannot be used. */
 export async function startUplink(
-  recorder: Pick<MonitoredRecorder, 'tap' | 'onEvent'>,
+  recorder: MonitoredRecorder,
+  sync: MonitoredSync,
   watch: Watch,
   options: UplinkOptions,
   ports: SystemPorts,
@@ -30,10 +33,11 @@ export async function startUplink(
   const rules = [...options.fields, ...(options.defaultFields ? defaultRules : [])];
   const { clock, logger, random } = ports;
   const facts = new UplinkFacts(recorder, watch, clock);
+  const obey: Obey = (command) => doCommand(command, recorder, sync);
   const clients = new Map<string, UplinkClient>();
   for (const [robot, token] of tokens) {
     const transport = new WebSocketTransport(options.url, token, clock);
-    const parts = { transport, clock, logger, randomBytes: random, facts: () => facts.of(robot) };
+    const parts = { transport, clock, logger, randomBytes: random, facts: () => facts.of(robot), obey };
     clients.set(robot, new UplinkClient({ robot, vin: '', version, rules }, parts));
   }
   const unlisten = recorder.tap((message) => clients.get(message.channel.robot)?.take(message));

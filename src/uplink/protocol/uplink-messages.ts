@@ -1,8 +1,10 @@
 import { Writer } from 'protobufjs/minimal.js';
 import { describeError } from '../../core/errors.js';
 import { LENGTH_DELIMITED, readUint53, tagOf, VARINT } from '../../core/protobuf-wire.js';
+import { readAnswer, readCommand, writeAnswer, writeCommand, type Numbered } from './command-codec.js';
 import { readFields, utf8, WireFault } from './read-fields.js';
 import { readTelemetry } from './read-telemetry.js';
+import type { CommandAnswer, RobotCommand } from './robot-command.js';
 import { readReport, writeReport } from './report-codec.js';
 import type { RobotReport } from './robot-report.js';
 import type { TelemetryFrame } from './telemetry-frame.js';
@@ -29,7 +31,8 @@ export interface Hello {
 export type RobotMessage =
   | Hello
   | { readonly kind: 'telemetry'; readonly frame: TelemetryFrame }
-  | { readonly kind: 'report'; readonly report: RobotReport };
+  | { readonly kind: 'report'; readonly report: RobotReport }
+  | (Numbered & { readonly kind: 'answer'; readonly answer: CommandAnswer });
 
 /** Answer of the ground to a Hello. */
 export interface Welcome {
@@ -47,7 +50,11 @@ export interface FullRequest {
 }
 
 /** What the ground sends. */
-export type GroundMessage = Welcome | FullRequest;
+export type GroundMessage =
+  | Welcome
+  | FullRequest
+  /** `command` is undefined if it is of a later version. */
+  | (Numbered & { readonly kind: 'command'; readonly command: RobotCommand | undefined });
 
 /** A message that cannot be used, in words. */
 export interface Unusable {
@@ -64,6 +71,10 @@ export function encodeRobotMessage(message: RobotMessage): Uint8Array {
   }
   if (message.kind === 'report') {
     nested(writer, 3, () => writeReport(writer, message.report));
+    return writer.finish();
+  }
+  if (message.kind === 'answer') {
+    nested(writer, 4, () => writeAnswer(writer, message, message.answer));
     return writer.finish();
   }
   nested(writer, 1, () => {
@@ -86,6 +97,7 @@ export function decodeRobotMessage(bytes: Uint8Array): RobotMessage | Unusable {
         (reader) => (message = { kind: 'telemetry', frame: readTelemetry(reader.bytes()) }),
       ],
       3: [LENGTH_DELIMITED, (reader) => (message = { kind: 'report', report: readReport(reader.bytes()) })],
+      4: [LENGTH_DELIMITED, (reader) => (message = { kind: 'answer', ...readAnswer(reader.bytes()) })],
     });
     return message;
   });
@@ -99,6 +111,10 @@ export function encodeGroundMessage(message: GroundMessage): Uint8Array {
       varint(writer, 1, message.protocol);
       varint(writer, 2, message.epoch);
     });
+    return writer.finish();
+  }
+  if (message.kind === 'command') {
+    nested(writer, 3, () => writeCommand(writer, message, message.command));
     return writer.finish();
   }
   nested(writer, 2, () => {
@@ -115,6 +131,7 @@ export function decodeGroundMessage(bytes: Uint8Array): GroundMessage | Unusable
     readFields(bytes, {
       1: [LENGTH_DELIMITED, (reader) => (message = readWelcome(reader.bytes()))],
       2: [LENGTH_DELIMITED, (reader) => (message = readFullRequest(reader.bytes()))],
+      3: [LENGTH_DELIMITED, (reader) => (message = { kind: 'command', ...readCommand(reader.bytes()) })],
     });
     return message;
   });

@@ -15,6 +15,7 @@ import {
   UPLINK_PROTOCOL,
   type RobotMessage,
 } from '../protocol/uplink-messages.js';
+import { CommandAnswerer, type Obey } from './command-answerer.js';
 import { ReportSender, type RobotFacts } from './report-sender.js';
 import { TelemetrySampler, type SamplerStats, type SampleTaker } from './telemetry-sampler.js';
 import { defaultPace, TICK_NS } from './uplink-pace.js';
@@ -37,6 +38,8 @@ export interface UplinkClientPorts {
   readonly randomBytes: (count: number) => Uint8Array;
   /** What the robot says about itself, once per second; absent: nothing. */
   readonly facts?: () => RobotFacts;
+  /** Does what the ground asks; resolves with what was done, in words. Absent: every command is refused. */
+  readonly obey?: Obey;
 }
 
 /** What the uplink of one robot does, since its start. */
@@ -89,6 +92,7 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
   #epoch: number | undefined;
   #encoder: TelemetryEncoder | undefined;
   #reports: ReportSender | undefined;
+  #commands: CommandAnswerer | undefined;
   #sentReports = 0;
   #state: UplinkStatus['state'] = 'connecting';
   #reason = '';
@@ -207,6 +211,7 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
       this.#connection = undefined;
       this.#encoder = undefined;
       this.#reports = undefined;
+      this.#commands = undefined;
     }
   }
 
@@ -220,11 +225,16 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
       if (message.epoch !== this.#epoch) return;
       this.#encoder?.requestFull(message.catalogue);
       this.#reports?.requestComplete();
+    } else if (message.kind === 'command') {
+      if (message.epoch === this.#epoch) this.#commands?.take(message.id, message.command);
     } else if (message.kind === 'unusable' || message.protocol !== UPLINK_PROTOCOL) {
       this.#connection?.close('an unusable message');
     } else if (this.#epoch === undefined) {
       this.#epoch = message.epoch;
       this.#reports = new ReportSender(message.epoch, this.#ports.clock);
+      this.#commands = new CommandAnswerer(message.epoch, this.#ports.obey, (answer) => {
+        if (answer.epoch === this.#epoch) this.#sendMessage(answer);
+      });
       this.#connections++;
       this.#state = 'open';
       this.#reason = '';
