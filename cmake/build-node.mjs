@@ -1,4 +1,4 @@
-// The part of the package that is not CMake's: dependencies, native addon, message classes and the compiled
+// The part of the package that is not CMake's: dependencies, native add-ons, message classes and the compiled
 // TypeScript, in a copy of the sources inside the build folder. Called at every build; each step runs when
 // what it depends on changed.
 //
@@ -12,6 +12,7 @@ import { readEnvironment, toolEnvironment } from './node/environment.mjs';
 import { mirror } from './node/mirror.mjs';
 import { buildNative } from './node/native.mjs';
 import { generateOwnTypes } from './node/own-types.mjs';
+import { buildReceiver, receiverKey } from './node/receiver.mjs';
 import { run } from './node/run.mjs';
 import { hashFolder, hashOf, once } from './node/stamp.mjs';
 
@@ -48,12 +49,24 @@ function main() {
       env,
     });
   });
+  const jobs = Number(values.jobs) || availableParallelism();
   once(stamps, 'native', dependencies, () =>
     buildNative({
-      ...{ tree, environment, env, jobs: Number(values.jobs) || availableParallelism() },
+      ...{ tree, environment, env, jobs },
       cache: values['native-cache'] === '' ? join(build, 'native') : resolve(values['native-cache']),
     }),
   );
+  try {
+    once(stamps, 'receiver', hashOf(dependencies, receiverKey(tree)), () =>
+      buildReceiver({ tree, jobs, env }),
+    );
+  } catch (error) {
+    // Holdfast works without it, so this fails no build. The next build tries again.
+    console.error(`holdfast: ${error.message}`);
+    console.error(
+      'holdfast: without the native receiver, messages are received by rclnodejs, which costs more',
+    );
+  }
   const types = hashOf(
     dependencies,
     hashFolder(join(tree, 'msg'), /\.msg$/),

@@ -22,6 +22,8 @@ const LEFT_OUT = new Set([
   'demo-data',
   'bench-results',
 ]);
+/** Likewise inside a folder: the copy compiles its own. */
+const COMPILED = join('native', 'build');
 /** Top-level names of the copy that are made there. */
 const MADE_HERE = new Set([
   'node_modules',
@@ -73,11 +75,12 @@ function mirrorFolder(fromRoot, toRoot, name) {
   const target = join(toRoot, name);
   mkdirSync(target, { recursive: true });
   const names = readdirSync(join(fromRoot, name)).filter(
-    (one) => one !== '__pycache__' && one !== 'node_modules',
+    (one) => one !== '__pycache__' && one !== 'node_modules' && join(name, one) !== COMPILED,
   );
   for (const one of names) mirrorEntry(fromRoot, toRoot, join(name, one));
   const kept = new Set(names);
-  for (const one of readdirSync(target).filter((each) => !kept.has(each))) {
+  const isGone = (one) => !kept.has(one) && join(name, one) !== COMPILED;
+  for (const one of readdirSync(target).filter(isGone)) {
     rmSync(join(target, one), { recursive: true });
     removeCompiled(toRoot, join(name, one));
   }

@@ -20,7 +20,7 @@ import { lacking } from '../../../src/testing/lacking.js';
 import { perhaps } from '../../support/perhaps.js';
 
 const NOBODY = 65_534;
-const steps = ['dependencies', 'native', 'types'];
+const steps = ['dependencies', 'native', 'receiver', 'types'];
 
 describe('the ROS 2 package', function () {
   this.timeout(900_000);
@@ -96,6 +96,14 @@ describe('the ROS 2 package', function () {
   it('builds everything once, without a metadata file', async () => {
     for (const step of steps) assert.match(firstBuild, new RegExp(`^holdfast: ${step}$`, 'm'));
     await assertComplete('install', 50);
+  });
+
+  it('installs the add-on of the native receiver, and nothing else that was compiled for it', () => {
+    const native = join(workspace.root, 'install/holdfast/lib/node_modules/holdfast/native/build');
+    assert.deepEqual(readdirSync(native, { recursive: true }).sort(), [
+      'Release',
+      'Release/holdfast_receiver.node',
+    ]);
   });
 
   it('neither downloads nor compiles again what has not changed', () => {

@@ -3,6 +3,7 @@ import { DurationHistogram } from '../../../../src/core/duration-histogram.js';
 import type { Publisher } from 'rclnodejs';
 import { present } from '../../../../src/core/present.js';
 import { systemTimers } from '../../../../src/host/system-clock.js';
+import { publisherKey, toPublisher } from '../../../../src/sources/ros/endpoints.js';
 import { loadNative } from '../../../../src/sources/ros/native-loader.js';
 import { NativeReceiver, latencyBoundsMs } from '../../../../src/sources/ros/native-receiver.js';
 import { loadRclnodejs } from '../../../../src/sources/ros/rclnodejs.js';
@@ -108,6 +109,26 @@ describe('The native receiver on real ROS 2', function () {
     assert.ok(heard.length >= 400 && heard.length <= 600, `${heard.length} were kept`);
     assert.deepEqual([...new Set(drops.map(({ reason }) => reason))], ['queue_full_drop_oldest']);
     assert.equal(drops[0]!.bytes / drops[0]!.count, 1_000);
+    await world.close();
+  });
+
+  it('says who published a message, as the graph knows the publisher', async () => {
+    const world = await openNative();
+    const heard = ['/one', '/two'].map((topic) => new Heard(world, topic));
+    for (const topic of ['/one', '/two']) {
+      await world.matched(topic, 1);
+      world.publish(topic, message('1'));
+    }
+    for (const one of heard) await one.count(1);
+    const inGraph = ['/one', '/two'].map((topic) => {
+      const [publisher] = world.node.getPublishersInfoByTopic(topic, false).map(toPublisher);
+      return publisherKey(present(publisher).gid);
+    });
+    assert.deepEqual(
+      heard.map(({ infos }) => infos[0]?.publisher),
+      inGraph,
+    );
+    assert.notEqual(inGraph[0], inGraph[1]);
     await world.close();
   });
 
