@@ -71,6 +71,7 @@ const syncReads = {
   'link.call_timeout_ms': ({ callTimeoutMs }) => callTimeoutMs,
   poll_interval_ms: ({ pollIntervalMs }) => pollIntervalMs,
   housekeeping_interval_ms: ({ housekeepingIntervalMs }) => housekeepingIntervalMs,
+  request_poll_ms: ({ requestPollMs }) => requestPollMs,
   scrub_per_hour: ({ scrubPerHour }) => scrubPerHour,
 } as const satisfies Partial<Record<ParameterName, Read<SyncOptions>>>;
 

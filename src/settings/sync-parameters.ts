@@ -157,7 +157,7 @@ export const syncParameters = {
       ...{ role, flag: 'upload', default: syncOptionTable.upload.default },
       description:
         'What is uploaded without a request: every segment (all), those that overlap marked events (events), or none (requested). ' +
-        'The rest stays in the data folder until it is requested or evicted (docs/sync.md). A sink may have its own, as the option upload.',
+        'The rest stays in the data folder until it is requested (docs/fetch.md) or evicted. A sink may have its own, as the option upload.',
     },
     syncOptionTable.upload.allowed,
   ),
@@ -184,6 +184,7 @@ export const syncParameters = {
   'link.call_timeout_ms': number('callTimeoutMs', 'call-timeout'),
   poll_interval_ms: number('pollIntervalMs', 'poll-interval'),
   housekeeping_interval_ms: number('housekeepingIntervalMs', 'housekeeping-interval'),
+  request_poll_ms: number('requestPollMs'),
   scrub_per_hour: number('scrubPerHour', 'scrub-per-hour'),
 } as const;
 

@@ -59,6 +59,7 @@ export function compileSyncSettings(resolved: Resolved): SyncSettings {
       bandwidthBytesPerS: values['upload.bandwidth_limit'],
       pollIntervalMs: values.poll_interval_ms,
       housekeepingIntervalMs: values.housekeeping_interval_ms,
+      requestPollMs: values.request_poll_ms,
       scrubPerHour: values.scrub_per_hour,
       backoffFirstMs: check.atMost('link.backoff_first_ms', 'link.backoff_max_ms'),
       backoffMaxMs: values['link.backoff_max_ms'],

@@ -62,7 +62,8 @@ export function assembleSync(ports: SyncPorts, options: SyncOptions, hooks: Sync
   });
   const openDatabase = openProgress ?? openLevelProgress;
   const progress = new ProgressStore({ fs, clock, logger, folder, openDatabase, onTrouble: trouble });
-  const known = { hooks, shared, sink, folder, root: whole.root, calls, progress };
+  const dataFolderId = nameOfFolder(whole.root, { fs, random });
+  const known = { dataFolderId, hooks, shared, sink, folder, calls, progress };
   const identity = storeIdentity(ports, options, known);
   const memory = new StoreMemory({ fs, folder, store, clock, logger, turns: shared.files });
   const link = storeLink(ports, options, { hooks, identity, memory });
@@ -80,6 +81,7 @@ export function assembleSync(ports: SyncPorts, options: SyncOptions, hooks: Sync
     sink,
     shared,
     folder,
+    dataFolderId,
     only: ports.only,
     requested: new Set(),
     options,
@@ -137,15 +139,14 @@ interface IdentityParts {
   readonly shared: SharedByEngines;
   readonly sink: SyncParts['sink'];
   readonly folder: DataFolder;
-  /** Of the data folder. */
-  readonly root: string;
+  readonly dataFolderId: () => Promise<string>;
   readonly calls: StoreCalls;
   readonly progress: ProgressStore;
 }
 
 function storeIdentity(ports: SyncPorts, options: SyncOptions, parts: IdentityParts): StoreIdentity {
   const { fs, random, store, logger } = ports;
-  const { hooks, shared, sink, folder, root, calls, progress } = parts;
+  const { hooks, shared, sink, folder, dataFolderId, calls, progress } = parts;
   return new StoreIdentity(
     {
       fs,
@@ -156,7 +157,7 @@ function storeIdentity(ports: SyncPorts, options: SyncOptions, parts: IdentityPa
       turns: shared.files,
       sink,
       places: shared.places,
-      dataFolderId: nameOfFolder(root, { fs, random }),
+      dataFolderId,
       within: (ask) => calls.within('ask the store for its id', 0, hooks.lifetime, ask),
       onKnown: hooks.storeKnown,
       onDoubt: async (storeId) => {

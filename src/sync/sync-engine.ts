@@ -10,6 +10,7 @@ import type { LinkState } from '../core/link-state.js';
 import type { RoleLock } from '../host/role-lock.js';
 import { assembleSync, backoffOf } from './assemble-sync.js';
 import { Confirmer } from './confirmer.js';
+import { FetchRequests } from './fetch-requests.js';
 import { FolderWatch } from './folder-watch.js';
 import { Housekeeping } from './housekeeping.js';
 import { Scrub } from './scrub.js';
@@ -65,6 +66,7 @@ export class SyncEngine implements AsyncDisposable {
   readonly #housekeeping: Housekeeping;
   readonly #confirmer: Confirmer;
   readonly #scrub: Scrub;
+  readonly #requests: FetchRequests;
   readonly #events: Emitter<SyncEvent>;
   readonly #changes: StatusChanges;
   #toldLink: LinkState = 'unknown';
@@ -104,6 +106,14 @@ export class SyncEngine implements AsyncDisposable {
     });
     this.#confirmer = new Confirmer(this.#parts, () => this.#sender.wake());
     this.#scrub = new Scrub(this.#parts, this.#confirmer);
+    this.#requests = new FetchRequests(this.#parts, {
+      request: (names) => this.request(names),
+      progressOf: (name) => {
+        const turn = this.#sender.active.get(name);
+        return turn && Math.min(1, turn.sentBytes / Math.max(1, turn.entry.bytes));
+      },
+      folderId: this.#parts.dataFolderId,
+    });
     this.#sender = new SegmentSender(this.#parts, () => {
       if (this.#parts.tombstones.waiting > 0) this.#housekeeping.wake();
     });
@@ -168,6 +178,7 @@ export class SyncEngine implements AsyncDisposable {
     this.#watch.wake();
     this.#sender.wake();
     this.#housekeeping.wake();
+    this.#requests.wake();
   }
 
   /**
@@ -197,6 +208,7 @@ export class SyncEngine implements AsyncDisposable {
     this.#watch.wake();
     this.#housekeeping.wake();
     this.#scrub.wake();
+    this.#requests.wake();
     this.#changes.changed();
     return changed;
   }
@@ -297,6 +309,7 @@ export class SyncEngine implements AsyncDisposable {
       guard(this.#housekeeping.run()),
       guard(this.#confirmer.run()),
       guard(this.#scrub.run()),
+      guard(this.#requests.run()),
     ]).then(() => undefined);
   }
 

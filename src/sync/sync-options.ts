@@ -48,6 +48,8 @@ export interface SyncOptions {
   readonly maxRetries: number;
   /** Age at which unknown unfinished uploads of this data folder's robots are aborted, ms. Default 24 h. */
   readonly staleUploadAgeMs: number;
+  /** Time between two looks for requests in the store, ms; 0: none. Default 60,000. */
+  readonly requestPollMs: number;
   /** Segments per hour that the scrub asks the store for, local or evicted; 0: none. Default 12. */
   readonly scrubPerHour: number;
   /** Create the store's id object on first use; false: wait until it exists. Default true. */
@@ -80,6 +82,7 @@ export const liveSyncOptions = [
   'maxRetries',
   'staleUploadAgeMs',
   'scrubPerHour',
+  'requestPollMs',
 ] as const satisfies readonly (keyof SyncOptions)[];
 
 interface NumberRule {
@@ -184,6 +187,13 @@ export const syncOptionTable: { readonly [K in keyof SyncOptions]: Rule<SyncOpti
   ),
   staleUploadAgeMs: count(DAY_MS, 1, 365 * DAY_MS, 'ms', 'Age at which forgotten uploads are aborted.'),
   scrubPerHour: count(12, 0, 3_600_000, 'segments/h', 'Segments that the store is asked for again; 0: none.'),
+  requestPollMs: count(
+    60_000,
+    0,
+    DAY_MS,
+    'ms',
+    'Between two looks for requests of segments in the store; 0: requests are not answered.',
+  ),
   createStoreId: flag(true, "Create the store's id object on first use."),
   acceptNewStore: flag(false, 'Accept a store with another id than the one known under its URI.'),
   retryParked: flag(false, 'Try parked segments once more at the start.'),

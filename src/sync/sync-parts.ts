@@ -29,6 +29,8 @@ export interface SyncParts {
   readonly sink: SinkSpec;
   readonly shared: SharedByEngines;
   readonly folder: DataFolder;
+  /** Constant while sync runs. */
+  readonly dataFolderId: () => Promise<string>;
   /** Names of the segments to send; undefined: all. */
   readonly only: ReadonlySet<string> | undefined;
   /** Names of segments that were requested: they go under every policy. */

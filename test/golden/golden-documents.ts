@@ -18,6 +18,14 @@ import {
 import { decodeManifest, encodeManifest, type Manifest } from '../../src/core/manifest.js';
 import { receiptFiles, type StoreReceipt } from '../../src/core/receipt-file.js';
 import { readRequiredSinks, SINKS_FILE, writeRequiredSinks, type RequiredSink } from '../../src/core/sink.js';
+import {
+  decodeAnswer,
+  decodeRequest,
+  encodeAnswer,
+  encodeRequest,
+  type FetchAnswer,
+  type FetchRequest,
+} from '../../src/core/fetch-request.js';
 import { readTagFile, TAG_FILE, writeTagFile } from '../../src/core/tag-file.js';
 import { LIMITS_FILE, readLimits, writeLimits } from '../../src/core/space-limits.js';
 import { writeKnownStore } from '../../src/sync/known-stores.js';
@@ -96,6 +104,22 @@ const tagged: Manifest = {
   segment: { id: taggedId, number: 8 },
   file: { ...manifest.file, name: `${TAGGED}.mcap` },
   tags,
+};
+const fetchRequest: FetchRequest = {
+  ...{ format: 'holdfast-request', version: 1, id: hex('4', 32), robot: 'squid', from: '1', to: '2' },
+  ...{ topics: ['/scan*'], createdAt: '3', expiresAt: '4', by: 'Grüße' },
+};
+const fetchAnswer: FetchAnswer = {
+  ...{ format: 'holdfast-answer', version: 1, id: hex('4', 32), robot: 'squid', state: 'expired', at: '5' },
+  ...{ reason: 'late', matched: { segments: 2, bytes: 7 }, stored: { segments: 1, bytes: 3 }, progress: 0.5 },
+  segments: [{ name: NAME, key, bytes: 3, state: 'parked', reason: 'too large' }],
+  gone: [
+    {
+      ...{ name: NAME, firstLogTime: '1', lastLogTime: '2', messages: 3, bytes: 4, at: '5' },
+      reason: 'quota',
+    },
+  ],
+  isRecording: true,
 };
 const { priority: _priority, salvagedFrom: _salvaged, ...segment } = manifest.segment;
 /** None of the optional members, and a deletion by policy. */
@@ -208,6 +232,8 @@ export const goldenDocuments: readonly GoldenDocument[] = [
     write: (folder) => writeTagFile(fs, folder, { now: tags, configured: { site: 'south' } }),
     read: (folder) => readTagFile(fs, folder),
   },
+  textDocument('request', 'request.json', fetchRequest, encodeRequest, decodeRequest),
+  textDocument('answer', 'answer.json', fetchAnswer, encodeAnswer, decodeAnswer),
   textDocument('tombstone', `${NAME}.json`, tombstone, encodeManifest, (text, name) => {
     const { manifestCrc32: _crc, ...fields } = decodeManifest(text, name) as Manifest & {
       manifestCrc32?: number;

@@ -6,6 +6,7 @@ import { compactCommand } from './commands/compact.js';
 import { demoCommand } from './commands/demo.js';
 import { doctorCommand } from './commands/doctor.js';
 import { exportCommand } from './commands/export.js';
+import { fetchCommand } from './commands/fetch.js';
 import { groundCommand } from './commands/ground.js';
 import { lsCommand } from './commands/ls.js';
 import { queryCommand } from './commands/query.js';
@@ -37,6 +38,7 @@ export const commands: readonly CommandDefinition[] = [
   queryCommand,
   reportCommand,
   bagCommand,
+  fetchCommand,
   groundCommand,
   doctorCommand,
   demoCommand,
