@@ -3,6 +3,7 @@ import { describeError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { ConnectionEvents, GroundReception, UplinkConnection } from '../uplink/link/uplink-transport.js';
 import type { RobotCommand } from '../uplink/protocol/robot-command.js';
+import type { HistorySink } from './history/sample-batch.js';
 import type { RobotRegistry } from './robot-registry.js';
 import type { CommandOutcome } from './commands.js';
 import type { FleetRow } from './fleet-row.js';
@@ -18,6 +19,8 @@ const REVOCATION_MS = 5_000;
 export interface FleetPorts {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Undefined: nothing is kept. */
+  readonly history?: HistorySink | undefined;
 }
 
 interface Live {
@@ -80,7 +83,7 @@ export class Fleet implements GroundReception, Disposable {
   }
 
   accept(robot: string, connection: UplinkConnection): ConnectionEvents {
-    const { clock, logger } = this.#ports;
+    const { clock, logger, history } = this.#ports;
     if (this.#isTooOften(robot)) {
       connection.close('too many connections, wait 10 s');
       return ignored;
@@ -91,7 +94,7 @@ export class Fleet implements GroundReception, Disposable {
     this.#live.get(robot)?.session.end('the robot has connected again');
     const known = state;
     const session: RobotSession = new RobotSession({
-      ...{ state, connection, clock, logger, nextEpoch: () => this.#registry.nextEpoch(robot) },
+      ...{ state, connection, clock, logger, history, nextEpoch: () => this.#registry.nextEpoch(robot) },
       onEnd: () => {
         if (this.#live.get(robot)?.session !== session) return;
         this.#live.delete(robot);

@@ -3,8 +3,8 @@ import { NS_PER_S } from '../core/clock.js';
 import { describeError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { ConnectionEvents, UplinkConnection } from '../uplink/link/uplink-transport.js';
-import { TelemetryDecoder } from '../uplink/protocol/telemetry-decoder.js';
 import type { RobotCommand } from '../uplink/protocol/robot-command.js';
+import { TelemetryDecoder, type DecodedTicks } from '../uplink/protocol/telemetry-decoder.js';
 import type { RobotReport } from '../uplink/protocol/robot-report.js';
 import type { TelemetryFrame } from '../uplink/protocol/telemetry-frame.js';
 import {
@@ -16,6 +16,7 @@ import {
 } from '../uplink/protocol/uplink-messages.js';
 import type { CommandOutcome } from './commands.js';
 import { PendingCommands } from './pending-commands.js';
+import type { HistorySink } from './history/sample-batch.js';
 import type { RobotState } from './robot-state.js';
 
 export interface RobotSessionParts {
@@ -25,6 +26,8 @@ export interface RobotSessionParts {
   readonly logger: Logger;
   /** A number for this connection, larger than those of all earlier ones. */
   readonly nextEpoch: () => Promise<number>;
+  /** Undefined: nothing is kept. */
+  readonly history: HistorySink | undefined;
   /** The connection has ended. */
   readonly onEnd: () => void;
 }
@@ -154,11 +157,19 @@ export class RobotSession implements ConnectionEvents {
       return;
     }
     const decoded = this.#decoder.apply(frame);
-    if (decoded.kind === 'ticks') state.took(decoded.ticks);
-    else if (decoded.kind === 'unknown') {
+    if (decoded.kind === 'ticks') {
+      state.took(decoded.ticks);
+      this.#keep(decoded.ticks);
+    } else if (decoded.kind === 'unknown') {
       state.counters.gaps++;
       this.#requestFull(decoded.needsCatalogue);
     }
+  }
+
+  #keep({ catalogue, ...ticks }: DecodedTicks): void {
+    const { history, state } = this.#parts;
+    const { fields, tickNs } = catalogue;
+    history?.store({ ...ticks, robot: state.robot, fields, tickNs }, () => undefined);
   }
 
   #lose(reason: string): void {

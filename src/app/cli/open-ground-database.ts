@@ -1,6 +1,10 @@
 import { HoldfastError } from '../../core/errors.js';
 import type { Database } from '../../ground/database/database.js';
+import type { HistoryWriter } from '../../ground/history/history-writer.js';
 import type { Invocation } from './command-definition.js';
+
+/** A hundred years. */
+const MAX_DAYS = 36_500;
 
 /** Opens the database of a ground by its options; undefined: it runs without one. */
 export async function openGroundDatabase(
@@ -22,4 +26,25 @@ export async function openGroundDatabase(
   }
   if (where === 'embedded') return openDatabase({ kind: 'embedded', folder, user }, migrations, ports);
   return openDatabase({ kind: 'external', url: where.href }, migrations, ports);
+}
+
+/** Opens the history in the database of a ground; undefined: it runs without a database. */
+export async function openHistory(
+  database: Database | undefined,
+  { options, ports }: Invocation,
+): Promise<HistoryWriter | undefined> {
+  const { HistoryWriter: Writer } = await import('../../ground/history/history-writer.js');
+  const kept = { sampleDays: days(options, 'keepSamplesDays'), rollUpDays: days(options, 'keepRollUpsDays') };
+  return database === undefined ? undefined : new Writer(database, kept, ports);
+}
+
+function days(options: Invocation['options'], name: 'keepSamplesDays' | 'keepRollUpsDays'): number {
+  const value = Number(options[name]);
+  if (Number.isInteger(value) && value >= 1 && value <= MAX_DAYS) return value;
+  const flag = name === 'keepSamplesDays' ? '--keep-samples-days' : '--keep-roll-ups-days';
+  throw new HoldfastError(
+    'REQUEST_INVALID',
+    `${flag} is "${String(options[name])}", allowed: a whole number from 1 to ${MAX_DAYS}`,
+    { facts: { [name]: options[name] } },
+  );
 }

@@ -9,7 +9,7 @@ import { acquireRoleLock } from '../../host/role-lock.js';
 import { packageRoot, version } from '../../host/version.js';
 import { isLoopback } from '../../monitors/http/request-checks.js';
 import type { CommandResult, Invocation } from './command-definition.js';
-import { openGroundDatabase } from './open-ground-database.js';
+import { openGroundDatabase, openHistory } from './open-ground-database.js';
 
 export const DEFAULT_LISTEN = '127.0.0.1:8090';
 const END_PATIENCE_MS = 2_000;
@@ -28,6 +28,7 @@ export async function runGround(
   const { AuditFile } = await import('../../ground/audit-log.js');
   const { Commands } = await import('../../ground/commands.js');
   const { commandRoutes } = await import('../../ground/command-routes.js');
+  const { historyRoutes } = await import('../../ground/history/history-routes.js');
   const { PeopleRegistry } = await import('../../ground/people-registry.js');
   const { readTlsFiles, watchTlsFiles } = await import('../../ground/tls-files.js');
   const place = parseListen(String(options['listen']));
@@ -37,16 +38,22 @@ export async function runGround(
   await using database = await openGroundDatabase(folder, invocation);
   const people = new PeopleRegistry(folder, ports);
   using access = await GroundAccess.open(people, isLoopback(place.address), ports);
-  using fleet = new Fleet(registry, ports);
+  await using history = await openHistory(database, invocation);
+  using fleet = new Fleet(registry, { ...ports, history });
   using feed = new FleetFeed(() => fleet.rows(), ports.clock);
   const audit = new AuditFile(folder, ports.fs);
   const give: CommandSender = (robot, command) => fleet.give(robot, command);
   const commands = new Commands(give, { audit, clock: ports.clock, random: ports.random });
   const knows = (robot: string): boolean => fleet.robot(robot) !== undefined;
   const pageFolder = join(packageRoot, 'dist', 'web', 'ground');
+  const missing = (): string | undefined => history?.status().problem || undefined;
+  const routes = [
+    ...commandRoutes({ commands, audit, knows }),
+    ...(database === undefined ? [] : historyRoutes(database)),
+  ];
   await using server = await GroundServer.listen(
     { ...place, hostname: ports.hostname, version, pageFolder, ...(tls === undefined ? {} : { tls }) },
-    { fleet, feed, access, routes: commandRoutes({ commands, audit, knows }), clock: ports.clock, logger },
+    { fleet, feed, access, routes, missing, clock: ports.clock, logger },
   );
   const renewal =
     tlsPaths === undefined || tls === undefined

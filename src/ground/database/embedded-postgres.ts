@@ -225,7 +225,7 @@ export class EmbeddedPostgres implements AsyncDisposable {
     for (const line of text.split('\n').filter((one) => one.trim() !== '')) {
       const short = line.slice(0, LINE_MAX);
       this.#lines = [...this.#lines, short].slice(-KEPT_LINES);
-      if (/^(FATAL|PANIC):/.test(short)) this.#ports.logger.warn('the database says', { line: short });
+      if (short.startsWith('PANIC:')) this.#ports.logger.warn('the database says', { line: short });
       else this.#ports.logger.debug('the database says', { line: short });
     }
   }

@@ -1,4 +1,8 @@
 import type { Migration } from './migrate.js';
+import { historyMigration } from './migrations/history.js';
 
-/** Every step of the schema, in order. */
-export const migrations: readonly Migration[] = [];
+/** Every step of the schema, in order: a new one comes last. */
+export const migrations: readonly Migration[] = [historyMigration].map((one, index) => ({
+  ...one,
+  number: index + 1,
+}));

@@ -13,6 +13,8 @@ export interface DecodedTicks {
   readonly timeNs: bigint;
   /** `ticks` rows of a value for each field; NaN: no value, or no sample at that tick. */
   readonly values: Float64Array;
+  /** From a full frame: every field has a sample, also one that is not due. */
+  readonly full: boolean;
 }
 
 export type Decoded =
@@ -98,7 +100,10 @@ export class TelemetryDecoder {
     const { firstTick, ticks } = frame;
     known.nextTick = firstTick + ticks;
     known.nextTimeNs = timeNs + BigInt(ticks) * BigInt(catalogue.tickNs);
-    return { kind: 'ticks', ticks: { run: known.run, catalogue, firstTick, ticks, timeNs, values } };
+    return {
+      kind: 'ticks',
+      ticks: { run: known.run, catalogue, firstTick, ticks, timeNs, values, full: false },
+    };
   }
 
   #beginEpoch(epoch: number): void {
@@ -121,7 +126,7 @@ export class TelemetryDecoder {
     this.#known = { run, predictors, nextTick: firstTick + 1, nextTimeNs };
     this.#sampledAt = values.map(() => firstTick);
     const row = Float64Array.from(values);
-    return { kind: 'ticks', ticks: { run, catalogue, firstTick, ticks: 1, timeNs, values: row } };
+    return { kind: 'ticks', ticks: { run, catalogue, firstTick, ticks: 1, timeNs, values: row, full: true } };
   }
 
   /** The samples of a frame; undefined: it does not fit the fields. */

@@ -33,6 +33,8 @@ export const groundCommand: CommandDefinition = {
       .option('--tls-key <file>', 'key of the certificate, PEM')
       .option('--role <role>', 'viewer, operator or admin, for user add', 'viewer')
       .option('--database <where>', 'postgres://..., embedded (in the folder), or none', 'embedded')
+      .option('--keep-samples-days <days>', 'how long samples are kept, by whole months', '90')
+      .option('--keep-roll-ups-days <days>', 'how long their roll-ups are kept', '1095')
       .option(
         '--database-user <name>',
         'for root: the user who runs the embedded database (default: nobody)',

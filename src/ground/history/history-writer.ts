@@ -1,0 +1,226 @@
+import { NS_PER_S, type Clock, type Timer } from '../../core/clock.js';
+import { describeError, isHoldfastError } from '../../core/errors.js';
+import type { Logger } from '../../core/logger.js';
+import type { Database } from '../database/database.js';
+import { writeTimestamp } from '../database/postgres-values.js';
+import { insertSamples, type SampleColumns } from './insert-samples.js';
+import { KnownIds } from './known-ids.js';
+import { createMonth, dropMonths, historyTables, monthOf } from './months.js';
+import { rowsOf, samplesOf, type HistorySink, type SampleBatch } from './sample-batch.js';
+
+export interface HistoryOptions {
+  /** Samples are kept for so long, days. */
+  readonly sampleDays: number;
+  /** Roll-ups are kept for so long, days. */
+  readonly rollUpDays: number;
+}
+
+export interface HistoryPorts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** What the history did since the start. */
+export interface HistoryStatus {
+  /** New rows that are durable. */
+  readonly stored: number;
+  /** Rows that came a second time. */
+  readonly repeated: number;
+  /** Rows that cannot be stored: their time is not allowed, or their robot has too many fields. */
+  readonly refused: number;
+  /** Rows that came while too many waited; a robot with an outbox sends them again. */
+  readonly dropped: number;
+  readonly waiting: number;
+  /** Why nothing can be stored now; empty: it can. */
+  readonly problem: string;
+}
+
+interface Waiting {
+  readonly batch: SampleBatch;
+  readonly onDurable: () => void;
+}
+
+const FLUSH_MS = 250;
+/** Rows of one statement. */
+const MAX_ROWS = 8_000;
+/** About 30 MB. */
+const MAX_WAITING_ROWS = 200_000;
+const RETRY_MS = 1_000;
+const CHECK_MS = 3_600_000;
+const NS_PER_DAY = 86_400n * NS_PER_S;
+/** Clocks of robots may be hours ahead. */
+const AHEAD_NS = 2n * NS_PER_DAY;
+const MAX_TICK = 2 ** 31 - 1;
+
+/** Stores samples in batches: each once, durable before it is reported so. */
+export class HistoryWriter implements HistorySink, AsyncDisposable {
+  readonly #database: Database;
+  readonly #options: HistoryOptions;
+  readonly #ports: HistoryPorts;
+  readonly #ids: KnownIds;
+  readonly #months = new Set<string>();
+  readonly #timers: readonly Timer[];
+  #queue: Waiting[] = [];
+  #waiting = 0;
+  #running: Promise<void> | undefined;
+  #retryAt = 0n;
+  /** After a statement that failed: batches go alone, to find the one that cannot be stored. */
+  #isAlone = false;
+  #problem = '';
+  #stored = 0;
+  #repeated = 0;
+  #refused = 0;
+  #dropped = 0;
+
+  constructor(database: Database, options: HistoryOptions, ports: HistoryPorts) {
+    this.#database = database;
+    this.#options = options;
+    this.#ports = ports;
+    this.#ids = new KnownIds(database);
+    this.#timers = [
+      ports.clock.every(FLUSH_MS, () => this.#flushSoon(), { background: true }),
+      ports.clock.every(CHECK_MS, () => void this.removeOld(), { background: true }),
+    ];
+    void this.removeOld();
+  }
+
+  status(): HistoryStatus {
+    return {
+      ...{ stored: this.#stored, repeated: this.#repeated, refused: this.#refused, dropped: this.#dropped },
+      ...{ waiting: this.#waiting, problem: this.#problem },
+    };
+  }
+
+  store(batch: SampleBatch, onDurable: () => void): void {
+    const rows = rowsOf(batch);
+    if (this.#waiting + rows > MAX_WAITING_ROWS) {
+      this.#dropped += rows;
+      return;
+    }
+    this.#waiting += rows;
+    this.#queue.push({ batch, onDurable });
+    if (this.#waiting >= MAX_ROWS) this.#flushSoon();
+  }
+
+  /** Removes the months that are too old. Never rejects. */
+  async removeOld(): Promise<void> {
+    try {
+      for (const table of historyTables) {
+        const days = table === 'samples' ? this.#options.sampleDays : this.#options.rollUpDays;
+        const names = await dropMonths(
+          this.#database,
+          table,
+          this.#ports.clock.now() - BigInt(days) * NS_PER_DAY,
+        );
+        if (names.length > 0) this.#ports.logger.info('the history removed old months', { names });
+      }
+      this.#months.clear();
+    } catch (error) {
+      this.#ports.logger.warn('the history cannot remove old months', { error: describeError(error) });
+    }
+  }
+
+  /** Stores what waits, if the database is there. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const timer of this.#timers) timer.cancel();
+    await this.#running;
+    this.#retryAt = 0n;
+    while (this.#queue.length > 0 && this.#problem === '') await this.#flush();
+  }
+
+  #flushSoon(): void {
+    if (this.#running !== undefined || this.#queue.length === 0) return;
+    if (this.#ports.clock.monotonic() < this.#retryAt) return;
+    this.#running = this.#flush().finally(() => {
+      this.#running = undefined;
+      if (this.#waiting >= MAX_ROWS) this.#flushSoon();
+    });
+  }
+
+  async #flush(): Promise<void> {
+    const taken = this.#take();
+    try {
+      const { rows, refused } = await this.#columnsOf(taken);
+      const stored = rows.field.length === 0 ? 0 : await insertSamples(this.#database, rows);
+      this.#stored += stored;
+      this.#repeated += rows.field.length - stored;
+      this.#refused += refused;
+      this.#finish(taken);
+      if (this.#problem !== '') this.#ports.logger.info('the history is stored again');
+      this.#problem = '';
+    } catch (error) {
+      this.#fail(taken, error);
+    }
+  }
+
+  #take(): Waiting[] {
+    let rows = 0;
+    const count = this.#queue.findIndex(({ batch }, i) => {
+      rows += rowsOf(batch);
+      return i > 0 && (rows > MAX_ROWS || this.#isAlone);
+    });
+    return this.#queue.slice(0, count < 0 ? this.#queue.length : count);
+  }
+
+  #finish(taken: readonly Waiting[]): void {
+    this.#queue = this.#queue.slice(taken.length);
+    for (const { batch, onDurable } of taken) {
+      this.#waiting -= rowsOf(batch);
+      onDurable();
+    }
+    this.#isAlone &&= this.#queue.length > 0;
+  }
+
+  #fail(taken: readonly Waiting[], error: unknown): void {
+    const { clock, logger } = this.#ports;
+    // A month may have been removed, by age or by hand.
+    this.#months.clear();
+    this.#retryAt = clock.monotonic() + BigInt(RETRY_MS) * 1_000_000n;
+    const reason = describeError(error);
+    if (this.#problem === '') logger.warn('the history cannot be stored, and waits', { error: reason });
+    this.#problem = reason;
+    if (!isHoldfastError(error, 'GROUND_DATABASE_FAILED') || error.retryable) return;
+    if (!this.#isAlone || taken.length > 1) {
+      this.#isAlone = true;
+      return;
+    }
+    for (const { batch } of taken) {
+      this.#refused += rowsOf(batch);
+      logger.error('the database refuses samples of a robot', { robot: batch.robot, error: reason });
+    }
+    this.#problem = '';
+    this.#finish(taken);
+  }
+
+  async #columnsOf(taken: readonly Waiting[]): Promise<{ rows: SampleColumns; refused: number }> {
+    const rows: SampleColumns = { field: [], at: [], run: [], tick: [], value: [] };
+    let refused = 0;
+    const now = this.#ports.clock.now();
+    const [oldest, newest] = [now - BigInt(this.#options.sampleDays) * NS_PER_DAY, now + AHEAD_NS];
+    for (const { batch } of taken) {
+      const fields = await this.#ids.fieldsOf(batch);
+      const run = await this.#ids.runOf(batch);
+      for (const { field, tick, timeNs, value } of samplesOf(batch)) {
+        const id = fields[field];
+        if (id === undefined || tick > MAX_TICK || timeNs < oldest || timeNs > newest) {
+          refused++;
+          continue;
+        }
+        await this.#needMonth(timeNs);
+        rows.field.push(id);
+        rows.at.push(writeTimestamp(timeNs));
+        rows.run.push(run);
+        rows.tick.push(tick);
+        rows.value.push(value);
+      }
+    }
+    return { rows, refused };
+  }
+
+  async #needMonth(timeNs: bigint): Promise<void> {
+    const month = monthOf(timeNs);
+    if (this.#months.has(month)) return;
+    await createMonth(this.#database, month);
+    this.#months.add(month);
+  }
+}

@@ -1,0 +1,248 @@
+import assert from 'node:assert/strict';
+import { silentLogger } from '../../../src/core/logger.js';
+import { NS_PER_S } from '../../../src/core/clock.js';
+import type { Database } from '../../../src/ground/database/database.js';
+import { migrate } from '../../../src/ground/database/migrate.js';
+import { migrations } from '../../../src/ground/database/migrations.js';
+import {
+  MAX_POINTS,
+  readHistory,
+  type HistoryAnswer,
+  type Resolution,
+} from '../../../src/ground/history/history-reader.js';
+import { HistoryWriter } from '../../../src/ground/history/history-writer.js';
+import { createMonth, dropMonths } from '../../../src/ground/history/months.js';
+import type { SampleBatch } from '../../../src/ground/history/sample-batch.js';
+import { systemClock } from '../../../src/host/system-clock.js';
+import { eventually } from '../../../src/testing/waiting.js';
+import type { FieldSpec } from '../../../src/uplink/protocol/field-spec.js';
+import { onEveryPostgres } from '../database/database-world.js';
+
+const HOUR_NS = 3_600n * NS_PER_S;
+const speed: FieldSpec = {
+  ...{ topic: '/odom', path: 'v', unit: 'm/s', threshold: 0.5, quantum: 0.0625 },
+  ...{ everyTicks: 1, predictor: 'linear' },
+};
+const battery: FieldSpec = { ...speed, topic: '/battery', path: 'percentage', unit: '%', everyTicks: 10 };
+const heading: FieldSpec = { ...speed, path: 'yaw', unit: '°', circle: { period: 360, lowest: -180 } };
+
+onEveryPostgres('The history', (server) => {
+  let database: Database;
+  let history: HistoryWriter;
+  /** The beginning of an hour that has passed. */
+  const startNs = (systemClock.now() / HOUR_NS - 3n) * HOUR_NS;
+
+  beforeEach(async () => {
+    database = await server().connect();
+    await database.query('DROP SCHEMA IF EXISTS holdfast CASCADE');
+    await migrate(database, migrations, silentLogger);
+    const ports = { clock: systemClock, logger: silentLogger };
+    history = new HistoryWriter(database, { sampleDays: 30, rollUpDays: 60 }, ports);
+  });
+  afterEach(async () => {
+    await history[Symbol.asyncDispose]();
+    await database[Symbol.asyncDispose]();
+  });
+
+  const batch = (over: Partial<SampleBatch>): SampleBatch => {
+    const { fields = [speed], ticks = 10 } = over;
+    const values = Array.from({ length: ticks * fields.length }, (_, i) => i);
+    const head = { robot: 'robot_7', run: 2n ** 64n - 1n, fields, tickNs: 100_000_000, firstTick: 0 };
+    return { ...head, ticks, timeNs: startNs, values, full: false, ...over };
+  };
+  /** Resolves once the samples are durable. */
+  const store = async (one: SampleBatch): Promise<void> => {
+    let isDurable = false;
+    history.store(one, () => (isDurable = true));
+    await eventually(() => isDurable, 'durable samples');
+  };
+  const read = (path: string, resolution?: Resolution, topic = '/odom'): Promise<HistoryAnswer> =>
+    readHistory(database, {
+      ...{ robot: 'robot_7', topic, path, fromNs: startNs, toNs: startNs + HOUR_NS, resolution },
+    });
+
+  it('returns the samples it stored, with their threshold, and nothing between', async () => {
+    await store(batch({ values: [0, 1, NaN, 3, 4, 5, 6, 7, 8, 9.125] }));
+    const { series, resolution, truncated } = await read('v', 'samples');
+    assert.deepEqual([resolution, truncated, series.length], ['samples', false, 1]);
+    const [one] = series;
+    assert.deepEqual([one?.unit, one?.threshold, one?.periodNs], ['m/s', 0.5, 100_000_000]);
+    assert.deepEqual(one?.points.slice(1, 3), [
+      { atNs: startNs + 100_000_000n, value: 1 },
+      { atNs: startNs + 200_000_000n, value: null },
+    ]);
+    assert.equal(one.points.at(-1)?.value, 9.125);
+    assert.equal(one.points.length, 10);
+    assert.deepEqual((await readHistory(database, { ...question('v'), robot: 'robot_8' })).series, []);
+  });
+
+  const question = (path: string) => ({
+    ...{ robot: 'robot_7', topic: '/odom', path, fromNs: startNs, toNs: startNs + HOUR_NS },
+    resolution: undefined,
+  });
+
+  it('stores a sample once, however often it comes, and counts the repetition', async () => {
+    await store(batch({}));
+    await store(
+      batch({ firstTick: 5, timeNs: startNs + 500_000_000n, values: Array.from({ length: 10 }, () => 70) }),
+    );
+    await Promise.all([store(batch({})), store(batch({}))]);
+    const points = (await read('v', 'samples')).series[0]?.points.map(({ value }) => value);
+    assert.deepEqual(points, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 70, 70, 70, 70, 70]);
+    const { stored, repeated } = history.status();
+    assert.deepEqual({ stored, repeated }, { stored: 15, repeated: 25 });
+    const [second] = (await read('v', '1s')).series[0]?.points ?? [];
+    assert.equal(second?.count, 10);
+    assert.equal(second.mean, 4.5);
+  });
+
+  it('keeps fields that are due at other ticks apart from values that are absent', async () => {
+    await store(batch({ fields: [speed, battery], ticks: 20, values: Array.from({ length: 40 }, () => 1) }));
+    await store(
+      batch({
+        fields: [speed, battery],
+        ticks: 1,
+        firstTick: 25,
+        timeNs: startNs + 2_500_000_000n,
+        values: [2, 2],
+        full: true,
+      }),
+    );
+    const { series } = await read('percentage', 'samples', '/battery');
+    assert.deepEqual(
+      series[0]?.points.map(({ atNs }) => (atNs - startNs) / 100_000_000n),
+      [0n, 10n, 25n],
+    );
+    assert.equal((await read('v', 'samples')).series[0]?.points.length, 21);
+  });
+
+  it('rolls samples up to seconds, minutes and hours, also those that come late', async () => {
+    const minute = (firstTick: number): SampleBatch =>
+      batch({ ticks: 600, firstTick, timeNs: startNs + BigInt(firstTick) * 100_000_000n });
+    await store(minute(600));
+    // The minute before, after an outage.
+    await store(minute(0));
+    const minutes = (await read('v', '1min')).series[0]?.points;
+    assert.deepEqual(
+      minutes,
+      [0, 1].map((i) => ({
+        ...{
+          atNs: startNs + BigInt(i) * 60n * NS_PER_S,
+          value: 599,
+          min: 0,
+          max: 599,
+          count: 600,
+          mean: 299.5,
+        },
+      })),
+    );
+    assert.equal((await read('v', '1s')).series[0]?.points.length, 120);
+    const [hour] = (await read('v', '1h')).series[0]?.points ?? [];
+    assert.deepEqual([hour?.count, hour?.value, hour?.mean], [1_200, 599, 299.5]);
+  });
+
+  it('gives the mean direction of a heading that swings around the end of the circle', async () => {
+    const values = [170, -170, 175, -175, 179, -179, 178, -178, 177, -177];
+    await store(batch({ fields: [heading], values }));
+    const [second] = (await read('yaw', '1s')).series[0]?.points ?? [];
+    assert.ok(180 - Math.abs(second?.mean ?? 0) < 1e-6, `${second?.mean}`);
+    assert.ok((second?.mean ?? -999) >= -180 && (second?.mean ?? 999) < 180);
+  });
+
+  it('chooses the finest resolution that fits, and says when an answer is cut off', async () => {
+    await store(batch({}));
+    const over = (hours: bigint): Promise<HistoryAnswer> =>
+      readHistory(database, { ...question('v'), toNs: startNs + hours * HOUR_NS });
+    assert.equal((await over(2n)).resolution, '1s');
+    assert.equal((await over(100n)).resolution, '1min');
+    assert.equal((await over(1_000n)).resolution, '1h');
+    const many = MAX_POINTS / 10 + 1;
+    for (let i = 1; i < many; i++) {
+      const firstTick = i * 10;
+      history.store(
+        batch({ firstTick, timeNs: startNs + BigInt(firstTick) * 100_000_000n }),
+        () => undefined,
+      );
+    }
+    await eventually(() => history.status().waiting === 0, 'stored');
+    const all = await read('v', 'samples');
+    assert.equal(all.truncated, true);
+    assert.equal(all.series[0]?.points.length, MAX_POINTS);
+  });
+
+  it('answers with a series for each threshold that was in use', async () => {
+    await store(batch({}));
+    await store(batch({ run: 5n, fields: [{ ...speed, threshold: 2 }], timeNs: startNs + 60n * NS_PER_S }));
+    assert.deepEqual(
+      (await read('v')).series.map(({ threshold }) => threshold),
+      [0.5, 2],
+    );
+  });
+
+  it('refuses times of a clock that cannot be right, counted, and stores the others', async () => {
+    await store(batch({ timeNs: 0n, run: 1n }));
+    await store(batch({ timeNs: startNs + 1_000n * HOUR_NS, run: 2n }));
+    await store(batch({ firstTick: 2 ** 31, run: 3n }));
+    await store(batch({ run: 4n }));
+    const { stored, refused } = history.status();
+    assert.deepEqual({ stored, refused }, { stored: 10, refused: 30 });
+  });
+
+  it('removes months that are too old, and no others', async () => {
+    for (const month of ['2020_01', '2020_12']) await createMonth(database, month);
+    assert.deepEqual(await dropMonths(database, 'samples', BigInt(Date.UTC(2020, 11, 31)) * 1_000_000n), [
+      'samples_2020_01',
+    ]);
+    await history.removeOld();
+    const left = await database.query<{ name: string }>(
+      "SELECT relname::text AS name FROM pg_class WHERE relname ~ '^samples.*_2020_..$'",
+    );
+    assert.deepEqual(left, []);
+    await store(batch({}));
+    await history.removeOld();
+    assert.equal((await read('v', 'samples')).series[0]?.points.length, 10);
+  });
+
+  it('stores again after a month was removed by hand', async () => {
+    await store(batch({}));
+    const [month] = await database.query<{ name: string }>(
+      "SELECT relname::text AS name FROM pg_class WHERE relname ~ '^samples_[0-9]'",
+    );
+    await database.query(`DROP TABLE ${month?.name}`);
+    await store(batch({ run: 2n }));
+    assert.equal((await read('v', 'samples')).series[0]?.points.length, 10);
+  });
+
+  it('reports nothing durable that the death of the server could take, and stores all of it then', async function () {
+    this.timeout(90_000);
+    const durable = new Set<number>();
+    let next = 0;
+    const feed = setInterval(() => {
+      const tick = next;
+      next += 10;
+      history.store(batch({ firstTick: tick, timeNs: startNs + BigInt(tick) * 100_000_000n }), () =>
+        durable.add(tick),
+      );
+    }, 5);
+    try {
+      for (let kills = 0; kills < 2; kills++) {
+        const before = durable.size;
+        await eventually(() => durable.size > before + 20, 'durable samples');
+        await server().kill();
+      }
+    } finally {
+      clearInterval(feed);
+    }
+    const last = next;
+    await eventually(() => durable.size === last / 10, 'everything durable', 60_000);
+    const rows = await database.query<{ tick: number }>('SELECT tick FROM samples ORDER BY tick');
+    assert.deepEqual(
+      rows.map(({ tick }) => tick),
+      Array.from({ length: last }, (_, i) => i),
+    );
+    const [sum] = await database.query<{ count: number }>(
+      'SELECT sum(count)::bigint AS count FROM samples_1h',
+    );
+    assert.equal(sum?.count, last);
+  });
+});
