@@ -23,15 +23,23 @@ import { dataFolder, durations, pid, robot, startedAt, version } from './status-
 const messagesPerS = ros(number('messages received over the last second'), 'float64 messages_per_s');
 const bytesPerS = ros(number('payload received over the last second, bytes'), 'float64 bytes_per_s');
 
-export const robotStatusSchema = object({
-  robot,
-  channels: ros(count('channels seen'), 'uint32 channels'),
-  received: ros(count('messages received since the start of the process'), 'uint64 received'),
-  durable: ros(count('messages made durable since the start of the process'), 'uint64 durable'),
-  dropped: ros(count('messages dropped since the start of the process'), 'uint64 dropped'),
-  bytesPerS,
-  messagesPerS,
-});
+export const robotStatusSchema = object(
+  {
+    robot,
+    channels: ros(count('channels seen'), 'uint32 channels'),
+    received: ros(count('messages received since the start of the process'), 'uint64 received'),
+    durable: ros(count('messages made durable since the start of the process'), 'uint64 durable'),
+    dropped: ros(count('messages dropped since the start of the process'), 'uint64 dropped'),
+    bytesPerS,
+    messagesPerS,
+  },
+  {
+    vin: ros(
+      text('vehicle identification number, by the metadata of its channels; absent: not a vehicle'),
+      'string vin',
+    ),
+  },
+);
 
 const sourceStats = object(
   { duplicateMessages: count('deliveries of messages that were in the recording, or on their way into it') },

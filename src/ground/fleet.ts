@@ -65,8 +65,9 @@ export class Fleet implements GroundReception, Disposable {
       .sort((a, b) => (a.robot < b.robot ? -1 : 1));
   }
 
+  /** By its name, or by its vehicle identification number. */
   robot(name: string): RobotDetail | undefined {
-    return this.#states.get(name)?.detail();
+    return (this.#states.get(name) ?? this.#byVin(name))?.detail();
   }
 
   /** Sends a command to a robot; resolves with how it ended. */
@@ -74,6 +75,10 @@ export class Fleet implements GroundReception, Disposable {
     const live = this.#live.get(robot);
     if (live !== undefined) return await live.session.give(command);
     return { state: 'offline', message: 'the robot is not connected' };
+  }
+
+  #byVin(vin: string): RobotState | undefined {
+    return [...this.#states.values()].find((state) => state.vin !== '' && state.vin === vin);
   }
 
   async admit(token: string): Promise<string | undefined> {

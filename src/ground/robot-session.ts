@@ -108,7 +108,7 @@ export class RobotSession implements ConnectionEvents {
       return;
     }
     state.version = version;
-    state.vin = vin;
+    if (vin !== '') state.vin = vin;
     nextEpoch().then(
       (epoch) => {
         if (this.#isClosed) return;
@@ -144,6 +144,8 @@ export class RobotSession implements ConnectionEvents {
     if (this.#epoch === 0) this.end('a report before the Welcome');
     else if (report.epoch !== this.#epoch) this.#lose(`epoch ${report.epoch}, allowed: ${this.#epoch}`);
     else if (!state.reported.apply(report, clock.now())) this.#requestFull(false);
+    // Robots learn it from the metadata of their channels, after the Hello.
+    state.vin = state.reported.figures?.vin ?? state.vin;
   }
 
   #apply(frame: TelemetryFrame): void {

@@ -78,10 +78,12 @@ export class RecorderMeters {
   }
 
   robots(): RobotStatus[] {
-    const totals = new Map<string, { channels: number; received: number; dropped: number }>();
+    const totals = new Map<string, { channels: number; received: number; dropped: number; vin?: string }>();
     for (const { channel, received, dropped } of this.#buffer.allQueues()) {
       let sum = totals.get(channel.robot);
       if (!sum) totals.set(channel.robot, (sum = { channels: 0, received: 0, dropped: 0 }));
+      const vin = channel.metadata['vin'];
+      if (vin !== undefined) sum.vin ??= vin;
       sum.channels++;
       sum.received += received;
       sum.dropped += dropped;

@@ -29,7 +29,8 @@ const route: readonly Stretch[] = [
 /** One row of the log of a drive, in the units of its columns. */
 export type DriveRow = Readonly<Record<string, number | string>>;
 
-const STEP_S = 0.02;
+/** Seconds of one step of the simulation. */
+export const STEP_S = 0.02;
 const ROWS_PER_S = 10;
 const STEPS_PER_ROW = 5;
 const WHEELBASE_M = 2.7;
@@ -60,7 +61,25 @@ export function* driveOnRoad(seed: number): Generator<DriveRow> {
   }
 }
 
-class RoadCar {
+/** How a car moves at a moment. */
+export interface CarMotion {
+  /** Metres per second, and per second squared. */
+  readonly speed: number;
+  readonly acceleration: number;
+  /** Radians clockwise from north. */
+  readonly heading: number;
+  readonly latitude: number;
+  readonly longitude: number;
+  /** Rise of the road, 0.01 is one percent. */
+  readonly grade: number;
+  /** Whether the receiver has a position. */
+  readonly hasFix: boolean;
+  /** `standing`, or the kind of road. */
+  readonly state: string;
+}
+
+/** The car of {@link driveOnRoad}. */
+export class RoadCar {
   hasArrived = false;
   readonly #random: Random;
   #stretch = 0;
@@ -129,6 +148,19 @@ class RoadCar {
       temperature_c: (this.#coolant + noise(0.1)).toFixed(1),
       odometer_km: (this.#odometer / 1_000).toFixed(3),
       state: this.#stopLeft > 0 ? 'standing' : route[this.#stretch]!.state,
+    };
+  }
+
+  get motion(): CarMotion {
+    const east = METRES_PER_DEGREE * Math.cos((START.latitude * Math.PI) / 180);
+    const stretch = route[this.#stretch]!;
+    return {
+      ...{ speed: this.#speed, acceleration: this.#acceleration, heading: this.#heading },
+      latitude: START.latitude + this.#north / METRES_PER_DEGREE,
+      longitude: START.longitude + this.#east / east,
+      grade: (stretch.gradePct ?? 0) / 100,
+      hasFix: this.#blindS <= 0,
+      state: this.#stopLeft > 0 ? 'standing' : stretch.state,
     };
   }
 
@@ -233,9 +265,9 @@ function curvatureOf({ turnDeg = 0, lengthM }: Stretch): number {
 }
 
 /** The log of a drive as CSV, header first. */
-export function* driveAsCsv(seed: number): Generator<string> {
+export function* driveAsCsv(rows: Iterable<DriveRow>): Generator<string> {
   let isFirst = true;
-  for (const row of driveOnRoad(seed)) {
+  for (const row of rows) {
     if (isFirst) yield `${Object.keys(row).join(',')}\n`;
     isFirst = false;
     yield `${Object.values(row).join(',')}\n`;

@@ -10,8 +10,8 @@ import { parseSourceUri, type SourceUri } from './source-uri.js';
 /** What adapters need from outside before they are opened. */
 export interface SourceDependencies {
   readonly fs: FileSystem;
-  /** Path of the bundled drive (`csv:bundled`). */
-  readonly bundledDrive?: string;
+  /** Folder of the bundled drives (`csv:bundled`, `csv:electric`). */
+  readonly drivesFolder?: string;
   /** Environment variables: source `ros` needs those of a sourced shell. */
   readonly env?: RosEnvironment;
   readonly ros?: {
@@ -41,8 +41,8 @@ const adapters: Readonly<Record<string, { readonly form: string; readonly load: 
   },
   csv: {
     form: 'csv:FILE',
-    load: async (uri, { fs, bundledDrive = '' }) =>
-      (await import('./csv/csv-source.js')).createCsvSource(uri, { fs, bundledPath: bundledDrive }),
+    load: async (uri, { fs, drivesFolder = '' }) =>
+      (await import('./csv/csv-source.js')).createCsvSource(uri, { fs, drivesFolder }),
   },
   udp: {
     form: 'udp://group:port',

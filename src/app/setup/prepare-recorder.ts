@@ -38,7 +38,7 @@ export async function prepareRecorder(
   }
   const dependencies: SourceDependencies = {
     fs: ports.fs,
-    bundledDrive: join(packageRoot, 'config', 'drives', 'commute.csv'),
+    drivesFolder: join(packageRoot, 'config', 'drives'),
     env: process.env,
     ros: {
       defaults: rosSourceOptions(resolved.values),

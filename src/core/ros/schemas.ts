@@ -3,7 +3,7 @@ import { parse, stringify } from '@foxglove/rosmsg';
 import { ros2jazzy } from '@foxglove/rosmsg-msgs-common';
 import type { Schema } from '../message.js';
 import { messageText } from './message-definition.js';
-import { vehicleTelemetry } from './vehicle-messages.js';
+import { vehicleEnergy, vehicleTelemetry } from './vehicle-messages.js';
 
 /** What one robot of the fleet reports about itself; the text of msg/FleetState.msg. */
 const FLEET_STATE = `# State of one robot, as it tells it to the fleet.
@@ -52,6 +52,7 @@ const ownTexts = new Map([
   ['holdfast/FleetState', FLEET_STATE],
   ['holdfast/FleetPeers', FLEET_PEERS],
   [vehicleTelemetry.type, messageText(vehicleTelemetry)],
+  [vehicleEnergy.type, messageText(vehicleEnergy)],
 ]);
 for (const [name, text] of ownTexts) {
   const definition = parse(text, { ros2: true, skipTypeFixup: true })[0];

@@ -51,6 +51,18 @@ export const vehicleTelemetry: MessageDefinition = {
   ],
 };
 
+/** What drives a vehicle with a battery; the text of msg/VehicleEnergy.msg. */
+export const vehicleEnergy: MessageDefinition = {
+  type: 'holdfast/VehicleEnergy',
+  about: 'Energy of a vehicle with a battery. What a vehicle does not measure is NaN.',
+  fields: [
+    timestamp('the control program'),
+    number('power', 'Power taken from the battery, watts; negative while it charges.', true),
+    number('charge', 'Charge of the battery, 0 to 1.', true),
+    number('consumption', 'Energy per distance over the last kilometre, joules per metre.', true),
+  ],
+};
+
 /** The state of one vehicle inside an estimate; the text of msg/VehicleState.msg. */
 export const vehicleState: MessageDefinition = {
   type: 'holdfast/VehicleState',

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { defined } from '../../core/defined.js';
 import { describeError, HoldfastError, isHoldfastError } from '../../core/errors.js';
 import type { FileSystem } from '../../core/file-system.js';
@@ -16,6 +17,7 @@ import {
 import { readColumnMap, type ColumnMap } from './column-map.js';
 import { logLines } from './log-lines.js';
 import { layOut, type Layout } from './row-reader.js';
+import { vehicleProfiles, type ProfileName } from './vehicle-profile.js';
 
 /** The options of a `csv:` URI. docs/drive-log.md lists them. */
 export interface CsvOptions {
@@ -32,6 +34,8 @@ export interface CsvOptions {
   /** Distance to the right between two successive vehicles, metres. */
   readonly positionOffsetM: number;
   readonly variation: number;
+  /** Kinds of the vehicles, which take them in turn. */
+  readonly profiles: readonly ProfileName[];
   readonly seed: number;
   /** How often the log is played; Infinity: for ever. */
   readonly passes: number;
@@ -40,8 +44,14 @@ export interface CsvOptions {
   readonly map: ColumnMap | undefined;
 }
 
-/** The path that stands for the bundled drive. */
-export const BUNDLED = 'bundled';
+/** The drives that come with the product, and the files that hold them. */
+export const bundledDrives = { bundled: 'commute.csv', electric: 'electric.csv' } as const;
+
+function fileOf(path: string, drivesFolder: string): string {
+  const isBundled = Object.hasOwn(bundledDrives, path);
+  return isBundled ? join(drivesFolder, bundledDrives[path as keyof typeof bundledDrives]) : path;
+}
+
 const MAX_MAP_BYTES = 1024 * 1024;
 const MAX_LOOPS = 1_000_000;
 
@@ -84,6 +94,18 @@ const signedOption: UriOption<number> = {
   },
 };
 
+const profileNames = Object.keys(vehicleProfiles) as ProfileName[];
+
+const profilesOption: UriOption<readonly ProfileName[]> = {
+  default: ['car'],
+  allowed: `names of ${profileNames.join(', ')}, separated by commas`,
+  read: (text) => {
+    const names = text.split(',');
+    const known = names.filter((name): name is ProfileName => profileNames.some((one) => one === name));
+    return known.length === names.length ? known : undefined;
+  },
+};
+
 const table = {
   rate: rateOption,
   speed: speedOption(1),
@@ -93,6 +115,7 @@ const table = {
   time_offset: offsetOption,
   position_offset: signedOption,
   variation: numberOption(1, 0, 10),
+  profiles: profilesOption,
   seed: integerOption(1, 0, 0xffff_ffff),
   loop: loopOption,
   start: startOption,
@@ -102,18 +125,22 @@ const table = {
  * Reads `csv:FILE?rate=50&map=FILE&vehicles=5` and the map. If the log exists, its header is checked too, so
  * that all faults of the map are reported at once.
  *
- * @param bundledPath path of the drive for `csv:bundled`.
+ * @param drivesFolder holds the drives of `csv:bundled` and `csv:electric`.
  * @throws HoldfastError CONFIG_INVALID with all faults.
  */
-export async function readCsvUri(uri: SourceUri, fs: FileSystem, bundledPath: string): Promise<CsvOptions> {
-  if (uri.path === '') throw invalidOptions(uri, [`the path is empty, allowed: a file, or ${BUNDLED}`]);
+export async function readCsvUri(uri: SourceUri, fs: FileSystem, drivesFolder: string): Promise<CsvOptions> {
+  if (uri.path === '')
+    throw invalidOptions(uri, [
+      `the path is empty, allowed: a file, or ${Object.keys(bundledDrives).join(' or ')}`,
+    ]);
   const given = readUriOptions(uri, table);
   const { map, faults } = await readMap(given.map, fs);
   if (given.map !== undefined && map === undefined) throw invalidOptions(uri, faults);
   const options: CsvOptions = {
-    path: uri.path === BUNDLED ? bundledPath : uri.path,
+    path: fileOf(uri.path, drivesFolder),
     ...{ ratePerS: given.rate, speed: given.speed, vehicles: given.vehicles, name: given.name ?? 'vehicle' },
     ...{ timeOffsetMs: given.time_offset ?? 0, positionOffsetM: given.position_offset },
+    profiles: given.profiles,
     ...{ variation: given.variation, seed: given.seed, passes: given.loop, start: given.start, map },
   };
   try {

@@ -12,8 +12,8 @@ import { ReplayedVehicle, type ReplayStep } from './replayed-vehicle.js';
 
 export interface CsvSourceDependencies {
   readonly fs: FileSystem;
-  /** The drive of `csv:bundled`. */
-  readonly bundledPath: string;
+  /** Holds the drives of `csv:bundled` and `csv:electric`. */
+  readonly drivesFolder: string;
 }
 
 /**
@@ -24,9 +24,9 @@ export interface CsvSourceDependencies {
  */
 export async function createCsvSource(
   uri: SourceUri,
-  { fs, bundledPath }: CsvSourceDependencies,
+  { fs, drivesFolder }: CsvSourceDependencies,
 ): Promise<Source> {
-  const options = await readCsvUri(uri, fs, bundledPath);
+  const options = await readCsvUri(uri, fs, drivesFolder);
   return {
     uri: uri.text,
     supports: {

@@ -80,6 +80,11 @@ const telemetry = (): DriveTopic =>
     return w.string(row.state);
   });
 
+const energy = (): DriveTopic =>
+  rosTopic('energy', 'holdfast/VehicleEnergy', defaultQos, (w, { row, logSeconds }) =>
+    w.f64(logSeconds).f64(at(row, 'power')).f64(at(row, 'battery')).f64(at(row, 'consumption')),
+  );
+
 const fix = (): DriveTopic =>
   rosTopic('gps/fix', 'sensor_msgs/NavSatFix', sensorQos, (w, { name, stamp, row }) => {
     const [latitude, longitude] = [at(row, 'latitude'), at(row, 'longitude')];
@@ -145,10 +150,12 @@ export function topicsOf({ uses }: Layout): DriveTopic[] {
   const has = (...names: readonly Field[]): boolean => names.every((name) => fields.has(name));
   const hasYaw = has('heading') || has('yaw');
   const named = uses.flatMap(({ use }) => (use.kind === 'signal' ? [use.name] : []));
-  const own = [...fields].filter((field) => definitionOf(field).isSignal === true);
+  const isInEnergy = (field: Field): boolean => field === 'battery' && has('power');
+  const own = [...fields].filter((field) => definitionOf(field).isSignal === true && !isInEnergy(field));
   return [
     vin(),
     ...(has('speed') ? [telemetry()] : []),
+    ...(has('power') ? [energy()] : []),
     ...(has('latitude', 'longitude') ? [fix()] : []),
     ...(has('x', 'y') || (has('speed') && (hasYaw || has('yaw_rate'))) ? [odom()] : []),
     ...(has('acceleration', 'yaw_rate') ? [imu(hasYaw)] : []),

@@ -10,6 +10,7 @@ import { logRows } from './log-rows.js';
 import type { BadRow, Layout, Row } from './row-reader.js';
 import { Timeline } from './timeline.js';
 import { varied } from './variation.js';
+import { ProfiledRows, vehicleProfiles } from './vehicle-profile.js';
 import { makeVin } from './vin.js';
 
 /** The next row of one vehicle, and the rows before it that could not be read. */
@@ -44,12 +45,15 @@ export class ReplayedVehicle {
   readonly #index: number;
   readonly #options: CsvOptions;
   readonly #random: Random;
+  readonly #profiled: ProfiledRows;
   readonly #pose = new DeadReckoning();
   readonly #rows: ReturnType<typeof logRows>;
   #bad: { first: BadRow; last: BadRow; rows: number; bytes: number } | undefined;
   #told = 0;
   #lastStamp: bigint | undefined;
   #lastDueNs = 0n;
+  /** Time of the first row, as the log has it. */
+  #firstNs: bigint | undefined;
 
   /** @param startNs stamp of the first row of the first vehicle; undefined: as in the log. */
   constructor(
@@ -63,6 +67,8 @@ export class ReplayedVehicle {
     this.name = `${options.name}${index + 1}`;
     this.vin = makeVin(new Random(seedOf(options.seed, index, 0x71a)));
     this.#random = new Random(seedOf(options.seed, index, 0xd71e));
+    const { profiles } = options;
+    this.#profiled = new ProfiledRows(vehicleProfiles[profiles[index % profiles.length] ?? 'car']);
     this.#offsetNs = BigInt(Math.round(options.timeOffsetMs * index)) * NS_PER_MS;
     this.timeline = new Timeline(options.ratePerS);
     this.#rows = logRows(parts.fs, options.path, parts.layout, options.passes, parts.signal);
@@ -96,9 +102,10 @@ export class ReplayedVehicle {
   }
 
   #step(read: Row): ReplayStep | undefined {
-    const sinceNs = this.timeline.place(read.timeNs);
-    const dueNs = this.#offsetNs + this.timeline.elapsedNs;
-    const stamp = this.#startNs === undefined ? present(read.timeNs) + this.#offsetNs : this.#startNs + dueNs;
+    const sinceNs = this.#profiled.stretched(this.timeline.place(read.timeNs));
+    const dueNs = this.#offsetNs + this.#profiled.stretched(this.timeline.elapsedNs);
+    const logNs = this.#stretchedTime(read.timeNs);
+    const stamp = this.#startNs === undefined ? present(logNs) + this.#offsetNs : this.#startNs + dueNs;
     // A recording cannot hold times before 1970.
     if (stamp <= 0n) {
       this.#noteBad({ line: read.line, bytes: 0, fault: 'its time lies before 1970' });
@@ -107,15 +114,23 @@ export class ReplayedVehicle {
     const { positionOffsetM, variation } = this.#options;
     const shift = { rightM: positionOffsetM * this.#index, noise: variation };
     // The first vehicle is the unchanged log, to the last digit.
-    const row = this.#index === 0 ? read : varied(read, shift, this.#random);
+    const own = this.#profiled.of(read);
+    const row = this.#index === 0 ? own : varied(own, shift, this.#random);
     this.#pose.step(row, sinceNs);
     const { x, y, yaw } = this.#pose;
     const { name, vin } = this;
-    const logSeconds = Number(read.timeNs ?? this.timeline.elapsedNs) / 1e9;
+    const logSeconds = Number(logNs ?? dueNs - this.#offsetNs) / 1e9;
     const bad = this.#takeBad(stamp);
     this.#lastStamp = stamp;
     this.#lastDueNs = dueNs;
     return { dueNs, moment: { name, vin, stamp, logSeconds, row, pose: { x, y, yaw } }, bad };
+  }
+
+  /** A time of the log, as this vehicle takes it. */
+  #stretchedTime(timeNs: bigint | undefined): bigint | undefined {
+    if (timeNs === undefined) return undefined;
+    this.#firstNs ??= timeNs;
+    return this.#firstNs + this.#profiled.stretched(timeNs - this.#firstNs);
   }
 
   #noteBad(row: BadRow): void {

@@ -18,6 +18,13 @@ export const quantities = {
   },
   ratio: { '1': unit(1), '%': unit(0.01, 'pct', 'percent') },
   voltage: { V: unit(1, 'v'), mV: unit(0.001, 'mv') },
+  power: { W: unit(1, 'w'), kW: unit(1_000, 'kw'), hp: unit(745.699_872, 'hp') },
+  consumption: {
+    'J/m': unit(1, 'j_m'),
+    'Wh/km': unit(3.6, 'wh_km'),
+    'kWh/100km': unit(36, 'kwh_100km'),
+    'Wh/mi': unit(3_600 / 1_609.344, 'wh_mi'),
+  },
   turning: { rpm: unit(1, 'rpm'), 'rad/s': unit(30 / Math.PI, 'rad_s') },
   plain: { '1': unit(1) },
 } as const satisfies Record<string, Readonly<Record<string, LinearUnit>>>;

@@ -52,6 +52,7 @@ export const figures = {
   parkedSegments: value(21, 'sync.segments.parked'),
   lostSegments: value(22, 'sync.segments.lost'),
   lastError: text(23, 'sync.lastError'),
+  vin: text(24, 'robot.vin'),
 } as const satisfies Readonly<Record<string, Figure>>;
 
 export type FigureName = keyof typeof figures;

@@ -17,6 +17,9 @@ const heading = form({ threshold: 5, unit: '°', scale: DEGREES, period: 360 });
 const degrees = form({ threshold: 1e-5, unit: '°', predictor: 'linear' });
 const percent = form({ threshold: 0.5, unit: '%', scale: 100, rateHz: 1 });
 
+const kilowatts = form({ threshold: 5, unit: 'kW', scale: 1e-3 });
+const whPerKm = form({ threshold: 10, unit: 'Wh/km', scale: 1 / 3.6, rateHz: 1 });
+
 const byType: Readonly<Record<string, Readonly<Record<string, Form>>>> = {
   'nav_msgs/msg/Odometry': {
     'pose.pose.position.x': metres,
@@ -48,6 +51,7 @@ const byType: Readonly<Record<string, Readonly<Record<string, Form>>>> = {
   },
   'sensor_msgs/msg/Temperature': { temperature: form({ threshold: 0.5, unit: '°C', rateHz: 1 }) },
   'holdfast/msg/VehicleTelemetry': { x: metres, y: metres, theta: heading, v: mph },
+  'holdfast/msg/VehicleEnergy': { power: kilowatts, charge: percent, consumption: whPerKm },
   'holdfast/msg/VehicleState': { x: metres, y: metres, theta: heading, v: mph },
 };
 

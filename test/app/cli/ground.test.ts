@@ -76,6 +76,13 @@ describe('holdfast ground', function () {
       const latitude = present(fields.find(({ path }) => path === 'latitude'));
       assert.ok(Math.abs(present(latitude.value) - 47.4) < 0.1);
     }
+    const [first] = await eventually(async () => {
+      const now = await robotsAt(port);
+      return now.every(({ vin }) => vin !== '') && now;
+    }, 'their identification numbers');
+    assert.match(present(first).vin, /^ZZZ[A-Z0-9]{14}$/);
+    const byVin = await ask<RobotView>(`http://127.0.0.1:${port}/api/robots/${present(first).vin}`);
+    assert.equal(byVin.robot, 'vehicle1');
     const web = present(/dashboard url=(\S+?)\/?\s/.exec(recorder.output()))[1];
     interface Uplink {
       readonly robots: readonly {
@@ -153,7 +160,10 @@ describe('holdfast ground', function () {
 
   it('says what is allowed, for actions, addresses, names and a missing token file', async () => {
     const cases: [string[], RegExp][] = [
-      [['ground', 'dance'], /ground dance: allowed: enrol ROBOT, revoke ROBOT, robots, or nothing/],
+      [
+        ['ground', 'dance'],
+        /ground dance: allowed: enrol ROBOT, revoke ROBOT, robots, user add NAME, user revoke NAME, user list, or nothing/,
+      ],
       [['ground', 'enrol'], /allowed: enrol ROBOT/],
       [['ground', 'enrol', 'a/b'], /"a\/b" is no name of a robot/],
       [['ground', '--listen', '8090'], /--listen is "8090", allowed: an address and a port/],

@@ -18,7 +18,7 @@ describe('ROS messages', () => {
   });
 
   it('have a unit for every number', () => {
-    const unit = /count|bytes|seconds|metres|radians|per second|constants|0 to 1|id\b/i;
+    const unit = /count|bytes|seconds|metres|radians|watts|joules|per second|constants|0 to 1|id\b/i;
     for (const name of messages) {
       const lines = readFileSync(join(folder, name), 'utf8').split('\n');
       lines.forEach((line, index) => {

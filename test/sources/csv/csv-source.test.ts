@@ -14,15 +14,16 @@ import { logLines, MAX_LINE_BYTES } from '../../../src/sources/csv/log-lines.js'
 import { checkDigit } from '../../../src/sources/csv/vin.js';
 import { messageSchema } from '../../../src/core/ros/message-schema.js';
 import { vehicleTelemetry } from '../../../src/core/ros/vehicle-messages.js';
-import { driveAsCsv } from '../../../src/simulation/road-drive.js';
+import { driveElectric } from '../../../src/simulation/electric-drive.js';
+import { driveAsCsv, driveOnRoad } from '../../../src/simulation/road-drive.js';
 import { parseSourceUri } from '../../../src/sources/source-uri.js';
 import { sourceContract } from '../../../src/testing/source-contract.js';
 import { Probe, recordingLogger, type LogLine } from '../../../src/testing/source-probe.js';
 import { decode } from './decode-message.js';
 import { TestClock } from '../../support/test-clock.js';
 
-const bundledPath = join(packageRoot, 'config', 'drives', 'commute.csv');
-const csv = (uri: string): Promise<Source> => createCsvSource(parseSourceUri(uri), { fs, bundledPath });
+const drivesFolder = join(packageRoot, 'config', 'drives');
+const csv = (uri: string): Promise<Source> => createCsvSource(parseSourceUri(uri), { fs, drivesFolder });
 
 let folder = '';
 let files = 0;
@@ -350,7 +351,13 @@ columns:
   });
 
   it('bundles the drive that bin/generate-drive.mjs makes, byte for byte', async () => {
-    assert.equal(await fs.readFile(bundledPath, 'utf8'), [...driveAsCsv(1)].join(''));
+    for (const [name, rows] of [
+      ['commute', driveOnRoad(1)],
+      ['electric', driveElectric(1)],
+    ] as const) {
+      const text = await fs.readFile(join(drivesFolder, `${name}.csv`), 'utf8');
+      assert.equal(text, [...driveAsCsv(rows)].join(''));
+    }
   });
 
   it('replays the bundled drive: stop and go, highway and tunnel, without a bad row', async () => {

@@ -23,7 +23,7 @@ describe('a text file of any line ends', () => {
     await fs.writeFile(path, text);
     const lines: LogLine[] = [];
     const uri = parseSourceUri(`csv:${path}?rate=1&speed=max`);
-    const source = await createCsvSource(uri, { fs, bundledPath: '/nowhere' });
+    const source = await createCsvSource(uri, { fs, drivesFolder: '/nowhere' });
     const probe = await new Probe(source, { logger: recordingLogger(lines) }).end();
     const rows = probe.messages.filter(({ channel }) => channel.topic.endsWith('/telemetry')).length;
     return { rows, gaps: probe.events.filter(({ kind }) => kind === 'gap').length, lines };
