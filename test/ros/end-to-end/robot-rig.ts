@@ -2,6 +2,7 @@ import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { defined } from '../../../src/core/defined.js';
 import { present } from '../../../src/core/present.js';
 import { askRole } from '../../../src/app/control/control-client.js';
 import { FilePool } from '../../../src/recordings/file-readable.js';
@@ -11,6 +12,7 @@ import type { RecorderStatus } from '../../../src/core/status.js';
 import { openMcap } from '../../../src/core/mcap/open-mcap.js';
 import { withoutPadding } from './publishers.js';
 import { nodeLoader, startRos, stopRosChildren, type RosChild, type RosInstall } from '../../support/ros.js';
+import { testedReceiver } from '../../support/tested-receiver.js';
 import { sleep } from '../../../src/testing/waiting.js';
 
 /** One message as the store has it. */
@@ -50,6 +52,7 @@ export class RobotRig implements AsyncDisposable {
       'foxglove.enabled': 'false',
       'web.enabled': 'false',
       'segment.max_age_ms': '1s',
+      ...defined({ 'ros.receive': testedReceiver }),
       ...parameters,
     };
     const child = this.#start('recorder-main', given);

@@ -4,6 +4,7 @@ import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { present } from '../../../src/core/present.js';
 import { nodeLoader, startRos, type RosChild, type RosInstall } from '../../support/ros.js';
+import { testedReceiver } from '../../support/tested-receiver.js';
 
 /** The page and the live server are proven elsewhere; here they would take the time of the tests. */
 const unwatched = [...parameter('web.enabled', false), ...parameter('foxglove.enabled', false)];
@@ -24,7 +25,8 @@ export function startNode(
   env: NodeJS.ProcessEnv = {},
 ): RosChild {
   const [program, ...rest] = nodeCommand(role);
-  const all = [...(role === 'recorder' ? unwatched : []), ...args];
+  const receiver = testedReceiver === undefined ? [] : parameter('ros.receive', testedReceiver);
+  const all = [...(role === 'recorder' ? [...unwatched, ...receiver] : []), ...args];
   return startRos(ros, present(program), [...rest, '--ros-args', ...all], { domainId, env });
 }
 

@@ -232,6 +232,25 @@ describe('A source ros on real ROS 2', function () {
     assert.notEqual(first.data.buffer, second.data.buffer, 'each recording owns its bytes');
   });
 
+  it('records nothing of a message whose publisher is killed in the middle of it, and continues', async () => {
+    const size = 4_000_000;
+    const live = LiveSource.open('ros:');
+    // It is always in the middle of one.
+    const killed = startPublisher(ros, [{ topic: '/large', count: 0, size, prefix: 'first ' }], at);
+    await live.received('/large', 3, 60_000);
+    await killed.stop('SIGKILL');
+    startPublisher(ros, [{ topic: '/large', count: 5, hz: 10, size, prefix: 'second ' }], at);
+    const ofSecond = (): readonly string[] =>
+      live.texts('/large').filter((text) => text.startsWith('second '));
+    await eventually(() => ofSecond().length >= 5, 'the messages of the second publisher', 60_000);
+    const whole = (prefix: string, count: number) =>
+      Array.from({ length: count }, (_, number) => `${prefix} ${number}`);
+    const texts = live.texts('/large');
+    assert.deepEqual([...new Set(texts.map(({ length }) => length))], [size]);
+    const begins = texts.map((text) => /^(first|second) \d+/.exec(text)?.[0]);
+    assert.deepEqual(begins, [...whole('first', texts.length - 5), ...whole('second', 5)]);
+  });
+
   it('records several domains at once, each a robot', async () => {
     const live = LiveSource.open(`ros:?domains=van:${domainId + 1},${domainId + 2}`);
     for (const other of [domainId + 1, domainId + 2]) {
