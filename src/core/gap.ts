@@ -19,6 +19,8 @@ export const gapReasons = [
   'invalid_message',
   'paused',
   'evicted',
+  // Not a loss: left out on request, by a rule.
+  'decimated',
 ] as const;
 
 /** A reason of a gap. */

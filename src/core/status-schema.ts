@@ -30,6 +30,10 @@ export const robotStatusSchema = object(
     received: ros(count('messages received since the start of the process'), 'uint64 received'),
     durable: ros(count('messages made durable since the start of the process'), 'uint64 durable'),
     dropped: ros(count('messages dropped since the start of the process'), 'uint64 dropped'),
+    decimated: ros(
+      count('messages left out by a rule (max_hz, every) since the start of the process'),
+      'uint64 decimated',
+    ),
     bytesPerS,
     messagesPerS,
   },
@@ -124,6 +128,10 @@ export const recorderStatusSchema = object(
           'string[] drop_reasons',
           'uint64[] drop_counts',
         ),
+        decimated: ros(
+          count('messages left out by a rule (max_hz, every); they are not dropped'),
+          'uint64 decimated',
+        ),
       },
       {},
       'since the start of the process',
@@ -208,6 +216,10 @@ export const topicStatsSchema = object(
     received: ros(count('messages since the start of the process'), 'uint64 received'),
     receivedBytes: ros(count('their payload, bytes'), 'uint64 received_bytes'),
     dropped: ros(count('messages dropped since the start of the process'), 'uint64 dropped'),
+    decimated: ros(
+      count('messages left out by a rule (max_hz, every) since the start of the process'),
+      'uint64 decimated',
+    ),
     messagesPerS,
     bytesPerS,
     queuedBytes: ros(count('bytes waiting in the queue of this topic'), 'uint64 queued_bytes'),

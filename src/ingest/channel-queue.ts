@@ -18,6 +18,8 @@ export class ChannelQueue {
   received = 0;
   receivedBytes = 0;
   dropped = 0;
+  /** Messages left out by a rule; they are not dropped. */
+  decimated = 0;
   /** `receivedAt` of the last message it received. */
   lastReceivedAt: bigint | undefined;
   /** Channel objects that a source may still refer to; 0: the source reported that the channel is gone. */

@@ -67,26 +67,29 @@ export class RecorderMeters {
     return this.#queues.get(queue)?.rates ?? none;
   }
 
-  sums(): { received: number; receivedBytes: number; dropped: number } {
-    const sums = { received: 0, receivedBytes: 0, dropped: 0 };
-    for (const { received, receivedBytes, dropped } of this.#buffer.allQueues()) {
+  sums(): { received: number; receivedBytes: number; dropped: number; decimated: number } {
+    const sums = { received: 0, receivedBytes: 0, dropped: 0, decimated: 0 };
+    for (const { received, receivedBytes, dropped, decimated } of this.#buffer.allQueues()) {
       sums.received += received;
       sums.receivedBytes += receivedBytes;
       sums.dropped += dropped;
+      sums.decimated += decimated;
     }
     return sums;
   }
 
   robots(): RobotStatus[] {
-    const totals = new Map<string, { channels: number; received: number; dropped: number; vin?: string }>();
-    for (const { channel, received, dropped } of this.#buffer.allQueues()) {
+    type Sum = Pick<RobotStatus, 'channels' | 'received' | 'dropped' | 'decimated' | 'vin'>;
+    const totals = new Map<string, { -readonly [Name in keyof Sum]: Sum[Name] }>();
+    for (const { channel, received, dropped, decimated } of this.#buffer.allQueues()) {
       let sum = totals.get(channel.robot);
-      if (!sum) totals.set(channel.robot, (sum = { channels: 0, received: 0, dropped: 0 }));
+      if (!sum) totals.set(channel.robot, (sum = { channels: 0, received: 0, dropped: 0, decimated: 0 }));
       const vin = channel.metadata['vin'];
       if (vin !== undefined) sum.vin ??= vin;
       sum.channels++;
       sum.received += received;
       sum.dropped += dropped;
+      sum.decimated += decimated;
     }
     return [...totals].map(([robot, sum]) => ({
       robot,

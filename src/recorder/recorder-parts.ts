@@ -179,7 +179,10 @@ function makeWal(context: RecorderContext, { buffer, condition, sealer, onDiskFu
     priorityOf: (channel) => buffer.knownQueue(channel)?.rule.priority ?? 'normal',
     onClosed: (segment) => sealer.enqueue({ ...segment, recovered: false }),
     onGaps: (gaps) => {
-      for (const gap of gaps) listeners.events.emit({ kind: 'gap', gap });
+      for (const gap of gaps) {
+        // Left out on request: nothing that anybody has to act on.
+        if (gap.reason !== 'decimated') listeners.events.emit({ kind: 'gap', gap });
+      }
     },
     onStall: (reason, detail) => {
       condition.stalledReason = reason === undefined ? undefined : `${reason}: ${detail}`;

@@ -5,6 +5,7 @@ import type { Source } from '../core/source.js';
 import type { Batch } from '../ingest/batch.js';
 import { recordingPipeline } from './pipeline.js';
 import type { RecorderParts } from './recorder-parts.js';
+import { thinningOf } from './thinning.js';
 import { RecordedSource, robotRule, topicFilter } from './recorder-source.js';
 
 /** The parts that it uses. */
@@ -123,7 +124,7 @@ export class RecorderRun {
         upcoming,
       }).subscribe({
         next: (batch) => {
-          this.gaps += batch.gaps.length;
+          this.gaps += batch.gaps.filter(({ reason }) => reason !== 'decimated').length;
           meters.committed(batch);
           flow.update();
         },
@@ -181,6 +182,7 @@ export class RecorderRun {
       afterKill,
       paused: () => condition.paused,
       onPausedDrop: (message) => this.#dropPaused(message),
+      thinningOf: (topic) => thinningOf(this.#parts.options.rules, topic),
       onChannel: (channel) => {
         if (source.supports.backpressure) backpressured.add(channel);
       },

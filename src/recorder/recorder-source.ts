@@ -14,6 +14,8 @@ import type { SourceStatus } from '../core/status.js';
 import type { Identities } from '../wal/identities.js';
 import { jumpGap, numberingGaps } from '../ingest/numbering.js';
 import type { IngestBuffer } from '../ingest/ingest-buffer.js';
+import { Thinning } from './thinning.js';
+import type { ThinningRule } from './thinning-pace.js';
 import type { TopicFilter } from '../settings/recorder-options.js';
 
 export interface RecordedSourceParts {
@@ -31,6 +33,8 @@ export interface RecordedSourceParts {
   /** Messages are refused while this is true. */
   readonly paused: () => boolean;
   readonly onPausedDrop: (message: Message) => void;
+  /** What the rules leave out of a topic. */
+  readonly thinningOf: (topic: string) => ThinningRule | undefined;
   /** Called once per channel, before its first message is queued. */
   readonly onChannel: (channel: Channel) => void;
   readonly forget: (channel: Channel) => void;
@@ -49,11 +53,14 @@ export class RecordedSource {
   /** Deliveries of messages that were recorded already, or are about to be. */
   #duplicates = 0;
   readonly #verdicts = new Map<Channel, boolean>();
+  #emit: ((event: SourceGap) => void) | undefined;
 
+  readonly #thinning: Thinning;
   readonly #parts: RecordedSourceParts;
 
   constructor(parts: RecordedSourceParts) {
     this.#parts = parts;
+    this.#thinning = new Thinning(parts.thinningOf);
   }
 
   get uri(): string {
@@ -71,15 +78,17 @@ export class RecordedSource {
     this.#parts.source.alert?.(alert);
   }
 
-  /** Applies the topic filter to every channel again. */
+  /** Applies the topic filter and the rules to every channel again. */
   filterChanged(): void {
     this.#verdicts.clear();
+    for (const gap of this.#thinning.takeAll()) this.#emit?.({ kind: 'gap', gap });
   }
 
   events(): Observable<Message | SourceGap | SourceRecord> {
     const { source, context, logger } = this.#parts;
     return new Observable((subscriber) => {
       const emit = (event: Message | SourceGap | SourceRecord): void => subscriber.next(event);
+      this.#emit = emit;
       return source.open(context).subscribe({
         next: (event) => this.#handle(event, emit),
         error: (error: unknown) => {
@@ -87,10 +96,12 @@ export class RecordedSource {
           this.state = 'failed';
           this.detail = describeError(error);
           logger.error('a source failed, the others continue', { source: source.uri, error });
+          this.filterChanged();
           subscriber.complete();
         },
         complete: () => {
           this.state = 'done';
+          this.filterChanged();
           subscriber.complete();
         },
       });
@@ -126,6 +137,7 @@ export class RecordedSource {
         return;
       case 'channel-gone':
         this.#verdicts.delete(event.channel);
+        this.#leftOut(this.#thinning.forget(event.channel), emit);
         this.#parts.forget(event.channel);
         return;
       case 'state':
@@ -160,11 +172,13 @@ export class RecordedSource {
       }
     }
     if (this.#parts.paused()) this.#parts.onPausedDrop(message);
-    else emit(message);
+    else if (this.#keeps(message, emit)) emit(message);
+    // The server need not keep what the rules leave out.
+    else message.ack?.();
   }
 
   /** A message whose number identifies it is recorded once, even if it is delivered several times. */
-  #identified(message: Message, numbering: string, emit: (event: Message) => void): void {
+  #identified(message: Message, numbering: string, emit: (event: Message | SourceGap) => void): void {
     const { paused, identities, buffer } = this.#parts;
     const { sourceSequence: number, ack } = message;
     // It is not acknowledged, so its server keeps it and delivers it again.
@@ -176,12 +190,31 @@ export class RecordedSource {
       if (admission === 'durable') ack?.();
       return;
     }
-    emit(message);
-    if (number === undefined || buffer.queueOf(message.channel)) return;
-    // Beyond the limit of channels it was dropped, as a counted gap: endless deliveries would stop the
-    // others.
-    identities.release(numbering, [number]);
+    const isKept = this.#keeps(message, emit);
+    if (isKept) emit(message);
+    if (isKept && (number === undefined || buffer.queueOf(message.channel))) return;
+    // Left out by a rule, or dropped beyond the limit of channels, each in a counted gap: endless deliveries
+    // would stop the others.
+    if (number !== undefined) identities.release(numbering, [number]);
     ack?.();
+  }
+
+  /** Whether the rules let the message in; if not, it is counted. */
+  #keeps(message: Message, emit: (event: SourceGap) => void): boolean {
+    if (this.#thinning.keeps(message)) return true;
+    const queue = this.#parts.buffer.queueOf(message.channel);
+    // Beyond the limit of channels nothing is recorded, and the pipeline counts it as dropped.
+    if (queue === undefined) return true;
+    queue.received++;
+    queue.receivedBytes += message.data.byteLength;
+    queue.lastReceivedAt = message.receivedAt;
+    queue.decimated++;
+    this.#leftOut(this.#thinning.dueGap(message.channel, queue.length === 0), emit);
+    return false;
+  }
+
+  #leftOut(gap: SourceGap['gap'] | undefined, emit: (event: SourceGap) => void): void {
+    if (gap !== undefined) emit({ kind: 'gap', gap });
   }
 
   /**

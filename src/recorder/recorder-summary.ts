@@ -7,7 +7,9 @@ export interface RecordSummary {
   readonly durable: number;
   readonly durableBytes: number;
   readonly dropped: number;
-  /** Received and neither durable nor dropped: 0 unless the disk refused until the end. */
+  /** Left out by the rules (`max_hz`, `every`). */
+  readonly decimated: number;
+  /** Received and neither durable nor dropped nor left out: 0 unless the disk refused until the end. */
   readonly undurable: number;
   readonly gaps: number;
   readonly unreadableBytes: number;
@@ -39,13 +41,14 @@ export function summarize(
   { wal, sealer, meters }: Pick<RecorderParts, 'wal' | 'sealer' | 'meters'>,
   runs: RunTotals,
 ): RecordSummary {
-  const { received, dropped } = meters.sums();
+  const { received, dropped, decimated } = meters.sums();
   return {
     received,
     durable: wal.durable,
     durableBytes: wal.durableBytes,
     dropped,
-    undurable: Math.max(0, received - dropped - wal.durable),
+    decimated,
+    undurable: Math.max(0, received - dropped - decimated - wal.durable),
     gaps: runs.gaps,
     unreadableBytes: runs.unreadableBytes,
     sealedSegments: sealer.sealedObjects,

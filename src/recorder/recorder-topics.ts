@@ -5,7 +5,7 @@ import type { RecorderMeters } from './recorder-meters.js';
 /** Every channel seen since the start, with the counters of its queue. */
 export function topicStats(buffer: IngestBuffer, meters: RecorderMeters): TopicStats[] {
   return [...buffer.allQueues()].map((queue) => {
-    const { channel, rule, received, receivedBytes, dropped, lastReceivedAt } = queue;
+    const { channel, rule, received, receivedBytes, dropped, decimated, lastReceivedAt } = queue;
     const { robot, topic, encoding, latched, schema } = channel;
     return {
       robot,
@@ -17,6 +17,7 @@ export function topicStats(buffer: IngestBuffer, meters: RecorderMeters): TopicS
       received,
       receivedBytes,
       dropped,
+      decimated,
       ...meters.rateOf(queue),
       queuedBytes: queue.bytes,
       ...(lastReceivedAt === undefined ? {} : { lastReceivedAt: String(lastReceivedAt) }),

@@ -31,6 +31,10 @@ export interface TopicRule {
   readonly priority?: Priority;
   readonly policy?: QueuePolicy;
   readonly queueMaxBytes?: number;
+  /** Messages per second that are recorded at most, on average. */
+  readonly maxHz?: number;
+  /** Each n-th message is recorded. */
+  readonly every?: number;
 }
 
 export type DurabilityMode = 'commit' | 'interval' | 'os';

@@ -63,7 +63,7 @@ export const recorderParameters = {
     role,
     flag: 'rule',
     description:
-      'Priority, queue policy and queue size by topic, in order. For each setting the first matching rule that states it wins. Default: priority normal, policy drop-oldest. A source that supports backpressure (mcap:, sim:) always blocks instead of dropping; for any other source, block means drop-oldest.',
+      'Priority, queue policy, queue size and what is left out (max_hz, every; docs/sources.md) by topic, in order. For each setting the first matching rule that states it wins. Default: priority normal, policy drop-oldest. A source that supports backpressure (mcap:, sim:) always blocks instead of dropping; for any other source, block means drop-oldest.',
   }),
   tags: tagList({
     role,

@@ -7,7 +7,12 @@ const policies: readonly QueuePolicy[] = ['drop-oldest', 'drop-newest', 'block']
 
 export const TOPIC_RULE_FORM =
   'REGEX followed by one or more of priority=high|normal|low, policy=drop-oldest|drop-newest|block, ' +
-  'queue=BYTES, for example "/camera/ priority=low policy=drop-oldest queue=32MiB"';
+  'queue=BYTES, max_hz=0.001 to 1000000, every=1 to 1000000, for example ' +
+  '"/camera/ priority=low policy=drop-oldest queue=32MiB max_hz=10"';
+
+const HZ_MIN = 0.001;
+const HZ_MAX = 1_000_000;
+const EVERY_MAX = 1_000_000;
 
 /** The expression, or `undefined` if it is not valid. */
 export function parseRegex(text: string): RegExp | undefined {
@@ -48,6 +53,14 @@ function withSetting(rule: TopicRule, setting: string): TopicRule | undefined {
   if (name === 'queue' && rule.queueMaxBytes === undefined) {
     const queueMaxBytes = parseBytes(value);
     return queueMaxBytes === undefined || queueMaxBytes === 0 ? undefined : { ...rule, queueMaxBytes };
+  }
+  if (name === 'max_hz' && rule.maxHz === undefined) {
+    const maxHz = /^\d+(?:\.\d+)?$/.test(value) ? Number(value) : NaN;
+    return maxHz >= HZ_MIN && maxHz <= HZ_MAX ? { ...rule, maxHz } : undefined;
+  }
+  if (name === 'every' && rule.every === undefined) {
+    const every = /^\d+$/.test(value) ? Number(value) : 0;
+    return every >= 1 && every <= EVERY_MAX ? { ...rule, every } : undefined;
   }
   return undefined;
 }

@@ -27,6 +27,7 @@ export function recorderStatus(changes: Partial<RecorderStatus> = {}): RecorderS
       durable: 8,
       durableBytes: 800,
       dropped: 1,
+      decimated: 0,
       droppedByReason: { memory_limit: 1 },
     },
     rates: { messagesPerS: 5, bytesPerS: 500 },
@@ -43,7 +44,16 @@ export function recorderStatus(changes: Partial<RecorderStatus> = {}): RecorderS
     sealed: { segments: 2, bytes: 5_000 },
     disk: { freeBytes: 1e9, totalBytes: 2e9, evictedSegments: 0 },
     robots: [
-      { robot: 'robot1', channels: 2, received: 10, durable: 8, dropped: 1, bytesPerS: 500, messagesPerS: 5 },
+      {
+        robot: 'robot1',
+        channels: 2,
+        received: 10,
+        durable: 8,
+        dropped: 1,
+        decimated: 0,
+        bytesPerS: 500,
+        messagesPerS: 5,
+      },
     ],
     ...changes,
   };
@@ -88,6 +98,7 @@ export function topicStats(topic: string, changes: Partial<TopicStats> = {}): To
     received: 1,
     receivedBytes: 10,
     dropped: 0,
+    decimated: 0,
     messagesPerS: 1,
     bytesPerS: 10,
     queuedBytes: 0,

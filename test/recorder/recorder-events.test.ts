@@ -116,6 +116,7 @@ describe('the events of a recorder', function () {
       received: 2,
       receivedBytes: 8,
       dropped: 0,
+      decimated: 0,
       queuedBytes: 0,
       lastReceivedAt: '2000000000',
       present: false,

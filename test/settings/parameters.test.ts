@@ -235,6 +235,13 @@ describe('sources and rules of the command line', () => {
       assert.equal(parseTopicRule(wrong), undefined, wrong);
     }
     assert.equal(parseTopicRule('/a priority=low priority=high'), undefined);
+    assert.deepEqual(parseTopicRule('/a max_hz=0.5 every=3'), { topics: /\/a/u, maxHz: 0.5, every: 3 });
+    for (const wrong of ['max_hz=0', 'max_hz=1e3', 'max_hz=', 'max_hz=2000000', 'max_hz=-1', 'every=0']) {
+      assert.equal(parseTopicRule(`/a ${wrong}`), undefined, wrong);
+    }
+    for (const wrong of ['every=1.5', 'every=x', 'every=2 every=2', 'every=1000001']) {
+      assert.equal(parseTopicRule(`/a ${wrong}`), undefined, wrong);
+    }
   });
 });
 

@@ -109,6 +109,7 @@ export class PretendFleet {
       received,
       receivedBytes: received * size,
       dropped: isDropping ? Math.floor(received / 40) : 0,
+      decimated: 0,
       messagesPerS: rate,
       bytesPerS: rate * size,
       queuedBytes: 0,
@@ -190,6 +191,7 @@ export class PretendFleet {
         durable: received - 41,
         durableBytes: Math.round(1.09 * MB * robots * ups) - 40_000,
         dropped: isTrouble ? 12_480 : 0,
+        decimated: 0,
         droppedByReason: isTrouble ? { queue_full_drop_oldest: 12_412, paused: 68 } : {},
       },
       rates: {
@@ -231,6 +233,7 @@ export class PretendFleet {
           received: Math.round(492 * ups),
           durable: Math.round(492 * ups) - 2,
           dropped: isTrouble && index % 4 === 1 ? 2_496 : 0,
+          decimated: 0,
           bytesPerS: isOn && !isSilent ? perRobot.bytes * share : 0,
           messagesPerS: isOn && !isSilent ? perRobot.messages * share : 0,
         };

@@ -27,6 +27,9 @@ export function describeRecorder(status: RecorderStatus, nowMs: number): string[
     `${label('received')}${humanCount(totals.received)} messages, ${humanBytes(totals.receivedBytes)}`,
     `${label('durable')}${humanCount(totals.durable)} messages, ${humanBytes(totals.durableBytes)}`,
     `${label('dropped')}${humanCount(totals.dropped)}${reasons === '' ? '' : ` (${reasons})`}`,
+    ...(totals.decimated > 0
+      ? [`${label('left out')}${humanCount(totals.decimated)} by rules (max_hz, every)`]
+      : []),
     `${label('loss window')}${humanDuration(lossWindow.ms)}, ${humanCount(lossWindow.messages)} messages, ` +
       `${humanBytes(lossWindow.bytes)}; largest ${humanDuration(lossWindow.maxMs)}`,
     `${label('commits')}${humanCount(commits.count)}, p50 ${commits.p50Ms.toFixed(1)} ms, p99 ` +

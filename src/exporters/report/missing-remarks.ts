@@ -6,10 +6,22 @@ import { counted, duration, listed, percentText, reasonText } from './words.js';
 /** A topic below this share of its expected messages gets a remark. */
 const LOW_SHARE = 0.9;
 
+/** The reason of gaps that are no loss: a rule left the messages out on request. */
+const LEFT_OUT = 'decimated';
+
+/** What rules left out on request; undefined: nothing. */
+export function leftOutRemark({ gaps }: ReportData): Remark | undefined {
+  const total = gaps.totals.find(({ reason }) => reason === LEFT_OUT);
+  if (total === undefined) return undefined;
+  const text = `${counted(total.messages, 'message')} ${reasonText(LEFT_OUT)}; this is no loss.`;
+  return { tone: 'quiet', section: 'losses', text };
+}
+
 /** Missing messages, as far as they are known. */
 export function missingRemarks(data: ReportData): Remark[] {
   const { gaps, storage } = data;
-  const remarks: Remark[] = gaps.totals.map(({ reason, messages, unknown, gaps: count }) => ({
+  const lost = gaps.totals.filter(({ reason }) => reason !== LEFT_OUT);
+  const remarks: Remark[] = lost.map(({ reason, messages, unknown, gaps: count }) => ({
     // It is unknown whether there was a message to receive.
     tone: reason === 'not_received' ? 'warn' : 'bad',
     section: 'losses',
@@ -38,7 +50,10 @@ export function missingRemarks(data: ReportData): Remark[] {
       });
     }
   }
-  remarks.push(...problemRemarks(data), ...silenceRemarks(data.topics), ...rateRemarks(data));
+  // A topic of which a rule leaves messages out has neither its rate nor its usual pauses.
+  const thinned = new Set(gaps.list.filter(({ reason }) => reason === LEFT_OUT).map(({ topic }) => topic));
+  const usual = data.topics.filter(({ topic }) => !thinned.has(topic));
+  remarks.push(...problemRemarks(data), ...silenceRemarks(usual), ...rateRemarks(data, usual));
   return worstFirst(remarks);
 }
 
@@ -74,7 +89,7 @@ function silenceRemarks(topics: readonly TopicFacts[]): Remark[] {
 }
 
 /** A low rate without silences. */
-function rateRemarks({ topics, range }: ReportData): Remark[] {
+function rateRemarks({ range }: ReportData, topics: readonly TopicFacts[]): Remark[] {
   if (range === undefined) return [];
   const lengthS = Number(range.endNs - range.startNs) / 1e9;
   const slow = topics.filter(({ expected, messages, silences }) => {

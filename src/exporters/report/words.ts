@@ -71,6 +71,7 @@ const reasons: Readonly<Record<string, string>> = {
   invalid_message: 'refused: no valid message',
   paused: 'not recorded while paused',
   evicted: 'deleted by policy before their upload',
+  decimated: 'left out on request (max_hz, every)',
 };
 
 export function reasonText(reason: string): string {

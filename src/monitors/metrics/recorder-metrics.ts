@@ -99,6 +99,12 @@ export const recorderMetrics: readonly Metric<Known>[] = [
     samples: perRobot(({ dropped }) => dropped),
   },
   {
+    name: 'holdfast_decimated_messages_total',
+    help: 'Messages left out by a rule (max_hz, every), by robot; they are not dropped.',
+    type: 'counter',
+    samples: perRobot(({ decimated }) => decimated),
+  },
+  {
     name: 'holdfast_loss_window_seconds',
     help: 'Age of the oldest message that is not durable yet: what a kill now would lose.',
     type: 'gauge',

@@ -114,6 +114,7 @@ const reasons: Readonly<Record<string, string>> = {
   invalid_message: 'invalid message',
   paused: 'recording was paused',
   evicted: 'evicted',
+  decimated: 'left out by a rule',
 };
 
 export function reasonInWords(reason: string): string {

@@ -40,6 +40,9 @@ export function StoragePanel() {
                 .map(([reason, lost]) => `${reasonInWords(reason)} ${count(lost)}`)
                 .join(', ')}`}
         </Fact>
+        {totals.decimated > 0 ? (
+          <Fact term="Left out">{counted(totals.decimated, 'message')} by rules (max_hz, every)</Fact>
+        ) : null}
         <TagsFact tags={now.recorder.tags ?? {}} />
         <Fact term="Sealed">
           {counted(sealed.segments, 'segment')}, {bytes(sealed.bytes)}

@@ -103,6 +103,7 @@ async function report(summary: RecordSummary, invocation: Invocation): Promise<C
   const ok = failedSources.length === 0 && summary.undurable === 0 && isSealed;
   const rest = [
     ...(summary.dropped > 0 ? [`${humanCount(summary.dropped)} dropped`] : []),
+    ...(summary.decimated > 0 ? [`${humanCount(summary.decimated)} left out by rules`] : []),
     ...(summary.gaps > 0 ? [`${humanCount(summary.gaps)} gaps, each in the recording`] : []),
     ...(summary.unreadableBytes > 0
       ? [`${humanBytes(summary.unreadableBytes)} of the source unreadable`]
