@@ -29,10 +29,37 @@ export function buildWeb(target = join(root, 'dist', 'web')) {
   if (existsSync(index) && statSync(index).mtimeMs >= newest) return false;
   rmSync(target, { recursive: true, force: true });
   mkdirSync(target, { recursive: true });
+  buildPage(join(web, 'src', 'main.tsx'), join(web, 'styles', 'main.css'), target);
+  buildReport(target);
+  cpSync(join(web, 'icon.svg'), join(target, 'icon.svg'));
+  cpSync(join(web, 'fonts', 'OFL.txt'), join(target, 'OFL.txt'));
+  // Last: its age says that the build was finished.
+  cpSync(join(web, 'index.html'), index);
+  return true;
+}
+
+/** The pages of the ground, with the outlines of the map. Builds if needed; returns whether a build ran. */
+export function buildGroundPages(target = join(root, 'dist', 'web-ground')) {
+  const index = join(target, 'index.html');
+  const newest = Math.max(newestIn(web), statSync(fileURLToPath(import.meta.url)).mtimeMs);
+  if (existsSync(index) && statSync(index).mtimeMs >= newest) return false;
+  rmSync(target, { recursive: true, force: true });
+  mkdirSync(target, { recursive: true });
+  buildPage(join(web, 'src', 'ground', 'main.tsx'), join(web, 'styles', 'ground.css'), target);
+  cpSync(join(root, 'node_modules', 'world-atlas', 'countries-50m.json'), join(target, 'world.json'));
+  cpSync(join(web, 'icon.svg'), join(target, 'icon.svg'));
+  cpSync(join(web, 'fonts', 'OFL.txt'), join(target, 'OFL.txt'));
+  // Last: its age says that the build was finished.
+  cpSync(join(web, 'ground.html'), index);
+  return true;
+}
+
+/** One script and one style sheet. */
+function buildPage(script, style, target) {
   buildSync({
     entryPoints: [
-      { in: join(web, 'src', 'main.tsx'), out: 'app' },
-      { in: join(web, 'styles', 'main.css'), out: 'app' },
+      { in: script, out: 'app' },
+      { in: style, out: 'app' },
     ],
     outdir: target,
     bundle: true,
@@ -49,12 +76,6 @@ export function buildWeb(target = join(root, 'dist', 'web')) {
     absWorkingDir: root,
     tsconfig: join(web, 'tsconfig.json'),
   });
-  buildReport(target);
-  cpSync(join(web, 'icon.svg'), join(target, 'icon.svg'));
-  cpSync(join(web, 'fonts', 'OFL.txt'), join(target, 'OFL.txt'));
-  // Last: its age says that the build was finished.
-  cpSync(join(web, 'index.html'), index);
-  return true;
 }
 
 /** Style and script that `holdfast report` puts into its pages, fonts inside. Without a script dark comes by itself. */
@@ -89,4 +110,7 @@ function buildReport(target) {
   });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) buildWeb(process.argv[2]);
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  buildWeb(process.argv[2]);
+  buildGroundPages();
+}

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildWeb } from './build-web.mjs';
+import { buildGroundPages, buildWeb } from './build-web.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const stamp = join(root, 'dist', '.built');
@@ -22,6 +22,7 @@ function newestSource(directory) {
 /** Builds if needed; returns whether a build ran. */
 export function build() {
   buildWeb();
+  buildGroundPages();
   const built = existsSync(stamp) ? Number(readFileSync(stamp, 'utf8')) : 0;
   const sources = ['src', 'test', 'bench'].map((name) => join(root, name));
   const newest = Math.max(

@@ -11,6 +11,7 @@ import { AuditFile } from '../../src/ground/audit-log.js';
 import { commandRoutes } from '../../src/ground/command-routes.js';
 import { Commands } from '../../src/ground/commands.js';
 import { Fleet } from '../../src/ground/fleet.js';
+import type { FleetRow } from '../../src/ground/fleet-row.js';
 import { FleetFeed } from '../../src/ground/fleet-feed.js';
 import { GroundAccess } from '../../src/ground/ground-access.js';
 import { GroundServer } from '../../src/ground/ground-server.js';
@@ -39,6 +40,8 @@ export class GroundWorld implements AsyncDisposable {
   /** Pretends that it listens to others than this machine, if false. */
   isLoopback = true;
   tls: TlsFiles | undefined;
+  /** Rows that the pages get instead of those of the real fleet. */
+  rows: (() => readonly FleetRow[]) | undefined;
   readonly people: PeopleRegistry;
   #feed: FleetFeed | undefined;
   #access: GroundAccess | undefined;
@@ -70,12 +73,12 @@ export class GroundWorld implements AsyncDisposable {
     const ports = { clock: systemClock, logger: silentLogger };
     const fleet = new Fleet(this.registry, ports);
     this.fleet = fleet;
-    this.#feed = new FleetFeed(() => fleet.rows(), systemClock);
+    this.#feed = new FleetFeed(() => this.rows?.() ?? fleet.rows(), systemClock);
     this.#access = await GroundAccess.open(this.people, this.isLoopback, ports);
     const names = {
       hostname: 'ground',
       version: '0.1.0',
-      pageFolder: join(packageRoot, 'dist', 'web', 'ground'),
+      pageFolder: join(packageRoot, 'dist', 'web-ground'),
     };
     const place = { address: '127.0.0.1', port: this.port };
     this.#server = await GroundServer.listen(

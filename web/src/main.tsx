@@ -3,7 +3,8 @@ import { linkAnswer, recordingAnswer } from './model/answers.js';
 import { connection, secondTick, status, syncSeenAtMs } from './model/live.js';
 import { bindSettings } from './model/settings.js';
 import { useStore } from './model/store.js';
-import { connect } from './net/feed.js';
+import { applyFrame } from './net/apply.js';
+import { connect, useFeed } from './net/feed.js';
 import { Alerts } from './parts/alerts.js';
 import { Answers } from './parts/answers.js';
 import { Charts } from './parts/charts.js';
@@ -15,6 +16,7 @@ import { StoragePanel, SystemPanel } from './parts/system-panel.js';
 import { Timeline } from './parts/timeline.js';
 import { TokenGate } from './parts/token-dialog.js';
 import { Topics } from './parts/topics.js';
+import type { Frame } from './wire.js';
 
 function App() {
   const link = useStore(connection);
@@ -87,6 +89,7 @@ function nameTab(): void {
   if (document.title !== title) document.title = title;
 }
 
+useFeed({ what: 'recorder', probe: 'alerts', apply: (frame) => applyFrame(frame as Frame) });
 bindSettings();
 setInterval(() => {
   secondTick.set(Date.now());

@@ -45,7 +45,7 @@ export async function runGround(
   const give: CommandSender = (robot, command) => fleet.give(robot, command);
   const commands = new Commands(give, { audit, clock: ports.clock, random: ports.random });
   const knows = (robot: string): boolean => fleet.robot(robot) !== undefined;
-  const pageFolder = join(packageRoot, 'dist', 'web', 'ground');
+  const pageFolder = join(packageRoot, 'dist', 'web-ground');
   const missing = (): string | undefined => history?.status().problem || undefined;
   const routes = [
     ...commandRoutes({ commands, audit, knows }),

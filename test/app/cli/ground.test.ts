@@ -3,7 +3,8 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { present } from '../../../src/core/present.js';
-import type { RobotView } from '../../../src/ground/robot-state.js';
+import type { AuditEntry } from '../../../src/ground/audit-log.js';
+import type { RobotDetail, RobotView } from '../../../src/ground/robot-state.js';
 import { eventually } from '../../../src/testing/waiting.js';
 import { jsonOf, runCli, spawnCli, type CliProcess } from '../../support/cli.js';
 
@@ -105,6 +106,63 @@ describe('holdfast ground', function () {
     );
     ground.child.kill('SIGTERM');
     assert.equal((await ground.ended).exitCode, 0);
+  });
+
+  it('gives a real recorder commands, and shows what comes of them', async () => {
+    const { port } = await startGround();
+    record(port, await enrol('vehicle1'));
+    const robot = `http://127.0.0.1:${port}/api/robots/vehicle1`;
+    const seen = (what: string, test: (robot: RobotDetail) => boolean): Promise<unknown> =>
+      eventually(async () => {
+        const answer = await fetch(robot);
+        return answer.ok && test((await answer.json()) as RobotDetail);
+      }, what);
+    const give = async (name: string, body: object = {}): Promise<{ status: number; text: string }> => {
+      const answer = await fetch(`${robot}/control/${name}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+      return { status: answer.status, text: await answer.text() };
+    };
+    await seen('recording', ({ status }) => status?.state === 'recording' && status.link === undefined);
+    await seen('the open segment', ({ segments }) => segments.some(({ state }) => state === 'open'));
+    assert.equal((await give('pause')).status, 200);
+    await seen('paused', ({ status }) => status?.state === 'paused');
+    assert.equal((await give('resume')).status, 200);
+    await seen('recording again', ({ status }) => status?.state === 'recording');
+    assert.equal((await give('mark_event', { label: 'gate 4', before_s: 1, after_s: 0 })).status, 200);
+    await seen('the event', ({ events }) => events.some(({ label }) => label === 'gate 4'));
+    assert.equal((await give('split')).status, 200);
+    await seen('a sealed segment', ({ segments }) =>
+      segments.some(({ state, messages = 0 }) => state === 'sealed' && messages > 0),
+    );
+    const refused = await give('sync_now');
+    assert.deepEqual([refused.status, /ROLE_NOT_RUNNING/.test(refused.text)], [409, true], refused.text);
+    assert.equal((await give('mark_event', { label: '' })).status, 400);
+    const { entries } = await ask<{ entries: AuditEntry[] }>(`http://127.0.0.1:${port}/api/audit`);
+    assert.deepEqual(
+      entries.map(({ command, state }) => [command, state]),
+      [
+        ['sync_now', 'refused'],
+        ['split', 'done'],
+        ['mark_event', 'done'],
+        ['resume', 'done'],
+        ['pause', 'done'],
+      ],
+    );
+  });
+
+  it('adds, lists and revokes users, and says what is allowed', async () => {
+    const user = (...words: string[]): ReturnType<typeof runCli> =>
+      runCli(['ground', 'user', ...words, '--data', join(folder, 'ground')]);
+    const { stdout } = await user('add', 'otto', '--role', 'operator');
+    assert.match(stdout, /^otto:\S{43}\n$/);
+    assert.equal((await user('list')).stdout, 'otto operator\n');
+    assert.equal((await user('revoke', 'otto')).exitCode, 0);
+    assert.notEqual((await user('revoke', 'otto')).exitCode, 0);
+    assert.match((await user('add', 'otto', '--role', 'boss')).stderr, /allowed: viewer, operator, admin/);
+    assert.match((await user('rename', 'otto')).stderr, /allowed: .*user add NAME/);
   });
 
   it('takes the fields of rules alone, and only of robots that have a token', async () => {

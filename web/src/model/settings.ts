@@ -78,6 +78,11 @@ function readTheme(): Theme {
 export function bindSettings(): void {
   view.subscribe(() => writeHash(view.get()));
   addEventListener('hashchange', () => view.set(readHash()));
+  bindTheme();
+}
+
+/** Keeps storage and document in step with the chosen theme. */
+export function bindTheme(): void {
   const apply = (): void => {
     const now = schemeOf(theme.get());
     // The document changes before the parts that read its colours.

@@ -1,3 +1,4 @@
+import { serverName } from './feed.js';
 import { storedToken } from './token.js';
 
 /** The server's answer to a request: done, or the reason why not, in words. */
@@ -7,10 +8,15 @@ export type Outcome =
 const TIMEOUT_MS = 60_000;
 
 /** Asks the recorder to do something. Never rejects. */
-export async function control(action: string, body: unknown = {}): Promise<Outcome> {
+export function control(action: string, body: unknown = {}): Promise<Outcome> {
+  return post(`control/${action}`, body);
+}
+
+/** Asks the server to do something. Never rejects. */
+export async function post(path: string, body: unknown): Promise<Outcome> {
   const token = storedToken();
   try {
-    const answer = await fetch(`control/${action}`, {
+    const answer = await fetch(path, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
@@ -25,7 +31,10 @@ export async function control(action: string, body: unknown = {}): Promise<Outco
     return answer.ok ? { ok: true, result: parsed } : { ok: false, why: reasonOf(parsed, answer.status) };
   } catch (error) {
     const timedOut = error instanceof DOMException && error.name === 'TimeoutError';
-    return { ok: false, why: timedOut ? 'no answer within a minute' : 'the recorder could not be reached' };
+    return {
+      ok: false,
+      why: timedOut ? 'no answer within a minute' : `the ${serverName()} could not be reached`,
+    };
   }
 }
 
@@ -37,5 +46,5 @@ function reasonOf(body: unknown, statusCode: number): string {
   if (typeof plain === 'string') return plain;
   if (statusCode === 401) return 'a token is needed';
   if (statusCode === 403) return 'this token is read-only';
-  return `the recorder answered ${statusCode}`;
+  return `the ${serverName()} answered ${statusCode}`;
 }

@@ -1,6 +1,4 @@
 import { connection } from '../model/live.js';
-import type { Frame } from '../wire.js';
-import { applyFrame } from './apply.js';
 import { storedToken } from './token.js';
 
 /** Updates come at 2 Hz. After this time without one, the process counts as lost. */
@@ -8,6 +6,27 @@ const SILENCE_MS = 4_000;
 /** Delays between attempts; the last one repeats. A restarted recorder is back within moments. */
 const RETRY_MS = [500, 1_000, 2_000, 3_000];
 const UNAUTHORIZED = 4401;
+
+/** Where the live state comes from, and what happens to it. */
+export interface FeedSource {
+  /** What texts call the server. */
+  readonly what: 'recorder' | 'ground';
+  /** A path whose answer says whether the page may ask at all. */
+  readonly probe: string;
+  readonly apply: (frame: { readonly type: string }) => void;
+}
+
+let source: FeedSource = { what: 'recorder', probe: 'alerts', apply: () => undefined };
+
+/** Called once, before {@link connect}. */
+export function useFeed(chosen: FeedSource): void {
+  source = chosen;
+}
+
+/** What texts call the server. */
+export function serverName(): string {
+  return source.what;
+}
 
 let socket: WebSocket | undefined;
 let tries = 0;
@@ -39,7 +58,7 @@ function open(): void {
     if (token !== undefined) mine.send(JSON.stringify({ type: 'auth', token }));
   };
   mine.onmessage = ({ data }) => {
-    if (socket === mine) heard(JSON.parse(String(data)) as Frame);
+    if (socket === mine) heard(JSON.parse(String(data)) as { type: string });
   };
   mine.onclose = ({ code }) => {
     if (socket !== mine) return;
@@ -48,7 +67,7 @@ function open(): void {
       return;
     }
     close();
-    connection.set({ state: 'locked', reason: 'The recorder does not know this token.' });
+    connection.set({ state: 'locked', reason: `The ${source.what} does not know this token.` });
   };
 }
 
@@ -58,9 +77,9 @@ function close(): void {
   before?.close();
 }
 
-function heard(frame: Frame): void {
+function heard(frame: { readonly type: string }): void {
   expectWord();
-  applyFrame(frame);
+  source.apply(frame);
   if (frame.type === 'welcome') return;
   lastHeardMs = Date.now();
   tries = 0;
@@ -94,16 +113,17 @@ function lost(): void {
 async function ask(): Promise<string | undefined> {
   const token = storedToken();
   try {
-    const answer = await fetch('alerts', {
+    const answer = await fetch(source.probe, {
       ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
       signal: AbortSignal.timeout(SILENCE_MS),
       cache: 'no-store',
     });
-    if (answer.status === 429) return 'Too many wrong tokens: the recorder refuses every token for a while.';
+    if (answer.status === 429)
+      return `Too many wrong tokens: the ${source.what} refuses every token for a while.`;
     if (answer.status !== 401) return undefined;
     return token === undefined
-      ? 'This recorder is protected. Enter its token.'
-      : 'The recorder does not know this token.';
+      ? `This ${source.what} is protected. Enter its token.`
+      : `The ${source.what} does not know this token.`;
   } catch {
     return 'silent';
   }

@@ -1,5 +1,5 @@
 import { useId, useState } from 'preact/hooks';
-import { connect } from '../net/feed.js';
+import { connect, serverName } from '../net/feed.js';
 import { storeToken } from '../net/token.js';
 
 /** Replaces the page while the server refuses it. */
@@ -20,7 +20,7 @@ export function TokenGate({ reason }: { readonly reason: string }) {
         }}
       >
         <div class="field">
-          <label for={`${id}-token`}>Token of this recorder</label>
+          <label for={`${id}-token`}>Token of this {serverName()}</label>
           <input
             id={`${id}-token`}
             name="token"

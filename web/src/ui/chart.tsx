@@ -24,6 +24,8 @@ export function Chart({
   curves,
   unit,
   summary,
+  around,
+  absent = '–',
 }: {
   readonly title: string;
   readonly times: readonly number[];
@@ -31,6 +33,10 @@ export function Chart({
   /** A value on the axis and beside the title. */
   readonly unit: (value: number) => string;
   readonly summary: string;
+  /** The axis fits the values, and spans at least this. Absent: it starts at zero. */
+  readonly around?: number;
+  /** Beside the title while there is no value. */
+  readonly absent?: string;
 }) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
@@ -42,7 +48,7 @@ export function Chart({
     let made: uPlot | undefined;
     const make = (): void => {
       made?.destroy();
-      made = new uPlot(optionsOf(host.clientWidth, curves, unit), dataOf(times, curves), host);
+      made = new uPlot(optionsOf(host.clientWidth, curves, unit, around), dataOf(times, curves), host);
       plot.current = made;
     };
     make();
@@ -73,7 +79,7 @@ export function Chart({
                   {curve.name}
                 </span>
               ) : null}{' '}
-              <b>{lastOf(curve.values, unit)}</b>
+              <b>{lastOf(curve.values, unit, absent)}</b>
             </span>
           ))}
         </span>
@@ -83,16 +89,29 @@ export function Chart({
   );
 }
 
-function lastOf(values: readonly (number | null)[], unit: (value: number) => string): string {
+function lastOf(values: readonly (number | null)[], unit: (value: number) => string, absent: string): string {
   const last = values.at(-1);
-  return last === undefined || last === null ? '–' : unit(last);
+  return last === undefined || last === null ? absent : unit(last);
 }
 
 function dataOf(times: readonly number[], curves: readonly Curve[]): uPlot.AlignedData {
   return [times as number[], ...curves.map(({ values }) => values as (number | null)[])];
 }
 
-function optionsOf(width: number, curves: readonly Curve[], unit: (value: number) => string): uPlot.Options {
+/** The smallest axis that shows the values, with room, and spans at least `least`. */
+function fitted(min: number | null, max: number | null, least: number): [number, number] {
+  if (min === null || max === null) return [-least / 2, least / 2];
+  const middle = (min + max) / 2;
+  const half = Math.max(least, (max - min) * 1.24) / 2;
+  return [middle - half, middle + half];
+}
+
+function optionsOf(
+  width: number,
+  curves: readonly Curve[],
+  unit: (value: number) => string,
+  around: number | undefined,
+): uPlot.Options {
   const ink = colour('ink-3');
   const line = colour('line');
   const font = '11px B612, sans-serif';
@@ -108,7 +127,10 @@ function optionsOf(width: number, curves: readonly Curve[], unit: (value: number
       x: { time: true, range: (_, from, to) => [Math.min(from, to - SHORTEST_S), to] },
       // Starts at zero, so that small changes do not look large.
       // uPlot passes null if the curves have no values, which its types do not say.
-      y: { range: (_, __, max: number | null) => [0, max === null || max <= 0 ? 1 : max * 1.12] },
+      y: {
+        range: (_, min: number | null, max: number | null) =>
+          around === undefined ? [0, max === null || max <= 0 ? 1 : max * 1.12] : fitted(min, max, around),
+      },
     },
     axes: [
       {
@@ -119,7 +141,13 @@ function optionsOf(width: number, curves: readonly Curve[], unit: (value: number
         gap: 8,
         values: (_, at, __, ___, step) => at.map((s) => (step < 60 ? timeOfDay : hourMinute)(s * 1_000)),
       },
-      { ...axis, space: 32, size: 62, gap: 6, values: (_, at) => at.map((value) => unit(value)) },
+      {
+        ...axis,
+        space: 32,
+        size: around === undefined ? 62 : 84,
+        gap: 6,
+        values: (_, at) => at.map((value) => unit(value)),
+      },
     ],
     series: [
       {},

@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict';
+import { pathToFileURL } from 'node:url';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { packageRoot } from '../../src/host/version.js';
+import { present } from '../../src/core/present.js';
+import { lacking } from '../../src/testing/lacking.js';
+import { eventually } from '../../src/testing/waiting.js';
+import { DrivingRobot, GroundWorld } from '../ground/ground-world.js';
+import { noBrowserBecause } from '../support/browser.js';
+import { fleetRows } from './ground-fleet.js';
+import {
+  desktop,
+  PageWorld,
+  phone,
+  screenshot,
+  seriousFindings,
+  textOf,
+  waitForText,
+  waitForTitle,
+} from './page-support.js';
+
+async function buildPages(): Promise<void> {
+  const builder = pathToFileURL(join(packageRoot, 'bin', 'build-web.mjs')).href;
+  ((await import(builder)) as { buildGroundPages: () => boolean }).buildGroundPages();
+}
+
+describe('the pages of a ground', function () {
+  this.timeout(60_000);
+  let pages: PageWorld;
+  let world: GroundWorld;
+  let url: string;
+
+  before(async function () {
+    const why = noBrowserBecause();
+    if (why !== undefined) lacking(this, 'browser', why);
+    await buildPages();
+    pages = await PageWorld.start();
+  });
+  // It does not exist after a failed start.
+  after(() => (pages as PageWorld | undefined)?.[Symbol.asyncDispose]());
+  beforeEach(async () => {
+    world = await GroundWorld.start();
+    url = `http://127.0.0.1:${world.port}/`;
+  });
+  afterEach(async () => {
+    await world[Symbol.asyncDispose]();
+    assert.deepEqual(pages.complaints.splice(0), [], 'the page broke its own rules');
+  });
+
+  async function restart(change: Partial<Pick<GroundWorld, 'rows' | 'isLoopback'>>): Promise<void> {
+    await world.kill();
+    Object.assign(world, change);
+    await world.startServer();
+  }
+
+  async function robotNamed(name: string): Promise<DrivingRobot> {
+    const robot = new DrivingRobot(name, world.url, await world.registry.enrol(name));
+    await world.seen(name, 'a report and a sample', ({ status, samples }) => status !== null && samples > 0);
+    return robot;
+  }
+
+  const names = (page: Page): Promise<string[]> => page.locator('tr[data-robot] .line-name').allInnerTexts();
+
+  it('say how to add the first robot, and show it once it is there', async () => {
+    const page = await pages.open(url);
+    await waitForText(page, 'h2', /No robot has connected yet/);
+    await using _robot = await robotNamed('robot_7');
+    await waitForText(page, '[data-robot=robot_7]', /Recording/);
+    await waitForText(page, '[data-answer=heard]', /1 of 1 robot/);
+  });
+
+  it('show a fleet of 1,000 robots, the worst first, and stay smooth while all of them move', async () => {
+    const from = Date.now();
+    const step = (): number => Math.floor((Date.now() - from) / 1_000);
+    await restart({ rows: () => fleetRows(1_000, Date.now(), step()) });
+    const page = await pages.open(url);
+    await waitForText(page, '[data-answer=heard]', /946 of 1,000 robots/);
+    await waitForText(page, '[data-robot=robot_30]', /Stalled.*recorder stalled/);
+    assert.equal((await names(page))[0], 'robot_24', 'silent for hours comes first, by name');
+    assert.ok((await page.locator('tr[data-robot]').count()) < 60, 'only the rows that are seen');
+    await page.locator('.map-canvas').waitFor();
+    await screenshot(page, 'ground-fleet-desktop', false);
+    // Frames of the page while updates of the whole fleet arrive.
+    const frames = await page.evaluate<number>(
+      `new Promise((done) => {
+         let frames = 0;
+         const until = performance.now() + 3000;
+         const next = () => (performance.now() < until ? (frames++, requestAnimationFrame(next)) : done(frames));
+         requestAnimationFrame(next);
+       })`,
+    );
+    assert.ok(frames > 45, `${frames} frames in 3 s`);
+    await page.locator('.robots-scroll').focus();
+    await page.keyboard.press('End');
+    await page.locator('tr[data-robot=robot_1000]').waitFor();
+    assert.deepEqual(await seriousFindings(page), []);
+  });
+
+  it('find robots by name, VIN and trouble, with the keyboard alone', async () => {
+    await restart({ rows: () => fleetRows(120, Date.now()) });
+    const page = await pages.open(url);
+    await waitForText(page, '[data-answer=heard]', /113 of 120 robots/);
+    // The picture in README.md.
+    await screenshot(page, 'ground-fleet', false);
+    await page.locator('[name=search]').focus();
+    await page.keyboard.type('1ZZZ5A3T0RF100099');
+    await waitForText(page, '.fleet-count', /^1 of 120$/);
+    assert.deepEqual(await names(page), ['robot_100']);
+    await page.locator('[name=search]').fill('');
+    await page.locator('[name=filter]').selectOption('silent');
+    await waitForText(page, '.fleet-count', /^7 of 120$/);
+    await page.locator('tr[data-robot] a').first().focus();
+    await page.keyboard.press('Enter');
+    await waitForText(page, '.crumbs', /robot_/);
+    await waitForText(page, '.missing', /has not connected/);
+  });
+
+  it('show a robot live, and give it commands after a confirmation', async () => {
+    await using robot = await robotNamed('robot_7');
+    const page = await pages.open(`${url}#/robot/robot_7`);
+    await waitForText(page, '[data-answer=state]', /Recording/);
+    await waitForText(page, '.field-chart', /\d\sm\/s/);
+    await waitForText(page, '.panel-uplink', /Bandwidth saved\s*\d/);
+    await page.locator('[data-action=split]').click();
+    const dialog = page.getByRole('dialog', { name: 'robot_7: Begin the next segment?' });
+    await dialog.getByRole('button', { name: 'Cancel' }).click();
+    assert.equal(robot.asked.length, 0, 'nothing before the confirmation');
+    await page.locator('[data-action=split]').click();
+    await dialog.getByRole('button', { name: 'Split' }).click();
+    await waitForText(page, '.outcome', /Split: done as asked/);
+    await page.locator('[data-action=mark_event]').click();
+    await page.getByLabel('What happened').fill('hard stop at gate 4');
+    await page.getByRole('dialog').getByRole('button', { name: 'Mark event' }).click();
+    await eventually(() => robot.asked.length === 2, 'the mark');
+    assert.equal(present(robot.asked[1]).label, 'hard stop at gate 4');
+    assert.deepEqual(await seriousFindings(page), []);
+    await page.locator('nav.pages a', { hasText: 'Audit' }).click();
+    await waitForText(page, '.audit-grid tbody', /robot_7.*mark event.*hard stop at gate 4.*done/s);
+    assert.deepEqual(await seriousFindings(page), []);
+    await screenshot(page, 'ground-audit-desktop');
+  });
+
+  it('say that a robot has left and that what they show is what it said last', async () => {
+    const robot = await robotNamed('robot_7');
+    const page = await pages.open(`${url}#/robot/robot_7`);
+    await waitForText(page, '[data-answer=state]', /Recording/);
+    await robot[Symbol.asyncDispose]();
+    await waitForText(page, '[data-answer=state]', /Was recording/);
+    await waitForText(page, '[data-answer=heard]', /ago.*said last/s);
+    await page.locator('.crumbs a').click();
+    await waitForText(page, '[data-robot=robot_7]', /Was recording.*ago/s);
+    await waitForTitle(page, /1 need attention/);
+  });
+
+  it('say that the ground is gone, and come back with it', async () => {
+    await restart({ rows: () => fleetRows(12, Date.now()) });
+    const page = await pages.open(url);
+    await waitForText(page, '[data-answer=heard]', /12 robots/);
+    await world.kill();
+    await waitForText(page, '[data-lost=ground]', /The ground does not answer since/);
+    await world.startServer();
+    await waitForText(page, '.pulse', /Live/);
+    assert.equal(await page.locator('[data-lost=ground]').count(), 0);
+  });
+
+  it('ask for a token, and let a viewer look but not control', async () => {
+    const token = await world.people.add('vera', 'viewer');
+    await restart({ isLoopback: false });
+    await using _robot = await robotNamed('robot_7');
+    const page = await pages.open(url);
+    await waitForText(page, '.gate', /This ground is protected/);
+    await page.locator('[name=token]').fill(token);
+    await page.keyboard.press('Enter');
+    await waitForText(page, '[data-robot=robot_7]', /Recording/);
+    await page.locator('[data-robot=robot_7] a').click();
+    await waitForText(page, '.outcome', /may look, but not control/);
+    await page.locator('[data-action=pause][aria-disabled=true]').waitFor();
+    await page.locator('nav.pages a', { hasText: 'Audit' }).click();
+    await waitForText(page, '.panel-audit', /Only an operator/);
+  });
+
+  it('fit a phone', async () => {
+    await using _robot = await robotNamed('robot_7');
+    const robotPage = await pages.open(`${url}#/robot/robot_7`, phone);
+    await waitForText(robotPage, '.field-chart', /\d\sm\/s/);
+    await screenshot(robotPage, 'ground-robot-phone');
+    await restart({ rows: () => fleetRows(40, Date.now()) });
+    const page = await pages.open(url, phone);
+    await waitForText(page, '[data-answer=heard]', /40 robots/);
+    await page.locator('tr[data-robot]').first().waitFor();
+    for (const one of [robotPage, page]) {
+      const width = await one.evaluate<number>('document.documentElement.scrollWidth');
+      assert.ok(width <= phone.viewport.width, `${width} px wide`);
+      assert.deepEqual(await seriousFindings(one), []);
+    }
+    await screenshot(page, 'ground-fleet-phone');
+    assert.match(await textOf(page, 'tr[data-robot]'), /robot_\d+/);
+  });
+
+  it('look alike in the dark', async () => {
+    await restart({ rows: () => fleetRows(60, Date.now()) });
+    const page = await pages.open(url, { ...desktop, colorScheme: 'dark' });
+    await waitForText(page, '[data-answer=heard]', /60 robots/);
+    await page.locator('.map-canvas').waitFor();
+    assert.deepEqual(await seriousFindings(page), []);
+    await screenshot(page, 'ground-fleet-dark', false);
+  });
+});

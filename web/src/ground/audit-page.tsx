@@ -1,0 +1,100 @@
+import { useEffect, useState } from 'preact/hooks';
+import { timeOfDay } from '../model/format.js';
+import { useStore } from '../model/store.js';
+import { Panel } from '../ui/panel.js';
+import { ask } from './ask.js';
+import { addressOf, role } from './model.js';
+import type { AuditEntry } from './wire.js';
+
+const ASK_MS = 3_000;
+
+const states: Readonly<Record<AuditEntry['state'], { readonly text: string; readonly tone: string }>> = {
+  asked: { text: 'no answer noted', tone: 'dim' },
+  done: { text: 'done', tone: 'tone-ok' },
+  refused: { text: 'refused', tone: 'tone-bad' },
+  timed_out: { text: 'timed out', tone: 'tone-warn' },
+  disconnected: { text: 'cut off', tone: 'tone-warn' },
+  offline: { text: 'not connected', tone: 'tone-warn' },
+};
+
+/** Who gave which command, and how it ended. */
+export function AuditPage() {
+  const mayLook = useStore(role) !== 'viewer';
+  const { entries, why } = useAudit(mayLook);
+  return (
+    <Panel title="Audit" area="audit" aside="Every command from this ground, the newest first">
+      {!mayLook ? (
+        <p class="empty">Only an operator may look at the audit log.</p>
+      ) : why !== undefined ? (
+        <p class="missing" role="alert">
+          <strong>No audit log:</strong> {why}.
+        </p>
+      ) : entries === undefined ? (
+        <p class="empty">Waiting for the ground…</p>
+      ) : entries.length === 0 ? (
+        <p class="empty">No command was given yet.</p>
+      ) : (
+        <Entries entries={entries} />
+      )}
+    </Panel>
+  );
+}
+
+function Entries({ entries }: { readonly entries: readonly AuditEntry[] }) {
+  return (
+    <div class="scroll audit-scroll" role="region" aria-label="Table of commands" tabIndex={0}>
+      <table class="grid audit-grid">
+        <thead>
+          <tr>
+            <th scope="col">When</th>
+            <th scope="col">Who</th>
+            <th scope="col">Robot</th>
+            <th scope="col">Command</th>
+            <th scope="col">Outcome</th>
+          </tr>
+        </thead>
+        <tbody>
+          {entries.map(({ id, at, who, role: as, address, robot, command, label, state, message }) => (
+            <tr key={id}>
+              <td title={at}>{timeOfDay(Date.parse(at))}</td>
+              <td title={`${as} from ${address}`}>{who}</td>
+              <th scope="row">
+                <a href={addressOf(robot)}>{robot}</a>
+              </th>
+              <td>
+                {command.replaceAll('_', ' ')}
+                {label === '' ? null : <span class="dim"> “{label}”</span>}
+              </td>
+              <td>
+                <b class={states[state].tone}>{states[state].text}</b>
+                {message === '' ? null : <span class="dim"> {message}</span>}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function useAudit(mayLook: boolean) {
+  const [entries, setEntries] = useState<readonly AuditEntry[] | undefined>();
+  const [why, setWhy] = useState<string | undefined>();
+  useEffect(() => {
+    if (!mayLook) return undefined;
+    let isOver = false;
+    const look = async (): Promise<void> => {
+      const answer = await ask<{ entries: readonly AuditEntry[] }>('api/audit');
+      if (isOver) return;
+      if ('value' in answer) setEntries(answer.value.entries);
+      setWhy('why' in answer ? answer.why : undefined);
+    };
+    void look();
+    const timer = setInterval(() => (document.hidden ? undefined : void look()), ASK_MS);
+    return () => {
+      isOver = true;
+      clearInterval(timer);
+    };
+  }, [mayLook]);
+  return { entries, why };
+}

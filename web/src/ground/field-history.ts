@@ -1,0 +1,33 @@
+import type { FieldView } from './wire.js';
+
+const POINTS_MAX = 600;
+
+/** The name of a field: its topic and path. */
+export function fieldKey({ topic, path }: Pick<FieldView, 'topic' | 'path'>): string {
+  return `${topic} ${path}`;
+}
+
+/** The values that this page has seen, one point for each answer; null: unknown or absent. */
+export class FieldHistory {
+  /** Seconds since the Unix epoch. */
+  readonly times: number[] = [];
+  readonly #values = new Map<string, (number | null)[]>();
+
+  add(atMs: number, fields: readonly FieldView[]): void {
+    const before = this.times.length;
+    this.times.push(atMs / 1_000);
+    const now = new Map(fields.map((field) => [fieldKey(field), field.value]));
+    for (const key of new Set([...now.keys(), ...this.#values.keys()])) {
+      const values = this.#values.get(key) ?? Array.from({ length: before }, () => null);
+      values.push(now.get(key) ?? null);
+      this.#values.set(key, values);
+    }
+    if (this.times.length <= POINTS_MAX) return;
+    this.times.shift();
+    for (const values of this.#values.values()) values.shift();
+  }
+
+  of(key: string): readonly (number | null)[] {
+    return this.#values.get(key) ?? [];
+  }
+}

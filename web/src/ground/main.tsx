@@ -1,0 +1,114 @@
+import { render } from 'preact';
+import { coarse, timeOfDay } from '../model/format.js';
+import { connection, secondTick } from '../model/live.js';
+import { bindTheme } from '../model/settings.js';
+import { useStore } from '../model/store.js';
+import { connect, useFeed } from '../net/feed.js';
+import { ForgetToken, Mark, Pulse, ThemePicker } from '../parts/brand.js';
+import { TokenGate } from '../parts/token-dialog.js';
+import { AuditPage } from './audit-page.js';
+import { FleetPage } from './fleet-page.js';
+import { worstFirst } from './judge.js';
+import { applyGroundFrame, fleet, followAddress, place, role } from './model.js';
+import { RobotPage } from './robot-page.js';
+import type { GroundFrame } from './wire.js';
+
+function App() {
+  const link = useStore(connection);
+  const where = useStore(place);
+  return (
+    <>
+      <a class="skip" href="#main" onClick={skip}>
+        Skip to the content
+      </a>
+      <Header />
+      <LostBanner />
+      <main id="main" tabIndex={-1} class={link.state === 'lost' ? 'stale' : undefined}>
+        {link.state === 'locked' ? (
+          <TokenGate reason={link.reason} />
+        ) : where.page === 'robot' ? (
+          <RobotPage robot={where.robot} />
+        ) : where.page === 'audit' ? (
+          <AuditPage />
+        ) : (
+          <FleetPage />
+        )}
+      </main>
+    </>
+  );
+}
+
+function Header() {
+  const where = useStore(place);
+  const as = useStore(role);
+  const current = (page: string): { 'aria-current'?: 'page' } =>
+    where.page === page ? { 'aria-current': 'page' } : {};
+  return (
+    <header class="top">
+      <div class="brand">
+        <Mark />
+        <h1>Holdfast</h1>
+        <span class="brand-host">ground</span>
+      </div>
+      <nav class="pages" aria-label="Pages">
+        <a href="#/" {...current('fleet')}>
+          Fleet
+        </a>
+        <a href="#/audit" {...current('audit')}>
+          Audit
+        </a>
+      </nav>
+      <Pulse />
+      <div class="top-tools">
+        <ThemePicker />
+        <ForgetToken role={as} />
+      </div>
+    </header>
+  );
+}
+
+/** A banner for a page that shows old data. */
+function LostBanner() {
+  const link = useStore(connection);
+  useStore(secondTick);
+  if (link.state !== 'lost') return null;
+  return (
+    <div class="lost" data-lost="ground" role="alert">
+      <p>
+        <strong>
+          The ground does not answer since {timeOfDay(link.sinceMs)} ({coarse(Date.now() - link.sinceMs)}).
+        </strong>{' '}
+        {link.everLive ? 'Everything below is from that moment. ' : ''}Robots record without it.
+      </p>
+    </div>
+  );
+}
+
+/** The hash of the address names the page, so the link must not replace it. */
+function skip(event: Event): void {
+  event.preventDefault();
+  document.getElementById('main')?.focus();
+}
+
+/** The state in the title of the tab, for users with many tabs. */
+function nameTab(): void {
+  const lines = worstFirst(fleet.get() ?? [], Date.now());
+  const bad = lines.filter(({ verdict: { tone } }) => tone === 'bad' || tone === 'warn').length;
+  const what = connection.get().state === 'lost' ? 'Lost' : bad === 0 ? 'Fleet' : `${bad} need attention`;
+  const title = `${what} – Holdfast ground`;
+  if (document.title !== title) document.title = title;
+}
+
+useFeed({
+  ...{ what: 'ground', probe: 'api/me' },
+  apply: (frame) => applyGroundFrame(frame as GroundFrame),
+});
+bindTheme();
+followAddress();
+setInterval(() => {
+  secondTick.set(Date.now());
+  nameTab();
+}, 1_000);
+const root = document.getElementById('app');
+if (root !== null) render(<App />, root);
+void connect();

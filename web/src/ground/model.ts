@@ -1,0 +1,52 @@
+import { noteServerTime } from '../model/live.js';
+import { Store } from '../model/store.js';
+import type { FleetRow, GroundFrame } from './wire.js';
+
+/** Every robot that the ground has heard since its start; undefined: not known yet. */
+export const fleet = new Store<readonly FleetRow[] | undefined>(undefined);
+export const role = new Store<'viewer' | 'operator' | 'admin'>('viewer');
+
+let byName = new Map<string, FleetRow>();
+
+/** Applies a frame to the stores. */
+export function applyGroundFrame(frame: GroundFrame): void {
+  if (frame.type === 'welcome') {
+    role.set(frame.role);
+    return;
+  }
+  noteServerTime(frame.atMs);
+  if (frame.type === 'hello') byName = new Map(frame.robots.map((row) => [row.robot, row]));
+  else if (frame.robots.length === 0) return;
+  else
+    for (const change of frame.robots) {
+      const before = byName.get(change.robot);
+      byName.set(change.robot, { ...before, ...change } as FleetRow);
+    }
+  fleet.set([...byName.values()]);
+}
+
+/** What the page shows; it is in the hash of the address. */
+export type Place =
+  | { readonly page: 'fleet' }
+  | { readonly page: 'robot'; readonly robot: string }
+  | { readonly page: 'audit' };
+
+function readPlace(): Place {
+  const [page, name = ''] = location.hash.replace(/^#\/?/, '').split('/');
+  if (page === 'audit') return { page };
+  return page === 'robot' && name !== '' ? { page, robot: decodeURIComponent(name) } : { page: 'fleet' };
+}
+
+export const place = new Store<Place>(readPlace());
+
+/** Keeps the page in step with the address. */
+export function followAddress(): void {
+  addEventListener('hashchange', () => {
+    place.set(readPlace());
+    scrollTo(0, 0);
+  });
+}
+
+export function addressOf(robot: string): string {
+  return `#/robot/${encodeURIComponent(robot)}`;
+}

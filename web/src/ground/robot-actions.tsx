@@ -1,0 +1,130 @@
+import { useState } from 'preact/hooks';
+import { role } from './model.js';
+import { useStore } from '../model/store.js';
+import { post } from '../net/control.js';
+import { MarkDialog } from '../parts/mark-dialog.js';
+import { Dialog } from '../ui/dialog.js';
+import { Icon, type IconName } from '../ui/icon.js';
+
+interface Action {
+  readonly name: 'split' | 'sync_now' | 'pause' | 'resume';
+  readonly title: string;
+  readonly icon: IconName;
+  readonly question: string;
+  readonly consequence: string;
+}
+
+const split: Action = {
+  ...{ name: 'split', title: 'Split', icon: 'split', question: 'Begin the next segment?' },
+  consequence: 'The recorder of this robot ends the open segment and seals it.',
+};
+const syncNow: Action = {
+  ...{ name: 'sync_now', title: 'Sync now', icon: 'up', question: 'Sync now?' },
+  consequence: 'Sync of this robot looks and sends at once instead of waiting for its next turn.',
+};
+const pause: Action = {
+  ...{ name: 'pause', title: 'Pause', icon: 'pause', question: 'Pause recording?' },
+  consequence:
+    'The recorder refuses messages until somebody resumes it, of all robots that it records. They are counted as gaps.',
+};
+const resume: Action = {
+  ...{ name: 'resume', title: 'Resume', icon: 'play', question: 'Resume recording?' },
+  consequence: 'The recorder takes messages again.',
+};
+
+interface Result {
+  readonly tone: 'ok' | 'bad' | 'info';
+  readonly text: string;
+}
+
+/** The commands to a robot, each confirmed and each with its outcome in words. */
+export function RobotActions({ robot, isPaused }: { readonly robot: string; readonly isPaused: boolean }) {
+  const mayAct = useStore(role) !== 'viewer';
+  const [asked, setAsked] = useState<Action | 'mark' | undefined>();
+  const [result, setResult] = useState<Result | undefined>();
+  const give = async (name: string, title: string, body?: unknown): Promise<string | undefined> => {
+    setResult({ tone: 'info', text: `${title}: waiting for ${robot}…` });
+    const outcome = await post(`api/robots/${encodeURIComponent(robot)}/control/${name}`, body ?? {});
+    if (!outcome.ok) {
+      setResult({ tone: 'bad', text: `${title}: ${outcome.why}.` });
+      return outcome.why;
+    }
+    const { entry } = outcome.result as { entry: { message: string } };
+    setResult({ tone: 'ok', text: `${title}: ${entry.message}.` });
+    return undefined;
+  };
+  const actions = [split, syncNow, isPaused ? resume : pause];
+  const why = mayAct ? {} : { 'aria-disabled': true, title: 'Only an operator may do this' };
+  return (
+    <div class="actions robot-actions">
+      <button
+        type="button"
+        class="button primary"
+        data-action="mark_event"
+        {...why}
+        onClick={() => (mayAct ? setAsked('mark') : undefined)}
+      >
+        <Icon name="flag" />
+        Mark event
+      </button>
+      {actions.map((action) => (
+        <button
+          key={action.name}
+          type="button"
+          class="button"
+          data-action={action.name}
+          {...why}
+          onClick={() => (mayAct ? setAsked(action) : undefined)}
+        >
+          <Icon name={action.icon} />
+          {action.title}
+        </button>
+      ))}
+      <p class={`outcome outcome-${result?.tone ?? 'info'}`} role="status">
+        {result?.text ?? (mayAct ? '' : 'This token may look, but not control.')}
+      </p>
+      {asked === 'mark' ? (
+        <MarkDialog
+          onClose={() => setAsked(undefined)}
+          onMark={async (request) => {
+            const refusal = await give('mark_event', 'Mark event', request);
+            if (refusal === undefined) setAsked(undefined);
+            return refusal;
+          }}
+        />
+      ) : asked === undefined ? null : (
+        <Confirm
+          robot={robot}
+          action={asked}
+          onClose={() => setAsked(undefined)}
+          onConfirm={() => {
+            setAsked(undefined);
+            void give(asked.name, asked.title);
+          }}
+        />
+      )}
+    </div>
+  );
+}
+
+function Confirm(props: {
+  readonly robot: string;
+  readonly action: Action;
+  readonly onClose: () => void;
+  readonly onConfirm: () => void;
+}) {
+  const { robot, action, onClose, onConfirm } = props;
+  return (
+    <Dialog title={`${robot}: ${action.question}`} onClose={onClose} onSubmit={onConfirm}>
+      <p>{action.consequence}</p>
+      <div class="dialog-buttons">
+        <button type="button" class="button" onClick={onClose}>
+          Cancel
+        </button>
+        <button type="submit" class="button primary" autofocus>
+          {action.title}
+        </button>
+      </div>
+    </Dialog>
+  );
+}

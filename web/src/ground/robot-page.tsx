@@ -1,0 +1,242 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { bytes, count, counted, msOf, percent, rate, segmentName, timeOfDay } from '../model/format.js';
+import { secondTick, serverNow } from '../model/live.js';
+import { useStore } from '../model/store.js';
+import { Fact, Facts, Panel } from '../ui/panel.js';
+import { AnswerCard } from './answer-card.js';
+import { ask } from './ask.js';
+import { FieldCharts } from './field-charts.js';
+import { FieldHistory } from './field-history.js';
+import { judge, type Cell } from './judge.js';
+import { fleet } from './model.js';
+import { RobotActions } from './robot-actions.js';
+import type { FleetRow, RobotDetail } from './wire.js';
+
+const ASK_MS = 1_000;
+const SEGMENTS_SHOWN = 40;
+
+/** Everything about one robot. */
+export function RobotPage({ robot }: { readonly robot: string }) {
+  const { detail, why, history } = useRobot(robot);
+  const row = useStore(fleet)?.find((one) => one.robot === robot);
+  useStore(secondTick);
+  return (
+    <>
+      <nav class="crumbs" aria-label="Where">
+        <a href="#/">Fleet</a> <span aria-hidden="true">/</span> <b>{robot}</b>
+        {detail?.vin ? <span class="dim"> {detail.vin}</span> : null}
+      </nav>
+      {why === undefined ? null : (
+        <p class="missing" role="alert">
+          <strong>No news of {robot}:</strong> {why}.
+        </p>
+      )}
+      {detail === undefined || row === undefined ? null : (
+        <Known detail={detail} row={row} history={history} />
+      )}
+    </>
+  );
+}
+
+function Known(props: {
+  readonly detail: RobotDetail;
+  readonly row: FleetRow;
+  readonly history: FieldHistory;
+}) {
+  const { detail, row, history } = props;
+  const verdict = judge(row, serverNow());
+  return (
+    <>
+      <section class="answers fleet-answers" aria-label="At a glance">
+        <Card name="state" question="Is it recording?" cell={verdict.state} line={stateLine(detail)} />
+        <Card name="heard" question="When was it heard?" cell={verdict.heard} line={heardLine(detail)} />
+        <Card
+          name="unsynced"
+          question="What is not in the store?"
+          cell={verdict.unsynced}
+          line={linkLine(detail)}
+        />
+        <Card
+          name="risk"
+          question="What would a power cut lose now?"
+          cell={verdict.risk}
+          line={diskLine(verdict.disk)}
+        />
+      </section>
+      <RobotActions robot={detail.robot} isPaused={detail.status?.state === 'paused'} />
+      <Alerts alerts={detail.alerts} />
+      <div class="robot-panels">
+        <FieldCharts fields={detail.fields} history={history} />
+        <div class="robot-side">
+          <LinkPanel detail={detail} />
+          <Segments detail={detail} />
+          <Events detail={detail} />
+        </div>
+      </div>
+    </>
+  );
+}
+
+function Card(props: {
+  readonly name: string;
+  readonly question: string;
+  readonly cell: Cell;
+  readonly line: string;
+}) {
+  const { name, question, cell, line } = props;
+  const headline = cell.text.charAt(0).toUpperCase() + cell.text.slice(1);
+  return <AnswerCard {...{ name, question, headline, line }} tone={cell.tone} />;
+}
+
+function stateLine({ status, reportedAt }: RobotDetail): string {
+  if (status === null) return 'It has not reported, or reports are missing.';
+  if (status.stalledReason !== undefined) return status.stalledReason;
+  const since = reportedAt === null ? '' : ` Reported at ${timeOfDay(Date.parse(reportedAt))}.`;
+  return `${rate(status.messagesPerS ?? 0)} messages/s, ${bytes(status.bytesPerS ?? 0)}/s.${since}`;
+}
+
+function heardLine({ clockBehindS, connected }: RobotDetail): string {
+  if (!connected) return 'Everything below is what it said last.';
+  if (clockBehindS === null) return 'It is connected and sends no fields.';
+  const off = Math.abs(clockBehindS);
+  if (off < 2) return 'It is connected.';
+  return `Its clock is ${off.toFixed(0)} s ${clockBehindS > 0 ? 'behind' : 'ahead'}.`;
+}
+
+function linkLine({ status }: RobotDetail): string {
+  if (status?.link === undefined) return 'Sync does not answer the recorder.';
+  const words = status.link === 'online' ? 'The store is in reach' : `The link to the store: ${status.link}`;
+  const speed = status.transferBytesPerS ?? 0;
+  return speed > 0 ? `${words}, ${bytes(speed)}/s.` : `${words}.`;
+}
+
+function diskLine({ text }: Cell): string {
+  return `Disk: ${text}.`;
+}
+
+function Alerts({ alerts }: Pick<RobotDetail, 'alerts'>) {
+  if (alerts.length === 0) return null;
+  return (
+    <ul class="alerts" role="list" aria-label="Alerts">
+      {alerts.map(({ id, severity, summary, sinceMs }) => (
+        <li key={id} class={`alert alert-${severity}`}>
+          <strong>{severity === 'critical' ? 'Critical' : 'Warning'}:</strong> {summary}
+          {sinceMs === 0 ? '' : `, since ${timeOfDay(sinceMs)}`}.
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function LinkPanel({ detail }: { readonly detail: RobotDetail }) {
+  const { bytes: received, messages, gaps, telemetryBytes, fullBytes, version, status, connections } = detail;
+  const saved = fullBytes === 0 ? undefined : 1 - telemetryBytes / fullBytes;
+  return (
+    <Panel title="Uplink" area="uplink">
+      <Facts>
+        <Fact term="Bandwidth saved">
+          {saved === undefined
+            ? 'nothing was sent yet'
+            : `${percent(saved * 100)}: ${bytes(telemetryBytes)} instead of ${bytes(fullBytes)}`}
+        </Fact>
+        <Fact term="Received">
+          {bytes(received)} in {counted(messages, 'message')}
+        </Fact>
+        <Fact term="Connections">
+          {count(connections)}, {counted(gaps, 'gap')}
+        </Fact>
+        <Fact term="Dropped" tone={(status?.dropped ?? 0) > 0 ? 'warn' : undefined}>
+          {status?.dropped === undefined ? 'unknown' : counted(status.dropped, 'message')}
+        </Fact>
+        <Fact term="Holdfast">{version === '' ? 'unknown' : version}</Fact>
+      </Facts>
+    </Panel>
+  );
+}
+
+function Segments({ detail }: { readonly detail: RobotDetail }) {
+  const newest = [...detail.segments].reverse().slice(0, SEGMENTS_SHOWN);
+  return (
+    <Panel title="Segments" area="segments" aside={counted(detail.segments.length, 'segment')}>
+      {newest.length === 0 ? (
+        <p class="empty">It has not reported any.</p>
+      ) : (
+        <div class="scroll side-scroll" role="region" aria-label="Table of segments" tabIndex={0}>
+          <table class="grid">
+            <thead>
+              <tr>
+                <th scope="col">Segment</th>
+                <th scope="col">Where</th>
+                <th scope="col">Ends</th>
+                <th scope="col" class="num">
+                  Size
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {newest.map((one) => (
+                <tr key={`${one.segment} ${one.priority ?? ''}`}>
+                  <th scope="row">{segmentName(one.segment)}</th>
+                  <td class={segmentTones[one.state]}>{one.state}</td>
+                  <td>{one.lastLogTime === undefined ? '–' : timeOfDay(msOf(one.lastLogTime))}</td>
+                  <td class="num">{bytes(one.bytes)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </Panel>
+  );
+}
+
+const segmentTones: Readonly<Record<string, string>> = { quarantined: 'tone-bad', uploaded: 'tone-ok' };
+
+function Events({ detail: { events } }: { readonly detail: RobotDetail }) {
+  return (
+    <Panel title="Marked events" area="events" aside={counted(events.length, 'event')}>
+      {events.length === 0 ? (
+        <p class="empty">None since the robot connected.</p>
+      ) : (
+        <ul class="plain-list" role="list">
+          {[...events].reverse().map(({ id, label, at }) => (
+            <li key={id}>
+              <span class="dim">{timeOfDay(msOf(at))}</span> {label}
+            </li>
+          ))}
+        </ul>
+      )}
+    </Panel>
+  );
+}
+
+/** Asks for the robot once per second while the page is seen. */
+function useRobot(robot: string) {
+  const [detail, setDetail] = useState<RobotDetail | undefined>();
+  const [why, setWhy] = useState<string | undefined>();
+  const history = useRef(new FieldHistory());
+  useEffect(() => {
+    history.current = new FieldHistory();
+    setDetail(undefined);
+    let isOver = false;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const look = async (): Promise<void> => {
+      if (!document.hidden) {
+        const answer = await ask<RobotDetail>(`api/robots/${encodeURIComponent(robot)}`);
+        if (isOver) return;
+        if ('value' in answer) {
+          history.current.add(serverNow(), answer.value.fields);
+          setDetail(answer.value);
+        }
+        setWhy('why' in answer ? answer.why : undefined);
+      }
+      timer = setTimeout(() => void look(), ASK_MS);
+    };
+    void look();
+    return () => {
+      isOver = true;
+      clearTimeout(timer);
+    };
+  }, [robot]);
+  return { detail, why, history: history.current };
+}

@@ -1,0 +1,15 @@
+/** The ground's messages. The types are the server's own, so that both sides stay the same. */
+import type { FleetHello, FleetUpdate } from '../../../src/ground/fleet-feed.js';
+
+export type { AuditEntry } from '../../../src/ground/audit-log.js';
+export type { FieldView } from '../../../src/ground/field-view.js';
+export type { FleetRow } from '../../../src/ground/fleet-row.js';
+export type { RobotDetail } from '../../../src/ground/robot-state.js';
+
+/** The first message to an accepted page. */
+interface Welcome {
+  readonly type: 'welcome';
+  readonly role: 'viewer' | 'operator' | 'admin';
+}
+
+export type GroundFrame = FleetHello | FleetUpdate | Welcome;
