@@ -9,6 +9,7 @@ import { acquireRoleLock } from '../../host/role-lock.js';
 import { packageRoot, version } from '../../host/version.js';
 import { isLoopback } from '../../monitors/http/request-checks.js';
 import type { CommandResult, Invocation } from './command-definition.js';
+import { openCatalogue } from './open-catalogue.js';
 import { openGroundDatabase, openHistory } from './open-ground-database.js';
 
 export const DEFAULT_LISTEN = '127.0.0.1:8090';
@@ -28,6 +29,7 @@ export async function runGround(
   const { AuditFile } = await import('../../ground/audit-log.js');
   const { Commands } = await import('../../ground/commands.js');
   const { commandRoutes } = await import('../../ground/command-routes.js');
+  const { catalogueRoutes } = await import('../../ground/catalogue/catalogue-routes.js');
   const { historyRoutes } = await import('../../ground/history/history-routes.js');
   const { PeopleRegistry } = await import('../../ground/people-registry.js');
   const { readTlsFiles, watchTlsFiles } = await import('../../ground/tls-files.js');
@@ -36,6 +38,7 @@ export async function runGround(
   const tls = tlsPaths === undefined ? undefined : await readTlsFiles(tlsPaths, ports);
   await using _lock = await acquireRoleLock(ports.fs, dataFolder(folder), 'ground', logger);
   await using database = await openGroundDatabase(folder, invocation);
+  await using open = await openCatalogue(database, invocation);
   const people = new PeopleRegistry(folder, ports);
   using access = await GroundAccess.open(people, isLoopback(place.address), ports);
   await using history = await openHistory(database, invocation);
@@ -50,6 +53,7 @@ export async function runGround(
   const routes = [
     ...commandRoutes({ commands, audit, knows }),
     ...(database === undefined ? [] : historyRoutes(database)),
+    ...(open === undefined ? [] : catalogueRoutes(open.catalogue)),
   ];
   await using server = await GroundServer.listen(
     { ...place, hostname: ports.hostname, version, pageFolder, ...(tls === undefined ? {} : { tls }) },

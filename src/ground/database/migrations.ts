@@ -1,8 +1,9 @@
 import type { Migration } from './migrate.js';
+import { catalogueTables } from './migrations/catalogue.js';
 import { historyMigration } from './migrations/history.js';
 
 /** Every step of the schema, in order: a new one comes last. */
-export const migrations: readonly Migration[] = [historyMigration].map((one, index) => ({
+export const migrations: readonly Migration[] = [historyMigration, catalogueTables].map((one, index) => ({
   ...one,
   number: index + 1,
 }));

@@ -2,6 +2,7 @@ import { HoldfastError } from '../../../core/errors.js';
 import { exitCodes } from '../../../host/exit-code.js';
 import { makeDataFolder } from '../../../host/make-data-folder.js';
 import type { CommandDefinition, CommandResult, Invocation } from '../command-definition.js';
+import { parameterNames } from '../../../settings/parameter-table.js';
 import { DEFAULT_LISTEN, runGround } from '../run-ground.js';
 import type { PeopleRegistry } from '../../../ground/people-registry.js';
 import type { RobotRegistry } from '../../../ground/robot-registry.js';
@@ -20,9 +21,13 @@ export const groundCommand: CommandDefinition = {
     ['holdfast ground --data ground --listen 0.0.0.0:8090', 'until Ctrl-C'],
     ['holdfast ground enrol robot_7 --data ground > robot_7.token', 'the token of a robot, printed once'],
     ['holdfast ground user add anna --role operator', 'the token of a person, printed once'],
+    [
+      'holdfast ground --data ground --store s3://recordings/fleet-a',
+      'with a catalogue of the recordings in this store',
+    ],
     ['holdfast ground revoke robot_7 --data ground', 'within 5 s the robot is disconnected'],
   ],
-  parameters: ['log.level', 'log.format'],
+  parameters: parameterNames.filter((name) => /^(s3\.|log\.(level|format)$)/.test(name)),
   configure(command) {
     command
       .argument('[action]', 'enrol, revoke, robots or user; without it, the ground runs')
@@ -31,6 +36,10 @@ export const groundCommand: CommandDefinition = {
       .option('--listen <address>', 'address and port for robots and people', DEFAULT_LISTEN)
       .option('--tls-cert <file>', 'certificate with its chain, PEM; read again when it changes')
       .option('--tls-key <file>', 'key of the certificate, PEM')
+      .option(
+        '--store <uri...>',
+        'stores whose recordings the catalogue shows (dir:PATH, s3://bucket/prefix)',
+      )
       .option('--role <role>', 'viewer, operator or admin, for user add', 'viewer')
       .option('--database <where>', 'postgres://..., embedded (in the folder), or none', 'embedded')
       .option('--keep-samples-days <days>', 'how long samples are kept, by whole months', '90')

@@ -1,0 +1,85 @@
+import { formatTime } from '../../core/clock.js';
+import { manifestGaps, type Manifest } from '../../core/manifest.js';
+import type { ObjectInfo } from '../../core/store.js';
+
+/** `missing`: a manifest whose segment is not in the store. */
+export type RecordingState = 'stored' | 'evicted' | 'missing';
+
+/** A manifest of a store, and the state of its segment there. */
+export interface CataloguedManifest {
+  readonly info: ObjectInfo;
+  readonly manifest: Manifest;
+  readonly state: RecordingState;
+}
+
+/** PostgreSQL has microseconds: times are rounded outwards. */
+const US = 1_000n;
+const GAPS_MAX = 1_000;
+/** The last time that Holdfast's formats hold lies in the range of a timestamptz. */
+const floor = (time: string): string => formatTime((BigInt(time) / US) * US);
+const ceil = (time: string): string => formatTime(((BigInt(time) + US - 1n) / US) * US);
+/** A text of PostgreSQL holds no zero character. */
+const clean = (text: string): string => text.replaceAll('\0', '\uFFFD');
+
+/** One manifest as JSON for `jsonb_to_recordset`; the names are those of the columns. */
+export function recordingRow({ info, manifest, state }: CataloguedManifest): Record<string, unknown> {
+  const { segment, firstLogTime, lastLogTime, channels, evicted, identity, software } = manifest;
+  const gaps = manifestGaps(manifest);
+  return {
+    key: manifest.key,
+    ...{ manifest_bytes: info.bytes, manifest_etag: info.etag ?? '', state },
+    ...{ segment: segment.id, robot: clean(manifest.robot), priority: segment.priority ?? 'normal' },
+    first_at: firstLogTime === undefined ? null : floor(firstLogTime),
+    last_at: lastLogTime === undefined ? null : ceil(lastLogTime),
+    ...{ first_log_time: firstLogTime ?? null, last_log_time: lastLogTime ?? null },
+    ...{ messages: manifest.messages, payload_bytes: manifest.payloadBytes, bytes: manifest.file.bytes },
+    ...{ gaps: gaps.length, gap_messages: gaps.reduce((sum, { count }) => sum + (count ?? 0), 0) },
+    ...{ unclean_end: manifest.uncleanEnd, sealed_at: floor(manifest.sealedAt) },
+    software: clean(`${software.name} ${software.version}`),
+    ...{ machine: clean(identity.machineId), session: clean(identity.sessionId) },
+    ...{
+      evicted_at: evicted ? floor(evicted.at) : null,
+      evicted_reason: evicted ? clean(evicted.reason) : null,
+    },
+    tags: Object.fromEntries(
+      Object.entries(manifest.tags ?? {}).map(([name, value]) => [clean(name), clean(value)]),
+    ),
+    topics: topicRows(channels),
+    events: (manifest.events ?? []).map(({ id, label, at, from, to }) => ({
+      ...{ event: clean(id), label: clean(label), at: floor(at), from_at: floor(from), to_at: ceil(to) },
+    })),
+    gap_list: gaps.slice(0, GAPS_MAX).map((gap) => ({
+      ...{
+        gap: clean(gap.id),
+        reason: clean(gap.reason),
+        topic: clean(gap.topic ?? ''),
+        messages: gap.count ?? null,
+      },
+      first_at: gap.firstTime === undefined ? null : floor(String(gap.firstTime)),
+      last_at: gap.lastTime === undefined ? null : ceil(String(gap.lastTime)),
+    })),
+  };
+}
+
+/** One row for each topic with its type and encoding, which a manifest may list several times. */
+function topicRows(channels: Manifest['channels']): Record<string, unknown>[] {
+  const rows = new Map<
+    string,
+    { topic: string; type: string; encoding: string; messages: number; bytes: number; seconds: number }
+  >();
+  for (const { topic, type, encoding, count, bytes, firstLogTime, lastLogTime } of channels) {
+    const names = { topic: clean(topic), type: clean(type), encoding: clean(encoding) };
+    const key = JSON.stringify(names);
+    const row = rows.get(key) ?? { ...names, messages: 0, bytes: 0, seconds: 0 };
+    row.messages += count;
+    row.bytes += bytes;
+    if (firstLogTime !== undefined && lastLogTime !== undefined) {
+      row.seconds = Math.max(row.seconds, Number(BigInt(lastLogTime) - BigInt(firstLogTime)) / 1e9);
+    }
+    rows.set(key, row);
+  }
+  return [...rows.values()].map(({ seconds, ...row }) => ({
+    ...row,
+    rate_hz: row.messages > 1 && seconds > 0 ? (row.messages - 1) / seconds : null,
+  }));
+}

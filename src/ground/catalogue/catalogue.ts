@@ -1,0 +1,134 @@
+import type { Clock } from '../../core/clock.js';
+import { describeError } from '../../core/errors.js';
+import { isAborted } from '../../core/is-aborted.js';
+import type { Logger } from '../../core/logger.js';
+import { SerialQueue } from '../../core/serial-queue.js';
+import type { Store } from '../../core/store.js';
+import type { Database } from '../database/database.js';
+import { listStore, noteRecording, type Listing } from './list-store.js';
+
+export interface CataloguePorts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** A store of the catalogue. */
+export interface CatalogueStore {
+  readonly uri: string;
+  /** When it was listed last, nanoseconds since the Unix epoch; null: never. */
+  readonly listedAt: bigint | null;
+  readonly recordings: number;
+  readonly bytes: number;
+  readonly problems: number;
+  readonly problem: string | null;
+}
+
+/** Time between two listings of a store. Hints make a new recording known at once. */
+const LIST_EVERY_MS = 300_000;
+/** Hints that wait; beyond them the next listing finds the recordings. */
+const HINTS_MAX = 10_000;
+
+/** The recordings of all stores of a ground, in its database. Only the stores have what must not be lost. */
+export class Catalogue implements AsyncDisposable {
+  readonly #database: Database;
+  readonly #stores: readonly Store[];
+  readonly #ports: CataloguePorts;
+  readonly #lifetime = new AbortController();
+  readonly #turns = new SerialQueue();
+  readonly #hints = new Set<string>();
+  #running: Promise<void> | undefined;
+
+  constructor(database: Database, stores: readonly Store[], ports: CataloguePorts) {
+    this.#database = database;
+    this.#stores = stores;
+    this.#ports = ports;
+  }
+
+  /** For the typed queries. */
+  get database(): Database {
+    return this.#database;
+  }
+
+  /** Lists every store now, and then again and again, until it is disposed. */
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Lists every store now. A store that does not answer is logged and left as it is. */
+  async refresh(): Promise<
+    readonly ({ readonly uri: string } & Partial<Listing> & { readonly error?: string })[]
+  > {
+    const results = [];
+    for (const store of this.#stores) results.push(await this.#turns.run(() => this.#list(store)));
+    return results;
+  }
+
+  /** Forgets everything and reads it again. */
+  async rebuild(): ReturnType<Catalogue['refresh']> {
+    await this.#turns.run(() =>
+      this.#database.query(
+        'TRUNCATE recordings, catalogue_stores, catalogue_channels RESTART IDENTITY CASCADE',
+      ),
+    );
+    return this.refresh();
+  }
+
+  /** A recording was uploaded: it is looked for under this key (of the MCAP) in every store. */
+  hint(key: string): void {
+    if (this.#hints.size >= HINTS_MAX || this.#hints.has(key)) return;
+    this.#hints.add(key);
+    void this.#turns.run(() => this.#note(key));
+  }
+
+  async stores(): Promise<readonly CatalogueStore[]> {
+    return this.#database.query<CatalogueStore>(
+      `SELECT s.uri, s.listed_at AS "listedAt", count(r.recording) AS recordings,
+         coalesce(sum(r.bytes) FILTER (WHERE r.state = 'stored'), 0) AS bytes, s.problems, s.problem
+       FROM catalogue_stores s LEFT JOIN recordings r USING (store) GROUP BY s.store ORDER BY s.uri`,
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#lifetime.abort(new Error('the catalogue was closed'));
+    await this.#running;
+    await this.#turns.run(() => Promise.resolve());
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#lifetime;
+    while (!isAborted(signal)) {
+      await this.refresh();
+      await this.#ports.clock.sleep(LIST_EVERY_MS, signal).catch(() => undefined);
+    }
+  }
+
+  async #list(store: Store): Promise<{ uri: string } & Partial<Listing> & { error?: string }> {
+    const { clock, logger } = this.#ports;
+    const { signal } = this.#lifetime;
+    const { uri } = store;
+    try {
+      const listing = await listStore(this.#database, store, { clock, signal });
+      if (listing.written + listing.removed > 0)
+        logger.info('the catalogue has changed', { store: uri, ...listing });
+      return { uri, ...listing };
+    } catch (error) {
+      const reason = describeError(error);
+      if (!isAborted(signal))
+        logger.warn('a store cannot be listed for the catalogue', { store: uri, error: reason });
+      return { uri, error: reason };
+    }
+  }
+
+  async #note(key: string): Promise<void> {
+    this.#hints.delete(key);
+    const { signal } = this.#lifetime;
+    for (const store of this.#stores) {
+      if (isAborted(signal)) return;
+      try {
+        await noteRecording(this.#database, store, key, signal);
+      } catch (error) {
+        this.#ports.logger.debug('a hint did not help the catalogue', { key, error: describeError(error) });
+      }
+    }
+  }
+}

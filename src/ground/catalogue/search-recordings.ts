@@ -1,0 +1,189 @@
+import type { Tags } from '../../core/tags.js';
+import type { Queries } from '../database/database.js';
+import { writeTimestamp } from '../database/postgres-values.js';
+import type { RecordingState } from './catalogue-rows.js';
+
+/** What to look for; everything that is given must hold. `*` in a text stands for any text. */
+export interface RecordingFilter {
+  readonly robot?: string;
+  /** Log times, inclusive, nanoseconds since the Unix epoch. */
+  readonly from?: bigint;
+  readonly to?: bigint;
+  /** With messages. */
+  readonly topic?: string;
+  readonly type?: string;
+  /** Label of a marked event. */
+  readonly event?: string;
+  readonly tags?: Tags;
+  /** Reason of a gap; `*`: any gap. */
+  readonly gap?: string;
+  readonly minBytes?: number;
+  readonly maxBytes?: number;
+  readonly state?: RecordingState;
+}
+
+export interface RecordingPage {
+  /** 1 to {@link PAGE_MAX}. */
+  readonly limit: number;
+  /** `next` of the page before. */
+  readonly after?: string;
+}
+
+export const PAGE_MAX = 1_000;
+
+/** A recording as a search shows it. */
+export interface FoundRecording {
+  readonly recording: number;
+  readonly store: string;
+  readonly key: string;
+  readonly state: RecordingState;
+  readonly segment: string;
+  readonly robot: string;
+  readonly priority: string;
+  /** Exact, decimal nanoseconds since the Unix epoch; null without messages. */
+  readonly firstLogTime: string | null;
+  readonly lastLogTime: string | null;
+  readonly messages: number;
+  readonly bytes: number;
+  readonly gaps: number;
+  readonly uncleanEnd: boolean;
+  readonly software: string;
+  readonly tags: Tags;
+  readonly topics: number;
+  readonly evictedReason: string | null;
+}
+
+/** A recording with everything that the catalogue knows. */
+export interface RecordingDetail extends FoundRecording {
+  readonly channels: readonly {
+    readonly topic: string;
+    readonly type: string;
+    readonly encoding: string;
+    readonly messages: number;
+    readonly bytes: number;
+    readonly rateHz: number | null;
+  }[];
+  readonly events: readonly { readonly event: string; readonly label: string; readonly at: string }[];
+  readonly gapList: readonly {
+    readonly reason: string;
+    readonly topic: string;
+    readonly messages: number | null;
+  }[];
+}
+
+const SHOWN = `r.recording, s.uri AS store, r.key, r.state, r.segment, r.robot, r.priority,
+  r.first_log_time AS "firstLogTime", r.last_log_time AS "lastLogTime", r.messages, r.bytes, r.gaps,
+  r.unclean_end AS "uncleanEnd", r.software, r.tags, cardinality(r.channels) AS topics,
+  r.evicted_reason AS "evictedReason"`;
+const FROM = 'FROM recordings r JOIN catalogue_stores s USING (store)';
+
+/** The newest recordings that fit, and where the next page begins. */
+export async function searchRecordings(
+  queries: Queries,
+  filter: RecordingFilter,
+  { limit, after }: RecordingPage,
+): Promise<{ readonly recordings: readonly FoundRecording[]; readonly next?: string }> {
+  const values: unknown[] = [];
+  const value = (one: unknown): string => `$${values.push(one)}`;
+  const wanted = conditions(filter, value);
+  if (after !== undefined)
+    wanted.push(`(coalesce(r.first_at, '-infinity'), r.recording) < ${placeAfter(after, value)}`);
+  const where = wanted.length === 0 ? '' : `WHERE ${wanted.join(' AND ')}`;
+  const rows = await queries.query<FoundRecording & { at: string }>(
+    `SELECT ${SHOWN}, coalesce(r.first_at, '-infinity')::text AS at ${FROM} ${where}
+     ORDER BY r.first_at DESC NULLS LAST, r.recording DESC LIMIT ${value(limit + 1)}`,
+    values,
+  );
+  const recordings = rows.slice(0, limit).map(({ at: _at, ...row }) => row);
+  const last = rows[limit - 1];
+  if (rows.length <= limit || last === undefined) return { recordings };
+  return { recordings, next: Buffer.from(JSON.stringify([last.at, last.recording])).toString('base64url') };
+}
+
+/** Undefined: there is no such recording. */
+export async function recordingDetail(
+  queries: Queries,
+  recording: number,
+): Promise<RecordingDetail | undefined> {
+  const [row] = await queries.query<FoundRecording>(`SELECT ${SHOWN} ${FROM} WHERE r.recording = $1`, [
+    recording,
+  ]);
+  if (row === undefined) return undefined;
+  const channels = await queries.query<RecordingDetail['channels'][number]>(
+    `SELECT c.topic, c.type, c.encoding, t.messages, t.bytes, t.rate_hz AS "rateHz"
+     FROM recording_topics t JOIN catalogue_channels c USING (channel) WHERE t.recording = $1 ORDER BY 1, 2, 3`,
+    [recording],
+  );
+  const events = await queries.query<RecordingDetail['events'][number]>(
+    'SELECT event, label, at::text AS at FROM recording_events WHERE recording = $1 ORDER BY recording_events.at',
+    [recording],
+  );
+  const gapList = await queries.query<RecordingDetail['gapList'][number]>(
+    'SELECT reason, topic, messages FROM recording_gaps WHERE recording = $1 ORDER BY first_at, gap',
+    [recording],
+  );
+  return { ...row, channels, events, gapList };
+}
+
+function conditions(filter: RecordingFilter, value: (one: unknown) => string): string[] {
+  const { robot, from, to, topic, type, event, tags = {}, gap, minBytes, maxBytes, state } = filter;
+  const wanted: string[] = [];
+  if (robot !== undefined) wanted.push(likes('r.robot', robot, value));
+  if (from !== undefined) wanted.push(`r.last_at >= ${value(writeTimestamp(from))}`);
+  if (to !== undefined) wanted.push(`r.first_at <= ${value(writeTimestamp(to))}`);
+  if (topic !== undefined || type !== undefined) {
+    const of: string[] = [];
+    if (topic !== undefined) of.push(likes('c.topic', topic, value));
+    if (type !== undefined) of.push(likes('c.type', type, value));
+    // An array first, so that the index of the arrays serves.
+    wanted.push(
+      `r.channels && (SELECT coalesce(array_agg(c.channel), '{}') FROM catalogue_channels c WHERE ${of.join(' AND ')})`,
+    );
+  }
+  if (event !== undefined) {
+    wanted.push(
+      `r.recording IN (SELECT e.recording FROM recording_events e WHERE ${likes('e.label', event, value)})`,
+    );
+  }
+  if (gap === '*') wanted.push('r.gaps > 0');
+  else if (gap !== undefined) {
+    wanted.push(
+      `r.recording IN (SELECT g.recording FROM recording_gaps g WHERE ${likes('g.reason', gap, value)})`,
+    );
+  }
+  const exact = Object.entries(tags).filter(([, text]) => !text.includes('*'));
+  if (exact.length > 0) wanted.push(`r.tags @> ${value(JSON.stringify(Object.fromEntries(exact)))}::jsonb`);
+  for (const [name, text] of Object.entries(tags)) {
+    if (!text.includes('*')) continue;
+    wanted.push(`r.tags ? ${value(name)} AND ${likes(`r.tags ->> ${value(name)}`, text, value)}`);
+  }
+  if (minBytes !== undefined) wanted.push(`r.bytes >= ${value(minBytes)}`);
+  if (maxBytes !== undefined) wanted.push(`r.bytes <= ${value(maxBytes)}`);
+  if (state !== undefined) wanted.push(`r.state = ${value(state)}`);
+  return wanted;
+}
+
+function likes(column: string, pattern: string, value: (one: unknown) => string): string {
+  if (!pattern.includes('*')) return `${column} = ${value(pattern)}`;
+  return `${column} LIKE ${value(pattern.replace(/[\\%_]/g, '\\$&').replaceAll('*', '%'))}`;
+}
+
+/** A place that is not one of ours begins at the start. */
+function placeAfter(after: string, value: (one: unknown) => string): string {
+  const [at, recording] = parsePlace(after);
+  return `(${value(at)}::timestamptz, ${value(recording)}::bigint)`;
+}
+
+function parsePlace(after: string): readonly [at: string, recording: number] {
+  try {
+    const [at, recording] = JSON.parse(Buffer.from(after, 'base64url').toString('utf8')) as [
+      unknown,
+      unknown,
+    ];
+    const isTime = typeof at === 'string' && /^(-infinity|\d{4,6}-[\d: .+-]{5,30})$/.test(at);
+    if (isTime && Number.isSafeInteger(recording)) return [at, recording as number];
+  } catch {
+    // Below.
+  }
+  return ['infinity', Number.MAX_SAFE_INTEGER];
+}

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eventually } from '../../../src/testing/waiting.js';
+import { runCli, spawnCli } from '../../support/cli.js';
+
+describe('holdfast ground --store', function () {
+  this.timeout(120_000);
+
+  it('shows the recordings of the store, by their tags too', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'holdfast-ground-catalogue-'));
+    try {
+      const [data, path] = [join(folder, 'rec'), join(folder, 'store')];
+      await mkdir(path);
+      const source = 'sim:?robots=2&duration=2s&rate=max&topics=imu';
+      await runCli(['record', '--source', source, '--data', data, '--tag', 'mission=m3']);
+      await runCli(['sync', '--data', data, '--store', `dir:${path}`, '--drain']);
+      const place = ['--data', join(folder, 'ground'), '--listen', '127.0.0.1:0', '--store', `dir:${path}`];
+      const ground = spawnCli(['ground', ...place]);
+      const { child, ended } = ground;
+      try {
+        await ground.waitFor(/listens.* port=\d+/);
+        const url = `http://127.0.0.1:${/ port=(\d+)/.exec(ground.output())?.[1]}`;
+        const found = await eventually(async () => {
+          const answer = await fetch(`${url}/api/recordings?tag=mission=m*&topic=/robot2/*`);
+          const { recordings } = (await answer.json()) as { recordings: { robot: string; state: string }[] };
+          return recordings.length > 0 ? recordings : undefined;
+        }, 'the catalogue has them');
+        assert.deepEqual(
+          found.map(({ robot, state }) => [robot, state]),
+          [['robot2', 'stored']],
+        );
+        const refused = await fetch(`${url}/api/recordings?from=noon`);
+        assert.equal(refused.status, 400);
+      } finally {
+        child.kill('SIGTERM');
+        await ended;
+      }
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+});

@@ -1,0 +1,242 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { silentLogger } from '../../../src/core/logger.js';
+import {
+  encodeManifest,
+  manifestKey,
+  type Manifest,
+  type ManifestChannel,
+} from '../../../src/core/manifest.js';
+import { newSegmentId } from '../../../src/core/segment-id.js';
+import { catalogueRoutes } from '../../../src/ground/catalogue/catalogue-routes.js';
+import { Catalogue } from '../../../src/ground/catalogue/catalogue.js';
+import {
+  recordingDetail,
+  searchRecordings,
+  type RecordingFilter,
+} from '../../../src/ground/catalogue/search-recordings.js';
+import type { Database } from '../../../src/ground/database/database.js';
+import { migrate } from '../../../src/ground/database/migrate.js';
+import { migrations } from '../../../src/ground/database/migrations.js';
+import { systemClock } from '../../../src/host/system-clock.js';
+import { eventually } from '../../../src/testing/waiting.js';
+import { MemoryStore } from '../../support/memory-store.js';
+import { onEveryPostgres } from '../database/database-world.js';
+
+const S = 1_000_000_000n;
+const START = 1_700_000_000n * S;
+
+interface Made {
+  readonly robot?: string;
+  readonly topics?: Readonly<Record<string, string>>;
+  readonly changes?: Partial<Manifest>;
+}
+
+/** The nth recording: one minute from minute n on. */
+function manifestOf(
+  n: number,
+  { robot = 'r1', topics = { '/a': 'pkg/msg/A' }, changes = {} }: Made,
+): Manifest {
+  const id = newSegmentId(n + 1, randomBytes);
+  const [first, last] = [
+    String(START + BigInt(60 * n) * S + 1n),
+    String(START + BigInt(60 * n + 59) * S + 1n),
+  ];
+  const channels = Object.entries(topics).map(([topic, type]): ManifestChannel => ({
+    ...{ topic, type, encoding: 'cdr', schemaEncoding: 'ros2msg', latched: false },
+    ...{ count: 591, bytes: 5_910, carried: 0, firstLogTime: first, lastLogTime: last },
+  }));
+  return {
+    ...{ format: 'holdfast-manifest', version: 1, segment: { id, number: n + 1 }, robot },
+    file: {
+      name: `${id}.${robot}.mcap`,
+      bytes: 1_000 * (n + 1),
+      sha256: 'a'.repeat(64),
+      crc32: 1,
+      compression: 'zstd',
+    },
+    key: `robot=${robot}/date=2023-11-14/hour=22/${id}.mcap`,
+    ...{ messages: 591, payloadBytes: 5_910, firstLogTime: first, lastLogTime: last, channels, gaps: [] },
+    identity: { dataFolderId: '', machineId: 'm', bootId: '', sessionId: 's', hostname: 'h' },
+    ...{ clockSteps: [], uncleanEnd: false, sealedAt: last },
+    software: { name: 'holdfast', version: '9.9.9', node: 'v20' },
+    ...changes,
+  };
+}
+
+onEveryPostgres('The catalogue', (server) => {
+  let database: Database;
+  let store: MemoryStore;
+  let catalogue: Catalogue;
+
+  beforeEach(async () => {
+    database = await server().connect();
+    await database.query('DROP SCHEMA IF EXISTS holdfast CASCADE');
+    await migrate(database, migrations, silentLogger);
+    store = new MemoryStore({ uri: 'memory:one' });
+    catalogue = new Catalogue(database, [store], { clock: systemClock, logger: silentLogger });
+  });
+  afterEach(async () => {
+    await catalogue[Symbol.asyncDispose]();
+    await database[Symbol.asyncDispose]();
+  });
+
+  function put(n: number, made: Made = {}, hasObject = true): Manifest {
+    const manifest = manifestOf(n, made);
+    store.content.objects.set(manifestKey(manifest.key), Buffer.from(encodeManifest(manifest)));
+    if (hasObject) store.content.objects.set(manifest.key, Buffer.alloc(manifest.file.bytes));
+    return manifest;
+  }
+  async function find(filter: RecordingFilter): Promise<number[]> {
+    const { recordings } = await searchRecordings(database, filter, { limit: 100 });
+    return recordings.map(({ bytes }) => bytes / 1_000 - 1).sort((a, b) => a - b);
+  }
+  const event = (label: string): Partial<Manifest> => ({
+    events: [{ id: 'e'.repeat(32), label, at: String(START), from: String(START), to: String(START + S) }],
+  });
+
+  it('finds recordings by robot, time, topic, type, event, tag, gap, size and state', async () => {
+    put(0, { robot: 'r2', topics: { '/b': 'pkg/msg/B', '/a': 'pkg/msg/A' } });
+    put(1, { changes: { tags: { mission: 'm_3', site: 'north' } } });
+    put(2, { changes: { ...event('hard stop 50%'), tags: { mission: 'mx3' } } });
+    const gap = { id: 'g', reason: 'disk_full', robot: 'r1', topic: '/a', count: 7, detail: '' } as const;
+    put(3, { changes: { gaps: [gap] } });
+    put(4, { changes: { evicted: { at: String(START), reason: 'quota' } } }, false);
+    put(5, {}, false);
+    await catalogue.refresh();
+    const at = (n: number): bigint => START + BigInt(60 * n) * S;
+    const cases: readonly [RecordingFilter, readonly number[]][] = [
+      [{}, [0, 1, 2, 3, 4, 5]],
+      [{ robot: 'r2' }, [0]],
+      [{ robot: 'r*' }, [0, 1, 2, 3, 4, 5]],
+      [{ from: at(1), to: at(2) - S }, [1]],
+      [{ from: at(2) + 1n, to: at(3) + 1n }, [2, 3]],
+      [{ topic: '/b' }, [0]],
+      [{ topic: '/*', type: 'pkg/msg/A', robot: 'r2' }, [0]],
+      [{ topic: '/nothing' }, []],
+      [{ event: '*50%' }, [2]],
+      [{ tags: { mission: 'm_3' } }, [1]],
+      [{ tags: { mission: 'm_*', site: 'north' } }, [1]],
+      [{ tags: { mission: 'm*3' } }, [1, 2]],
+      [{ gap: '*' }, [3]],
+      [{ gap: 'disk_full' }, [3]],
+      [{ gap: 'paused' }, []],
+      [{ minBytes: 2_000, maxBytes: 3_000 }, [1, 2]],
+      [{ state: 'evicted' }, [4]],
+      [{ state: 'missing' }, [5]],
+    ];
+    for (const [filter, found] of cases)
+      assert.deepEqual(
+        await find(filter),
+        found,
+        JSON.stringify(filter, (_, v: unknown) => (typeof v === 'bigint' ? String(v) : v)),
+      );
+  });
+
+  it('shows everything of a recording, with exact times and rates', async () => {
+    const manifest = put(0, { changes: { ...event('x'), tags: { site: 'north' } } });
+    await catalogue.refresh();
+    const { recordings } = await searchRecordings(database, {}, { limit: 1 });
+    const detail = await recordingDetail(database, recordings[0]?.recording ?? 0);
+    assert.deepEqual(
+      [detail?.firstLogTime, detail?.lastLogTime, detail?.software, detail?.tags, detail?.store],
+      [manifest.firstLogTime, manifest.lastLogTime, 'holdfast 9.9.9', { site: 'north' }, 'memory:one'],
+    );
+    assert.deepEqual(
+      detail?.channels.map(({ topic, messages, rateHz }) => [topic, messages, rateHz]),
+      [['/a', 591, 10]],
+    );
+    assert.deepEqual(
+      detail.events.map(({ label }) => label),
+      ['x'],
+    );
+    assert.equal(await recordingDetail(database, 999_999), undefined);
+  });
+
+  it('reads only what has changed, forgets what is gone, and comes to the same when it is rebuilt', async () => {
+    const kept = put(0);
+    const gone = put(1);
+    assert.deepEqual(
+      (await catalogue.refresh()).map(({ written, removed }) => [written, removed]),
+      [[2, 0]],
+    );
+    store.content.objects.delete(gone.key);
+    store.content.objects.delete(manifestKey(gone.key));
+    const later = put(2);
+    assert.deepEqual(
+      (await catalogue.refresh()).map(({ written, removed }) => [written, removed]),
+      [[1, 1]],
+    );
+    assert.deepEqual(await find({}), [0, 2]);
+    assert.deepEqual(
+      (await catalogue.refresh()).map(({ written, removed }) => [written, removed]),
+      [[0, 0]],
+    );
+    store.content.objects.delete(later.key);
+    await catalogue.refresh();
+    assert.deepEqual(await find({ state: 'missing' }), [2]);
+    store.content.objects.set(later.key, Buffer.alloc(3_000));
+    await catalogue.rebuild();
+    assert.deepEqual(
+      [await find({}), await find({ state: 'stored' })],
+      [
+        [0, 2],
+        [0, 2],
+      ],
+    );
+    assert.ok(kept.key.length > 0);
+  });
+
+  it('learns of a recording by a hint, and leaves out a manifest that is damaged', async () => {
+    await catalogue.refresh();
+    const { key } = put(0);
+    catalogue.hint(key);
+    await eventually(async () => (await find({})).length === 1, 'the hint helped');
+    store.content.objects.set('robot=r1/date=2023-11-14/hour=22/x.json', Buffer.from('{}'));
+    const [listing] = await catalogue.refresh();
+    assert.deepEqual([listing?.problems, (await find({})).length], [1, 1]);
+    assert.match((await catalogue.stores())[0]?.problem ?? '', /x\.json/);
+  });
+
+  it('pages through all recordings once each, also those without a time', async () => {
+    for (let n = 0; n < 5; n++) put(n);
+    const { firstLogTime: _first, lastLogTime: _last, ...empty } = manifestOf(5, {});
+    store.content.objects.set(manifestKey(empty.key), Buffer.from(encodeManifest(empty)));
+    await catalogue.refresh();
+    const seen: number[] = [];
+    let after: string | undefined;
+    do {
+      const page = await searchRecordings(
+        database,
+        {},
+        { limit: 2, ...(after === undefined ? {} : { after }) },
+      );
+      seen.push(...page.recordings.map(({ bytes }) => bytes / 1_000 - 1));
+      after = page.next;
+    } while (after !== undefined);
+    assert.deepEqual(seen, [4, 3, 2, 1, 0, 5]);
+  });
+
+  it('takes hostile texts of manifests and of queries as texts', async () => {
+    const evil = `x'; DROP TABLE recordings; -- \0 \u{1F600}`;
+    put(0, { topics: { [evil]: evil }, changes: { tags: { a: evil } } });
+    await catalogue.refresh();
+    assert.deepEqual(await find({ topic: evil.replace('\0', '\uFFFD') }), [0]);
+    for (const filter of [{ robot: evil.replace('\0', '') }, { event: "%' OR 1=1 --" }, { gap: '_' }]) {
+      assert.deepEqual(await find(filter), []);
+    }
+    const route = catalogueRoutes(catalogue).find(({ path }) => path === '/api/recordings');
+    const ask = async (query: Record<string, unknown>): Promise<unknown> =>
+      await route?.handle({
+        query: { limit: 10, ...query },
+        body: {},
+        params: {},
+        who: { name: '', role: 'viewer' },
+        address: '',
+      });
+    await assert.rejects(ask({ from: 'noon' }), /from is "noon", allowed/);
+    await assert.rejects(ask({ tag: 'A b' }), /tag is "A b", allowed/);
+    const { recordings } = (await ask({ after: 'nonsense' })) as { recordings: unknown[] };
+    assert.equal(recordings.length, 1);
+  });
+});
