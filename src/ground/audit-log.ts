@@ -43,6 +43,13 @@ export interface AuditLog {
   list(limit: number): Promise<readonly AuditEntry[]>;
 }
 
+/** The last entry of each command, by when it was given: the newest first. Expects the oldest first. */
+export function latestFirst(entries: readonly AuditEntry[], limit: number): readonly AuditEntry[] {
+  const byId = new Map<string, AuditEntry>();
+  for (const entry of entries) byId.set(entry.id, entry);
+  return [...byId.values()].reverse().slice(0, limit);
+}
+
 /** The audit log as a file of JSON lines in the ground's folder. */
 export class AuditFile implements AuditLog {
   readonly #folder: string;
@@ -77,12 +84,11 @@ export class AuditFile implements AuditLog {
 
   async list(limit: number): Promise<readonly AuditEntry[]> {
     const text = (await readFileIfPresent(this.#fs, this.#path))?.toString('utf8') ?? '';
-    const byId = new Map<string, AuditEntry>();
-    for (const line of text.split('\n')) {
-      const entry = entryIn(line);
-      if (entry !== undefined) byId.set(entry.id, entry);
-    }
-    return [...byId.values()].reverse().slice(0, limit);
+    const entries = text.split('\n').map(entryIn);
+    return latestFirst(
+      entries.filter((entry) => entry !== undefined),
+      limit,
+    );
   }
 }
 

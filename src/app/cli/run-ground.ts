@@ -7,6 +7,7 @@ import type { RobotRegistry } from '../../ground/robot-registry.js';
 import { exitCodes } from '../../host/exit-code.js';
 import { acquireRoleLock } from '../../host/role-lock.js';
 import { packageRoot, version } from '../../host/version.js';
+import type { Webhook } from '../../monitors/alerts/webhook.js';
 import { isLoopback } from '../../monitors/http/request-checks.js';
 import type { CommandResult, Invocation } from './command-definition.js';
 import { openCatalogue } from './open-catalogue.js';
@@ -27,6 +28,8 @@ export async function runGround(
   const { GroundAccess } = await import('../../ground/ground-access.js');
   const { GroundServer } = await import('../../ground/ground-server.js');
   const { AuditFile } = await import('../../ground/audit-log.js');
+  const { AuditTable } = await import('../../ground/audit-table.js');
+  const { FleetAlerts } = await import('../../ground/fleet-alerts.js');
   const { Commands } = await import('../../ground/commands.js');
   const { commandRoutes } = await import('../../ground/command-routes.js');
   const { catalogueRoutes } = await import('../../ground/catalogue/catalogue-routes.js');
@@ -44,10 +47,16 @@ export async function runGround(
   await using history = await openHistory(database, invocation);
   using fleet = new Fleet(registry, { ...ports, history });
   using feed = new FleetFeed(() => fleet.rows(), ports.clock);
-  const audit = new AuditFile(folder, ports.fs);
+  const audit = database === undefined ? new AuditFile(folder, ports.fs) : new AuditTable(database);
   const give: CommandSender = (robot, command) => fleet.give(robot, command);
   const commands = new Commands(give, { audit, clock: ports.clock, random: ports.random });
   const knows = (robot: string): boolean => fleet.robot(robot) !== undefined;
+  await using webhook = await openWebhook(invocation);
+  using _alerts = new FleetAlerts(
+    () => fleet.rows(),
+    (robot, alert) => webhook?.tell({ source: 'holdfast', host: ports.hostname, robots: [robot], alert }),
+    { clock: ports.clock, logger },
+  );
   const pageFolder = join(packageRoot, 'dist', 'web-ground');
   const missing = (): string | undefined => history?.status().problem || undefined;
   const routes = [
@@ -72,6 +81,16 @@ export async function runGround(
   stop.endWithin(END_PATIENCE_MS);
   const robots = fleet.robots().length;
   return { exitCode: exitCodes.ok, json: { ok: true, robots } };
+}
+
+/** Absent without an address. Throws `REQUEST_INVALID` for one that is not allowed; no message shows it. */
+async function openWebhook({ options, ports, logger }: Invocation): Promise<Webhook | undefined> {
+  const url = options['alertsWebhook'];
+  if (typeof url !== 'string') return undefined;
+  if (!/^https?:\/\/[^/]/.test(url))
+    throw new HoldfastError('REQUEST_INVALID', '--alerts-webhook is no web address, allowed: http(s)://...');
+  const { Webhook: Opened } = await import('../../monitors/alerts/webhook.js');
+  return new Opened(url, { clock: ports.clock, logger, fetch });
 }
 
 function parseListen(text: string): { readonly address: string; readonly port: number } {

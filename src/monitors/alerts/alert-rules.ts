@@ -37,8 +37,8 @@ export interface AlertFacts {
  * One rule. `raise` and `clear` differ, and each must hold for a time, so that a value near a limit raises
  * one alert and not a hundred.
  */
-export interface AlertRule {
-  readonly id: AlertId;
+export interface AlertRule<Facts = AlertFacts, Id extends string = AlertId> {
+  readonly id: Id;
   readonly severity: AlertSeverity;
   /** Unit of the value, for people. */
   readonly unit: string;
@@ -48,7 +48,7 @@ export interface AlertRule {
   readonly clear: number;
   readonly raiseAfterMs: number;
   readonly clearAfterMs: number;
-  readonly value: (facts: AlertFacts) => number | undefined;
+  readonly value: (facts: Facts) => number | undefined;
   readonly summary: string;
 }
 

@@ -1,9 +1,9 @@
 import { defined } from '../../core/defined.js';
-import type { AlertFacts, AlertId, AlertRule, AlertSeverity } from './alert-rules.js';
+import type { AlertId, AlertRule, AlertSeverity } from './alert-rules.js';
 
 /** One alert as API, page, metrics, webhook and `/diagnostics` show it. */
-export interface Alert {
-  readonly id: AlertId;
+export interface Alert<Id extends string = AlertId> {
+  readonly id: Id;
   readonly severity: AlertSeverity;
   readonly raised: boolean;
   /** Milliseconds since the Unix epoch of the last change; absent if it was never raised. */
@@ -24,14 +24,16 @@ export interface AlertMemory {
   readonly value?: number;
 }
 
-export type AlertMemories = Readonly<Partial<Record<AlertId, AlertMemory>>>;
+export type AlertMemories<Id extends string = AlertId> = Readonly<Partial<Record<Id, AlertMemory>>>;
 
-export interface AlertRound {
-  readonly memories: AlertMemories;
-  readonly alerts: readonly Alert[];
+export interface AlertRound<Id extends string = AlertId> {
+  readonly memories: AlertMemories<Id>;
+  readonly alerts: readonly Alert<Id>[];
   /** Those that this evaluation raised or cleared. */
-  readonly changed: readonly Alert[];
+  readonly changed: readonly Alert<Id>[];
 }
+
+type AnyRule = AlertRule<never, string>;
 
 const quiet: AlertMemory = { raised: false };
 
@@ -39,16 +41,16 @@ const quiet: AlertMemory = { raised: false };
  * Evaluates the facts once. Pure: the same rules, facts, memories and time give the same result. Call it with
  * growing `nowMs` (of a monotonic clock) and the result of the last call; `wallMs` dates the changes.
  */
-export function evaluateAlerts(
-  rules: readonly AlertRule[],
-  facts: AlertFacts,
-  memories: AlertMemories,
+export function evaluateAlerts<Facts, Id extends string>(
+  rules: readonly AlertRule<Facts, Id>[],
+  facts: Facts,
+  memories: AlertMemories<Id>,
   nowMs: number,
   wallMs: number,
-): AlertRound {
-  const next: Partial<Record<AlertId, AlertMemory>> = {};
-  const alerts: Alert[] = [];
-  const changed: Alert[] = [];
+): AlertRound<Id> {
+  const next: Partial<Record<Id, AlertMemory>> = {};
+  const alerts: Alert<Id>[] = [];
+  const changed: Alert<Id>[] = [];
   for (const rule of rules) {
     const before = memories[rule.id] ?? quiet;
     const memory = step(rule, rule.value(facts), before, nowMs, wallMs);
@@ -61,7 +63,7 @@ export function evaluateAlerts(
 }
 
 function step(
-  rule: AlertRule,
+  rule: AnyRule,
   value: number | undefined,
   before: AlertMemory,
   nowMs: number,
@@ -78,7 +80,7 @@ function step(
 }
 
 /** Whether the value indicates the other state. Between `raise` and `clear` it indicates neither. */
-function isTurning({ bad, raise, clear }: AlertRule, value: number, raised: boolean): boolean {
+function isTurning({ bad, raise, clear }: AnyRule, value: number, raised: boolean): boolean {
   if (bad === 'above') return raised ? value <= clear : value > raise;
   return raised ? value >= clear : value < raise;
 }
@@ -87,7 +89,10 @@ function withoutTurning({ turningSinceMs: _, ...memory }: AlertMemory): AlertMem
   return memory;
 }
 
-function describe(rule: AlertRule, { raised, sinceMs, value }: AlertMemory): Alert {
+function describe<Id extends string>(
+  rule: AlertRule<never, Id>,
+  { raised, sinceMs, value }: AlertMemory,
+): Alert<Id> {
   return {
     id: rule.id,
     severity: rule.severity,

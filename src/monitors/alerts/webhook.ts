@@ -18,7 +18,7 @@ export interface WebhookBody {
   readonly source: 'holdfast';
   readonly host: string;
   readonly robots: readonly string[];
-  readonly alert: Alert;
+  readonly alert: Alert<string>;
 }
 
 export interface WebhookStats {

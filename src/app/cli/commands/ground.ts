@@ -40,6 +40,7 @@ export const groundCommand: CommandDefinition = {
         '--store <uri...>',
         'stores whose recordings the catalogue shows (dir:PATH, s3://bucket/prefix)',
       )
+      .option('--alerts-webhook <url>', 'gets a POST when an alert of a robot is raised or cleared')
       .option('--role <role>', 'viewer, operator or admin, for user add', 'viewer')
       .option('--database <where>', 'postgres://..., embedded (in the folder), or none', 'embedded')
       .option('--keep-samples-days <days>', 'how long samples are kept, by whole months', '90')

@@ -1,0 +1,136 @@
+import { NS_PER_MS, type Clock, type Timer } from '../core/clock.js';
+import { defined } from '../core/defined.js';
+import type { Logger } from '../core/logger.js';
+import type { AlertRule } from '../monitors/alerts/alert-rules.js';
+import { evaluateAlerts, type Alert, type AlertMemories } from '../monitors/alerts/evaluate-alerts.js';
+import type { FleetRow } from './fleet-row.js';
+
+const EVERY_MS = 5_000;
+const MINUTE_MS = 60_000;
+
+/** What the ground watches at each robot. */
+export const fleetAlertIds = [
+  'robot_silent',
+  'backlog_old',
+  'disk_time_to_full',
+  'drops',
+  'segment_lost',
+] as const;
+
+export type FleetAlertId = (typeof fleetAlertIds)[number];
+
+/** Absent: unknown, and the alert keeps its state. */
+export interface FleetFacts {
+  /** Time since the robot left; 0 while it is connected. */
+  readonly silentMs: number;
+  /** Age of the oldest recorded message that is not in the store; 0: everything is there. */
+  readonly oldestUnsyncedMs?: number;
+  /** Infinite if the disk does not fill. */
+  readonly diskTimeToFullMs?: number;
+  /** Messages dropped since the last look. */
+  readonly newlyDropped?: number;
+  readonly lostSegments?: number;
+}
+
+const above = { bad: 'above', raiseAfterMs: 0, clearAfterMs: 0 } as const;
+
+/** The rules for each robot. */
+export const fleetRules: readonly AlertRule<FleetFacts, FleetAlertId>[] = [
+  {
+    ...{ ...above, id: 'robot_silent', severity: 'warning', unit: 'ms', raise: 2 * MINUTE_MS, clear: 0 },
+    value: ({ silentMs }) => silentMs,
+    summary: 'the robot is not connected',
+  },
+  {
+    ...{ ...above, id: 'backlog_old', severity: 'warning', unit: 'ms' },
+    ...{ raise: 60 * MINUTE_MS, clear: 30 * MINUTE_MS },
+    value: ({ oldestUnsyncedMs }) => oldestUnsyncedMs,
+    summary: 'recorded data waits for the store for a long time',
+  },
+  {
+    ...{ id: 'disk_time_to_full', severity: 'warning', unit: 'ms', bad: 'below' },
+    ...{ raise: 60 * MINUTE_MS, clear: 90 * MINUTE_MS, raiseAfterMs: 10_000, clearAfterMs: 30_000 },
+    value: ({ diskTimeToFullMs }) => diskTimeToFullMs,
+    summary: 'the disk of the robot will soon be full at the present rate',
+  },
+  {
+    ...{ ...above, id: 'drops', severity: 'warning', unit: 'messages', raise: 0, clear: 0 },
+    clearAfterMs: MINUTE_MS,
+    value: ({ newlyDropped }) => newlyDropped,
+    summary: 'the robot drops messages; its recording counts each as a gap',
+  },
+  {
+    ...{ ...above, id: 'segment_lost', severity: 'critical', unit: 'segments', raise: 0, clear: 0 },
+    value: ({ lostSegments }) => lostSegments,
+    summary: 'the store no longer holds segments that the robot has removed; no copy of them is known',
+  },
+];
+
+export interface FleetAlertsPorts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Watches each robot from the ground, where also a robot that says nothing is noticed. */
+export class FleetAlerts implements Disposable {
+  readonly #rows: () => readonly FleetRow[];
+  readonly #ports: FleetAlertsPorts;
+  readonly #tell: (robot: string, alert: Alert<FleetAlertId>) => void;
+  readonly #memories = new Map<string, AlertMemories<FleetAlertId>>();
+  readonly #dropped = new Map<string, number>();
+  readonly #timer: Timer;
+
+  /** @param tell - Called when an alert of a robot is raised or cleared. */
+  constructor(
+    rows: () => readonly FleetRow[],
+    tell: (robot: string, alert: Alert<FleetAlertId>) => void,
+    ports: FleetAlertsPorts,
+  ) {
+    this.#rows = rows;
+    this.#tell = tell;
+    this.#ports = ports;
+    this.#timer = ports.clock.every(EVERY_MS, () => this.#look(), { background: true });
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer.cancel();
+  }
+
+  #look(): void {
+    const { clock, logger } = this.#ports;
+    const wallMs = Number(clock.now() / NS_PER_MS);
+    const nowMs = Number(clock.monotonic() / NS_PER_MS);
+    for (const row of this.#rows()) {
+      const { robot } = row;
+      const facts = this.#factsOf(row, wallMs);
+      const round = evaluateAlerts(fleetRules, facts, this.#memories.get(robot) ?? {}, nowMs, wallMs);
+      this.#memories.set(robot, round.memories);
+      for (const alert of round.changed) {
+        if (alert.raised) logger.warn(`alert: ${alert.summary}`, { robot, alert: alert.id });
+        else logger.info('alert cleared', { robot, alert: alert.id });
+        this.#tell(robot, alert);
+      }
+    }
+  }
+
+  #factsOf({ robot, connected, heardMs, status }: FleetRow, wallMs: number): FleetFacts {
+    const silentMs = connected ? 0 : Math.max(0, wallMs - heardMs);
+    // What a robot said before it left says nothing about now.
+    if (!connected || status === null) return { silentMs };
+    const { pendingBytes, oldestUnsyncedAt: oldest, dropped, diskFreeBytes, lostSegments } = status;
+    const oldestMs = oldest === undefined ? undefined : Number(BigInt(oldest) / NS_PER_MS);
+    const oldestUnsyncedMs =
+      pendingBytes === 0 ? 0 : oldestMs === undefined ? undefined : Math.max(0, wallMs - oldestMs);
+    const full = diskFreeBytes === undefined ? undefined : (status.diskTimeToFullMs ?? Infinity);
+    const newlyDropped = this.#newlyDropped(robot, dropped);
+    return { silentMs, ...defined({ oldestUnsyncedMs, diskTimeToFullMs: full, newlyDropped, lostSegments }) };
+  }
+
+  /** A recorder that was started again counts from 0. */
+  #newlyDropped(robot: string, dropped: number | undefined): number | undefined {
+    if (dropped === undefined) return undefined;
+    const before = this.#dropped.get(robot) ?? dropped;
+    this.#dropped.set(robot, dropped);
+    return dropped < before ? dropped : dropped - before;
+  }
+}
