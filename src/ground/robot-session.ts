@@ -4,6 +4,9 @@ import { describeError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { ConnectionEvents, UplinkConnection } from '../uplink/link/uplink-transport.js';
 import type { RobotCommand } from '../uplink/protocol/robot-command.js';
+import { present } from '../core/present.js';
+import type { Catalogue } from '../uplink/protocol/field-spec.js';
+import type { OutboxBatch, Stored } from '../uplink/protocol/outbox-codec.js';
 import { TelemetryDecoder, type DecodedTicks } from '../uplink/protocol/telemetry-decoder.js';
 import type { RobotReport } from '../uplink/protocol/robot-report.js';
 import type { TelemetryFrame } from '../uplink/protocol/telemetry-frame.js';
@@ -17,6 +20,7 @@ import {
 import type { CommandOutcome } from './commands.js';
 import { PendingCommands } from './pending-commands.js';
 import type { HistorySink } from './history/sample-batch.js';
+import { batchesOf } from './outbox-batches.js';
 import type { RobotState } from './robot-state.js';
 
 export interface RobotSessionParts {
@@ -44,6 +48,9 @@ export class RobotSession implements ConnectionEvents {
   #decoder: TelemetryDecoder | undefined;
   readonly #commands: PendingCommands;
   #epoch = 0;
+  /** The robot keeps samples until they are confirmed. */
+  #confirms = false;
+  #outboxCatalogue: Catalogue | undefined;
   #hasSaidHello = false;
   #isClosed = false;
   #lastRequestAt: bigint | undefined;
@@ -72,6 +79,7 @@ export class RobotSession implements ConnectionEvents {
     else if (message.kind === 'hello') this.#greet(message);
     else if (message.kind === 'report') this.#note(message.report);
     else if (message.kind === 'answer') this.#answered(message);
+    else if (message.kind === 'outbox') this.#empty(message);
     else {
       state.counters.telemetryBytes += bytes.byteLength;
       this.#apply(message.frame);
@@ -92,8 +100,8 @@ export class RobotSession implements ConnectionEvents {
     this.closed(reason);
   }
 
-  #greet({ protocol, robot, version, vin }: Hello): void {
-    const { state, connection, nextEpoch } = this.#parts;
+  #greet({ protocol, robot, version, vin, outbox }: Hello): void {
+    const { state, connection, nextEpoch, history } = this.#parts;
     if (this.#hasSaidHello) {
       this.end('a second Hello');
       return;
@@ -109,6 +117,8 @@ export class RobotSession implements ConnectionEvents {
     }
     state.version = version;
     if (vin !== '') state.vin = vin;
+    this.#confirms = outbox === true;
+    const keeps = history === undefined ? {} : { history: true as const };
     nextEpoch().then(
       (epoch) => {
         if (this.#isClosed) return;
@@ -116,7 +126,7 @@ export class RobotSession implements ConnectionEvents {
         this.#decoder = new TelemetryDecoder(epoch);
         state.begin(this.#decoder);
         state.counters.connections++;
-        connection.send(encodeGroundMessage({ kind: 'welcome', protocol: UPLINK_PROTOCOL, epoch }));
+        connection.send(encodeGroundMessage({ kind: 'welcome', protocol: UPLINK_PROTOCOL, epoch, ...keeps }));
       },
       (error: unknown) => {
         this.#parts.logger.error('a robot cannot be given an epoch', { robot, error: describeError(error) });
@@ -171,7 +181,38 @@ export class RobotSession implements ConnectionEvents {
   #keep({ catalogue, ...ticks }: DecodedTicks): void {
     const { history, state } = this.#parts;
     const { fields, tickNs } = catalogue;
-    history?.store({ ...ticks, robot: state.robot, fields, tickNs }, () => undefined);
+    const { run, firstTick } = ticks;
+    const confirm = (): void => this.#confirm({ kind: 'stored', run, firstTick, ticks: ticks.ticks });
+    history?.store({ ...ticks, robot: state.robot, fields, tickNs }, confirm);
+  }
+
+  /** Stores what waited on the robot. Without a history nobody asked for it. */
+  #empty(message: OutboxBatch): void {
+    const { history, state } = this.#parts;
+    if (this.#epoch === 0) {
+      this.end('an outbox before the Welcome');
+      return;
+    }
+    const catalogue = message.catalogue ?? this.#outboxCatalogue;
+    const [first, last] = [present(message.samples[0]), present(message.samples.at(-1))];
+    if (catalogue === undefined || catalogue.fields.length !== first.values.length) {
+      this.end('an outbox without its fields');
+      return;
+    }
+    this.#outboxCatalogue = catalogue;
+    const batches = batchesOf(state.robot, message, catalogue);
+    let open = batches.length;
+    for (const batch of batches) {
+      history?.store(batch, () => {
+        if (--open > 0) return;
+        const ticks = last.tick - first.tick + 1;
+        this.#confirm({ kind: 'stored', run: message.run, firstTick: first.tick, ticks });
+      });
+    }
+  }
+
+  #confirm(stored: Stored): void {
+    if (this.#confirms && !this.#isClosed) this.#parts.connection.send(encodeGroundMessage(stored));
   }
 
   #lose(reason: string): void {

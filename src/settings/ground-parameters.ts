@@ -1,4 +1,4 @@
-import { fieldRules, text, toggle } from './parameter.js';
+import { bytes, duration, fieldRules, text, toggle } from './parameter.js';
 
 const role = 'recorder';
 
@@ -32,6 +32,21 @@ export const groundParameters = {
     role,
     default: true,
     description: 'Also sends the usual fields of well-known message types (docs/uplink.md).',
+  }),
+  'ground.outbox_max_bytes': bytes({
+    role,
+    default: 64 * 1024 ** 2,
+    min: 0,
+    max: 1024 ** 4,
+    description:
+      'Samples that the ground has not confirmed are kept in the data folder, up to this size for each robot. At the limit the oldest are removed and counted. 0: none are kept.',
+  }),
+  'ground.outbox_pace_ms': duration({
+    role,
+    default: 100,
+    min: 10,
+    max: 60_000,
+    description: 'After an outage, one batch of kept samples is sent in this time, beside the live stream.',
   }),
 } as const;
 

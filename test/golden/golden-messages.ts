@@ -61,6 +61,13 @@ const toGround: Readonly<Record<string, RobotMessage>> = {
     ...{ kind: 'answer', epoch: 300, id: 3 },
     answer: { ok: false, code: 'STATE_REFUSED', message: 'größe' },
   },
+  'outbox.binpb': {
+    ...{ kind: 'outbox', run: 2n ** 64n - 3n, catalogue },
+    samples: [
+      { tick: 2 ** 40, timeNs: 1_700_000_000_000_000_001n, values: [30.5, NaN, -1 / 3] },
+      { tick: 2 ** 40 + 2, timeNs: -1n, values: [0, 1e300, NaN] },
+    ],
+  },
 };
 const toRobot: Readonly<Record<string, GroundMessage>> = {
   'welcome.binpb': { kind: 'welcome', protocol: 1, epoch: 300 },
@@ -69,6 +76,7 @@ const toRobot: Readonly<Record<string, GroundMessage>> = {
     ...{ kind: 'command', epoch: 300, id: 3 },
     command: { name: 'mark_event', label: 'gate größe 4', beforeS: 30.5, afterS: 0 },
   },
+  'stored.binpb': { kind: 'stored', run: 2n ** 64n - 3n, firstTick: 2 ** 40, ticks: 500 },
 };
 
 function documentOf<T>(

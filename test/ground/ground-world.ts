@@ -15,6 +15,7 @@ import type { FleetRow } from '../../src/ground/fleet-row.js';
 import { FleetFeed } from '../../src/ground/fleet-feed.js';
 import { GroundAccess } from '../../src/ground/ground-access.js';
 import { GroundServer } from '../../src/ground/ground-server.js';
+import type { HistorySink } from '../../src/ground/history/sample-batch.js';
 import { PeopleRegistry } from '../../src/ground/people-registry.js';
 import { RobotRegistry } from '../../src/ground/robot-registry.js';
 import type { RobotView } from '../../src/ground/robot-state.js';
@@ -26,6 +27,7 @@ import type { TlsFiles } from '../../src/monitors/http/listener.js';
 import { parseFieldRule } from '../../src/settings/field-rule.js';
 import { eventually } from '../../src/testing/waiting.js';
 import { WebSocketTransport } from '../../src/uplink/link/websocket-transport.js';
+import type { Outbox } from '../../src/uplink/robot/outbox.js';
 import type { RobotFacts } from '../../src/uplink/robot/report-sender.js';
 import { UplinkClient } from '../../src/uplink/robot/uplink-client.js';
 
@@ -42,6 +44,8 @@ export class GroundWorld implements AsyncDisposable {
   tls: TlsFiles | undefined;
   /** Rows that the pages get instead of those of the real fleet. */
   rows: (() => readonly FleetRow[]) | undefined;
+  /** Where samples go. */
+  history: HistorySink | undefined;
   readonly people: PeopleRegistry;
   #feed: FleetFeed | undefined;
   #access: GroundAccess | undefined;
@@ -54,8 +58,9 @@ export class GroundWorld implements AsyncDisposable {
     this.people = new PeopleRegistry(folder, ports);
   }
 
-  static async start(): Promise<GroundWorld> {
+  static async start(history?: HistorySink): Promise<GroundWorld> {
     const world = new GroundWorld(await fs.mkdtemp(join(tmpdir(), 'holdfast-ground-')));
+    world.history = history;
     await world.startServer();
     return world;
   }
@@ -71,7 +76,7 @@ export class GroundWorld implements AsyncDisposable {
   /** Nothing of the earlier server is left but its folder. */
   async startServer(): Promise<void> {
     const ports = { clock: systemClock, logger: silentLogger };
-    const fleet = new Fleet(this.registry, ports);
+    const fleet = new Fleet(this.registry, { ...ports, history: this.history });
     this.fleet = fleet;
     this.#feed = new FleetFeed(() => this.rows?.() ?? fleet.rows(), systemClock);
     this.#access = await GroundAccess.open(this.people, this.isLoopback, ports);
@@ -138,7 +143,13 @@ export class DrivingRobot implements AsyncDisposable {
   readonly #clockOffNs: bigint;
   readonly #timer: NodeJS.Timeout;
 
-  constructor(name: string, url: string, token: string, clockOffNs = 0n) {
+  constructor(
+    name: string,
+    url: string,
+    token: string,
+    clockOffNs = 0n,
+    kept: { readonly outbox?: Outbox; readonly run?: bigint } = {},
+  ) {
     const transport = new WebSocketTransport(url, token, systemClock);
     const rules = [present(parseFieldRule(`*.v threshold=${THRESHOLD} predictor=linear unit=m/s`))];
     const obey = (command: RobotCommand): Promise<string> => {
@@ -146,7 +157,7 @@ export class DrivingRobot implements AsyncDisposable {
       return this.obey(command);
     };
     const facts = (): RobotFacts => this.facts;
-    const ports = { transport, clock: systemClock, logger: silentLogger, randomBytes, facts, obey };
+    const ports = { transport, clock: systemClock, logger: silentLogger, randomBytes, facts, obey, ...kept };
     this.client = new UplinkClient({ robot: name, vin: '', version: '0.1.0', rules }, ports);
     this.#channel = {
       ...{ robot: name, topic: '/speed', encoding: 'cdr', metadata: {}, latched: false },

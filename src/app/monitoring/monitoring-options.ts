@@ -23,6 +23,11 @@ export interface UplinkOptions {
   /** The first rule that matches a path counts. */
   readonly fields: readonly FieldRule[];
   readonly defaultFields: boolean;
+  /** Of each robot; 0: no samples are kept. */
+  readonly outboxMaxBytes: number;
+  readonly outboxPaceMs: number;
+  /** The data folder. */
+  readonly data: string;
 }
 
 /** Options for watching and controlling; checked, with all defaults filled in, and frozen. */
@@ -98,6 +103,9 @@ export function compileMonitoringOptions(resolved: Resolved): MonitoringOptions 
       tokenFile: values['ground.token_file'],
       fields: values['ground.fields'],
       defaultFields: values['ground.default_fields'],
+      outboxMaxBytes: values['ground.outbox_max_bytes'],
+      outboxPaceMs: values['ground.outbox_pace_ms'],
+      data: values.data,
     },
   });
 }

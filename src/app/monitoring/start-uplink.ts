@@ -1,10 +1,12 @@
 import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describeError } from '../../core/errors.js';
 import type { MonitoredRecorder, MonitoredSync } from '../../core/monitoring.js';
 import type { SystemPorts } from '../../host/ports.js';
 import { version } from '../../host/version.js';
 import { WebSocketTransport } from '../../uplink/link/websocket-transport.js';
 import { defaultRules } from '../../uplink/robot/default-rules.js';
+import { Outbox } from '../../uplink/robot/outbox.js';
 import { UplinkClient, type UplinkStatus } from '../../uplink/robot/uplink-client.js';
 import type { Watch } from '../../monitors/live/watch.js';
 import type { Obey } from '../../uplink/robot/command-answerer.js';
@@ -37,8 +39,11 @@ export async function startUplink(
   const clients = new Map<string, UplinkClient>();
   for (const [robot, token] of tokens) {
     const transport = new WebSocketTransport(options.url, token, clock);
+    const run = Buffer.from(random(8)).readBigUInt64LE();
+    const outbox = await openOutbox(robot, run, options, ports);
     const parts = { transport, clock, logger, randomBytes: random, facts: () => facts.of(robot), obey };
-    clients.set(robot, new UplinkClient({ robot, vin: '', version, rules }, parts));
+    const settings = { robot, vin: '', version, rules, outboxPaceMs: options.outboxPaceMs };
+    clients.set(robot, new UplinkClient(settings, { ...parts, outbox, run }));
   }
   const unlisten = recorder.tap((message) => clients.get(message.channel.robot)?.take(message));
   return {
@@ -49,6 +54,23 @@ export async function startUplink(
       await Promise.all([...clients.values()].map((client) => client[Symbol.asyncDispose]()));
     },
   };
+}
+
+/** Undefined: samples of an outage are left out. Telemetry and recording continue without it. */
+async function openOutbox(
+  robot: string,
+  run: bigint,
+  { data, outboxMaxBytes }: UplinkOptions,
+  ports: SystemPorts,
+): Promise<Outbox | undefined> {
+  if (outboxMaxBytes === 0) return undefined;
+  const folder = join(data, 'outbox', robot);
+  try {
+    return await Outbox.open(folder, run, outboxMaxBytes, ports);
+  } catch (error) {
+    ports.logger.error('the outbox cannot be opened', { folder, error: describeError(error) });
+    return undefined;
+  }
 }
 
 /** Tokens by robot. No message shows a token. */

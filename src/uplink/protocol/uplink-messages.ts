@@ -2,6 +2,14 @@ import { Writer } from 'protobufjs/minimal.js';
 import { describeError } from '../../core/errors.js';
 import { LENGTH_DELIMITED, readUint53, tagOf, VARINT } from '../../core/protobuf-wire.js';
 import { readAnswer, readCommand, writeAnswer, writeCommand, type Numbered } from './command-codec.js';
+import {
+  readOutbox,
+  readStored,
+  writeOutbox,
+  writeStored,
+  type OutboxBatch,
+  type Stored,
+} from './outbox-codec.js';
 import { readFields, utf8, WireFault } from './read-fields.js';
 import { readTelemetry } from './read-telemetry.js';
 import type { CommandAnswer, RobotCommand } from './robot-command.js';
@@ -25,6 +33,8 @@ export interface Hello {
   readonly version: string;
   /** Vehicle identification number; empty: not a vehicle. */
   readonly vin: string;
+  /** The robot keeps samples until the ground confirms them. */
+  readonly outbox?: true;
 }
 
 /** What a robot sends. */
@@ -32,7 +42,8 @@ export type RobotMessage =
   | Hello
   | { readonly kind: 'telemetry'; readonly frame: TelemetryFrame }
   | { readonly kind: 'report'; readonly report: RobotReport }
-  | (Numbered & { readonly kind: 'answer'; readonly answer: CommandAnswer });
+  | (Numbered & { readonly kind: 'answer'; readonly answer: CommandAnswer })
+  | OutboxBatch;
 
 /** Answer of the ground to a Hello. */
 export interface Welcome {
@@ -40,6 +51,8 @@ export interface Welcome {
   readonly protocol: number;
   /** The ground never gives a robot the same number twice, and later ones are larger. */
   readonly epoch: number;
+  /** The ground keeps a history. */
+  readonly history?: true;
 }
 
 /** The ground misses frames, or does not know the catalogue. */
@@ -54,7 +67,8 @@ export type GroundMessage =
   | Welcome
   | FullRequest
   /** `command` is undefined if it is of a later version. */
-  | (Numbered & { readonly kind: 'command'; readonly command: RobotCommand | undefined });
+  | (Numbered & { readonly kind: 'command'; readonly command: RobotCommand | undefined })
+  | Stored;
 
 /** A message that cannot be used, in words. */
 export interface Unusable {
@@ -77,11 +91,16 @@ export function encodeRobotMessage(message: RobotMessage): Uint8Array {
     nested(writer, 4, () => writeAnswer(writer, message, message.answer));
     return writer.finish();
   }
+  if (message.kind === 'outbox') {
+    nested(writer, 10, () => writeOutbox(writer, message));
+    return writer.finish();
+  }
   nested(writer, 1, () => {
     varint(writer, 1, message.protocol);
     string(writer, 2, message.robot);
     string(writer, 3, message.version);
     string(writer, 4, message.vin);
+    varint(writer, 10, message.outbox === true ? 1 : 0);
   });
   return writer.finish();
 }
@@ -98,6 +117,7 @@ export function decodeRobotMessage(bytes: Uint8Array): RobotMessage | Unusable {
       ],
       3: [LENGTH_DELIMITED, (reader) => (message = { kind: 'report', report: readReport(reader.bytes()) })],
       4: [LENGTH_DELIMITED, (reader) => (message = { kind: 'answer', ...readAnswer(reader.bytes()) })],
+      10: [LENGTH_DELIMITED, (reader) => (message = readOutbox(reader.bytes()))],
     });
     return message;
   });
@@ -110,7 +130,12 @@ export function encodeGroundMessage(message: GroundMessage): Uint8Array {
     nested(writer, 1, () => {
       varint(writer, 1, message.protocol);
       varint(writer, 2, message.epoch);
+      varint(writer, 10, message.history === true ? 1 : 0);
     });
+    return writer.finish();
+  }
+  if (message.kind === 'stored') {
+    nested(writer, 10, () => writeStored(writer, message));
     return writer.finish();
   }
   if (message.kind === 'command') {
@@ -132,6 +157,7 @@ export function decodeGroundMessage(bytes: Uint8Array): GroundMessage | Unusable
       1: [LENGTH_DELIMITED, (reader) => (message = readWelcome(reader.bytes()))],
       2: [LENGTH_DELIMITED, (reader) => (message = readFullRequest(reader.bytes()))],
       3: [LENGTH_DELIMITED, (reader) => (message = { kind: 'command', ...readCommand(reader.bytes()) })],
+      10: [LENGTH_DELIMITED, (reader) => (message = readStored(reader.bytes()))],
     });
     return message;
   });
@@ -152,24 +178,28 @@ function usable<T>(bytes: Uint8Array, read: () => T | undefined): T | Unusable {
 function readHello(bytes: Uint8Array): Hello {
   let protocol = 0;
   let [robot, version, vin] = ['', '', ''];
+  const more: { outbox?: true } = {};
   readFields(bytes, {
     1: [VARINT, (reader) => (protocol = readUint53(reader))],
     2: [LENGTH_DELIMITED, (reader) => (robot = utf8(reader))],
     3: [LENGTH_DELIMITED, (reader) => (version = utf8(reader))],
     4: [LENGTH_DELIMITED, (reader) => (vin = utf8(reader))],
+    10: [VARINT, (reader) => reader.bool() && (more.outbox = true)],
   });
   if (protocol < 1) throw new WireFault('protocol 0, allowed: at least 1');
-  return { kind: 'hello', protocol, robot, version, vin };
+  return { kind: 'hello', protocol, robot, version, vin, ...more };
 }
 
 function readWelcome(bytes: Uint8Array): Welcome {
   let [protocol, epoch] = [0, 0];
+  const more: { history?: true } = {};
   readFields(bytes, {
     1: [VARINT, (reader) => (protocol = readUint53(reader))],
     2: [VARINT, (reader) => (epoch = readUint53(reader))],
+    10: [VARINT, (reader) => reader.bool() && (more.history = true)],
   });
   if (epoch < 1) throw new WireFault('epoch 0, allowed: at least 1');
-  return { kind: 'welcome', protocol, epoch };
+  return { kind: 'welcome', protocol, epoch, ...more };
 }
 
 function readFullRequest(bytes: Uint8Array): FullRequest {

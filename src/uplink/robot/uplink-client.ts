@@ -18,6 +18,8 @@ import {
 import { CommandAnswerer, type Obey } from './command-answerer.js';
 import { ReportSender, type RobotFacts } from './report-sender.js';
 import { TelemetrySampler, type SamplerStats, type SampleTaker } from './telemetry-sampler.js';
+import type { Outbox, OutboxStatus } from './outbox.js';
+import { OutboxSender } from './outbox-sender.js';
 import { defaultPace, TICK_NS } from './uplink-pace.js';
 
 export interface UplinkClientOptions {
@@ -29,6 +31,8 @@ export interface UplinkClientOptions {
   readonly version: string;
   /** The first rule that matches a path counts. */
   readonly rules: readonly FieldRule[];
+  /** Time between two batches of the outbox, milliseconds. Default: 100. */
+  readonly outboxPaceMs?: number;
 }
 
 export interface UplinkClientPorts {
@@ -40,10 +44,14 @@ export interface UplinkClientPorts {
   readonly facts?: () => RobotFacts;
   /** Does what the ground asks; resolves with what was done, in words. Absent: every command is refused. */
   readonly obey?: Obey;
+  /** Keeps samples until the ground confirms them; opened for the run. Absent: samples of an outage are left out. */
+  readonly outbox?: Outbox | undefined;
+  /** Random number of this run of the process. */
+  readonly run?: bigint;
 }
 
 /** What the uplink of one robot does, since its start. */
-export interface UplinkStatus extends SamplerStats {
+export interface UplinkStatus extends SamplerStats, OutboxStatus {
   readonly robot: string;
   /** `open`: telemetry is sent. `waiting`: the last attempt failed, and another one follows. */
   readonly state: 'connecting' | 'open' | 'waiting' | 'closed';
@@ -59,6 +67,8 @@ export interface UplinkStatus extends SamplerStats {
   readonly sentReports: number;
 }
 
+/** What was sent live and is not confirmed after so many ticks goes by the outbox. */
+const CONFIRM_TICKS = 100;
 const REPORT_MS = 1_000;
 const FIRST_WAIT_MS = 1_000;
 const MAX_WAIT_MS = 30_000;
@@ -91,6 +101,10 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
   /** From the Welcome of the connection. */
   #epoch: number | undefined;
   #encoder: TelemetryEncoder | undefined;
+  #outboxSender: OutboxSender | undefined;
+  /** First tick that was sent live over this connection. */
+  #liveFrom: number | undefined;
+  #nextTick = 0;
   #reports: ReportSender | undefined;
   #commands: CommandAnswerer | undefined;
   #sentReports = 0;
@@ -107,7 +121,7 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
     this.#options = options;
     this.#ports = ports;
     this.#sampler = new TelemetrySampler({ rules: options.rules, tickNs: TICK_NS }, this, ports.logger);
-    this.#run = Buffer.from(ports.randomBytes(8)).readBigUInt64LE();
+    this.#run = ports.run ?? Buffer.from(ports.randomBytes(8)).readBigUInt64LE();
     this.#timer = ports.clock.every(TICK_NS / 1e6, () => this.#tick(), { background: true });
     this.#reportTimer = ports.clock.every(REPORT_MS, () => this.#report(), { background: true });
     this.#running = this.#keepConnected();
@@ -120,6 +134,7 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
       ...{ connections: this.#connections, sentFrames: this.#sentFrames, sentBytes: this.#sentBytes },
       ...{ fullBytes: this.#fullBytes, unsentTicks: this.#unsentTicks },
       sentReports: this.#sentReports,
+      ...(this.#ports.outbox?.status() ?? { waitingSamples: 0, waitingBytes: 0, lostSamples: 0 }),
     };
   }
 
@@ -131,11 +146,16 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
 
   fields(specs: readonly FieldSpec[]): void {
     this.#fields = specs;
+    this.#ports.outbox?.fields(specs, TICK_NS);
     if (this.#encoder !== undefined) this.#send(this.#encoder.changeFields(this.#catalogue()));
   }
 
   sample(tick: number, timeNs: bigint, values: Float64Array): void {
     const connection = this.#connection;
+    this.#nextTick = tick + 1;
+    // A ground without a history confirms nothing.
+    if (this.#epoch === undefined || this.#outboxSender !== undefined)
+      this.#ports.outbox?.append(tick, timeNs, values);
     if (
       connection === undefined ||
       this.#epoch === undefined ||
@@ -146,6 +166,7 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
       return;
     }
     this.#encoder ??= this.#openEncoder(this.#epoch);
+    this.#liveFrom ??= tick;
     this.#fullBytes += SAMPLE_HEAD_BYTES + 8 * values.length;
     this.#send(this.#encoder.sample(tick, timeNs, values));
   }
@@ -158,6 +179,7 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
     this.#stop.abort(new Error('the uplink is closed'));
     this.#connection?.close('the recorder ends');
     await this.#running;
+    await this.#ports.outbox?.[Symbol.asyncDispose]();
   }
 
   /** Ticks pass by the time of the messages: a replay has another one than the clock. */
@@ -189,7 +211,7 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
 
   /** One connection, until it ends. Returns why. */
   async #connectOnce(signal: AbortSignal): Promise<string> {
-    const { transport, clock } = this.#ports;
+    const { transport, clock, outbox } = this.#ports;
     try {
       return await new Promise<string>((resolve, reject) => {
         const events = { message: (bytes: Uint8Array) => this.#receive(bytes), closed: resolve };
@@ -198,7 +220,8 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
           .then((connection) => {
             this.#connection = connection;
             const { robot, version, vin } = this.#options;
-            this.#sendMessage({ kind: 'hello', protocol: UPLINK_PROTOCOL, robot, version, vin });
+            const keeps = outbox === undefined ? {} : { outbox: true as const };
+            this.#sendMessage({ kind: 'hello', protocol: UPLINK_PROTOCOL, robot, version, vin, ...keeps });
             clock.after(WELCOME_PATIENCE_MS, () => this.#checkWelcome(connection), { background: true });
           })
           .catch(reject);
@@ -212,6 +235,10 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
       this.#encoder = undefined;
       this.#reports = undefined;
       this.#commands = undefined;
+      this.#outboxSender?.[Symbol.dispose]();
+      this.#outboxSender = undefined;
+      this.#liveFrom = undefined;
+      if (outbox !== undefined) outbox.isOffline = true;
     }
   }
 
@@ -227,6 +254,8 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
       this.#reports?.requestComplete();
     } else if (message.kind === 'command') {
       if (message.epoch === this.#epoch) this.#commands?.take(message.id, message.command);
+    } else if (message.kind === 'stored') {
+      this.#outboxSender?.confirmed(message.run, message.firstTick, message.ticks);
     } else if (message.kind === 'unusable' || message.protocol !== UPLINK_PROTOCOL) {
       this.#connection?.close('an unusable message');
     } else if (this.#epoch === undefined) {
@@ -235,11 +264,25 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
       this.#commands = new CommandAnswerer(message.epoch, this.#ports.obey, (answer) => {
         if (answer.epoch === this.#epoch) this.#sendMessage(answer);
       });
+      if (message.history === true) this.#emptyOutbox();
       this.#connections++;
       this.#state = 'open';
       this.#reason = '';
       this.#ports.logger.info('connected to the ground', { address: this.#ports.transport.address });
     }
+  }
+
+  #emptyOutbox(): void {
+    const { outbox, clock, logger } = this.#ports;
+    const connection = this.#connection;
+    if (outbox === undefined || connection === undefined) return;
+    outbox.isOffline = false;
+    this.#outboxSender = new OutboxSender({
+      ...{ outbox, connection, clock, logger, paceMs: this.#options.outboxPaceMs ?? 100 },
+      send: (batch) => this.#sendMessage(batch),
+      // Ticks of the live stream get their time to be confirmed.
+      beforeTick: () => Math.max(this.#liveFrom ?? this.#nextTick, this.#nextTick - CONFIRM_TICKS),
+    });
   }
 
   #report(): void {

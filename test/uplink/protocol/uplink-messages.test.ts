@@ -42,16 +42,25 @@ const deltaFrame: TelemetryFrame = {
   ],
 };
 
+const outboxSamples = [
+  { tick: 5, timeNs: -3n, values: everyField.map((_, i) => i / 7) },
+  { tick: 2 ** 45, timeNs: 1_795_000_000_123_456_789n, values: everyField.map(() => -1) },
+];
 const robotMessages: readonly RobotMessage[] = [
   { kind: 'hello', protocol: 1, robot: 'robot_ü', version: '0.1.0', vin: '1ZZZ5A3T0RF000001' },
   { kind: 'telemetry', frame: fullFrame },
   { kind: 'telemetry', frame: deltaFrame },
   { kind: 'telemetry', frame: { ...deltaFrame, timeNs: 5n, changes: [] } },
+  { kind: 'hello', protocol: 1, robot: 'r', version: '', vin: '', outbox: true },
+  { kind: 'outbox', run: 2n ** 64n - 2n, catalogue, samples: outboxSamples },
+  { kind: 'outbox', run: 1n, samples: outboxSamples },
 ];
 const groundMessages: readonly GroundMessage[] = [
   { kind: 'welcome', protocol: 1, epoch: 2 ** 52 },
   { kind: 'full_request', epoch: 12, catalogue: true },
   { kind: 'full_request', epoch: 12, catalogue: false },
+  { kind: 'welcome', protocol: 1, epoch: 7, history: true },
+  { kind: 'stored', run: 2n ** 64n - 2n, firstTick: 2 ** 45, ticks: 500 },
 ];
 
 describe('Messages of the uplink', () => {

@@ -1,0 +1,290 @@
+import { Level } from 'level';
+import { Writer } from 'protobufjs/minimal.js';
+import { NS_PER_S, type Clock } from '../../core/clock.js';
+import { describeError } from '../../core/errors.js';
+import type { FileSystem } from '../../core/file-system.js';
+import type { Logger } from '../../core/logger.js';
+import { makeDirectoryDurably } from '../../core/durable-files.js';
+import { dirname } from 'node:path';
+import type { Catalogue, FieldSpec } from '../protocol/field-spec.js';
+import { readOutboxSample, writeOutboxSample, type OutboxSample } from '../protocol/outbox-codec.js';
+import { readCatalogue } from '../protocol/read-telemetry.js';
+import { writeCatalogue } from '../protocol/write-telemetry.js';
+
+export interface OutboxPorts {
+  readonly fs: FileSystem;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface OutboxStatus {
+  /** Samples that the ground has not confirmed. */
+  readonly waitingSamples: number;
+  readonly waitingBytes: number;
+  /** Samples that were removed because the outbox was full, since the start. */
+  readonly lostSamples: number;
+}
+
+/** Samples of one run with the same fields. */
+export interface Waiting {
+  readonly run: bigint;
+  /** Where the next reading continues. */
+  readonly end: string;
+  /** Differs for other fields. */
+  readonly catalogueKey: string;
+  readonly catalogue: Catalogue;
+  readonly samples: readonly OutboxSample[];
+}
+
+type Operation =
+  | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
+  | { readonly type: 'del'; readonly key: string };
+
+/** Names of samples and catalogues: `s<run><tick>` and `c<run><version>`, hexadecimal; samples begin with catalogue and run. */
+const RUN_DIGITS = 8;
+const TICK_DIGITS = 14;
+const HEAD_BYTES = 12;
+/** Without a connection the samples are made durable so often. A kill of the process takes none. */
+const SYNC_NS = NS_PER_S;
+/** The oldest go down to this share of the maximum. */
+const KEPT_SHARE = 0.98;
+const MAX_QUEUED = 10_000;
+
+/** The samples of one robot that the ground has not confirmed, oldest first, on disk and bounded. */
+export class Outbox implements AsyncDisposable {
+  readonly #database: Level<string, Uint8Array>;
+  readonly #maxBytes: number;
+  readonly #ports: OutboxPorts;
+  /** Order of this run among all. */
+  #order = 0;
+  #run = 0n;
+  readonly #orders = new Map<bigint, number>();
+  #version = 0;
+  #catalogue: Uint8Array | undefined;
+  #queued: Operation[] = [];
+  #turn: Promise<unknown> = Promise.resolve();
+  #isWriting = false;
+  #syncedAt = 0n;
+  #samples = 0;
+  #bytes = 0;
+  #lost = 0;
+  #isFaulty = false;
+  /** There is no connection: a power cut must not take much. */
+  isOffline = true;
+
+  private constructor(database: Level<string, Uint8Array>, maxBytes: number, ports: OutboxPorts) {
+    this.#database = database;
+    this.#maxBytes = maxBytes;
+    this.#ports = ports;
+  }
+
+  /** Opens the outbox in a folder. One that is damaged is emptied, and an error is logged. */
+  static async open(folder: string, run: bigint, maxBytes: number, ports: OutboxPorts): Promise<Outbox> {
+    await makeDirectoryDurably(ports.fs, dirname(folder));
+    const open = async (): Promise<Outbox> => {
+      const database = new Level<string, Uint8Array>(folder, {
+        valueEncoding: 'view',
+        cacheSize: 256 * 1024,
+        writeBufferSize: 1024 * 1024,
+      });
+      const outbox = new Outbox(database, maxBytes, ports);
+      await database.open();
+      try {
+        await outbox.#load(run);
+      } catch (error) {
+        await database.close();
+        throw error;
+      }
+      return outbox;
+    };
+    try {
+      return await open();
+    } catch (error) {
+      if ((error as { cause?: { code?: unknown } }).cause?.code === 'LEVEL_LOCKED') throw error;
+      ports.logger.error('the outbox is damaged, its samples are lost', {
+        folder,
+        error: describeError(error),
+      });
+      await ports.fs.rm(folder, { recursive: true, force: true });
+      return open();
+    }
+  }
+
+  status(): OutboxStatus {
+    return { waitingSamples: this.#samples, waitingBytes: this.#bytes, lostSamples: this.#lost };
+  }
+
+  /** The fields of the samples from now on. */
+  fields(fields: readonly FieldSpec[], tickNs: number): void {
+    this.#version++;
+    this.#catalogue = writeCatalogue({ version: this.#version, tickNs, fields }).finish();
+    this.#queue({ type: 'put', key: catalogueKey(this.#order, this.#version), value: this.#catalogue });
+  }
+
+  /** Adds the sample of a tick. It survives a kill of the process a moment later. */
+  append(tick: number, timeNs: bigint, values: Float64Array): void {
+    if (this.#queued.length >= MAX_QUEUED) {
+      this.#lost++;
+      return;
+    }
+    const sample = writeOutboxSample(Writer.create(), { tick, timeNs, values: [...values] }).finish();
+    const value = new Uint8Array(HEAD_BYTES + sample.byteLength);
+    const head = new DataView(value.buffer);
+    head.setUint32(0, this.#version);
+    head.setBigUint64(4, this.#run);
+    value.set(sample, HEAD_BYTES);
+    this.#samples++;
+    this.#bytes += value.byteLength;
+    this.#queue({ type: 'put', key: sampleKey(this.#order, tick), value });
+  }
+
+  /** Removes what the ground has confirmed. */
+  remove(run: bigint, firstTick: number, ticks: number): Promise<void> {
+    const order = this.#orders.get(run);
+    if (order === undefined) return Promise.resolve();
+    const range = { gte: sampleKey(order, firstTick), lt: sampleKey(order, firstTick + ticks) };
+    return this.#serially(async () => {
+      await this.#write();
+      await this.#delete(range, Infinity);
+    });
+  }
+
+  /**
+   * The oldest samples after a place, of one run and with the same fields, in about `maxBytes`.
+   *
+   * @param beforeTick - Only samples of the own run before this tick.
+   */
+  read(
+    after: string,
+    beforeTick: number,
+    maxBytes: number,
+    maxSamples: number,
+  ): Promise<Waiting | undefined> {
+    return this.#serially(async () => {
+      await this.#write();
+      let bytes = 0;
+      let first: { readonly order: number; readonly version: number; readonly run: bigint } | undefined;
+      let end = after;
+      const samples: OutboxSample[] = [];
+      for await (const [key, value] of this.#database.iterator({
+        gt: after,
+        lt: sampleKey(this.#order, beforeTick),
+      })) {
+        const head = { order: orderOf(key), ...headOf(value) };
+        first ??= head;
+        if (head.order !== first.order || head.version !== first.version) break;
+        samples.push(readOutboxSample(value.subarray(HEAD_BYTES)));
+        end = key;
+        bytes += value.byteLength;
+        if (bytes >= maxBytes || samples.length >= maxSamples) break;
+      }
+      if (first === undefined) return undefined;
+      const key = catalogueKey(first.order, first.version);
+      return {
+        run: first.run,
+        end,
+        catalogueKey: key,
+        catalogue: readCatalogue(await this.#catalogueOf(key)),
+        samples,
+      };
+    });
+  }
+
+  /** Writes what is queued. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#serially(() => this.#write()).catch(() => undefined);
+    await this.#database.close();
+  }
+
+  async #load(run: bigint): Promise<void> {
+    let last = -1;
+    for await (const [key, value] of this.#database.iterator({ gte: 's', lt: 't' })) {
+      last = Math.max(last, orderOf(key));
+      this.#orders.set(headOf(value).run, orderOf(key));
+      this.#samples++;
+      this.#bytes += value.byteLength;
+    }
+    // Catalogues of runs without samples are of no use.
+    const used = new Set(this.#orders.values());
+    for await (const key of this.#database.keys({ gte: 'c', lt: 'd' })) {
+      last = Math.max(last, orderOf(key));
+      if (!used.has(orderOf(key))) await this.#database.del(key);
+    }
+    this.#order = last + 1;
+    this.#run = run;
+    this.#orders.set(run, this.#order);
+  }
+
+  async #catalogueOf(key: string): Promise<Uint8Array> {
+    const found = (await this.#database.get(key)) as Uint8Array | undefined;
+    if (found === undefined) throw new Error(`the outbox lacks the fields ${key}`);
+    return found;
+  }
+
+  #queue(operation: Operation): void {
+    this.#queued.push(operation);
+    if (this.#isWriting) return;
+    this.#isWriting = true;
+    this.#serially(() => this.#write())
+      .catch((error: unknown) => this.#fault(error))
+      .finally(() => (this.#isWriting = false));
+  }
+
+  async #write(): Promise<void> {
+    const operations = this.#queued;
+    if (operations.length === 0) return;
+    this.#queued = [];
+    const now = this.#ports.clock.monotonic();
+    const sync = this.isOffline && now - this.#syncedAt >= SYNC_NS;
+    if (sync) this.#syncedAt = now;
+    await this.#database.batch([...operations], { sync });
+    const excess = this.#bytes - this.#maxBytes;
+    if (excess > 0)
+      this.#lost += await this.#delete({ gte: 's', lt: 't' }, excess + this.#maxBytes * (1 - KEPT_SHARE));
+  }
+
+  /** Deletes samples from the oldest on, at least so many bytes if they are there. Returns how many. */
+  async #delete(range: { readonly gte: string; readonly lt: string }, bytes: number): Promise<number> {
+    const keys: string[] = [];
+    let deleted = 0;
+    for await (const [key, value] of this.#database.iterator(range)) {
+      if (deleted >= bytes) break;
+      keys.push(key);
+      deleted += value.byteLength;
+    }
+    await this.#database.batch(keys.map((key) => ({ type: 'del', key })));
+    this.#samples -= keys.length;
+    this.#bytes -= deleted;
+    return keys.length;
+  }
+
+  #serially<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  #fault(error: unknown): void {
+    if (!this.#isFaulty)
+      this.#ports.logger.error('the outbox cannot be written', { error: describeError(error) });
+    this.#isFaulty = true;
+  }
+}
+
+function sampleKey(order: number, tick: number): string {
+  const end = Number.isFinite(tick) ? tick.toString(16).padStart(TICK_DIGITS, '0') : 'g';
+  return `s${order.toString(16).padStart(RUN_DIGITS, '0')}${end}`;
+}
+
+function catalogueKey(order: number, version: number): string {
+  return `c${order.toString(16).padStart(RUN_DIGITS, '0')}${version.toString(16).padStart(8, '0')}`;
+}
+
+function orderOf(key: string): number {
+  return Number.parseInt(key.slice(1, 1 + RUN_DIGITS), 16);
+}
+
+function headOf(value: Uint8Array): { readonly version: number; readonly run: bigint } {
+  const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
+  return { version: view.getUint32(0), run: view.getBigUint64(4) };
+}

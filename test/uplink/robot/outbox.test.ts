@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { silentLogger } from '../../../src/core/logger.js';
+import { present } from '../../../src/core/present.js';
+import { systemClock } from '../../../src/host/system-clock.js';
+import { Outbox, type Waiting } from '../../../src/uplink/robot/outbox.js';
+import { field } from '../protocol/uplink-world.js';
+
+const ports = { fs, clock: systemClock, logger: silentLogger };
+const RUN = 2n ** 64n - 5n;
+const MIB = 1024 * 1024;
+
+describe('The outbox', () => {
+  let folder: string;
+  let outbox: Outbox;
+  beforeEach(async () => {
+    folder = await fs.mkdtemp(join(tmpdir(), 'holdfast-outbox-'));
+    outbox = await Outbox.open(join(folder, 'one'), RUN, MIB, ports);
+  });
+  afterEach(async () => {
+    await outbox[Symbol.asyncDispose]();
+    await fs.rm(folder, { recursive: true, force: true });
+  });
+
+  const timeOf = (tick: number): bigint => 1_796_000_000_000_000_000n + BigInt(tick) * 100_000_000n;
+  const append = (ticks: readonly number[], to = outbox, width = 1): void => {
+    for (const tick of ticks)
+      to.append(
+        tick,
+        timeOf(tick),
+        Float64Array.from({ length: width }, (_, i) => tick + i),
+      );
+  };
+  const range = (from: number, to: number): readonly number[] =>
+    Array.from({ length: to - from }, (_, i) => from + i);
+  const read = (from = outbox, after = 's', beforeTick = Infinity): Promise<Waiting | undefined> =>
+    from.read(after, beforeTick, MIB, 10_000);
+  const ticksOf = (found: Waiting | undefined): readonly number[] =>
+    (found?.samples ?? []).map(({ tick }) => tick);
+
+  it('returns samples with their fields, oldest first, and no tick that is not asked for', async () => {
+    outbox.fields([field({})], 100_000_000);
+    append(range(0, 20));
+    const found = present(await read(outbox, 's', 12));
+    assert.deepEqual(ticksOf(found), range(0, 12));
+    assert.deepEqual(found.samples[3], { tick: 3, timeNs: timeOf(3), values: [3] });
+    assert.deepEqual([found.run, found.catalogue.fields], [RUN, [field({})]]);
+    assert.deepEqual(ticksOf(await read(outbox, found.end)), range(12, 20));
+    assert.equal(outbox.status().waitingSamples, 20);
+  });
+
+  it('begins a new batch where the fields change', async () => {
+    outbox.fields([field({})], 100_000_000);
+    append(range(0, 5));
+    outbox.fields([field({}), field({ path: 'w' })], 100_000_000);
+    append(range(5, 8), outbox, 2);
+    const first = present(await read());
+    const second = present(await read(outbox, first.end));
+    assert.deepEqual([ticksOf(first), ticksOf(second)], [range(0, 5), range(5, 8)]);
+    assert.deepEqual([first.catalogue.fields.length, second.catalogue.fields.length], [1, 2]);
+  });
+
+  it('forgets what is confirmed, and nothing else', async () => {
+    outbox.fields([field({})], 100_000_000);
+    append(range(0, 10));
+    await outbox.remove(RUN, 3, 4);
+    await outbox.remove(RUN - 1n, 0, 100);
+    assert.deepEqual(ticksOf(await read()), [0, 1, 2, 7, 8, 9]);
+    assert.equal(outbox.status().waitingSamples, 6);
+  });
+
+  it('holds everything after a kill, before the samples of the next run', async () => {
+    outbox.fields([field({})], 100_000_000);
+    append(range(0, 10));
+    await read();
+    await outbox.remove(RUN, 0, 2);
+    await fs.cp(join(folder, 'one'), join(folder, 'killed'), { recursive: true });
+    await using next = await Outbox.open(join(folder, 'killed'), 7n, MIB, ports);
+    next.fields([field({})], 100_000_000);
+    append([0, 1], next);
+    const old = present(await read(next));
+    assert.deepEqual([old.run, ticksOf(old)], [RUN, range(2, 10)]);
+    const own = present(await read(next, old.end));
+    assert.deepEqual([own.run, ticksOf(own)], [7n, [0, 1]]);
+    assert.equal(next.status().waitingSamples, 10);
+    await next.remove(RUN, 2, 8);
+    assert.deepEqual(ticksOf(await read(next)), [0, 1]);
+  });
+
+  it('removes the oldest when it is full, and counts them', async () => {
+    outbox.fields([field({})], 100_000_000);
+    for (let from = 0; from < 40_000; from += 2_000) {
+      append(range(from, from + 2_000));
+      await read();
+    }
+    const { waitingBytes, waitingSamples, lostSamples } = outbox.status();
+    assert.ok(waitingBytes <= MIB, `${waitingBytes}`);
+    assert.ok(waitingBytes > 0.9 * MIB, `${waitingBytes}`);
+    assert.equal(waitingSamples + lostSamples, 40_000);
+    const [oldest] = ticksOf(await outbox.read('s', Infinity, 1, 1));
+    assert.equal(oldest, lostSamples);
+  });
+
+  it('starts empty if its files are damaged', async () => {
+    outbox.fields([field({})], 100_000_000);
+    append(range(0, 10));
+    await outbox[Symbol.asyncDispose]();
+    await fs.rm(join(folder, 'one', 'CURRENT'));
+    await fs.writeFile(join(folder, 'one', 'CURRENT'), 'nonsense');
+    outbox = await Outbox.open(join(folder, 'one'), 8n, MIB, ports);
+    assert.equal(await read(), undefined);
+    assert.equal(outbox.status().waitingSamples, 0);
+  });
+});
