@@ -4,6 +4,7 @@ import type { Logger } from '../core/logger.js';
 import type { ConnectionEvents, GroundReception, UplinkConnection } from '../uplink/link/uplink-transport.js';
 import type { RobotCommand } from '../uplink/protocol/robot-command.js';
 import type { HistorySink } from './history/sample-batch.js';
+import type { RobotReport } from '../uplink/protocol/robot-report.js';
 import type { RobotRegistry } from './robot-registry.js';
 import type { CommandOutcome } from './commands.js';
 import type { FleetRow } from './fleet-row.js';
@@ -21,6 +22,8 @@ export interface FleetPorts {
   readonly logger: Logger;
   /** Undefined: nothing is kept. */
   readonly history?: HistorySink | undefined;
+  /** Reports of the robots, as they come. */
+  readonly onReport?: (robot: string, report: RobotReport) => void;
 }
 
 interface Live {
@@ -100,6 +103,7 @@ export class Fleet implements GroundReception, Disposable {
     const known = state;
     const session: RobotSession = new RobotSession({
       ...{ state, connection, clock, logger, history, nextEpoch: () => this.#registry.nextEpoch(robot) },
+      onReport: (report) => this.#ports.onReport?.(robot, report),
       onEnd: () => {
         if (this.#live.get(robot)?.session !== session) return;
         this.#live.delete(robot);

@@ -32,6 +32,8 @@ export interface RobotSessionParts {
   readonly nextEpoch: () => Promise<number>;
   /** Undefined: nothing is kept. */
   readonly history: HistorySink | undefined;
+  /** A report of the robot, as it came. */
+  readonly onReport?: (report: RobotReport) => void;
   /** The connection has ended. */
   readonly onEnd: () => void;
 }
@@ -154,6 +156,7 @@ export class RobotSession implements ConnectionEvents {
     if (this.#epoch === 0) this.end('a report before the Welcome');
     else if (report.epoch !== this.#epoch) this.#lose(`epoch ${report.epoch}, allowed: ${this.#epoch}`);
     else if (!state.reported.apply(report, clock.now())) this.#requestFull(false);
+    if (report.epoch === this.#epoch) this.#parts.onReport?.(report);
     // Robots learn it from the metadata of their channels, after the Hello.
     state.vin = state.reported.figures?.vin ?? state.vin;
   }

@@ -1,5 +1,6 @@
 import { HoldfastError } from '../../core/errors.js';
 import type { Store } from '../../core/store.js';
+import type { ReportedPlace } from '../../ground/catalogue/uploaded-keys.js';
 import type { Catalogue } from '../../ground/catalogue/catalogue.js';
 import type { Database } from '../../ground/database/database.js';
 import { openConfiguredStore } from '../setup/open-configured-store.js';
@@ -8,6 +9,8 @@ import type { Invocation } from './command-definition.js';
 /** The catalogue of a ground, with its stores. */
 export interface OpenCatalogue extends AsyncDisposable {
   readonly catalogue: Catalogue;
+  /** Looks at once for the segments that a robot reports as uploaded. */
+  readonly onReport: (robot: string, report: { readonly segments: readonly ReportedPlace[] }) => void;
 }
 
 /** Opens the stores of `--store`, and starts to list them; undefined: there are none. */
@@ -24,6 +27,7 @@ export async function openCatalogue(
       '--store needs a database, allowed: --database embedded or postgres://...',
     );
   }
+  const { uploadedKeys } = await import('../../ground/catalogue/uploaded-keys.js');
   const { Catalogue } = await import('../../ground/catalogue/catalogue.js');
   const stores: Store[] = [];
   const close = async (): Promise<void> => {
@@ -40,6 +44,9 @@ export async function openCatalogue(
   catalogue.start();
   return {
     catalogue,
+    onReport(robot, { segments }) {
+      for (const key of uploadedKeys(robot, segments)) catalogue.hint(key);
+    },
     async [Symbol.asyncDispose]() {
       await catalogue[Symbol.asyncDispose]();
       await close();

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { dataFolder } from '../../core/data-folder.js';
+import { defined } from '../../core/defined.js';
 import { HoldfastError } from '../../core/errors.js';
 import { onAbort } from '../../core/on-abort.js';
 import type { CommandSender } from '../../ground/commands.js';
@@ -45,7 +46,7 @@ export async function runGround(
   const people = new PeopleRegistry(folder, ports);
   using access = await GroundAccess.open(people, isLoopback(place.address), ports);
   await using history = await openHistory(database, invocation);
-  using fleet = new Fleet(registry, { ...ports, history });
+  using fleet = new Fleet(registry, { ...ports, history, ...defined({ onReport: open?.onReport }) });
   using feed = new FleetFeed(() => fleet.rows(), ports.clock);
   const audit = database === undefined ? new AuditFile(folder, ports.fs) : new AuditTable(database);
   const give: CommandSender = (robot, command) => fleet.give(robot, command);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '../../../src/testing/waiting.js';
@@ -16,6 +16,8 @@ describe('holdfast ground --store', function () {
       const source = 'sim:?robots=2&duration=2s&rate=max&topics=imu';
       await runCli(['record', '--source', source, '--data', data, '--tag', 'mission=m3']);
       await runCli(['sync', '--data', data, '--store', `dir:${path}`, '--drain']);
+      const token = await runCli(['ground', 'enrol', 'robot1', '--data', join(folder, 'ground')]);
+      await writeFile(join(folder, 'token'), token.stdout, { mode: 0o600 });
       const place = ['--data', join(folder, 'ground'), '--listen', '127.0.0.1:0', '--store', `dir:${path}`];
       const ground = spawnCli(['ground', ...place]);
       const { child, ended } = ground;
@@ -31,6 +33,34 @@ describe('holdfast ground --store', function () {
           found.map(({ robot, state }) => [robot, state]),
           [['robot2', 'stored']],
         );
+        // The next listing is minutes away: the robot's report makes the ground look.
+        const later = join(folder, 'later');
+        const uplink = [
+          '--ground-url',
+          url.replace('http', 'ws'),
+          '--ground-token-file',
+          join(folder, 'token'),
+        ];
+        const record = [
+          'record',
+          '--source',
+          'sim:?robots=1&topics=imu',
+          '--data',
+          later,
+          '--tag',
+          'mission=n4',
+        ];
+        const recorder = spawnCli([...record, ...uplink, '--segment-max-age-ms', '1s']);
+        const sync = spawnCli(['sync', '--data', later, '--store', `dir:${path}`]);
+        try {
+          await eventually(async () => {
+            const answer = await fetch(`${url}/api/recordings?tag=mission=n4`);
+            return ((await answer.json()) as { recordings: unknown[] }).recordings.length > 0;
+          }, 'an uploaded segment is in the catalogue');
+        } finally {
+          for (const { child: one } of [recorder, sync]) one.kill('SIGTERM');
+          await Promise.all([recorder.ended, sync.ended]);
+        }
         const refused = await fetch(`${url}/api/recordings?from=noon`);
         assert.equal(refused.status, 400);
       } finally {
