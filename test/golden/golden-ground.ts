@@ -1,16 +1,21 @@
 import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { RobotRegistry } from '../../src/ground/robot-registry.js';
+import { PeopleRegistry } from '../../src/ground/people-registry.js';
+import { RobotRegistry, type RegistryPorts } from '../../src/ground/robot-registry.js';
 import { SimulatedClock } from '../support/simulated-clock.js';
 
 const ROBOT = 'robot_7';
 
-/** A registry in a folder, with the same token each time. */
-function registryIn(folder: string): RobotRegistry {
+/** The same time and the same token each time. */
+function fixedPorts(): RegistryPorts {
   const clock = new SimulatedClock();
   clock.nowMs = 1_700_000_000_000;
-  return new RobotRegistry(folder, { fs, clock, random: (count) => new Uint8Array(count).fill(7) });
+  return { fs, clock, random: (count) => new Uint8Array(count).fill(7) };
+}
+
+function registryIn(folder: string): RobotRegistry {
+  return new RobotRegistry(folder, fixedPorts());
 }
 
 /** The files of a ground's folder: what this version writes there, and what it takes from an earlier one. */
@@ -29,6 +34,26 @@ export const goldenGround = [
       const token = await registryIn(elsewhere).enrol(ROBOT);
       try {
         return await registryIn(ground).admit(token);
+      } finally {
+        await Promise.all([ground, elsewhere].map((one) => fs.rm(one, { recursive: true })));
+      }
+    },
+  },
+  {
+    ...{ format: 'ground', file: 'user.json', value: { user: ROBOT, role: 'operator' } },
+    async write(folder: string): Promise<void> {
+      const ground = await fs.mkdtemp(`${folder}-written-`);
+      await new PeopleRegistry(ground, fixedPorts()).add(ROBOT, 'operator');
+      await fs.rename(join(ground, 'users', `${ROBOT}.json`), join(folder, 'user.json'));
+      await fs.rm(ground, { recursive: true });
+    },
+    async read(folder: string): Promise<unknown> {
+      const ground = await copyInto('users', folder, 'user.json');
+      const elsewhere = await fs.mkdtemp(`${ground}-token-`);
+      const token = await new PeopleRegistry(elsewhere, fixedPorts()).add(ROBOT, 'viewer');
+      try {
+        const found = await new PeopleRegistry(ground, fixedPorts()).admit(token);
+        return found === undefined ? undefined : { user: found.user, role: found.role };
       } finally {
         await Promise.all([ground, elsewhere].map((one) => fs.rm(one, { recursive: true })));
       }

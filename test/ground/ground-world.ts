@@ -41,6 +41,7 @@ export class GroundWorld implements AsyncDisposable {
   port = 0;
   /** Pretends that it listens to others than this machine, if false. */
   isLoopback = true;
+  moreRoutes: readonly Route[] = [];
   tls: TlsFiles | undefined;
   /** Rows that the pages get instead of those of the real fleet. */
   rows: (() => readonly FleetRow[]) | undefined;
@@ -101,7 +102,8 @@ export class GroundWorld implements AsyncDisposable {
     const { audit } = this;
     const ports = { audit, clock: systemClock, random: randomBytes };
     const commands = new Commands((robot, command) => fleet.give(robot, command), ports);
-    return commandRoutes({ commands, audit, knows: (robot) => fleet.robot(robot) !== undefined });
+    const knows = (robot: string): boolean => fleet.robot(robot) !== undefined;
+    return [...commandRoutes({ commands, audit, knows }), ...this.moreRoutes];
   }
 
   /** Ends at once: robots hear no reason. */

@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict';
-import { pathToFileURL } from 'node:url';
-import { join } from 'node:path';
 import type { Page } from 'playwright-core';
-import { packageRoot } from '../../src/host/version.js';
 import { present } from '../../src/core/present.js';
 import { lacking } from '../../src/testing/lacking.js';
 import { eventually } from '../../src/testing/waiting.js';
@@ -10,6 +7,7 @@ import { DrivingRobot, GroundWorld } from '../ground/ground-world.js';
 import { noBrowserBecause } from '../support/browser.js';
 import { fleetRows } from './ground-fleet.js';
 import {
+  buildGroundPages,
   desktop,
   PageWorld,
   phone,
@@ -20,11 +18,6 @@ import {
   waitForTitle,
 } from './page-support.js';
 
-async function buildPages(): Promise<void> {
-  const builder = pathToFileURL(join(packageRoot, 'bin', 'build-web.mjs')).href;
-  ((await import(builder)) as { buildGroundPages: () => boolean }).buildGroundPages();
-}
-
 describe('the pages of a ground', function () {
   this.timeout(60_000);
   let pages: PageWorld;
@@ -34,7 +27,7 @@ describe('the pages of a ground', function () {
   before(async function () {
     const why = noBrowserBecause();
     if (why !== undefined) lacking(this, 'browser', why);
-    await buildPages();
+    await buildGroundPages();
     pages = await PageWorld.start();
   });
   // It does not exist after a failed start.

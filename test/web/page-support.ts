@@ -25,6 +25,12 @@ export async function buildPage(folder?: string): Promise<void> {
   buildWeb(folder);
 }
 
+/** Builds the pages of the ground, where a ground looks for them. */
+export async function buildGroundPages(): Promise<void> {
+  const builder = pathToFileURL(join(packageRoot, 'bin', 'build-web.mjs')).href;
+  ((await import(builder)) as { buildGroundPages: () => boolean }).buildGroundPages();
+}
+
 /** A browser, and the page as a build makes it. */
 export class PageWorld implements AsyncDisposable {
   /** What pages said that they should not have: errors, refused loads, requests to elsewhere. */

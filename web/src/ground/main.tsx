@@ -10,6 +10,7 @@ import { AuditPage } from './audit-page.js';
 import { FleetPage } from './fleet-page.js';
 import { worstFirst } from './judge.js';
 import { applyGroundFrame, fleet, followAddress, place, role } from './model.js';
+import { RecordingsPage } from './recordings-page.js';
 import { RobotPage } from './robot-page.js';
 import type { GroundFrame } from './wire.js';
 
@@ -30,6 +31,8 @@ function App() {
           <RobotPage robot={where.robot} />
         ) : where.page === 'audit' ? (
           <AuditPage />
+        ) : where.page === 'recordings' ? (
+          <RecordingsPage />
         ) : (
           <FleetPage />
         )}
@@ -53,6 +56,9 @@ function Header() {
       <nav class="pages" aria-label="Pages">
         <a href="#/" {...current('fleet')}>
           Fleet
+        </a>
+        <a href="#/recordings" {...current('recordings')}>
+          Recordings
         </a>
         <a href="#/audit" {...current('audit')}>
           Audit

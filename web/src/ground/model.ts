@@ -27,13 +27,13 @@ export function applyGroundFrame(frame: GroundFrame): void {
 
 /** What the page shows; it is in the hash of the address. */
 export type Place =
-  | { readonly page: 'fleet' }
+  | { readonly page: 'fleet' | 'recordings' }
   | { readonly page: 'robot'; readonly robot: string }
   | { readonly page: 'audit' };
 
 function readPlace(): Place {
   const [page, name = ''] = location.hash.replace(/^#\/?/, '').split('/');
-  if (page === 'audit') return { page };
+  if (page === 'audit' || page === 'recordings') return { page };
   return page === 'robot' && name !== '' ? { page, robot: decodeURIComponent(name) } : { page: 'fleet' };
 }
 

@@ -1,0 +1,134 @@
+import { useState } from 'preact/hooks';
+import { bytes, count, duration, msOf, segmentName, timeOfDay } from '../model/format.js';
+import { Panel } from '../ui/panel.js';
+import { ask } from './ask.js';
+import { addressOf } from './model.js';
+import type { FoundRecording } from './wire.js';
+
+const PAGE = 200;
+
+const fields = [
+  ['robot', 'Robot'],
+  ['topic', 'Topic'],
+  ['event', 'Marked event'],
+  ['tag', 'Tag (name=value)'],
+  ['from', 'From (2026-11-30T10:00Z)'],
+  ['to', 'To'],
+] as const;
+
+interface Found {
+  readonly recordings: readonly FoundRecording[];
+  readonly next?: string;
+}
+
+/** The recordings of all stores of the ground, found by the catalogue. */
+export function RecordingsPage() {
+  const [wanted, setWanted] = useState<Readonly<Record<string, string>>>({});
+  const [found, setFound] = useState<Found | undefined>();
+  const [why, setWhy] = useState<string | undefined>();
+  const search = async (after?: string): Promise<void> => {
+    const given = Object.entries(wanted).filter(([, value]) => value.trim() !== '');
+    const query = new URLSearchParams([...given, ['limit', String(PAGE)]]);
+    if (after !== undefined) query.set('after', after);
+    const answer = await ask<Found>(`api/recordings?${query.toString()}`);
+    setWhy('why' in answer ? answer.why : undefined);
+    if (!('value' in answer)) return;
+    const { value } = answer;
+    const before = after === undefined ? [] : (found?.recordings ?? []);
+    setFound({ ...value, recordings: [...before, ...value.recordings] });
+  };
+  return (
+    <Panel title="Recordings" area="recordings" aside="* stands for any text">
+      <form
+        class="recording-search"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void search();
+        }}
+      >
+        {fields.map(([name, title]) => (
+          <label key={name} class="search-field">
+            <span>{title}</span>
+            <input
+              name={name}
+              value={wanted[name] ?? ''}
+              autocomplete="off"
+              onInput={({ currentTarget: { value } }) => setWanted({ ...wanted, [name]: value })}
+            />
+          </label>
+        ))}
+        <button type="submit" class="button primary">
+          Search
+        </button>
+      </form>
+      {why === undefined ? null : (
+        <p class="missing" role="alert">
+          <strong>No answer:</strong> {why}.
+        </p>
+      )}
+      <Recordings found={found} />
+      {found?.next === undefined ? null : (
+        <button type="button" class="button quiet" onClick={() => void search(found.next)}>
+          Show more
+        </button>
+      )}
+    </Panel>
+  );
+}
+
+function Recordings({ found }: { readonly found: Found | undefined }) {
+  if (found === undefined) return <p class="empty">Search to see the newest recordings.</p>;
+  if (found.recordings.length === 0) return <p class="empty">No recording fits.</p>;
+  return (
+    <div class="scroll audit-scroll" role="region" aria-label="Table of recordings" tabIndex={0}>
+      <table class="grid audit-grid recordings-grid">
+        <thead>
+          <tr>
+            <th scope="col">Segment</th>
+            <th scope="col">Robot</th>
+            <th scope="col">Begins</th>
+            <th scope="col">Lasts</th>
+            <th scope="col" class="num">
+              Messages
+            </th>
+            <th scope="col" class="num">
+              Size
+            </th>
+            <th scope="col" class="num">
+              Gaps
+            </th>
+            <th scope="col">State</th>
+            <th scope="col">Tags</th>
+          </tr>
+        </thead>
+        <tbody>
+          {found.recordings.map((one) => (
+            <Recording key={one.recording} one={one} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Recording({ one }: { readonly one: FoundRecording }) {
+  const { firstLogTime: first, lastLogTime: last, state } = one;
+  const tags = Object.entries(one.tags).map(([name, value]) => `${name}=${value}`);
+  return (
+    <tr>
+      <th scope="row" title={`${one.store} ${one.key}`}>
+        {segmentName(one.segment)}
+      </th>
+      <td>
+        <a href={addressOf(one.robot)}>{one.robot}</a>
+      </td>
+      <td>{first === null ? '–' : timeOfDay(msOf(first))}</td>
+      <td>{first === null || last === null ? '–' : duration(msOf(last) - msOf(first))}</td>
+      <td class="num">{count(one.messages)}</td>
+      <td class="num">{bytes(one.bytes)}</td>
+      <td class={`num ${one.gaps > 0 ? 'tone-warn' : 'dim'}`}>{count(one.gaps)}</td>
+      <td class={state === 'missing' ? 'tone-bad' : state === 'evicted' ? 'tone-warn' : ''}>{state}</td>
+      <td class="dim">{tags.join(', ')}</td>
+    </tr>
+  );
+}
