@@ -33,9 +33,23 @@ describe('the choices of sync', function () {
     assert.match(wrong.stderr, /nothing.*allowed: the name or the id of a segment in sealed/s);
     const { exitCode, json } = await runCli([...args, '--only', first.manifest.segment.id]);
     assert.equal(exitCode, 0);
-    assert.deepEqual(json?.['segments'], { pending: 0, verified: 1, parked: 0, lost: 0, retrying: 0 });
+    assert.deepEqual(json?.['segments'], {
+      pending: 0,
+      verified: 1,
+      parked: 0,
+      lost: 0,
+      retrying: 0,
+      held: 0,
+    });
     const named = await runCli([...args, '--only', `${second.name}.mcap`]);
-    assert.deepEqual(named.json?.['segments'], { pending: 0, verified: 2, parked: 0, lost: 0, retrying: 0 });
+    assert.deepEqual(named.json?.['segments'], {
+      pending: 0,
+      verified: 2,
+      parked: 0,
+      lost: 0,
+      retrying: 0,
+      held: 0,
+    });
   });
 
   it('parks a segment after the bound of retries, with an alarm that names it', async () => {

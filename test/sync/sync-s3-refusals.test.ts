@@ -171,7 +171,14 @@ describe('sync to an S3 server that refuses for good', function () {
       stop.abort();
       await running;
       assert.match(status.lastError ?? '', told);
-      assert.deepEqual(status.segments, { pending: 1, verified: 0, parked: 0, lost: 0, retrying: 1 });
+      assert.deepEqual(status.segments, {
+        pending: 1,
+        verified: 0,
+        parked: 0,
+        lost: 0,
+        retrying: 1,
+        held: 0,
+      });
     });
   }
 });

@@ -65,7 +65,14 @@ describe('the command line', function () {
 
     const sync = await runCli(['sync', '--data', data, '--store', store, '--drain', '--json']);
     assert.equal(sync.exitCode, 0, sync.stderr);
-    assert.deepEqual(jsonOf(sync)['segments'], { verified: 2, parked: 0, pending: 0, lost: 0, retrying: 0 });
+    assert.deepEqual(jsonOf(sync)['segments'], {
+      verified: 2,
+      parked: 0,
+      pending: 0,
+      lost: 0,
+      retrying: 0,
+      held: 0,
+    });
 
     for (const from of [data, store]) {
       const ls = await runCli(['ls', from, '--json']);
