@@ -33,6 +33,12 @@ export const groundParameters = {
     default: true,
     description: 'Also sends the usual fields of well-known message types (docs/uplink.md).',
   }),
+  'ground.commands': toggle({
+    role,
+    default: true,
+    description:
+      'Operators at the ground may mark events, split, start sync, pause and resume. If false, this robot refuses every command of the ground.',
+  }),
   'ground.outbox_max_bytes': bytes({
     role,
     default: 64 * 1024 ** 2,

@@ -23,6 +23,8 @@ export interface UplinkOptions {
   /** The first rule that matches a path counts. */
   readonly fields: readonly FieldRule[];
   readonly defaultFields: boolean;
+  /** False: every command of the ground is refused. */
+  readonly commands: boolean;
   /** Of each robot; 0: no samples are kept. */
   readonly outboxMaxBytes: number;
   readonly outboxPaceMs: number;
@@ -103,6 +105,7 @@ export function compileMonitoringOptions(resolved: Resolved): MonitoringOptions 
       tokenFile: values['ground.token_file'],
       fields: values['ground.fields'],
       defaultFields: values['ground.default_fields'],
+      commands: values['ground.commands'],
       outboxMaxBytes: values['ground.outbox_max_bytes'],
       outboxPaceMs: values['ground.outbox_pace_ms'],
       data: values.data,

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { defined } from '../../core/defined.js';
 import { describeError } from '../../core/errors.js';
 import type { MonitoredRecorder, MonitoredSync } from '../../core/monitoring.js';
 import type { SystemPorts } from '../../host/ports.js';
@@ -35,15 +36,17 @@ export async function startUplink(
   const rules = [...options.fields, ...(options.defaultFields ? defaultRules : [])];
   const { clock, logger, random } = ports;
   const facts = new UplinkFacts(recorder, watch, clock);
-  const obey: Obey = (command) => doCommand(command, recorder, sync);
+  const obey: Obey | undefined = options.commands
+    ? (command) => doCommand(command, recorder, sync)
+    : undefined;
   const clients = new Map<string, UplinkClient>();
   for (const [robot, token] of tokens) {
     const transport = new WebSocketTransport(options.url, token, clock);
     const run = Buffer.from(random(8)).readBigUInt64LE();
     const outbox = await openOutbox(robot, run, options, ports);
-    const parts = { transport, clock, logger, randomBytes: random, facts: () => facts.of(robot), obey };
+    const parts = { transport, clock, logger, randomBytes: random, facts: () => facts.of(robot) };
     const settings = { robot, vin: '', version, rules, outboxPaceMs: options.outboxPaceMs };
-    clients.set(robot, new UplinkClient(settings, { ...parts, outbox, run }));
+    clients.set(robot, new UplinkClient(settings, { ...parts, ...defined({ obey }), outbox, run }));
   }
   const unlisten = recorder.tap((message) => clients.get(message.channel.robot)?.take(message));
   return {

@@ -108,6 +108,26 @@ describe('holdfast ground', function () {
     assert.equal((await ground.ended).exitCode, 0);
   });
 
+  it('gives no command to a robot that takes none', async () => {
+    const { port } = await startGround();
+    record(port, await enrol('vehicle1'), '--no-ground-commands');
+    const robot = `http://127.0.0.1:${port}/api/robots/vehicle1`;
+    const state = async (): Promise<string | undefined> => {
+      const answer = await fetch(robot);
+      return answer.ok ? ((await answer.json()) as RobotDetail).status?.state : undefined;
+    };
+    await eventually(async () => (await state()) === 'recording', 'recording');
+    const refused = await fetch(`${robot}/control/pause`, { method: 'POST' });
+    assert.equal(refused.status, 409);
+    assert.match(await refused.text(), /this robot takes no commands/);
+    const { entries } = await ask<{ entries: AuditEntry[] }>(`http://127.0.0.1:${port}/api/audit`);
+    assert.deepEqual(
+      entries.map(({ command, state }) => [command, state]),
+      [['pause', 'refused']],
+    );
+    assert.equal(await state(), 'recording');
+  });
+
   it('gives a real recorder commands, and shows what comes of them', async () => {
     const { port } = await startGround();
     record(port, await enrol('vehicle1'));
