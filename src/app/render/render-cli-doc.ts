@@ -62,7 +62,7 @@ function exitCodesSection(): string {
 
 function commandSection(definition: CommandDefinition, command: Command): string {
   const { name, summary, description, examples } = definition;
-  const own = command.options.filter((option) => !isParameter(option) && !option.hidden);
+  const own = command.options.filter((option) => !isParameter(option, definition) && !option.hidden);
   const rows = own.map((option) => `| ${codeCell(option.flags)} | ${textCell(describe(option))} |`);
   const lines = examples.map(([line, about]) => `# ${about}\n${line}`);
   const parameters = definition.parameters.length;
@@ -78,8 +78,9 @@ function commandSection(definition: CommandDefinition, command: Command): string
   ].join('\n\n');
 }
 
-function isParameter(option: Option): boolean {
-  const flags = parameterNames.map((name) => flagName(name, parameterNamed(name)));
+/** Of this command: another may have an option of its own with the name of a parameter. */
+function isParameter(option: Option, { parameters }: CommandDefinition): boolean {
+  const flags = parameters.map((name) => flagName(name, parameterNamed(name)));
   return flags.some((flag) => option.long === `--${flag}` || option.long === `--no-${flag}`);
 }
 

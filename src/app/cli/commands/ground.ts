@@ -9,14 +9,15 @@ import type { RobotRegistry } from '../../../ground/robot-registry.js';
 
 export const groundCommand: CommandDefinition = {
   name: 'ground',
-  summary: 'show the live telemetry of a fleet (first part: docs/uplink.md says what is missing)',
+  summary: 'show a fleet in one place: live telemetry, history, recordings (docs/ground.md)',
   description:
-    'Takes the live telemetry of robots that record with --ground-url, and shows the latest value of each ' +
-    'field at http://ADDRESS/api/robots, within its threshold or marked unknown. Values are kept in memory ' +
-    'only: there is no history yet.\n\nEach robot needs a token. enrol prints a new one for a robot, revoke ' +
-    'ends the right to connect, and robots lists the enrolled ones.\n\nPeople need a token, too, if there ' +
-    'are users or if the address is not a loopback address. user add prints the token of a viewer, operator ' +
-    'or admin, user revoke ends it, and user list lists the users. All of them work while the ground runs.',
+    'Takes the telemetry and the status of robots that record with --ground-url. It shows the fleet on pages ' +
+    'and over HTTP, keeps the history of every field in a PostgreSQL database of its own, finds the ' +
+    'recordings of the stores of --store, and gives commands to robots.\n\nEach robot needs a token. enrol ' +
+    'prints a new one for a robot, revoke ends the right to connect, and robots lists the enrolled ' +
+    'ones.\n\nPeople need a token, too, if there are users or if the address is not a loopback address. user ' +
+    'add prints the token of a viewer, operator or admin, user revoke ends it, and user list lists the users. ' +
+    'All of them work while the ground runs.',
   examples: [
     ['holdfast ground --data ground --listen 0.0.0.0:8090', 'until Ctrl-C'],
     ['holdfast ground enrol robot_7 --data ground > robot_7.token', 'the token of a robot, printed once'],
