@@ -1,3 +1,4 @@
+import { plainPage } from '../monitors/http/plain-page.js';
 import { RouteReply, type Route } from '../monitors/http/route.js';
 import { flag, list, object, ref, said, text } from '../monitors/http/schemas.js';
 import type { Fleet } from './fleet.js';
@@ -11,24 +12,11 @@ export const groundApi = {
     'A fleet and what its robots send. Live state comes over a WebSocket at /live (docs/ground.md). Times are ' +
     'ISO 8601, times ending in Ms are milliseconds since the Unix epoch; decimal strings are nanoseconds.',
   schemas: groundSchemas,
-  plainPage: `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Holdfast</title>
-</head>
-<body>
-<h1>Holdfast</h1>
-<p>The ground runs. The pages are not part of this build; the API is:</p>
-<ul>
-<li><a href="/api/robots">robots</a></li>
-<li><a href="/metrics">metrics</a></li>
-<li><a href="/api/openapi.json">OpenAPI</a></li>
-</ul>
-</body>
-</html>
-`,
+  plainPage: plainPage('The ground runs. Its pages are not part of this build.', {
+    robots: '/api/robots',
+    metrics: '/metrics',
+    OpenAPI: '/api/openapi.json',
+  }),
 } as const;
 
 export interface GroundRouteParts {

@@ -1,5 +1,7 @@
-/** Shown if the dashboard was not built: enough to see that the recorder runs and where to look. */
-export const plainPage = `<!doctype html>
+/** A page of links, in place of pages that were not built: enough to see that the process runs. */
+export function plainPage(what: string, paths: Readonly<Record<string, string>>): string {
+  const links = Object.entries(paths).map(([name, path]) => `<li><a href="${path}">${name}</a></li>`);
+  return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -8,15 +10,11 @@ export const plainPage = `<!doctype html>
 </head>
 <body>
 <h1>Holdfast</h1>
-<p>The recorder runs. The dashboard is not part of this build; the API is:</p>
+<p>${what} The API is:</p>
 <ul>
-<li><a href="/status">status</a></li>
-<li><a href="/topics">topics</a></li>
-<li><a href="/segments">segments</a></li>
-<li><a href="/alerts">alerts</a></li>
-<li><a href="/metrics">metrics</a></li>
-<li><a href="/openapi.json">OpenAPI</a></li>
+${links.join('\n')}
 </ul>
 </body>
 </html>
 `;
+}

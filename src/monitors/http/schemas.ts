@@ -203,7 +203,10 @@ export const recorderApi = {
     'WebSocket at /live (docs/http-api.md). Times ending in Ms are milliseconds since the Unix epoch; ' +
     'decimal strings are nanoseconds.',
   schemas: apiSchemas,
-  plainPage,
+  plainPage: plainPage('The recorder runs. The dashboard is not part of this build.', {
+    ...{ status: '/status', topics: '/topics', segments: '/segments', alerts: '/alerts' },
+    ...{ metrics: '/metrics', OpenAPI: '/openapi.json' },
+  }),
 } as const;
 
 export { flag, list, number, object, ref, said, text, whole };
