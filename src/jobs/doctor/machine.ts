@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { defined } from '../../core/defined.js';
 import type { Clock } from '../../core/clock.js';
 import type { FileSystem } from '../../core/file-system.js';
 
@@ -18,8 +19,11 @@ export interface Machine {
 
 const PROGRAM_MS = 2_000;
 
-/** The machine on which this process runs. */
-export function thisMachine({ fs, clock, env }: Pick<Machine, 'fs' | 'clock' | 'env'>): Machine {
+/** The machine on which this process runs. The signal ends a program that is asked. */
+export function thisMachine(
+  { fs, clock, env }: Pick<Machine, 'fs' | 'clock' | 'env'>,
+  signal?: AbortSignal,
+): Machine {
   return {
     fs,
     clock,
@@ -28,7 +32,8 @@ export function thisMachine({ fs, clock, env }: Pick<Machine, 'fs' | 'clock' | '
     text: (path) => readFile(path, 'utf8').catch(() => undefined),
     output: (program, args) =>
       new Promise((resolve) => {
-        execFile(program, [...args], { timeout: PROGRAM_MS, encoding: 'utf8' }, (error, stdout) =>
+        const options = { timeout: PROGRAM_MS, encoding: 'utf8', ...defined({ signal }) } as const;
+        execFile(program, [...args], options, (error, stdout) =>
           resolve(error === null ? stdout : undefined),
         );
       }),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -107,10 +107,14 @@ describe('SIGTERM', function () {
   async function ends(
     args: readonly string[],
     codes: readonly number[],
-    { after = 300, when }: { readonly after?: number; readonly when?: When } = {},
+    {
+      after = 300,
+      when,
+      more = {},
+    }: { readonly after?: number; readonly when?: When; readonly more?: NodeJS.ProcessEnv } = {},
   ): Promise<CliProcess> {
     const asked = store.asked();
-    const started = spawnCli(args, { env });
+    const started = spawnCli(args, { env: { ...env, ...more } });
     running.push(started);
     let isOver = false;
     void started.ended.then(() => (isOver = true));
@@ -148,6 +152,14 @@ describe('SIGTERM', function () {
         when: /recording/,
       }),
     status: () => ends(['status', '--watch', '--data', data('none')], [0, 3, 143], { when: /not running/ }),
+    tag: async () => {
+      const recorder = spawnCli(['record', '--source', 'sim:?robots=1', '--data', data('tag')]);
+      running.push(recorder);
+      await recorder.waitFor(/recording/);
+      // It takes the connection, and answers nothing.
+      recorder.child.kill('SIGSTOP');
+      await ends(['tag', 'mission=m1', '--data', data('tag')], [1, 143], { when: () => true, after: 1_500 });
+    },
     ls: () => ends(['ls', s3()], cut),
     verify: () => ends(['verify', s3()], cut),
     check: () => ends(['check', s3()], cut),
@@ -168,8 +180,20 @@ describe('SIGTERM', function () {
     query: () => ends(['query', 'select 1', '--from', s3()], cut),
     report: () => ends(['report', '--from', s3(), '--output', data('report.html')], cut),
     bag: () => ends(['bag', s3(), '--files', 'copy', '-o', data('bags')], cut),
+    fetch: async () => {
+      await ends(['fetch', 'robot1', '--to-store', s3()], cut);
+      const times = ['--from', '2026-01-01T00:00:00Z', '--to', '2026-01-01T00:01:00Z'];
+      await ends(['fetch', 'robot1', '--to-store', s3(), ...times, '--wait'], cut);
+    },
     ground: () =>
       ends(['ground', '--data', data('ground'), '--listen', '127.0.0.1:0'], [0], { when: /listens/ }),
+    doctor: async () => {
+      const programs = data('programs');
+      await mkdir(programs);
+      await writeFile(join(programs, 'chronyc'), '#!/bin/sh\nexec sleep 30\n', { mode: 0o755 });
+      const more = { PATH: `${programs}:${process.env['PATH'] ?? ''}` };
+      await ends(['doctor', '--data', data('doctor')], cut, { when: hasChild, more });
+    },
     demo: () => ends(['demo', '--for', '60s'], cut, { when: hasChild, after: 3_000 }),
   };
 

@@ -79,14 +79,22 @@ describe('the memory of a command', function () {
     ['sync', () => ['sync', '--data', data, '--store', `dir:${join(folder, 'store')}`, '--drain']],
     ['recover', () => ['recover', '--data', data]],
     ['status', () => ['status', '--data', data]],
+    [
+      'fetch',
+      () => [
+        ...['fetch', 'robot1', '--to-store', `dir:${join(folder, 'store')}`],
+        ...['--from', '2026-01-01T00:00:00Z', '--to', '2026-01-01T00:01:00Z'],
+      ],
+    ],
+    ['doctor', () => ['doctor', '--data', data]],
     ['compact', () => ['compact', `dir:${join(folder, 'store')}`]],
   ];
 
-  it('is measured here for every command, except ground and those that only start others', () => {
+  it('is measured here for every command, except tag, ground and those that only start others', () => {
     const measured = new Set([...reading, ...others].map(([name]) => name.split(' ')[0]));
     assert.deepEqual(
       commands.map(({ name }) => name).filter((name) => !measured.has(name)),
-      ['up', 'ground', 'demo'],
+      ['up', 'tag', 'ground', 'demo'],
     );
   });
 

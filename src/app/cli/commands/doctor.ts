@@ -29,7 +29,8 @@ export const doctorCommand: CommandDefinition = {
     const { examine } = await import('../../../jobs/doctor/examine.js');
     const { thisMachine } = await import('../../../jobs/doctor/machine.js');
     const { fs, clock } = invocation.ports;
-    const findings = await examine(thisMachine({ fs, clock, env: process.env }), {
+    const { signal } = invocation.stop;
+    const findings = await examine(thisMachine({ fs, clock, env: process.env }, signal), {
       data: values.data,
       limits: {
         minFreeBytes: values['retention.min_free_bytes'],
@@ -38,6 +39,7 @@ export const doctorCommand: CommandDefinition = {
       testDisk: invocation.options['diskTest'] !== false,
       testedNode: packageManifest.testedNode,
     });
+    signal.throwIfAborted();
     const bad = findings.filter(({ state }) => state === 'bad').length;
     const warnings = findings.filter(({ state }) => state === 'warn').length;
     const isFine = bad === 0 && (warnings === 0 || invocation.options['strict'] !== true);
