@@ -96,9 +96,9 @@ export class FolderWatch {
     return this.#begun + 1;
   }
 
-  /** Number of the last scan, whether it covered the whole folder or not. */
-  get ended(): number {
-    return this.#ended;
+  /** Number of the last scan, whether it covered the whole folder or not; undefined while one runs or must run. */
+  get ended(): number | undefined {
+    return this.#ended === this.#begun && this.isValid ? this.#ended : undefined;
   }
 
   /** Number of the last scan that covered the whole folder. */

@@ -148,16 +148,16 @@ export class SyncEngine implements AsyncDisposable {
   /**
    * Works until every segment sealed so far is verified or parked and every tombstone is written, or until
    * the signal aborts; `complete` in the summary tells which. It waits for a dead link. Throws
-   * `DATA_FOLDER_UNUSABLE` if this process is not allowed to read the sealed segments.
+   * `DATA_FOLDER_UNUSABLE` if this process is not allowed to read some sealed segments, when all others are done.
    */
   async drain(signal: AbortSignal): Promise<SyncSummary> {
     this.#start();
     const { nextLook } = this.#watch;
     this.#watch.wake();
     const isComplete = (): boolean => this.#watch.looked >= nextLook && this.#isDone();
-    // Waiting does not change permissions, and a drain has nobody who watches its status.
+    // Waiting does not change permissions, and a drain has nobody who watches its status. What can be read goes first.
     const denied = (): HoldfastError | undefined =>
-      this.#watch.ended >= nextLook ? this.#watch.denied : undefined;
+      (this.#watch.ended ?? 0) >= nextLook && this.#isIdle() ? this.#watch.denied : undefined;
     const isOver = (): boolean => isComplete() || denied() !== undefined;
     const ended = await this.#changes.until(isOver, [signal, this.#parts.lifetime]);
     const refusal = ended ? denied() : undefined;
@@ -327,10 +327,16 @@ export class SyncEngine implements AsyncDisposable {
   }
 
   #isDone(): boolean {
-    const { table, tombstones, identity } = this.#parts;
+    const { table, identity } = this.#parts;
     // Earlier verifications count only if the store is still in the same place.
     const isSure = identity.isSure || table.totals.verified.segments === 0;
-    return isSure && this.#watch.isWhole && table.unfinished === 0 && tombstones.waiting === 0;
+    return isSure && this.#watch.isWhole && this.#isIdle();
+  }
+
+  /** Nothing that was found is left to do. */
+  #isIdle(): boolean {
+    const { table, tombstones } = this.#parts;
+    return table.unfinished === 0 && tombstones.waiting === 0;
   }
 
   #linkChanged(): void {

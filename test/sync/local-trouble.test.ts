@@ -98,6 +98,19 @@ describe('sync and a data folder in trouble', () => {
     });
   }
 
+  it('sends what it can read before a drain ends for a manifest that it is not allowed to read', async () => {
+    const closed = await world.seal(10);
+    await world.seal(10);
+    const disk = new RefusingFs();
+    disk.refusal = { operation: 'readFile', path: new RegExp(`${closed.name}\\.json$`), code: 'EACCES' };
+    const store = new MemoryStore();
+    await assert.rejects(world.drain(store, { fs: disk.fs }), (error) =>
+      isHoldfastError(error, 'DATA_FOLDER_UNUSABLE'),
+    );
+    const manifests = [...store.content.objects.keys()].filter((key) => key.endsWith('.json'));
+    assert.equal(manifests.filter((key) => key.startsWith('robot=')).length, 1);
+  });
+
   it('keeps trying to read a folder of another user without a drain, and shows it as an alarm', async () => {
     await world.seal(10);
     const disk = new RefusingFs();
