@@ -113,6 +113,8 @@ describe('the pages of a ground', function () {
     await using robot = await robotNamed('robot_7');
     const page = await pages.open(`${url}#/robot/robot_7`);
     await waitForText(page, '[data-answer=state]', /Recording/);
+    // 5 GB that wait for a link are no "fine".
+    await waitForText(page, '.answer-info[data-answer=unsynced]', /5\.0\sGB.*offline/s);
     await waitForText(page, '.field-chart', /\d\sm\/s/);
     await waitForText(page, '.panel-uplink', /Bandwidth saved\s*\d/);
     await page.locator('[data-action=split]').click();

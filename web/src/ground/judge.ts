@@ -101,7 +101,9 @@ function unsyncedOf({ status }: FleetRow, nowMs: number): Cell {
   const since = status.oldestUnsyncedAt;
   const ageMs = since === undefined ? 0 : Math.max(0, nowMs - msOf(since));
   const age = since === undefined ? '' : `, ${coarse(ageMs)}`;
-  return { text: `${bytes(pending)}${age}`, tone: ageMs > OLD_BACKLOG_MS ? 'warn' : 'ok' };
+  // In a dead zone it is normal that data waits, but it is not fine.
+  const young = status.link === 'offline' ? 'info' : 'ok';
+  return { text: `${bytes(pending)}${age}`, tone: ageMs > OLD_BACKLOG_MS ? 'warn' : young };
 }
 
 function diskOf({ status }: FleetRow): Cell {
