@@ -1,8 +1,11 @@
 // Builds the add-on of the native receiver where ROS 2 is sourced. Without ROS it builds nothing and says so.
 //
-//   node native/build.mjs
+//   node native/build.mjs [--prebuilt] [node-gyp options]
+//
+// With --prebuilt it also copies the add-on to prebuilds/, under the name of what it was built for. An npm package
+// takes those along; src/sources/ros/prebuilt-add-on.ts chooses one.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -53,6 +56,9 @@ function headers(env) {
   return isThere && !env.npm_config_nodedir ? { npm_config_nodedir: prefix } : {};
 }
 
+const isPrebuilt = process.argv.includes('--prebuilt');
+const options = process.argv.slice(2).filter((option) => option !== '--prebuilt');
+
 function main() {
   const ros = findRos(process.env);
   if (ros === undefined) {
@@ -62,7 +68,7 @@ function main() {
   const { version } = JSON.parse(readFileSync(join(folder, '..', 'package.json'), 'utf8'));
   const { status } = spawnSync(
     process.execPath,
-    [require.resolve('node-gyp/bin/node-gyp.js'), 'rebuild', '--loglevel=error', ...process.argv.slice(2)],
+    [require.resolve('node-gyp/bin/node-gyp.js'), 'rebuild', '--loglevel=error', ...options],
     {
       cwd: folder,
       stdio: 'inherit',
@@ -76,7 +82,18 @@ function main() {
       },
     },
   );
+  if (status === 0 && isPrebuilt) keep();
   return status ?? 1;
+}
+
+/** Copies what was built to prebuilds/. */
+function keep() {
+  const codename = /^VERSION_CODENAME=(.*)$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1]?.trim();
+  const target = join(folder, 'prebuilds', `linux-${process.arch}`);
+  const name = `${process.env.ROS_DISTRO}-${codename}-${process.arch}-holdfast_receiver.node`;
+  mkdirSync(target, { recursive: true });
+  copyFileSync(join(folder, 'build', 'Release', 'holdfast_receiver.node'), join(target, name));
+  console.log(`holdfast: kept as ${join('native', 'prebuilds', `linux-${process.arch}`, name)}`);
 }
 
 process.exitCode = main();

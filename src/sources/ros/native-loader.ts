@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { HoldfastError, describeError } from '../../core/errors.js';
 import type { NativeBinding } from './native-binding.js';
+import { prebuiltAddOn } from './prebuilt-add-on.js';
 
 const require = createRequire(import.meta.url);
 
@@ -13,9 +14,12 @@ export interface Sourced {
   readonly prefixes: readonly string[];
 }
 
-/** Where the add-on lies, and what it must have been built for. */
+/** Where the add-on may lie, and what it must have been built for. */
 export interface NativePlace {
-  readonly path: string;
+  /** Compiled on this machine; used if it exists. */
+  readonly built: string;
+  /** Of add-ons that were compiled elsewhere. */
+  readonly prebuilds: string;
   /** Of this package. */
   readonly version: string;
 }
@@ -24,10 +28,21 @@ export interface NativePlace {
 export function nativePlace(): NativePlace {
   const manifest = require.resolve('holdfast/package.json');
   const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };
+  const folder = join(dirname(manifest), 'native');
   return {
-    path: join(dirname(manifest), 'native', 'build', 'Release', 'holdfast_receiver.node'),
+    built: join(folder, 'build', 'Release', 'holdfast_receiver.node'),
+    prebuilds: join(folder, 'prebuilds'),
     version,
   };
+}
+
+/**
+ * The add-on that is used where `distro` is sourced.
+ *
+ * @returns undefined if there is none.
+ */
+export function findNative(distro: string, { built, prebuilds }: NativePlace): string | undefined {
+  return existsSync(built) ? built : prebuiltAddOn(prebuilds, distro, 'holdfast_receiver');
 }
 
 const BUILD = 'node native/build.mjs';
@@ -37,12 +52,13 @@ const BUILD = 'node native/build.mjs';
  *
  * @throws HoldfastError ROS_NOT_BUILT, ROS_DISTRO_MISMATCH: one line with the command to run.
  */
-export function loadNative(sourced: Sourced, { path, version }: NativePlace = nativePlace()): NativeBinding {
-  if (!existsSync(path)) {
+export function loadNative(sourced: Sourced, place: NativePlace = nativePlace()): NativeBinding {
+  const path = findNative(sourced.distro, place);
+  if (path === undefined) {
     throw new HoldfastError(
       'ROS_NOT_BUILT',
       `the native receiver is not built; run "${BUILD}" where ROS ${sourced.distro} is sourced`,
-      { facts: { path } },
+      { facts: { path: place.built } },
     );
   }
   let binding: NativeBinding;
@@ -56,7 +72,7 @@ export function loadNative(sourced: Sourced, { path, version }: NativePlace = na
       { cause },
     );
   }
-  checkFacts(binding, sourced, version);
+  checkFacts(binding, sourced, place.version);
   return binding;
 }
 

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import type * as RclnodejsModule from 'rclnodejs';
 import { HoldfastError, describeError } from '../../core/errors.js';
 import { withReceiveBuffer } from './cyclone-config.js';
+import { prebuiltAddOn } from './prebuilt-add-on.js';
 
 export type Rclnodejs = typeof RclnodejsModule;
 
@@ -116,7 +117,7 @@ function loadAddon(root: string, distro: string, env: RosEnvironment): RclNative
       'RCLNODEJS_FORCE_BUILD=1 makes rclnodejs compile itself at every start; unset it',
     );
   }
-  const prebuilt = prebuiltAddon(root, distro);
+  const prebuilt = prebuiltAddOn(join(root, 'prebuilds'), distro, 'node-rclnodejs');
   let refusal: unknown;
   if (prebuilt !== undefined) {
     try {
@@ -154,19 +155,6 @@ function loadAddon(root: string, distro: string, env: RosEnvironment): RclNative
       : `the native part of rclnodejs does not load under Node ${process.version} with ROS ${distro}; run "${REBUILD}" where it is sourced`,
     { cause: firstLine(refusal), facts: { distro } },
   );
-}
-
-function prebuiltAddon(root: string, distro: string): string | undefined {
-  let codename: string | undefined;
-  try {
-    codename = /^VERSION_CODENAME=(.*)$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1]?.trim();
-  } catch {
-    return undefined;
-  }
-  if (process.platform !== 'linux' || codename === undefined || distro.includes('/')) return undefined;
-  const file = `${distro}-${codename}-${process.arch}-node-rclnodejs.node`;
-  const path = join(root, 'prebuilds', `linux-${process.arch}`, file);
-  return existsSync(path) ? path : undefined;
 }
 
 function builtAddon(root: string): string | undefined {

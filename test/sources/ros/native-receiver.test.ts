@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Node } from 'rclnodejs';
@@ -208,10 +208,10 @@ describe('The native receiver', () => {
     try {
       const sourced = { distro: 'jazzy', prefixes: [] };
       const refused = (content: string | undefined, version = '1.0.0', distro = 'jazzy'): string => {
-        const path = join(folder, `${Math.random()}.cjs`);
-        if (content !== undefined) writeFileSync(path, content);
+        const built = join(folder, `${Math.random()}.cjs`);
+        if (content !== undefined) writeFileSync(built, content);
         try {
-          loadNative({ ...sourced, distro }, { path, version });
+          loadNative({ ...sourced, distro }, { built, prebuilds: folder, version });
         } catch (error) {
           if (isHoldfastError(error)) return `${error.code} ${error.message}`;
           throw error;
@@ -224,6 +224,29 @@ describe('The native receiver', () => {
       assert.match(refused(facts, '1.1.0'), /^ROS_NOT_BUILT .* is of Holdfast 1\.0\.0, this is 1\.1\.0/);
       assert.match(refused(facts, '1.0.0', 'kilted'), /^ROS_DISTRO_MISMATCH .* ROS jazzy, but ROS kilted/);
       assert.equal(refused(facts), 'loaded');
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('is loaded as it was compiled elsewhere for this release of Linux, unless it is compiled here', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-native-'));
+    try {
+      const codename = /^VERSION_CODENAME=(.*)$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1];
+      const prebuilt = join(folder, `linux-${process.arch}`);
+      mkdirSync(prebuilt);
+      const name = `jazzy-${codename}-${process.arch}-holdfast_receiver`;
+      // Not a library, so it cannot be loaded: the error says which file was chosen.
+      writeFileSync(join(prebuilt, `${name}.node`), '');
+      const place = { built: join(folder, 'built.cjs'), prebuilds: folder, version: '1.0.0' };
+      const load = (distro: string): unknown => loadNative({ distro, prefixes: [] }, place);
+      assert.throws(() => load('jazzy'), new RegExp(`does not load .*${name}`));
+      assert.throws(() => load('kilted'), /is not built/);
+      writeFileSync(
+        place.built,
+        "module.exports = { facts: { version: '1.0.0', distro: 'jazzy', rcl: '9.2.4' } };",
+      );
+      assert.ok(load('jazzy'));
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

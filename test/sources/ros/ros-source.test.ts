@@ -19,8 +19,8 @@ const live = (name: string): URL => new URL(`./live/${name}.live${extension}`, i
 
 /** Skips where ROS is there and the add-on is not built for it. */
 function requireNativeReceiver(test: Mocha.Context): void {
-  const { path } = nativePlace();
-  if (!existsSync(path)) lacking(test, 'rclnodejs', `${path} is not built`);
+  const { built } = nativePlace();
+  if (!existsSync(built)) lacking(test, 'rclnodejs', `${built} is not built`);
 }
 
 /** The claims themselves are in live/: they run in processes of their own, each in its own domain. */
