@@ -185,9 +185,9 @@ export const recorderParameters = {
   'seal.in_place': choice(
     {
       role,
-      default: 'never',
+      default: 'auto',
       description:
-        'Experimental: writes large payloads once, uncompressed, into the sealed MCAP from the start. With auto only ' +
+        'Writes large payloads once, uncompressed, into the sealed MCAP from the start. With auto only ' +
         'on topics whose payloads do not compress (JPEG, video, noise); with always on every topic.',
     },
     ['auto', 'always', 'never'],

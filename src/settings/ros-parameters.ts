@@ -97,9 +97,9 @@ export const rosParameters = {
     {
       role,
       flag: 'ros-receive',
-      default: 'rclnodejs',
+      default: 'auto',
       description:
-        'How ROS messages are received: natively, on a thread of its own and with the time stamps of the publishers (native; the add-on must be built), by rclnodejs, or natively if the add-on is built and fits (auto). Experimental: native and auto. In the URI: receive=.',
+        'How ROS messages are received: natively, on a thread of its own and with the time stamps of the publishers (native; the add-on must be built), by rclnodejs, or natively if the add-on is built and fits (auto). In the URI: receive=.',
     },
     ['auto', 'native', 'rclnodejs'],
   ),

@@ -60,7 +60,7 @@ export const MAX_DOMAINS = 32;
 export const DEFAULT_NODE_NAME = 'holdfast_recorder_source';
 
 export const defaultRosOptions: RosSourceOptions = Object.freeze({
-  receive: 'rclnodejs',
+  receive: 'auto',
   receiveMaxBytes: 64 * 1024 * 1024,
   domains: [{ id: undefined }],
   robots: undefined,
