@@ -57,6 +57,11 @@ onEveryMiddleware('A source ros (against the ROS 2 of this machine)', function (
     await runLive(this, live('rosbag2'), 16);
   });
 
+  it('takes publish times as rosbag2 does', async function () {
+    requireNativeReceiver(this);
+    await runLive(this, live('publish-times'), 19, { HOLDFAST_TEST_RECEIVE: 'native' });
+  });
+
   it('records a message package that is built and installed later', async function () {
     const ros = requireRos(this);
     const environment = ros.environment(17);
