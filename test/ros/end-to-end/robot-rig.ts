@@ -2,7 +2,6 @@ import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { defined } from '../../../src/core/defined.js';
 import { present } from '../../../src/core/present.js';
 import { askRole } from '../../../src/app/control/control-client.js';
 import { FilePool } from '../../../src/recordings/file-readable.js';
@@ -52,7 +51,7 @@ export class RobotRig implements AsyncDisposable {
       'foxglove.enabled': 'false',
       'web.enabled': 'false',
       'segment.max_age_ms': '1s',
-      ...defined({ 'ros.receive': testedReceiver }),
+      'ros.receive': testedReceiver,
       ...parameters,
     };
     const child = this.#start('recorder-main', given);

@@ -25,7 +25,7 @@ export function startNode(
   env: NodeJS.ProcessEnv = {},
 ): RosChild {
   const [program, ...rest] = nodeCommand(role);
-  const receiver = testedReceiver === undefined ? [] : parameter('ros.receive', testedReceiver);
+  const receiver = parameter('ros.receive', testedReceiver);
   const all = [...(role === 'recorder' ? [...unwatched, ...receiver] : []), ...args];
   return startRos(ros, present(program), [...rest, '--ros-args', ...all], { domainId, env });
 }
