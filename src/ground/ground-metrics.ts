@@ -1,3 +1,4 @@
+import type { HistoryStatus } from './history/history-writer.js';
 import type { RobotView } from './robot-state.js';
 
 /** A metric of each robot. */
@@ -41,7 +42,64 @@ const metrics: readonly RobotMetric[] = [
     },
     value: ({ unusable }) => unusable,
   },
+  {
+    ...{
+      name: 'holdfast_ground_outbox_samples_total',
+      type: 'counter',
+      help: 'Samples of all fields at a tick that waited on the robot.',
+    },
+    value: ({ outboxSamples }) => outboxSamples,
+  },
 ];
+
+/** A metric of the history: values of single fields. */
+interface HistoryMetric {
+  readonly name: string;
+  readonly help: string;
+  readonly type: 'counter' | 'gauge';
+  readonly value: (history: HistoryStatus) => number;
+}
+
+const historyMetrics: readonly HistoryMetric[] = [
+  {
+    ...{ name: 'holdfast_ground_history_stored_total', type: 'counter', help: 'Values that are durable.' },
+    value: ({ stored }) => stored,
+  },
+  {
+    ...{ name: 'holdfast_ground_history_repeated_total', type: 'counter' },
+    ...{ help: 'Values that came again and were stored already.', value: ({ repeated }) => repeated },
+  },
+  {
+    ...{ name: 'holdfast_ground_history_refused_total', type: 'counter' },
+    ...{ help: 'Values that cannot be stored.', value: ({ refused }) => refused },
+  },
+  {
+    ...{ name: 'holdfast_ground_history_dropped_total', type: 'counter' },
+    ...{ help: 'Values that came while too many waited.', value: ({ dropped }) => dropped },
+  },
+  {
+    ...{ name: 'holdfast_ground_history_waiting', type: 'gauge', help: 'Values that wait for the database.' },
+    value: ({ waiting }) => waiting,
+  },
+  {
+    ...{
+      name: 'holdfast_ground_history_writable',
+      type: 'gauge',
+      help: '1 while the history can be stored.',
+    },
+    value: ({ problem }) => (problem === '' ? 1 : 0),
+  },
+];
+
+/** The metrics of the history in Prometheus' text format. */
+export function renderHistoryMetrics(history: HistoryStatus): string {
+  return historyMetrics
+    .map(
+      ({ name, help, type, value }) =>
+        `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${name} ${value(history)}\n`,
+    )
+    .join('');
+}
 
 /** The metrics of a fleet in Prometheus' text format. Names of robots need no escaping (`RobotRegistry`). */
 export function renderGroundMetrics(robots: readonly RobotView[]): string {

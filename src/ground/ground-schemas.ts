@@ -28,6 +28,7 @@ const counters = {
   fullBytes: said(whole, 'bytes of the same samples as Protocol Buffers messages of doubles'),
   gaps: said(whole, 'times at which frames were missing'),
   unusable: said(whole, 'messages that could not be read'),
+  outboxSamples: said(whole, 'samples of all fields at a tick that waited in the outbox of the robot'),
 };
 
 const robot = {

@@ -8,7 +8,8 @@ import { UPLINK_PATH, WebSocketReception } from '../uplink/link/websocket-recept
 import type { FleetFeed } from './fleet-feed.js';
 import type { Fleet } from './fleet.js';
 import type { GroundAccess } from './ground-access.js';
-import { renderGroundMetrics } from './ground-metrics.js';
+import type { HistoryStatus } from './history/history-writer.js';
+import { renderGroundMetrics, renderHistoryMetrics } from './ground-metrics.js';
 import { groundApi, groundRoutes } from './ground-routes.js';
 
 export interface GroundServerOptions {
@@ -32,6 +33,8 @@ export interface GroundServerParts {
   readonly routes?: readonly Route[];
   /** What is not there yet, in words. Default: nothing. */
   readonly missing?: () => string | undefined;
+  /** What the history did; absent: nothing is kept. */
+  readonly history?: () => HistoryStatus;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -52,9 +55,12 @@ export class GroundServer implements AsyncDisposable {
 
   /** Listens; rejects with the system's error if the port is taken or the address is not of this machine. */
   static async listen(options: GroundServerOptions, parts: GroundServerParts): Promise<GroundServer> {
-    const { fleet, feed, access, routes = [], missing = () => undefined, clock, logger } = parts;
+    const { fleet, feed, access, routes = [], missing = () => undefined, history, clock, logger } = parts;
     const reception = new WebSocketReception(fleet, { clock, logger });
-    const metrics = (): string => renderGroundMetrics(fleet.robots()) + refusedMetric(reception.refused);
+    const metrics = (): string =>
+      renderGroundMetrics(fleet.robots()) +
+      (history === undefined ? '' : renderHistoryMetrics(history())) +
+      refusedMetric(reception.refused);
     const files = await StaticFiles.list(options.pageFolder);
     const limits = { tries: 1, maxClients: PAGES_MAX, maxSockets: SOCKETS_MAX };
     const http = await HttpServer.listen(

@@ -203,6 +203,7 @@ export class RobotSession implements ConnectionEvents {
       return;
     }
     this.#outboxCatalogue = catalogue;
+    state.counters.outboxSamples += message.samples.length;
     const batches = batchesOf(state.robot, message, catalogue);
     let open = batches.length;
     for (const batch of batches) {

@@ -26,6 +26,8 @@ export interface RobotCounters {
   gaps: number;
   /** Messages that could not be read. */
   unusable: number;
+  /** Samples of all fields at a tick that waited in the outbox of the robot; they are not in `samples`. */
+  outboxSamples: number;
 }
 
 /** A robot as the API shows it. */
@@ -60,7 +62,7 @@ export class RobotState {
   readonly robot: string;
   readonly counters: RobotCounters = {
     ...{ connections: 0, messages: 0, bytes: 0, samples: 0, gaps: 0, unusable: 0 },
-    ...{ telemetryBytes: 0, fullBytes: 0 },
+    ...{ telemetryBytes: 0, fullBytes: 0, outboxSamples: 0 },
   };
   readonly reported = new ReportedState();
   vin = '';

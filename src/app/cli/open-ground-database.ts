@@ -1,6 +1,7 @@
 import { HoldfastError } from '../../core/errors.js';
 import type { Database } from '../../ground/database/database.js';
 import type { HistoryWriter } from '../../ground/history/history-writer.js';
+import type { Route } from '../../monitors/http/route.js';
 import type { Invocation } from './command-definition.js';
 
 /** A hundred years. */
@@ -36,6 +37,18 @@ export async function openHistory(
   const { HistoryWriter: Writer } = await import('../../ground/history/history-writer.js');
   const kept = { sampleDays: days(options, 'keepSamplesDays'), rollUpDays: days(options, 'keepRollUpsDays') };
   return database === undefined ? undefined : new Writer(database, kept, ports);
+}
+
+/** The operation that runs SQL of people; none without a database, or without a user of it who only reads. */
+export async function openSql(
+  database: Database | undefined,
+  { options, ports }: Invocation,
+): Promise<readonly Route[]> {
+  const { ReadOnlySql } = await import('../../ground/sql/read-only-sql.js');
+  const { sqlRoute } = await import('../../ground/sql/sql-route.js');
+  if (database === undefined) return [];
+  const sql = await ReadOnlySql.open(database, options['sqlDatabase'] as string | undefined, ports.clock);
+  return sql === undefined ? [] : [sqlRoute(sql)];
 }
 
 function days(options: Invocation['options'], name: 'keepSamplesDays' | 'keepRollUpsDays'): number {

@@ -12,7 +12,7 @@ import type { Webhook } from '../../monitors/alerts/webhook.js';
 import { isLoopback } from '../../monitors/http/request-checks.js';
 import type { CommandResult, Invocation } from './command-definition.js';
 import { openCatalogue } from './open-catalogue.js';
-import { openGroundDatabase, openHistory } from './open-ground-database.js';
+import { openGroundDatabase, openHistory, openSql } from './open-ground-database.js';
 
 export const DEFAULT_LISTEN = '127.0.0.1:8090';
 const END_PATIENCE_MS = 2_000;
@@ -64,10 +64,14 @@ export async function runGround(
     ...commandRoutes({ commands, audit, knows }),
     ...(database === undefined ? [] : historyRoutes(database)),
     ...(open === undefined ? [] : catalogueRoutes(open.catalogue)),
+    ...(await openSql(database, invocation)),
   ];
   await using server = await GroundServer.listen(
     { ...place, hostname: ports.hostname, version, pageFolder, ...(tls === undefined ? {} : { tls }) },
-    { fleet, feed, access, routes, missing, clock: ports.clock, logger },
+    {
+      ...{ fleet, feed, access, routes, missing, clock: ports.clock, logger },
+      ...(history === undefined ? {} : { history: () => history.status() }),
+    },
   );
   const renewal =
     tlsPaths === undefined || tls === undefined

@@ -12,7 +12,8 @@ import { afterDeath, neverDied, type RestartPolicy } from '../../host/restart-po
 import { DATABASE_USER, identityOf, type Cluster } from './cluster-folder.js';
 import { endEarlier } from './earlier-postgres.js';
 import { GIVEN_FOLDER } from './postgres-programs.js';
-import { poolPlace, type PostgresPlace } from './postgres-database.js';
+import type { PostgresPlace } from './database.js';
+import { poolPlace } from './postgres-database.js';
 
 export interface EmbeddedPorts {
   readonly fs: FileSystem;

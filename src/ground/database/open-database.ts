@@ -3,10 +3,10 @@ import { HoldfastError, isHoldfastError } from '../../core/errors.js';
 import type { FileSystem } from '../../core/file-system.js';
 import type { Logger } from '../../core/logger.js';
 import { prepareCluster, type ClusterOptions } from './cluster-folder.js';
-import type { Database } from './database.js';
+import type { Database, PostgresPlace } from './database.js';
 import { EmbeddedPostgres } from './embedded-postgres.js';
 import { migrate, type Migration } from './migrate.js';
-import { PostgresDatabase, type PostgresPlace } from './postgres-database.js';
+import { PostgresDatabase } from './postgres-database.js';
 
 /** Which database a ground uses. */
 export type DatabaseChoice =
@@ -79,6 +79,7 @@ function endingWith(database: Database, server: AsyncDisposable): Database {
   return {
     address: database.address,
     major: database.major,
+    ...(database.place === undefined ? {} : { place: database.place }),
     query: (text, values) => database.query(text, values),
     transaction: (work) => database.transaction(work),
     async [Symbol.asyncDispose]() {

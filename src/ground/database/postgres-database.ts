@@ -1,19 +1,8 @@
 import pg from 'pg';
 import { describeError, HoldfastError, isHoldfastError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
-import type { Database, Queries } from './database.js';
+import type { Database, PostgresPlace, Queries } from './database.js';
 import { valueTypes } from './postgres-values.js';
-
-/** Where a PostgreSQL server is: a URL, or a Unix socket. */
-export type PostgresPlace =
-  | { readonly url: string }
-  | {
-      /** For people. */
-      readonly address: string;
-      readonly socketFolder: string;
-      readonly user: string;
-      readonly database: string;
-    };
 
 /** The schema of every table of a ground. */
 export const SCHEMA = 'holdfast';
@@ -34,11 +23,13 @@ const CONFLICT = /^40/;
 export class PostgresDatabase implements Database {
   readonly address: string;
   readonly major: number;
+  readonly place: PostgresPlace;
   readonly #pool: pg.Pool;
 
-  private constructor(pool: pg.Pool, address: string, major: number) {
+  private constructor(pool: pg.Pool, place: PostgresPlace, major: number) {
     this.#pool = pool;
-    this.address = address;
+    this.place = place;
+    this.address = addressOf(place);
     this.major = major;
   }
 
@@ -67,7 +58,7 @@ export class PostgresDatabase implements Database {
           { facts: { address, major } },
         );
       }
-      return new PostgresDatabase(pool, address, major);
+      return new PostgresDatabase(pool, place, major);
     } catch (error) {
       await pool.end();
       throw error;

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '../../../src/testing/waiting.js';
-import { runCli, spawnCli } from '../../support/cli.js';
+import { jsonOf, runCli, spawnCli } from '../../support/cli.js';
 
 describe('holdfast ground --store', function () {
   this.timeout(120_000);
@@ -63,6 +63,17 @@ describe('holdfast ground --store', function () {
         }
         const refused = await fetch(`${url}/api/recordings?from=noon`);
         assert.equal(refused.status, 400);
+        const rebuilt = await runCli(['ground', 'rebuild', '--url', url, '--json']);
+        const { stores } = jsonOf(rebuilt) as { stores: { recordings: number }[] };
+        assert.equal(rebuilt.exitCode, 0);
+        assert.ok((stores[0]?.recordings ?? 0) >= 2, JSON.stringify(stores));
+        const question = { sql: 'SELECT count(*) AS recordings FROM recordings' };
+        const answer = await fetch(`${url}/api/sql`, {
+          ...{ method: 'POST', headers: { 'content-type': 'application/json' } },
+          body: JSON.stringify(question),
+        });
+        const { rows } = (await answer.json()) as { rows: { recordings: number }[] };
+        assert.equal(rows[0]?.recordings, stores[0]?.recordings);
       } finally {
         child.kill('SIGTERM');
         await ended;

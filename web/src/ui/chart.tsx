@@ -98,6 +98,12 @@ function dataOf(times: readonly number[], curves: readonly Curve[]): uPlot.Align
   return [times as number[], ...curves.map(({ values }) => values as (number | null)[])];
 }
 
+/** From the first to the last; a recording of a few seconds is not stretched over the whole width. */
+function timesShown(times: ArrayLike<number>): [number, number] {
+  const last = times[times.length - 1] ?? Date.now() / 1_000;
+  return [Math.min(times[0] ?? last, last - SHORTEST_S), last];
+}
+
 /** The smallest axis that shows the values, with room, and spans at least `least`. */
 function fitted(min: number | null, max: number | null, least: number): [number, number] {
   if (min === null || max === null) return [-least / 2, least / 2];
@@ -123,8 +129,8 @@ function optionsOf(
     legend: { show: false },
     cursor: { sync: { key: 'holdfast' }, y: false, points: { size: 6 }, drag: { x: false, y: false } },
     scales: {
-      // A recording of a few seconds is not stretched over the whole width.
-      x: { time: true, range: (_, from, to) => [Math.min(from, to - SHORTEST_S), to] },
+      // uPlot makes a day of a single sample, so the times themselves are used.
+      x: { time: true, range: ({ data: [at] }) => timesShown(at) },
       // Starts at zero, so that small changes do not look large.
       // uPlot passes null if the curves have no values, which its types do not say.
       y: {

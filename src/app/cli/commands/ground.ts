@@ -17,7 +17,8 @@ export const groundCommand: CommandDefinition = {
     'prints a new one for a robot, revoke ends the right to connect, and robots lists the enrolled ' +
     'ones.\n\nPeople need a token, too, if there are users or if the address is not a loopback address. user ' +
     'add prints the token of a viewer, operator or admin, user revoke ends it, and user list lists the users. ' +
-    'All of them work while the ground runs.',
+    'All of them work while the ground runs.\n\nrebuild asks a running ground to empty its catalogue and to read ' +
+    'every store again.',
   examples: [
     ['holdfast ground --data ground --listen 0.0.0.0:8090', 'until Ctrl-C'],
     ['holdfast ground enrol robot_7 --data ground > robot_7.token', 'the token of a robot, printed once'],
@@ -26,12 +27,13 @@ export const groundCommand: CommandDefinition = {
       'holdfast ground --data ground --store s3://recordings/fleet-a',
       'with a catalogue of the recordings in this store',
     ],
+    ['holdfast ground rebuild --url http://127.0.0.1:8090', 'read the catalogue again from all stores'],
     ['holdfast ground revoke robot_7 --data ground', 'within 5 s the robot is disconnected'],
   ],
   parameters: parameterNames.filter((name) => /^(s3\.|log\.(level|format)$)/.test(name)),
   configure(command) {
     command
-      .argument('[action]', 'enrol, revoke, robots or user; without it, the ground runs')
+      .argument('[action]', 'enrol, revoke, robots, user or rebuild; without it, the ground runs')
       .argument('[words...]', 'name of a robot, for enrol and revoke; add, revoke or list, for user')
       .option('--data <folder>', 'folder of the ground: tokens and epochs', 'ground')
       .option('--listen <address>', 'address and port for robots and people', DEFAULT_LISTEN)
@@ -42,8 +44,14 @@ export const groundCommand: CommandDefinition = {
         'stores whose recordings the catalogue shows (dir:PATH, s3://bucket/prefix)',
       )
       .option('--alerts-webhook <url>', 'gets a POST when an alert of a robot is raised or cleared')
+      .option('--url <url>', 'a running ground, for rebuild', `http://${DEFAULT_LISTEN}`)
+      .option('--token-file <file>', 'token of an operator, for rebuild')
       .option('--role <role>', 'viewer, operator or admin, for user add', 'viewer')
       .option('--database <where>', 'postgres://..., embedded (in the folder), or none', 'embedded')
+      .option(
+        '--sql-database <url>',
+        'the same database with a user who only reads, for /api/sql (default: the embedded one has it)',
+      )
       .option('--keep-samples-days <days>', 'how long samples are kept, by whole months', '90')
       .option('--keep-roll-ups-days <days>', 'how long their roll-ups are kept', '1095')
       .option(
@@ -63,6 +71,10 @@ export const groundCommand: CommandDefinition = {
       return await manageUsers(new PeopleRegistry(folder, ports), invocation);
     }
     if (more.length > 0) throw notAllowed(args);
+    if (action === 'rebuild' && robot === undefined) {
+      const { rebuildCatalogue } = await import('../rebuild-catalogue.js');
+      return await rebuildCatalogue(invocation);
+    }
     if (action === 'robots' && robot === undefined) return await list(registry, invocation);
     if (action === 'enrol' && robot !== undefined) {
       await makeDataFolder(ports.fs, folder);
@@ -76,7 +88,7 @@ export const groundCommand: CommandDefinition = {
 };
 
 const ALLOWED =
-  'allowed: enrol ROBOT, revoke ROBOT, robots, user add NAME, user revoke NAME, user list, or nothing';
+  'allowed: enrol ROBOT, revoke ROBOT, robots, user add NAME, user revoke NAME, user list, rebuild, or nothing';
 
 function notAllowed(args: readonly string[]): HoldfastError {
   return new HoldfastError('REQUEST_INVALID', `ground ${args.join(' ')}: ${ALLOWED}`, { facts: { args } });
