@@ -60,12 +60,12 @@ describe('The history after an outage', function () {
     );
   }
 
-  async function driving(name: string): Promise<DrivingRobot> {
+  async function driving(name: string, clockOffNs = 0n): Promise<DrivingRobot> {
     const token = await ground.registry.enrol(name);
     const run = randomBytes(8).readBigUInt64LE();
     const ports = { fs, clock: systemClock, logger: silentLogger };
     const outbox = await Outbox.open(join(folder, name), run, 1024 * 1024, ports);
-    return new DrivingRobot(name, ground.url, token, 0n, { outbox, run });
+    return new DrivingRobot(name, ground.url, token, clockOffNs, { outbox, run });
   }
 
   const rowsOf = (): Promise<readonly Row[]> =>
@@ -113,6 +113,27 @@ describe('The history after an outage', function () {
     assertExact(rows, robot);
     assert.equal(robot.client.status().lostSamples, 0);
   });
+
+  for (const [hours, where] of [
+    [-7n, 'behind'],
+    [9n, 'ahead'],
+  ] as const) {
+    it(`has no hole for a robot whose clock is hours ${where}, on the clock of the robot`, async () => {
+      const offNs = hours * 3_600_000_000_000n;
+      await using robot = await driving(`robot_${where}`, offNs);
+      await ground.seen(`robot_${where}`, 'samples', ({ samples }) => samples > 5);
+      await ground.kill();
+      const { ticks } = robot.client.status();
+      await eventually(() => robot.client.status().ticks > ticks + 15, 'an outage');
+      await ground.startServer();
+      const rows = await complete(robot);
+      assert.equal(rows[0]?.tick, 0);
+      assertExact(rows, robot);
+      const newest = present(rows.at(-1)).at - offNs;
+      const behindNs = systemClock.now() - newest;
+      assert.ok(behindNs > -1_000_000_000n && behindNs < 60_000_000_000n, `${behindNs} ns behind`);
+    });
+  }
 
   it('has no hole where the database was killed, while the robot stayed connected', async () => {
     await using robot = await driving('robot_2');

@@ -1,0 +1,93 @@
+import * as fs from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { GroundFleet } from '../../src/app/demo/ground/ground-fleet.js';
+import { judgeGround, type GroundVerdict } from '../../src/app/demo/ground/judge-ground.js';
+import { Random } from '../../src/core/random.js';
+import { systemPorts } from '../../src/host/ports.js';
+import { silentLogger } from '../../src/core/logger.js';
+import { systemClock } from '../../src/host/system-clock.js';
+
+export interface GroundCampaignOptions {
+  readonly robots: number;
+  /** Kills of robots, the ground and its database together. */
+  readonly kills: number;
+  /** Same seed, same kills (as far as a machine repeats itself). */
+  readonly seed: number;
+  readonly onKill?: (done: number, what: string) => void;
+}
+
+export interface GroundCampaignResult extends GroundVerdict {
+  readonly kills: Readonly<Record<'robot' | 'ground' | 'database', number>>;
+  /** Values that were compared. */
+  readonly compared: number;
+}
+
+const SEGMENT_MAX_AGE_MS = 3_000;
+
+/**
+ * Kills robots, the ground and its database with SIGKILL at random moments, and cuts links, again and again. Then all
+ * end as they should, and every sample of the ground is compared with the recordings.
+ */
+export async function runGroundCampaign(options: GroundCampaignOptions): Promise<GroundCampaignResult> {
+  const { robots, kills, seed, onKill } = options;
+  const folder = await fs.mkdtemp(join(tmpdir(), 'holdfast-ground-kills-'));
+  const ports = systemPorts(silentLogger);
+  const { signal } = new AbortController();
+  const random = new Random(seed);
+  const counts = { robot: 0, ground: 0, database: 0 };
+  let isGood = false;
+  try {
+    await using fleet = new GroundFleet(folder, SEGMENT_MAX_AGE_MS, ports);
+    await fleet.start(robots, signal);
+    for (let done = 0; done < kills; done++) {
+      // From the first instants of a start to some seconds later.
+      await systemClock.sleep(random.unit() < 0.3 ? 150 + random.unit() * 350 : 500 + random.unit() * 2_500);
+      const robot = Math.floor(random.unit() * robots);
+      if (random.unit() < 0.4) fleet.tunnel(robot).cut();
+      const what = await kill(fleet, random, robot, signal);
+      counts[what]++;
+      onKill?.(done + 1, what);
+      if (random.unit() < 0.6) for (let i = 0; i < robots; i++) fleet.tunnel(i).mend();
+      fleet.assertRunning();
+    }
+    for (let i = 0; i < robots; i++) fleet.tunnel(i).mend();
+    await fleet.drained(signal);
+    await fleet.stop();
+    const verdict = await judgeGround(fleet, ports);
+    isGood = verdict.ok;
+    return {
+      ...verdict,
+      kills: counts,
+      compared: verdict.fields.reduce((sum, one) => sum + one.compared, 0),
+    };
+  } finally {
+    // Of a failure everything is kept.
+    if (isGood) await fs.rm(folder, { recursive: true, force: true });
+    else console.log(`      kept ${folder}`);
+  }
+}
+
+async function kill(
+  fleet: GroundFleet,
+  random: Random,
+  robot: number,
+  signal: AbortSignal,
+): Promise<'robot' | 'ground' | 'database'> {
+  const chance = random.unit();
+  const downMs = random.unit() * 1_500;
+  if (chance < 0.45) {
+    await fleet.killRobot(robot);
+    await systemClock.sleep(downMs);
+    fleet.startRobot(robot);
+    return 'robot';
+  }
+  if (chance < 0.75) {
+    await fleet.killGround();
+    await systemClock.sleep(downMs);
+    await fleet.startGround(signal);
+    return 'ground';
+  }
+  await fleet.killDatabase();
+  return 'database';
+}
