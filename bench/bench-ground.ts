@@ -1,0 +1,155 @@
+import { randomBytes } from 'node:crypto';
+import * as fs from 'node:fs/promises';
+import { join } from 'node:path';
+import { unusedPort } from '../src/app/demo/ground/link-tunnel.js';
+import { RobotRegistry } from '../src/ground/robot-registry.js';
+import { renderTable } from '../src/host/human.js';
+import { systemClock } from '../src/host/system-clock.js';
+import type { BenchContext, BenchReport } from './bench-context.js';
+import { loadCatalogue } from './ground/catalogue-load.js';
+import { PageLatency } from './ground/page-latency.js';
+import { measureService } from './ground/process-tree.js';
+import { startBaseline, startGround, startRobots, type Service } from './ground/services.js';
+import { cpuSeconds, quantile } from './measure.js';
+import { runCase } from './run-child.js';
+
+const ROBOTS = 1_000;
+const SMALL_FLEET = 50;
+const SECONDS = 60;
+/** After all are connected; then memory and caches are as they stay. */
+const WARM_UP_S = 5;
+const SEGMENTS = 100_000;
+const FIELDS = 8;
+
+const targets = {
+  ...{ durablePerS: 20_000, p99Ms: 1_000, ratio: 10, robotCpuPercent: 1 },
+  ...{ smallFleetMb: 250, searchMs: 100, rebuildS: 300 },
+} as const;
+
+interface LoadResult {
+  readonly robots: number;
+  /** Samples of single fields per second: sent, and durable. */
+  readonly offeredPerS: number;
+  readonly durablePerS: number;
+  readonly bytesPerS: number;
+  /** From sample to page, milliseconds; absent: there is no page. */
+  readonly p50Ms?: number;
+  readonly p99Ms?: number;
+  /** Percent of a core. */
+  readonly cpu: { readonly service: number; readonly database: number; readonly robots: number };
+  readonly memoryMb: { readonly service: number; readonly database: number };
+}
+
+/** A ground under the load of a fleet, against a plain service, and its catalogue with many segments. */
+export async function benchGround({ folder, scale, say }: BenchContext): Promise<BenchReport> {
+  const robots = Math.max(2, Math.round(ROBOTS * scale));
+  const seconds = Math.max(4, Math.round(SECONDS * Math.min(1, scale * 2)));
+  const ground = await loadGround(join(folder, 'ground'), robots, seconds);
+  const small = await loadGround(join(folder, 'small'), Math.min(SMALL_FLEET, robots), seconds);
+  const plain = await loadBaseline(join(folder, 'plain'), robots, seconds);
+  const ratio = ground.durablePerS / plain.durablePerS;
+  const rows = [rowOf('ground', ground), rowOf('ground, few robots', small), rowOf('plain', plain)];
+  const heads = ['', 'robots', 'offered/s', 'durable/s', 'kB/s', 'p50 ms', 'p99 ms', 'CPU % service']
+    .concat(['database', 'robots', 'MB service', 'database'])
+    .map((head, i) => ({ head, right: i > 0 }));
+  say(`\nground: ${FIELDS} fields at 10 samples/s, ${seconds} s; "durable" are values of fields on the disk`);
+  for (const line of renderTable(heads, rows)) say(line);
+  say(`the ground makes ${ratio.toFixed(1)} times as many values durable as the plain service`);
+  const robotCpuPercent = await robotCpu(Math.max(3, seconds / 3));
+  say(`uplink of one robot: ${robotCpuPercent.toFixed(2)} % of a core`);
+  const catalogue = await loadCatalogue(folder, Math.max(200, Math.round(SEGMENTS * scale)));
+  const slowest = Math.max(...Object.values(catalogue.searchMs));
+  say(
+    `catalogue of ${catalogue.segments.toLocaleString('en')} segments: rebuilt in ${catalogue.rebuildS.toFixed(1)} s, ` +
+      `listed again in ${catalogue.refreshS.toFixed(1)} s, slowest search ${slowest.toFixed(0)} ms`,
+  );
+  const results = { ground, small, plain, ratio, robotCpuPercent, catalogue };
+  const measured = {
+    ...{ durablePerS: ground.durablePerS, p99Ms: ground.p99Ms ?? Infinity, ratio, robotCpuPercent },
+    smallFleetMb: small.memoryMb.service + small.memoryMb.database,
+    ...{ searchMs: slowest, rebuildS: catalogue.rebuildS },
+  };
+  return { results, misses: missesOf(measured) };
+}
+
+function missesOf(measured: Readonly<Record<keyof typeof targets, number>>): readonly string[] {
+  const atLeast = new Set<string>(['durablePerS', 'ratio']);
+  return Object.entries(targets).flatMap(([name, target]) => {
+    const value = measured[name as keyof typeof targets];
+    const isReached = atLeast.has(name) ? value >= target : value <= target;
+    return isReached ? [] : [`ground: ${name} is ${value.toFixed(1)}, target ${target}`];
+  });
+}
+
+async function loadGround(folder: string, robots: number, seconds: number): Promise<LoadResult> {
+  const registry = new RobotRegistry(folder, { fs, clock: systemClock, random: randomBytes });
+  await fs.mkdir(folder, { recursive: true });
+  const tokens: Record<string, string> = {};
+  for (let i = 0; i < robots; i++) tokens[nameOf(i)] = await registry.enrol(nameOf(i));
+  await using service = await startGround(folder, await unusedPort());
+  using page = new PageLatency(service.url);
+  const result = await load('uplink', service, folder, tokens, seconds, () => page.begin());
+  const [p50Ms, p99Ms] = [0.5, 0.99].map((q) => quantile(page.latenciesMs, q)) as [number, number];
+  return { ...result, p50Ms, p99Ms };
+}
+
+async function loadBaseline(folder: string, robots: number, seconds: number): Promise<LoadResult> {
+  await fs.mkdir(folder, { recursive: true });
+  await using service = await startBaseline(folder);
+  const tokens = Object.fromEntries(Array.from({ length: robots }, (_, i) => [nameOf(i), '']));
+  return await load('json', service, folder, tokens, seconds, () => undefined);
+}
+
+async function load(
+  kind: 'uplink' | 'json',
+  service: Service,
+  folder: string,
+  tokens: Readonly<Record<string, string>>,
+  seconds: number,
+  onBegin: () => void,
+): Promise<LoadResult> {
+  const tokenFile = join(folder, 'tokens.json');
+  await fs.writeFile(tokenFile, JSON.stringify(tokens));
+  const { pid, ended } = await startRobots(kind, service.url, tokenFile, WARM_UP_S + seconds);
+  await systemClock.sleep(WARM_UP_S * 1_000);
+  onBegin();
+  const [began, durable] = [performance.now(), await service.durable()];
+  const [before, robotsBefore] = [measureService(service.pid), cpuSeconds(pid)];
+  // Ends a little before the robots do.
+  await systemClock.sleep((seconds - 1) * 1_000);
+  const [after, robotsAfter] = [measureService(service.pid), cpuSeconds(pid)];
+  const elapsedS = (performance.now() - began) / 1_000;
+  const durablePerS = ((await service.durable()) - durable) / elapsedS;
+  const { samples, bytes, elapsedS: sentS, robots, lost } = await ended;
+  if (lost > 0) throw new Error(`${lost} of ${robots} robots were disconnected`);
+  const share = (from: number, to: number): number => (100 * (to - from)) / elapsedS;
+  return {
+    ...{ robots, durablePerS, offeredPerS: (samples * FIELDS) / sentS, bytesPerS: bytes / sentS },
+    cpu: {
+      service: share(before.service.cpuS, after.service.cpuS),
+      database: share(before.database.cpuS, after.database.cpuS),
+      robots: share(robotsBefore, robotsAfter),
+    },
+    memoryMb: { service: after.service.memoryMb, database: after.database.memoryMb },
+  };
+}
+
+/** Percent of a core that the uplink of one robot adds to a process that makes its messages. */
+async function robotCpu(seconds: number): Promise<number> {
+  const cpuOf = async (isOn: string): Promise<number> =>
+    (await runCase<{ cpuS: number }>('ground/robot-cpu-case', [isOn, seconds])).cpuS;
+  const [without, withUplink] = [await cpuOf('no'), await cpuOf('yes')];
+  return Math.max(0, (100 * (withUplink - without)) / seconds);
+}
+
+function nameOf(index: number): string {
+  return `robot_${index + 1}`;
+}
+
+function rowOf(name: string, { robots, cpu, memoryMb, ...one }: LoadResult): string[] {
+  const whole = (value: number | undefined): string =>
+    value === undefined ? '' : Math.round(value).toLocaleString('en');
+  const rates = [one.offeredPerS, one.durablePerS, one.bytesPerS / 1_000, one.p50Ms, one.p99Ms];
+  const uses = [cpu.service, cpu.database, cpu.robots, memoryMb.service, memoryMb.database];
+  return [name, String(robots), ...rates.map(whole), ...uses.map(whole)];
+}

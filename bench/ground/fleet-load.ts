@@ -1,0 +1,119 @@
+// Simulated robots in one process: fleet-load uplink|json URL TOKENS SECONDS; prints one JSON line at the end.
+import { readFileSync } from 'node:fs';
+import { WebSocket } from 'ws';
+import { systemClock } from '../../src/host/system-clock.js';
+import { WebSocketTransport } from '../../src/uplink/link/websocket-transport.js';
+import { TelemetryEncoder } from '../../src/uplink/protocol/telemetry-encoder.js';
+import {
+  decodeGroundMessage,
+  encodeRobotMessage,
+  UPLINK_PROTOCOL,
+} from '../../src/uplink/protocol/uplink-messages.js';
+import { defaultPace, TICK_NS } from '../../src/uplink/robot/uplink-pace.js';
+import { fieldNames, fieldSpecs, valuesAt } from './fleet-values.js';
+
+const TICK_MS = TICK_NS / 1e6;
+/** Connections that open at the same time. */
+const OPENING = 50;
+
+interface SimulatedRobot {
+  /** Sends the sample of a tick. */
+  readonly sample: (atMs: number) => void;
+  readonly close: () => void;
+}
+
+let bytes = 0;
+let samples = 0;
+let lost = 0;
+
+async function uplinkRobot(url: string, name: string, token: string, index: number): Promise<SimulatedRobot> {
+  const catalogue = { tickNs: TICK_NS, fields: fieldSpecs };
+  let encoder: TelemetryEncoder | undefined;
+  let tick = 0;
+  let welcomed = (): void => undefined;
+  const ready = new Promise<void>((resolve) => (welcomed = resolve));
+  const connection = await new WebSocketTransport(url, token, systemClock).connect(
+    {
+      message(data) {
+        const message = decodeGroundMessage(data);
+        if (message.kind === 'full_request') encoder?.requestFull(message.catalogue);
+        if (message.kind !== 'welcome') return;
+        encoder = new TelemetryEncoder({
+          ...{ run: BigInt(index + 1), epoch: message.epoch, catalogue, pace: defaultPace },
+        });
+        welcomed();
+      },
+      closed() {
+        lost++;
+      },
+    },
+    new AbortController().signal,
+  );
+  const send = (message: Parameters<typeof encodeRobotMessage>[0]): void => {
+    const data = encodeRobotMessage(message);
+    bytes += data.byteLength;
+    connection.send(data);
+  };
+  const hello = { kind: 'hello', protocol: UPLINK_PROTOCOL, robot: name, version: 'bench', vin: '' } as const;
+  send({ ...hello, outbox: true });
+  await ready;
+  return {
+    sample(atMs) {
+      const values = Float64Array.from(valuesAt(index, atMs));
+      const frames = encoder?.sample(tick++, BigInt(atMs) * 1_000_000n, values) ?? [];
+      for (const frame of frames) send({ kind: 'telemetry', frame });
+      samples++;
+    },
+    close: () => connection.close('the benchmark ends'),
+  };
+}
+
+async function jsonRobot(url: string, name: string, index: number): Promise<SimulatedRobot> {
+  const socket = new WebSocket(url, { perMessageDeflate: false });
+  await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
+  socket.on('close', () => {
+    lost++;
+  });
+  return {
+    sample(atMs) {
+      const values = valuesAt(index, atMs);
+      const named = Object.fromEntries(fieldNames.map((field, i) => [field, values[i]]));
+      const text = JSON.stringify({ robot: name, atMs, ...named });
+      bytes += text.length;
+      socket.send(text);
+      samples++;
+    },
+    close: () => socket.close(),
+  };
+}
+
+const [kind = '', url = '', tokenFile = '', seconds = '0'] = process.argv.slice(2);
+const tokens = Object.entries(JSON.parse(readFileSync(tokenFile, 'utf8')) as Record<string, string>);
+const robots: SimulatedRobot[] = [];
+for (let at = 0; at < tokens.length; at += OPENING) {
+  const some = tokens.slice(at, at + OPENING);
+  robots.push(
+    ...(await Promise.all(
+      some.map(([name, token], i) =>
+        kind === 'json' ? jsonRobot(url, name, at + i) : uplinkRobot(url, name, token, at + i),
+      ),
+    )),
+  );
+}
+console.log('connected');
+const beganMs = performance.now();
+const endMs = beganMs + Number(seconds) * 1_000;
+/** Robots are not in step: each part of them sends in its own part of a tick. */
+const PARTS = 10;
+for (let step = 0; performance.now() < endMs; step++) {
+  const dueMs = beganMs + (step * TICK_MS) / PARTS;
+  const waitMs = dueMs - performance.now();
+  if (waitMs > 0) await systemClock.sleep(waitMs);
+  const atMs = Date.now();
+  for (let i = step % PARTS; i < robots.length; i += PARTS) robots[i]?.sample(atMs);
+}
+const lostBefore = lost;
+const elapsedS = (performance.now() - beganMs) / 1_000;
+for (const robot of robots) robot.close();
+console.log(JSON.stringify({ robots: robots.length, samples, bytes, elapsedS, lost: lostBefore }));
+process.exit(0);
