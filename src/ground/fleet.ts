@@ -50,7 +50,7 @@ export class Fleet implements GroundReception, Disposable {
   constructor(registry: RobotRegistry, ports: FleetPorts) {
     this.#registry = registry;
     this.#ports = ports;
-    const check = (): void => void this.#endRevoked();
+    const check = (): void => void this.#endRevoked().then(() => this.#endReplaced());
     this.#timer = ports.clock.every(REVOCATION_MS, check, { background: true });
   }
 
@@ -129,6 +129,20 @@ export class Fleet implements GroundReception, Disposable {
     const isTooOften = recent.length >= MAX_RECENT;
     this.#recent.set(robot, isTooOften ? recent : [...recent, now]);
     return isTooOften;
+  }
+
+  /** A robot that has connected at another process of this ground is gone here, perhaps without a word. */
+  async #endReplaced(): Promise<void> {
+    if (this.#live.size === 0) return;
+    try {
+      const newest = await this.#registry.newestEpochs([...this.#live.keys()]);
+      for (const [robot, { session }] of [...this.#live]) {
+        if (session.epoch > 0 && (newest.get(robot) ?? 0) > session.epoch)
+          session.end('the robot has connected again');
+      }
+    } catch (error) {
+      this.#ports.logger.warn('the epochs cannot be checked', { error: describeError(error) });
+    }
   }
 
   async #endRevoked(): Promise<void> {

@@ -1,36 +1,22 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { join } from 'node:path';
-import type { DocumentKind } from '../core/documents/document.js';
-import { makeDirectoryDurably, readFileIfPresent, writeFileDurably } from '../core/durable-files.js';
 import { HoldfastError } from '../core/errors.js';
-import type { FileSystem } from '../core/file-system.js';
+import type { TokenDocument, TokenStore } from './token-store.js';
 
 /** Names that are also file names. */
 export const TOKEN_NAME = /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$/;
 const SECRET_BYTES = 32;
 
-/** A document beside a token. */
-interface TokenDocument {
-  /** SHA-256 of the token, hexadecimal. The token itself is not kept: it has 256 random bits. */
-  readonly tokenSha256: string;
-}
-
 export interface NamedTokensParts<T extends TokenDocument> {
-  readonly fs: FileSystem;
   readonly random: (count: number) => Uint8Array;
-  readonly folder: string;
-  readonly kind: DocumentKind<T>;
-  /** Whose token it is, from the document. */
-  readonly nameOf: (document: T) => string;
+  readonly store: TokenStore<T>;
   /** How errors call them: `robot`. */
   readonly what: string;
 }
 
-/** Tokens by name, each as a file. Other processes may issue and revoke them at any time. */
+/** Tokens by name. Other processes may issue and revoke them at any time. */
 export class NamedTokens<T extends TokenDocument> {
   readonly #parts: NamedTokensParts<T>;
 
-  /** The folder is created with the first token. */
   constructor(parts: NamedTokensParts<T>) {
     this.#parts = parts;
   }
@@ -40,7 +26,7 @@ export class NamedTokens<T extends TokenDocument> {
    * not allowed.
    */
   async issue(name: string, describe: (tokenSha256: string) => T): Promise<string> {
-    const { fs, random, folder, what } = this.#parts;
+    const { random, store, what } = this.#parts;
     if (!TOKEN_NAME.test(name)) {
       throw new HoldfastError(
         'REQUEST_INVALID',
@@ -49,51 +35,27 @@ export class NamedTokens<T extends TokenDocument> {
       );
     }
     const token = `${name}:${Buffer.from(random(SECRET_BYTES)).toString('base64url')}`;
-    const document = describe(digestOf(token).toString('hex'));
-    await makeDirectoryDurably(fs, folder);
-    await writeFileDurably(fs, this.#fileOf(name), `${JSON.stringify(document, undefined, 2)}\n`);
+    await store.put(name, describe(digestOf(token).toString('hex')));
     return token;
   }
 
   /** False: there is no such name. */
   async revoke(name: string): Promise<boolean> {
-    if ((await this.#find(name)) === undefined) return false;
-    await this.#parts.fs.rm(this.#fileOf(name), { force: true });
-    return true;
+    return TOKEN_NAME.test(name) && (await this.#parts.store.remove(name));
   }
 
   /** In the order of the names. */
-  async list(): Promise<readonly T[]> {
-    const { fs, folder, nameOf } = this.#parts;
-    const files = await fs.readdir(folder).catch(() => [] as string[]);
-    const found = await Promise.all(
-      files
-        .filter((file) => file.endsWith('.json'))
-        .map((file) => this.#find(file.slice(0, -'.json'.length))),
-    );
-    return found.filter((one) => one !== undefined).sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+  list(): Promise<readonly T[]> {
+    return this.#parts.store.list();
   }
 
   /** The document of a token; undefined: the token is not valid. */
   async admit(token: string): Promise<T | undefined> {
-    const found = await this.#find(token.slice(0, Math.max(0, token.indexOf(':'))));
+    const name = token.slice(0, Math.max(0, token.indexOf(':')));
+    if (!TOKEN_NAME.test(name)) return undefined;
+    const found = await this.#parts.store.find(name);
     if (found === undefined) return undefined;
     return timingSafeEqual(digestOf(token), Buffer.from(found.tokenSha256, 'hex')) ? found : undefined;
-  }
-
-  async #find(name: string): Promise<T | undefined> {
-    const { fs, kind, nameOf } = this.#parts;
-    if (!TOKEN_NAME.test(name)) return undefined;
-    const path = this.#fileOf(name);
-    const bytes = await readFileIfPresent(fs, path);
-    if (bytes === undefined) return undefined;
-    const found = kind.parse(bytes.toString('utf8'), path);
-    // On a disk that ignores case, one name would open the file of another.
-    return nameOf(found) === name ? found : undefined;
-  }
-
-  #fileOf(name: string): string {
-    return join(this.#parts.folder, `${name}.json`);
   }
 }
 

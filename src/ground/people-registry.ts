@@ -3,12 +3,16 @@ import { formatTime } from '../core/clock.js';
 import { documentKind } from '../core/documents/document.js';
 import { HoldfastError } from '../core/errors.js';
 import type { AccessRole } from '../monitors/http/access.js';
+import type { FileSystem } from '../core/file-system.js';
+import type { Queries } from './database/database.js';
 import { NamedTokens, TOKEN_NAME } from './named-tokens.js';
-import type { RegistryPorts } from './robot-registry.js';
+import type { RegistryPlace, RegistryPorts } from './robot-registry.js';
+import { TokenFiles } from './token-files.js';
+import { TokenTable } from './token-table.js';
 
 export const roles = ['viewer', 'operator', 'admin'] as const satisfies readonly AccessRole[];
 
-/** A person or a program that may ask the ground: `users/<name>.json` in its folder. */
+/** A person or a program that may ask the ground: `users/<name>.json` in its folder, or a row of `tokens`. */
 export interface GroundUser {
   readonly format: 'holdfast-ground-user';
   readonly version: 1;
@@ -32,18 +36,38 @@ const userFiles = documentKind<GroundUser>('user of the ground', {
   },
 });
 
-/** The people who may ask a ground, with their roles, as files in its folder. */
+/** The users of a folder. */
+export function userFilesIn(folder: string, fs: FileSystem): TokenFiles<GroundUser> {
+  return new TokenFiles({
+    ...{ fs, folder: join(folder, 'users'), kind: userFiles },
+    nameOf: ({ user }: GroundUser) => user,
+  });
+}
+
+/** The users of a database. */
+export function userTable(queries: Queries): TokenTable<GroundUser> {
+  return new TokenTable({
+    ...{ queries, kind: 'user' },
+    read: ({ name: user, role, sha256: tokenSha256, since }) => ({
+      ...{ format: 'holdfast-ground-user', version: 1, user, tokenSha256, addedAt: formatTime(since) },
+      // The table refuses other roles.
+      role: role as AccessRole,
+    }),
+    write: ({ role, addedAt }) => ({ role, since: addedAt }),
+  });
+}
+
+/** The people who may ask a ground, with their roles. */
 export class PeopleRegistry {
   readonly #users: NamedTokens<GroundUser>;
   readonly #ports: RegistryPorts;
 
-  /** @param folder - The ground's folder; created when it is first written. */
-  constructor(folder: string, ports: RegistryPorts) {
+  /** @param place - A folder is created when it is first written; a database has the ground's schema. */
+  constructor(place: RegistryPlace, ports: RegistryPorts) {
+    const { fs, random } = ports;
     this.#ports = ports;
-    this.#users = new NamedTokens({
-      ...{ fs: ports.fs, random: ports.random, folder: join(folder, 'users'), kind: userFiles },
-      ...{ nameOf: ({ user }: GroundUser) => user, what: 'user' },
-    });
+    const store = typeof place === 'string' ? userFilesIn(place, fs) : userTable(place);
+    this.#users = new NamedTokens({ random, store, what: 'user' });
   }
 
   /**

@@ -1,12 +1,15 @@
 import { join } from 'node:path';
 import { formatTime, type Clock } from '../core/clock.js';
 import { documentKind } from '../core/documents/document.js';
-import { makeDirectoryDurably, readFileIfPresent, writeFileDurably } from '../core/durable-files.js';
 import type { FileSystem } from '../core/file-system.js';
+import type { Queries } from './database/database.js';
+import { EpochFiles, EpochTable, type Epochs } from './epochs.js';
 import { NamedTokens, TOKEN_NAME } from './named-tokens.js';
+import { TokenFiles } from './token-files.js';
+import { TokenTable } from './token-table.js';
 
-/** A robot that may connect: `robots/<name>.json` in the ground's folder. */
-interface EnrolledRobot {
+/** A robot that may connect: `robots/<name>.json` in the ground's folder, or a row of `tokens`. */
+export interface EnrolledRobot {
   readonly format: 'holdfast-ground-robot';
   readonly version: 1;
   readonly robot: string;
@@ -14,13 +17,6 @@ interface EnrolledRobot {
   readonly tokenSha256: string;
   /** ISO 8601. */
   readonly enrolledAt: string;
-}
-
-/** `epochs/<name>.json` in the ground's folder. */
-interface LastEpoch {
-  readonly format: 'holdfast-ground-epoch';
-  readonly version: 1;
-  readonly epoch: number;
 }
 
 const robotFiles = documentKind<EnrolledRobot>('enrolled robot', {
@@ -35,20 +31,10 @@ const robotFiles = documentKind<EnrolledRobot>('enrolled robot', {
   },
 });
 
-const epochFiles = documentKind<LastEpoch>('last epoch', {
-  type: 'object',
-  required: ['format', 'version', 'epoch'],
-  properties: {
-    format: { const: 'holdfast-ground-epoch', description: 'holdfast-ground-epoch' },
-    version: { const: 1, description: '1' },
-    epoch: {
-      type: 'integer',
-      minimum: 1,
-      maximum: Number.MAX_SAFE_INTEGER,
-      description: 'a whole number from 1',
-    },
-  },
-});
+/**
+ * Where robots, people and epochs are kept: a folder for one process, or a database that several processes share.
+ */
+export type RegistryPlace = string | Queries;
 
 export interface RegistryPorts {
   readonly fs: FileSystem;
@@ -56,24 +42,46 @@ export interface RegistryPorts {
   readonly random: (count: number) => Uint8Array;
 }
 
+/** The enrolled robots of a folder. */
+export function robotFilesIn(folder: string, fs: FileSystem): TokenFiles<EnrolledRobot> {
+  return new TokenFiles({
+    ...{ fs, folder: join(folder, 'robots'), kind: robotFiles },
+    nameOf: ({ robot }: EnrolledRobot) => robot,
+  });
+}
+
+/** The enrolled robots of a database. */
+export function robotTable(queries: Queries): TokenTable<EnrolledRobot> {
+  return new TokenTable({
+    ...{ queries, kind: 'robot' },
+    read: ({ name: robot, sha256: tokenSha256, since }) => ({
+      ...{ format: 'holdfast-ground-robot', version: 1, robot, tokenSha256, enrolledAt: formatTime(since) },
+    }),
+    write: ({ enrolledAt }) => ({ role: '', since: enrolledAt }),
+  });
+}
+
+/** The epochs of a folder. */
+export function epochFilesIn(folder: string, fs: FileSystem): EpochFiles {
+  return new EpochFiles(join(folder, 'epochs'), fs);
+}
+
 /**
- * The robots that may connect to a ground, and the epochs it gave them, as files in its folder. Other processes
- * may enrol and revoke robots while the ground runs.
+ * The robots that may connect to a ground, and the epochs it gave them. Other processes may enrol and revoke robots
+ * while the ground runs.
  */
 export class RobotRegistry {
   readonly #robots: NamedTokens<EnrolledRobot>;
-  readonly #epochs: string;
+  readonly #epochs: Epochs;
   readonly #ports: RegistryPorts;
-  /** Of each robot, so that two connections never get the same epoch. */
-  readonly #turns = new Map<string, Promise<number>>();
 
-  /** @param folder - The ground's folder; created when it is first written. */
-  constructor(folder: string, ports: RegistryPorts) {
-    this.#robots = new NamedTokens({
-      ...{ fs: ports.fs, random: ports.random, folder: join(folder, 'robots'), kind: robotFiles },
-      ...{ nameOf: ({ robot }: EnrolledRobot) => robot, what: 'robot' },
-    });
-    this.#epochs = join(folder, 'epochs');
+  /** @param place - A folder is created when it is first written; a database has the ground's schema. */
+  constructor(place: RegistryPlace, ports: RegistryPorts) {
+    const { fs, random } = ports;
+    const isFolder = typeof place === 'string';
+    const store = isFolder ? robotFilesIn(place, fs) : robotTable(place);
+    this.#robots = new NamedTokens({ random, store, what: 'robot' });
+    this.#epochs = isFolder ? epochFilesIn(place, fs) : new EpochTable(place);
     this.#ports = ports;
   }
 
@@ -105,25 +113,11 @@ export class RobotRegistry {
 
   /** A number that no connection of the robot had before, larger than all of those. Durable when this resolves. */
   nextEpoch(robot: string): Promise<number> {
-    const before = this.#turns.get(robot) ?? Promise.resolve(0);
-    const turn = before.catch(() => 0).then(() => this.#raiseEpoch(robot));
-    this.#turns.set(robot, turn);
-    const forget = (): void => {
-      if (this.#turns.get(robot) === turn) this.#turns.delete(robot);
-    };
-    turn.then(forget, forget);
-    return turn;
+    return this.#epochs.next(robot);
   }
 
-  async #raiseEpoch(robot: string): Promise<number> {
-    const { fs } = this.#ports;
-    const path = join(this.#epochs, `${robot}.json`);
-    const bytes = await readFileIfPresent(fs, path);
-    // A damaged file must not make epochs begin again: the error keeps the robot away until somebody looks.
-    const last = bytes === undefined ? 0 : epochFiles.parse(bytes.toString('utf8'), path).epoch;
-    const document: LastEpoch = { format: 'holdfast-ground-epoch', version: 1, epoch: last + 1 };
-    await makeDirectoryDurably(fs, this.#epochs);
-    await writeFileDurably(fs, path, `${JSON.stringify(document)}\n`);
-    return document.epoch;
+  /** Of each robot the newest epoch that any process of this ground has given. */
+  newestEpochs(robots: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    return this.#epochs.newest(robots);
   }
 }

@@ -66,6 +66,11 @@ export class RobotSession implements ConnectionEvents {
     this.#windowBegan = parts.clock.monotonic();
   }
 
+  /** The number of this connection; 0: the robot has not said Hello. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
   message(bytes: Uint8Array): void {
     const { state, clock } = this.#parts;
     if (this.#isClosed) return;

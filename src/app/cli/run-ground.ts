@@ -4,7 +4,6 @@ import { defined } from '../../core/defined.js';
 import { HoldfastError } from '../../core/errors.js';
 import { onAbort } from '../../core/on-abort.js';
 import type { CommandSender } from '../../ground/commands.js';
-import type { RobotRegistry } from '../../ground/robot-registry.js';
 import { exitCodes } from '../../host/exit-code.js';
 import { acquireRoleLock } from '../../host/role-lock.js';
 import { packageRoot, version } from '../../host/version.js';
@@ -13,16 +12,13 @@ import { isLoopback } from '../../monitors/http/request-checks.js';
 import type { CommandResult, Invocation } from './command-definition.js';
 import { openCatalogue } from './open-catalogue.js';
 import { openGroundDatabase, openHistory, openSql } from './open-ground-database.js';
+import { registryPlace, sharesDatabase } from './open-ground-registry.js';
 
 export const DEFAULT_LISTEN = '127.0.0.1:8090';
 const END_PATIENCE_MS = 2_000;
 
 /** Runs the ground until a signal stops it. */
-export async function runGround(
-  registry: RobotRegistry,
-  folder: string,
-  invocation: Invocation,
-): Promise<CommandResult> {
+export async function runGround(folder: string, invocation: Invocation): Promise<CommandResult> {
   const { ports, logger, options, stop } = invocation;
   const { Fleet } = await import('../../ground/fleet.js');
   const { FleetFeed } = await import('../../ground/fleet-feed.js');
@@ -36,14 +32,20 @@ export async function runGround(
   const { catalogueRoutes } = await import('../../ground/catalogue/catalogue-routes.js');
   const { historyRoutes } = await import('../../ground/history/history-routes.js');
   const { PeopleRegistry } = await import('../../ground/people-registry.js');
+  const { RobotRegistry } = await import('../../ground/robot-registry.js');
   const { readTlsFiles, watchTlsFiles } = await import('../../ground/tls-files.js');
   const place = parseListen(String(options['listen']));
   const tlsPaths = parseTls(options);
   const tls = tlsPaths === undefined ? undefined : await readTlsFiles(tlsPaths, ports);
-  await using _lock = await acquireRoleLock(ports.fs, dataFolder(folder), 'ground', logger);
+  // With a shared database, the folder has nothing that two processes could write.
+  await using _lock = sharesDatabase(invocation)
+    ? undefined
+    : await acquireRoleLock(ports.fs, dataFolder(folder), 'ground', logger);
   await using database = await openGroundDatabase(folder, invocation);
+  const registered = await registryPlace(folder, database, invocation);
+  const registry = new RobotRegistry(registered, ports);
   await using open = await openCatalogue(database, invocation);
-  const people = new PeopleRegistry(folder, ports);
+  const people = new PeopleRegistry(registered, ports);
   using access = await GroundAccess.open(people, isLoopback(place.address), ports);
   await using history = await openHistory(database, invocation);
   using fleet = new Fleet(registry, { ...ports, history, ...defined({ onReport: open?.onReport }) });

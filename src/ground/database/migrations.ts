@@ -2,11 +2,12 @@ import type { Migration } from './migrate.js';
 import { auditMigration } from './migrations/audit.js';
 import { catalogueTables } from './migrations/catalogue.js';
 import { historyMigration } from './migrations/history.js';
+import { registryMigration } from './migrations/registry.js';
 
 /** Every step of the schema, in order: a new one comes last. */
-export const migrations: readonly Migration[] = [historyMigration, catalogueTables, auditMigration].map(
-  (one, index) => ({
-    ...one,
-    number: index + 1,
-  }),
-);
+export const migrations: readonly Migration[] = [
+  historyMigration,
+  catalogueTables,
+  auditMigration,
+  registryMigration,
+].map((one, index) => ({ ...one, number: index + 1 }));

@@ -3,6 +3,7 @@ import { exitCodes } from '../../../host/exit-code.js';
 import { makeDataFolder } from '../../../host/make-data-folder.js';
 import type { CommandDefinition, CommandResult, Invocation } from '../command-definition.js';
 import { parameterNames } from '../../../settings/parameter-table.js';
+import { openGroundRegistry } from '../open-ground-registry.js';
 import { DEFAULT_LISTEN, runGround } from '../run-ground.js';
 import type { PeopleRegistry } from '../../../ground/people-registry.js';
 import type { RobotRegistry } from '../../../ground/robot-registry.js';
@@ -35,7 +36,7 @@ export const groundCommand: CommandDefinition = {
     command
       .argument('[action]', 'enrol, revoke, robots, user or rebuild; without it, the ground runs')
       .argument('[words...]', 'name of a robot, for enrol and revoke; add, revoke or list, for user')
-      .option('--data <folder>', 'folder of the ground: tokens and epochs', 'ground')
+      .option('--data <folder>', 'folder of the ground: its database, tokens and epochs', 'ground')
       .option('--listen <address>', 'address and port for robots and people', DEFAULT_LISTEN)
       .option('--tls-cert <file>', 'certificate with its chain, PEM; read again when it changes')
       .option('--tls-key <file>', 'key of the certificate, PEM')
@@ -63,18 +64,21 @@ export const groundCommand: CommandDefinition = {
     const { args, options, ports } = invocation;
     const [action, robot, ...more] = args;
     const folder = String(options['data']);
-    const { RobotRegistry } = await import('../../../ground/robot-registry.js');
-    const registry = new RobotRegistry(folder, ports);
-    if (action === undefined) return await runGround(registry, folder, invocation);
-    if (action === 'user') {
-      const { PeopleRegistry } = await import('../../../ground/people-registry.js');
-      return await manageUsers(new PeopleRegistry(folder, ports), invocation);
-    }
-    if (more.length > 0) throw notAllowed(args);
-    if (action === 'rebuild' && robot === undefined) {
+    if (action === undefined) return await runGround(folder, invocation);
+    if (!actions.includes(action)) throw notAllowed(args);
+    if (action === 'rebuild') {
+      if (robot !== undefined) throw notAllowed(args);
       const { rebuildCatalogue } = await import('../rebuild-catalogue.js');
       return await rebuildCatalogue(invocation);
     }
+    const { RobotRegistry } = await import('../../../ground/robot-registry.js');
+    await using open = await openGroundRegistry(folder, invocation);
+    if (action === 'user') {
+      const { PeopleRegistry } = await import('../../../ground/people-registry.js');
+      return await manageUsers(new PeopleRegistry(open.place, ports), invocation);
+    }
+    if (more.length > 0) throw notAllowed(args);
+    const registry = new RobotRegistry(open.place, ports);
     if (action === 'robots' && robot === undefined) return await list(registry, invocation);
     if (action === 'enrol' && robot !== undefined) {
       await makeDataFolder(ports.fs, folder);
@@ -87,6 +91,7 @@ export const groundCommand: CommandDefinition = {
   },
 };
 
+const actions: readonly string[] = ['enrol', 'revoke', 'robots', 'user', 'rebuild'];
 const ALLOWED =
   'allowed: enrol ROBOT, revoke ROBOT, robots, user add NAME, user revoke NAME, user list, rebuild, or nothing';
 
