@@ -295,6 +295,11 @@ const entries = {
     remedy:
       'Enrol the robot with holdfast ground enrol, and put the token into the file of ground.token_file.',
   },
+  GROUND_BUS_UNREACHABLE: {
+    retryable: true,
+    meaning: 'The ground cannot connect to NATS.',
+    remedy: 'Check --bus, --bus-creds, the network and the server, and start the ground again.',
+  },
   GROUND_DATABASE_UNREACHABLE: {
     retryable: true,
     meaning: 'The ground cannot reach its PostgreSQL database, or the connection ended.',

@@ -8,6 +8,7 @@ import type { RobotReport } from '../uplink/protocol/robot-report.js';
 import type { RobotRegistry } from './robot-registry.js';
 import type { CommandOutcome } from './commands.js';
 import type { FleetRow } from './fleet-row.js';
+import type { FleetView } from './fleet-view.js';
 import { RobotSession } from './robot-session.js';
 import { RobotState, type RobotDetail, type RobotView } from './robot-state.js';
 
@@ -35,7 +36,7 @@ interface Live {
 const ignored: ConnectionEvents = { message: () => undefined, closed: () => undefined };
 
 /** Every robot that has connected since the ground started. */
-export class Fleet implements GroundReception, Disposable {
+export class Fleet implements GroundReception, FleetView, Disposable {
   readonly #registry: RobotRegistry;
   readonly #ports: FleetPorts;
   readonly #states = new Map<string, RobotState>();

@@ -1,7 +1,7 @@
 import { plainPage } from '../monitors/http/plain-page.js';
 import { RouteReply, type Route } from '../monitors/http/route.js';
 import { flag, list, object, ref, said, text } from '../monitors/http/schemas.js';
-import type { Fleet } from './fleet.js';
+import type { FleetView } from './fleet-view.js';
 import { groundSchemas } from './ground-schemas.js';
 
 /** The ground's OpenAPI document. */
@@ -20,7 +20,7 @@ export const groundApi = {
 } as const;
 
 export interface GroundRouteParts {
-  readonly fleet: Fleet;
+  readonly fleet: Pick<FleetView, 'robots' | 'robot'>;
   /** In Prometheus' text format. */
   readonly metrics: () => string;
   /** What is not there yet, in words; undefined: robots and people are served. */
@@ -67,16 +67,16 @@ export function groundRoutes({ fleet, metrics, missing }: GroundRouteParts): rea
       ...{ method: 'GET', path: '/api/robots', role },
       summary: 'Every robot that connected since the start of the ground',
       answer: object({ robots: list(ref('Robot')) }),
-      handle: () => ({ robots: fleet.robots() }),
+      handle: async () => ({ robots: await fleet.robots() }),
     },
     {
       ...{ method: 'GET', path: '/api/robots/:robot', role },
       summary: 'One robot, with its segments and marked events',
       answer: ref('RobotDetail'),
       also: { '404': 'it has not connected since the start of the ground' },
-      handle: ({ params }) => {
+      handle: async ({ params }) => {
         const name = params['robot'] ?? '';
-        const found = fleet.robot(name);
+        const found = await fleet.robot(name);
         if (found !== undefined) return found;
         const message = `robot ${name} has not connected since the start of the ground`;
         return new RouteReply(404, { error: { code: 'NOT_FOUND', message } });

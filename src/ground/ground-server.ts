@@ -6,6 +6,7 @@ import type { Route } from '../monitors/http/route.js';
 import { StaticFiles } from '../monitors/http/static-files.js';
 import { UPLINK_PATH, WebSocketReception } from '../uplink/link/websocket-reception.js';
 import type { FleetFeed } from './fleet-feed.js';
+import type { FleetView } from './fleet-view.js';
 import type { Fleet } from './fleet.js';
 import type { GroundAccess } from './ground-access.js';
 import type { HistoryStatus } from './history/history-writer.js';
@@ -26,7 +27,12 @@ export interface GroundServerOptions {
 }
 
 export interface GroundServerParts {
+  /** Of this process: it takes the robots that connect here, and `/metrics` is about them. */
   readonly fleet: Fleet;
+  /** What people see. Default: the fleet of this process. */
+  readonly view?: FleetView;
+  /** Robots that were refused elsewhere than here. */
+  readonly refused?: () => number;
   readonly feed: FleetFeed;
   readonly access: GroundAccess;
   /** Further operations of the API. */
@@ -55,18 +61,19 @@ export class GroundServer implements AsyncDisposable {
 
   /** Listens; rejects with the system's error if the port is taken or the address is not of this machine. */
   static async listen(options: GroundServerOptions, parts: GroundServerParts): Promise<GroundServer> {
-    const { fleet, feed, access, routes = [], missing = () => undefined, history, clock, logger } = parts;
+    const { fleet, view = fleet, refused = () => 0, history } = parts;
+    const { feed, access, routes = [], missing = () => undefined, clock, logger } = parts;
     const reception = new WebSocketReception(fleet, { clock, logger });
     const metrics = (): string =>
       renderGroundMetrics(fleet.robots()) +
       (history === undefined ? '' : renderHistoryMetrics(history())) +
-      refusedMetric(reception.refused);
+      refusedMetric(reception.refused + refused());
     const files = await StaticFiles.list(options.pageFolder);
     const limits = { tries: 1, maxClients: PAGES_MAX, maxSockets: SOCKETS_MAX };
     const http = await HttpServer.listen(
       { ...options, ...limits, allowedHosts: [], anyHostWithToken: true, keepsAlive: true },
       {
-        routes: [...groundRoutes({ fleet, metrics, missing }), ...routes],
+        routes: [...groundRoutes({ fleet: view, metrics, missing }), ...routes],
         ...{ api: groundApi, access, feed, files, clock, logger },
         upgrade: {
           path: UPLINK_PATH,

@@ -35,7 +35,7 @@ export class TokenTable<T extends TokenDocument> implements TokenStore<T> {
     );
   }
 
-  /** Only for a name that never had a token here: what was revoked does not come back. */
+  /** Only for a name that never had a token here: a revoked token does not come back. */
   async putIfNew(name: string, document: T): Promise<void> {
     await this.#insert(name, document, 'DO NOTHING');
   }

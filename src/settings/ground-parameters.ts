@@ -12,7 +12,7 @@ export const groundParameters = {
       description:
         'Ground service that receives live telemetry (holdfast ground). Recording never waits for it. Empty: none.',
     },
-    'a ws:// or wss:// address without a user name',
+    'a ws://, wss://, nats:// or natss:// address without a user name',
     isGroundUrl,
   ),
   'ground.token_file': text({
@@ -21,6 +21,13 @@ export const groundParameters = {
     placeholder: 'path',
     description:
       'File with the tokens that holdfast ground enrol printed, one per line. Telemetry is sent for the robots of these tokens.',
+  }),
+  'ground.creds_file': text({
+    role,
+    default: '',
+    placeholder: 'path',
+    description:
+      'Credentials of the recorder for NATS (.creds), if ground.url is a nats:// or natss:// address and the server needs them. The file is read again at every connection.',
   }),
   'ground.fields': fieldRules({
     role,
@@ -60,5 +67,5 @@ function isGroundUrl(value: string): boolean {
   if (value === '') return true;
   if (!URL.canParse(value)) return false;
   const { protocol, username, password } = new URL(value);
-  return /^wss?:$/.test(protocol) && username === '' && password === '';
+  return /^(wss?|natss?):$/.test(protocol) && username === '' && password === '';
 }

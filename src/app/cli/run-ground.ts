@@ -4,6 +4,7 @@ import { defined } from '../../core/defined.js';
 import { HoldfastError } from '../../core/errors.js';
 import { onAbort } from '../../core/on-abort.js';
 import type { CommandSender } from '../../ground/commands.js';
+import type { FleetRow } from '../../ground/fleet-row.js';
 import { exitCodes } from '../../host/exit-code.js';
 import { acquireRoleLock } from '../../host/role-lock.js';
 import { packageRoot, version } from '../../host/version.js';
@@ -13,6 +14,7 @@ import type { CommandResult, Invocation } from './command-definition.js';
 import { openCatalogue } from './open-catalogue.js';
 import { openGroundDatabase, openHistory, openSql } from './open-ground-database.js';
 import { registryPlace, sharesDatabase } from './open-ground-registry.js';
+import { shareFleet } from './share-fleet.js';
 
 export const DEFAULT_LISTEN = '127.0.0.1:8090';
 const END_PATIENCE_MS = 2_000;
@@ -26,7 +28,6 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   const { GroundServer } = await import('../../ground/ground-server.js');
   const { AuditFile } = await import('../../ground/audit-log.js');
   const { AuditTable } = await import('../../ground/audit-table.js');
-  const { FleetAlerts } = await import('../../ground/fleet-alerts.js');
   const { Commands } = await import('../../ground/commands.js');
   const { commandRoutes } = await import('../../ground/command-routes.js');
   const { catalogueRoutes } = await import('../../ground/catalogue/catalogue-routes.js');
@@ -49,17 +50,16 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   using access = await GroundAccess.open(people, isLoopback(place.address), ports);
   await using history = await openHistory(database, invocation);
   using fleet = new Fleet(registry, { ...ports, history, ...defined({ onReport: open?.onReport }) });
-  using feed = new FleetFeed(() => fleet.rows(), ports.clock);
+  await using shared = await shareFleet(fleet, invocation);
+  const view = shared?.view ?? fleet;
+  using feed = new FleetFeed(() => view.rows(), ports.clock);
   const audit = database === undefined ? new AuditFile(folder, ports.fs) : new AuditTable(database);
-  const give: CommandSender = (robot, command) => fleet.give(robot, command);
+  const give: CommandSender = (robot, command) => view.give(robot, command);
   const commands = new Commands(give, { audit, clock: ports.clock, random: ports.random });
-  const knows = (robot: string): boolean => fleet.robot(robot) !== undefined;
-  await using webhook = await openWebhook(invocation);
-  using _alerts = new FleetAlerts(
-    () => fleet.rows(),
-    (robot, alert) => webhook?.tell({ source: 'holdfast', host: ports.hostname, robots: [robot], alert }),
-    { clock: ports.clock, logger },
-  );
+  const knows = (name: string): boolean => view.rows().some(({ robot, vin }) => [robot, vin].includes(name));
+  // Each process watches the whole fleet, and one of them tells about it.
+  const isTeller = (): boolean => shared?.view.isFirst !== false;
+  await using _alerts = await watchFleet(() => view.rows(), isTeller, invocation);
   const pageFolder = join(packageRoot, 'dist', 'web-ground');
   const missing = (): string | undefined => history?.status().problem || undefined;
   const routes = [
@@ -68,10 +68,11 @@ export async function runGround(folder: string, invocation: Invocation): Promise
     ...(open === undefined ? [] : catalogueRoutes(open.catalogue)),
     ...(await openSql(database, invocation)),
   ];
+  const refused = (): number => shared?.refused() ?? 0;
   await using server = await GroundServer.listen(
     { ...place, hostname: ports.hostname, version, pageFolder, ...(tls === undefined ? {} : { tls }) },
     {
-      ...{ fleet, feed, access, routes, missing, clock: ports.clock, logger },
+      ...{ fleet, view, refused, feed, access, routes, missing, clock: ports.clock, logger },
       ...(history === undefined ? {} : { history: () => history.status() }),
     },
   );
@@ -80,7 +81,7 @@ export async function runGround(folder: string, invocation: Invocation): Promise
       ? undefined
       : watchTlsFiles(tlsPaths, tls, (files) => server.renew(files), ports);
   const where = { url: server.url, port: server.port, data: folder };
-  logger.info('the ground listens', { ...where, database: database?.address ?? 'none' });
+  logger.info('the ground listens', { ...where, database: database?.address ?? 'none', ...shared?.where });
   if (access.needsToken && (await people.list()).length === 0)
     logger.warn('nobody can use the pages and the API; add a user with holdfast ground user add');
   await new Promise<void>((resolve) => onAbort(stop.signal, resolve));
@@ -88,6 +89,30 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   stop.endWithin(END_PATIENCE_MS);
   const robots = fleet.robots().length;
   return { exitCode: exitCodes.ok, json: { ok: true, robots } };
+}
+
+/** Watches the robots, and posts alerts to `--alerts-webhook`. Throws `REQUEST_INVALID`. */
+async function watchFleet(
+  rows: () => readonly FleetRow[],
+  isTeller: () => boolean,
+  invocation: Invocation,
+): Promise<AsyncDisposable> {
+  const { ports, logger } = invocation;
+  const { FleetAlerts } = await import('../../ground/fleet-alerts.js');
+  const webhook = await openWebhook(invocation);
+  const alerts = new FleetAlerts(
+    rows,
+    (robot, alert) => {
+      if (isTeller()) webhook?.tell({ source: 'holdfast', host: ports.hostname, robots: [robot], alert });
+    },
+    { clock: ports.clock, logger },
+  );
+  return {
+    async [Symbol.asyncDispose]() {
+      alerts[Symbol.dispose]();
+      await webhook?.[Symbol.asyncDispose]();
+    },
+  };
 }
 
 /** Absent without an address. Throws `REQUEST_INVALID` for one that is not allowed; no message shows it. */

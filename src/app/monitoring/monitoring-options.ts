@@ -20,6 +20,8 @@ export interface UplinkOptions {
   /** Empty: none. */
   readonly url: string;
   readonly tokenFile: string;
+  /** Credentials for NATS; empty: none. */
+  readonly credsFile: string;
   /** The first rule that matches a path counts. */
   readonly fields: readonly FieldRule[];
   readonly defaultFields: boolean;
@@ -103,6 +105,7 @@ export function compileMonitoringOptions(resolved: Resolved): MonitoringOptions 
     ground: {
       url: values['ground.url'],
       tokenFile: values['ground.token_file'],
+      credsFile: values['ground.creds_file'],
       fields: values['ground.fields'],
       defaultFields: values['ground.default_fields'],
       commands: values['ground.commands'],

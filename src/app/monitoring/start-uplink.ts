@@ -5,6 +5,7 @@ import { describeError } from '../../core/errors.js';
 import type { MonitoredRecorder, MonitoredSync } from '../../core/monitoring.js';
 import type { SystemPorts } from '../../host/ports.js';
 import { version } from '../../host/version.js';
+import type { UplinkTransport } from '../../uplink/link/uplink-transport.js';
 import { WebSocketTransport } from '../../uplink/link/websocket-transport.js';
 import { defaultRules } from '../../uplink/robot/default-rules.js';
 import { Outbox } from '../../uplink/robot/outbox.js';
@@ -41,7 +42,7 @@ export async function startUplink(
     : undefined;
   const clients = new Map<string, UplinkClient>();
   for (const [robot, token] of tokens) {
-    const transport = new WebSocketTransport(options.url, token, clock);
+    const transport = await transportOf(options, token, ports);
     const run = Buffer.from(random(8)).readBigUInt64LE();
     const outbox = await openOutbox(robot, run, options, ports);
     const parts = { transport, clock, logger, randomBytes: random, facts: () => facts.of(robot) };
@@ -57,6 +58,18 @@ export async function startUplink(
       await Promise.all([...clients.values()].map((client) => client[Symbol.asyncDispose]()));
     },
   };
+}
+
+/** By the address. What only NATS needs is loaded only for it. */
+async function transportOf(
+  { url, credsFile }: UplinkOptions,
+  token: string,
+  { clock, random, fs }: SystemPorts,
+): Promise<UplinkTransport> {
+  if (!url.startsWith('nats')) return new WebSocketTransport(url, token, clock);
+  const { NatsTransport } = await import('../../uplink/link/nats-transport.js');
+  const creds = credsFile === '' ? undefined : () => fs.readFile(credsFile);
+  return new NatsTransport(url, token, { clock, random }, creds);
 }
 
 /** Undefined: samples of an outage are left out. Telemetry and recording continue without it. */

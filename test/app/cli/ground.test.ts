@@ -246,7 +246,10 @@ describe('holdfast ground', function () {
       [['ground', 'enrol', 'a/b'], /"a\/b" is no name of a robot/],
       [['ground', '--listen', '8090'], /--listen is "8090", allowed: an address and a port/],
       [['record', '--source', 'sim:', '--ground-url', 'ws://x'], /ground\.token_file/],
-      [['record', '--source', 'sim:', '--ground-url', 'http://x'], /a ws:\/\/ or wss:\/\/ address/],
+      [
+        ['record', '--source', 'sim:', '--ground-url', 'http://x'],
+        /a ws:\/\/, wss:\/\/, nats:\/\/ or natss:\/\/ address/,
+      ],
       [['record', '--source', 'sim:', '--ground-field', '/x.y'], /TOPIC\.PATH threshold=N/],
     ];
     for (const [args, message] of cases) {

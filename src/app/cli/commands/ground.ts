@@ -53,6 +53,11 @@ export const groundCommand: CommandDefinition = {
         '--sql-database <url>',
         'the same database with a user who only reads, for /api/sql (default: the embedded one has it)',
       )
+      .option(
+        '--bus <url>',
+        'nats(s)://host:port: robots also connect there, and all processes show the whole fleet',
+      )
+      .option('--bus-creds <file>', 'credentials of the ground for NATS (.creds)')
       .option('--keep-samples-days <days>', 'how long samples are kept, by whole months', '90')
       .option('--keep-roll-ups-days <days>', 'how long their roll-ups are kept', '1095')
       .option(
