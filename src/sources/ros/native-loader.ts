@@ -39,7 +39,7 @@ export function nativePlace(): NativePlace {
 /**
  * The add-on that is used where `distro` is sourced.
  *
- * @returns undefined if there is none.
+ * @returns undefined if it does not exist.
  */
 export function findNative(distro: string, { built, prebuilds }: NativePlace): string | undefined {
   return existsSync(built) ? built : prebuiltAddOn(prebuilds, distro, 'holdfast_receiver');

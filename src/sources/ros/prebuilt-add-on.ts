@@ -5,7 +5,7 @@ import { join } from 'node:path';
  * The add-on in `folder` that was compiled elsewhere for this distribution of ROS, release of Linux and processor:
  * `linux-<arch>/<distro>-<codename>-<arch>-<name>.node`, the layout of rclnodejs.
  *
- * @returns undefined if there is none.
+ * @returns undefined if it does not exist.
  */
 export function prebuiltAddOn(folder: string, distro: string, name: string): string | undefined {
   if (process.platform !== 'linux' || distro.includes('/')) return undefined;
