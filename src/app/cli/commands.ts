@@ -3,11 +3,13 @@ import { bagCommand } from './commands/bag.js';
 import { catCommand } from './commands/cat.js';
 import { checkCommand } from './commands/check.js';
 import { compactCommand } from './commands/compact.js';
+import { completionCommand } from './commands/completion.js';
 import { demoCommand } from './commands/demo.js';
 import { doctorCommand } from './commands/doctor.js';
 import { exportCommand } from './commands/export.js';
 import { fetchCommand } from './commands/fetch.js';
 import { groundCommand } from './commands/ground.js';
+import { installServiceCommand } from './commands/install-service.js';
 import { lsCommand } from './commands/ls.js';
 import { queryCommand } from './commands/query.js';
 import { recordCommand } from './commands/record.js';
@@ -41,5 +43,7 @@ export const commands: readonly CommandDefinition[] = [
   fetchCommand,
   groundCommand,
   doctorCommand,
+  installServiceCommand,
+  completionCommand,
   demoCommand,
 ];

@@ -194,6 +194,16 @@ describe('SIGTERM', function () {
       const more = { PATH: `${programs}:${process.env['PATH'] ?? ''}` };
       await ends(['doctor', '--data', data('doctor')], cut, { when: hasChild, more });
     },
+    'install-service': async () => {
+      const programs = data('slow-programs');
+      await mkdir(programs);
+      await writeFile(join(programs, 'id'), '#!/bin/sh\nexec sleep 30\n', { mode: 0o755 });
+      const more = { PATH: `${programs}:${process.env['PATH'] ?? ''}` };
+      await ends(['install-service', '--unit-dir', data('units')], cut, { when: hasChild, more });
+    },
+    completion: async () => {
+      assert.equal((await runCli(['completion', 'bash'])).exitCode, 0);
+    },
     demo: () => ends(['demo', '--for', '60s'], cut, { when: hasChild, after: 3_000 }),
   };
 

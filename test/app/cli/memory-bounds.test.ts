@@ -87,6 +87,8 @@ describe('the memory of a command', function () {
       ],
     ],
     ['doctor', () => ['doctor', '--data', data]],
+    ['install-service', () => ['install-service', '--unit-dir', out()]],
+    ['completion', () => ['completion', 'bash']],
     ['compact', () => ['compact', `dir:${join(folder, 'store')}`]],
   ];
 

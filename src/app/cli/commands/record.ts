@@ -14,6 +14,7 @@ import { recorderLine, reportLive } from '../live-report.js';
 import { prepareRecorder } from '../../setup/prepare-recorder.js';
 import { onAbort } from '../../../core/on-abort.js';
 import { controlRole } from '../role-control.js';
+import { announceReady } from '../service-ready.js';
 
 /** How long sealing may delay the end after a signal. */
 const SEAL_PATIENCE_MS = 3_000;
@@ -75,6 +76,7 @@ export const recordCommand: CommandDefinition = {
     stop.endWithin(undefined);
     onAbort(stop.signal, () => setTimeout(() => host.leaveUnsealed(), SEAL_PATIENCE_MS).unref());
     logger.info('recording', { data: options.data, sources: inputs.map(({ source }) => source.uri) });
+    using _service = announceReady(invocation, options.data, 'recorder');
     await over;
     if (control.signal.aborted) {
       logger.info('ending: committing and sealing all received messages', {

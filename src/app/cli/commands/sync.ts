@@ -11,6 +11,7 @@ import { reportLive, syncLine } from '../live-report.js';
 import type { SyncGroup } from '../../../sync/sync-group.js';
 import { prepareSync } from '../../setup/prepare-sync.js';
 import { controlRole } from '../role-control.js';
+import { announceReady } from '../service-ready.js';
 
 /** Under `holdfast up`, sync ends after the recorder. */
 const SUPERVISED_GRACE_MS = 2_000;
@@ -82,6 +83,7 @@ export const syncCommand: CommandDefinition = {
     using _report = reportLive(invocation, line);
     const data = [settings.data, ...settings.moreData].join(', ');
     logger.info('syncing', { data, store: sinks.map(({ store }) => store.uri).join(', ') });
+    using _service = announceReady(invocation, settings.data, 'sync');
     if (invocation.options['drain'] !== true && only === undefined) {
       const outcome = await Promise.race([
         sync.run(signal).then(() => 'ended' as const),

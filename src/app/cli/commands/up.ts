@@ -14,6 +14,7 @@ import { recorderLine, reportLive, syncLine } from '../live-report.js';
 import { prepareRecorder } from '../../setup/prepare-recorder.js';
 import { prepareSync } from '../../setup/prepare-sync.js';
 import { flagArguments } from '../parameter-flags.js';
+import { announceReady } from '../service-ready.js';
 
 export const upCommand: CommandDefinition = {
   name: 'up',
@@ -47,6 +48,7 @@ export const upCommand: CommandDefinition = {
     using _report = reportLive(invocation, () => describeBoth(data));
     // The two end by themselves in time.
     stop.endWithin(undefined);
+    using _service = announceReady(invocation, data, 'recorder');
     const result = await supervise({
       data,
       recorder: () => childCommand('record', 'recorder', invocation, []),
