@@ -26,27 +26,30 @@ function copyCheckout(target) {
   symlinkSync(join(root, 'node_modules'), join(target, 'node_modules'));
 }
 
-/** Builds and packs in a folder of its own; returns the tarball's name and bytes. */
-function pack() {
-  const folder = mkdtempSync(join(tmpdir(), 'holdfast-pack-'));
-  try {
-    copyCheckout(folder);
-    execFileSync(process.execPath, [join('bin', 'build.mjs')], { cwd: folder, stdio: ['ignore', 2, 2] });
-    writeFileSync(join(folder, 'dist', 'third-party-licences.md'), renderLicences(root, thirdParty(root)));
-    const args = ['pack', '--json', '--ignore-scripts'];
-    const [{ filename }] = JSON.parse(execFileSync('npm', args, { cwd: folder, encoding: 'utf8' }));
-    return { filename, bytes: readFileSync(join(folder, filename)) };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+/** Builds and packs in a copy of the checkout; returns the tarball's name and bytes. */
+function pack(folder) {
+  execFileSync(process.execPath, [join('bin', 'build.mjs')], { cwd: folder, stdio: ['ignore', 2, 2] });
+  writeFileSync(join(folder, 'dist', 'third-party-licences.md'), renderLicences(root, thirdParty(root)));
+  const args = ['pack', '--json', '--ignore-scripts'];
+  const [{ filename }] = JSON.parse(execFileSync('npm', args, { cwd: folder, encoding: 'utf8' }));
+  return { filename, bytes: readFileSync(join(folder, filename)) };
 }
 
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
-const { filename, bytes } = pack();
-if (process.argv.includes('--check')) {
-  const again = pack();
-  if (!again.bytes.equals(bytes)) {
-    console.error(`two builds differ: ${sha256(bytes)} and ${sha256(again.bytes)}`);
+const count = process.argv.includes('--check') ? 2 : 1;
+const folders = Array.from({ length: count }, () => mkdtempSync(join(tmpdir(), 'holdfast-pack-')));
+let packed;
+try {
+  // Both before the first build: a file that changes meanwhile is in none of them.
+  folders.forEach(copyCheckout);
+  packed = folders.map(pack);
+} finally {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+}
+const [{ filename, bytes }] = packed;
+if (packed.length > 1) {
+  if (!packed[1].bytes.equals(bytes)) {
+    console.error(`two builds differ: ${packed.map((one) => sha256(one.bytes)).join(' and ')}`);
     process.exit(1);
   }
   console.log('two builds have the same bytes');

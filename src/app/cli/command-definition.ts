@@ -34,6 +34,8 @@ export interface Invocation {
   readonly stop: StopSignals;
   /** Started by `holdfast up`, which reports for it; it ends when `holdfast up` ends. */
   readonly supervised: boolean;
+  /** The whole command line: every command with its flags. */
+  readonly program: Command;
   /** For people only: one line on standard output, nothing with `--json`. */
   say(line: string): Promise<void>;
 }

@@ -84,6 +84,7 @@ async function runCommand(
     stop,
     supervised: process.channel !== undefined,
     ports: systemPorts(logger),
+    program: command.parent ?? command,
     resolve: (role) => resolve(role, file, flags),
     say: async (line) => {
       if (!json) await terminal.out(printableLines(line));

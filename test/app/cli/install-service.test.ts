@@ -4,7 +4,7 @@ import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { lacking } from '../../../src/testing/lacking.js';
-import { eventually } from '../../../src/testing/waiting.js';
+import { eventually, sleep } from '../../../src/testing/waiting.js';
 import { runCli, spawnCli } from '../../support/cli.js';
 
 describe('holdfast install-service', function () {
@@ -89,7 +89,7 @@ while True: print(s.recv(4096).decode(),flush=True)`;
       const recorder = childOf(service.child.pid ?? 0, 'record');
       process.kill(recorder, 'SIGSTOP');
       const before = alive();
-      await new Promise((resolve) => setTimeout(resolve, 3_000));
+      await sleep(3_000);
       // One message may have been under way.
       assert.ok(alive() <= before + 1, heard);
       process.kill(recorder, 'SIGCONT');

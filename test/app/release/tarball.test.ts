@@ -47,9 +47,11 @@ function isInside(path: string): boolean {
   return path.lastIndexOf('node_modules/') > 0;
 }
 
+/** As its users write it; not an import of this file. */
+const PACKAGE = 'holdfast';
 const script = `
-import { VehicleLogger } from 'holdfast/logger';
-import { openRecording } from 'holdfast/reader';
+import { VehicleLogger } from '${PACKAGE}/logger';
+import { openRecording } from '${PACKAGE}/reader';
 {
   await using logger = new VehicleLogger({ vehicleId: 3, wal: 'logged' });
   for (let round = 0; round < 100; round++) {

@@ -1,5 +1,6 @@
 import { exitCodes } from '../../../host/exit-code.js';
 import { configInvalid } from '../../../settings/fault.js';
+import { completionScript } from '../completion-script.js';
 import type { CommandDefinition } from '../command-definition.js';
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const;
@@ -26,13 +27,7 @@ export const completionCommand: CommandDefinition = {
       const allowed = `allowed: ${SHELLS.join(', ')}`;
       throw configInvalid([{ where: 'the command line', path: 'shell', value, allowed }]);
     }
-    // Not at the top: these modules import the list of commands, which has this one.
-    const { buildProgram } = await import('../program.js');
-    const { completionScript } = await import('../completion-script.js');
-    const script = completionScript(
-      buildProgram(() => Promise.resolve()),
-      shell,
-    );
+    const script = completionScript(invocation.program, shell);
     if (!invocation.json) await invocation.terminal.out(script.trimEnd());
     return { exitCode: exitCodes.ok, json: { ok: true, shell, script } };
   },
