@@ -5,7 +5,16 @@
 //   npm run release:pack -- --check    makes it twice, in two folders, and ends with 1 if the bytes differ
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,6 +32,9 @@ function copyCheckout(target) {
     mkdirSync(join(target, dirname(name)), { recursive: true });
     cpSync(join(root, name), join(target, name), { force: true, dereference: false });
   }
+  // Prebuilt add-ons come from other machines; git does not know them.
+  const prebuilds = join(root, 'native', 'prebuilds');
+  if (existsSync(prebuilds)) cpSync(prebuilds, join(target, 'native', 'prebuilds'), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(target, 'node_modules'));
 }
 
