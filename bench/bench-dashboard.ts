@@ -8,6 +8,7 @@ import { askRole } from '../src/app/control/control-client.js';
 import { mainScript } from '../src/app/setup/main-script.js';
 import { systemClock } from '../src/host/system-clock.js';
 import type { RecorderStatus } from '../src/core/status.js';
+import { nodeFlags } from '../src/core/node-flags.js';
 import type { BenchContext, BenchReport } from './bench-context.js';
 import { cpuSeconds, median } from './measure.js';
 
@@ -83,7 +84,7 @@ async function run(data: string, flood: string, seconds: number, pages: number):
     [
       ...process.execArgv,
       // As the installed command starts.
-      '--max-semi-space-size=4',
+      ...nodeFlags,
       mainScript,
       ...['record', '--json', '--log-format', 'json', '--web-port', '0', '--no-foxglove'],
       ...['--source', `sim:?shape=flood&${flood}`, '--data', data],

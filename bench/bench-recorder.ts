@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { renderTable } from '../src/host/human.js';
 import { mainScript } from '../src/app/setup/main-script.js';
 import { systemClock } from '../src/host/system-clock.js';
+import { nodeFlags } from '../src/core/node-flags.js';
 import type { BenchContext, BenchReport } from './bench-context.js';
 import { cpuSeconds, resident } from './measure.js';
 import { runCase } from './run-child.js';
@@ -119,7 +120,7 @@ async function runLoad(load: Load, seconds: number, data: string): Promise<LoadR
     [
       ...process.execArgv,
       // As the installed command starts.
-      '--max-semi-space-size=4',
+      ...nodeFlags,
       mainScript,
       'record',
       '--json',

@@ -6,6 +6,7 @@ import { mainScript } from '../../src/app/setup/main-script.js';
 import { describeError } from '../../src/core/errors.js';
 import { openOrSalvage } from '../../src/core/mcap/open-mcap.js';
 import type { RecorderStatus } from '../../src/core/status.js';
+import { nodeFlags } from '../../src/core/node-flags.js';
 import { startProgram, type Program } from './program.js';
 
 /**
@@ -64,11 +65,7 @@ export async function startRecorder(name: RecorderName, setup: RecorderSetup): P
 
 function holdfast(folder: string, env: NodeJS.ProcessEnv, more: readonly string[]): RecorderUnderTest {
   const command = (...args: string[]): Program =>
-    startProgram(
-      process.execPath,
-      [...process.execArgv, '--max-semi-space-size=4', mainScript, ...args],
-      env,
-    );
+    startProgram(process.execPath, [...process.execArgv, ...nodeFlags, mainScript, ...args], env);
   const program = command(
     ...['record', '--source', 'ros:', '--robot', 'bench', '--include', '^/bench/'],
     ...['--data', folder, '--json', '--log-level', 'warn', ...more],

@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=4
+#!/usr/bin/env -S node --max-semi-space-size=4 --initial-old-space-size=64
 import { nodeFault } from '../host/node-floor.js';
 
 // An old Node.js loads this file and node-floor.ts, and no further module, which it could not parse. So

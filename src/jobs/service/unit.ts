@@ -1,3 +1,5 @@
+import { nodeFlags } from '../../core/node-flags.js';
+
 /** What the units of a machine differ in. */
 export interface ServicePlan {
   /** `cli`: one unit that runs `holdfast up`. `ros`: one unit for each node. */
@@ -34,7 +36,14 @@ export function renderUnits(plan: ServicePlan): readonly Unit[] {
 }
 
 function renderCli(plan: ServicePlan): Unit {
-  const command = [plan.node, plan.main, 'up', `--config=${plan.config}`, `--data=${plan.data}`];
+  const command = [
+    plan.node,
+    ...nodeFlags,
+    plan.main,
+    'up',
+    `--config=${plan.config}`,
+    `--data=${plan.data}`,
+  ];
   const type = [
     'Type=notify',
     '# systemd-notify, a child of the main process, sends the messages.',
