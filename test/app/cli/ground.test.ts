@@ -240,7 +240,7 @@ describe('holdfast ground', function () {
     const cases: [string[], RegExp][] = [
       [
         ['ground', 'dance'],
-        /ground dance: allowed: enrol ROBOT, revoke ROBOT, robots, user add NAME, user revoke NAME, user list, or nothing/,
+        /ground dance: allowed: enrol ROBOT, revoke ROBOT, robots, user add NAME, user revoke NAME, user list, rebuild, migrate, or nothing/,
       ],
       [['ground', 'enrol'], /allowed: enrol ROBOT/],
       [['ground', 'enrol', 'a/b'], /"a\/b" is no name of a robot/],

@@ -3,6 +3,7 @@ import { exitCodes } from '../../../host/exit-code.js';
 import { makeDataFolder } from '../../../host/make-data-folder.js';
 import type { CommandDefinition, CommandResult, Invocation } from '../command-definition.js';
 import { parameterNames } from '../../../settings/parameter-table.js';
+import { openGroundDatabase } from '../open-ground-database.js';
 import { openGroundRegistry } from '../open-ground-registry.js';
 import { DEFAULT_LISTEN, runGround } from '../run-ground.js';
 import type { PeopleRegistry } from '../../../ground/people-registry.js';
@@ -19,7 +20,8 @@ export const groundCommand: CommandDefinition = {
     'ones.\n\nPeople need a token, too, if there are users or if the address is not a loopback address. user ' +
     'add prints the token of a viewer, operator or admin, user revoke ends it, and user list lists the users. ' +
     'All of them work while the ground runs.\n\nrebuild asks a running ground to empty its catalogue and to read ' +
-    'every store again.',
+    'every store again.\n\nmigrate brings the schema of the database to the newest step and exits. Without ' +
+    'it, the ground does that when it starts.',
   examples: [
     ['holdfast ground --data ground --listen 0.0.0.0:8090', 'until Ctrl-C'],
     ['holdfast ground enrol robot_7 --data ground > robot_7.token', 'the token of a robot, printed once'],
@@ -34,7 +36,7 @@ export const groundCommand: CommandDefinition = {
   parameters: parameterNames.filter((name) => /^(s3\.|log\.(level|format)$)/.test(name)),
   configure(command) {
     command
-      .argument('[action]', 'enrol, revoke, robots, user or rebuild; without it, the ground runs')
+      .argument('[action]', 'enrol, revoke, robots, user, rebuild or migrate; without it, the ground runs')
       .argument('[words...]', 'name of a robot, for enrol and revoke; add, revoke or list, for user')
       .option('--data <folder>', 'folder of the ground: its database, tokens and epochs', 'ground')
       .option('--listen <address>', 'address and port for robots and people', DEFAULT_LISTEN)
@@ -71,6 +73,10 @@ export const groundCommand: CommandDefinition = {
     const folder = String(options['data']);
     if (action === undefined) return await runGround(folder, invocation);
     if (!actions.includes(action)) throw notAllowed(args);
+    if (action === 'migrate') {
+      if (robot !== undefined) throw notAllowed(args);
+      return await migrateDatabase(folder, invocation);
+    }
     if (action === 'rebuild') {
       if (robot !== undefined) throw notAllowed(args);
       const { rebuildCatalogue } = await import('../rebuild-catalogue.js');
@@ -96,9 +102,9 @@ export const groundCommand: CommandDefinition = {
   },
 };
 
-const actions: readonly string[] = ['enrol', 'revoke', 'robots', 'user', 'rebuild'];
+const actions: readonly string[] = ['enrol', 'revoke', 'robots', 'user', 'rebuild', 'migrate'];
 const ALLOWED =
-  'allowed: enrol ROBOT, revoke ROBOT, robots, user add NAME, user revoke NAME, user list, rebuild, or nothing';
+  'allowed: enrol ROBOT, revoke ROBOT, robots, user add NAME, user revoke NAME, user list, rebuild, migrate, or nothing';
 
 function notAllowed(args: readonly string[]): HoldfastError {
   return new HoldfastError('REQUEST_INVALID', `ground ${args.join(' ')}: ${ALLOWED}`, { facts: { args } });
@@ -123,6 +129,21 @@ async function manageUsers(people: PeopleRegistry, invocation: Invocation): Prom
   const ok = await people.revoke(user);
   await invocation.say(ok ? `the token of ${user} is no longer valid` : `there is no user ${user}`);
   return { exitCode: ok ? exitCodes.ok : exitCodes.failed, json: { ok, user } };
+}
+
+/** For a deployment that changes the schema once, before several processes start. */
+async function migrateDatabase(folder: string, invocation: Invocation): Promise<CommandResult> {
+  await using database = await openGroundDatabase(folder, invocation);
+  if (database === undefined) {
+    throw new HoldfastError(
+      'REQUEST_INVALID',
+      'ground migrate has no database, allowed: postgres://... or embedded',
+      {},
+    );
+  }
+  const { address } = database;
+  await invocation.say(`the schema in ${address} is at the newest step`);
+  return { exitCode: exitCodes.ok, json: { ok: true, database: address } };
 }
 
 async function list(registry: RobotRegistry, invocation: Invocation): Promise<CommandResult> {
