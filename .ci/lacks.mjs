@@ -45,6 +45,8 @@ const lacks = {
   netns: !works('ip', 'netns', 'list') || !inNamespace('true'),
   netem: !inNamespace('ip link set lo up && tc qdisc add dev lo root netem delay 1ms'),
   'socket-drops': !existsSync('/proc/net/udp'),
+  // From PyPI, which has the library of Helm for x64 only.
+  helm: process.arch !== 'x64' || !works('python3', '-m', 'venv', '--help'),
   // Other versions come from npm.
   node: !works('npm', 'view', 'node@22', 'version'),
   // In no package registry.

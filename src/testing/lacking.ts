@@ -14,6 +14,7 @@ const texts = {
   fastdds: 'a fix for what is known to fail on Fast DDS',
   'foxglove-bridge': 'the ROS package foxglove_bridge',
   fsfreeze: 'the right to freeze a file system',
+  helm: 'the library of Helm and the schemas of Kubernetes from PyPI',
   mount: 'the right to mount file systems',
   netem: 'a kernel with the netem queueing discipline',
   netns: 'the right to make network namespaces',

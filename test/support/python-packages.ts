@@ -9,9 +9,13 @@ const INSTALL_TIMEOUT_MS = 240_000;
 /**
  * A Python that has these packages: one of this machine, or a virtual environment made of PyPI's packages and kept for
  * later runs. Otherwise the reason.
+ *
+ * @param packages Names to import.
+ * @param distributions Names on PyPI, with versions.
  */
 export function pythonWith(
   packages: readonly string[],
+  distributions: readonly string[] = packages,
 ): { readonly path: string } | { readonly missing: string } {
   const home = join(tmpdir(), `holdfast-test-python-${ownUserId()}-${packages.join('-')}`);
   const made = join(home, 'bin', 'python');
@@ -29,7 +33,7 @@ export function pythonWith(
   };
   const noHome = run('python3', ['-m', 'venv', home]);
   if (noHome !== undefined) return { missing: `no virtual environment of Python: ${noHome}` };
-  const noPackages = run(made, ['-m', 'pip', 'install', '--quiet', ...packages]);
+  const noPackages = run(made, ['-m', 'pip', 'install', '--quiet', ...distributions]);
   if (noPackages !== undefined) return { missing: `PyPI cannot be had: ${noPackages}` };
   return { path: made };
 }
