@@ -1,4 +1,5 @@
 import { difference } from '../../../uplink/protocol/circle.js';
+import { TICK_NS } from '../../../uplink/robot/uplink-pace.js';
 import type { RecordedSamples } from './recorded-samples.js';
 
 /** A sample of the ground; null: the robot had no value. */
@@ -33,6 +34,8 @@ export interface FieldComparison {
 const KILL_TAIL_NS = 1_000_000_000n;
 /** The last tick of a recorder that ends may lie after its last turn. */
 const END_TAIL_NS = 300_000_000n;
+/** The uplink of a recorder starts so long after its first message, at most. */
+const START_NS = 5_000_000_000n;
 const ROUNDING = 1e-9;
 
 /**
@@ -82,7 +85,19 @@ function distanceOf(
   return threshold > 0 ? apart / threshold : apart === 0 ? 0 : Infinity;
 }
 
-function holesIn({ life, due, lastMessageNs }: RecordedSamples, seen: ReadonlySet<bigint>): number {
+/** Where stored samples of a life are further apart than the field is sampled. */
+function holesIn({ spec, life, due, lastMessageNs }: RecordedSamples, seen: ReadonlySet<bigint>): number {
+  const periodNs = BigInt(spec.everyTicks) * BigInt(TICK_NS);
   const until = lastMessageNs - (life.isKilled === true ? KILL_TAIL_NS : END_TAIL_NS);
-  return due.filter((atNs) => atNs <= until && !seen.has(atNs)).length;
+  const end = life.toNs ?? lastMessageNs;
+  const times = [...seen].filter((atNs) => atNs >= life.fromNs && atNs <= end);
+  times.sort((a, b) => Number(a - b));
+  const latest = (due[0] ?? until) + START_NS;
+  let before = times[0] !== undefined && times[0] < latest ? times[0] : latest;
+  let holes = 0n;
+  for (const atNs of [...times, until + periodNs]) {
+    if (atNs - before > periodNs) holes += (atNs - before - 1n) / periodNs;
+    if (atNs > before) before = atNs;
+  }
+  return Number(holes);
 }

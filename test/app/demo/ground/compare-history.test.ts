@@ -4,7 +4,7 @@ import type { RecordedSamples } from '../../../../src/app/demo/ground/recorded-s
 import { present } from '../../../../src/core/present.js';
 
 const TICK = 100_000_000n;
-const TICKS = 50;
+const TICKS = 90;
 
 /** A heading that turns through north; one tick has no value. */
 function recorded(): RecordedSamples {
@@ -49,7 +49,15 @@ describe('the comparison of history and recording', () => {
   it('finds holes and doubled samples', () => {
     const all = stored(0);
     assert.equal(compare(all.filter((_, i) => i !== 20)).holes, 1);
+    assert.equal(compare(all.filter((_, i) => i < 20 || i >= 25)).holes, 5);
+    assert.equal(compare(all.slice(0, TICKS - 13)).holes, 3);
+    assert.ok(compare([]).holes > 20);
     assert.equal(compare([...all, present(all[3])]).twice, 1);
+  });
+
+  it('lets the uplink start after the first message', () => {
+    assert.equal(compare(stored(0).slice(20)).holes, 0);
+    assert.ok(compare(stored(0).slice(60)).holes > 5);
   });
 
   it('demands nothing of the last second before a kill, and compares nothing after the last message', () => {
