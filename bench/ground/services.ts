@@ -4,6 +4,7 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { present } from '../../src/core/present.js';
 import { mainScript } from '../../src/app/setup/main-script.js';
+import { sleep } from '../../src/testing/waiting.js';
 
 /** A service under load. */
 export interface Service extends AsyncDisposable {
@@ -31,7 +32,7 @@ export async function startGround(folder: string, port: number): Promise<Service
   const deadline = performance.now() + READY_MS;
   while (!(await fetch(`${url}/readyz`).catch(() => undefined))?.ok) {
     if (child.exitCode !== null || performance.now() > deadline) throw new Error('the ground does not start');
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sleep(50);
   }
   return {
     ...{ pid: child.pid ?? 0, url },
@@ -75,7 +76,7 @@ export async function startRobots(
   const closed = once(child, 'close');
   while (!text.includes('connected')) {
     if (child.exitCode !== null) throw new Error('the robots ended');
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await sleep(20);
   }
   const ended = closed.then(() => JSON.parse(text.trim().split('\n').at(-1) ?? '') as RobotsResult);
   return { pid: child.pid ?? 0, ended };
