@@ -1,8 +1,9 @@
 import { WebSocket, type RawData } from 'ws';
 import { measuredAtMs } from './fleet-values.js';
 
+/** Other messages of the page have no robots. */
 interface Update {
-  readonly robots: readonly {
+  readonly robots?: readonly {
     readonly robot: string;
     readonly position?: { readonly latitude: number } | null;
   }[];
@@ -37,7 +38,7 @@ export class PageLatency implements Disposable {
 
   #take(data: Buffer): void {
     const nowMs = Date.now();
-    for (const { robot, position } of (JSON.parse(data.toString('utf8')) as Update).robots) {
+    for (const { robot, position } of (JSON.parse(data.toString('utf8')) as Update).robots ?? []) {
       if (position === undefined || position === null) continue;
       const atMs = measuredAtMs(position.latitude, nowMs);
       const before = this.#shownMs.get(robot) ?? atMs - TICK_MS;

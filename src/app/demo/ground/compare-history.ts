@@ -95,7 +95,7 @@ function holesIn({ spec, life, due, lastMessageNs }: RecordedSamples, seen: Read
   const latest = (due[0] ?? until) + START_NS;
   let before = times[0] !== undefined && times[0] < latest ? times[0] : latest;
   let holes = 0n;
-  for (const atNs of [...times, until + periodNs]) {
+  for (const atNs of [...times, until + 1n]) {
     if (atNs - before > periodNs) holes += (atNs - before - 1n) / periodNs;
     if (atNs > before) before = atNs;
   }

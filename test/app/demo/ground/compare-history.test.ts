@@ -55,6 +55,15 @@ describe('the comparison of history and recording', () => {
     assert.equal(compare([...all, present(all[3])]).twice, 1);
   });
 
+  it('demands a slow sample only when its period has passed', () => {
+    const { spec, ...rest } = recorded();
+    const slow = { ...rest, spec: { ...spec, everyTicks: 10 } };
+    const tenths = stored(0).filter((_, i) => i % 10 === 3);
+    assert.equal(present(compareHistory('car', [slow], tenths)).holes, 0);
+    const lacking = tenths.filter((_, i) => i !== 4);
+    assert.equal(present(compareHistory('car', [slow], lacking)).holes, 1);
+  });
+
   it('lets the uplink start after the first message', () => {
     assert.equal(compare(stored(0).slice(20)).holes, 0);
     assert.ok(compare(stored(0).slice(60)).holes > 5);
