@@ -26,6 +26,8 @@ export interface DataFolder {
    * short.
    */
   readonly exports: string;
+  /** Requests for segments that came over the uplink, and what sync says about them (`fetch-folder.ts`). */
+  readonly requests: string;
   readonly trash: string;
   readonly lock: string;
 }
@@ -43,6 +45,7 @@ export function dataFolder(root: string): DataFolder {
     sync: at('sync'),
     sinks: at('sinks'),
     exports: at('exports'),
+    requests: at('requests'),
     trash: at('trash'),
     lock: at('lock'),
   };

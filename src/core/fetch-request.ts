@@ -144,6 +144,18 @@ export function answeredIdOf(key: string): string | undefined {
   return new RegExp(`/(${ID})\\.[0-9a-f]{16}\\.answer$`).exec(key)?.[1];
 }
 
+/** Whether a text is the id of a request. */
+export function isRequestId(text: string): boolean {
+  return new RegExp(`^${ID}$`).test(text);
+}
+
+const order: readonly FetchState[] = ['sending', 'queued', 'refused', 'expired', 'done'];
+
+/** The state of a request by its answers: the one that is furthest from done. */
+export function stateOfAnswers(answers: readonly Pick<FetchAnswer, 'state'>[]): FetchState {
+  return order.find((state) => answers.some((answer) => answer.state === state)) ?? 'queued';
+}
+
 export function isFinal({ state }: Pick<FetchAnswer, 'state'>): boolean {
   return state === 'done' || state === 'expired' || state === 'refused';
 }

@@ -6,13 +6,18 @@ import { object, text } from '../core/documents/schema-parts.js';
 import type { FileSystem } from '../core/file-system.js';
 import { SerialQueue } from '../core/serial-queue.js';
 import type { AccessRole } from '../monitors/http/access.js';
-import type { CommandName } from '../uplink/protocol/robot-command.js';
+import { commandNames, type CommandName } from '../uplink/protocol/robot-command.js';
 
 /**
  * How a command ended. `asked`: there is no answer yet, or the ground died before it could note one.
  * `timed_out` and `disconnected`: the robot may have done it.
  */
 export const auditStates = ['asked', 'done', 'refused', 'timed_out', 'disconnected', 'offline'] as const;
+
+/** Commands of the uplink, and requests for segments. */
+export type AuditedAction = CommandName | 'fetch' | 'withdraw_fetch';
+
+export const auditedActions: readonly AuditedAction[] = [...commandNames, 'fetch', 'withdraw_fetch'];
 
 export type AuditState = (typeof auditStates)[number];
 
@@ -27,8 +32,8 @@ export interface AuditEntry {
   /** Where the request came from. */
   readonly address: string;
   readonly robot: string;
-  readonly command: CommandName;
-  /** Of a marked event; otherwise empty. */
+  readonly command: AuditedAction;
+  /** Of a marked event, or what is requested; otherwise empty. */
   readonly label: string;
   readonly state: AuditState;
   /** What the robot said, in words. */

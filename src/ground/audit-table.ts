@@ -1,8 +1,13 @@
 import { formatTime } from '../core/clock.js';
 import { describeError, HoldfastError } from '../core/errors.js';
 import type { AccessRole } from '../monitors/http/access.js';
-import type { CommandName } from '../uplink/protocol/robot-command.js';
-import { latestFirst, type AuditEntry, type AuditLog, type AuditState } from './audit-log.js';
+import {
+  latestFirst,
+  type AuditedAction,
+  type AuditEntry,
+  type AuditLog,
+  type AuditState,
+} from './audit-log.js';
 import type { Database } from './database/database.js';
 
 interface AuditRow {
@@ -12,7 +17,7 @@ interface AuditRow {
   readonly role: AccessRole;
   readonly address: string;
   readonly robot: string;
-  readonly command: CommandName;
+  readonly command: AuditedAction;
   readonly label: string;
   readonly state: AuditState;
   readonly message: string;

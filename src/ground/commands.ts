@@ -2,7 +2,7 @@ import { formatTime, type Clock } from '../core/clock.js';
 import { randomHex } from '../core/identity.js';
 import type { Identity } from '../monitors/http/access.js';
 import type { RobotCommand } from '../uplink/protocol/robot-command.js';
-import type { AuditEntry, AuditLog, AuditState } from './audit-log.js';
+import type { AuditedAction, AuditEntry, AuditLog, AuditState } from './audit-log.js';
 
 /** How a robot took a command. */
 export interface CommandOutcome {
@@ -12,6 +12,16 @@ export interface CommandOutcome {
 
 /** Sends a command to a robot. Never rejects. */
 export type CommandSender = (robot: string, command: RobotCommand) => Promise<CommandOutcome>;
+
+/** Who does something to a robot, and what. */
+export interface Audited {
+  readonly who: Identity;
+  /** Where the request came from. */
+  readonly address: string;
+  readonly robot: string;
+  readonly action: AuditedAction;
+  readonly label: string;
+}
 
 export interface CommandsPorts {
   readonly audit: AuditLog;
@@ -30,20 +40,23 @@ export class Commands {
   }
 
   /** Rejects if the audit log cannot be written; then nothing is sent. */
-  async give(
-    { name: who, role }: Identity,
-    address: string,
-    robot: string,
-    command: RobotCommand,
+  async give(who: Identity, address: string, robot: string, command: RobotCommand): Promise<AuditEntry> {
+    const { name: action, label } = command;
+    return await this.audited({ who, address, robot, action, label }, () => this.#send(robot, command));
+  }
+
+  /** Does something that is in the audit log before and after. Rejects if the log cannot be written, or as `work`. */
+  async audited(
+    { who: { name: who, role }, address, robot, action, label }: Audited,
+    work: () => Promise<CommandOutcome>,
   ): Promise<AuditEntry> {
     const { audit, clock, random } = this.#ports;
-    const { name, label } = command;
     const asked: AuditEntry = {
-      ...{ id: randomHex(random, 8), at: formatTime(clock.now()), who, role, address, robot, command: name },
-      ...{ label, state: 'asked', message: '', endedAt: '' },
+      ...{ id: randomHex(random, 8), at: formatTime(clock.now()), who, role, address, robot },
+      ...{ command: action, label, state: 'asked', message: '', endedAt: '' },
     };
     await audit.append(asked);
-    const { state, message } = await this.#send(robot, command);
+    const { state, message } = await work();
     const ended: AuditEntry = { ...asked, state, message, endedAt: formatTime(clock.now()) };
     await audit.append(ended);
     return ended;

@@ -2,6 +2,8 @@ import { NS_PER_S, type Clock, type Timer } from '../core/clock.js';
 import { describeError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { ConnectionEvents, GroundReception, UplinkConnection } from '../uplink/link/uplink-transport.js';
+import type { FetchRequest } from '../core/fetch-request.js';
+import type { FetchUpdate } from '../uplink/protocol/fetch-update.js';
 import type { RobotCommand } from '../uplink/protocol/robot-command.js';
 import type { HistorySink } from './history/sample-batch.js';
 import type { RobotReport } from '../uplink/protocol/robot-report.js';
@@ -25,6 +27,8 @@ export interface FleetPorts {
   readonly history?: HistorySink | undefined;
   /** Reports of the robots, as they come. */
   readonly onReport?: (robot: string, report: RobotReport) => void;
+  /** What robots say about requests for segments. */
+  readonly onFetch?: (robot: string, update: FetchUpdate) => void;
 }
 
 interface Live {
@@ -81,6 +85,16 @@ export class Fleet implements GroundReception, FleetView, Disposable {
     return { state: 'offline', message: 'the robot is not connected' };
   }
 
+  /** Robots that are connected to this process. */
+  connected(): readonly string[] {
+    return [...this.#live.keys()];
+  }
+
+  /** Tells a robot its open requests for segments, if it is connected here. False: it takes none. */
+  tellRequests(robot: string, requests: readonly FetchRequest[]): boolean {
+    return this.#live.get(robot)?.session.tellRequests(requests) ?? true;
+  }
+
   #byVin(vin: string): RobotState | undefined {
     return [...this.#states.values()].find((state) => state.vin !== '' && state.vin === vin);
   }
@@ -105,6 +119,7 @@ export class Fleet implements GroundReception, FleetView, Disposable {
     const session: RobotSession = new RobotSession({
       ...{ state, connection, clock, logger, history, nextEpoch: () => this.#registry.nextEpoch(robot) },
       onReport: (report) => this.#ports.onReport?.(robot, report),
+      onFetch: (update) => this.#ports.onFetch?.(robot, update),
       onEnd: () => {
         if (this.#live.get(robot)?.session !== session) return;
         this.#live.delete(robot);

@@ -1,8 +1,7 @@
 import type { JsonSchema } from '../monitors/http/route.js';
 import { apiSchemas, flag, list, number, object, ref, said, text, whole } from '../monitors/http/schemas.js';
-import { auditStates } from './audit-log.js';
+import { auditedActions, auditStates } from './audit-log.js';
 import { aboutFigure, figureNames, figures, type FigureKind } from '../uplink/protocol/robot-figures.js';
-import { commandNames } from '../uplink/protocol/robot-command.js';
 import { segmentStates } from '../uplink/protocol/robot-report.js';
 
 const timeNs = {
@@ -71,8 +70,8 @@ export const groundSchemas: Readonly<Record<string, JsonSchema>> = {
   ),
   AuditEntry: object({
     ...{ id: text, at: text, who: text, role: { type: 'string', enum: ['viewer', 'operator', 'admin'] } },
-    ...{ address: text, robot: text, command: { type: 'string', enum: commandNames } },
-    label: said(text, 'of a marked event; otherwise empty'),
+    ...{ address: text, robot: text, command: { type: 'string', enum: auditedActions } },
+    label: said(text, 'of a marked event, or what is requested; otherwise empty'),
     state: { type: 'string', enum: auditStates, description: 'asked: no answer was noted' },
     message: said(text, 'what the robot said'),
     endedAt: said(text, 'empty: it has not ended'),

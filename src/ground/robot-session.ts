@@ -3,6 +3,8 @@ import { NS_PER_S } from '../core/clock.js';
 import { describeError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { ConnectionEvents, UplinkConnection } from '../uplink/link/uplink-transport.js';
+import type { FetchRequest } from '../core/fetch-request.js';
+import type { FetchUpdate } from '../uplink/protocol/fetch-update.js';
 import type { RobotCommand } from '../uplink/protocol/robot-command.js';
 import { present } from '../core/present.js';
 import type { Catalogue } from '../uplink/protocol/field-spec.js';
@@ -34,6 +36,8 @@ export interface RobotSessionParts {
   readonly history: HistorySink | undefined;
   /** A report of the robot, as it came. */
   readonly onReport?: (report: RobotReport) => void;
+  /** What the robot says about a request for segments. */
+  readonly onFetch?: (update: FetchUpdate) => void;
   /** The connection has ended. */
   readonly onEnd: () => void;
 }
@@ -52,6 +56,9 @@ export class RobotSession implements ConnectionEvents {
   #epoch = 0;
   /** The robot keeps samples until they are confirmed. */
   #confirms = false;
+  #takesRequests = false;
+  /** The open requests that the robot knows, as JSON. */
+  #toldRequests: string | undefined;
   #outboxCatalogue: Catalogue | undefined;
   #hasSaidHello = false;
   #isClosed = false;
@@ -87,6 +94,7 @@ export class RobotSession implements ConnectionEvents {
     else if (message.kind === 'report') this.#note(message.report);
     else if (message.kind === 'answer') this.#answered(message);
     else if (message.kind === 'outbox') this.#empty(message);
+    else if (message.kind === 'fetch') this.#fetched(message.update);
     else {
       state.counters.telemetryBytes += bytes.byteLength;
       this.#apply(message.frame);
@@ -107,7 +115,7 @@ export class RobotSession implements ConnectionEvents {
     this.closed(reason);
   }
 
-  #greet({ protocol, robot, version, vin, outbox }: Hello): void {
+  #greet({ protocol, robot, version, vin, outbox, requests }: Hello): void {
     const { state, connection, nextEpoch, history } = this.#parts;
     if (this.#hasSaidHello) {
       this.end('a second Hello');
@@ -125,6 +133,7 @@ export class RobotSession implements ConnectionEvents {
     state.version = version;
     if (vin !== '') state.vin = vin;
     this.#confirms = outbox === true;
+    this.#takesRequests = requests === true;
     const keeps = history === undefined ? {} : { history: true as const };
     nextEpoch().then(
       (epoch) => {
@@ -149,6 +158,23 @@ export class RobotSession implements ConnectionEvents {
     return await this.#commands.give((id) => {
       this.#parts.connection.send(encodeGroundMessage({ kind: 'command', epoch, id, command }));
     });
+  }
+
+  /** Tells the robot its open requests for segments, if they have changed. False: it takes none. */
+  tellRequests(requests: readonly FetchRequest[]): boolean {
+    if (this.#isClosed || this.#epoch === 0) return true;
+    if (!this.#takesRequests) return false;
+    const text = JSON.stringify(requests);
+    if (text === this.#toldRequests) return true;
+    this.#toldRequests = text;
+    const message = { kind: 'requests' as const, epoch: this.#epoch, requests };
+    this.#parts.connection.send(encodeGroundMessage(message));
+    return true;
+  }
+
+  #fetched(update: FetchUpdate): void {
+    if (this.#epoch === 0) this.end('an update of a request before the Welcome');
+    else this.#parts.onFetch?.(update);
   }
 
   #answered({ epoch, id, answer }: Extract<RobotMessage, { kind: 'answer' }>): void {

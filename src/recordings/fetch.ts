@@ -11,6 +11,7 @@ import {
   requestIdOf,
   requestKey,
   requestPrefix,
+  stateOfAnswers,
   type FetchAnswer,
   type FetchRequest,
   type FetchState,
@@ -41,12 +42,17 @@ export interface KnownRequest {
   readonly answers: readonly FetchAnswer[];
 }
 
-/** Writes a request into the store. Throws `CONFIG_INVALID`, and the errors of the store. */
-export async function requestSegments(
-  store: Store,
+export interface PrepareFacts {
+  /** Nanoseconds since the Unix epoch. */
+  readonly now: bigint;
+  readonly random: RandomBytes;
+}
+
+/** A new request. Throws `CONFIG_INVALID`. */
+export function prepareRequest(
   { robot, from, to, topics, days, by }: Wanted,
-  { now, random }: { readonly now: bigint; readonly random: RandomBytes },
-): Promise<FetchRequest> {
+  { now, random }: PrepareFacts,
+): FetchRequest {
   const request: FetchRequest = {
     ...{ format: 'holdfast-request', version: 1, id: randomHex(random, 16), robot },
     ...{ from: String(from), to: String(to), ...(topics && { topics }) },
@@ -56,13 +62,28 @@ export async function requestSegments(
   };
   const fault = faultOf(request);
   if (fault !== undefined) throw new HoldfastError('CONFIG_INVALID', fault);
-  await store.put(requestKey(request), Buffer.from(encodeRequest(request)), { ifAbsent: true });
   return request;
+}
+
+/** Writes a new request into the store. Throws `CONFIG_INVALID`, and the errors of the store. */
+export async function requestSegments(
+  store: Store,
+  wanted: Wanted,
+  facts: PrepareFacts,
+): Promise<FetchRequest> {
+  const request = prepareRequest(wanted, facts);
+  await putRequest(store, request);
+  return request;
+}
+
+/** Writes a request into the store. Throws the errors of the store. */
+export async function putRequest(store: Store, request: FetchRequest): Promise<void> {
+  await store.put(requestKey(request), Buffer.from(encodeRequest(request)), { ifAbsent: true });
 }
 
 function faultOf(request: FetchRequest): string | undefined {
   const { from, to, createdAt, expiresAt } = request;
-  if (BigInt(from) > BigInt(to)) return `--from is after --to (${from}, ${to})`;
+  if (BigInt(from) > BigInt(to)) return `from is after to (${from}, ${to})`;
   const lasts = BigInt(expiresAt) - BigInt(createdAt);
   if (lasts < DAY_NS / 24n || lasts > BigInt(REQUEST_MAX_DAYS) * DAY_NS) {
     return `the request would expire after ${Number(lasts) / 86_400e9} days, allowed: 0.05 to ${REQUEST_MAX_DAYS}`;
@@ -76,19 +97,27 @@ function faultOf(request: FetchRequest): string | undefined {
   }
 }
 
+export interface ListRequestsOptions {
+  readonly signal?: AbortSignal;
+  /** Only these; absent: all. */
+  readonly ids?: ReadonlySet<string>;
+}
+
 /** The requests to a robot, oldest first; `onProblem` is called for objects that are not usable. */
 export async function listRequests(
   store: Store,
   robot: string,
   onProblem: (where: string, reason: string) => void,
-  signal?: AbortSignal,
+  { signal, ids }: ListRequestsOptions = {},
 ): Promise<KnownRequest[]> {
   const requests: FetchRequest[] = [];
   const answers = new Map<string, FetchAnswer[]>();
   for await (const info of store.list(requestPrefix(robot), signal === undefined ? {} : { signal })) {
     const answered = answeredIdOf(info.key);
+    const requested = requestIdOf(info.key);
+    if (ids !== undefined && !ids.has(answered ?? requested ?? '')) continue;
     try {
-      if (requestIdOf(info.key) !== undefined) {
+      if (requested !== undefined) {
         const request = decodeRequest(await text(store, info, REQUEST_DOCUMENT_MAX_BYTES, signal), info.key);
         if (requestKey(request) === info.key) requests.push(request);
       } else if (answered !== undefined) {
@@ -103,16 +132,9 @@ export async function listRequests(
   return requests
     .map((request) => {
       const given = answers.get(request.id) ?? [];
-      return { request, state: stateOf(given), answers: given };
+      return { request, state: stateOfAnswers(given), answers: given };
     })
     .sort((a, b) => (BigInt(a.request.createdAt) < BigInt(b.request.createdAt) ? -1 : 1));
-}
-
-const order: readonly FetchState[] = ['sending', 'queued', 'refused', 'expired', 'done'];
-
-/** The state that is furthest from done. */
-function stateOf(answers: readonly FetchAnswer[]): FetchState {
-  return order.find((state) => answers.some((answer) => answer.state === state)) ?? 'queued';
 }
 
 /** Withdraws a request: the robot forgets it at its next look. */

@@ -6,16 +6,39 @@ import type { SegmentEntry, SegmentTable } from './segment-table.js';
 
 const DAY_NS = 86_400_000n * NS_PER_MS;
 
+/** Where a request lies, and where its answer goes. */
+export interface RequestPlace {
+  /** Names the place. */
+  readonly origin: string;
+  /** An answer is not written more often, except the last one, milliseconds. */
+  readonly everyMs: number;
+  readonly write: (answer: FetchAnswer) => Promise<void>;
+  /** It has a final answer, and is not taken again. */
+  readonly settle: () => Promise<void>;
+}
+
 /** A request that is worked on. */
-export interface OpenRequest {
+export interface OpenRequest extends RequestPlace {
   readonly request: FetchRequest;
-  readonly prefix: string;
   /** The sealed names whose manifests were compared. */
   readonly seen: Set<string>;
   readonly matched: Map<string, MatchedSegment>;
   readonly gone: GoneSegment[];
+  /** The store was asked for what is gone. */
   isStoreAsked: boolean;
   told: string;
+  /** When the answer was written last, monotonic nanoseconds. */
+  toldAt: bigint | undefined;
+}
+
+/** Requests that are worked on, by id. */
+export type OpenRequests = Map<string, OpenRequest>;
+
+export function openRequest(request: FetchRequest, place: RequestPlace): OpenRequest {
+  return {
+    ...{ ...place, request, seen: new Set(), matched: new Map(), gone: [] },
+    ...{ isStoreAsked: false, told: '', toldAt: undefined },
+  };
 }
 
 export interface AnswerFacts {
@@ -30,7 +53,7 @@ export interface AnswerFacts {
 
 /** What to say about a request, from the present places of its segments. */
 export function composeAnswer(
-  { request, matched, gone }: OpenRequest,
+  { request, matched, gone, isStoreAsked }: OpenRequest,
   { table, now, isRecording, progressOf }: AnswerFacts,
 ): FetchAnswer {
   const segments = [...matched.values()].flatMap((segment) => {
@@ -44,7 +67,7 @@ export function composeAnswer(
   const sending = segments.find(({ state }) => state === 'sending');
   const progress = sending && progressOf(sending.name);
   const isExpired = now > BigInt(request.expiresAt);
-  const state = isSettled && !isRecording ? 'done' : isExpired ? 'expired' : undefined;
+  const state = isSettled && !isRecording && isStoreAsked ? 'done' : isExpired ? 'expired' : undefined;
   const hasBegun = stored.length > 0 || sending !== undefined;
   return {
     ...{ format: 'holdfast-answer', version: 1, id: request.id, robot: request.robot },

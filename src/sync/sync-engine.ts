@@ -112,7 +112,6 @@ export class SyncEngine implements AsyncDisposable {
         const turn = this.#sender.active.get(name);
         return turn && Math.min(1, turn.sentBytes / Math.max(1, turn.entry.bytes));
       },
-      folderId: this.#parts.dataFolderId,
     });
     this.#sender = new SegmentSender(this.#parts, () => {
       if (this.#parts.tombstones.waiting > 0) this.#housekeeping.wake();

@@ -61,6 +61,16 @@ const toGround: Readonly<Record<string, RobotMessage>> = {
     ...{ kind: 'answer', epoch: 300, id: 3 },
     answer: { ok: false, code: 'STATE_REFUSED', message: 'größe' },
   },
+  'fetch.binpb': {
+    kind: 'fetch',
+    update: {
+      ...{ id: '0f'.repeat(16), place: '0123456789abcdef', state: 'sending', at: '1700001000000000001' },
+      ...{ reason: 'größe', matched: { segments: 3, bytes: 2 ** 40 }, stored: { segments: 1, bytes: 7 } },
+      ...{ sendingBytes: 300, isRecording: true, goneSegments: 1 },
+      segments: [{ name: 'a.r', key: 'robot=r/a.mcap', bytes: 7, state: 'parked', reason: 'refused' }],
+      gone: [{ name: 'b.r', messages: 300, bytes: 1, at: '1', reason: 'quota' }],
+    },
+  },
   'outbox.binpb': {
     ...{ kind: 'outbox', run: 2n ** 64n - 3n, catalogue },
     samples: [
@@ -75,6 +85,16 @@ const toRobot: Readonly<Record<string, GroundMessage>> = {
   'command.binpb': {
     ...{ kind: 'command', epoch: 300, id: 3 },
     command: { name: 'mark_event', label: 'gate größe 4', beforeS: 30.5, afterS: 0 },
+  },
+  'requests.binpb': {
+    ...{ kind: 'requests', epoch: 300 },
+    requests: [
+      {
+        ...{ format: 'holdfast-request', version: 1, id: '0f'.repeat(16), robot: 'robot_7' },
+        ...{ from: '1700000000000000001', to: '1700000300000000000', topics: ['/größe', '*/imu'] },
+        ...{ createdAt: '1700001000000000000', expiresAt: '1700605800000000000', by: 'ada' },
+      },
+    ],
   },
   'stored.binpb': { kind: 'stored', run: 2n ** 64n - 3n, firstTick: 2 ** 40, ticks: 500 },
 };

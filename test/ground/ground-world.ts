@@ -22,12 +22,14 @@ import type { RobotView } from '../../src/ground/robot-state.js';
 import { systemClock } from '../../src/host/system-clock.js';
 import { packageRoot } from '../../src/host/version.js';
 import type { Route } from '../../src/monitors/http/route.js';
+import type { FetchUpdate } from '../../src/uplink/protocol/fetch-update.js';
 import type { RobotCommand } from '../../src/uplink/protocol/robot-command.js';
 import type { TlsFiles } from '../../src/monitors/http/listener.js';
 import { parseFieldRule } from '../../src/settings/field-rule.js';
 import { eventually } from '../../src/testing/waiting.js';
 import { WebSocketTransport } from '../../src/uplink/link/websocket-transport.js';
 import type { Outbox } from '../../src/uplink/robot/outbox.js';
+import type { FetchDesk } from '../../src/uplink/robot/fetch-relay.js';
 import type { RobotFacts } from '../../src/uplink/robot/report-sender.js';
 import { UplinkClient } from '../../src/uplink/robot/uplink-client.js';
 
@@ -42,6 +44,9 @@ export class GroundWorld implements AsyncDisposable {
   /** Pretends that it listens to others than this machine, if false. */
   isLoopback = true;
   moreRoutes: readonly Route[] = [];
+  /** Routes that need the fleet and its commands. */
+  routesOf: ((fleet: Fleet, commands: Commands) => readonly Route[]) | undefined;
+  onFetch: ((robot: string, update: FetchUpdate) => void) | undefined;
   tls: TlsFiles | undefined;
   /** Rows that the pages get instead of those of the real fleet. */
   rows: (() => readonly FleetRow[]) | undefined;
@@ -77,7 +82,10 @@ export class GroundWorld implements AsyncDisposable {
   /** Nothing of the earlier server is left but its folder. */
   async startServer(): Promise<void> {
     const ports = { clock: systemClock, logger: silentLogger };
-    const fleet = new Fleet(this.registry, { ...ports, history: this.history });
+    const fleet = new Fleet(this.registry, {
+      ...{ ...ports, history: this.history },
+      onFetch: (robot, update) => this.onFetch?.(robot, update),
+    });
     this.fleet = fleet;
     this.#feed = new FleetFeed(() => this.rows?.() ?? fleet.rows(), systemClock);
     this.#access = await GroundAccess.open(this.people, this.isLoopback, ports);
@@ -103,7 +111,8 @@ export class GroundWorld implements AsyncDisposable {
     const ports = { audit, clock: systemClock, random: randomBytes };
     const commands = new Commands((robot, command) => fleet.give(robot, command), ports);
     const knows = (robot: string): boolean => fleet.robot(robot) !== undefined;
-    return [...commandRoutes({ commands, audit, knows }), ...this.moreRoutes];
+    const more = this.routesOf?.(fleet, commands) ?? [];
+    return [...commandRoutes({ commands, audit, knows }), ...this.moreRoutes, ...more];
   }
 
   /** Ends at once: robots hear no reason. */
@@ -150,7 +159,7 @@ export class DrivingRobot implements AsyncDisposable {
     url: string,
     token: string,
     clockOffNs = 0n,
-    kept: { readonly outbox?: Outbox; readonly run?: bigint } = {},
+    kept: { readonly outbox?: Outbox; readonly run?: bigint; readonly requests?: FetchDesk } = {},
   ) {
     const transport = new WebSocketTransport(url, token, systemClock);
     const rules = [present(parseFieldRule(`*.v threshold=${THRESHOLD} predictor=linear unit=m/s`))];

@@ -2,10 +2,18 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
-import { encodeRequest, requestKey, requestPrefix, type FetchRequest } from '../../src/core/fetch-request.js';
+import { FetchFolder } from '../../src/core/fetch-folder.js';
+import {
+  encodeRequest,
+  requestKey,
+  requestPrefix,
+  type FetchAnswer,
+  type FetchRequest,
+} from '../../src/core/fetch-request.js';
 import { present } from '../../src/core/present.js';
 import {
   listRequests,
+  prepareRequest,
   requestSegments,
   withdrawRequest,
   type KnownRequest,
@@ -164,6 +172,55 @@ describe('requests for segments in the store', function () {
     await fs.rm(open, { recursive: true });
     const { answers } = await ends(request);
     assert.equal(answers[0]?.isRecording, false);
+  });
+
+  const inFolder = async (from: bigint, to: bigint): Promise<FetchRequest> => {
+    const facts = { now: realClock.now(), random: randomBytes };
+    const request = prepareRequest({ robot: 'r1', from, to, days: 1 }, facts);
+    await new FetchFolder(fs, world.folder.requests).replace('r1', [request]);
+    engine?.syncNow();
+    return request;
+  };
+  const answered = (request: FetchRequest, state: string): Promise<FetchAnswer> =>
+    eventually(async () => {
+      const answers = await new FetchFolder(fs, world.folder.requests).answers('r1');
+      return answers.find(({ answer }) => answer.id === request.id && answer.state === state)?.answer;
+    }, `the answer is ${state}`);
+
+  it('that came over the uplink are answered in the data folder, also if the store is not polled', async () => {
+    const request = await inFolder(2n * S, 3n * S);
+    engine = await world.open(store, { options: { ...options, requestPollMs: 0 } });
+    void engine.run(new AbortController().signal).catch(() => undefined);
+    const answer = await answered(request, 'done');
+    assert.deepEqual(stored(), [2, 3]);
+    assert.deepEqual(answer.stored, { segments: 2, bytes: 4 * KIB });
+    assert.deepEqual(await known(), []);
+  });
+
+  it('that came over the uplink survive a restart, and end when the recorder removes them', async () => {
+    let isDown = true;
+    store.faults = ({ method, key }) => {
+      if (isDown && method !== 'read' && key.endsWith('.mcap')) throw new Error('link lost');
+      return undefined;
+    };
+    const request = await inFolder(1n * S, 1n * S);
+    await start();
+    await eventually(
+      async () => (await new FetchFolder(fs, world.folder.requests).answers('r1')).length === 1,
+      'it is answered',
+    );
+    await stop();
+    isDown = false;
+    await start();
+    await answered(request, 'done');
+    assert.deepEqual(stored(), [1]);
+    const second = await inFolder(4n * S, 4n * S);
+    await answered(second, 'done');
+    assert.deepEqual(stored(), [1, 4]);
+    assert.deepEqual(
+      (await fs.readdir(world.folder.requests)).filter((name) => name.startsWith(request.id)),
+      [],
+    );
   });
 
   it('that are malformed, forged or expired harm nothing, and delay no other', async () => {

@@ -83,6 +83,12 @@ export class SyncWorld implements AsyncDisposable {
     await fs.rm(join(this.folder.sealed, `${sealed.name}.json`));
   }
 
+  /** As {@link evict}, under the key of the day of its messages: sync asks the store for that day. */
+  async evictOf1970(sealed: Sealed): Promise<void> {
+    Object.assign(sealed.manifest, { key: sealed.manifest.key.replace('2026-11-21', '1970-01-01') });
+    await this.evict(sealed);
+  }
+
   ports(store: Store, more: Partial<SyncPorts> = {}): SyncPorts {
     return {
       dataFolder: this.folder.root,

@@ -2,16 +2,21 @@ import { join } from 'node:path';
 import { dataFolder } from '../../core/data-folder.js';
 import { defined } from '../../core/defined.js';
 import { HoldfastError } from '../../core/errors.js';
+import type { Logger } from '../../core/logger.js';
 import { onAbort } from '../../core/on-abort.js';
 import type { CommandSender } from '../../ground/commands.js';
+import type { Database } from '../../ground/database/database.js';
+import type { PeopleRegistry as People } from '../../ground/people-registry.js';
 import type { FleetRow } from '../../ground/fleet-row.js';
 import { exitCodes } from '../../host/exit-code.js';
 import { acquireRoleLock } from '../../host/role-lock.js';
 import { packageRoot, version } from '../../host/version.js';
 import type { Webhook } from '../../monitors/alerts/webhook.js';
+import type { Route } from '../../monitors/http/route.js';
 import { isLoopback } from '../../monitors/http/request-checks.js';
 import type { CommandResult, Invocation } from './command-definition.js';
-import { openCatalogue } from './open-catalogue.js';
+import { openCatalogue, type OpenCatalogue } from './open-catalogue.js';
+import { openFetch, type OpenFetch } from './open-fetch.js';
 import { openGroundDatabase, openHistory, openSql } from './open-ground-database.js';
 import { registryPlace, sharesDatabase } from './open-ground-registry.js';
 import { shareFleet } from './share-fleet.js';
@@ -30,8 +35,6 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   const { AuditTable } = await import('../../ground/audit-table.js');
   const { Commands } = await import('../../ground/commands.js');
   const { commandRoutes } = await import('../../ground/command-routes.js');
-  const { catalogueRoutes } = await import('../../ground/catalogue/catalogue-routes.js');
-  const { historyRoutes } = await import('../../ground/history/history-routes.js');
   const { PeopleRegistry } = await import('../../ground/people-registry.js');
   const { RobotRegistry } = await import('../../ground/robot-registry.js');
   const { readTlsFiles, watchTlsFiles } = await import('../../ground/tls-files.js');
@@ -49,7 +52,12 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   const people = new PeopleRegistry(registered, ports);
   using access = await GroundAccess.open(people, isLoopback(place.address), ports);
   await using history = await openHistory(database, invocation);
-  using fleet = new Fleet(registry, { ...ports, history, ...defined({ onReport: open?.onReport }) });
+  // The service needs the fleet, and the fleet tells it what robots say.
+  const told: { fetch?: OpenFetch | undefined } = {};
+  using fleet = new Fleet(registry, {
+    ...{ ...ports, history, ...defined({ onReport: open?.onReport }) },
+    onFetch: (robot, update) => told.fetch?.service.note(robot, update),
+  });
   await using shared = await shareFleet(fleet, invocation);
   const view = shared?.view ?? fleet;
   using feed = new FleetFeed(() => view.rows(), ports.clock);
@@ -60,13 +68,15 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   // Each process watches the whole fleet, and one of them tells about it.
   const isTeller = (): boolean => shared?.view.isFirst !== false;
   await using _alerts = await watchFleet(() => view.rows(), isTeller, invocation);
+  const nameOf = (name: string): string => view.rows().find(({ vin }) => vin === name)?.robot ?? name;
+  await using fetching = await openFetch({ database, open, fleet, nameOf, registry, commands }, invocation);
+  told.fetch = fetching;
   const pageFolder = join(packageRoot, 'dist', 'web-ground');
   const missing = (): string | undefined => history?.status().problem || undefined;
   const routes = [
     ...commandRoutes({ commands, audit, knows }),
-    ...(database === undefined ? [] : historyRoutes(database)),
-    ...(open === undefined ? [] : catalogueRoutes(open.catalogue)),
-    ...(await openSql(database, invocation)),
+    ...(fetching?.routes ?? []),
+    ...(await dataRoutes(database, open, invocation)),
   ];
   const refused = (): number => shared?.refused() ?? 0;
   await using server = await GroundServer.listen(
@@ -76,19 +86,35 @@ export async function runGround(folder: string, invocation: Invocation): Promise
       ...(history === undefined ? {} : { history: () => history.status() }),
     },
   );
-  const renewal =
-    tlsPaths === undefined || tls === undefined
-      ? undefined
-      : watchTlsFiles(tlsPaths, tls, (files) => server.renew(files), ports);
+  const renewal = tlsPaths && tls && watchTlsFiles(tlsPaths, tls, (files) => server.renew(files), ports);
   const where = { url: server.url, port: server.port, data: folder };
   logger.info('the ground listens', { ...where, database: database?.address ?? 'none', ...shared?.where });
-  if (access.needsToken && (await people.list()).length === 0)
-    logger.warn('nobody can use the pages and the API; add a user with holdfast ground user add');
+  if (access.needsToken) await warnOfNobody(people, logger);
   await new Promise<void>((resolve) => onAbort(stop.signal, resolve));
   renewal?.cancel();
   stop.endWithin(END_PATIENCE_MS);
   const robots = fleet.robots().length;
   return { exitCode: exitCodes.ok, json: { ok: true, robots } };
+}
+
+async function warnOfNobody(people: Pick<People, 'list'>, logger: Logger): Promise<void> {
+  if ((await people.list()).length === 0)
+    logger.warn('nobody can use the pages and the API; add a user with holdfast ground user add');
+}
+
+/** What the database has, over HTTP. */
+async function dataRoutes(
+  database: Database | undefined,
+  open: OpenCatalogue | undefined,
+  invocation: Invocation,
+): Promise<readonly Route[]> {
+  const { catalogueRoutes } = await import('../../ground/catalogue/catalogue-routes.js');
+  const { historyRoutes } = await import('../../ground/history/history-routes.js');
+  return [
+    ...(database === undefined ? [] : historyRoutes(database)),
+    ...(open === undefined ? [] : catalogueRoutes(open.catalogue)),
+    ...(await openSql(database, invocation)),
+  ];
 }
 
 /** Watches the robots, and posts alerts to `--alerts-webhook`. Throws `REQUEST_INVALID`. */

@@ -13,6 +13,7 @@ import { UplinkClient, type UplinkStatus } from '../../uplink/robot/uplink-clien
 import type { Watch } from '../../monitors/live/watch.js';
 import type { Obey } from '../../uplink/robot/command-answerer.js';
 import { doCommand } from './uplink-commands.js';
+import { fetchDesk } from './uplink-requests.js';
 import { UplinkFacts } from './uplink-facts.js';
 import type { UplinkOptions } from './monitoring-options.js';
 
@@ -45,9 +46,10 @@ export async function startUplink(
     const transport = await transportOf(options, token, ports);
     const run = Buffer.from(random(8)).readBigUInt64LE();
     const outbox = await openOutbox(robot, run, options, ports);
+    const requests = options.commands ? fetchDesk(robot, options.data, sync, ports.fs) : undefined;
     const parts = { transport, clock, logger, randomBytes: random, facts: () => facts.of(robot) };
     const settings = { robot, vin: '', version, rules, outboxPaceMs: options.outboxPaceMs };
-    clients.set(robot, new UplinkClient(settings, { ...parts, ...defined({ obey }), outbox, run }));
+    clients.set(robot, new UplinkClient(settings, { ...parts, ...defined({ obey, requests }), outbox, run }));
   }
   const unlisten = recorder.tap((message) => clients.get(message.channel.robot)?.take(message));
   return {

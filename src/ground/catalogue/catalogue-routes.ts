@@ -24,7 +24,7 @@ const query: JsonSchema = {
     gap: text('with a gap of this reason; *: with any gap'),
     min_bytes: bytes('size of the object'),
     max_bytes: bytes('size of the object'),
-    state: { type: 'string', enum: ['stored', 'evicted', 'missing'] },
+    state: { type: 'string', enum: ['stored', 'evicted', 'missing', 'local'] },
     limit: { type: 'integer', minimum: 1, maximum: PAGE_MAX, default: 100 },
     after: text('next of the page before'),
   },

@@ -2,8 +2,8 @@ import { formatTime } from '../../core/clock.js';
 import { manifestGaps, type Manifest } from '../../core/manifest.js';
 import type { ObjectInfo } from '../../core/store.js';
 
-/** `missing`: a manifest whose segment is not in the store. */
-export type RecordingState = 'stored' | 'evicted' | 'missing';
+/** `missing`: a manifest whose segment is not in the store. `local`: only on its robot, as that reports. */
+export type RecordingState = 'stored' | 'evicted' | 'missing' | 'local';
 
 /** A manifest of a store, and the state of its segment there. */
 export interface CataloguedManifest {

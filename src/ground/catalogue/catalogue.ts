@@ -5,6 +5,7 @@ import type { Logger } from '../../core/logger.js';
 import { SerialQueue } from '../../core/serial-queue.js';
 import type { Store } from '../../core/store.js';
 import type { Database } from '../database/database.js';
+import { ROBOT_STORE } from './local-recordings.js';
 import { listStore, noteRecording, type Listing } from './list-store.js';
 
 export interface CataloguePorts {
@@ -63,12 +64,14 @@ export class Catalogue implements AsyncDisposable {
     return results;
   }
 
-  /** Forgets everything and reads it again. */
+  /** Forgets everything that the stores have and reads it again. What lies on robots only they can tell. */
   async rebuild(): ReturnType<Catalogue['refresh']> {
     await this.#turns.run(() =>
-      this.#database.query(
-        'TRUNCATE recordings, catalogue_stores, catalogue_channels RESTART IDENTITY CASCADE',
-      ),
+      this.#database.transaction(async ({ query }) => {
+        await query('SET LOCAL statement_timeout = 0');
+        await query('DELETE FROM catalogue_stores WHERE uri <> $1', [ROBOT_STORE]);
+        await query('DELETE FROM catalogue_channels');
+      }),
     );
     return this.refresh();
   }
@@ -84,7 +87,8 @@ export class Catalogue implements AsyncDisposable {
     return this.#database.query<CatalogueStore>(
       `SELECT s.uri, s.listed_at AS "listedAt", count(r.recording) AS recordings,
          coalesce(sum(r.bytes) FILTER (WHERE r.state = 'stored'), 0) AS bytes, s.problems, s.problem
-       FROM catalogue_stores s LEFT JOIN recordings r USING (store) GROUP BY s.store ORDER BY s.uri`,
+       FROM catalogue_stores s LEFT JOIN recordings r USING (store) WHERE s.uri <> $1 GROUP BY s.store ORDER BY s.uri`,
+      [ROBOT_STORE],
     );
   }
 

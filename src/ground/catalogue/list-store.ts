@@ -95,7 +95,8 @@ export async function noteRecording(
   return read.length > 0;
 }
 
-async function storeNumber(database: Database, uri: string): Promise<number> {
+/** The number of a store in the catalogue, which gets one if it has none. */
+export async function storeNumber(database: Database, uri: string): Promise<number> {
   await database.query('INSERT INTO catalogue_stores (uri) VALUES ($1) ON CONFLICT DO NOTHING', [uri]);
   const [row] = await database.query<{ store: number }>('SELECT store FROM catalogue_stores WHERE uri = $1', [
     uri,

@@ -13,6 +13,11 @@ export interface ReportedPlace {
 
 const priorities: readonly Priority[] = ['high', 'normal', 'low'];
 
+/** The class of a reported segment; undefined: it has none, or one of a later version. */
+export function priorityOf(priority: string | undefined): Priority | undefined {
+  return priorities.find((one) => one === priority);
+}
+
 /**
  * The keys of the segments that a robot reports as uploaded, for {@link Catalogue.hint}. They are those that sync
  * prefers: if a key was taken, the next listing finds the segment.
@@ -21,7 +26,6 @@ export function uploadedKeys(robot: string, segments: readonly ReportedPlace[]):
   return segments.flatMap(({ segment, priority, state, firstLogTime }) => {
     const id = segment.split('.')[0] ?? '';
     if (state !== 'uploaded' || firstLogTime === undefined || !isSegmentId(id)) return [];
-    const known = priorities.find((one) => one === priority);
-    return [objectKey(id, objectName(robot, known), BigInt(firstLogTime))];
+    return [objectKey(id, objectName(robot, priorityOf(priority)), BigInt(firstLogTime))];
   });
 }

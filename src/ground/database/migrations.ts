@@ -1,7 +1,9 @@
 import type { Migration } from './migrate.js';
 import { auditMigration } from './migrations/audit.js';
 import { catalogueTables } from './migrations/catalogue.js';
+import { fetchMigration } from './migrations/fetch.js';
 import { historyMigration } from './migrations/history.js';
+import { localMigration } from './migrations/local.js';
 import { registryMigration } from './migrations/registry.js';
 
 /** Every step of the schema, in order: a new one comes last. */
@@ -10,4 +12,6 @@ export const migrations: readonly Migration[] = [
   catalogueTables,
   auditMigration,
   registryMigration,
+  fetchMigration,
+  localMigration,
 ].map((one, index) => ({ ...one, number: index + 1 }));

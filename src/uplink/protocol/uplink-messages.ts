@@ -1,7 +1,10 @@
 import { Writer } from 'protobufjs/minimal.js';
 import { describeError } from '../../core/errors.js';
+import type { FetchRequest } from '../../core/fetch-request.js';
 import { LENGTH_DELIMITED, readUint53, tagOf, VARINT } from '../../core/protobuf-wire.js';
 import { readAnswer, readCommand, writeAnswer, writeCommand, type Numbered } from './command-codec.js';
+import { readRequests, readUpdate, writeRequests, writeUpdate } from './fetch-codec.js';
+import type { FetchUpdate } from './fetch-update.js';
 import {
   readOutbox,
   readStored,
@@ -35,6 +38,8 @@ export interface Hello {
   readonly vin: string;
   /** The robot keeps samples until the ground confirms them. */
   readonly outbox?: true;
+  /** The robot takes requests for segments. */
+  readonly requests?: true;
 }
 
 /** What a robot sends. */
@@ -43,6 +48,7 @@ export type RobotMessage =
   | { readonly kind: 'telemetry'; readonly frame: TelemetryFrame }
   | { readonly kind: 'report'; readonly report: RobotReport }
   | (Numbered & { readonly kind: 'answer'; readonly answer: CommandAnswer })
+  | { readonly kind: 'fetch'; readonly update: FetchUpdate }
   | OutboxBatch;
 
 /** Answer of the ground to a Hello. */
@@ -62,12 +68,20 @@ export interface FullRequest {
   readonly catalogue: boolean;
 }
 
+/** Every open request for segments of the robot; those before no longer count. */
+export interface Requests {
+  readonly kind: 'requests';
+  readonly epoch: number;
+  readonly requests: readonly FetchRequest[];
+}
+
 /** What the ground sends. */
 export type GroundMessage =
   | Welcome
   | FullRequest
   /** `command` is undefined if it is of a later version. */
   | (Numbered & { readonly kind: 'command'; readonly command: RobotCommand | undefined })
+  | Requests
   | Stored;
 
 /** A message that cannot be used, in words. */
@@ -91,6 +105,10 @@ export function encodeRobotMessage(message: RobotMessage): Uint8Array {
     nested(writer, 4, () => writeAnswer(writer, message, message.answer));
     return writer.finish();
   }
+  if (message.kind === 'fetch') {
+    nested(writer, 5, () => writeUpdate(writer, message.update));
+    return writer.finish();
+  }
   if (message.kind === 'outbox') {
     nested(writer, 10, () => writeOutbox(writer, message));
     return writer.finish();
@@ -101,6 +119,7 @@ export function encodeRobotMessage(message: RobotMessage): Uint8Array {
     string(writer, 3, message.version);
     string(writer, 4, message.vin);
     varint(writer, 10, message.outbox === true ? 1 : 0);
+    varint(writer, 11, message.requests === true ? 1 : 0);
   });
   return writer.finish();
 }
@@ -117,6 +136,7 @@ export function decodeRobotMessage(bytes: Uint8Array): RobotMessage | Unusable {
       ],
       3: [LENGTH_DELIMITED, (reader) => (message = { kind: 'report', report: readReport(reader.bytes()) })],
       4: [LENGTH_DELIMITED, (reader) => (message = { kind: 'answer', ...readAnswer(reader.bytes()) })],
+      5: [LENGTH_DELIMITED, (reader) => (message = { kind: 'fetch', update: readUpdate(reader.bytes()) })],
       10: [LENGTH_DELIMITED, (reader) => (message = readOutbox(reader.bytes()))],
     });
     return message;
@@ -138,6 +158,10 @@ export function encodeGroundMessage(message: GroundMessage): Uint8Array {
     nested(writer, 10, () => writeStored(writer, message));
     return writer.finish();
   }
+  if (message.kind === 'requests') {
+    nested(writer, 4, () => writeRequests(writer, message.epoch, message.requests));
+    return writer.finish();
+  }
   if (message.kind === 'command') {
     nested(writer, 3, () => writeCommand(writer, message, message.command));
     return writer.finish();
@@ -157,6 +181,7 @@ export function decodeGroundMessage(bytes: Uint8Array): GroundMessage | Unusable
       1: [LENGTH_DELIMITED, (reader) => (message = readWelcome(reader.bytes()))],
       2: [LENGTH_DELIMITED, (reader) => (message = readFullRequest(reader.bytes()))],
       3: [LENGTH_DELIMITED, (reader) => (message = { kind: 'command', ...readCommand(reader.bytes()) })],
+      4: [LENGTH_DELIMITED, (reader) => (message = { kind: 'requests', ...readRequests(reader.bytes()) })],
       10: [LENGTH_DELIMITED, (reader) => (message = readStored(reader.bytes()))],
     });
     return message;
@@ -178,13 +203,14 @@ function usable<T>(bytes: Uint8Array, read: () => T | undefined): T | Unusable {
 function readHello(bytes: Uint8Array): Hello {
   let protocol = 0;
   let [robot, version, vin] = ['', '', ''];
-  const more: { outbox?: true } = {};
+  const more: { outbox?: true; requests?: true } = {};
   readFields(bytes, {
     1: [VARINT, (reader) => (protocol = readUint53(reader))],
     2: [LENGTH_DELIMITED, (reader) => (robot = utf8(reader))],
     3: [LENGTH_DELIMITED, (reader) => (version = utf8(reader))],
     4: [LENGTH_DELIMITED, (reader) => (vin = utf8(reader))],
     10: [VARINT, (reader) => reader.bool() && (more.outbox = true)],
+    11: [VARINT, (reader) => reader.bool() && (more.requests = true)],
   });
   if (protocol < 1) throw new WireFault('protocol 0, allowed: at least 1');
   return { kind: 'hello', protocol, robot, version, vin, ...more };

@@ -7,6 +7,7 @@ import type { Message } from '../../core/message.js';
 import type { FieldRule } from '../../settings/field-rule.js';
 import type { UplinkConnection, UplinkTransport } from '../link/uplink-transport.js';
 import type { FieldSpec } from '../protocol/field-spec.js';
+import type { FetchUpdate } from '../protocol/fetch-update.js';
 import { TelemetryEncoder } from '../protocol/telemetry-encoder.js';
 import type { TelemetryFrame } from '../protocol/telemetry-frame.js';
 import {
@@ -16,6 +17,7 @@ import {
   type RobotMessage,
 } from '../protocol/uplink-messages.js';
 import { CommandAnswerer, type Obey } from './command-answerer.js';
+import { FetchRelay, type FetchDesk } from './fetch-relay.js';
 import { ReportSender, type RobotFacts } from './report-sender.js';
 import { TelemetrySampler, type SamplerStats, type SampleTaker } from './telemetry-sampler.js';
 import type { Outbox, OutboxStatus } from './outbox.js';
@@ -44,6 +46,8 @@ export interface UplinkClientPorts {
   readonly facts?: () => RobotFacts;
   /** Does what the ground asks; resolves with what was done, in words. Absent: every command is refused. */
   readonly obey?: Obey;
+  /** Keeps requests of the ground for segments. Absent: the robot takes none over the uplink. */
+  readonly requests?: FetchDesk;
   /** Keeps samples until the ground confirms them; opened for the run. Absent: samples of an outage are left out. */
   readonly outbox?: Outbox | undefined;
   /** Random number of this run of the process. */
@@ -107,6 +111,7 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
   #nextTick = 0;
   #reports: ReportSender | undefined;
   #commands: CommandAnswerer | undefined;
+  #requests: FetchRelay | undefined;
   #sentReports = 0;
   #state: UplinkStatus['state'] = 'connecting';
   #reason = '';
@@ -211,7 +216,7 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
 
   /** One connection, until it ends. Returns why. */
   async #connectOnce(signal: AbortSignal): Promise<string> {
-    const { transport, clock, outbox } = this.#ports;
+    const { transport, clock, outbox, requests } = this.#ports;
     try {
       return await new Promise<string>((resolve, reject) => {
         const events = { message: (bytes: Uint8Array) => this.#receive(bytes), closed: resolve };
@@ -221,7 +226,9 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
             this.#connection = connection;
             const { robot, version, vin } = this.#options;
             const keeps = outbox === undefined ? {} : { outbox: true as const };
-            this.#sendMessage({ kind: 'hello', protocol: UPLINK_PROTOCOL, robot, version, vin, ...keeps });
+            const takes = requests === undefined ? {} : { requests: true as const };
+            const hello = { robot, version, vin, ...keeps, ...takes };
+            this.#sendMessage({ kind: 'hello', protocol: UPLINK_PROTOCOL, ...hello });
             clock.after(WELCOME_PATIENCE_MS, () => this.#checkWelcome(connection), { background: true });
           })
           .catch(reject);
@@ -235,6 +242,7 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
       this.#encoder = undefined;
       this.#reports = undefined;
       this.#commands = undefined;
+      this.#requests = undefined;
       this.#outboxSender?.[Symbol.dispose]();
       this.#outboxSender = undefined;
       this.#liveFrom = undefined;
@@ -254,6 +262,8 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
       this.#reports?.requestComplete();
     } else if (message.kind === 'command') {
       if (message.epoch === this.#epoch) this.#commands?.take(message.id, message.command);
+    } else if (message.kind === 'requests') {
+      if (message.epoch === this.#epoch) this.#requests?.take(message.requests);
     } else if (message.kind === 'stored') {
       this.#outboxSender?.confirmed(message.run, message.firstTick, message.ticks);
     } else if (message.kind === 'unusable' || message.protocol !== UPLINK_PROTOCOL) {
@@ -264,6 +274,7 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
       this.#commands = new CommandAnswerer(message.epoch, this.#ports.obey, (answer) => {
         if (answer.epoch === this.#epoch) this.#sendMessage(answer);
       });
+      this.#requests = this.#openRelay(message.epoch);
       if (message.history === true) this.#emptyOutbox();
       this.#connections++;
       this.#state = 'open';
@@ -285,8 +296,18 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
     });
   }
 
+  #openRelay(epoch: number): FetchRelay | undefined {
+    const { requests: desk, clock, logger } = this.#ports;
+    if (desk === undefined) return undefined;
+    const send = (update: FetchUpdate): void => {
+      if (epoch === this.#epoch) this.#sendMessage({ kind: 'fetch', update });
+    };
+    return new FetchRelay({ desk, clock, logger, send });
+  }
+
   #report(): void {
     const { facts } = this.#ports;
+    this.#requests?.look();
     if (facts === undefined || this.#reports === undefined) return;
     if ((this.#connection?.waitingBytes ?? Infinity) > WAITING_MAX_BYTES) return;
     const report = this.#reports.next(facts());

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { present } from '../../../src/core/present.js';
+import { eventually } from '../../../src/testing/waiting.js';
 import { jsonOf, runCli, spawnCli } from '../../support/cli.js';
 
 describe('holdfast fetch', function () {
@@ -44,5 +46,61 @@ describe('holdfast fetch', function () {
     const wrong = await runCli(['fetch', 'robot2', '--from', 'noon', '--days', '0', '--to-store', store]);
     assert.equal(wrong.exitCode, 2);
     assert.match(wrong.stderr, /--from.*noon[\s\S]*--to[\s\S]*--days/);
+  });
+
+  it('asks a ground, which brings the request to the robot over its uplink', async () => {
+    const [data, path, groundData] = [join(folder, 'rec'), join(folder, 'store'), join(folder, 'ground')];
+    await mkdir(path);
+    const ground = spawnCli(['ground', '--data', groundData, '--listen', '127.0.0.1:0']);
+    const children = [ground];
+    try {
+      await ground.waitFor(/listens.* port=\d+/);
+      const port = present(/ port=(\d+)/.exec(ground.output()))[1];
+      const token = await runCli(['ground', 'enrol', 'robot1', '--data', groundData]);
+      const tokenFile = join(folder, 'robot1.token');
+      await writeFile(tokenFile, token.stdout, { mode: 0o600 });
+      const uplink = ['--ground-url', `ws://127.0.0.1:${port}`, '--ground-token-file', tokenFile];
+      const source = ['--source', 'sim:?robots=1&topics=imu'];
+      children.push(
+        spawnCli([
+          'record',
+          ...source,
+          '--data',
+          data,
+          '--segment-max-age-ms',
+          '1s',
+          '--no-foxglove',
+          '--web-port',
+          '0',
+          ...uplink,
+        ]),
+      );
+      children.push(spawnCli(['sync', '--data', data, '--store', `dir:${path}`, '--upload', 'requested']));
+      const from = new Date(Date.now() - 60_000).toISOString();
+      const to = await eventually(
+        async () => {
+          const ls = await runCli(['ls', data, '--json']);
+          const rows = jsonOf(ls)['segments'] as { state: string }[] | undefined;
+          return rows?.some(({ state }) => state !== 'open') === true ? new Date().toISOString() : undefined;
+        },
+        'a sealed segment',
+        60_000,
+      );
+      const fetch = await runCli([
+        ...['fetch', 'robot1', '--from', from, '--to', to, '--wait', '--json'],
+        ...['--ground', `http://127.0.0.1:${port}`],
+      ]);
+      assert.equal(fetch.exitCode, 0, fetch.stderr + fetch.stdout);
+      const [request] = jsonOf(fetch)['requests'] as { via: string; stored: { segments: number } }[];
+      assert.ok(request !== undefined);
+      assert.equal(request.via, 'uplink');
+      assert.notEqual(request.stored.segments, 0);
+      assert.equal((await runCli(['verify', `dir:${path}`])).exitCode, 0);
+    } finally {
+      for (const { child, ended } of children.reverse()) {
+        child.kill('SIGTERM');
+        await ended;
+      }
+    }
   });
 });

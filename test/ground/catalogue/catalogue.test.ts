@@ -10,6 +10,8 @@ import {
 import { newSegmentId } from '../../../src/core/segment-id.js';
 import { catalogueRoutes } from '../../../src/ground/catalogue/catalogue-routes.js';
 import { Catalogue } from '../../../src/ground/catalogue/catalogue.js';
+import { LocalRecordings, type ReportedRecording } from '../../../src/ground/catalogue/local-recordings.js';
+import { present } from '../../../src/core/present.js';
 import {
   recordingDetail,
   searchRecordings,
@@ -238,5 +240,36 @@ onEveryPostgres('The catalogue', (server) => {
     await assert.rejects(ask({ tag: 'A b' }), /tag is "A b", allowed/);
     const { recordings } = (await ask({ after: 'nonsense' })) as { recordings: unknown[] };
     assert.equal(recordings.length, 1);
+  });
+
+  it('has what lies on a robot only, until the robot reports that it is uploaded', async () => {
+    const [first, second] = [manifestOf(1, {}), manifestOf(2, {})];
+    const reported = (one: Manifest, state: string): ReportedRecording => ({
+      ...{ segment: `${one.segment.id}.r1`, state, bytes: one.file.bytes, messages: one.messages, gaps: 2 },
+      ...{ firstLogTime: present(one.firstLogTime), lastLogTime: present(one.lastLogTime) },
+    });
+    const errors: unknown[] = [];
+    const local = new LocalRecordings(database, (error) => errors.push(error));
+    local.note('r1', [reported(first, 'sealed'), reported(second, 'sealed')], true);
+    local.note('r1', [reported(second, 'evicted')], false);
+    await local[Symbol.asyncDispose]();
+    const search = async (filter: RecordingFilter): Promise<string[]> =>
+      (await searchRecordings(database, filter, { limit: 10 })).recordings.map(
+        ({ state, key, firstLogTime }) => `${state} ${key} ${firstLogTime ?? ''}`,
+      );
+    const expected = [`local ${first.key} ${present(first.firstLogTime)}`];
+    assert.deepEqual(await search({ robot: 'r1', state: 'local' }), expected);
+    await catalogue.rebuild();
+    assert.deepEqual(await search({ from: START }), expected, 'only the robot can tell it again');
+    assert.deepEqual(
+      (await catalogue.stores()).map(({ uri }) => uri),
+      ['memory:one'],
+    );
+    // Another process of the ground, which has noted nothing yet.
+    const later = new LocalRecordings(database, (error) => errors.push(error));
+    later.note('r1', [reported(first, 'uploaded')], false);
+    await later[Symbol.asyncDispose]();
+    assert.deepEqual(await search({}), []);
+    assert.deepEqual(errors, []);
   });
 });

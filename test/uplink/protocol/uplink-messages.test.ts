@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import protobuf from 'protobufjs';
 import { Random } from '../../../src/core/random.js';
+import type { FetchRequest } from '../../../src/core/fetch-request.js';
+import type { FetchUpdate } from '../../../src/uplink/protocol/fetch-update.js';
 import type { FieldSpec } from '../../../src/uplink/protocol/field-spec.js';
 import { TelemetryDecoder } from '../../../src/uplink/protocol/telemetry-decoder.js';
 import type { TelemetryFrame } from '../../../src/uplink/protocol/telemetry-frame.js';
@@ -46,6 +48,20 @@ const outboxSamples = [
   { tick: 5, timeNs: -3n, values: everyField.map((_, i) => i / 7) },
   { tick: 2 ** 45, timeNs: 1_795_000_000_123_456_789n, values: everyField.map(() => -1) },
 ];
+const fetchUpdate: FetchUpdate = {
+  ...{ id: 'ab'.repeat(16), place: '0123456789abcdef', state: 'sending', at: '5', reason: 'größe' },
+  ...{ matched: { segments: 3, bytes: 2 ** 50 }, stored: { segments: 1, bytes: 7 } },
+  ...{ sendingBytes: 9, isRecording: true, goneSegments: 400 },
+  segments: [
+    { name: 'a.r', key: 'robot=r/a.mcap', bytes: 7, state: 'parked', reason: 'too large' },
+    { name: 'b.r', key: 'robot=r/b.mcap', bytes: 0, state: 'waiting', reason: '' },
+  ],
+  gone: [{ name: 'c.r', messages: 3, bytes: 8, at: '6', reason: 'quota' }],
+};
+const fetchRequest: FetchRequest = {
+  ...{ format: 'holdfast-request', version: 1, id: 'cd'.repeat(16), robot: 'robot_ü', from: '3' },
+  ...{ to: String(2n ** 64n - 1n), topics: ['/a*', '*'], createdAt: '1', expiresAt: '2', by: 'ada' },
+};
 const robotMessages: readonly RobotMessage[] = [
   { kind: 'hello', protocol: 1, robot: 'robot_ü', version: '0.1.0', vin: '1ZZZ5A3T0RF000001' },
   { kind: 'telemetry', frame: fullFrame },
@@ -54,6 +70,8 @@ const robotMessages: readonly RobotMessage[] = [
   { kind: 'hello', protocol: 1, robot: 'r', version: '', vin: '', outbox: true },
   { kind: 'outbox', run: 2n ** 64n - 2n, catalogue, samples: outboxSamples },
   { kind: 'outbox', run: 1n, samples: outboxSamples },
+  { kind: 'hello', protocol: 1, robot: 'r', version: '', vin: '', requests: true },
+  { kind: 'fetch', update: fetchUpdate },
 ];
 const groundMessages: readonly GroundMessage[] = [
   { kind: 'welcome', protocol: 1, epoch: 2 ** 52 },
@@ -61,6 +79,8 @@ const groundMessages: readonly GroundMessage[] = [
   { kind: 'full_request', epoch: 12, catalogue: false },
   { kind: 'welcome', protocol: 1, epoch: 7, history: true },
   { kind: 'stored', run: 2n ** 64n - 2n, firstTick: 2 ** 45, ticks: 500 },
+  { kind: 'requests', epoch: 7, requests: [fetchRequest, { ...fetchRequest, id: '0'.repeat(32) }] },
+  { kind: 'requests', epoch: 7, requests: [] },
 ];
 
 describe('Messages of the uplink', () => {
@@ -100,6 +120,31 @@ describe('Messages of the uplink', () => {
     assert.equal((hello as { hello: { robot: string } }).hello.robot, 'robot_ü');
     const request = reflect('GroundMessage', encodeGroundMessage(groundMessages[1]!));
     assert.deepEqual(request, { full_request: { epoch: '12', catalogue: true } });
+  });
+
+  it('about requests for segments are what the .proto says, and within their bounds', () => {
+    const { fetch } = reflect('RobotMessage', encodeRobotMessage({ kind: 'fetch', update: fetchUpdate }));
+    const { matched, segments, gone } = fetch as { matched: unknown; segments: object[]; gone: unknown };
+    assert.deepEqual(matched, { segments: '3', bytes: String(2 ** 50) });
+    assert.equal((segments[0] as { state: string }).state, 'FETCHED_STATE_PARKED');
+    assert.deepEqual(gone, [{ name: 'c.r', messages: '3', bytes: '8', at: '6', reason: 'quota' }]);
+    const bytes = encodeGroundMessage({ kind: 'requests', epoch: 7, requests: [fetchRequest] });
+    const { requests } = reflect('GroundMessage', bytes) as { requests: { requests: object[] } };
+    const { format: _format, version: _version, createdAt, expiresAt, ...rest } = fetchRequest;
+    assert.deepEqual(requests.requests[0], { ...rest, created_at: createdAt, expires_at: expiresAt });
+    const many = Array.from({ length: 17 }, () => fetchRequest);
+    for (const wrong of [
+      many,
+      [{ ...fetchRequest, id: '../../etc' }],
+      [{ ...fetchRequest, topics: many.map(String).concat(many.map(String)) }],
+    ]) {
+      const sent = encodeGroundMessage({ kind: 'requests', epoch: 7, requests: wrong });
+      assert.equal(decodeGroundMessage(sent).kind, 'unusable');
+    }
+    for (const wrong of [{ place: '../x' }, { id: 'x' }, { reason: 'x'.repeat(501) }]) {
+      const sent = encodeRobotMessage({ kind: 'fetch', update: { ...fetchUpdate, ...wrong } });
+      assert.equal(decodeRobotMessage(sent).kind, 'unusable');
+    }
   });
 
   it('may have fields of later versions', () => {

@@ -10,6 +10,7 @@ import { AuditPage } from './audit-page.js';
 import { FleetPage } from './fleet-page.js';
 import { worstFirst } from './judge.js';
 import { applyGroundFrame, fleet, followAddress, place, role } from './model.js';
+import { RequestsPage } from './requests-page.js';
 import { RecordingsPage } from './recordings-page.js';
 import { RobotPage } from './robot-page.js';
 import type { GroundFrame } from './wire.js';
@@ -31,6 +32,8 @@ function App() {
           <RobotPage robot={where.robot} />
         ) : where.page === 'audit' ? (
           <AuditPage />
+        ) : where.page === 'requests' ? (
+          <RequestsPage />
         ) : where.page === 'recordings' ? (
           <RecordingsPage />
         ) : (
@@ -59,6 +62,9 @@ function Header() {
         </a>
         <a href="#/recordings" {...current('recordings')}>
           Recordings
+        </a>
+        <a href="#/requests" {...current('requests')}>
+          Requests
         </a>
         <a href="#/audit" {...current('audit')}>
           Audit

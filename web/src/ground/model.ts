@@ -25,14 +25,24 @@ export function applyGroundFrame(frame: GroundFrame): void {
   fleet.set([...byName.values()]);
 }
 
+/** What a form for a request begins with; times are milliseconds since the Unix epoch. */
+export interface Wanted {
+  readonly robot?: string;
+  readonly from?: string;
+  readonly to?: string;
+}
+
 /** What the page shows; it is in the hash of the address. */
 export type Place =
   | { readonly page: 'fleet' | 'recordings' }
   | { readonly page: 'robot'; readonly robot: string }
+  | { readonly page: 'requests'; readonly wanted: Wanted }
   | { readonly page: 'audit' };
 
 function readPlace(): Place {
-  const [page, name = ''] = location.hash.replace(/^#\/?/, '').split('/');
+  const [path = '', query = ''] = location.hash.replace(/^#\/?/, '').split('?');
+  const [page, name = ''] = path.split('/');
+  if (page === 'requests') return { page, wanted: Object.fromEntries(new URLSearchParams(query)) };
   if (page === 'audit' || page === 'recordings') return { page };
   return page === 'robot' && name !== '' ? { page, robot: decodeURIComponent(name) } : { page: 'fleet' };
 }
@@ -45,6 +55,11 @@ export function followAddress(): void {
     place.set(readPlace());
     scrollTo(0, 0);
   });
+}
+
+/** The page of requests, with a form that begins with this. */
+export function requestAddress(wanted: Wanted): string {
+  return `#/requests?${new URLSearchParams(Object.entries(wanted)).toString()}`;
 }
 
 export function addressOf(robot: string): string {

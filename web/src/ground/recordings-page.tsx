@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import { bytes, count, duration, msOf, segmentName, timeOfDay } from '../model/format.js';
 import { Panel } from '../ui/panel.js';
 import { ask } from './ask.js';
-import { addressOf } from './model.js';
+import { addressOf, requestAddress } from './model.js';
 import type { FoundRecording } from './wire.js';
 
 const PAGE = 200;
@@ -127,8 +127,25 @@ function Recording({ one }: { readonly one: FoundRecording }) {
       <td class="num">{count(one.messages)}</td>
       <td class="num">{bytes(one.bytes)}</td>
       <td class={`num ${one.gaps > 0 ? 'tone-warn' : 'dim'}`}>{count(one.gaps)}</td>
-      <td class={state === 'missing' ? 'tone-bad' : state === 'evicted' ? 'tone-warn' : ''}>{state}</td>
+      <td class={state === 'missing' ? 'tone-bad' : state === 'evicted' ? 'tone-warn' : ''}>
+        {state === 'local' ? <OnRobot one={one} /> : state}
+      </td>
       <td class="dim">{tags.join(', ')}</td>
     </tr>
+  );
+}
+
+/** It is in no store: a link to the form that requests it. */
+function OnRobot({ one }: { readonly one: FoundRecording }) {
+  const { robot, segment, firstLogTime: first, lastLogTime: last } = one;
+  if (first === null || last === null) return <>on the robot</>;
+  const wanted = { robot, from: String(msOf(first)), to: String(msOf(last)) };
+  return (
+    <>
+      on the robot{' '}
+      <a href={requestAddress(wanted)} aria-label={`Fetch segment ${segmentName(segment)} of ${robot}`}>
+        Fetch
+      </a>
+    </>
   );
 }

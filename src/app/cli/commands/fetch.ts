@@ -15,18 +15,23 @@ const DEFAULT_DAYS = 7;
 
 export const fetchCommand: CommandDefinition = {
   name: 'fetch',
-  summary: 'request recorded segments from a robot, through its store',
+  summary: 'request recorded segments from a robot, through its store or a ground',
   description:
     'Writes a request into the store of a robot. The sync process of the robot finds it there, uploads the ' +
     'segments of that time before everything else, and writes an answer. This works behind NAT, and while the ' +
     'robot is offline: it answers when it has a link. Without --from and --to, the command shows the requests ' +
-    'to the robot and their answers. With --topics, whole segments that contain one of the topics are sent.',
+    'to the robot and their answers. With --topics, whole segments that contain one of the topics are sent.\n\nWith --ground, the request ' +
+    'goes to a ground (docs/ground.md), which brings it to the robot over its uplink, or through its stores.',
   examples: [
     [
       'holdfast fetch robot_7 --from 2026-11-21T08:00:00Z --to 2026-11-21T08:05:00Z --to-store s3://rec --wait',
       'five minutes, and wait until they are in the store',
     ],
     ['holdfast fetch robot_7 --to-store s3://rec', 'show the requests and their answers'],
+    [
+      'holdfast fetch robot_7 --ground https://ground.example:8090 --ground-token-file me.token --from ... --to ...',
+      'over the uplink of the robot',
+    ],
     [
       'holdfast fetch robot_7 --to-store s3://rec --withdraw 0f3a',
       'withdraw a request, by the start of its id',
@@ -36,7 +41,9 @@ export const fetchCommand: CommandDefinition = {
   configure(command) {
     command
       .argument('<robot>', 'the robot')
-      .requiredOption('--to-store <uri>', 'the store that the robot uploads to')
+      .option('--to-store <uri>', 'the store that the robot uploads to')
+      .option('--ground <url>', 'address of a ground, http(s)://...')
+      .option('--ground-token-file <file>', 'file with the token of a user of the ground')
       .option('--from <time>', `from this log time on (${TIME_FORM})`)
       .option('--to <time>', 'up to this log time')
       .option('--topics <name...>', 'only segments with one of these topics; * stands for any text')
@@ -49,6 +56,10 @@ export const fetchCommand: CommandDefinition = {
     const { args, options, ports, stop, terminal } = invocation;
     const robot = args[0] ?? '';
     const wanted = parseWanted(invocation);
+    if (options['ground'] !== undefined) {
+      const { fetchAtGround } = await import('../fetch-at-ground.js');
+      return await fetchAtGround(invocation, wanted);
+    }
     await using store = await openConfiguredStore(
       String(options['toStore']),
       invocation.resolve('sync'),
@@ -60,7 +71,7 @@ export const fetchCommand: CommandDefinition = {
         store,
         robot,
         (where, reason) => terminal.note(`holdfast: ${printable(where)}: ${printable(reason)}\n`),
-        stop.signal,
+        { signal: stop.signal },
       );
     if (typeof options['withdraw'] === 'string') {
       const prefix = options['withdraw'];
@@ -102,6 +113,8 @@ function parseWanted({ options }: Invocation): WantedTime | undefined {
   if ((options['from'] === undefined) !== (options['to'] === undefined)) {
     fault(options['from'] === undefined ? 'from' : 'to', undefined, `${TIME_FORM}; both are needed`);
   }
+  if ((options['toStore'] === undefined) === (options['ground'] === undefined))
+    fault('to-store', options['toStore'], 'a store, or --ground URL instead; one of them');
   const days = Number(options['days']);
   if (!(days > 0 && days <= 90)) fault('days', options['days'], 'a number up to 90');
   if (faults.length > 0) throw configInvalid(faults);

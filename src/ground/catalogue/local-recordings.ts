@@ -1,0 +1,121 @@
+import { formatTime } from '../../core/clock.js';
+import { SerialQueue } from '../../core/serial-queue.js';
+import { objectKey, objectName } from '../../core/object-name.js';
+import { isSegmentId } from '../../core/segment-id.js';
+import type { Database } from '../database/database.js';
+import { storeNumber } from './list-store.js';
+import { priorityOf, type ReportedPlace } from './uploaded-keys.js';
+
+/** Stands for the disks of the robots among the stores. */
+export const ROBOT_STORE = 'robot:';
+
+/** A segment as its robot reports it. */
+export interface ReportedRecording extends ReportedPlace {
+  readonly bytes: number;
+  readonly messages?: number;
+  readonly lastLogTime?: string;
+  readonly sealedAt?: string;
+  /** Lists of missing messages in it. */
+  readonly gaps: number;
+}
+
+/** Rows of one robot; the robot reports its newest segments only. */
+const ROWS_MAX = 10_000;
+/** Reports that wait for the database; a robot reports everything again within 30 s. */
+const WAITING_MAX = 1_000;
+
+const ADD = `
+  INSERT INTO recordings (store, key, manifest_bytes, manifest_etag, state, segment, robot, priority,
+    first_at, last_at, first_log_time, last_log_time, messages, payload_bytes, bytes, gaps, gap_messages,
+    unclean_end, sealed_at, software, machine, session, tags, channels)
+  SELECT $1, r.key, 0, '', 'local', r.segment, $2, r.priority, r.first_at, r.last_at, r.first_log_time,
+    r.last_log_time, r.messages, r.bytes, r.bytes, r.gaps, 0, false, r.sealed_at, '', '', '', '{}', '{}'
+  FROM jsonb_to_recordset($3::jsonb) AS r(key text, segment text, priority text, first_at timestamptz,
+    last_at timestamptz, first_log_time text, last_log_time text, messages bigint, bytes bigint, gaps integer,
+    sealed_at timestamptz)
+  ON CONFLICT (store, key) DO UPDATE SET bytes = excluded.bytes, payload_bytes = excluded.payload_bytes,
+    messages = excluded.messages, gaps = excluded.gaps, last_at = excluded.last_at,
+    last_log_time = excluded.last_log_time`;
+
+/** What lies on the robots and in no store: told by the robots, and in the catalogue in the state `local`. */
+export class LocalRecordings implements AsyncDisposable {
+  readonly #database: Database;
+  readonly #onError: (error: unknown) => void;
+  readonly #turns = new SerialQueue();
+  /** What is in the database, by robot: the size of each recording. Undefined: not read yet. */
+  readonly #known = new Map<string, Map<string, number>>();
+  #store: number | undefined;
+
+  constructor(database: Database, onError: (error: unknown) => void) {
+    this.#database = database;
+    this.#onError = onError;
+  }
+
+  /**
+   * Notes what has changed; a robot repeats what is lost here.
+   *
+   * @param isFirst - Of a connection: the robot may have reported to another process of the ground in between.
+   */
+  note(robot: string, segments: readonly ReportedRecording[], isFirst: boolean): void {
+    if (segments.length === 0 || this.#turns.length >= WAITING_MAX) return;
+    const work = (): Promise<void> => {
+      if (isFirst) this.#known.delete(robot);
+      return this.#note(robot, segments);
+    };
+    void this.#turns.run(work).catch(this.#onError);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#turns.run(() => Promise.resolve());
+  }
+
+  async #note(robot: string, segments: readonly ReportedRecording[]): Promise<void> {
+    const store = (this.#store ??= await storeNumber(this.#database, ROBOT_STORE));
+    const known = await this.#knownOf(store, robot);
+    const added = new Map<string, Record<string, unknown>>();
+    const gone: string[] = [];
+    for (const segment of segments) {
+      const key = keyOf(robot, segment);
+      if (key === undefined) continue;
+      const isLocal = segment.state === 'sealed' || segment.state === 'uploading';
+      if (!isLocal && known.has(key)) gone.push(key);
+      if (isLocal && known.get(key) !== segment.bytes && (known.size < ROWS_MAX || known.has(key)))
+        added.set(key, rowOf(key, segment));
+    }
+    if (added.size > 0) await this.#database.query(ADD, [store, robot, JSON.stringify([...added.values()])]);
+    if (gone.length > 0)
+      await this.#database.query('DELETE FROM recordings WHERE store = $1 AND key = ANY($2)', [store, gone]);
+    for (const [key, { bytes }] of added) known.set(key, bytes as number);
+    for (const key of gone) known.delete(key);
+  }
+
+  async #knownOf(store: number, robot: string): Promise<Map<string, number>> {
+    const before = this.#known.get(robot);
+    if (before !== undefined) return before;
+    const rows = await this.#database.query<{ key: string; bytes: number }>(
+      'SELECT key, bytes FROM recordings WHERE store = $1 AND robot = $2',
+      [store, robot],
+    );
+    const known = new Map(rows.map(({ key, bytes }) => [key, bytes]));
+    this.#known.set(robot, known);
+    return known;
+  }
+}
+
+/** The key that the segment will have in a store; undefined: it has no messages, or is not sealed under a known name. */
+function keyOf(robot: string, { segment, priority, firstLogTime }: ReportedPlace): string | undefined {
+  const id = segment.split('.')[0] ?? '';
+  if (firstLogTime === undefined || !isSegmentId(id)) return undefined;
+  return objectKey(id, objectName(robot, priorityOf(priority)), BigInt(firstLogTime));
+}
+
+function rowOf(key: string, one: ReportedRecording): Record<string, unknown> {
+  const { segment, priority, firstLogTime = '0', lastLogTime = firstLogTime, sealedAt = lastLogTime } = one;
+  return {
+    ...{ key, segment: segment.split('.')[0], priority: priorityOf(priority) ?? 'normal' },
+    first_at: formatTime((BigInt(firstLogTime) / 1_000n) * 1_000n),
+    last_at: formatTime(((BigInt(lastLogTime) + 999n) / 1_000n) * 1_000n),
+    ...{ first_log_time: firstLogTime, last_log_time: lastLogTime, messages: one.messages ?? 0 },
+    ...{ bytes: one.bytes, gaps: one.gaps, sealed_at: formatTime((BigInt(sealedAt) / 1_000n) * 1_000n) },
+  };
+}
