@@ -93,8 +93,7 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   await new Promise<void>((resolve) => onAbort(stop.signal, resolve));
   renewal?.cancel();
   stop.endWithin(END_PATIENCE_MS);
-  const robots = fleet.robots().length;
-  return { exitCode: exitCodes.ok, json: { ok: true, robots } };
+  return { exitCode: exitCodes.ok, json: { ok: true, robots: fleet.robots().length } };
 }
 
 async function warnOfNobody(people: Pick<People, 'list'>, logger: Logger): Promise<void> {
