@@ -145,7 +145,7 @@ describe('Two processes of a ground', function () {
     return [...text.matchAll(/^holdfast_ground_robot_connected\S* 1$/gm)].length;
   }
 
-  it('share 200 robots, and when one is killed the other has them within 5 s, with no sample missing or twice', async () => {
+  it('share 200 robots, and when one is killed the other takes them over, with no sample missing or twice', async () => {
     const [first, second] = [present(workers[0]), present(workers[1])];
     const names = Array.from({ length: ROBOTS }, (_, i) => `robot_${String(i).padStart(3, '0')}`);
     clients = await Promise.all(names.map(connect));
