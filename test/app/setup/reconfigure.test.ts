@@ -36,7 +36,7 @@ const other: RawFlags = {
   'seal.compression': 'lz4',
   'seal.compression_level': '3',
   'seal.chunk_bytes': '512KiB',
-  'seal.in_place': 'auto',
+  'seal.in_place': 'always',
   'seal.in_place_min_bytes': '128KiB',
   'latched.max_bytes': '1MiB',
   'retention.min_free_bytes': '1MiB',
