@@ -8,7 +8,7 @@ import { systemClock } from '../src/host/system-clock.js';
 import type { BenchContext, BenchReport } from './bench-context.js';
 import { loadCatalogue } from './ground/catalogue-load.js';
 import { PageLatency } from './ground/page-latency.js';
-import { measureService } from './ground/process-tree.js';
+import { measureService } from './ground/measure-service.js';
 import { startBaseline, startGround, startRobots, type Service } from './ground/services.js';
 import { cpuSeconds, quantile } from './measure.js';
 import { runCase } from './run-child.js';

@@ -5,7 +5,7 @@ import { systemClock } from '../../src/host/system-clock.js';
 import type { Case } from './cases.js';
 import { KILL_AFTER_S } from './cases.js';
 import { recordProfile, type CpuSplit } from './cpu-split.js';
-import { treeCpuSeconds, treeOf, treeResident } from './process-tree.js';
+import { treeCpuSeconds, treeOf, treeResident } from '../process-tree.js';
 import { Publisher, type BenchPrograms, type Published } from './publisher.js';
 import { startRecorder, type RecorderName, type RecorderUnderTest } from './recorders.js';
 

@@ -1,5 +1,5 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
@@ -86,7 +86,10 @@ function install(distro: string, sourced: NodeJS.ProcessEnv): RosInstall {
 export function installForTests(): void {
   const ros = findRos();
   if (typeof ros === 'string') return;
-  if (!existsSync(join(packageRoot, 'native', 'build', 'Release', 'holdfast_receiver.node'))) {
+  const addOn = join(packageRoot, 'native', 'build', 'Release', 'holdfast_receiver.node');
+  // It fits one version of this package, which package.json states.
+  const builtAt = statSync(addOn, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  if (builtAt < statSync(join(packageRoot, 'package.json')).mtimeMs) {
     const { status } = spawnSync(process.execPath, [join('native', 'build.mjs')], {
       cwd: packageRoot,
       env: ros.environment(101),

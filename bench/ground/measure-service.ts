@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { cpuSeconds } from '../measure.js';
+import { treeOf } from '../process-tree.js';
 
 /** Use of a process and everything that it has started. */
 export interface TreeUse {
@@ -7,21 +8,6 @@ export interface TreeUse {
   readonly cpuS: number;
   /** Its share of memory: pages that n processes share count as one n-th. */
   readonly memoryMb: number;
-}
-
-/** Numbers of a process and of all that descend from it. */
-function treeOf(root: number): readonly number[] {
-  const parents = new Map<number, number>();
-  for (const name of readdirSync('/proc')) {
-    const pid = Number(name);
-    if (!Number.isInteger(pid)) continue;
-    const stat = readProc(`/proc/${pid}/stat`);
-    parents.set(pid, Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
-  }
-  const found = [root];
-  for (let i = 0; i < found.length; i++)
-    for (const [pid, parent] of parents) if (parent === found[i]) found.push(pid);
-  return found;
 }
 
 function readProc(path: string): string {
