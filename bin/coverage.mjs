@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /**
- * Prints the share of lines that ran, by top folder of src. Returns false if one is below its floor.
+ * Prints the share of lines that ran, by top folder of src. Returns each folder below its floor as a failure
+ * (title and error), so that the end of a log names it as it names a failed test.
  *
  * @param folder What V8 wrote (NODE_V8_COVERAGE).
  * @param isWhole All tests ran; the floors are not judged for a part of them.
@@ -24,24 +25,31 @@ export function judgeCoverage(folder, isWhole) {
   });
   if (report.status !== 0) {
     console.log('\nline coverage: no report');
-    return false;
+    return [{ title: 'line coverage', error: 'c8 made no report' }];
   }
   const summary = JSON.parse(readFileSync(join(output, 'coverage-summary.json'), 'utf8'));
   const floors = JSON.parse(readFileSync(join(root, 'coverage.json'), 'utf8'));
   console.log('\nline coverage by layer (floor)');
-  let isEnough = true;
-  for (const [layer, percent] of byLayer(summary)) {
-    const floor = floors[layer];
-    const isLow = isWhole && (floor === undefined || percent < floor);
-    if (isLow) isEnough = false;
-    const verdict = !isLow
-      ? ''
-      : floor === undefined
-        ? '  has no floor in coverage.json'
-        : '  below its floor';
-    console.log(`  ${layer.padEnd(12)} ${percent.toFixed(1).padStart(5)} % (${floor ?? 'none'})${verdict}`);
+  const layers = byLayer(summary);
+  const low = isWhole ? belowFloor(layers, floors) : [];
+  for (const [layer, percent] of layers) {
+    const floor = floors[layer] ?? 'none';
+    console.log(`  ${layer.padEnd(12)} ${percent.toFixed(1).padStart(5)} % (${floor})`);
   }
-  return isEnough;
+  return low;
+}
+
+/** The layers whose lines ran less than their floor, or that have none, as failures. */
+export function belowFloor(layers, floors) {
+  return layers
+    .filter(([layer, percent]) => !(percent >= floors[layer]))
+    .map(([layer, percent]) => ({
+      title: `line coverage of src/${layer}`,
+      error:
+        floors[layer] === undefined
+          ? 'it has no floor in coverage.json'
+          : `${percent.toFixed(1)} %, its floor in coverage.json is ${floors[layer]} %`,
+    }));
 }
 
 /** Percent of the lines of each top folder, in order of their names. */

@@ -9,8 +9,9 @@ const REFUSED_SHOWN = 20;
  *
  * @param path   The report of test/support/honest-reporter.ts.
  * @param accept What this machine may lack; undefined: everything that names a reason.
+ * @param low    Failures beside the tests (line coverage below a floor). Each counts as one failed test.
  */
-export function judgeTests(path, accept) {
+export function judgeTests(path, accept, low = []) {
   if (!existsSync(path)) {
     console.error('the tests ended without a report');
     console.log('\n0 passed, 1 failed, 0 skipped');
@@ -46,15 +47,20 @@ export function judgeTests(path, accept) {
     );
   }
   if (refused.length > REFUSED_SHOWN) console.log(`  refused: ${refused.length - REFUSED_SHOWN} more`);
-  const counts = { passed, failed: failed + refused.length, skipped: skipped.length - refused.length };
+  const counts = {
+    passed,
+    failed: failed + refused.length + low.length,
+    skipped: skipped.length - refused.length,
+  };
+  for (const { title, error } of low) console.log(`\n${title}: ${error}`);
   printUnstable(unstable);
   console.log(`\n${closingLine(counts)}`);
   const refusals = refused.map(({ title, need }) => ({
     title,
     error: `skipped for lack of ${need ?? 'a stated reason'}`,
   }));
-  tally({ ...counts, failures: [...failures, ...refusals], unstable });
-  return refused.length === 0;
+  tally({ ...counts, failures: [...failures, ...refusals, ...low], unstable });
+  return refused.length === 0 && low.length === 0;
 }
 
 /** Counts the suites of a version of Node.js that nobody could install as one skipped test, if that is accepted. */

@@ -33,6 +33,33 @@ describe('the test runner', function () {
     for (const [layer, floor] of Object.entries(floors)) assert.ok(floor >= 50 && floor <= 100, layer);
   });
 
+  it('counts a layer below its floor of line coverage as failed, and names it at the end', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-report-'));
+    const report = join(folder, 'report.json');
+    const tally = join(folder, 'tally');
+    writeFileSync(report, JSON.stringify({ passed: 7, failed: 0, skipped: [] }));
+    const program = `import { belowFloor } from './bin/coverage.mjs';
+      import { judgeTests } from './bin/judge-tests.mjs';
+      const low = belowFloor([['a', 94], ['b', 89.96], ['c', 99]], { a: 94, b: 90 });
+      console.log(judgeTests(${JSON.stringify(report)}, [], low));`;
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+      cwd: packageRoot,
+      encoding: 'utf8',
+      env: { ...process.env, HOLDFAST_TEST_TALLY: tally },
+    });
+    const { failed, failures } = JSON.parse(readFileSync(tally, 'utf8')) as {
+      failed: number;
+      failures: unknown;
+    };
+    rmSync(folder, { recursive: true });
+    assert.match(stdout, /7 passed, 2 failed, 0 skipped\nfalse/);
+    assert.equal(failed, 2);
+    assert.deepEqual(failures, [
+      { title: 'line coverage of src/b', error: '90.0 %, its floor in coverage.json is 90 %' },
+      { title: 'line coverage of src/c', error: 'it has no floor in coverage.json' },
+    ]);
+  });
+
   describe('choosing tests for another version of Node.js', () => {
     const times = {
       'test/core/a.test.ts': 10,
