@@ -111,8 +111,10 @@ describe('the pages of a ground', function () {
 
   it('show a robot live, and give it commands after a confirmation', async () => {
     await using robot = await robotNamed('robot_7');
+    robot.facts = { ...robot.facts, figures: { ...robot.facts.figures, outboxSamples: 1_200 } };
     const page = await pages.open(`${url}#/robot/robot_7`);
     await waitForText(page, '[data-answer=state]', /Recording/);
+    await waitForText(page, '.panel-uplink', /Outbox\s*1,200 samples of an outage to come/);
     // 5 GB that wait for a link are no "fine".
     await waitForText(page, '.answer-info[data-answer=unsynced]', /5\.0\sGB.*offline/s);
     await waitForText(page, '.field-chart', /\d\sm\/s/);

@@ -9,6 +9,7 @@ import type { UplinkTransport } from '../../uplink/link/uplink-transport.js';
 import { WebSocketTransport } from '../../uplink/link/websocket-transport.js';
 import { defaultRules } from '../../uplink/robot/default-rules.js';
 import { Outbox } from '../../uplink/robot/outbox.js';
+import type { RobotFacts } from '../../uplink/robot/report-sender.js';
 import { UplinkClient, type UplinkStatus } from '../../uplink/robot/uplink-client.js';
 import type { Watch } from '../../monitors/live/watch.js';
 import type { Obey } from '../../uplink/robot/command-answerer.js';
@@ -42,12 +43,14 @@ export async function startUplink(
     ? (command) => doCommand(command, recorder, sync)
     : undefined;
   const clients = new Map<string, UplinkClient>();
+  const factsOf = (robot: string): RobotFacts =>
+    facts.of(robot, options.outboxMaxBytes === 0 ? undefined : clients.get(robot)?.status());
   for (const [robot, token] of tokens) {
     const transport = await transportOf(options, token, ports);
     const run = Buffer.from(random(8)).readBigUInt64LE();
     const outbox = await openOutbox(robot, run, options, ports);
     const requests = options.commands ? fetchDesk(robot, options.data, sync, ports.fs) : undefined;
-    const parts = { transport, clock, logger, randomBytes: random, facts: () => facts.of(robot) };
+    const parts = { transport, clock, logger, randomBytes: random, facts: () => factsOf(robot) };
     const settings = { robot, vin: '', version, rules, outboxPaceMs: options.outboxPaceMs };
     clients.set(robot, new UplinkClient(settings, { ...parts, ...defined({ obey, requests }), outbox, run }));
   }

@@ -7,11 +7,17 @@ import type { StatusDocument, Watch } from '../../monitors/live/watch.js';
 import { figuresOf } from '../../uplink/protocol/robot-figures.js';
 import type { ReportedAlert, ReportedSegment } from '../../uplink/protocol/robot-report.js';
 import type { RobotFacts } from '../../uplink/robot/report-sender.js';
+import type { UplinkStatus } from '../../uplink/robot/uplink-client.js';
+
+type OutboxStatus = Pick<UplinkStatus, 'waitingSamples' | 'lostSamples'>;
 
 /** Marked events that are kept for a ground that connects later. */
 const EVENTS_MAX = 32;
 /** Robots of one recorder that report in the same moment share one status. */
 const SHARED_NS = 200n * NS_PER_MS;
+
+/** Samples that were sent and wait for their confirmation are in the outbox, too. */
+const ON_THEIR_WAY = 200;
 
 /** What the robots of one recorder report to the ground. */
 export class UplinkFacts implements Disposable {
@@ -31,13 +37,15 @@ export class UplinkFacts implements Disposable {
     });
   }
 
-  of(robot: string): RobotFacts {
+  /** Without an outbox, nothing is said about it. */
+  of(robot: string, outbox?: OutboxStatus): RobotFacts {
     const { recorder, sync, diskTimeToFullMs, alerts } = this.#status();
     const share = recorder.robots.find((one) => one.robot === robot);
     const source = {
       recorder,
       ...defined({
         ...{ robot: share, sync: sync ?? undefined, diskTimeToFullMs: diskTimeToFullMs ?? undefined },
+        outbox: outbox && unsent(outbox),
       }),
     };
     return {
@@ -60,6 +68,10 @@ export class UplinkFacts implements Disposable {
       this.#shared = { at, status: this.#watch.status() };
     return this.#shared.status;
   }
+}
+
+function unsent({ waitingSamples, lostSamples }: OutboxStatus): OutboxStatus {
+  return { waitingSamples: waitingSamples > ON_THEIR_WAY ? waitingSamples : 0, lostSamples };
 }
 
 function reportedAlert({ id, severity, summary, sinceMs = 0 }: Alert): ReportedAlert {

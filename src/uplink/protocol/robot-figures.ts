@@ -53,6 +53,8 @@ export const figures = {
   lostSegments: value(22, 'sync.segments.lost'),
   lastError: text(23, 'sync.lastError'),
   vin: text(24, 'robot.vin'),
+  outboxSamples: value(25, 'outbox.waitingSamples', 2),
+  outboxLostSamples: value(26, 'outbox.lostSamples', 2),
 } as const satisfies Readonly<Record<string, Figure>>;
 
 export type FigureName = keyof typeof figures;
@@ -73,7 +75,17 @@ export interface FigureSource {
   readonly sync?: SyncStatus;
   /** Milliseconds; absent: the free space does not shrink, or this is not known yet. */
   readonly diskTimeToFullMs?: number;
+  /** Samples that wait for the ground, without those on their way; absent: there is no outbox. */
+  readonly outbox?: { readonly waitingSamples: number; readonly lostSamples: number };
 }
+
+/** Figures that are in no status document. */
+const otherFigures: Readonly<Record<string, string>> = {
+  diskTimeToFullMs: 'milliseconds until the disk is full at the present rate',
+  'outbox.waitingSamples': 'samples of an outage that wait in the outbox of the robot',
+  'outbox.lostSamples':
+    'samples that left a full outbox before they were sent, since the start of the recorder',
+};
 
 /** Takes the figures out of the statuses, rounded as they are sent. */
 export function figuresOf(source: FigureSource): RobotFigures {
@@ -92,7 +104,8 @@ export function figuresOf(source: FigureSource): RobotFigures {
 /** What a figure means, in words, from the description of its status. */
 export function aboutFigure(name: FigureName): string {
   const { from } = figures[name];
-  if (from === 'diskTimeToFullMs') return 'milliseconds until the disk is full at the present rate';
+  const other = otherFigures[from];
+  if (other !== undefined) return other;
   const [root, ...members] = from.split('.');
   let schema: Schema<unknown> | undefined =
     root === 'recorder' ? recorderStatusSchema : root === 'robot' ? robotStatusSchema : syncStatusSchema;

@@ -1,9 +1,8 @@
-import { useEffect, useState } from 'preact/hooks';
 import { timeOfDay } from '../model/format.js';
 import { useStore } from '../model/store.js';
 import { Panel } from '../ui/panel.js';
-import { ask } from './ask.js';
 import { addressOf, role } from './model.js';
+import { usePoll } from './use-poll.js';
 import type { AuditEntry } from './wire.js';
 
 const ASK_MS = 3_000;
@@ -20,7 +19,11 @@ const states: Readonly<Record<AuditEntry['state'], { readonly text: string; read
 /** Who gave which command, and how it ended. */
 export function AuditPage() {
   const mayLook = useStore(role) !== 'viewer';
-  const { entries, why } = useAudit(mayLook);
+  const { value, why } = usePoll<{ readonly entries: readonly AuditEntry[] }>(
+    mayLook ? 'api/audit' : undefined,
+    ASK_MS,
+  );
+  const entries = value?.entries;
   return (
     <Panel title="Audit" area="audit" aside="Every command from this ground, the newest first">
       {!mayLook ? (
@@ -75,26 +78,4 @@ function Entries({ entries }: { readonly entries: readonly AuditEntry[] }) {
       </table>
     </div>
   );
-}
-
-function useAudit(mayLook: boolean) {
-  const [entries, setEntries] = useState<readonly AuditEntry[] | undefined>();
-  const [why, setWhy] = useState<string | undefined>();
-  useEffect(() => {
-    if (!mayLook) return undefined;
-    let isOver = false;
-    const look = async (): Promise<void> => {
-      const answer = await ask<{ entries: readonly AuditEntry[] }>('api/audit');
-      if (isOver) return;
-      if ('value' in answer) setEntries(answer.value.entries);
-      setWhy('why' in answer ? answer.why : undefined);
-    };
-    void look();
-    const timer = setInterval(() => (document.hidden ? undefined : void look()), ASK_MS);
-    return () => {
-      isOver = true;
-      clearInterval(timer);
-    };
-  }, [mayLook]);
-  return { entries, why };
 }

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { bytes, counted, duration, msOf, reasonInWords, segmentName, timeOfDay } from '../model/format.js';
 import { useStore } from '../model/store.js';
 import { post } from '../net/control.js';
@@ -6,10 +6,10 @@ import { Dialog } from '../ui/dialog.js';
 import { Icon } from '../ui/icon.js';
 import { Meter, Panel } from '../ui/panel.js';
 import { toneIcons } from './answer-card.js';
-import { ask } from './ask.js';
 import { addressOf, fleet, place, role } from './model.js';
 import { RequestForm } from './request-form.js';
 import { wordsFor } from './request-words.js';
+import { usePoll } from './use-poll.js';
 import type { FetchView } from './wire.js';
 
 const ASK_MS = 2_000;
@@ -19,7 +19,11 @@ export function RequestsPage() {
   const where = useStore(place);
   const mayAct = useStore(role) !== 'viewer';
   const [isOpen, setOpen] = useState(false);
-  const { requests, why, look } = useRequests(isOpen);
+  const { value, why, look } = usePoll<{ readonly requests: readonly FetchView[] }>(
+    `api/requests?open=${String(isOpen)}`,
+    ASK_MS,
+  );
+  const requests = value?.requests;
   const [asked, setAsked] = useState<FetchView | undefined>();
   const [fault, setFault] = useState<string | undefined>();
   const wanted = where.page === 'requests' ? where.wanted : {};
@@ -52,16 +56,8 @@ export function RequestsPage() {
           </label>
         }
       >
-        {why === undefined ? null : (
-          <p class="missing" role="alert">
-            <strong>No answer:</strong> {why}.
-          </p>
-        )}
-        {fault === undefined ? null : (
-          <p class="missing" role="alert">
-            <strong>Not withdrawn:</strong> {fault}.
-          </p>
-        )}
+        <Trouble what="No answer" why={why} />
+        <Trouble what="Not withdrawn" why={fault} />
         <List requests={requests} isOpen={isOpen} onWithdraw={mayAct ? setAsked : undefined} />
       </Panel>
       {asked === undefined ? null : (
@@ -82,6 +78,15 @@ export function RequestsPage() {
         </Dialog>
       )}
     </>
+  );
+}
+
+function Trouble({ what, why }: { readonly what: string; readonly why: string | undefined }) {
+  if (why === undefined) return null;
+  return (
+    <p class="missing" role="alert">
+      <strong>{what}:</strong> {why}.
+    </p>
   );
 }
 
@@ -198,26 +203,4 @@ function Details({ one }: { readonly one: FetchView }) {
 
 function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
-}
-
-function useRequests(isOpen: boolean) {
-  const [requests, setRequests] = useState<readonly FetchView[] | undefined>();
-  const [why, setWhy] = useState<string | undefined>();
-  const [turn, setTurn] = useState(0);
-  useEffect(() => {
-    let isOver = false;
-    const look = async (): Promise<void> => {
-      const answer = await ask<{ requests: readonly FetchView[] }>(`api/requests?open=${String(isOpen)}`);
-      if (isOver) return;
-      if ('value' in answer) setRequests(answer.value.requests);
-      setWhy('why' in answer ? answer.why : undefined);
-    };
-    void look();
-    const timer = setInterval(() => (document.hidden ? undefined : void look()), ASK_MS);
-    return () => {
-      isOver = true;
-      clearInterval(timer);
-    };
-  }, [isOpen, turn]);
-  return { requests, why, look: () => setTurn((before) => before + 1) };
 }

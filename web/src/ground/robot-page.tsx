@@ -148,10 +148,24 @@ function LinkPanel({ detail }: { readonly detail: RobotDetail }) {
         <Fact term="Dropped" tone={(status?.dropped ?? 0) > 0 ? 'warn' : undefined}>
           {status?.dropped === undefined ? 'unknown' : counted(status.dropped, 'message')}
         </Fact>
+        <Fact term="Outbox" tone={isOutboxBad(status) ? 'warn' : undefined}>
+          {outboxLine(status)}
+        </Fact>
         <Fact term="Holdfast">{version === '' ? 'unknown' : version}</Fact>
       </Facts>
     </Panel>
   );
+}
+
+function isOutboxBad(status: RobotDetail['status']): boolean {
+  return (status?.outboxSamples ?? 0) + (status?.outboxLostSamples ?? 0) > 0;
+}
+
+function outboxLine(status: RobotDetail['status']): string {
+  const { outboxSamples: waiting, outboxLostSamples: lost = 0 } = status ?? {};
+  if (waiting === undefined) return 'unknown';
+  const words = waiting === 0 ? 'empty' : `${counted(waiting, 'sample')} of an outage to come`;
+  return lost === 0 ? words : `${words}, ${counted(lost, 'sample')} lost`;
 }
 
 function Segments({ detail }: { readonly detail: RobotDetail }) {

@@ -1,0 +1,36 @@
+import { useEffect, useState } from 'preact/hooks';
+import { ask } from './ask.js';
+
+/** What the ground answered last. */
+export interface Polled<T> {
+  /** Undefined: nothing yet. */
+  readonly value: T | undefined;
+  /** Why there is no newer answer; undefined: there is. */
+  readonly why: string | undefined;
+  /** Asks at once. */
+  readonly look: () => void;
+}
+
+/** Asks the ground now, and again at intervals while the page is seen. Without a path, it does not ask. */
+export function usePoll<T>(path: string | undefined, everyMs: number): Polled<T> {
+  const [value, setValue] = useState<T | undefined>();
+  const [why, setWhy] = useState<string | undefined>();
+  const [turn, setTurn] = useState(0);
+  useEffect(() => {
+    if (path === undefined) return undefined;
+    let isOver = false;
+    const look = async (): Promise<void> => {
+      const answer = await ask<T>(path);
+      if (isOver) return;
+      if ('value' in answer) setValue(answer.value);
+      setWhy('why' in answer ? answer.why : undefined);
+    };
+    void look();
+    const timer = setInterval(() => (document.hidden ? undefined : void look()), everyMs);
+    return () => {
+      isOver = true;
+      clearInterval(timer);
+    };
+  }, [path, everyMs, turn]);
+  return { value, why, look: () => setTurn((before) => before + 1) };
+}
