@@ -172,3 +172,26 @@ export interface MonitoredExports {
   /** Throws `CONFIG_INVALID` or `STATE_REFUSED`. Resolves with the target once the export runs. */
   start(request: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>>>;
 }
+
+/** A value in the spelling of a configuration file. */
+export type ParameterValue = string | number | boolean | readonly (string | number | boolean)[];
+
+/** A parameter that can be set while the process runs. */
+export interface LiveParameter {
+  readonly name: string;
+  readonly value: ParameterValue;
+  /** `texts`: a list of texts. */
+  readonly kind: 'boolean' | 'integer' | 'real' | 'text' | 'texts';
+  /** Of a number without a unit in its spelling; empty: none. */
+  readonly unit: string;
+  /** What may be set, for people. */
+  readonly allowed: string;
+  readonly description: string;
+}
+
+/** Parameters that can be set while the process runs. A restart of the process has the configured ones again. */
+export interface MonitoredParameters {
+  list(): readonly LiveParameter[];
+  /** Applies a value at once. Throws `REQUEST_INVALID`, `CONFIG_INVALID` or `STATE_REFUSED` with the reason. */
+  set(name: string, value: unknown): void;
+}

@@ -6,7 +6,7 @@ import { object, text } from '../core/documents/schema-parts.js';
 import type { FileSystem } from '../core/file-system.js';
 import { SerialQueue } from '../core/serial-queue.js';
 import type { AccessRole } from '../monitors/http/access.js';
-import { commandNames, type CommandName } from '../uplink/protocol/robot-command.js';
+import { actionNames, type ActionName } from '../uplink/protocol/robot-command.js';
 
 /**
  * How a command ended. `asked`: there is no answer yet, or the ground died before it could note one.
@@ -15,9 +15,9 @@ import { commandNames, type CommandName } from '../uplink/protocol/robot-command
 export const auditStates = ['asked', 'done', 'refused', 'timed_out', 'disconnected', 'offline'] as const;
 
 /** Commands of the uplink, and requests for segments. */
-export type AuditedAction = CommandName | 'fetch' | 'withdraw_fetch';
+export type AuditedAction = ActionName | 'fetch' | 'withdraw_fetch';
 
-export const auditedActions: readonly AuditedAction[] = [...commandNames, 'fetch', 'withdraw_fetch'];
+export const auditedActions: readonly AuditedAction[] = [...actionNames, 'fetch', 'withdraw_fetch'];
 
 export type AuditState = (typeof auditStates)[number];
 

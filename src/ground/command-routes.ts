@@ -1,27 +1,34 @@
+import { HoldfastError } from '../core/errors.js';
 import { RouteReply, type JsonSchema, type Route, type RouteRequest } from '../monitors/http/route.js';
 import { list, object, ref } from '../monitors/http/schemas.js';
 import {
-  commandNames,
+  actionNames,
   LABEL_MAX_CHARS,
+  PARAMETER_NAME_MAX_BYTES,
+  PARAMETER_VALUE_MAX_BYTES,
   WINDOW_MAX_S,
-  type CommandName,
+  type ActionName,
 } from '../uplink/protocol/robot-command.js';
 import type { AuditLog, AuditState } from './audit-log.js';
-import type { Commands } from './commands.js';
+import type { Commands, CommandSender } from './commands.js';
+import { parameterLists } from './robot-parameters.js';
 
 export interface CommandRouteParts {
   readonly commands: Commands;
   readonly audit: AuditLog;
+  /** For what is only looked at, which the audit log does not note. */
+  readonly ask: CommandSender;
   /** Whether a robot of this name has connected since the start. */
   readonly knows: (robot: string) => boolean;
 }
 
-const summaries: Readonly<Record<CommandName, string>> = {
+const summaries: Readonly<Record<ActionName, string>> = {
   mark_event: 'Marks a window around now: sealed soon and uploaded first',
   split: 'Ends the open segment of the recorder and begins the next',
   sync_now: 'Makes sync look and send at once',
   pause: 'The recorder refuses messages until resumed, of all its robots; they are counted as gaps',
   resume: 'The recorder records again after a pause',
+  set_parameter: 'Sets a parameter of the recorder while it runs, until the recorder starts again',
 };
 
 const statuses: Readonly<Record<AuditState, number>> = {
@@ -47,10 +54,36 @@ const markBody: JsonSchema = {
   additionalProperties: false,
 };
 
-interface MarkBody {
+const parameterBody: JsonSchema = {
+  type: 'object',
+  properties: {
+    parameter: { type: 'string', minLength: 1, maxLength: PARAMETER_NAME_MAX_BYTES },
+    value: {
+      description: 'in the spelling of a configuration file, such as "64MiB"',
+      anyOf: [
+        { type: 'string' },
+        { type: 'number' },
+        { type: 'boolean' },
+        { type: 'array', items: { type: 'string' } },
+      ],
+    },
+  },
+  required: ['parameter', 'value'],
+  additionalProperties: false,
+};
+
+const bodies: Readonly<Partial<Record<ActionName, JsonSchema>>> = {
+  mark_event: markBody,
+  set_parameter: parameterBody,
+};
+
+/** Of all commands; the schema of each has checked it. */
+interface CommandBody {
   readonly label: string;
   readonly before_s: number;
   readonly after_s: number;
+  readonly parameter: string;
+  readonly value: unknown;
 }
 
 const AUDIT_MAX = 1_000;
@@ -58,35 +91,74 @@ const AUDIT_DEFAULT = 200;
 
 /** Commands to robots, and the log of them. */
 export function commandRoutes(parts: CommandRouteParts): readonly Route[] {
-  return [...commandNames.map((name) => commandRoute(name, parts)), auditRoute(parts)];
+  const commands = actionNames.map((name) => commandRoute(name, parts));
+  return [...commands, parametersRoute(parts), auditRoute(parts)];
 }
 
-function commandRoute(name: CommandName, { commands, knows }: CommandRouteParts): Route {
+const alsoAnswers = {
+  '404': 'it has not connected since the start of the ground',
+  '504': 'the robot did not answer in time; it may have done it',
+};
+
+function commandRoute(name: ActionName, { commands, knows }: CommandRouteParts): Route {
   const give = async ({ params, body, who, address }: RouteRequest): Promise<RouteReply> => {
     const robot = params['robot'] ?? '';
-    if (!knows(robot)) {
-      const message = `robot ${robot} has not connected since the start of the ground`;
-      return new RouteReply(404, { error: { code: 'NOT_FOUND', message } });
-    }
-    // The schema has checked them; only a marked event has any.
-    const { label = '', before_s: beforeS = 0, after_s: afterS = 0 } = body as Partial<MarkBody>;
-    const command = { name, label, beforeS, afterS };
-    const entry = await commands.give(who, address, robot, command);
-    const { state, message } = entry;
-    if (state === 'done') return new RouteReply(200, { ok: true, entry });
-    return new RouteReply(statuses[state], { error: { code: codes[state], message } });
+    if (!knows(robot)) return unheard(robot);
+    const given = body as Partial<CommandBody>;
+    const { label = '', before_s: beforeS = 0, after_s: afterS = 0, parameter } = given;
+    const set = parameter === undefined ? {} : { parameter, value: valueText(parameter, given.value) };
+    const entry = await commands.give(who, address, robot, { name, label, beforeS, afterS, ...set });
+    return entry.state === 'done' ? new RouteReply(200, { ok: true, entry }) : notDone(entry);
   };
+  const body = bodies[name];
   return {
     ...{ method: 'POST', path: `/api/robots/:robot/control/${name}`, role: 'operator' },
     summary: summaries[name],
-    ...(name === 'mark_event' ? { body: markBody } : {}),
+    ...(body === undefined ? {} : { body }),
     answer: object({ ok: { type: 'boolean' }, entry: ref('AuditEntry') }),
-    also: {
-      '404': 'it has not connected since the start of the ground',
-      '504': 'the robot did not answer in time; it may have done it',
-    },
+    also: alsoAnswers,
     handle: give,
   };
+}
+
+/** Asks the robot, whose version knows its parameters. */
+function parametersRoute({ ask, knows }: CommandRouteParts): Route {
+  return {
+    ...{ method: 'GET', path: '/api/robots/:robot/parameters', role: 'operator' },
+    summary: 'The parameters of its recorder that set_parameter takes, with their values',
+    answer: object({ parameters: list(ref('LiveParameter')) }),
+    also: { ...alsoAnswers, '502': 'the robot answers with something else' },
+    handle: async ({ params }) => {
+      const robot = params['robot'] ?? '';
+      if (!knows(robot)) return unheard(robot);
+      const outcome = await ask(robot, { name: 'get_parameters', label: '', beforeS: 0, afterS: 0 });
+      if (outcome.state !== 'done') return notDone(outcome);
+      const parameters = parameterLists.parseIfValid(outcome.result);
+      if (parameters !== undefined) return { parameters };
+      const message = `robot ${robot} answers with something else than its parameters`;
+      return new RouteReply(502, { error: { code: 'REQUEST_INVALID', message } });
+    },
+  };
+}
+
+function unheard(robot: string): RouteReply {
+  const message = `robot ${robot} has not connected since the start of the ground`;
+  return new RouteReply(404, { error: { code: 'NOT_FOUND', message } });
+}
+
+function notDone({ state, message }: { readonly state: AuditState; readonly message: string }): RouteReply {
+  return new RouteReply(statuses[state], { error: { code: codes[state], message } });
+}
+
+/** Throws `REQUEST_INVALID`. */
+function valueText(parameter: string, value: unknown): string {
+  const text = JSON.stringify(value);
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= PARAMETER_VALUE_MAX_BYTES) return text;
+  throw new HoldfastError(
+    'REQUEST_INVALID',
+    `the value of ${parameter} has ${bytes} bytes, allowed: ${PARAMETER_VALUE_MAX_BYTES}`,
+  );
 }
 
 function auditRoute({ audit }: CommandRouteParts): Route {

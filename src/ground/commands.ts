@@ -1,14 +1,19 @@
 import { formatTime, type Clock } from '../core/clock.js';
 import { randomHex } from '../core/identity.js';
 import type { Identity } from '../monitors/http/access.js';
-import type { RobotCommand } from '../uplink/protocol/robot-command.js';
+import type { ActionName, RobotCommand } from '../uplink/protocol/robot-command.js';
 import type { AuditedAction, AuditEntry, AuditLog, AuditState } from './audit-log.js';
 
 /** How a robot took a command. */
 export interface CommandOutcome {
   readonly state: Exclude<AuditState, 'asked'>;
   readonly message: string;
+  /** What was asked for, as JSON. */
+  readonly result?: string;
 }
+
+/** A command that does something. */
+export type RobotAction = RobotCommand & { readonly name: ActionName };
 
 /** Sends a command to a robot. Never rejects. */
 export type CommandSender = (robot: string, command: RobotCommand) => Promise<CommandOutcome>;
@@ -40,8 +45,9 @@ export class Commands {
   }
 
   /** Rejects if the audit log cannot be written; then nothing is sent. */
-  async give(who: Identity, address: string, robot: string, command: RobotCommand): Promise<AuditEntry> {
-    const { name: action, label } = command;
+  async give(who: Identity, address: string, robot: string, command: RobotAction): Promise<AuditEntry> {
+    const { name: action, parameter, value } = command;
+    const label = parameter === undefined ? command.label : `${parameter} = ${value ?? ''}`;
     return await this.audited({ who, address, robot, action, label }, () => this.#send(robot, command));
   }
 

@@ -44,6 +44,20 @@ const robot = {
   alerts: said(list(ref('ReportedAlert')), 'the raised ones'),
 };
 
+const oneValue: JsonSchema[] = [{ type: 'string' }, { type: 'number' }, { type: 'boolean' }];
+
+export const liveParameterSchema: JsonSchema = object({
+  name: text,
+  value: said(
+    { anyOf: [...oneValue, { type: 'array', items: { anyOf: oneValue } }] },
+    'in the spelling of a configuration file',
+  ),
+  kind: { type: 'string', enum: ['boolean', 'integer', 'real', 'text', 'texts'] },
+  unit: said(text, 'of a plain number; empty: none'),
+  allowed: said(text, 'what may be set, for people'),
+  description: text,
+});
+
 /** Schemas of the ground's API, with their names in its OpenAPI document. */
 export const groundSchemas: Readonly<Record<string, JsonSchema>> = {
   ...{ Error: apiSchemas['Error'] ?? {}, Ok: apiSchemas['Ok'] ?? {} },
@@ -68,10 +82,14 @@ export const groundSchemas: Readonly<Record<string, JsonSchema>> = {
     },
     ['priority', 'messages', 'firstLogTime', 'lastLogTime', 'sealedAt'],
   ),
+  LiveParameter: liveParameterSchema,
   AuditEntry: object({
     ...{ id: text, at: text, who: text, role: { type: 'string', enum: ['viewer', 'operator', 'admin'] } },
     ...{ address: text, robot: text, command: { type: 'string', enum: auditedActions } },
-    label: said(text, 'of a marked event, or what is requested; otherwise empty'),
+    label: said(
+      text,
+      'of a marked event, what is requested, or the parameter and its value; otherwise empty',
+    ),
     state: { type: 'string', enum: auditStates, description: 'asked: no answer was noted' },
     message: said(text, 'what the robot said'),
     endedAt: said(text, 'empty: it has not ended'),

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../core/clock.js';
+import { defined } from '../core/defined.js';
 import type { CommandAnswer } from '../uplink/protocol/robot-command.js';
 import type { CommandOutcome } from './commands.js';
 
@@ -39,13 +40,13 @@ export class PendingCommands {
   }
 
   /** An answer to an unknown number is ignored: it came too late. */
-  answered(id: number, { ok, code, message }: CommandAnswer): void {
+  answered(id: number, { ok, code, message, result }: CommandAnswer): void {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
     this.#pending.delete(id);
     pending.timer.cancel();
     const words = ok || code === '' ? message : `${message} (${code})`;
-    pending.resolve({ state: ok ? 'done' : 'refused', message: words });
+    pending.resolve({ state: ok ? 'done' : 'refused', message: words, ...defined({ result }) });
   }
 
   /** The connection has ended. */

@@ -44,7 +44,7 @@ export const groundParameters = {
     role,
     default: true,
     description:
-      'Operators at the ground may mark events, split, start sync, pause and resume. If false, this robot refuses every command of the ground.',
+      'Operators at the ground may mark events, split, start sync, pause, resume and set live parameters. If false, this robot refuses every command of the ground.',
   }),
   'ground.outbox_max_bytes': bytes({
     role,

@@ -18,6 +18,8 @@ export type RawFlags = Readonly<Partial<Record<ParameterName, unknown>>>;
 /** Values of all parameters for one process, with their origins. */
 export interface Resolved {
   readonly values: ParameterValues;
+  /** The same values as they were given; absent: no default, and not given. */
+  readonly raw: Readonly<Partial<Record<ParameterName, unknown>>>;
   /** `default`, `holdfast.yaml:12` or `--flag`. */
   readonly origin: Readonly<Record<ParameterName, string>>;
   readonly faults: readonly ConfigFault[];
@@ -31,6 +33,7 @@ export interface Resolved {
 export function resolve(role: Role, file: ConfigFile | undefined, flags: RawFlags): Resolved {
   const faults: ConfigFault[] = [...(file?.faults ?? [])];
   const values: Partial<Record<ParameterName, unknown>> = {};
+  const given: Partial<Record<ParameterName, unknown>> = {};
   const origin: Partial<Record<ParameterName, string>> = {};
 
   const set = (name: ParameterName, raw: unknown, where: string, applies: boolean): void => {
@@ -41,6 +44,7 @@ export function resolve(role: Role, file: ConfigFile | undefined, flags: RawFlag
       faults.push({ where, path: name, value, allowed: `allowed: ${parameter.allowed}` });
     } else if (applies) {
       values[name] = value;
+      given[name] = raw;
       origin[name] = where;
     }
   };
@@ -58,6 +62,7 @@ export function resolve(role: Role, file: ConfigFile | undefined, flags: RawFlag
   }
   return {
     values: Object.freeze(values) as ParameterValues,
+    raw: Object.freeze(given),
     origin: Object.freeze(origin) as Record<ParameterName, string>,
     faults,
   };

@@ -65,6 +65,26 @@ describe('A command of the ground', () => {
     assert.equal((await world.audit.list(1))[0]?.state, 'refused');
   });
 
+  it('sets a parameter with its value, and shows which there are', async () => {
+    const value = ['^/imu', '^/gnss'];
+    const { status } = await give('robot_7/control/set_parameter', { parameter: 'topics.include', value });
+    assert.equal(status, 200);
+    const { parameter, value: sent } = present(robot.asked[0]);
+    assert.deepEqual([parameter, JSON.parse(sent ?? '')], ['topics.include', value]);
+    assert.equal((await world.audit.list(1))[0]?.label, 'topics.include = ["^/imu","^/gnss"]');
+    const long = { parameter: 'topics.include', value: 'x'.repeat(9_000) };
+    assert.equal((await give('robot_7/control/set_parameter', long)).status, 400);
+    const about = { kind: 'texts', unit: '', allowed: 'regular expressions', description: 'Records only' };
+    const list = [{ name: 'topics.include', value, ...about }];
+    const look = (): Promise<Response> =>
+      fetch(`http://127.0.0.1:${world.port}/api/robots/robot_7/parameters`);
+    robot.obey = () => Promise.resolve({ message: 'the parameters', result: JSON.stringify(list) });
+    assert.deepEqual(await (await look()).json(), { parameters: list });
+    robot.obey = () => Promise.resolve({ message: 'the parameters', result: '[{"name": 1}]' });
+    assert.equal((await look()).status, 502);
+    assert.equal((await world.audit.list(10)).length, 1, 'a look is in no log');
+  });
+
   it('is only for an operator, and a refused one is in no log', async () => {
     const viewer = await world.people.add('vera', 'viewer');
     const operator = await world.people.add('otto', 'operator');

@@ -9,7 +9,7 @@ import { present } from '../../src/core/present.js';
 import { CdrWriter } from '../../src/core/ros/cdr-writer.js';
 import { AuditFile } from '../../src/ground/audit-log.js';
 import { commandRoutes } from '../../src/ground/command-routes.js';
-import { Commands } from '../../src/ground/commands.js';
+import { Commands, type CommandSender } from '../../src/ground/commands.js';
 import { Fleet } from '../../src/ground/fleet.js';
 import type { FleetRow } from '../../src/ground/fleet-row.js';
 import { FleetFeed } from '../../src/ground/fleet-feed.js';
@@ -27,6 +27,7 @@ import type { RobotCommand } from '../../src/uplink/protocol/robot-command.js';
 import type { TlsFiles } from '../../src/monitors/http/listener.js';
 import { parseFieldRule } from '../../src/settings/field-rule.js';
 import { eventually } from '../../src/testing/waiting.js';
+import type { Obey } from '../../src/uplink/robot/command-answerer.js';
 import { WebSocketTransport } from '../../src/uplink/link/websocket-transport.js';
 import type { Outbox } from '../../src/uplink/robot/outbox.js';
 import type { FetchDesk } from '../../src/uplink/robot/fetch-relay.js';
@@ -109,10 +110,11 @@ export class GroundWorld implements AsyncDisposable {
   #routes(fleet: Fleet): readonly Route[] {
     const { audit } = this;
     const ports = { audit, clock: systemClock, random: randomBytes };
-    const commands = new Commands((robot, command) => fleet.give(robot, command), ports);
+    const ask: CommandSender = (robot, command) => fleet.give(robot, command);
+    const commands = new Commands(ask, ports);
     const knows = (robot: string): boolean => fleet.robot(robot) !== undefined;
     const more = this.routesOf?.(fleet, commands) ?? [];
-    return [...commandRoutes({ commands, audit, knows }), ...this.moreRoutes, ...more];
+    return [...commandRoutes({ commands, audit, ask, knows }), ...this.moreRoutes, ...more];
   }
 
   /** Ends at once: robots hear no reason. */
@@ -148,7 +150,7 @@ export class DrivingRobot implements AsyncDisposable {
   };
   /** What the ground asked, and how it is done. */
   readonly asked: RobotCommand[] = [];
-  obey: (command: RobotCommand) => Promise<string> = () => Promise.resolve('done as asked');
+  obey: Obey = () => Promise.resolve('done as asked');
   readonly #channel: Channel;
   readonly #speeds: { readonly atNs: bigint; readonly speed: number }[] = [];
   readonly #clockOffNs: bigint;
@@ -163,7 +165,7 @@ export class DrivingRobot implements AsyncDisposable {
   ) {
     const transport = new WebSocketTransport(url, token, systemClock);
     const rules = [present(parseFieldRule(`*.v threshold=${THRESHOLD} predictor=linear unit=m/s`))];
-    const obey = (command: RobotCommand): Promise<string> => {
+    const obey: Obey = (command) => {
       this.asked.push(command);
       return this.obey(command);
     };

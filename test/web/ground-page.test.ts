@@ -53,6 +53,33 @@ describe('the pages of a ground', function () {
     return robot;
   }
 
+  /** Refused first, with the reason of the robot. */
+  async function setParameter(page: Page, robot: DrivingRobot): Promise<void> {
+    const about = {
+      ...{ kind: 'integer', unit: 'bytes', allowed: '1MiB to 4GiB' },
+      description: 'A segment ends when it has this size.',
+    };
+    const parameters = [{ name: 'segment.max_bytes', value: '32MiB', ...about }];
+    robot.obey = ({ name, value }) => {
+      if (name === 'get_parameters')
+        return Promise.resolve({ message: 'the parameters', result: JSON.stringify(parameters) });
+      if (value !== '"64MiB"') return Promise.reject(new Error(`segment.max_bytes is ${value}`));
+      return Promise.resolve('segment.max_bytes is 64MiB');
+    };
+    await page.locator('[data-action=set_parameter]').click();
+    const dialog = page.getByRole('dialog', { name: 'robot_7: Set a parameter' });
+    await dialog.getByLabel('Parameter').selectOption('segment.max_bytes');
+    await waitForText(page, '.parameter-about', /Allowed: 1MiB to 4GiB.*Now: 32MiB/);
+    await dialog.getByLabel('Value').fill('much');
+    await page.keyboard.press('Enter');
+    await waitForText(page, '.dialog .fault[role=alert]', /Refused: segment.max_bytes is "much"/);
+    assert.deepEqual(await seriousFindings(page), []);
+    await screenshot(page, 'ground-parameter-desktop', false);
+    await dialog.getByLabel('Value').fill('64MiB');
+    await dialog.getByRole('button', { name: 'Set' }).click();
+    await waitForText(page, '.outcome', /Set parameter: segment.max_bytes is 64MiB/);
+  }
+
   const names = (page: Page): Promise<string[]> => page.locator('tr[data-robot] .line-name').allInnerTexts();
 
   it('say how to add the first robot, and show it once it is there', async () => {
@@ -131,6 +158,7 @@ describe('the pages of a ground', function () {
     await page.getByRole('dialog').getByRole('button', { name: 'Mark event' }).click();
     await eventually(() => robot.asked.length === 2, 'the mark');
     assert.equal(present(robot.asked[1]).label, 'hard stop at gate 4');
+    await setParameter(page, robot);
     assert.deepEqual(await seriousFindings(page), []);
     await page.locator('nav.pages a', { hasText: 'Audit' }).click();
     await waitForText(page, '.audit-grid tbody', /robot_7.*mark event.*hard stop at gate 4.*done/s);

@@ -74,7 +74,7 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   const pageFolder = join(packageRoot, 'dist', 'web-ground');
   const missing = (): string | undefined => history?.status().problem || undefined;
   const routes = [
-    ...commandRoutes({ commands, audit, knows }),
+    ...commandRoutes({ commands, audit, ask: give, knows }),
     ...(fetching?.routes ?? []),
     ...(await dataRoutes(database, open, invocation)),
   ];

@@ -6,6 +6,7 @@ import type { Logger } from '../../core/logger.js';
 import type {
   MonitoredExports,
   MonitoredLog,
+  MonitoredParameters,
   MonitoredRecorder,
   MonitoredSync,
 } from '../../core/monitoring.js';
@@ -29,6 +30,8 @@ export interface MonitoringPorts extends SystemPorts {
   readonly log?: MonitoredLog;
   /** Default: the sync process of the data folder. */
   readonly sync?: MonitoredSync;
+  /** Absent: the ground can set none. */
+  readonly parameters?: MonitoredParameters;
   /** Default: exports of the data folder, each in its own process. */
   readonly exports?: MonitoredExports;
   /** The built page. Default: dist/web of the package. */

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { defined } from '../../core/defined.js';
 import { describeError } from '../../core/errors.js';
-import type { MonitoredRecorder, MonitoredSync } from '../../core/monitoring.js';
+import type { MonitoredParameters, MonitoredRecorder, MonitoredSync } from '../../core/monitoring.js';
 import type { SystemPorts } from '../../host/ports.js';
 import { version } from '../../host/version.js';
 import type { UplinkTransport } from '../../uplink/link/uplink-transport.js';
@@ -33,14 +33,14 @@ export async function startUplink(
   sync: MonitoredSync,
   watch: Watch,
   options: UplinkOptions,
-  ports: SystemPorts,
+  ports: SystemPorts & { readonly parameters?: MonitoredParameters },
 ): Promise<Uplinks> {
   const tokens = await readTokens(options.tokenFile, ports);
   const rules = [...options.fields, ...(options.defaultFields ? defaultRules : [])];
   const { clock, logger, random } = ports;
   const facts = new UplinkFacts(recorder, watch, clock);
   const obey: Obey | undefined = options.commands
-    ? (command) => doCommand(command, recorder, sync)
+    ? (command) => doCommand(command, { recorder, sync, parameters: ports.parameters })
     : undefined;
   const clients = new Map<string, UplinkClient>();
   const factsOf = (robot: string): RobotFacts =>

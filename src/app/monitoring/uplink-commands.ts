@@ -1,12 +1,21 @@
-import type { MonitoredRecorder, MonitoredSync } from '../../core/monitoring.js';
+import { documentKind } from '../../core/documents/document.js';
+import { HoldfastError } from '../../core/errors.js';
+import type { MonitoredParameters, MonitoredRecorder, MonitoredSync } from '../../core/monitoring.js';
 import type { RobotCommand } from '../../uplink/protocol/robot-command.js';
+import type { Obeyed } from '../../uplink/robot/command-answerer.js';
+
+export interface CommandParts {
+  readonly recorder: Pick<MonitoredRecorder, 'markEvent' | 'split' | 'pause' | 'resume'>;
+  readonly sync: Pick<MonitoredSync, 'syncNow'>;
+  /** Undefined: none can be set. */
+  readonly parameters: MonitoredParameters | undefined;
+}
 
 /** Does what a ground asks, as the recorder's own API does. Resolves with what was done, in words. */
 export async function doCommand(
-  { name, label, beforeS, afterS }: RobotCommand,
-  recorder: Pick<MonitoredRecorder, 'markEvent' | 'split' | 'pause' | 'resume'>,
-  sync: Pick<MonitoredSync, 'syncNow'>,
-): Promise<string> {
+  { name, label, beforeS, afterS, parameter = '', value = '' }: RobotCommand,
+  { recorder, sync, parameters }: CommandParts,
+): Promise<string | Obeyed> {
   switch (name) {
     case 'mark_event': {
       const { id } = await recorder.markEvent({ label, beforeS, afterS });
@@ -24,5 +33,26 @@ export async function doCommand(
     case 'resume':
       recorder.resume();
       return 'recording continues';
+    case 'set_parameter':
+      some(parameters).set(parameter, parsed(parameter, value));
+      return `${parameter} is ${value}`;
+    case 'get_parameters':
+      return { message: 'the parameters', result: JSON.stringify(some(parameters).list()) };
   }
+}
+
+function some(parameters: MonitoredParameters | undefined): MonitoredParameters {
+  if (parameters !== undefined) return parameters;
+  throw new HoldfastError('REQUEST_UNSUPPORTED', 'this recorder takes no parameters while it runs');
+}
+
+/** The table of parameters says what each allows. */
+const values = documentKind<string | number | boolean | readonly unknown[]>('value of a parameter', {
+  type: ['string', 'number', 'boolean', 'array'],
+});
+
+function parsed(parameter: string, text: string): unknown {
+  const value = values.parseIfValid(text);
+  if (value !== undefined) return value;
+  throw new HoldfastError('REQUEST_INVALID', `the value of ${parameter} is not JSON of one value or a list`);
 }

@@ -7,6 +7,7 @@ import { exitCodeOf, exitCodes } from '../../host/exit-code.js';
 import { explain } from '../cli/run-cli.js';
 import { StopSignals } from '../cli/stop-signals.js';
 import type { LogLevel } from '../../core/logger.js';
+import type { MonitoredParameters } from '../../core/monitoring.js';
 import { openProcessLog } from '../monitoring/process-log.js';
 import { configInvalid } from '../../settings/fault.js';
 import type { ParameterName } from '../../settings/parameter-table.js';
@@ -39,7 +40,7 @@ export interface RunningNode {
   /** Ends the node: a signal. */
   readonly signal: AbortSignal;
   /** Offers the parameters; `apply` receives those that do not concern the node itself. */
-  serveParameters(apply: ParameterSetOptions['apply']): void;
+  serveParameters(apply: ParameterSetOptions['apply']): MonitoredParameters;
 }
 
 export interface NodeProgram {
@@ -163,7 +164,7 @@ async function runJoined(
             if (changes.has('log.level')) logger.setLevel(all.get('log.level') as LogLevel);
           },
         });
-        serveParameters(set, session, services, logger);
+        return serveParameters(set, session, services, logger);
       },
     });
   } finally {

@@ -1,11 +1,13 @@
 import { systemClock } from '../../host/system-clock.js';
+import { HoldfastError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
+import type { MonitoredParameters } from '../../core/monitoring.js';
 import { defaultQos, type Qos } from '../../core/ros/qos.js';
 import type { RosSession } from '../../sources/ros/ros-session.js';
 import { NodePublisher } from './node-publisher.js';
 import type { NodeServices } from './node-services.js';
-import type { ParameterSet, SetResult } from './parameter-set.js';
-import type { ParameterValueMessage } from './ros-value.js';
+import type { ParameterSet, RawChange, SetResult } from './parameter-set.js';
+import { rawOfMessage, type ParameterValueMessage } from './ros-value.js';
 import { rosMessages } from './ros-messages.js';
 
 interface NamesRequest {
@@ -18,13 +20,13 @@ interface SetRequest {
 /** rcl's `rmw_qos_profile_parameter_events`. */
 const eventQos: Qos = { ...defaultQos, depth: 1_000 };
 
-/** The six services of a node's parameters, and `/parameter_events`. */
+/** The six services of a node's parameters, and `/parameter_events`; returns them for other clients. */
 export function serveParameters(
   parameters: ParameterSet,
   session: RosSession,
   services: NodeServices,
   logger: Logger,
-): void {
+): MonitoredParameters {
   const { parameterEvent } = rosMessages;
   const events = NodePublisher.create(session, parameterEvent, '/parameter_events', logger, eventQos);
   const node = session.node.getFullyQualifiedName();
@@ -33,8 +35,8 @@ export function serveParameters(
     const changed = names.map((name) => ({ name, value: parameters.get(name) }));
     events.publish({ stamp: systemClock.now(), node, [kind]: changed });
   };
-  const set = (changes: SetRequest['parameters']): SetResult => {
-    const result = parameters.set(changes);
+  const setRaw = (changes: readonly RawChange[]): SetResult => {
+    const result = parameters.setRaw(changes);
     if (result.successful) {
       tell(
         'changed_parameters',
@@ -45,6 +47,8 @@ export function serveParameters(
     }
     return result;
   };
+  const set = (changes: SetRequest['parameters']): SetResult =>
+    setRaw(changes.map(({ name, value }) => ({ name, raw: rawOfMessage(value) })));
   const serve = (service: string, name: string, answer: (request: never) => object): void =>
     services.serve(`rcl_interfaces/srv/${service}`, `~/${name}`, answer, () => ({}));
 
@@ -71,4 +75,11 @@ export function serveParameters(
     result: set(request.parameters),
   }));
   tell('new_parameters', parameters.names);
+  return {
+    list: () => parameters.live(),
+    set: (name, raw) => {
+      const { successful, reason } = setRaw([{ name, raw }]);
+      if (!successful) throw new HoldfastError('STATE_REFUSED', reason);
+    },
+  };
 }

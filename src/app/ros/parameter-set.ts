@@ -1,4 +1,5 @@
 import { describeError, isHoldfastError } from '../../core/errors.js';
+import type { LiveParameter } from '../../core/monitoring.js';
 import { show, type ConfigFault } from '../../settings/fault.js';
 import type { Parameter, RawValue } from '../../settings/parameter.js';
 import { HIDDEN } from '../../settings/resolve.js';
@@ -21,6 +22,11 @@ export interface DescriptorMessage {
 export interface SetResult {
   readonly successful: boolean;
   readonly reason: string;
+}
+
+export interface RawChange {
+  readonly name: string;
+  readonly raw: unknown;
 }
 
 export interface RosParameter {
@@ -74,6 +80,15 @@ export class ParameterSet {
     return { names, prefixes: [...new Set(found)] };
   }
 
+  /** The parameters that can be set, with their values. */
+  live(): readonly LiveParameter[] {
+    return [...this.#parameters].flatMap(([name, { row, live }]) => {
+      const value = this.#values.get(name);
+      const { kind, unit = '', allowed, description } = row;
+      return live && value !== undefined ? [{ name, value, kind, unit, allowed, description }] : [];
+    });
+  }
+
   /** An unknown name gives a message without a type, as in rclcpp. */
   get(name: string): ParameterValueMessage {
     const parameter = this.#parameters.get(name);
@@ -109,9 +124,13 @@ export class ParameterSet {
 
   /** Changes all of them or none; the reason contains parameter, value and what is allowed. */
   set(changes: readonly { readonly name: string; readonly value: ParameterValueMessage }[]): SetResult {
+    return this.setRaw(changes.map(({ name, value }) => ({ name, raw: rawOfMessage(value) })));
+  }
+
+  /** The same with values in the spelling of a configuration file; undefined: not set. */
+  setRaw(changes: readonly RawChange[]): SetResult {
     const wanted = new Map<string, RawValue>();
-    for (const { name, value } of changes) {
-      const raw = rawOfMessage(value);
+    for (const { name, raw } of changes) {
       const parameter = this.#parameters.get(name);
       if (parameter === undefined) return refused(this.#unknown(name));
       if (!parameter.live) {

@@ -43,7 +43,7 @@ export async function runRecorderNode(node: RunningNode): Promise<number> {
   await using _control = new ControlListener(node, recorder, host, options.data, () => end.abort());
   let current = options;
   const given = new Set(start.given);
-  node.serveParameters((changes, all) => {
+  const parameters = node.serveParameters((changes, all) => {
     const names = new Set([...given, ...changes.keys()]);
     const next = compileRecorderOptions(resolvedValues('recorder', all, names), ports);
     recorder.reconfigure?.(next);
@@ -67,7 +67,7 @@ export async function runRecorderNode(node: RunningNode): Promise<number> {
   const signal = AbortSignal.any([node.signal, end.signal]);
   // A plain node without its data folder ends: its supervisor tries again.
   if (!managed) await recorder.configure();
-  await using watching = startMonitoring(recorder, monitoring, { ...ports, log: logger });
+  await using watching = startMonitoring(recorder, monitoring, { ...ports, log: logger, parameters });
   monitors = watching;
   if (!managed) await recorder.activate();
   else if (start.initial.get('autostart') === true) {

@@ -1,5 +1,10 @@
+/** Commands that do something: each is in the audit log of the ground. */
+export const actionNames = ['mark_event', 'split', 'sync_now', 'pause', 'resume', 'set_parameter'] as const;
+
+export type ActionName = (typeof actionNames)[number];
+
 /** What a ground can ask of a robot, in the order of the numbers in uplink.proto. */
-export const commandNames = ['mark_event', 'split', 'sync_now', 'pause', 'resume'] as const;
+export const commandNames = [...actionNames, 'get_parameters'] as const;
 
 export type CommandName = (typeof commandNames)[number];
 
@@ -11,6 +16,9 @@ export interface RobotCommand {
   /** Window of a marked event around now, seconds. */
   readonly beforeS: number;
   readonly afterS: number;
+  /** Of `set_parameter`: its name, and its value as JSON in the spelling of a configuration file. */
+  readonly parameter?: string;
+  readonly value?: string;
 }
 
 /** How a robot answers. */
@@ -21,8 +29,16 @@ export interface CommandAnswer {
   readonly code: string;
   /** What was done, or why not, in words. */
   readonly message: string;
+  /** What was asked for, as JSON; absent: nothing. */
+  readonly result?: string;
 }
 
+/** Maximum length of a parameter's name, bytes. */
+export const PARAMETER_NAME_MAX_BYTES = 100;
+/** Maximum length of a parameter's value, bytes. */
+export const PARAMETER_VALUE_MAX_BYTES = 8 * 1024;
+/** Maximum length of a result, bytes. */
+export const RESULT_MAX_BYTES = 64 * 1024;
 /** Maximum length of a label, characters. */
 export const LABEL_MAX_CHARS = 200;
 /** Maximum length of a window before or after now, seconds. */

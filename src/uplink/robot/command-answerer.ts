@@ -3,8 +3,14 @@ import { reportText } from '../protocol/report-text.js';
 import type { CommandAnswer, RobotCommand } from '../protocol/robot-command.js';
 import type { RobotMessage } from '../protocol/uplink-messages.js';
 
+/** What was done, in words, and what was asked for, as JSON. */
+export interface Obeyed {
+  readonly message: string;
+  readonly result: string;
+}
+
 /** Does what the ground asks; resolves with what was done, in words, or rejects with the reason of a refusal. */
-export type Obey = (command: RobotCommand) => Promise<string>;
+export type Obey = (command: RobotCommand) => Promise<string | Obeyed>;
 
 /** Commands of one connection that are being done. */
 const MAX_RUNNING = 8;
@@ -43,7 +49,9 @@ export class CommandAnswerer {
   async #run(id: number, command: RobotCommand, obey: Obey): Promise<void> {
     this.#running++;
     try {
-      this.#answer(id, { ok: true, code: '', message: reportText(await obey(command)) });
+      const done = await obey(command);
+      const { message, ...result } = typeof done === 'string' ? { message: done } : done;
+      this.#answer(id, { ok: true, code: '', message: reportText(message), ...result });
     } catch (error) {
       this.#refuse(id, isHoldfastError(error) ? error.code : '', describeError(error));
     } finally {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { LiveParameter } from '../../../src/core/monitoring.js';
 import { present } from '../../../src/core/present.js';
 import type { AuditEntry } from '../../../src/ground/audit-log.js';
 import type { RobotDetail, RobotView } from '../../../src/ground/robot-state.js';
@@ -157,6 +158,14 @@ describe('holdfast ground', function () {
     await seen('a sealed segment', ({ segments }) =>
       segments.some(({ state, messages = 0 }) => state === 'sealed' && messages > 0),
     );
+    const set = await give('set_parameter', { parameter: 'topics.exclude', value: ['^/vehicle'] });
+    assert.match(set.text, /topics.exclude is \[\\"\^\/vehicle\\"\]/);
+    const fixed = await give('set_parameter', { parameter: 'durability.mode', value: 'os' });
+    assert.deepEqual([fixed.status, /fixed while the recorder runs/.test(fixed.text)], [409, true]);
+    const { parameters } = await ask<{ parameters: LiveParameter[] }>(`${robot}/parameters`);
+    const excluded = parameters.find(({ name }) => name === 'topics.exclude');
+    assert.deepEqual(excluded?.value, ['^/vehicle']);
+    await seen('nothing is recorded any more', ({ status }) => status?.messagesPerS === 0);
     const refused = await give('sync_now');
     assert.deepEqual([refused.status, /ROLE_NOT_RUNNING/.test(refused.text)], [409, true], refused.text);
     assert.equal((await give('mark_event', { label: '' })).status, 400);
@@ -165,6 +174,8 @@ describe('holdfast ground', function () {
       entries.map(({ command, state }) => [command, state]),
       [
         ['sync_now', 'refused'],
+        ['set_parameter', 'refused'],
+        ['set_parameter', 'done'],
         ['split', 'done'],
         ['mark_event', 'done'],
         ['resume', 'done'],

@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import { role } from './model.js';
+import { ParameterDialog } from './parameter-dialog.js';
 import { useStore } from '../model/store.js';
 import { post } from '../net/control.js';
 import { MarkDialog } from '../parts/mark-dialog.js';
@@ -37,10 +38,12 @@ interface Result {
   readonly text: string;
 }
 
+type Asked = Action | 'mark' | 'parameter';
+
 /** The commands to a robot, each confirmed and each with its outcome in words. */
 export function RobotActions({ robot, isPaused }: { readonly robot: string; readonly isPaused: boolean }) {
   const mayAct = useStore(role) !== 'viewer';
-  const [asked, setAsked] = useState<Action | 'mark' | undefined>();
+  const [asked, setAsked] = useState<Asked | undefined>();
   const [result, setResult] = useState<Result | undefined>();
   const give = async (name: string, title: string, body?: unknown): Promise<string | undefined> => {
     setResult({ tone: 'info', text: `${title}: waiting for ${robot}…` });
@@ -53,57 +56,73 @@ export function RobotActions({ robot, isPaused }: { readonly robot: string; read
     setResult({ tone: 'ok', text: `${title}: ${entry.message}.` });
     return undefined;
   };
-  const actions = [split, syncNow, isPaused ? resume : pause];
+  const press = (action: Asked) => () => (mayAct ? setAsked(action) : undefined);
   const why = mayAct ? {} : { 'aria-disabled': true, title: 'Only an operator may do this' };
   return (
     <div class="actions robot-actions">
-      <button
-        type="button"
-        class="button primary"
-        data-action="mark_event"
-        {...why}
-        onClick={() => (mayAct ? setAsked('mark') : undefined)}
-      >
+      <button type="button" class="button primary" data-action="mark_event" {...why} onClick={press('mark')}>
         <Icon name="flag" />
         Mark event
       </button>
-      {actions.map((action) => (
+      {[split, syncNow, isPaused ? resume : pause].map((action) => (
         <button
           key={action.name}
           type="button"
           class="button"
           data-action={action.name}
           {...why}
-          onClick={() => (mayAct ? setAsked(action) : undefined)}
+          onClick={press(action)}
         >
           <Icon name={action.icon} />
           {action.title}
         </button>
       ))}
+      <button type="button" class="button" data-action="set_parameter" {...why} onClick={press('parameter')}>
+        <Icon name="sliders" />
+        Parameters
+      </button>
       <p class={`outcome outcome-${result?.tone ?? 'info'}`} role="status">
         {result?.text ?? (mayAct ? '' : 'This token may look, but not control.')}
       </p>
-      {asked === 'mark' ? (
-        <MarkDialog
-          onClose={() => setAsked(undefined)}
-          onMark={async (request) => {
-            const refusal = await give('mark_event', 'Mark event', request);
-            if (refusal === undefined) setAsked(undefined);
-            return refusal;
-          }}
-        />
-      ) : asked === undefined ? null : (
-        <Confirm
-          robot={robot}
-          action={asked}
-          onClose={() => setAsked(undefined)}
-          onConfirm={() => {
-            setAsked(undefined);
-            void give(asked.name, asked.title);
-          }}
-        />
-      )}
+      <ActionDialog {...{ robot, asked, give }} onClose={() => setAsked(undefined)} />
     </div>
+  );
+}
+
+function ActionDialog(props: {
+  readonly robot: string;
+  readonly asked: Asked | undefined;
+  readonly give: (name: string, title: string, body?: unknown) => Promise<string | undefined>;
+  readonly onClose: () => void;
+}) {
+  const { robot, asked, give, onClose } = props;
+  /** The dialog stays open to show a refusal. */
+  const giveOrStay = async (name: string, title: string, body: unknown): Promise<string | undefined> => {
+    const refusal = await give(name, title, body);
+    if (refusal === undefined) onClose();
+    return refusal;
+  };
+  if (asked === undefined) return null;
+  if (asked === 'mark')
+    return (
+      <MarkDialog onClose={onClose} onMark={(request) => giveOrStay('mark_event', 'Mark event', request)} />
+    );
+  if (asked === 'parameter')
+    return (
+      <ParameterDialog
+        {...{ robot, onClose }}
+        onSet={(body) => giveOrStay('set_parameter', 'Set parameter', body)}
+      />
+    );
+  return (
+    <Confirm
+      {...{ robot, onClose }}
+      action={asked}
+      onConfirm={() => {
+        onClose();
+        void give(asked.name, asked.title);
+      }}
+    />
   );
 }
 

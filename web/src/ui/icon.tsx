@@ -44,6 +44,9 @@ const paths = {
       {...line()}
     />
   ),
+  sliders: (
+    <path d="M2.500 4.500h6m3.500 0h1.500M2.500 11.500h1.500m3.500 0h6M8.500 3v3M4 10v3" {...line()} />
+  ),
   cut: <path d="M2 8h4m4 0h4M6.500 4.500l3 7" {...line()} />,
 } as const;
 
