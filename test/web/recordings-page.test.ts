@@ -1,21 +1,44 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import * as fs from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { silentLogger } from '../../src/core/logger.js';
 import { encodeManifest, manifestKey } from '../../src/core/manifest.js';
 import { catalogueRoutes } from '../../src/ground/catalogue/catalogue-routes.js';
 import { Catalogue } from '../../src/ground/catalogue/catalogue.js';
+import { fileRoutes } from '../../src/ground/catalogue/file-routes.js';
+import { FileTickets } from '../../src/ground/catalogue/file-tickets.js';
+import { LocalRecordings } from '../../src/ground/catalogue/local-recordings.js';
 import type { Database } from '../../src/ground/database/database.js';
 import { migrate } from '../../src/ground/database/migrate.js';
 import { migrations } from '../../src/ground/database/migrations.js';
+import { present } from '../../src/core/present.js';
 import { systemClock } from '../../src/host/system-clock.js';
+import { DirectoryStore } from '../../src/stores/directory/directory-store.js';
 import { lacking } from '../../src/testing/lacking.js';
 import { EmbeddedServer } from '../ground/database/database-world.js';
 import { GroundWorld } from '../ground/ground-world.js';
 import { noBrowserBecause } from '../support/browser.js';
-import { MemoryStore } from '../support/memory-store.js';
+import { storePorts } from '../support/store-ports.js';
 import { syntheticManifest } from '../support/synthetic-manifest.js';
-import { buildGroundPages, PageWorld, screenshot, seriousFindings, waitForText } from './page-support.js';
+import {
+  buildGroundPages,
+  PageWorld,
+  phone,
+  screenshot,
+  seriousFindings,
+  waitForText,
+} from './page-support.js';
 
 const COUNT = 240;
+/** The next segment of `robot 2`, as that reports it. */
+const next = syntheticManifest(COUNT + 1);
+const onRobotOnly = {
+  ...{ segment: next.segment.id, state: 'sealed', bytes: 5_000, messages: 12, gaps: 1 },
+  firstLogTime: next.firstLogTime ?? '',
+  lastLogTime: next.lastLogTime ?? '',
+};
 
 describe('the page of recordings', function () {
   this.timeout(60_000);
@@ -34,41 +57,59 @@ describe('the page of recordings', function () {
     const database: Database = await server.connect();
     closers.push(() => database[Symbol.asyncDispose]());
     await migrate(database, migrations, silentLogger);
-    const catalogue = new Catalogue(database, [filledStore()], { clock: systemClock, logger: silentLogger });
+    const store = await filledStore();
+    const catalogue = new Catalogue(database, [store], { clock: systemClock, logger: silentLogger });
     closers.push(() => catalogue[Symbol.asyncDispose]());
     await catalogue.refresh();
+    const local = new LocalRecordings(database, assert.ifError);
+    local.note('robot 2', [onRobotOnly], true);
+    await local[Symbol.asyncDispose]();
+    const tickets = await FileTickets.open(database, systemClock, randomBytes);
     world = await GroundWorld.start();
     closers.push(() => world[Symbol.asyncDispose]());
     await world.kill();
-    world.moreRoutes = catalogueRoutes(catalogue);
+    world.moreRoutes = [...catalogueRoutes(catalogue), ...fileRoutes({ database, stores: [store], tickets })];
     await world.startServer();
   });
   after(async () => {
     for (const close of closers.splice(0).reverse()) await close();
   });
 
-  function filledStore(): MemoryStore {
-    const store = new MemoryStore({ uri: 'memory:one' });
+  async function filledStore(): Promise<DirectoryStore> {
+    const root = await fs.mkdtemp(join(tmpdir(), 'holdfast-recordings-'));
+    closers.push(() => fs.rm(root, { recursive: true, force: true }));
+    const write = async (key: string, data: Uint8Array): Promise<void> => {
+      const path = join(root, key);
+      await fs.mkdir(dirname(path), { recursive: true });
+      await fs.writeFile(path, data);
+    };
     for (let n = 1; n <= COUNT; n++) {
       const manifest = {
         ...syntheticManifest(n),
         ...(n === 7 ? { tags: { mission: 'm_3' } } : {}),
       };
-      store.content.objects.set(manifestKey(manifest.key), Buffer.from(encodeManifest(manifest)));
-      store.content.objects.set(manifest.key, Buffer.alloc(manifest.file.bytes));
+      await write(manifestKey(manifest.key), Buffer.from(encodeManifest(manifest)));
+      // The segment of one manifest is missing.
+      if (n !== 9) await write(manifest.key, Buffer.from(`S${n}`.padEnd(manifest.file.bytes, '.')));
     }
-    return store;
+    return new DirectoryStore(root, storePorts);
   }
 
   it('finds the newest first, more on request, and what fits', async () => {
     const page = await pages.open(`http://127.0.0.1:${world.port}/#/recordings`);
-    await page.getByRole('button', { name: 'Search' }).click();
-    await waitForText(page, '.recordings-grid tbody tr', new RegExp(`^${COUNT}\\s*robot 0`));
+    await waitForText(
+      page,
+      '.recordings-grid tbody tr',
+      new RegExp(`^${COUNT + 1}\\s*robot 2.*on the robot`, 's'),
+    );
     assert.equal(await page.locator('.recordings-grid tbody tr').count(), 200);
+    assert.equal(await page.locator('[data-lane]').count(), 4);
+    await waitForText(page, '.legend', /199 in the store.*1 on the robot only/s);
     await screenshot(page, 'ground-recordings-desktop', false);
     await page.getByRole('button', { name: 'Show more' }).click();
     await waitForText(page, '.recordings-grid tbody tr', /^1\s*robot 1/);
-    assert.equal(await page.locator('.recordings-grid tbody tr').count(), COUNT);
+    assert.equal(await page.locator('.recordings-grid tbody tr').count(), COUNT + 1);
+    await waitForText(page, '.legend', /1 missing in the store/);
     await page.locator('[name=tag]').fill('mission=m_3');
     await page.keyboard.press('Enter');
     await waitForText(page, '.recordings-grid tbody', /^7\s*robot 3.*stored.*mission=m_3$/s);
@@ -77,5 +118,48 @@ describe('the page of recordings', function () {
     await page.keyboard.press('Enter');
     await waitForText(page, '.missing', /tag is "mission", allowed/);
     assert.deepEqual(pages.complaints, []);
+  });
+
+  it('opens a recording, and hands its file out by links that need no token', async () => {
+    const page = await pages.open(`http://127.0.0.1:${world.port}/#/recordings`);
+    await page.getByRole('link', { name: `Open segment ${COUNT} of robot 0` }).click();
+    await waitForText(page, '.panel-recording', /in the store/);
+    await waitForText(page, '.panel-recording-topics', /10 topics.*topic_0.*sensor_msgs/s);
+    const open = page.getByRole('link', { name: 'Open in Foxglove' });
+    const foxglove = new URL(present(await open.getAttribute('href')));
+    assert.equal(foxglove.origin + foxglove.pathname, 'https://app.foxglove.dev/~/view');
+    assert.equal(foxglove.searchParams.get('ds'), 'remote-file');
+    const file = present(foxglove.searchParams.get('ds.url'));
+    assert.match(new URL(file).pathname, /\.mcap$/, 'a viewer recognises the format by the name');
+    const range = await fetch(file, {
+      headers: { range: 'bytes=1-2', origin: 'https://app.foxglove.dev' },
+    });
+    assert.deepEqual([range.status, await range.text()], [206, String(COUNT).slice(0, 2)]);
+    const saved = page.waitForEvent('download');
+    await page.getByRole('link', { name: 'Download' }).click();
+    const download = await saved;
+    assert.equal(download.suggestedFilename(), `robot_0-${COUNT}.mcap`);
+    assert.equal(await fs.readFile(await download.path(), 'utf8'), `S${COUNT}`);
+    assert.deepEqual(await seriousFindings(page), []);
+    await screenshot(page, 'ground-recording-desktop');
+    assert.deepEqual(pages.complaints, []);
+  });
+
+  it('leads from what is on a robot only to the form that requests it, also on a phone', async () => {
+    const page = await pages.open(`http://127.0.0.1:${world.port}/#/recordings`, {
+      ...phone,
+      timezoneId: 'UTC',
+    });
+    await waitForText(page, '.recordings-grid tbody', /on the robot/);
+    await screenshot(page, 'ground-recordings-phone', false);
+    const width = await page.evaluate<number>('document.documentElement.scrollWidth');
+    assert.ok(width <= phone.viewport.width, `${width} px wide`);
+    assert.deepEqual(await seriousFindings(page), []);
+    await page.getByRole('link', { name: `Fetch segment ${COUNT + 1} of robot 2` }).click();
+    const form = page.locator('.request-form');
+    await waitForText(page, '.panel-request', /Request a recording/);
+    assert.equal(await form.locator('[name=robot]').inputValue(), 'robot 2');
+    assert.match(await form.locator('[name=from]').inputValue(), /^2026-11-21T\d\d:\d\d/);
+    assert.match(await form.locator('[name=to]').inputValue(), /^2026-11-21T\d\d:\d\d/);
   });
 });

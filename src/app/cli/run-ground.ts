@@ -4,6 +4,7 @@ import { defined } from '../../core/defined.js';
 import { HoldfastError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { onAbort } from '../../core/on-abort.js';
+import type { AuditLog } from '../../ground/audit-log.js';
 import type { CommandSender } from '../../ground/commands.js';
 import type { Database } from '../../ground/database/database.js';
 import type { PeopleRegistry as People } from '../../ground/people-registry.js';
@@ -17,6 +18,7 @@ import { isLoopback } from '../../monitors/http/request-checks.js';
 import type { CommandResult, Invocation } from './command-definition.js';
 import { openCatalogue, type OpenCatalogue } from './open-catalogue.js';
 import { openFetch, type OpenFetch } from './open-fetch.js';
+import { openRecordingFiles } from './open-recording-files.js';
 import { openGroundDatabase, openHistory, openSql } from './open-ground-database.js';
 import { registryPlace, sharesDatabase } from './open-ground-registry.js';
 import { shareFleet } from './share-fleet.js';
@@ -31,8 +33,6 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   const { FleetFeed } = await import('../../ground/fleet-feed.js');
   const { GroundAccess } = await import('../../ground/ground-access.js');
   const { GroundServer } = await import('../../ground/ground-server.js');
-  const { AuditFile } = await import('../../ground/audit-log.js');
-  const { AuditTable } = await import('../../ground/audit-table.js');
   const { Commands } = await import('../../ground/commands.js');
   const { commandRoutes } = await import('../../ground/command-routes.js');
   const { PeopleRegistry } = await import('../../ground/people-registry.js');
@@ -61,7 +61,7 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   await using shared = await shareFleet(fleet, invocation);
   const view = shared?.view ?? fleet;
   using feed = new FleetFeed(() => view.rows(), ports.clock);
-  const audit = database === undefined ? new AuditFile(folder, ports.fs) : new AuditTable(database);
+  const audit = await openAudit(folder, database, invocation);
   const give: CommandSender = (robot, command) => view.give(robot, command);
   const commands = new Commands(give, { audit, clock: ports.clock, random: ports.random });
   const knows = (name: string): boolean => view.rows().some(({ robot, vin }) => [robot, vin].includes(name));
@@ -71,12 +71,14 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   const nameOf = (name: string): string => view.rows().find(({ vin }) => vin === name)?.robot ?? name;
   await using fetching = await openFetch({ database, open, fleet, nameOf, registry, commands }, invocation);
   told.fetch = fetching;
+  await using files = await openRecordingFiles(open, invocation);
   const pageFolder = join(packageRoot, 'dist', 'web-ground');
   const missing = (): string | undefined => history?.status().problem || undefined;
   const routes = [
     ...commandRoutes({ commands, audit, ask: give, knows }),
     ...(fetching?.routes ?? []),
     ...(await dataRoutes(database, open, invocation)),
+    ...(files?.routes ?? []),
   ];
   const refused = (): number => shared?.refused() ?? 0;
   await using server = await GroundServer.listen(
@@ -94,6 +96,16 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   renewal?.cancel();
   stop.endWithin(END_PATIENCE_MS);
   return { exitCode: exitCodes.ok, json: { ok: true, robots: fleet.robots().length } };
+}
+
+async function openAudit(
+  folder: string,
+  database: Database | undefined,
+  { ports }: Invocation,
+): Promise<AuditLog> {
+  const { AuditFile } = await import('../../ground/audit-log.js');
+  const { AuditTable } = await import('../../ground/audit-table.js');
+  return database === undefined ? new AuditFile(folder, ports.fs) : new AuditTable(database);
 }
 
 async function warnOfNobody(people: Pick<People, 'list'>, logger: Logger): Promise<void> {

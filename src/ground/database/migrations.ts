@@ -5,6 +5,7 @@ import { fetchMigration } from './migrations/fetch.js';
 import { historyMigration } from './migrations/history.js';
 import { localMigration } from './migrations/local.js';
 import { registryMigration } from './migrations/registry.js';
+import { secretsMigration } from './migrations/secrets.js';
 
 /** Every step of the schema, in order: a new one comes last. */
 export const migrations: readonly Migration[] = [
@@ -14,4 +15,5 @@ export const migrations: readonly Migration[] = [
   registryMigration,
   fetchMigration,
   localMigration,
+  secretsMigration,
 ].map((one, index) => ({ ...one, number: index + 1 }));

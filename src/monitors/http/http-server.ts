@@ -1,4 +1,5 @@
 import { Server as TlsServer } from 'node:https';
+import { Readable } from 'node:stream';
 import type { AddressInfo, Socket } from 'node:net';
 import websocket from '@fastify/websocket';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -9,12 +10,13 @@ import type { ErrorCode } from '../../core/error-catalogue.js';
 import type { Logger } from '../../core/logger.js';
 import { listenOnFreePort, type PortChoice } from '../listen-port.js';
 import { bearerToken, mayDo, type AccessPolicy, type AccessRole, type Identity } from './access.js';
+import { crossOriginHeaders, preflightHeaders } from './cross-origin.js';
 import { FailedTokens } from './failed-tokens.js';
 import { divertUpgrades, listenerOptions, type TlsFiles, type UpgradeTaker } from './listener.js';
 import { LiveSockets, type PageFeed } from './live-sockets.js';
 import { openApiDocument, type ApiInfo } from './openapi.js';
 import { isOurHost, isSameOrigin, type HostPolicy } from './request-checks.js';
-import { RouteReply, type Route, type RouteRequest } from './route.js';
+import { RouteReply, RouteStream, type Route, type RouteRequest } from './route.js';
 import { securityHeaders } from './security-headers.js';
 import type { StaticFiles } from './static-files.js';
 
@@ -168,6 +170,7 @@ export class HttpServer implements AsyncDisposable {
     );
     app.addHook('onRequest', async (request, reply) => {
       reply.headers(securityHeaders);
+      if (mayCross(request)) reply.headers(crossOriginHeaders);
       const refusal = this.#checkOrigin(request) ?? (await this.#checkToken(request));
       if (refusal) return this.#refuse(reply, refusal);
     });
@@ -198,10 +201,17 @@ export class HttpServer implements AsyncDisposable {
   }
 
   #add(route: Route): void {
+    const { crossOrigin } = route;
+    const config = { role: route.open ? 'open' : route.role, ...defined({ crossOrigin }) };
+    if (crossOrigin) {
+      this.#app.options(route.path, { config }, (_, reply) =>
+        reply.headers(preflightHeaders).code(204).send(),
+      );
+    }
     this.#app.route({
       method: route.method,
       url: route.path,
-      config: { role: route.open ? 'open' : route.role },
+      config,
       schema: {
         ...defined({ body: route.body, querystring: route.query }),
       },
@@ -209,8 +219,16 @@ export class HttpServer implements AsyncDisposable {
         const { body, query, params } = request as Partial<RouteRequest>;
         const who = this.#known.get(request) ?? this.#parts.access.anonymous;
         const input = { body: body ?? {}, query: query ?? {}, params: params ?? {} };
-        const result = await route.handle({ ...input, who, address: request.ip });
+        const { range } = request.headers;
+        const result = await route.handle({ ...input, who, address: request.ip, ...defined({ range }) });
         reply.header('cache-control', 'no-store');
+        if (result instanceof RouteStream) {
+          const { status, headers, content } = result;
+          return reply
+            .code(status)
+            .headers(headers)
+            .send(Readable.from(content, { objectMode: false }));
+        }
         if (!(result instanceof RouteReply)) {
           return reply.type('application/json; charset=utf-8').send(JSON.stringify(result));
         }
@@ -231,7 +249,7 @@ export class HttpServer implements AsyncDisposable {
       const message = `this server does not answer as ${shown(host)}; web.allowed_hosts may name it`;
       return { status: 403, code: 'HOST_REFUSED', message };
     }
-    if (isSameOrigin(origin, host)) return undefined;
+    if (mayCross(request) || isSameOrigin(origin, host)) return undefined;
     return { status: 403, code: 'ORIGIN_REFUSED', message: `pages of ${shown(origin)} may not ask` };
   }
 
@@ -307,6 +325,10 @@ export class HttpServer implements AsyncDisposable {
       .type('application/json; charset=utf-8')
       .send(JSON.stringify({ error: { code, message } }));
   }
+}
+
+function mayCross({ routeOptions: { config } }: FastifyRequest): boolean {
+  return (config as { crossOrigin?: true } | undefined)?.crossOrigin === true;
 }
 
 /** The part of a header that a person needs. */

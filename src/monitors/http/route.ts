@@ -13,6 +13,8 @@ export interface RouteRequest {
   readonly who: Identity;
   /** Where the request came from. */
   readonly address: string;
+  /** The header `Range`; absent: the whole. */
+  readonly range?: string;
 }
 
 /** The answer of a route, if it is not just JSON with 200. */
@@ -24,6 +26,15 @@ export class RouteReply {
   ) {}
 }
 
+/** An answer that is sent as it is read; a client that leaves ends the reading. */
+export class RouteStream {
+  constructor(
+    readonly status: number,
+    readonly headers: Readonly<Record<string, string>>,
+    readonly content: AsyncIterable<Uint8Array>,
+  ) {}
+}
+
 /** One operation of the API: the server and its OpenAPI document are made from these. */
 export interface Route {
   readonly method: 'GET' | 'POST';
@@ -32,6 +43,8 @@ export interface Route {
   readonly summary: string;
   /** Every client that reaches the port may call it. */
   readonly open?: true;
+  /** Pages of other sites may ask, too: the request itself proves what it may. */
+  readonly crossOrigin?: true;
   readonly role: AccessRole;
   readonly body?: JsonSchema;
   readonly query?: JsonSchema;

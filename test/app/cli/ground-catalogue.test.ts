@@ -1,12 +1,55 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { present } from '../../../src/core/present.js';
 import { eventually } from '../../../src/testing/waiting.js';
 import { jsonOf, runCli, spawnCli } from '../../support/cli.js';
 
+interface Found {
+  readonly recording: number;
+  readonly robot: string;
+  readonly state: string;
+}
+
 describe('holdfast ground --store', function () {
   this.timeout(120_000);
+
+  /** Its file by a link, a report and an export. */
+  async function filesOf(url: string, recording: number, folder: string): Promise<void> {
+    const post = async (name: string, body: object = {}): Promise<{ path?: string; job?: string }> => {
+      const answer = await fetch(`${url}api/recordings/${recording}/${name}`, {
+        ...{ method: 'POST', headers: { 'content-type': 'application/json' } },
+        body: JSON.stringify(body),
+      });
+      assert.equal(answer.status, 200);
+      return (await answer.json()) as { path?: string; job?: string };
+    };
+    const bytesAt = async (path: string | undefined): Promise<Buffer> => {
+      const answer = await fetch(url + present(path));
+      assert.equal(answer.status, 200);
+      return Buffer.from(await answer.arrayBuffer());
+    };
+    const made = async (name: string, body?: object): Promise<Buffer> => {
+      const { job } = await post(name, body);
+      const path = await eventually(async () => {
+        const answer = await fetch(`${url}api/jobs/${present(job)}`);
+        const state = (await answer.json()) as { state: string; message: string; path?: string };
+        assert.notEqual(state.state, 'failed', state.message);
+        return state.path;
+      }, name);
+      return await bytesAt(path);
+    };
+    const segment = await bytesAt((await post('link')).path);
+    assert.equal(segment.toString('latin1', 1, 5), 'MCAP');
+    assert.match((await made('report')).toString(), /<html[\s\S]*robot2/);
+    const tar = join(folder, 'export.tar');
+    await writeFile(tar, await made('export', { format: 'csv' }));
+    const { stdout } = await promisify(execFile)('tar', ['-tf', tar]);
+    assert.match(stdout, /\.csv$/m);
+  }
 
   it('shows the recordings of the store, by their tags too', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'holdfast-ground-catalogue-'));
@@ -26,13 +69,14 @@ describe('holdfast ground --store', function () {
         const url = `http://127.0.0.1:${/ port=(\d+)/.exec(ground.output())?.[1]}`;
         const found = await eventually(async () => {
           const answer = await fetch(`${url}/api/recordings?tag=mission=m*&topic=/robot2/*`);
-          const { recordings } = (await answer.json()) as { recordings: { robot: string; state: string }[] };
+          const { recordings } = (await answer.json()) as { recordings: Found[] };
           return recordings.length > 0 ? recordings : undefined;
         }, 'the catalogue has them');
         assert.deepEqual(
           found.map(({ robot, state }) => [robot, state]),
           [['robot2', 'stored']],
         );
+        await filesOf(`${url}/`, present(found[0]).recording, folder);
         // The next listing is minutes away: the robot's report makes the ground look.
         const later = join(folder, 'later');
         const uplink = [

@@ -11,6 +11,7 @@ import { FleetPage } from './fleet-page.js';
 import { worstFirst } from './judge.js';
 import { applyGroundFrame, fleet, followAddress, place, role } from './model.js';
 import { RequestsPage } from './requests-page.js';
+import { RecordingPage } from './recording-page.js';
 import { RecordingsPage } from './recordings-page.js';
 import { RobotPage } from './robot-page.js';
 import type { GroundFrame } from './wire.js';
@@ -34,6 +35,8 @@ function App() {
           <AuditPage />
         ) : where.page === 'requests' ? (
           <RequestsPage />
+        ) : where.page === 'recording' ? (
+          <RecordingPage recording={where.recording} />
         ) : where.page === 'recordings' ? (
           <RecordingsPage />
         ) : (
@@ -60,7 +63,7 @@ function Header() {
         <a href="#/" {...current('fleet')}>
           Fleet
         </a>
-        <a href="#/recordings" {...current('recordings')}>
+        <a href="#/recordings" {...current('recordings')} {...current('recording')}>
           Recordings
         </a>
         <a href="#/requests" {...current('requests')}>

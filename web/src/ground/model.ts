@@ -36,6 +36,7 @@ export interface Wanted {
 export type Place =
   | { readonly page: 'fleet' | 'recordings' }
   | { readonly page: 'robot'; readonly robot: string }
+  | { readonly page: 'recording'; readonly recording: string }
   | { readonly page: 'requests'; readonly wanted: Wanted }
   | { readonly page: 'audit' };
 
@@ -43,6 +44,7 @@ function readPlace(): Place {
   const [path = '', query = ''] = location.hash.replace(/^#\/?/, '').split('?');
   const [page, name = ''] = path.split('/');
   if (page === 'requests') return { page, wanted: Object.fromEntries(new URLSearchParams(query)) };
+  if (page === 'recording' && name !== '') return { page, recording: name };
   if (page === 'audit' || page === 'recordings') return { page };
   return page === 'robot' && name !== '' ? { page, robot: decodeURIComponent(name) } : { page: 'fleet' };
 }
@@ -60,6 +62,11 @@ export function followAddress(): void {
 /** The page of requests, with a form that begins with this. */
 export function requestAddress(wanted: Wanted): string {
   return `#/requests?${new URLSearchParams(Object.entries(wanted)).toString()}`;
+}
+
+/** The page of a recording, by its number in the catalogue. */
+export function recordingAddress(recording: number): string {
+  return `#/recording/${recording}`;
 }
 
 export function addressOf(robot: string): string {

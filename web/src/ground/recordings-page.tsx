@@ -1,8 +1,9 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { bytes, count, duration, msOf, segmentName, timeOfDay } from '../model/format.js';
 import { Panel } from '../ui/panel.js';
 import { ask } from './ask.js';
-import { addressOf, requestAddress } from './model.js';
+import { addressOf, recordingAddress, requestAddress } from './model.js';
+import { RecordingTimeline } from './recording-timeline.js';
 import type { FoundRecording } from './wire.js';
 
 const PAGE = 200;
@@ -37,6 +38,7 @@ export function RecordingsPage() {
     const before = after === undefined ? [] : (found?.recordings ?? []);
     setFound({ ...value, recordings: [...before, ...value.recordings] });
   };
+  useEffect(() => void search(), []);
   return (
     <Panel title="Recordings" area="recordings" aside="* stands for any text">
       <form
@@ -66,6 +68,7 @@ export function RecordingsPage() {
           <strong>No answer:</strong> {why}.
         </p>
       )}
+      {found === undefined ? null : <RecordingTimeline recordings={found.recordings} />}
       <Recordings found={found} />
       {found?.next === undefined ? null : (
         <button type="button" class="button quiet" onClick={() => void search(found.next)}>
@@ -77,7 +80,7 @@ export function RecordingsPage() {
 }
 
 function Recordings({ found }: { readonly found: Found | undefined }) {
-  if (found === undefined) return <p class="empty">Search to see the newest recordings.</p>;
+  if (found === undefined) return <p class="empty">Waiting for the ground…</p>;
   if (found.recordings.length === 0) return <p class="empty">No recording fits.</p>;
   return (
     <div class="scroll audit-scroll" role="region" aria-label="Table of recordings" tabIndex={0}>
@@ -117,7 +120,12 @@ function Recording({ one }: { readonly one: FoundRecording }) {
   return (
     <tr>
       <th scope="row" title={`${one.store} ${one.key}`}>
-        {segmentName(one.segment)}
+        <a
+          href={recordingAddress(one.recording)}
+          aria-label={`Open segment ${segmentName(one.segment)} of ${one.robot}`}
+        >
+          {segmentName(one.segment)}
+        </a>
       </th>
       <td>
         <a href={addressOf(one.robot)}>{one.robot}</a>

@@ -3,7 +3,7 @@ import type { FleetHello, FleetUpdate } from '../../../src/ground/fleet-feed.js'
 
 export type { AuditEntry } from '../../../src/ground/audit-log.js';
 export type { FieldView } from '../../../src/ground/field-view.js';
-export type { FoundRecording } from '../../../src/ground/catalogue/search-recordings.js';
+export type { FoundRecording, RecordingDetail } from '../../../src/ground/catalogue/search-recordings.js';
 export type { FetchView } from '../../../src/ground/fetch/fetch-view.js';
 export type { FleetRow } from '../../../src/ground/fleet-row.js';
 export type { LiveParameter } from '../../../src/core/monitoring.js';
