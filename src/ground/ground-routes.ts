@@ -1,6 +1,7 @@
 import { plainPage } from '../monitors/http/plain-page.js';
 import { RouteReply, type Route } from '../monitors/http/route.js';
 import { flag, list, object, ref, said, text } from '../monitors/http/schemas.js';
+import type { MapSource } from './map-source.js';
 import type { FleetView } from './fleet-view.js';
 import { groundSchemas } from './ground-schemas.js';
 
@@ -25,12 +26,14 @@ export interface GroundRouteParts {
   readonly metrics: () => string;
   /** What is not there yet, in words; undefined: robots and people are served. */
   readonly missing: () => string | undefined;
+  /** Undefined: the map has its own outlines only. */
+  readonly map: MapSource | undefined;
 }
 
 const role = 'viewer';
 
 /** What everybody may look at who has a role. */
-export function groundRoutes({ fleet, metrics, missing }: GroundRouteParts): readonly Route[] {
+export function groundRoutes({ fleet, metrics, missing, map }: GroundRouteParts): readonly Route[] {
   return [
     {
       ...{ method: 'GET', path: '/healthz', role, open: true },
@@ -62,6 +65,15 @@ export function groundRoutes({ fleet, metrics, missing }: GroundRouteParts): rea
       summary: 'Who asks, and what role that is',
       answer: object({ name: text, role: text }),
       handle: ({ who }) => who,
+    },
+    {
+      ...{ method: 'GET', path: '/api/map', role },
+      summary: 'Where the pages get map tiles from',
+      answer: object({
+        tiles: said(text, 'an address with {z}, {x} and {y}; empty: the outlines of the ground'),
+        attribution: text,
+      }),
+      handle: () => ({ tiles: map?.url ?? '', attribution: map?.attribution ?? '' }),
     },
     {
       ...{ method: 'GET', path: '/api/robots', role },

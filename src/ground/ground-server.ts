@@ -12,6 +12,7 @@ import type { GroundAccess } from './ground-access.js';
 import type { HistoryStatus } from './history/history-writer.js';
 import { renderGroundMetrics, renderHistoryMetrics } from './ground-metrics.js';
 import { groundApi, groundRoutes } from './ground-routes.js';
+import { originOf, type MapSource } from './map-source.js';
 
 export interface GroundServerOptions {
   readonly address: string;
@@ -22,6 +23,8 @@ export interface GroundServerOptions {
   readonly version: string;
   /** Absent: no TLS. */
   readonly tls?: TlsFiles;
+  /** Absent: the map has its own outlines only. */
+  readonly map?: MapSource;
   /** Folder of the pages. */
   readonly pageFolder: string;
 }
@@ -69,11 +72,13 @@ export class GroundServer implements AsyncDisposable {
       (history === undefined ? '' : renderHistoryMetrics(history())) +
       refusedMetric(reception.refused + refused());
     const files = await StaticFiles.list(options.pageFolder);
+    const { map } = options;
+    const imageOrigins = map === undefined ? [] : [originOf(map.url) ?? ''];
     const limits = { tries: 1, maxClients: PAGES_MAX, maxSockets: SOCKETS_MAX };
     const http = await HttpServer.listen(
-      { ...options, ...limits, allowedHosts: [], anyHostWithToken: true, keepsAlive: true },
+      { ...options, ...limits, imageOrigins, allowedHosts: [], anyHostWithToken: true, keepsAlive: true },
       {
-        routes: [...groundRoutes({ fleet: view, metrics, missing }), ...routes],
+        routes: [...groundRoutes({ fleet: view, metrics, missing, map }), ...routes],
         ...{ api: groundApi, access, feed, files, clock, logger },
         upgrade: {
           path: UPLINK_PATH,

@@ -16,6 +16,7 @@ import { FleetFeed } from '../../src/ground/fleet-feed.js';
 import { GroundAccess } from '../../src/ground/ground-access.js';
 import { GroundServer } from '../../src/ground/ground-server.js';
 import type { HistorySink } from '../../src/ground/history/sample-batch.js';
+import type { MapSource } from '../../src/ground/map-source.js';
 import { PeopleRegistry } from '../../src/ground/people-registry.js';
 import { RobotRegistry } from '../../src/ground/robot-registry.js';
 import type { RobotView } from '../../src/ground/robot-state.js';
@@ -49,6 +50,7 @@ export class GroundWorld implements AsyncDisposable {
   routesOf: ((fleet: Fleet, commands: Commands) => readonly Route[]) | undefined;
   onFetch: ((robot: string, update: FetchUpdate) => void) | undefined;
   tls: TlsFiles | undefined;
+  map: MapSource | undefined;
   /** Rows that the pages get instead of those of the real fleet. */
   rows: (() => readonly FleetRow[]) | undefined;
   /** Where samples go. */
@@ -97,7 +99,7 @@ export class GroundWorld implements AsyncDisposable {
     };
     const place = { address: '127.0.0.1', port: this.port };
     this.#server = await GroundServer.listen(
-      { ...place, ...names, ...defined({ tls: this.tls }) },
+      { ...place, ...names, ...defined({ tls: this.tls, map: this.map }) },
       { fleet, feed: this.#feed, access: this.#access, routes: this.#routes(fleet), ...ports },
     );
     this.port = this.#server.port;

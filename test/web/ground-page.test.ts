@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { Page } from 'playwright-core';
 import { present } from '../../src/core/present.js';
+import { parseMapSource } from '../../src/ground/map-source.js';
+import { encodePng } from '../../src/exporters/images/encode-png.js';
 import { lacking } from '../../src/testing/lacking.js';
 import { eventually } from '../../src/testing/waiting.js';
 import { DrivingRobot, GroundWorld } from '../ground/ground-world.js';
@@ -41,7 +46,7 @@ describe('the pages of a ground', function () {
     assert.deepEqual(pages.complaints.splice(0), [], 'the page broke its own rules');
   });
 
-  async function restart(change: Partial<Pick<GroundWorld, 'rows' | 'isLoopback'>>): Promise<void> {
+  async function restart(change: Partial<Pick<GroundWorld, 'rows' | 'isLoopback' | 'map'>>): Promise<void> {
     await world.kill();
     Object.assign(world, change);
     await world.startServer();
@@ -203,6 +208,48 @@ describe('the pages of a ground', function () {
     await page.locator('[data-action=pause][aria-disabled=true]').waitFor();
     await page.locator('nav.pages a', { hasText: 'Audit' }).click();
     await waitForText(page, '.panel-audit', /Only an operator/);
+  });
+
+  it('show map tiles of the server that was given, with its attribution, and load nothing else', async () => {
+    const asked: string[] = [];
+    const grey = { width: 256, height: 256, channels: 1, bits: 8 } as const;
+    const tile = await encodePng({ ...grey, data: Buffer.alloc(256 * 256, 200) });
+    const server = createServer((request, response) => {
+      asked.push(request.url ?? '');
+      response.writeHead(200, { 'content-type': 'image/png' }).end(tile);
+    }).listen(0, '127.0.0.1');
+    try {
+      await once(server, 'listening');
+      const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const map = { url: `${address}/{z}/{x}/{y}.png`, attribution: '© the makers of the map' };
+      await restart({ rows: () => fleetRows(20, Date.now()), map });
+      const page = await pages.open(url);
+      await waitForText(page, '.map-attribution', /^© the makers of the map$/);
+      await eventually(() => asked.length > 3, 'tiles');
+      for (const path of asked) {
+        const [z = 0, x = 0, y = 0] = (/^\/(\d+)\/(\d+)\/(\d+)\.png$/.exec(path) ?? []).slice(1).map(Number);
+        // Around the North Sea.
+        assert.ok(
+          z >= 3 && z <= 8 && Math.abs(x / 2 ** z - 0.52) < 0.13 && Math.abs(y / 2 ** z - 0.32) < 0.13,
+          path,
+        );
+      }
+      assert.equal(new Set(asked).size, asked.length, 'each once');
+      assert.deepEqual(await seriousFindings(page), []);
+      await screenshot(page, 'ground-map-tiles', false);
+      // What the page loads from elsewhere is noted: the tiles, and nothing else.
+      const others = pages.complaints.splice(0).filter((one) => !one.startsWith(`asked for ${address}/`));
+      assert.deepEqual(others, []);
+    } finally {
+      server.close();
+    }
+    for (const wrong of [
+      'http://x/{z}/{x}.png',
+      'ftp://x/{z}/{x}/{y}',
+      'http://{z}.x/{x}/{y}',
+      'http://a;b/{z}/{x}/{y}',
+    ])
+      assert.throws(() => parseMapSource(wrong, ''), /allowed: http/, wrong);
   });
 
   it('fit a phone', async () => {

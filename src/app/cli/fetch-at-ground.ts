@@ -16,7 +16,8 @@ export async function fetchAtGround(
 ): Promise<CommandResult> {
   const { args, options } = invocation;
   const robot = args[0] ?? '';
-  const ask = await groundClient(invocation);
+  const client = await groundClient(invocation);
+  const { ask } = client;
   if (typeof options['withdraw'] === 'string') return await withdraw(invocation, ask, options['withdraw']);
   if (wanted === undefined) {
     const all = await listOf(ask, robot);
@@ -30,20 +31,35 @@ export async function fetchAtGround(
   await invocation.say(
     `requested: ${made.id}, ${made.via === 'uplink' ? 'over the uplink' : 'through the store'}`,
   );
-  return options['wait'] === true ? await waitFor(invocation, ask, made) : result(true, [made]);
+  const out = options['out'] as string | undefined;
+  if (options['wait'] !== true && out === undefined) return result(true, [made]);
+  const last = await waitFor(invocation, ask, made);
+  const waited = result(last.state === 'done', [last]);
+  if (out === undefined || waited.exitCode !== exitCodes.ok) return waited;
+  const keys = last.segments.filter(({ state }) => state === 'stored').map(({ key }) => key);
+  const { exportFromGround } = await import('./export-fetched.js');
+  const isWhole = await exportFromGround(invocation, client, { ...wanted, robot }, { keys, out });
+  return isWhole ? waited : { ...waited, exitCode: exitCodes.findings };
+}
+
+/** A ground over HTTP. */
+export interface GroundClient {
+  /** Its address, with a slash at the end. */
+  readonly base: string;
+  readonly ask: Ask;
 }
 
 type Ask = (method: 'GET' | 'POST', path: string, body?: object) => Promise<unknown>;
 
 /** Throws `REQUEST_INVALID` for an address that is not allowed. */
-async function groundClient({ options, ports }: Invocation): Promise<Ask> {
+async function groundClient({ options, ports }: Invocation): Promise<GroundClient> {
   const url = String(options['ground']);
   if (!/^https?:\/\/[^/]/.test(url))
     throw new HoldfastError('REQUEST_INVALID', `--ground is "${url}", allowed: http(s)://...`);
   const file = options['groundTokenFile'] as string | undefined;
   const token = file === undefined ? undefined : (await ports.fs.readFile(file, 'utf8')).trim();
   const base = url.endsWith('/') ? url : `${url}/`;
-  return async (method, path, body) => {
+  const ask: Ask = async (method, path, body) => {
     let answer: Response;
     try {
       answer = await fetch(new URL(path, base), {
@@ -65,6 +81,7 @@ async function groundClient({ options, ports }: Invocation): Promise<Ask> {
     const code = answer.status === 401 || answer.status === 403 ? 'GROUND_REFUSED' : 'STATE_REFUSED';
     throw new HoldfastError(code, `the ground refuses it: ${why}`, { facts: { status: answer.status } });
   };
+  return { base, ask };
 }
 
 async function listOf(ask: Ask, robot: string): Promise<readonly FetchView[]> {
@@ -83,7 +100,7 @@ async function withdraw(invocation: Invocation, ask: Ask, prefix: string): Promi
 }
 
 /** Until it has ended, or a signal comes. A ground that does not answer now is asked again. */
-async function waitFor(invocation: Invocation, ask: Ask, made: FetchView): Promise<CommandResult> {
+async function waitFor(invocation: Invocation, ask: Ask, made: FetchView): Promise<FetchView> {
   const { ports, stop, terminal } = invocation;
   let last = made;
   while (!stop.signal.aborted) {
@@ -98,7 +115,7 @@ async function waitFor(invocation: Invocation, ask: Ask, made: FetchView): Promi
   }
   terminal.live('');
   await show(invocation, last);
-  return result(last.state === 'done', [last]);
+  return last;
 }
 
 async function show(invocation: Invocation, one: FetchView): Promise<void> {

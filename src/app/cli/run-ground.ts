@@ -8,6 +8,7 @@ import type { AuditLog } from '../../ground/audit-log.js';
 import type { CommandSender } from '../../ground/commands.js';
 import type { Database } from '../../ground/database/database.js';
 import type { PeopleRegistry as People } from '../../ground/people-registry.js';
+import type { MapSource } from '../../ground/map-source.js';
 import type { FleetRow } from '../../ground/fleet-row.js';
 import { exitCodes } from '../../host/exit-code.js';
 import { acquireRoleLock } from '../../host/role-lock.js';
@@ -38,7 +39,7 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   const { PeopleRegistry } = await import('../../ground/people-registry.js');
   const { RobotRegistry } = await import('../../ground/robot-registry.js');
   const { readTlsFiles, watchTlsFiles } = await import('../../ground/tls-files.js');
-  const place = parseListen(String(options['listen']));
+  const place = { ...parseListen(String(options['listen'])), ...(await mapOf(options)) };
   const tlsPaths = parseTls(options);
   const tls = tlsPaths === undefined ? undefined : await readTlsFiles(tlsPaths, ports);
   // With a shared database, the folder has nothing that two processes could write.
@@ -96,6 +97,14 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   renewal?.cancel();
   stop.endWithin(END_PATIENCE_MS);
   return { exitCode: exitCodes.ok, json: { ok: true, robots: fleet.robots().length } };
+}
+
+/** Throws `REQUEST_INVALID`. */
+async function mapOf(options: Invocation['options']): Promise<{ readonly map?: MapSource }> {
+  const [tiles, attribution] = [options['tiles'], options['tilesAttribution']];
+  if (typeof tiles !== 'string') return {};
+  const { parseMapSource } = await import('../../ground/map-source.js');
+  return { map: parseMapSource(tiles, typeof attribution === 'string' ? attribution : '') };
 }
 
 async function openAudit(

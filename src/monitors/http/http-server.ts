@@ -17,7 +17,7 @@ import { LiveSockets, type PageFeed } from './live-sockets.js';
 import { openApiDocument, type ApiInfo } from './openapi.js';
 import { isOurHost, isSameOrigin, type HostPolicy } from './request-checks.js';
 import { RouteReply, RouteStream, type Route, type RouteRequest } from './route.js';
-import { securityHeaders } from './security-headers.js';
+import { headersWithImages } from './security-headers.js';
 import type { StaticFiles } from './static-files.js';
 
 export interface HttpServerOptions extends PortChoice {
@@ -35,6 +35,8 @@ export interface HttpServerOptions extends PortChoice {
   readonly tls?: TlsFiles;
   /** A client with a valid token may use any name of this server. Default: false. */
   readonly anyHostWithToken?: boolean;
+  /** Further origins of images on the page, such as map tiles. Default: none. */
+  readonly imageOrigins?: readonly string[];
   /** An open port keeps the process alive. Default: false. */
   readonly keepsAlive?: boolean;
 }
@@ -168,8 +170,9 @@ export class HttpServer implements AsyncDisposable {
         message: `there is nothing here; see ${parts.api.path}`,
       }),
     );
+    const headers = headersWithImages(this.#options.imageOrigins ?? []);
     app.addHook('onRequest', async (request, reply) => {
-      reply.headers(securityHeaders);
+      reply.headers(headers);
       if (mayCross(request)) reply.headers(crossOriginHeaders);
       const refusal = this.#checkOrigin(request) ?? (await this.#checkToken(request));
       if (refusal) return this.#refuse(reply, refusal);

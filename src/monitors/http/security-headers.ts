@@ -1,3 +1,12 @@
+/** The headers of a page that may also load images from these origins. */
+export function headersWithImages(origins: readonly string[]): Readonly<Record<string, string>> {
+  if (origins.length === 0) return securityHeaders;
+  const name = 'content-security-policy';
+  const policy =
+    securityHeaders[name]?.replace("img-src 'self'", `img-src 'self' ${origins.join(' ')}`) ?? '';
+  return { ...securityHeaders, [name]: policy };
+}
+
 /** Sent with every answer: the page may load and call only its own server, and no page may embed it. */
 export const securityHeaders: Readonly<Record<string, string>> = {
   'content-security-policy': [

@@ -14,11 +14,25 @@ describe('holdfast fetch', function () {
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
+  /** The MCAP has messages, of this topic and this time only. */
+  async function onlyImu(out: string, from = '1970-01-01', to = '2100-01-01'): Promise<void> {
+    const cat = await runCli(['cat', join(out, 'export.mcap')]);
+    assert.equal(cat.exitCode, 0, cat.stderr);
+    const lines = cat.stdout.trim().split('\n');
+    assert.ok(lines.length > 1);
+    const [first, last] = [Date.parse(from), Date.parse(to)];
+    for (const line of lines) {
+      const { topic, time } = JSON.parse(line) as { topic: string; time: string };
+      assert.match(topic, /imu$/);
+      assert.ok(Date.parse(time) >= first && Date.parse(time) <= last, time);
+    }
+  }
+
   it('gets from a robot what it kept, and reports what is wrong with a request', async () => {
     const [data, path] = [join(folder, 'rec'), join(folder, 'store')];
     const store = `dir:${path}`;
     await mkdir(path);
-    const source = 'sim:?robots=2&duration=2s&rate=max&topics=imu';
+    const source = 'sim:?robots=2&duration=2s&rate=max&topics=imu,odom';
     const record = await runCli(['record', '--source', source, '--data', data]);
     assert.equal(record.exitCode, 0, record.stderr);
     const sync = ['sync', '--data', data, '--store', store, '--upload', 'requested'];
@@ -36,6 +50,10 @@ describe('holdfast fetch', function () {
         rows.map(({ robot, state }) => `${robot} ${state}`),
         ['robot2 uploaded'],
       );
+      const out = join(folder, 'out');
+      const chosen = await runCli(['fetch', 'robot2', ...past, '--topics', '*/imu', '--out', out, '--json']);
+      assert.equal(chosen.exitCode, 0, chosen.stderr + chosen.stdout);
+      await onlyImu(out);
       const shown = await runCli(['fetch', 'robot2', '--to-store', store]);
       assert.match(shown.stdout, /^[0-9a-f]{32} done: 1 of 1 segments/m);
       assert.equal((await runCli(['verify', store])).exitCode, 0);
@@ -51,7 +69,8 @@ describe('holdfast fetch', function () {
   it('asks a ground, which brings the request to the robot over its uplink', async () => {
     const [data, path, groundData] = [join(folder, 'rec'), join(folder, 'store'), join(folder, 'ground')];
     await mkdir(path);
-    const ground = spawnCli(['ground', '--data', groundData, '--listen', '127.0.0.1:0']);
+    const place = ['--listen', '127.0.0.1:0', '--store', `dir:${path}`];
+    const ground = spawnCli(['ground', '--data', groundData, ...place]);
     const children = [ground];
     try {
       await ground.waitFor(/listens.* port=\d+/);
@@ -60,7 +79,7 @@ describe('holdfast fetch', function () {
       const tokenFile = join(folder, 'robot1.token');
       await writeFile(tokenFile, token.stdout, { mode: 0o600 });
       const uplink = ['--ground-url', `ws://127.0.0.1:${port}`, '--ground-token-file', tokenFile];
-      const source = ['--source', 'sim:?robots=1&topics=imu'];
+      const source = ['--source', 'sim:?robots=1&topics=imu,odom'];
       children.push(
         spawnCli([
           'record',
@@ -87,7 +106,8 @@ describe('holdfast fetch', function () {
         60_000,
       );
       const fetch = await runCli([
-        ...['fetch', 'robot1', '--from', from, '--to', to, '--wait', '--json'],
+        ...['fetch', 'robot1', '--from', from, '--to', to, '--topics', '*/imu', '--json'],
+        ...['--out', join(folder, 'out')],
         ...['--ground', `http://127.0.0.1:${port}`],
       ]);
       assert.equal(fetch.exitCode, 0, fetch.stderr + fetch.stdout);
@@ -95,6 +115,7 @@ describe('holdfast fetch', function () {
       assert.ok(request !== undefined);
       assert.equal(request.via, 'uplink');
       assert.notEqual(request.stored.segments, 0);
+      await onlyImu(join(folder, 'out'), from, to);
       assert.equal((await runCli(['verify', `dir:${path}`])).exitCode, 0);
     } finally {
       for (const { child, ended } of children.reverse()) {

@@ -1,4 +1,5 @@
 import { colour } from '../ui/colour.js';
+import type { MapTiles } from './map-tiles.js';
 import type { Tone } from './judge.js';
 import { toPixels, type MapView, type Size } from './map-view.js';
 import { metresAt, type Point, type World } from './world.js';
@@ -17,6 +18,8 @@ export interface MapPicture {
   readonly view: MapView;
   /** Undefined: the outlines are not loaded. */
   readonly world: World | undefined;
+  /** Undefined: only the outlines. */
+  readonly tiles: MapTiles | undefined;
   readonly robots: readonly MapRobot[];
   /** Of the robots, in the same order. */
   readonly points: readonly Point[];
@@ -28,7 +31,7 @@ const COUNTRY_PX = 90;
 
 /** Draws the map. */
 export function drawMap(canvas: HTMLCanvasElement, picture: MapPicture): void {
-  const { size, view, world } = picture;
+  const { size, view, world, tiles } = picture;
   const density = devicePixelRatio;
   canvas.width = Math.round(size.width * density);
   canvas.height = Math.round(size.height * density);
@@ -38,6 +41,7 @@ export function drawMap(canvas: HTMLCanvasElement, picture: MapPicture): void {
   context.fillStyle = colour('info-shade');
   context.fillRect(0, 0, size.width, size.height);
   if (world !== undefined) drawWorld(context, world, view, size, density);
+  tiles?.draw(context, view, size);
   drawRobots(context, picture);
   drawScale(context, view, size);
 }

@@ -3,6 +3,8 @@ import { count, counted } from '../model/format.js';
 import { scheme } from '../model/settings.js';
 import { useStore } from '../model/store.js';
 import { Panel } from '../ui/panel.js';
+import { ask } from './ask.js';
+import { MapTiles } from './map-tiles.js';
 import { drawMap, type MapRobot } from './draw-map.js';
 import { fit, pan, toPixels, zoom, type MapView, type Size } from './map-view.js';
 import { addressOf } from './model.js';
@@ -27,6 +29,7 @@ export function FleetMap({
   const [world, setWorld] = useState<World | 'missing' | undefined>();
   /** Undefined: all robots, also when they move. */
   const [chosen, setChosen] = useState<MapView | undefined>();
+  const { tiles, attribution, loaded } = useTiles();
   const colours = useStore(scheme);
   const points = robots.map(({ latitude, longitude }) => project(latitude, longitude));
   const view = chosen ?? fit(points, size);
@@ -42,8 +45,8 @@ export function FleetMap({
   useEffect(() => {
     const box = canvas.current;
     if (box === null || size.width === 0 || document.hidden) return;
-    drawMap(box, { size, view, world: world === 'missing' ? undefined : world, robots, points });
-  }, [size, view, world, robots, colours]);
+    drawMap(box, { size, view, world: world === 'missing' ? undefined : world, tiles, robots, points });
+  }, [size, view, world, robots, colours, tiles, loaded]);
 
   const gestures = useGestures(view, size, setChosen, (at) => {
     const hit = nearest(points, view, size, at);
@@ -72,11 +75,31 @@ export function FleetMap({
             Show all
           </button>
         </div>
+        {attribution === '' ? null : <p class="map-attribution">{attribution}</p>}
         {world === 'missing' ? <p class="map-note">The outlines of the map could not be loaded.</p> : null}
         {robots.length === 0 ? <p class="map-note">No robot sends latitude and longitude.</p> : null}
       </div>
     </Panel>
   );
+}
+
+/** The tiles that the ground was started with; `loaded` changes with each tile that has come. */
+function useTiles() {
+  const [tiles, setTiles] = useState<MapTiles | undefined>();
+  const [attribution, setAttribution] = useState('');
+  const [loaded, setLoaded] = useState(0);
+  useEffect(() => {
+    let isOver = false;
+    void ask<{ readonly tiles: string; readonly attribution: string }>('api/map').then((answer) => {
+      if (isOver || !('value' in answer) || answer.value.tiles === '') return;
+      setTiles(new MapTiles(answer.value.tiles, () => setLoaded((before) => before + 1)));
+      setAttribution(answer.value.attribution);
+    });
+    return () => {
+      isOver = true;
+    };
+  }, []);
+  return { tiles, attribution, loaded };
 }
 
 function summaryOf(robots: readonly MapRobot[], total: number): string {

@@ -20,12 +20,16 @@ export const fetchCommand: CommandDefinition = {
     'Writes a request into the store of a robot. The sync process of the robot finds it there, uploads the ' +
     'segments of that time before everything else, and writes an answer. This works behind NAT, and while the ' +
     'robot is offline: it answers when it has a link. Without --from and --to, the command shows the requests ' +
-    'to the robot and their answers. With --topics, whole segments that contain one of the topics are sent.\n\nWith --ground, the request ' +
+    'to the robot and their answers. With --topics, whole segments that contain one of the topics are sent; --out then keeps only these topics and this time, in one MCAP.\n\nWith --ground, the request ' +
     'goes to a ground (docs/ground.md), which brings it to the robot over its uplink, or through its stores.',
   examples: [
     [
       'holdfast fetch robot_7 --from 2026-11-21T08:00:00Z --to 2026-11-21T08:05:00Z --to-store s3://rec --wait',
       'five minutes, and wait until they are in the store',
+    ],
+    [
+      "holdfast fetch robot_7 --from ... --to ... --topics '/odom' '/imu/*' --to-store s3://rec --out drive",
+      'only these topics of this time, in drive/export.mcap',
     ],
     ['holdfast fetch robot_7 --to-store s3://rec', 'show the requests and their answers'],
     [
@@ -50,6 +54,10 @@ export const fetchCommand: CommandDefinition = {
       .option('--days <n>', 'the robot gives up after this many days', String(DEFAULT_DAYS))
       .option('--by <name>', 'who asks; it stands in the log of the robot')
       .option('--wait', 'wait until the robot has sent everything')
+      .option(
+        '--out <folder>',
+        'wait, then write what was requested, only these topics and this time, to export.mcap in this folder',
+      )
       .option('--withdraw <id>', 'withdraw a request');
   },
   async run(invocation) {
@@ -90,8 +98,13 @@ export const fetchCommand: CommandDefinition = {
     const request = await requestSegments(store, { robot, ...wanted }, { now, random });
     await invocation.say(`requested: ${request.id}`);
     const known = { request, state: 'queued' as const, answers: [] };
-    if (options['wait'] !== true) return result(true, [known]);
-    return await waitFor(invocation, store, request.id, list);
+    const out = options['out'] as string | undefined;
+    if (options['wait'] !== true && out === undefined) return result(true, [known]);
+    const waited = await waitFor(invocation, store, request.id, list);
+    if (out === undefined || waited.exitCode !== exitCodes.ok) return waited;
+    const { exportFetched } = await import('../export-fetched.js');
+    const isWhole = await exportFetched(invocation, store.uri, { ...wanted, robots: [robot] }, out);
+    return isWhole ? waited : { ...waited, exitCode: exitCodes.findings };
   },
 };
 
