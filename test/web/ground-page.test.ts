@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Page } from 'playwright-core';
 import { present } from '../../src/core/present.js';
+import { trialRoutes, type TrialFleet, type TrialView } from '../../src/ground/trial-routes.js';
 import { parseMapSource } from '../../src/ground/map-source.js';
 import { encodePng } from '../../src/exporters/images/encode-png.js';
 import { lacking } from '../../src/testing/lacking.js';
@@ -250,6 +251,54 @@ describe('the pages of a ground', function () {
       'http://a;b/{z}/{x}/{y}',
     ])
       assert.throws(() => parseMapSource(wrong, ''), /allowed: http/, wrong);
+  });
+
+  it('play the bundled fleet where this ground may, and cut its link with Enter', async () => {
+    const did: string[] = [];
+    let [state, isCut, last] = ['stopped' as TrialView['state'], false, 0];
+    const act = (name: string, change: () => void) => (): void => {
+      did.push(name);
+      change();
+    };
+    const trial: TrialFleet = {
+      view: (after) => ({
+        ...{ state, isCut, problem: '', robots: state === 'playing' ? ['try_car_1', 'try_van_1'] : [] },
+        lines: Array.from({ length: state === 'playing' ? (last += 2) : 0 }, (_, index) => ({
+          number: index + 1,
+          text: `12:00:0${index % 10} [recorder] info: sealed segment=${index + 1}`,
+        })).filter(({ number }) => number > after),
+      }),
+      play: act('play', () => (state = 'playing')),
+      stop: act('stop', () => (state = 'stopped')),
+      cut: act('cut', () => (isCut = true)),
+      mend: act('mend', () => (isCut = false)),
+    };
+    world.moreRoutes = trialRoutes(trial);
+    await restart({});
+    const page = await pages.open(url);
+    await page.locator('nav.pages a', { hasText: 'Try it' }).click();
+    await page.getByRole('button', { name: 'Play' }).click();
+    await waitForText(page, '.terminal', /sealed segment=4/);
+    await page.locator('.terminal').focus();
+    await page.keyboard.press('Enter');
+    await waitForText(page, '.terminal-hint', /Enter connects the vehicles again/);
+    await page.locator('.terminal-cut').waitFor();
+    await page.keyboard.press('Enter');
+    await waitForText(page, '.terminal-hint', /Enter disconnects the vehicles/);
+    assert.deepEqual(await seriousFindings(page), []);
+    await screenshot(page, 'ground-try-desktop', false);
+    await page.setViewportSize(phone.viewport);
+    const width = await page.evaluate<number>('document.documentElement.scrollWidth');
+    assert.ok(width <= phone.viewport.width, `${width} px wide`);
+    await screenshot(page, 'ground-try-phone', false);
+    await page.getByRole('button', { name: 'Stop' }).click();
+    await waitForText(page, '.panel-try', /Five vehicles drive/);
+    assert.deepEqual(did, ['play', 'cut', 'mend', 'stop']);
+    world.moreRoutes = trialRoutes(undefined);
+    await restart({});
+    const other = await pages.open(url);
+    await waitForText(other, 'h2', /No robot has connected yet/);
+    assert.equal(await other.locator('nav.pages a', { hasText: 'Try it' }).count(), 0);
   });
 
   it('fit a phone', async () => {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { dataFolder } from '../../core/data-folder.js';
+import type { Timer } from '../../core/clock.js';
 import { defined } from '../../core/defined.js';
 import { HoldfastError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
@@ -9,11 +10,12 @@ import type { CommandSender } from '../../ground/commands.js';
 import type { Database } from '../../ground/database/database.js';
 import type { PeopleRegistry as People } from '../../ground/people-registry.js';
 import type { MapSource } from '../../ground/map-source.js';
-import type { FleetRow } from '../../ground/fleet-row.js';
+import type { FleetView } from '../../ground/fleet-view.js';
 import { exitCodes } from '../../host/exit-code.js';
 import { acquireRoleLock } from '../../host/role-lock.js';
 import { packageRoot, version } from '../../host/version.js';
 import type { Webhook } from '../../monitors/alerts/webhook.js';
+import type { TlsFiles } from '../../monitors/http/listener.js';
 import type { Route } from '../../monitors/http/route.js';
 import { isLoopback } from '../../monitors/http/request-checks.js';
 import type { CommandResult, Invocation } from './command-definition.js';
@@ -22,10 +24,12 @@ import { openFetch, type OpenFetch } from './open-fetch.js';
 import { openRecordingFiles } from './open-recording-files.js';
 import { openGroundDatabase, openHistory, openSql } from './open-ground-database.js';
 import { registryPlace, sharesDatabase } from './open-ground-registry.js';
+import { openTrial } from './open-trial.js';
 import { shareFleet } from './share-fleet.js';
 
 export const DEFAULT_LISTEN = '127.0.0.1:8090';
 const END_PATIENCE_MS = 2_000;
+const pageFolder = join(packageRoot, 'dist', 'web-ground');
 
 /** Runs the ground until a signal stops it. */
 export async function runGround(folder: string, invocation: Invocation): Promise<CommandResult> {
@@ -38,10 +42,8 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   const { commandRoutes } = await import('../../ground/command-routes.js');
   const { PeopleRegistry } = await import('../../ground/people-registry.js');
   const { RobotRegistry } = await import('../../ground/robot-registry.js');
-  const { readTlsFiles, watchTlsFiles } = await import('../../ground/tls-files.js');
   const place = { ...parseListen(String(options['listen'])), ...(await mapOf(options)) };
-  const tlsPaths = parseTls(options);
-  const tls = tlsPaths === undefined ? undefined : await readTlsFiles(tlsPaths, ports);
+  const tls = await openTls(invocation);
   // With a shared database, the folder has nothing that two processes could write.
   await using _lock = sharesDatabase(invocation)
     ? undefined
@@ -55,6 +57,7 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   await using history = await openHistory(database, invocation);
   // The service needs the fleet, and the fleet tells it what robots say.
   const told: { fetch?: OpenFetch | undefined } = {};
+  const bound = { port: 0 };
   using fleet = new Fleet(registry, {
     ...{ ...ports, history, ...defined({ onReport: open?.onReport }) },
     onFetch: (robot, update) => told.fetch?.service.note(robot, update),
@@ -66,30 +69,31 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   const give: CommandSender = (robot, command) => view.give(robot, command);
   const commands = new Commands(give, { audit, clock: ports.clock, random: ports.random });
   const knows = (name: string): boolean => view.rows().some(({ robot, vin }) => [robot, vin].includes(name));
-  // Each process watches the whole fleet, and one of them tells about it.
-  const isTeller = (): boolean => shared?.view.isFirst !== false;
-  await using _alerts = await watchFleet(() => view.rows(), isTeller, invocation);
+  await using _alerts = await watchFleet(view, () => shared?.view.isFirst !== false, invocation);
   const nameOf = (name: string): string => view.rows().find(({ vin }) => vin === name)?.robot ?? name;
   await using fetching = await openFetch({ database, open, fleet, nameOf, registry, commands }, invocation);
   told.fetch = fetching;
   await using files = await openRecordingFiles(open, invocation);
-  const pageFolder = join(packageRoot, 'dist', 'web-ground');
+  const local = { isLocal: isLoopback(place.address), port: () => bound.port };
+  await using trial = await openTrial(registry, local, invocation);
   const missing = (): string | undefined => history?.status().problem || undefined;
   const routes = [
     ...commandRoutes({ commands, audit, ask: give, knows }),
     ...(fetching?.routes ?? []),
     ...(await dataRoutes(database, open, invocation)),
     ...(files?.routes ?? []),
+    ...trial.routes,
   ];
-  const refused = (): number => shared?.refused() ?? 0;
   await using server = await GroundServer.listen(
-    { ...place, hostname: ports.hostname, version, pageFolder, ...(tls === undefined ? {} : { tls }) },
+    { ...place, hostname: ports.hostname, version, pageFolder, ...defined({ tls: tls?.files }) },
     {
-      ...{ fleet, view, refused, feed, access, routes, missing, clock: ports.clock, logger },
+      ...{ fleet, view, feed, access, routes, missing, clock: ports.clock, logger },
+      refused: () => shared?.refused() ?? 0,
       ...(history === undefined ? {} : { history: () => history.status() }),
     },
   );
-  const renewal = tlsPaths && tls && watchTlsFiles(tlsPaths, tls, (files) => server.renew(files), ports);
+  bound.port = server.port;
+  const renewal = tls?.watch((renewed) => server.renew(renewed));
   const where = { url: server.url, port: server.port, data: folder };
   logger.info('the ground listens', { ...where, database: database?.address ?? 'none', ...shared?.where });
   if (access.needsToken) await warnOfNobody(people, logger);
@@ -139,7 +143,7 @@ async function dataRoutes(
 
 /** Watches the robots, and posts alerts to `--alerts-webhook`. Throws `REQUEST_INVALID`. */
 async function watchFleet(
-  rows: () => readonly FleetRow[],
+  view: Pick<FleetView, 'rows'>,
   isTeller: () => boolean,
   invocation: Invocation,
 ): Promise<AsyncDisposable> {
@@ -147,7 +151,7 @@ async function watchFleet(
   const { FleetAlerts } = await import('../../ground/fleet-alerts.js');
   const webhook = await openWebhook(invocation);
   const alerts = new FleetAlerts(
-    rows,
+    () => view.rows(),
     (robot, alert) => {
       if (isTeller()) webhook?.tell({ source: 'holdfast', host: ports.hostname, robots: [robot], alert });
     },
@@ -183,6 +187,21 @@ function parseListen(text: string): { readonly address: string; readonly port: n
     );
   }
   return { address, port };
+}
+
+interface OpenTls {
+  readonly files: TlsFiles;
+  /** Calls back with the files after each change. */
+  readonly watch: (onChange: (files: TlsFiles) => void) => Timer;
+}
+
+/** Undefined: without TLS. Throws for files that cannot be used. */
+async function openTls({ options, ports }: Invocation): Promise<OpenTls | undefined> {
+  const paths = parseTls(options);
+  if (paths === undefined) return undefined;
+  const { readTlsFiles, watchTlsFiles } = await import('../../ground/tls-files.js');
+  const files = await readTlsFiles(paths, ports);
+  return { files, watch: (onChange) => watchTlsFiles(paths, files, onChange, ports) };
 }
 
 function parseTls(

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { LiveParameter } from '../../../src/core/monitoring.js';
 import { present } from '../../../src/core/present.js';
 import type { AuditEntry } from '../../../src/ground/audit-log.js';
+import type { TrialView } from '../../../src/ground/trial-routes.js';
 import type { RobotDetail, RobotView } from '../../../src/ground/robot-state.js';
 import { eventually } from '../../../src/testing/waiting.js';
 import { jsonOf, runCli, spawnCli, type CliProcess } from '../../support/cli.js';
@@ -182,6 +183,41 @@ describe('holdfast ground', function () {
         ['pause', 'done'],
       ],
     );
+  });
+
+  it('plays the bundled fleet, cuts and mends its links, and leaves nothing behind', async () => {
+    const { ground, port } = await startGround();
+    const url = `http://127.0.0.1:${port}`;
+    const give = async (action: string): Promise<void> => {
+      const answer = await fetch(`${url}/api/trial/${action}`, { method: 'POST' });
+      assert.equal(answer.status, 200);
+    };
+    const view = async (): Promise<TrialView> =>
+      present((await ask<{ fleet?: TrialView }>(`${url}/api/trial`)).fleet);
+    assert.equal((await view()).state, 'stopped');
+    await give('play');
+    const connected = async (): Promise<number> =>
+      (await robotsAt(port)).filter((one) => one.connected && one.samples > 0).length;
+    await eventually(async () => (await connected()) === 5, 'five vehicles', 60_000);
+    const vins = new Set((await robotsAt(port)).map(({ vin }) => vin));
+    assert.equal(vins.size, 5, 'each has an identity of its own');
+    await give('cut');
+    await eventually(async () => (await connected()) === 0, 'no vehicle is connected');
+    const { isCut, lines, robots } = await view();
+    assert.ok(
+      isCut && robots.length === 5 && lines.some(({ text }) => /^try_suv_1 .*out of reach/.test(text)),
+    );
+    await give('mend');
+    await eventually(async () => (await connected()) === 5, 'they are back', 60_000);
+    await give('stop');
+    await eventually(async () => (await view()).state === 'stopped', 'they have ended', 30_000);
+    const list = await runCli(['ground', 'robots', '--data', join(folder, 'ground'), '--json']);
+    assert.deepEqual(jsonOf(list)['robots'], []);
+    ground.child.kill('SIGTERM');
+    assert.equal((await ground.ended).exitCode, 0);
+    const open = ['ground', '--data', join(folder, 'ground'), '--database', 'none', '--try-it'];
+    const refused = await runCli([...open, '--tls-cert', 'a.pem', '--tls-key', 'b.pem']);
+    assert.notEqual(refused.exitCode, 0);
   });
 
   it('adds, lists and revokes users, and says what is allowed', async () => {

@@ -1,4 +1,5 @@
 import { render } from 'preact';
+import { useEffect } from 'preact/hooks';
 import { coarse, timeOfDay } from '../model/format.js';
 import { connection, secondTick } from '../model/live.js';
 import { bindTheme } from '../model/settings.js';
@@ -6,14 +7,16 @@ import { useStore } from '../model/store.js';
 import { connect, useFeed } from '../net/feed.js';
 import { ForgetToken, Mark, Pulse, ThemePicker } from '../parts/brand.js';
 import { TokenGate } from '../parts/token-dialog.js';
+import { ask } from './ask.js';
 import { AuditPage } from './audit-page.js';
 import { FleetPage } from './fleet-page.js';
 import { worstFirst } from './judge.js';
-import { applyGroundFrame, fleet, followAddress, place, role } from './model.js';
+import { applyGroundFrame, fleet, followAddress, mayTry, place, role } from './model.js';
 import { RequestsPage } from './requests-page.js';
 import { RecordingPage } from './recording-page.js';
 import { RecordingsPage } from './recordings-page.js';
 import { RobotPage } from './robot-page.js';
+import { TryPage } from './try-page.js';
 import type { GroundFrame } from './wire.js';
 
 function App() {
@@ -35,6 +38,8 @@ function App() {
           <AuditPage />
         ) : where.page === 'requests' ? (
           <RequestsPage />
+        ) : where.page === 'try' ? (
+          <TryPage />
         ) : where.page === 'recording' ? (
           <RecordingPage recording={where.recording} />
         ) : where.page === 'recordings' ? (
@@ -50,6 +55,7 @@ function App() {
 function Header() {
   const where = useStore(place);
   const as = useStore(role);
+  const isTrial = useTrial();
   const current = (page: string): { 'aria-current'?: 'page' } =>
     where.page === page ? { 'aria-current': 'page' } : {};
   return (
@@ -72,6 +78,11 @@ function Header() {
         <a href="#/audit" {...current('audit')}>
           Audit
         </a>
+        {isTrial ? (
+          <a href="#/try" {...current('try')}>
+            Try it
+          </a>
+        ) : null}
       </nav>
       <Pulse />
       <div class="top-tools">
@@ -80,6 +91,18 @@ function Header() {
       </div>
     </header>
   );
+}
+
+/** Asked again with another token. */
+function useTrial(): boolean {
+  const { state } = useStore(connection);
+  useEffect(() => {
+    if (state !== 'live') return;
+    void ask<{ readonly allowed: boolean }>(`api/trial?after=${Number.MAX_SAFE_INTEGER}`).then((answer) =>
+      mayTry.set('value' in answer && answer.value.allowed),
+    );
+  }, [state]);
+  return useStore(mayTry);
 }
 
 /** A banner for a page that shows old data. */

@@ -4,6 +4,8 @@ import type { FleetRow, GroundFrame } from './wire.js';
 
 /** Every robot that the ground has heard since its start; undefined: not known yet. */
 export const fleet = new Store<readonly FleetRow[] | undefined>(undefined);
+/** Whether the bundled fleet may be played here. */
+export const mayTry = new Store<boolean>(false);
 export const role = new Store<'viewer' | 'operator' | 'admin'>('viewer');
 
 let byName = new Map<string, FleetRow>();
@@ -34,7 +36,7 @@ export interface Wanted {
 
 /** What the page shows; it is in the hash of the address. */
 export type Place =
-  | { readonly page: 'fleet' | 'recordings' }
+  | { readonly page: 'fleet' | 'recordings' | 'try' }
   | { readonly page: 'robot'; readonly robot: string }
   | { readonly page: 'recording'; readonly recording: string }
   | { readonly page: 'requests'; readonly wanted: Wanted }
@@ -45,7 +47,7 @@ function readPlace(): Place {
   const [page, name = ''] = path.split('/');
   if (page === 'requests') return { page, wanted: Object.fromEntries(new URLSearchParams(query)) };
   if (page === 'recording' && name !== '') return { page, recording: name };
-  if (page === 'audit' || page === 'recordings') return { page };
+  if (page === 'audit' || page === 'recordings' || page === 'try') return { page };
   return page === 'robot' && name !== '' ? { page, robot: decodeURIComponent(name) } : { page: 'fleet' };
 }
 

@@ -48,6 +48,10 @@ export const groundCommand: CommandDefinition = {
       )
       .option('--tiles <url>', 'map tiles for the pages: http(s)://host/path with {z}, {x} and {y}')
       .option('--tiles-attribution <text>', 'what the licence of the tiles wants to be shown')
+      .option(
+        '--try-it',
+        'let operators play the bundled fleet here, also if other machines reach the ground',
+      )
       .option('--alerts-webhook <url>', 'gets a POST when an alert of a robot is raised or cleared')
       .option('--url <url>', 'a running ground, for rebuild', `http://${DEFAULT_LISTEN}`)
       .option('--token-file <file>', 'token of an operator, for rebuild')

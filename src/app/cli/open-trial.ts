@@ -1,0 +1,39 @@
+import { HoldfastError } from '../../core/errors.js';
+import type { RobotRegistry } from '../../ground/robot-registry.js';
+import type { Route } from '../../monitors/http/route.js';
+import type { Invocation } from './command-definition.js';
+import { sharesDatabase } from './open-ground-registry.js';
+
+/** The bundled fleet over HTTP. */
+export interface OpenTrial extends AsyncDisposable {
+  readonly routes: readonly Route[];
+}
+
+/**
+ * The fleet may be played if only this machine reaches the ground, or if `--try-it` allows it. Throws
+ * `REQUEST_INVALID` if it cannot be.
+ *
+ * @param place - Where the ground listens; the port is known later.
+ */
+export async function openTrial(
+  registry: RobotRegistry,
+  place: { readonly isLocal: boolean; readonly port: () => number },
+  invocation: Invocation,
+): Promise<OpenTrial> {
+  const { options, logger } = invocation;
+  const { trialRoutes } = await import('../../ground/trial-routes.js');
+  const isPossible = options['tlsCert'] === undefined && !sharesDatabase(invocation);
+  if (options['tryIt'] === true && !isPossible)
+    throw new HoldfastError(
+      'REQUEST_INVALID',
+      '--try-it is given with --tls-cert or --database postgres://, allowed: without both',
+    );
+  if (!isPossible || !(place.isLocal || options['tryIt'] === true))
+    return { routes: trialRoutes(undefined), [Symbol.asyncDispose]: () => Promise.resolve() };
+  const { TrialVehicles } = await import('./trial-vehicles.js');
+  const vehicles = new TrialVehicles({ registry, groundPort: place.port, logger });
+  return {
+    routes: trialRoutes(vehicles),
+    [Symbol.asyncDispose]: () => vehicles[Symbol.asyncDispose](),
+  };
+}
