@@ -1,4 +1,4 @@
-// npm run bench:ros [-- --rounds N] [--scale X] [--only TEXT...] [--folder DIR]
+// npm run bench:ros [-- --rounds N] [--scale X] [--only TEXT...] [--recorder NAME...] [--warm-up S] [--folder DIR]
 // On every middleware that is installed; HOLDFAST_TEST_RMW names some of them, separated by commas.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
@@ -12,6 +12,7 @@ import { whyNoProfile } from './cpu-split.js';
 import { appendBytesPerS } from './disk-speed.js';
 import { stopPrograms } from './program.js';
 import { buildPrograms } from './publisher.js';
+import { recorderNames } from './recorders.js';
 import { judge, render } from './report.js';
 import type { RosBenchContext } from './run-case.js';
 import { noResults, runRound, type MiddlewareResults } from './run-round.js';
@@ -26,6 +27,8 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     scale: { type: 'string', default: '1' },
     only: { type: 'string', multiple: true, default: [] },
+    recorder: { type: 'string', multiple: true, default: [] },
+    'warm-up': { type: 'string', default: '6' },
     folder: { type: 'string', default: tmpdir() },
   },
 });
@@ -37,6 +40,14 @@ if (typeof ros === 'string') {
 const [rounds, scale] = [Number(values.rounds), Number(values.scale)];
 if (!(Number.isInteger(rounds) && rounds > 0 && scale > 0)) {
   console.error('--rounds takes a whole number from 1, --scale a number above 0');
+  process.exit(2);
+}
+const warmUpSeconds = Number(values['warm-up']);
+const recorders = recorderNames.filter(
+  (name) => values.recorder.length === 0 || values.recorder.includes(name),
+);
+if (!(warmUpSeconds >= 0) || values.recorder.some((name) => !recorders.some((one) => one === name))) {
+  console.error(`--warm-up takes seconds from 0, --recorder one of ${recorderNames.join(', ')}`);
   process.exit(2);
 }
 const fault = await faultOfFolder(resolve(values.folder));
@@ -73,11 +84,12 @@ try {
     programs: await buildPrograms(join(folder, 'programs'), ros.environment(FIRST_DOMAIN)),
     folder,
     seconds: Math.max(1, SECONDS * scale),
+    warmUpSeconds,
     nextEnvironment: (middleware) => ros.on(middleware).environment(FIRST_DOMAIN + (runs++ % DOMAINS)),
   };
   diskBytesPerS = await appendBytesPerS(folder);
   console.log(`plain appends reach ${(diskBytesPerS / 1e6).toFixed(0)} MB/s here`);
-  const plan = { loads: chosen, withKill, isSplit: noProfile === undefined };
+  const plan = { recorders, loads: chosen, withKill, isSplit: noProfile === undefined };
   for (let round = 0; round < rounds; round++) {
     for (const result of results) await runRound(round, result, plan, context);
   }
@@ -94,7 +106,15 @@ const machine = {
   memoryMb: totalmem() / 1e6,
   kernel: release(),
 };
-const about = { machine, loadAverage: loadavg(), node: process.version, ros: ros.distro, rounds, scale };
+const about = {
+  machine,
+  loadAverage: loadavg(),
+  node: process.version,
+  ros: ros.distro,
+  rounds,
+  scale,
+  warmUpSeconds,
+};
 const ros2 = {
   secondsPerLoad: Math.max(1, SECONDS * scale),
   diskBytesPerS,

@@ -19,8 +19,10 @@ export interface CaseResult extends Published {
   readonly recorded: number;
   readonly lost: number;
   readonly duplicates: number;
-  /** While the load ran, until shortly after its end. */
+  /** While the load ran, from the end of the warm-up until shortly after its end. */
   readonly cpuUsPerMessage: number;
+  /** The same while it warmed up. Absent: it did not. */
+  readonly warmUpUsPerMessage?: number;
   /** From then until the recorder had ended: sealing, flushing. */
   readonly afterCpuUsPerMessage: number;
   readonly afterSeconds: number;
@@ -38,6 +40,8 @@ export interface RosBenchContext {
   readonly programs: BenchPrograms;
   readonly folder: string;
   readonly seconds: number;
+  /** Of load before them, in which JavaScript is compiled and memory is touched for the first time. */
+  readonly warmUpSeconds: number;
   /** The environment of a domain not used before in this run, on a middleware. */
   nextEnvironment(middleware: string): NodeJS.ProcessEnv;
 }
@@ -79,13 +83,17 @@ async function start(
 
 /** One load, one recorder. */
 export async function runCase(who: Contestant, load: Case, context: RosBenchContext): Promise<CaseResult> {
-  const { folder, publisher, recorder } = await start(who, load, context.seconds, context);
+  const { seconds, warmUpSeconds } = context;
+  const { folder, publisher, recorder } = await start(who, load, warmUpSeconds + seconds, context);
   const { pid } = recorder.program;
   let peak = 0;
   const sampler = setInterval(() => (peak = Math.max(peak, treeResident(pid))), SAMPLE_MS);
-  const cpuBefore = treeCpuSeconds(pid);
+  const cpuAtStart = treeCpuSeconds(pid);
   publisher.go();
-  const published = await publisher.done((context.seconds + 60) * 1_000);
+  await systemClock.sleep(warmUpSeconds * 1_000);
+  const warmed = warmUpSeconds === 0 ? 0 : await publisher.count();
+  const cpuBefore = treeCpuSeconds(pid);
+  const published = await publisher.done((seconds + 60) * 1_000);
   await systemClock.sleep(TAIL_MS);
   const cpuAfter = treeCpuSeconds(pid);
   const status = await recorder.status();
@@ -100,14 +108,18 @@ export async function runCase(who: Contestant, load: Case, context: RosBenchCont
   await publisher.end();
   const recorded = await recorder.recorded();
   await fs.rm(folder, { recursive: true, force: true });
-  const perMessage = (seconds: number): number => (seconds * 1e6) / Math.max(1, recorded.messages);
+  // What is lost costs no CPU time; it is spread over the load.
+  const share = recorded.messages / Math.max(1, published.published);
+  const perMessage = (cpuSeconds: number, messages: number): number =>
+    (cpuSeconds * 1e6) / Math.max(1, messages * share);
   return {
     ...published,
     recorded: recorded.distinct,
     lost: published.published - recorded.distinct,
     duplicates: recorded.messages - recorded.distinct,
-    cpuUsPerMessage: perMessage(cpuAfter - cpuBefore),
-    afterCpuUsPerMessage: perMessage(cpuEnd - cpuAfter),
+    cpuUsPerMessage: perMessage(cpuAfter - cpuBefore, published.published - warmed),
+    ...(warmed === 0 ? {} : { warmUpUsPerMessage: perMessage(cpuBefore - cpuAtStart, warmed) }),
+    afterCpuUsPerMessage: perMessage(cpuEnd - cpuAfter, published.published),
     afterSeconds,
     peakMb: peak / 1e6,
     fileMb: recorded.bytes / 1e6,
@@ -125,9 +137,15 @@ export async function runCase(who: Contestant, load: Case, context: RosBenchCont
 
 /** Where the processor time of a recorder goes under a load, sampled in a run of its own: sampling costs too. */
 export async function runProfile(who: Contestant, load: Case, context: RosBenchContext): Promise<CpuSplit> {
-  const { folder, publisher, recorder } = await start(who, load, context.seconds, context);
-  const profile = recordProfile(treeOf(recorder.program.pid), join(context.folder, 'perf.data'));
+  const { folder, publisher, recorder } = await start(
+    who,
+    load,
+    context.warmUpSeconds + context.seconds,
+    context,
+  );
   publisher.go();
+  await systemClock.sleep(context.warmUpSeconds * 1_000);
+  const profile = recordProfile(treeOf(recorder.program.pid), join(context.folder, 'perf.data'));
   await publisher.done((context.seconds + 60) * 1_000);
   const split = await profile.stop();
   await recorder.stop();

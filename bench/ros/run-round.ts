@@ -1,6 +1,6 @@
 import { killCase, type Case } from './cases.js';
 import type { CpuSplit } from './cpu-split.js';
-import { recorderNames, SEGMENT_BYTES, type RecorderName } from './recorders.js';
+import { SEGMENT_BYTES, type RecorderName } from './recorders.js';
 import {
   runCase,
   runKill,
@@ -23,6 +23,7 @@ export interface MiddlewareResults {
 }
 
 export interface RoundPlan {
+  readonly recorders: readonly RecorderName[];
   readonly loads: readonly Case[];
   readonly withKill: boolean;
   /** Whether the processor time of each load is sampled, in the first round. */
@@ -39,7 +40,7 @@ export async function runRound(
   context: RosBenchContext,
 ): Promise<void> {
   // In turn, and each first as often as the other: what one leaves in the page cache must not favour it.
-  const order = round % 2 === 0 ? recorderNames : recorderNames.toReversed();
+  const order = round % 2 === 0 ? plan.recorders : plan.recorders.toReversed();
   for (const load of plan.loads) {
     const all: All<CaseResult> = cases.get(load) ?? noResults();
     cases.set(load, all);

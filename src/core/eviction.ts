@@ -1,5 +1,5 @@
 import { manifestKey, type Manifest } from './manifest.js';
-import type { SegmentReceipts, StoreAnswer, StoreReceipt } from './receipt-file.js';
+import { isReceiptFor, type SegmentReceipts, type StoreAnswer, type StoreReceipt } from './receipt-file.js';
 import { isReceiptOf, selects, type RequiredSink } from './sink.js';
 
 /** What the recorder asked sync to find out about a segment. */
@@ -78,7 +78,7 @@ export function decideEviction(facts: EvictionFacts): EvictionDecision {
 function doubtsOf(facts: EvictionFacts): Doubt[] {
   const { manifest, receipts, required } = facts;
   if (required === 'unknown') return ['the required sinks cannot be read'];
-  const about = receipts?.stores.filter(({ sha256 }) => sha256 === manifest.file.sha256) ?? [];
+  const about = receipts?.stores.filter((receipt) => isReceiptFor(receipt, manifest.file)) ?? [];
   const judged = about.map((receipt) => ({ receipt, doubt: doubtOf(receipt, facts) }));
   const best = (counts: (receipt: StoreReceipt) => boolean, none: Doubt): Doubt | undefined => {
     const own = judged.filter(({ receipt }) => counts(receipt)).map(({ doubt }) => doubt);
@@ -126,7 +126,8 @@ function isAbout(asked: AnswerInFile, receipt: StoreReceipt, { file }: Manifest)
   return (
     object?.key === receipt.key &&
     object.bytes === file.bytes &&
-    object.sha256 === file.sha256 &&
+    object.sha256 === receipt.sha256 &&
+    object.crc32 === file.crc32 &&
     manifest?.key === manifestKey(receipt.key)
   );
 }

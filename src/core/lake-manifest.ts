@@ -48,7 +48,8 @@ export interface LakeSegment {
     readonly name: string;
     readonly key: string;
     readonly bytes: number;
-    readonly sha256: string;
+    /** Absent: the segment was evicted before anybody read it. */
+    readonly sha256?: string;
   };
   readonly rows: number;
   /**

@@ -9,7 +9,10 @@ import type { Priority } from './message.js';
 import type { SegmentId } from './segment-id.js';
 import type { Tags } from './tags.js';
 
+/** Version of a manifest with a SHA-256. */
 export const MANIFEST_VERSION = 1;
+/** Version of a manifest without one: earlier software must not take the object for damaged. */
+export const UNDIGESTED_VERSION = 2;
 
 /** One channel of a sealed segment; carried messages have their own count. */
 export interface ManifestChannel {
@@ -38,7 +41,7 @@ export interface ManifestChannel {
  */
 export interface Manifest {
   readonly format: 'holdfast-manifest';
-  readonly version: typeof MANIFEST_VERSION;
+  readonly version: typeof MANIFEST_VERSION | typeof UNDIGESTED_VERSION;
   readonly segment: {
     readonly id: SegmentId;
     readonly number: number;
@@ -51,8 +54,11 @@ export interface Manifest {
     /** Name inside `sealed/`. */
     readonly name: string;
     readonly bytes: number;
-    /** Lower-case hex. */
-    readonly sha256: string;
+    /**
+     * Lower-case hex. Absent only in `sealed/`, in version 2: the object was finished in its place, and nobody has
+     * read its bytes since. Sync computes it before the upload.
+     */
+    readonly sha256?: string;
     /** CRC-32 (IEEE) of the whole file. */
     readonly crc32: number;
     readonly compression: 'zstd' | 'lz4' | 'none';
@@ -88,6 +94,20 @@ export interface Manifest {
   readonly evicted?: { readonly at: string; readonly reason: string };
 }
 
+/** A manifest as every store has it. */
+export type DigestedManifest = Manifest & { readonly file: { readonly sha256: string } };
+
+/** Whether it has its SHA-256. */
+export function isDigested(manifest: Manifest): manifest is DigestedManifest {
+  return manifest.file.sha256 !== undefined;
+}
+
+/** The same manifest with the SHA-256 of its file; the same text for the same digest at any time. */
+export function withSha256(manifest: Manifest, sha256: string): DigestedManifest {
+  const { name, bytes, crc32: crc, compression } = manifest.file;
+  return { ...manifest, version: MANIFEST_VERSION, file: { name, bytes, sha256, crc32: crc, compression } };
+}
+
 /** The text of a manifest: its fields, and last the CRC-32 of their JSON without white space. */
 export function encodeManifest(manifest: Manifest): string {
   const { manifestCrc32: _earlier, ...fields } = manifest as Manifest & { manifestCrc32?: number };
@@ -120,6 +140,13 @@ const manifests = documentKind<Manifest & { readonly manifestCrc32: number }>('m
  */
 export function decodeManifest(text: string, name: string): Manifest {
   const { manifestCrc32, ...manifest } = manifests.parse(text, name);
+  if (manifest.version === MANIFEST_VERSION && !isDigested(manifest)) {
+    throw new HoldfastError(
+      'MANIFEST_INVALID',
+      `manifest ${name}: file.sha256 is missing, allowed: a SHA-256 in lower-case hex, or version ${UNDIGESTED_VERSION}`,
+      { facts: { name, path: 'file.sha256' } },
+    );
+  }
   const crc = crcOf(manifest);
   if (crc !== manifestCrc32) {
     throw new HoldfastError(

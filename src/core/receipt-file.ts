@@ -1,5 +1,6 @@
 import { documentKind } from './documents/document.js';
 import { receiptsSchema } from './documents/folder-schemas.js';
+import type { ObjectDigest } from './store.js';
 
 /**
  * `receipts/<sealed name without .mcap>.json`: sync writes it durably once a store provably holds the segment
@@ -23,6 +24,8 @@ export interface StoreReceipt {
   readonly key: string;
   /** Of the sealed file. */
   readonly sha256: string;
+  /** CRC-32 of the sealed file. Absent: written by an earlier version. */
+  readonly crc32?: number;
   readonly verification: 'store-checksum' | 'read-back';
   /** Decimal nanoseconds since the Unix epoch. */
   readonly verifiedAt: string;
@@ -54,6 +57,14 @@ export interface StoreAnswer {
   readonly object?: AskedObject;
   /** Of the manifest, or of the marker that lists the files. */
   readonly manifest: AskedObject;
+}
+
+/** Whether a receipt is about a file with these sums. A file that has no SHA-256 yet is known by its CRC-32. */
+export function isReceiptFor(
+  receipt: Pick<StoreReceipt, 'sha256' | 'crc32'>,
+  { sha256, crc32 }: Pick<ObjectDigest, 'sha256' | 'crc32'>,
+): boolean {
+  return sha256 === undefined ? receipt.crc32 === crc32 : receipt.sha256 === sha256;
 }
 
 /** Name of the receipt (and tombstone) file for a sealed MCAP. */

@@ -4,6 +4,7 @@ import type { TableSchema } from './table-schema.js';
 
 /** One file made of a segment, on the local disk until it is sent. */
 export interface DerivedFile extends ObjectDigest {
+  readonly sha256: string;
   /** Its key, relative to the store's prefix. */
   readonly key: string;
   readonly path: string;

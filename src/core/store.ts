@@ -57,8 +57,8 @@ export interface Upload {
 export interface ObjectDigest {
   /** Size of the file. */
   readonly bytes: number;
-  /** Lower-case hex. */
-  readonly sha256: string;
+  /** Lower-case hex; absent: nobody computed it, and the CRC-32 decides. */
+  readonly sha256?: string;
   /** CRC-32 (IEEE) of the whole file, unsigned. */
   readonly crc32: number;
 }

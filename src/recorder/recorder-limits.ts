@@ -31,11 +31,8 @@ export function walLimits({
     segmentMaxBytes: segment.maxBytes,
     segmentMaxAgeMs: segment.maxAgeMs,
     latchedMaxBytes,
-    inPlace: {
-      // A second copy gains nothing if its bytes do not compress.
-      mode: seal.inPlace === 'auto' && seal.compression === 'none' ? 'always' : seal.inPlace,
-      minBytes: seal.inPlaceMinBytes,
-      splitByPriority: segment.splitByPriority,
-    },
+    ...(seal.inPlace === 'never'
+      ? {}
+      : { inPlace: { minBytes: seal.inPlaceMinBytes, splitByPriority: segment.splitByPriority } }),
   };
 }

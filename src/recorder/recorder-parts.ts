@@ -81,6 +81,7 @@ export async function assembleRecorder(context: RecorderContext): Promise<Record
   const drops = new DropLedger(random);
   const buffer = new IngestBuffer(bufferLimits(options), ruleFor, drops);
   const worker = new SealWorker();
+  worker.warm();
   const retention = await openRetention(context, () => room.sealBytes);
   const marks = await EventMarks.open(folder.events, ports);
   const onSpace = (): void => void retention.tick(sealer.unfinished());

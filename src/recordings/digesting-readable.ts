@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { crc32 } from 'node:zlib';
+import { crc32 } from '@node-rs/crc32';
 import { defined } from '../core/defined.js';
 import type { Readable } from '../core/mcap/readable.js';
 

@@ -4,7 +4,7 @@ import { isUnreadable } from '../core/durable-files.js';
 import { describeError, isHoldfastError, systemCode } from '../core/errors.js';
 import { decodeManifest, type Manifest } from '../core/manifest.js';
 import type { Readable } from '../core/mcap/readable.js';
-import { receiptFiles } from '../core/receipt-file.js';
+import { isReceiptFor, receiptFiles } from '../core/receipt-file.js';
 import type { Store } from '../core/store.js';
 import { present } from '../core/present.js';
 import { checkFit, checkManifest, checkMcap, identityIn } from './check-object.js';
@@ -220,8 +220,12 @@ class Verification {
       const receipts = receiptFiles.parse(await this.options.files.fs.readFile(path, 'utf8'), path);
       this.#findings.same(path, 'segment', manifest.segment.id, receipts.segment);
       this.#findings.same(path, 'robot', manifest.robot, receipts.robot);
-      for (const { sha256, uri } of receipts.stores) {
-        this.#findings.same(path, `sha256 in ${uri}`, manifest.file.sha256, sha256);
+      for (const receipt of receipts.stores) {
+        if (isReceiptFor(receipt, manifest.file)) continue;
+        const { sha256, crc32 } = manifest.file;
+        const [what, own, held] =
+          sha256 === undefined ? ['crc32', crc32, receipt.crc32] : ['sha256', sha256, receipt.sha256];
+        this.#findings.same(path, `${what} in ${receipt.uri}`, own, held);
       }
     } catch (error) {
       if (systemCode(error) === 'ENOENT') return;

@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
-import { crc32 } from 'node:zlib';
+import { crc32 } from '@node-rs/crc32';
+import { defined } from '../core/defined.js';
 import type { FileHandle } from '../core/file-system.js';
 import type { ObjectDigest } from '../core/store.js';
 
@@ -9,7 +10,8 @@ const STAGING_BYTES = 256 * 1024;
 export interface BegunFile {
   readonly bytes: number;
   readonly crc32: number;
-  readonly sha256: Hash;
+  /** Absent: unknown, so the digest of the whole has none either. */
+  readonly sha256?: Hash;
 }
 
 /**
@@ -18,7 +20,7 @@ export interface BegunFile {
  * written buffer at once.
  */
 export class DigestFile {
-  readonly #sha256: Hash;
+  readonly #sha256: Hash | undefined;
   #crc: number;
   #written: number;
   #staged = 0;
@@ -53,7 +55,8 @@ export class DigestFile {
   async finish(): Promise<ObjectDigest> {
     await this.#flush();
     await this.#handle.sync();
-    return { bytes: this.#written, sha256: this.#sha256.digest('hex'), crc32: this.#crc };
+    const sha256 = this.#sha256?.digest('hex');
+    return { bytes: this.#written, ...defined({ sha256 }), crc32: this.#crc };
   }
 
   async #flush(): Promise<void> {
@@ -64,7 +67,7 @@ export class DigestFile {
   }
 
   async #writeOut(bytes: Uint8Array): Promise<void> {
-    this.#sha256.update(bytes);
+    this.#sha256?.update(bytes);
     this.#crc = crc32(bytes, this.#crc);
     for (let at = 0; at < bytes.byteLength;) {
       const { bytesWritten } = await this.#handle.write(bytes, at, bytes.byteLength - at);

@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { crc32 } from '@node-rs/crc32';
 import { McapChunkBuilder, McapRecordBuilder, type McapTypes } from '@mcap/core';
 import type { FileSystem } from '../core/file-system.js';
 import { HoldfastError } from '../core/errors.js';
@@ -189,7 +189,7 @@ export class McapFile {
     const offsetStart = this.#file.position();
     const offsetRecords = offsets.buffer;
     await this.#file.write(offsetRecords);
-    await this.#file.write(footer(start, offsetStart, crcAfter(offsetRecords, crc)));
+    await this.#file.write(footer(start, offsetStart, crc32(offsetRecords, crc)));
     await this.#file.write(MAGIC);
     await this.removeSpills();
   }
@@ -277,7 +277,7 @@ export class McapFile {
 
   async #writeData(): Promise<void> {
     const bytes = this.#takeRecords();
-    this.#dataCrc = crcAfter(bytes, this.#dataCrc);
+    this.#dataCrc = crc32(bytes, this.#dataCrc);
     await this.#file.write(bytes);
   }
 
@@ -303,11 +303,6 @@ function footer(summaryStart: bigint, offsetStart: bigint, crcBefore: number): U
   bytes.writeBigUInt64LE(offsetStart, 17);
   bytes.writeUInt32LE(crc32(bytes.subarray(0, 25), crcBefore), 25);
   return bytes;
-}
-
-/** zlib takes a view without memory as a request to start again. */
-function crcAfter(bytes: Uint8Array, crc: number): number {
-  return bytes.byteLength === 0 ? crc : crc32(bytes, crc);
 }
 
 function noIdLeft(what: string): HoldfastError {

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { crc32 } from 'node:zlib';
+import { crc32 } from '@node-rs/crc32';
 
 interface CrcModule {
   crc32(data: ArrayBufferView): number;
@@ -12,19 +12,18 @@ const bytesOf = (view: ArrayBufferView): Uint8Array =>
   new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 const invert = (value: number): number => ~value >>> 0;
 
-/** The same functions with zlib's CRC-32: the state between calls is the inverted sum, as in the original. */
+/** The same functions with the CRC-32 of `@node-rs/crc32`: the state between calls is the inverted sum, as in the original. */
 const native: CrcModule = {
   crc32: (data) => crc32(bytesOf(data)),
   crc32Init: () => 0xffffffff,
-  // zlib takes a view without memory, such as an empty buffer, as a request to start again.
-  crc32Update: (state, data) => (data.byteLength === 0 ? state : invert(crc32(bytesOf(data), invert(state)))),
+  crc32Update: (state, data) => invert(crc32(bytesOf(data), invert(state))),
   crc32Final: (state) => invert(state),
 };
 
 /**
  * `@mcap/core` takes its CRC-32 from `@foxglove/crc`, in JavaScript: a fifth of all sealing time, more
- * without compression. Call this before a thread first imports `@mcap/core`; then it uses zlib's, which gives
- * the same sums ten times as fast. Does nothing if the module has another form.
+ * without compression. Call this before a thread first imports `@mcap/core`; then it uses a native
+ * one, which gives the same sums ten times as fast. Does nothing if the module has another form.
  */
 export function useNativeCrc(): void {
   const require = createRequire(import.meta.url);

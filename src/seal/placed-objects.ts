@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
+import { crc32 } from '@node-rs/crc32';
 import { crc32Combine } from '../core/crc32-combine.js';
 import { isUnreadable } from '../core/durable-files.js';
 import { systemCode } from '../core/errors.js';
@@ -30,15 +30,27 @@ interface Described {
   fits: boolean;
 }
 
-/** An object file whose bytes were checked, and which can become its object in its place. */
+/** An object file that can become its object in its place. */
 export interface PlacedObject {
   readonly path: string;
   readonly file: ObjectFile;
   readonly chunks: readonly ChunkIndex[];
-  /** CRC-32 of the object's part so far. */
+  /** The object's part so far. */
   readonly bytes: number;
+  /** CRC-32 of these bytes. */
   readonly crc32: number;
-  readonly sha256: Hash;
+  /** Their SHA-256; absent: they were not read. */
+  readonly sha256?: Hash;
+}
+
+export interface PlacedChecks {
+  /**
+   * Read every byte and compare it with the CRCs of the batches. False: this process wrote the file and synced it,
+   * and the CRCs of the batches stand for its bytes.
+   */
+  readonly readsAll: boolean;
+  /** Whether to copy and compress a file instead. Reads samples of the file through the handle. */
+  readonly isCopied: (handle: FileHandle, bytes: number) => Promise<boolean>;
 }
 
 const READ_BYTES = 1024 * 1024;
@@ -52,6 +64,15 @@ export class PlacedSurvey {
   readonly #files = new Map<number, Described>();
   readonly #channels = new Map<number, SegmentChannel>();
   readonly #counts: number[] = [];
+  #bytes = 0;
+  #firstLogTime: bigint | undefined;
+  #lastLogTime: bigint | undefined;
+
+  /** Payload bytes in object files per second of log time, of which there is at least one. */
+  get bytesPerS(): number {
+    const span = Number((this.#lastLogTime ?? 0n) - (this.#firstLogTime ?? 0n)) / 1e9;
+    return this.#bytes / Math.max(1, span);
+  }
 
   addChannel(id: number, channel: SegmentChannel): void {
     this.#channels.set(id, channel);
@@ -85,20 +106,19 @@ export class PlacedSurvey {
       }
       const list = records.get(fileNumber) ?? [];
       records.set(fileNumber, list);
-      list.push(placedRecord(columns, i, channel, number));
+      const record = placedRecord(columns, i, channel, number);
+      this.#noteRate(record);
+      list.push(record);
     }
     for (const [number, list] of records) this.#addChunk(number, list, columns.places?.chunks ?? []);
   }
 
-  /**
-   * The files that can become objects in their place, by object. Every byte of them was read and matches the
-   * batches.
-   */
-  async check(fs: FileSystem, directory: string): Promise<Map<string, PlacedObject>> {
+  /** The files that can become objects in their place, by object. */
+  async check(fs: FileSystem, directory: string, checks: PlacedChecks): Promise<Map<string, PlacedObject>> {
     const placed = new Map<string, PlacedObject>();
     for (const described of this.#files.values()) {
       if (!described.fits || described.chunks.length === 0) continue;
-      const object = await checkFile(fs, directory, described);
+      const object = await checkFile(fs, directory, described, checks);
       if (object) placed.set(described.key, object);
     }
     return placed;
@@ -118,6 +138,12 @@ export class PlacedSurvey {
     described.indexes.push(planned.index);
   }
 
+  #noteRate({ bytes, logTime }: PlacedRecord): void {
+    this.#bytes += bytes;
+    if (this.#firstLogTime === undefined || logTime < this.#firstLogTime) this.#firstLogTime = logTime;
+    if (this.#lastLogTime === undefined || logTime > this.#lastLogTime) this.#lastLogTime = logTime;
+  }
+
   #count(channelIds: Uint32Array): void {
     for (const id of channelIds) this.#next(id);
   }
@@ -127,34 +153,52 @@ export class PlacedSurvey {
   }
 }
 
-/** Returns undefined if the file cannot be read or a byte differs. Copying then finds what is lost. */
+/**
+ * Returns undefined if the file is copied instead: because that compresses it, or because it cannot be read or a byte
+ * differs. Copying then finds what is lost.
+ */
 async function checkFile(
   fs: FileSystem,
   directory: string,
   { file, chunks, indexes }: Described,
+  { readsAll, isCopied }: PlacedChecks,
 ): Promise<PlacedObject | undefined> {
   const path = join(directory, objectFileName(file.number));
+  const parts: readonly Part[] = [{ bytes: file.header.byteLength, crc: crc32(file.header) }, ...chunks];
+  const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
+  const sum = parts.reduce((crc, part) => crc32Combine(crc, part.crc, part.bytes), 0);
   let handle: FileHandle | undefined;
   try {
     handle = await fs.open(path, 'r');
-    const sha256 = createHash('sha256');
-    const parts = [{ bytes: file.header.byteLength, crc: crc32(file.header) }, ...chunks];
-    let bytes = 0;
-    let sum = 0;
-    const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
-    for (const part of parts) {
-      const crc = await sumOf(handle, bytes, part.bytes, buffer, sha256);
-      if (crc !== part.crc) return undefined;
-      sum = crc32Combine(sum, crc, part.bytes);
-      bytes += part.bytes;
-    }
-    return { path, file, chunks: indexes, bytes, crc32: sum, sha256 };
+    const { size } = await handle.stat();
+    if (size < bytes || (await isCopied(handle, bytes))) return undefined;
+    const placed = { path, file, chunks: indexes, bytes, crc32: sum };
+    if (!readsAll) return placed;
+    const sha256 = await sumParts(handle, parts);
+    return sha256 && { ...placed, sha256 };
   } catch (error) {
     if (isUnreadable(error) || systemCode(error) === 'ENOENT') return undefined;
     throw error;
   } finally {
     await handle?.close();
   }
+}
+
+interface Part {
+  readonly bytes: number;
+  readonly crc: number;
+}
+
+/** The hash of consecutive parts from the start of a file; undefined if the CRC of one differs. */
+async function sumParts(handle: FileHandle, parts: readonly Part[]): Promise<Hash | undefined> {
+  const sha256 = createHash('sha256');
+  const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+  let offset = 0;
+  for (const { bytes, crc } of parts) {
+    if ((await sumOf(handle, offset, bytes, buffer, sha256)) !== crc) return undefined;
+    offset += bytes;
+  }
+  return sha256;
 }
 
 /** CRC-32 of a part of a file, which also updates the hash; undefined if the file is shorter. */

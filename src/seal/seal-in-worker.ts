@@ -21,6 +21,11 @@ export class SealWorker implements AsyncDisposable {
     this.#heapMb = heapMb;
   }
 
+  /** Starts the thread now. Its code takes a third of a second to load, which the first segment need not wait for. */
+  warm(): void {
+    this.#worker ??= this.#start();
+  }
+
   /** Throws the errors of {@link sealSegment}, and `SEAL_FAILED` if the worker dies. */
   seal(request: SealRequest): Promise<SealResult> {
     const worker = (this.#worker ??= this.#start());

@@ -11,6 +11,11 @@ export interface SealRequest {
   readonly cutAtSequence?: number;
   readonly compression: Compression;
   readonly level: number;
+  /**
+   * Payloads that were written in place are copied and compressed if they compress, and if the segment has at most
+   * this many bytes of them per second of log time. Default: 0, never.
+   */
+  readonly compressMaxBytesPerS?: number;
   readonly chunkBytes: number;
   readonly splitByPriority: boolean;
   /** Check every payload before anything is written: for segments of an earlier process. */

@@ -7,9 +7,16 @@ import { overlapsEvent } from '../core/event-files.js';
 import type { MarkedEvent } from '../core/marked-event.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { Gap } from '../core/gap.js';
-import { MANIFEST_VERSION, encodeManifest, gapsForManifest, type Manifest } from '../core/manifest.js';
+import {
+  MANIFEST_VERSION,
+  UNDIGESTED_VERSION,
+  encodeManifest,
+  gapsForManifest,
+  type Manifest,
+} from '../core/manifest.js';
 import { segmentNumber, type SegmentId } from '../core/segment-id.js';
 import type { SegmentReport } from '../wal/segment-reader.js';
+import { seemsIncompressible } from './compression.js';
 import { groupObjects } from './object-groups.js';
 import { objectKey, partId } from '../core/object-name.js';
 import { fillObjects } from './fill-objects.js';
@@ -100,13 +107,14 @@ async function sealOnce(
   verify: boolean,
 ): Promise<SealResult | undefined> {
   const { directory, splitByPriority, cutAtSequence = Infinity } = request;
-  const survey = continued(
-    await surveySegment(fs, directory, splitByPriority, cutAtSequence, verify),
-    cutAtSequence,
-  );
+  const found = await surveySegment(fs, directory, splitByPriority, cutAtSequence, verify);
+  const { state } = found.report;
+  const survey = continued(found, cutAtSequence);
   const damaged = survey.report.state === 'corrupt';
   const id = damaged ? salvageId(request.id) : request.id;
-  const placed = await placedObjects(fs, request, survey);
+  // What is checked while it is copied cannot be trusted unread.
+  const readsAll = verify || state !== 'clean';
+  const placed = await placedObjects(fs, request, survey, readsAll);
   const manifests: Manifest[] = [];
   const surveys = [...survey.objects.values()];
   for (const group of request.sparing
@@ -135,10 +143,16 @@ async function placedObjects(
   fs: FileSystem,
   request: SealRequest,
   { placed, report }: SegmentSurvey,
+  readsAll: boolean,
 ): Promise<Map<string, PlacedObject>> {
   const isCut = (request.cutAtSequence ?? Infinity) <= report.lastSequence;
   if (request.copies || request.sparing || report.state === 'corrupt' || isCut) return new Map();
-  return placed.check(fs, request.directory);
+  const { compressMaxBytesPerS = 0, compression } = request;
+  const compresses = compression !== 'none' && placed.bytesPerS <= compressMaxBytesPerS;
+  return placed.check(fs, request.directory, {
+    readsAll,
+    isCopied: async (handle, bytes) => compresses && !(await seemsIncompressible(handle, bytes)),
+  });
 }
 
 /** One pass over the segment. Returns undefined if a damaged payload was found. */
@@ -233,7 +247,7 @@ function describeObject(
   const ownId = partId(id, name.part);
   return {
     format: 'holdfast-manifest',
-    version: MANIFEST_VERSION,
+    version: content.digest.sha256 === undefined ? UNDIGESTED_VERSION : MANIFEST_VERSION,
     segment: {
       id: ownId,
       number: segmentNumber(ownId),

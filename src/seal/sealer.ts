@@ -33,12 +33,22 @@ export interface SealerOptions {
   readonly compression: Compression;
   readonly level: number;
   readonly chunkBytes: number;
+  /** With `auto`, payloads that were written in place may be copied and compressed. Default: `always`. */
+  readonly inPlace?: 'auto' | 'always' | 'never';
+  /** The most of these payloads that are compressed, bytes per second of log time of a segment. Default: 0. */
+  readonly compressMaxBytesPerS?: number;
   readonly splitByPriority: boolean;
   readonly softwareVersion: string;
   readonly nodeVersion: string;
   /** ROS distribution of this machine; absent: none. */
   readonly rosDistro?: string;
 }
+
+/** What can be changed while it runs. */
+export type SealCodec = Pick<
+  SealerOptions,
+  'compression' | 'level' | 'chunkBytes' | 'inPlace' | 'compressMaxBytesPerS'
+>;
 
 export interface SealerPorts {
   readonly fs: FileSystem;
@@ -103,7 +113,7 @@ export class Sealer {
   }
 
   /** Applies to segments whose seal begins from now on. */
-  reconfigure(codec: Pick<SealerOptions, 'compression' | 'level' | 'chunkBytes'>): void {
+  reconfigure(codec: SealCodec): void {
     this.#options = { ...this.#options, ...codec };
   }
 
@@ -318,16 +328,18 @@ export class Sealer {
     }
   }
 
-  #codec(): { compression: Compression; level: number } {
-    const { compression, level } = this.#options;
+  #codec(): Pick<SealRequest, 'compression' | 'level' | 'compressMaxBytesPerS'> {
+    const { compression, level, inPlace, compressMaxBytesPerS = 0 } = this.#options;
     const behind = this.#line.length + (this.#active ? 1 : 0);
     const pace = behind >= BEHIND_AT ? 'fast' : 'normal';
     if (pace !== this.#pace) {
       this.#pace = pace;
       this.#ports.logger.warn('the sealing rate changed', { pace, waitingSegments: behind });
     }
-    if (pace === 'fast' && compression === 'zstd')
-      return { compression, level: Math.min(level, FAST_ZSTD_LEVEL) };
-    return { compression, level };
+    // Nothing is quicker than to leave payloads as they lie.
+    if (pace === 'fast') {
+      return { compression, level: compression === 'zstd' ? Math.min(level, FAST_ZSTD_LEVEL) : level };
+    }
+    return { compression, level, ...(inPlace === 'auto' ? { compressMaxBytesPerS } : {}) };
   }
 }

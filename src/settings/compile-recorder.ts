@@ -64,6 +64,7 @@ function recorderOptions(resolved: Resolved, host: HostFacts, check: CrossCheck)
       chunkBytes: check.atMost('seal.chunk_bytes', 'segment.max_bytes'),
       inPlace: values['seal.in_place'],
       inPlaceMinBytes: values['seal.in_place_min_bytes'],
+      compressMaxBytesPerS: values['seal.compress_limit'],
     },
     latchedMaxBytes: values['latched.max_bytes'],
     retention: {

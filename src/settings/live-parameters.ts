@@ -28,6 +28,7 @@ const recorderReads = {
   'seal.chunk_bytes': ({ seal }) => seal.chunkBytes,
   'seal.in_place': ({ seal }) => seal.inPlace,
   'seal.in_place_min_bytes': ({ seal }) => seal.inPlaceMinBytes,
+  'seal.compress_limit': ({ seal }) => seal.compressMaxBytesPerS,
   'latched.max_bytes': ({ latchedMaxBytes }) => latchedMaxBytes,
   'retention.min_free_bytes': ({ retention }) => retention.minFreeBytes,
   'retention.min_free_percent': ({ retention }) => retention.minFreePercent,

@@ -70,6 +70,8 @@ export interface RecorderOptions {
     /** Which payloads are written into the sealed object from the start. */
     readonly inPlace: 'auto' | 'always' | 'never';
     readonly inPlaceMinBytes: number;
+    /** With `auto`: the most of these payloads that sealing compresses, bytes per second. */
+    readonly compressMaxBytesPerS: number;
   };
   readonly latchedMaxBytes: number;
   readonly retention: {

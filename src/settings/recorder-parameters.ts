@@ -4,6 +4,7 @@ import {
   choice,
   count,
   duration,
+  rate,
   regexes,
   sourceSpecs,
   tagList,
@@ -187,8 +188,8 @@ export const recorderParameters = {
       role,
       default: 'auto',
       description:
-        'Writes large payloads once, uncompressed, into the sealed MCAP from the start. With auto only ' +
-        'on topics whose payloads do not compress (JPEG, video, noise); with always on every topic.',
+        'Writes large payloads once, uncompressed, into the sealed MCAP from the start. With auto, sealing copies ' +
+        'and compresses those that compress, up to the rate of seal.compress_limit; with always it never does.',
     },
     ['auto', 'always', 'never'],
   ),
@@ -199,6 +200,15 @@ export const recorderParameters = {
     max: GIB,
     description:
       'Smallest payload that seal.in_place applies to. Smaller payloads are copied when a segment is sealed.',
+  }),
+  'seal.compress_limit': rate({
+    role,
+    default: 10e6,
+    min: 0,
+    max: TIB,
+    description:
+      'With seal.in_place auto: large payloads of a segment are compressed if they came at most at this rate. ' +
+      '10 MB/s take about a tenth of a processor. Faster ones stay as they were written. 0: none are compressed.',
   }),
   'latched.max_bytes': bytes({
     role,

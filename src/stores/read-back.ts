@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { crc32 } from '@node-rs/crc32';
 import { HoldfastError } from '../core/errors.js';
 import type { ObjectDigest } from '../core/store.js';
 
@@ -17,15 +18,18 @@ export async function verifyByReading(
   digest: ObjectDigest,
   content: AsyncIterable<Uint8Array>,
 ): Promise<void> {
-  const hash = createHash('sha256');
+  const hash = digest.sha256 === undefined ? undefined : createHash('sha256');
+  let crc = 0;
   let bytes = 0;
   for await (const chunk of content) {
     bytes += chunk.byteLength;
     // Stop early: the object may be far longer.
     if (bytes > digest.bytes) throw corrupt(key, 'size', digest.bytes, `${bytes} or more`);
-    hash.update(chunk);
+    if (hash) hash.update(chunk);
+    else if (chunk.byteLength > 0) crc = crc32(chunk, crc);
   }
   if (bytes !== digest.bytes) throw corrupt(key, 'size', digest.bytes, bytes);
-  const sha256 = hash.digest('hex');
+  if (!hash && crc !== digest.crc32) throw corrupt(key, 'CRC-32', digest.crc32, crc);
+  const sha256 = hash?.digest('hex');
   if (sha256 !== digest.sha256) throw corrupt(key, 'SHA-256', digest.sha256, sha256);
 }

@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import type { Clock } from '../core/clock.js';
 import { defined } from '../core/defined.js';
 import { HoldfastError, isHoldfastError } from '../core/errors.js';
-import { encodeManifest, manifestKey, type Manifest } from '../core/manifest.js';
+import { encodeManifest, manifestKey, type DigestedManifest } from '../core/manifest.js';
 import type { AskedObject, StoreAnswer } from '../core/receipt-file.js';
 import type { SegmentDeriver } from '../core/segment-deriver.js';
 import type { ObjectDigest, Store } from '../core/store.js';
@@ -22,8 +22,8 @@ export interface AskPorts {
 
 /** A sealed segment and its place in the store. */
 export interface AskedSegment {
-  readonly manifest: Manifest;
-  /** The manifest file's own bytes. */
+  readonly manifest: DigestedManifest;
+  /** The bytes that were published. */
   readonly manifestBytes: Buffer;
   /** Of the object, or of the marker that lists the files made of the segment. */
   readonly key: string;

@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import { CONFIRM_FILE, readConfirmationRequest } from '../core/confirmation.js';
 import { describeError, isHoldfastError, systemCode } from '../core/errors.js';
 import { decodeManifest, type Manifest } from '../core/manifest.js';
-import type { StoreAnswer } from '../core/receipt-file.js';
+import { isReceiptFor, type StoreAnswer } from '../core/receipt-file.js';
 import { askForDerived, askForSegment, type AskPorts } from './ask-store.js';
+import { publishedWith } from './digest-segment.js';
 import { WakeUp } from './wake-up.js';
 import { toBeLookedFor } from './progress-record.js';
 import type { StoreLoopParts, SyncParts } from './sync-parts.js';
@@ -60,13 +61,14 @@ export class Confirmer {
       if (systemCode(error) === 'ENOENT' || isHoldfastError(error, 'MANIFEST_INVALID')) return 'unasked';
       throw error;
     }
-    const segment = { manifest, manifestBytes, key: receipt.key, request };
+    const published = publishedWith(manifest, manifestBytes, receipt.sha256);
+    const segment = { ...published, key: receipt.key, request };
     const { deriver } = sink;
     const asked = deriver
       ? await askForDerived(this.askPorts(), deriver, segment, NONE, signal)
       : await askForSegment(this.askPorts(), segment, signal);
     // The local file is the one in the receipt.
-    const isSame = receipt.sha256 === manifest.file.sha256;
+    const isSame = isReceiptFor(receipt, manifest.file);
     const answer = isSame ? asked.answer : 'differs';
     const { segment: id, robot } = manifest;
     await receipts.write(name, {

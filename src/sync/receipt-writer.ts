@@ -9,7 +9,7 @@ type Parts = Pick<SyncParts, 'receipts' | 'sink' | 'store'>;
 export async function writeReceipt(
   { store, receipts, sink }: Parts,
   name: string,
-  { segment, robot }: Pick<Manifest, 'segment' | 'robot'>,
+  { segment, robot, file }: Pick<Manifest, 'segment' | 'robot' | 'file'>,
   { key, sha256, verification, verifiedAt }: Omit<VerifiedRecord, 'state' | 'bytes'>,
   asked: StoreAnswer,
 ): Promise<void> {
@@ -18,6 +18,7 @@ export async function writeReceipt(
     ...(sink.selection.topics ? { partial: true as const } : {}),
   };
   const { storeId } = asked;
-  const receipt = { storeId, uri: store.uri, ...made, key, sha256, verification, verifiedAt, asked };
+  const sums = { sha256, crc32: file.crc32 };
+  const receipt = { storeId, uri: store.uri, ...made, key, ...sums, verification, verifiedAt, asked };
   await receipts.write(name, { segment: segment.id, robot, receipt });
 }

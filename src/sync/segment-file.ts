@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
+import { crc32 } from '@node-rs/crc32';
 import { HoldfastError, systemCode } from '../core/errors.js';
 import type { FileHandle, FileSystem } from '../core/file-system.js';
 import type { Manifest } from '../core/manifest.js';
@@ -58,12 +58,17 @@ export class SegmentFile implements AsyncDisposable {
     this.#crc32 = crc32(target, this.#crc32);
   }
 
-  /** After the last byte: throws `SEGMENT_CORRUPT` unless the read bytes match the manifest. */
-  finish(): void {
+  /**
+   * After the last byte: returns the SHA-256 in lower-case hex. Throws `SEGMENT_CORRUPT` unless the read bytes match
+   * the manifest.
+   */
+  finish(): string {
     if (this.#offset !== this.#file.bytes) throw corrupt(this.#file, 'bytes', this.#offset, this.#file.bytes);
     if (this.#crc32 !== this.#file.crc32) throw corrupt(this.#file, 'crc32', this.#crc32, this.#file.crc32);
     const sha256 = this.#sha256.digest('hex');
-    if (sha256 !== this.#file.sha256) throw corrupt(this.#file, 'sha256', sha256, this.#file.sha256);
+    const expected = this.#file.sha256 ?? sha256;
+    if (sha256 !== expected) throw corrupt(this.#file, 'sha256', sha256, expected);
+    return sha256;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,13 +2,14 @@ import { setMaxListeners } from 'node:events';
 import { basename, join } from 'node:path';
 import type { DataFolder } from '../core/data-folder.js';
 import { describeError, HoldfastError } from '../core/errors.js';
-import type { Manifest } from '../core/manifest.js';
+import type { DigestedManifest } from '../core/manifest.js';
 import type { StoreAnswer } from '../core/receipt-file.js';
 import type { Upload, Verification } from '../core/store.js';
 import { onAbort } from '../core/on-abort.js';
 import { WakeUp } from './wake-up.js';
 import { Budget } from './budget.js';
 import { DerivedUpload } from './derived-upload.js';
+import { readPublishedManifest } from './digest-segment.js';
 import { PartBuffers } from './part-buffers.js';
 import { writeReceipt } from './receipt-writer.js';
 import type { VerifiedRecord } from './sealed-scan.js';
@@ -17,7 +18,6 @@ import { SchemaBook } from './schema-book.js';
 import { SendWindow } from './send-window.js';
 import { keepRecord, outcomeOf, Settlement, type EndedTurn } from './settlement.js';
 import type { StoreLoopParts, SyncParts } from './sync-parts.js';
-import { parseSealedManifest } from './sealed-manifest.js';
 import { SegmentUpload, type UploadOutcome } from './upload-segment.js';
 import type { UploadHooks, UploadPorts } from './upload-ports.js';
 
@@ -168,7 +168,7 @@ export class SegmentSender {
       outcome = await this.#upload(entry, turn, onAllRead);
     } catch (error) {
       if (lifetime.aborted) throw error;
-      outcome = outcomeOf(error);
+      outcome = abort.signal.aborted ? { kind: 'gone' } : outcomeOf(error);
     } finally {
       this.active.delete(entry.name);
       unlisten();
@@ -180,8 +180,8 @@ export class SegmentSender {
 
   async #upload(entry: SegmentEntry, turn: Turn, onAllRead: () => void): Promise<UploadOutcome> {
     const { fs, folder } = this.#parts;
-    const manifestBytes = await fs.readFile(join(folder.sealed, `${entry.name}.json`));
-    const manifest = parseSealedManifest(manifestBytes, entry.name);
+    const { signal } = turn.abort;
+    const { manifest, manifestBytes } = await readPublishedManifest(fs, folder, entry, signal);
     const { deriver } = this.#parts.sink;
     const found = deriver ? undefined : await this.#findUpload(entry, manifest);
     turn.continued =
@@ -203,10 +203,10 @@ export class SegmentSender {
         scratch,
         job,
         hooks,
-        turn.abort.signal,
+        signal,
       ).run();
     }
-    return new SegmentUpload(this.#uploadPorts(), job, hooks, turn.abort.signal).run();
+    return new SegmentUpload(this.#uploadPorts(), job, hooks, signal).run();
   }
 
   #uploadPorts(): UploadPorts {
@@ -230,7 +230,7 @@ export class SegmentSender {
     };
   }
 
-  #hooks(turn: Turn, manifest: Manifest, onAllRead: () => void): UploadHooks {
+  #hooks(turn: Turn, manifest: DigestedManifest, onAllRead: () => void): UploadHooks {
     const { counters, logger, changed } = this.#parts;
     const { entry } = turn;
     return {
@@ -280,7 +280,7 @@ export class SegmentSender {
   }
 
   /** Only a data folder without its records must search the store for unfinished uploads of its own. */
-  async #findUpload(entry: SegmentEntry, manifest: Manifest): Promise<Upload | undefined> {
+  async #findUpload(entry: SegmentEntry, manifest: DigestedManifest): Promise<Upload | undefined> {
     const { progress, openUploads, lifetime } = this.#parts;
     if (!progress.rebuilt || entry.fresh || entry.record) return undefined;
     if (manifest.file.bytes <= this.#partBytes) return undefined;
@@ -295,7 +295,7 @@ export class SegmentSender {
 
   async #recordVerified(
     entry: SegmentEntry,
-    manifest: Manifest,
+    manifest: DigestedManifest,
     key: string,
     verification: Verification,
     asked: StoreAnswer,

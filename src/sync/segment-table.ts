@@ -28,6 +28,8 @@ export interface SegmentEntry {
   /** When this process began to send it, monotonic nanoseconds. */
   begunAt?: bigint;
   alarm?: { readonly code: string; readonly message: string };
+  /** SHA-256 of a file whose manifest has none, once this process has read it. Lower-case hex. */
+  sha256?: string;
 }
 
 interface Total {

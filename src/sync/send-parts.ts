@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { crc32 } from 'node:zlib';
+import { crc32 } from '@node-rs/crc32';
 import { isHoldfastError } from '../core/errors.js';
 import type { Receipt, Store, Upload } from '../core/store.js';
 import type { BandwidthLimit } from './bandwidth-limit.js';

@@ -4,6 +4,7 @@ import { backoffMs, random01 } from './link-state.js';
 import type { ProgressRecord } from './progress-record.js';
 import type { ActiveUpload } from './sync-status.js';
 import type { SyncParts } from './sync-parts.js';
+import { SegmentVanished } from './segment-file.js';
 import type { SegmentEntry } from './segment-table.js';
 import { StoreTrouble } from './store-calls.js';
 import type { UploadOutcome } from './upload-segment.js';
@@ -165,8 +166,8 @@ function givenUp(error: unknown, retries: number): UploadOutcome {
 
 /** The effect of an error outside the store on the segment. */
 export function outcomeOf(error: unknown): UploadOutcome {
-  if (systemCode(error) === 'ENOENT') return { kind: 'gone' };
-  if (isHoldfastError(error, 'MANIFEST_INVALID')) {
+  if (error instanceof SegmentVanished || systemCode(error) === 'ENOENT') return { kind: 'gone' };
+  if (isHoldfastError(error, 'MANIFEST_INVALID') || isHoldfastError(error, 'SEGMENT_CORRUPT')) {
     return { kind: 'parked', code: error.code, message: error.message };
   }
   return { kind: 'deferred', error };

@@ -1,3 +1,4 @@
+import { defined } from '../core/defined.js';
 import { join } from 'node:path';
 import type { DataFolder } from '../core/data-folder.js';
 import { readFileIfPresent, syncDirectory } from '../core/durable-files.js';
@@ -178,10 +179,11 @@ export class Tombstones {
       store.head(key, { signal: within }),
     );
     const { bytes, sha256, crc32 } = tombstone.file;
+    const digest = { bytes, crc32, ...defined({ sha256 }) };
     if (found?.bytes !== bytes) return false;
     try {
       await calls.call(`verify ${key}`, bytes, signal, (within) =>
-        store.verify(key, { bytes, sha256, crc32 }, { signal: within }),
+        store.verify(key, digest, { signal: within }),
       );
       return true;
     } catch (error) {

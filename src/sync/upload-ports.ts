@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { Logger } from '../core/logger.js';
-import type { Manifest } from '../core/manifest.js';
+import type { DigestedManifest } from '../core/manifest.js';
 import type { StoreAnswer } from '../core/receipt-file.js';
 import type { Upload, Verification } from '../core/store.js';
 import type { ProgressRecord } from './progress-record.js';
@@ -25,8 +25,8 @@ export interface UploadPorts extends SendPorts {
 export interface UploadJob {
   /** Name of the sealed file without `.mcap`. */
   readonly name: string;
-  readonly manifest: Manifest;
-  /** The bytes of the manifest file, which are published unchanged. */
+  readonly manifest: DigestedManifest;
+  /** The bytes that are published. */
   readonly manifestBytes: Buffer;
   /** Sealed while this process was watching, so no part of it can be in the store yet. */
   readonly fresh: boolean;

@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { crc32 } from '@node-rs/crc32';
 import { Packr } from 'msgpackr';
 import { HoldfastError } from '../core/errors.js';
 import type { ChunkReference, PlacedChunk } from './object-file.js';

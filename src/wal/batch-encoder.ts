@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { crc32 } from '@node-rs/crc32';
 import type { Channel, Message } from '../core/message.js';
 import { clampTime } from '../core/time-range.js';
 import type { ObjectFile, PlacedRecord } from './object-file.js';

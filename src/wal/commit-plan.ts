@@ -93,7 +93,7 @@ export function planCommit(current: OpenSegment, batch: Batch, context: CommitCo
 /** Undefined: nothing is written in place. */
 function placingOf({ placement }: OpenSegment, context: CommitContext): Placing | undefined {
   const { inPlace, softwareVersion } = context.options;
-  if (inPlace === undefined || inPlace.mode === 'never') return undefined;
+  if (inPlace === undefined) return undefined;
   const library = `holdfast ${softwareVersion}`;
   return {
     count: (channelId) => placement.count(channelId),

@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { crc32 } from '@node-rs/crc32';
 import { crc32Combine } from '../core/crc32-combine.js';
 import { Op, RECORD_HEADER_BYTES, MESSAGE_PREFIX_BYTES } from '../core/mcap/records.js';
 
@@ -65,7 +65,7 @@ export function encodeChunk(
   messages: readonly ChunkMessage[],
 ): EncodedChunk {
   const heads = messages.map(messageHead);
-  let crc = definitions.byteLength === 0 ? 0 : crc32(definitions);
+  let crc = crc32(definitions);
   let at = definitions.byteLength;
   const recordOffsets: number[] = [];
   for (const [i, { bytes, crc: payloadCrc }] of messages.entries()) {

@@ -1,4 +1,3 @@
-import { deflateRawSync } from 'node:zlib';
 import { defined } from '../core/defined.js';
 import type { Message, Priority } from '../core/message.js';
 import { objectName } from '../core/object-name.js';
@@ -6,11 +5,6 @@ import { ObjectFile, type ObjectEntry } from './object-file.js';
 
 /** Which payloads are written directly into an object file, so that sealing does not copy them. */
 export interface InPlaceOptions {
-  /**
-   * `never`: none. `always`: all large ones. `auto`: large ones of channels whose payloads do not compress,
-   * judged by a sample of the channel's first large payload in each segment.
-   */
-  readonly mode: 'auto' | 'always' | 'never';
   /** Smaller payloads stay in the batch. */
   readonly minBytes: number;
   /** Sealing writes one object per priority class. */
@@ -27,18 +21,11 @@ const MAX_FILES = 16;
  * memory.
  */
 const CHUNK_MAX_BYTES = 16 * 1024 * 1024;
-/** Number of places of a payload that the sample covers, because an image may have an even sky. */
-const SAMPLE_PLACES = 4;
-const SAMPLE_PLACE_BYTES = 8 * 1024;
-/** A sample that compresses to more than this share of its size counts as incompressible. */
-const INCOMPRESSIBLE_FROM = 0.9;
-
 /** Places records of one segment in object files, and tracks the content of these files. */
 export class SegmentPlacement {
   readonly #files = new Map<string, ObjectFile>();
   /** Files that are not in the log yet. */
   #unnamed: ObjectFile[] = [];
-  readonly #isIncompressible = new Map<number, boolean>();
   readonly #counts: number[] = [];
 
   /** Counts one message of a channel; returns how many there are in this segment. */
@@ -59,11 +46,10 @@ export class SegmentPlacement {
     options: InPlaceOptions,
   ): ObjectFile | undefined {
     const { channel, data, sourceSequence = 0 } = message;
-    const { mode, minBytes, splitByPriority } = options;
-    if (mode === 'never' || data.byteLength < minBytes) return undefined;
+    const { minBytes, splitByPriority } = options;
+    if (data.byteLength < minBytes) return undefined;
     // Identifying numbers above 2^32 need a separate channel for their upper bits.
     if (channel.numberedIn !== undefined && sourceSequence >= 2 ** 32) return undefined;
-    if (mode === 'auto' && !this.#seemsIncompressible(channelId, data)) return undefined;
     const name = objectName(channel.robot, splitByPriority ? priority : undefined);
     const file = this.#files.get(name.suffix) ?? this.#open(name, library);
     return file?.hasRoomFor(channelId) === true ? file : undefined;
@@ -85,28 +71,9 @@ export class SegmentPlacement {
     this.#unnamed.push(file);
     return file;
   }
-
-  #seemsIncompressible(channelId: number, data: Uint8Array): boolean {
-    let known = this.#isIncompressible.get(channelId);
-    if (known === undefined) this.#isIncompressible.set(channelId, (known = isIncompressible(data)));
-    return known;
-  }
 }
 
 /** Whether a chunk of this size takes another payload. */
 export function fitsChunk(bytes: number, payloadBytes: number): boolean {
   return bytes === 0 || bytes + payloadBytes <= CHUNK_MAX_BYTES;
-}
-
-/**
- * Judges by a sample of 32 KiB with deflate at level 1, which is built in and finds about as much as zstd at
- * level 1.
- */
-export function isIncompressible(data: Uint8Array): boolean {
-  const stride = Math.floor(data.byteLength / SAMPLE_PLACES);
-  const pieces = Array.from({ length: SAMPLE_PLACES }, (_, i) =>
-    data.subarray(i * stride, i * stride + Math.min(stride, SAMPLE_PLACE_BYTES)),
-  );
-  const sample = Buffer.concat(pieces);
-  return deflateRawSync(sample, { level: 1 }).byteLength > sample.byteLength * INCOMPRESSIBLE_FROM;
 }

@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path';
-import { crc32 } from 'node:zlib';
+import { crc32 } from '@node-rs/crc32';
 import { describeError } from '../core/errors.js';
 import { isUnreadable } from '../core/durable-files.js';
 import type { FileHandle, FileSystem } from '../core/file-system.js';

@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
 import { decideEviction, type EvictionFacts } from '../../src/core/eviction.js';
-import { manifestKey } from '../../src/core/manifest.js';
+import { manifestKey, type Manifest } from '../../src/core/manifest.js';
+import { present } from '../../src/core/present.js';
 import type { StoreAnswer, StoreReceipt } from '../../src/core/receipt-file.js';
 import type { RequiredSink } from '../../src/core/sink.js';
 import { manifestOf } from '../seal/retention-support.js';
 
 const manifest = manifestOf(1);
-const { key, file } = manifest;
+const { key } = manifest;
+const file = { ...manifest.file, sha256: present(manifest.file.sha256) };
+/** The same segment, finished in its place: its own manifest has no SHA-256. */
+const { sha256: _none, ...unread } = file;
+const undigested: Manifest = { ...manifest, version: 2, file: unread };
 const NOW = 1_000_000n;
 
 const answerOf = (more: Partial<StoreAnswer> = {}): StoreAnswer => ({
@@ -114,6 +119,36 @@ const table: readonly Row[] = [
   [
     'an answer about another size',
     factsOf([receiptOf({ asked: answerOf({ object: { key, bytes: 1, sha256: file.sha256, crc32: 0 } }) })]),
+    'ask',
+    'keep',
+    'drop',
+  ],
+  [
+    'a segment without a SHA-256 of its own, known by its CRC-32',
+    factsOf([receiptOf({ crc32: file.crc32 })], { manifest: undigested }),
+    'evict',
+    'evict',
+    'evict',
+  ],
+  [
+    'a segment without a SHA-256, and a receipt of another CRC-32',
+    factsOf([receiptOf({ crc32: file.crc32 + 1 })], { manifest: undigested }),
+    'keep',
+    'keep',
+    'drop',
+  ],
+  [
+    'a segment without a SHA-256, and a receipt without a CRC-32',
+    factsOf([receiptOf()], { manifest: undigested }),
+    'keep',
+    'keep',
+    'drop',
+  ],
+  [
+    'an answer about another CRC-32',
+    factsOf([
+      receiptOf({ asked: answerOf({ object: { key, bytes: file.bytes, sha256: file.sha256, crc32: 0 } }) }),
+    ]),
     'ask',
     'keep',
     'drop',

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { FilePool } from '../../src/recordings/file-readable.js';
@@ -86,12 +87,13 @@ export async function uploadAll(folder: DataFolder, store: string): Promise<numb
     const { file, key, segment, robot } = manifest;
     await fs.copyFile(join(folder.sealed, file.name), join(store, file.name));
     await fs.copyFile(join(folder.sealed, name), join(store, name));
-    const { bytes, sha256, crc32 } = file;
+    const { bytes, crc32, sha256 = await sha256Of(join(folder.sealed, file.name)) } = file;
     const receipt: StoreReceipt = {
       storeId: 's',
       uri,
       key,
       sha256,
+      crc32,
       verification: 'read-back',
       verifiedAt: '1',
       asked: {
@@ -116,4 +118,10 @@ export async function uploadAll(folder: DataFolder, store: string): Promise<numb
     count++;
   }
   return count;
+}
+
+async function sha256Of(path: string): Promise<string> {
+  return createHash('sha256')
+    .update(await fs.readFile(path))
+    .digest('hex');
 }

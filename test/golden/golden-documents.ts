@@ -105,6 +105,15 @@ const tagged: Manifest = {
   file: { ...manifest.file, name: `${TAGGED}.mcap` },
   tags,
 };
+/** Version 2: finished in its place, and not read since. */
+const UNDIGESTED = NAME.replace('000000000006', '000000000009');
+const { sha256: _sha256, ...unread } = manifest.file;
+const undigested: Manifest = {
+  ...manifest,
+  version: 2,
+  segment: { id: id.replace('000000000006', '000000000009'), number: 9 },
+  file: { ...unread, name: `${UNDIGESTED}.mcap` },
+};
 const fetchRequest: FetchRequest = {
   ...{ format: 'holdfast-request', version: 1, id: hex('4', 32), robot: 'squid', from: '1', to: '2' },
   ...{ topics: ['/scan*'], createdAt: '3', expiresAt: '4', by: 'Grüße' },
@@ -222,6 +231,12 @@ export const goldenDocuments: readonly GoldenDocument[] = [
     return fields;
   }),
   textDocument('manifest', `${TAGGED}.json`, tagged, encodeManifest, (text, name) => {
+    const { manifestCrc32: _crc, ...fields } = decodeManifest(text, name) as Manifest & {
+      manifestCrc32?: number;
+    };
+    return fields;
+  }),
+  textDocument('manifest', `${UNDIGESTED}.json`, undigested, encodeManifest, (text, name) => {
     const { manifestCrc32: _crc, ...fields } = decodeManifest(text, name) as Manifest & {
       manifestCrc32?: number;
     };

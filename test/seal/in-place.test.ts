@@ -5,9 +5,10 @@ import { McapIndexedReader } from '@mcap/core';
 import { dataFolder, type DataFolder } from '../../src/core/data-folder.js';
 import type { FileSystem } from '../../src/core/file-system.js';
 import { bytesReadable } from '../../src/core/mcap/readable.js';
+import type { Manifest } from '../../src/core/manifest.js';
+import type { Message } from '../../src/core/message.js';
 import { present } from '../../src/core/present.js';
 import type { ClosedSegment } from '../../src/wal/wal-ports.js';
-import { isIncompressible } from '../../src/wal/placement.js';
 import { quickFs } from '../wal/crash-states.js';
 import { systemError, watchedFs } from '../wal/faulty-fs.js';
 import { batch, channel, message, payload, temporaryFolder } from '../wal/wal-support.js';
@@ -99,7 +100,7 @@ describe('Sealing in place', () => {
     const messages = Array.from({ length: 40 }, (_, i) => message(camera, payload(100_000, i)));
     const segment = await inPlaceSegment(folder, [messages.map((one) => batch([one]))], {
       fs: counting,
-      inPlace: { ...always, mode: 'auto', minBytes: 64 * 1024 },
+      inPlace: { ...always, minBytes: 64 * 1024 },
     });
     // LevelDB does not write through the port.
     for (const name of await realFs.readdir(segment.directory)) {
@@ -178,7 +179,12 @@ describe('Sealing in place', () => {
         const damaged = Buffer.from(bytes);
         damaged[offset]! ^= 1 << (offset % 8);
         await realFs.writeFile(path, damaged);
-        const { manifests, salvagedAs, report } = await seal(folder, segment, {}, quickFs());
+        const { manifests, salvagedAs, report } = await seal(
+          folder,
+          segment,
+          { verifyPayloads: true },
+          quickFs(),
+        );
         const { messages } = await sealedContent(folder.sealed);
         const missing = [...expected].filter((one) => !messages.some((held) => keyOf(held) === one));
         assert.ok(
@@ -268,7 +274,7 @@ describe('Sealing in place', () => {
     const small = mixedBatches(40);
     const [now, before] = await Promise.all([
       inPlaceSegment(folder, small),
-      inPlaceSegment(apart, small, { inPlace: { ...always, mode: 'never' } }),
+      inPlaceSegment(apart, small, { inPlace: null }),
     ]);
     const [ofNow, ofBefore] = await Promise.all([contents(now.directory), contents(before.directory)]);
     ofNow.delete('LOG');
@@ -276,18 +282,16 @@ describe('Sealing in place', () => {
     assert.deepEqual(ofNow, ofBefore);
   });
 
-  it('leaves in the batch what compresses, is small, or has an identity above 2^32', async () => {
+  it('leaves in the batch what is small or has an identity above 2^32', async () => {
     const numbered = channel('/numbered', { numberedIn: 'stream' });
-    const flat = channel('/flat');
     const sent = [
       message(camera, payload(70_000, 1)),
-      message(flat, new Uint8Array(70_000)),
       message(numbered, payload(70_000, 2), { sourceSequence: 2 ** 32 }),
       message(numbered, payload(70_000, 3), { sourceSequence: 5 }),
       message(camera, payload(60_000, 4)),
     ];
     const segment = await inPlaceSegment(folder, [[batch(sent)]], {
-      inPlace: { ...always, mode: 'auto', minBytes: 64 * 1024 },
+      inPlace: { ...always, minBytes: 64 * 1024 },
     });
     const { size } = await realFs.stat(join(segment.directory, 'object-1.mcap'));
     assert.ok(size > 140_000 && size < 142_000, `${size}`);
@@ -296,12 +300,52 @@ describe('Sealing in place', () => {
     assert.deepEqual((await sealedContent(folder.sealed)).messages, expected);
   });
 
-  it('takes noise for incompressible, and an image with an even half for compressible', () => {
-    const noise = payload(100_000, 5);
-    assert.ok(isIncompressible(noise));
-    const half = Uint8Array.from(noise).fill(7, 0, 50_000);
-    assert.ok(!isIncompressible(half));
-    assert.ok(isIncompressible(payload(4096, 6)));
+  it('copies what compresses if it comes slowly enough, and leaves noise and fast topics in their place', async () => {
+    const MS = 1_000_000n;
+    const start = 1_700_000_000_000_000_000n;
+    const image = (fill: number, i: number, everyMs: bigint): Message =>
+      message(camera, Uint8Array.from(payload(100_000, i)).fill(7, 0, fill), {
+        receivedAt: start + BigInt(i) * everyMs * MS,
+      });
+    // 40 messages of 100 kB within 4 s are 1 MB/s, within 0.4 s they are 4 MB in one second.
+    for (const [what, fill, everyMs, limit, isCopied] of [
+      ['an even half, slowly', 50_000, 100n, 1_100_000, true],
+      ['an even half, too fast', 50_000, 100n, 900_000, false],
+      ['an even half within a second', 50_000, 10n, 3_900_000, false],
+      ['noise', 0, 100n, 1e9, false],
+      ['without a limit', 50_000, 100n, undefined, false],
+    ] as const) {
+      const apart = dataFolder(join(folder.root, what));
+      const messages = Array.from({ length: 40 }, (_, i) => image(fill, i, everyMs));
+      const segment = await inPlaceSegment(apart, [[batch(messages)]]);
+      const [written] = await inodes(join(segment.directory, 'object-1.mcap'));
+      const { manifests } = await seal(apart, segment, {
+        compression: 'zstd',
+        ...(limit === undefined ? {} : { compressMaxBytesPerS: limit }),
+      });
+      const [{ file }] = manifests as [Manifest];
+      const [sealed] = await inodes(join(apart.sealed, file.name));
+      assert.equal(sealed !== written, isCopied, what);
+      assert.equal(file.bytes < 3_000_000, isCopied, `${what}: ${file.bytes} bytes`);
+      assert.equal((await sealedContent(apart.sealed)).messages.length, 40);
+    }
+  });
+
+  it('reads nothing back of a segment of its own, whose SHA-256 is left to sync', async () => {
+    for (const [what, options, isDigested] of [
+      ['own', {}, false],
+      ['of an earlier process', { verifyPayloads: true }, true],
+    ] as const) {
+      const apart = dataFolder(join(folder.root, what));
+      const segment = await inPlaceSegment(apart, mixedBatches());
+      const { manifests } = await seal(apart, segment, options);
+      for (const { version, file } of manifests) {
+        assert.equal(file.sha256 !== undefined, isDigested, what);
+        assert.equal(version, isDigested ? 1 : 2, what);
+      }
+      // The CRC of each file follows from those of the batches.
+      assert.equal((await sealedContent(apart.sealed)).messages.length, 14);
+    }
   });
 
   it('uses the blob for robots beyond the sixteenth', async () => {

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { present } from '../../src/core/present.js';
 import * as realFs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -87,7 +88,7 @@ export class TestDisk {
   /** What sync writes once a store provably holds the segment. */
   async verify(
     manifest: Manifest,
-    sha256 = manifest.file.sha256,
+    sha256 = present(manifest.file.sha256),
     asked: Partial<StoreAnswer> | null = {},
   ): Promise<void> {
     const { key } = manifest;

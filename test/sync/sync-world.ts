@@ -55,7 +55,14 @@ export class SyncWorld implements AsyncDisposable {
 
   async seal(
     bytes: number,
-    more: { robot?: string; priority?: Priority; data?: Buffer; manifest?: Partial<Manifest> } = {},
+    more: {
+      robot?: string;
+      priority?: Priority;
+      data?: Buffer;
+      manifest?: Partial<Manifest>;
+      /** As a segment that was finished in its place: its own manifest has no SHA-256. */
+      undigested?: boolean;
+    } = {},
   ): Promise<Sealed> {
     const data = more.data ?? randomBytes(bytes);
     const robot = more.robot ?? 'r1';
@@ -63,8 +70,10 @@ export class SyncWorld implements AsyncDisposable {
     const id = newSegmentId(number, randomBytes);
     const name = `${id}.${robot}`;
     const manifest = { ...manifestOf(id, number, robot, name, data, more.priority), ...more.manifest };
+    const { sha256: _sum, ...unread } = manifest.file;
+    const local = more.undigested === true ? { ...manifest, version: 2 as const, file: unread } : manifest;
     await fs.writeFile(join(this.folder.sealed, `${name}.mcap`), data);
-    await fs.writeFile(join(this.folder.sealed, `${name}.json.tmp`), encodeManifest(manifest));
+    await fs.writeFile(join(this.folder.sealed, `${name}.json.tmp`), encodeManifest(local));
     await fs.rename(join(this.folder.sealed, `${name}.json.tmp`), join(this.folder.sealed, `${name}.json`));
     const sealed = { name, manifest, data };
     this.sealed.push(sealed);

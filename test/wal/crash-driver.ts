@@ -63,9 +63,7 @@ for (const { id, directory, cutAtSequence } of recovered.segments) {
 const { wal, closed } = makeWal(folder, recovered.head, systemClock, {
   random: (size) => randomBytes(size),
   options: {
-    ...(inPlaceMinBytes > 0
-      ? { inPlace: { mode: 'always', minBytes: inPlaceMinBytes, splitByPriority: false } }
-      : {}),
+    ...(inPlaceMinBytes > 0 ? { inPlace: { minBytes: inPlaceMinBytes, splitByPriority: false } } : {}),
     durability: durability as Durability,
     intervalMs: 5,
     segmentMaxBytes: 400_000,

@@ -82,7 +82,7 @@ export async function writeGoldenSegment(root: string, version: 1 | 2 = 1): Prom
   for (const path of [folder.wal, folder.trash]) await realFs.mkdir(path, { recursive: true });
   const clock = new TestClock();
   const head = { ...emptyHead, nextNumber: 6, nextSequence: 100 };
-  const inPlace = { mode: 'auto', minBytes: 64 * 1024, splitByPriority: false } as const;
+  const inPlace = { minBytes: 64 * 1024, splitByPriority: false };
   const { wal, closed } = makeWal(folder, head, clock, {
     random: seededBytes(2025 + version),
     options: version === 1 ? {} : { inPlace },

@@ -9,7 +9,7 @@ import { batch, channel, message, openWal, payload, readSegment, temporaryFolder
 
 /** In the log, in the blob, and in an object file. */
 const SIZES = [10, 100_000, 20_000];
-const inPlace = { mode: 'always', minBytes: 15_000, splitByPriority: false } as const;
+const inPlace = { minBytes: 15_000, splitByPriority: false } as const;
 
 describe('files that the WAL opens', function () {
   this.timeout(120_000);

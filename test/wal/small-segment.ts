@@ -44,7 +44,6 @@ export async function smallSegment(root: string, options: SmallSegmentOptions): 
   const idOf = (one: Message): number => all.indexOf(one.channel) + 1;
   const placement = new SegmentPlacement();
   const inPlace = {
-    mode: 'always',
     minBytes: options.inPlaceMinBytes ?? Infinity,
     splitByPriority: false,
   } as const;

@@ -53,7 +53,7 @@ export function segmentSealedFields(manifest: Manifest, dataRoot: string, stamp:
     path: join(dataFolder(dataRoot).sealed, file.name),
     key: manifest.key,
     bytes: file.bytes,
-    sha256: file.sha256,
+    sha256: file.sha256 ?? '',
     messages: manifest.messages,
     payload_bytes: manifest.payloadBytes,
     channels: manifest.channels.length,

@@ -32,7 +32,7 @@ export const receiptsSchema: SchemaObject = object({
         verifiedAt: time,
       },
       {
-        ...{ form: text, partial: flag },
+        ...{ form: text, partial: flag, crc32 },
         asked: object(
           { answer: text, askedAt: time, storeId: text, manifest: asked },
           { request: text, object: asked },

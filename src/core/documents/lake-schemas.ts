@@ -13,7 +13,7 @@ export const lakeSegmentSchema: SchemaObject = object(
     form: text,
     segment: object({ id: text, number: count }),
     robot: text,
-    source: object({ name: text, key, bytes: count, sha256 }),
+    source: object({ name: text, key, bytes: count }, { sha256 }),
     ...{ rows: count, undecoded: count, files: listOf(lakeFile), gaps: listOf(gapSchema), crc32 },
   },
   {

@@ -23,19 +23,21 @@ const channel = object(
   { firstLogTime: time, lastLogTime: time, firstSourceSequence: count, lastSourceSequence: count },
 );
 
-const file = object({
-  name: { type: 'string', pattern: '^[^/\\\\]+$', description: 'a file name without a path' },
-  bytes: count,
-  sha256,
-  crc32,
-  compression: { enum: ['zstd', 'lz4', 'none'], description: "'zstd', 'lz4' or 'none'" },
-});
+const file = object(
+  {
+    name: { type: 'string', pattern: '^[^/\\\\]+$', description: 'a file name without a path' },
+    bytes: count,
+    crc32,
+    compression: { enum: ['zstd', 'lz4', 'none'], description: "'zstd', 'lz4' or 'none'" },
+  },
+  { sha256 },
+);
 
 /** The manifest of a sealed segment, or its tombstone. */
 export const manifestSchema: SchemaObject = object(
   {
     format: literal('holdfast-manifest'),
-    version: literal(1),
+    version: { enum: [1, 2], description: '1 or 2' },
     segment: object({ id: text, number: count }, { priority: text, salvagedFrom: text }),
     robot: text,
     file,

@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { crc32 } from '@node-rs/crc32';
 import type { Decompressors } from './decompress.js';
 import type { McapLimits } from './readable.js';
 import { RecordError, type ChunkHeader } from './records.js';

@@ -35,9 +35,14 @@ export function judgeMarker(marker: Buffer, key: string, manifest: Manifest): Ma
   const isSame =
     found.segment.id === manifest.segment.id &&
     found.robot === manifest.robot &&
-    found.source.sha256 === manifest.file.sha256;
+    isSameSum(found.source.sha256, manifest.file.sha256);
   if (!isSame) return 'other';
   return found.evicted ? 'evicted' : 'complete';
+}
+
+/** A segment that was evicted before anybody read it has no SHA-256. Its id and robot distinguish it. */
+function isSameSum(one: string | undefined, other: string | undefined): boolean {
+  return one === undefined || other === undefined || one === other;
 }
 
 /** The files that a marker lists. Throws `MANIFEST_INVALID`. */
@@ -81,7 +86,7 @@ function describe(
     form,
     segment: { id: segment.id, number: segment.number },
     robot,
-    source: { name: file.name, key, bytes: file.bytes, sha256: file.sha256 },
+    source: { name: file.name, key, bytes: file.bytes, ...defined({ sha256: file.sha256 }) },
     rows: files.reduce((sum, { rows }) => sum + rows, 0),
     undecoded,
     files,

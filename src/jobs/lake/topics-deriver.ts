@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { McapWriter } from '@mcap/core';
+import { defined } from '../../core/defined.js';
 import { HoldfastError, isHoldfastError } from '../../core/errors.js';
 import type { FileSystem } from '../../core/file-system.js';
 import { decodeManifest, encodeManifest, manifestKey, type Manifest } from '../../core/manifest.js';
@@ -11,6 +12,7 @@ import { takeOverRecords } from '../../core/mcap/other-records.js';
 import type { AttachmentRecord, MetadataRecord } from '../../core/mcap/records.js';
 import { serializedMetadata, type BagTopic } from '../../core/mcap/rosbag2-metadata.js';
 import { matches } from '../../core/name-pattern.js';
+import { present } from '../../core/present.js';
 import type {
   Derived,
   DerivedMarker,
@@ -65,7 +67,7 @@ export class TopicsDeriver implements SegmentDeriver {
 
   files(marker: Buffer): readonly ListedObject[] {
     const { key, file } = decodeManifest(marker.toString('utf8'), 'the marker of a file of topics');
-    return [{ key, bytes: file.bytes, sha256: file.sha256, crc32: file.crc32 }];
+    return [{ key, bytes: file.bytes, crc32: file.crc32, ...defined({ sha256: file.sha256 }) }];
   }
 
   /** Sealed files are never put together. */
@@ -194,7 +196,7 @@ class TopicsWriter {
     await this.#writer.addMetadata({ name: 'rosbag2', metadata: new Map([['serialized_metadata', bag]]) });
     await this.#writer.end();
     const { bytes, sha256, crc32 } = await this.file.finish();
-    return { bytes, sha256, crc32 };
+    return { bytes, sha256: present(sha256), crc32 };
   }
 
   async #register({ topic, encoding, schema, metadata, schemaMissing }: McapChannel): Promise<number> {

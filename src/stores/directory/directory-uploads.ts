@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { crc32 } from '@node-rs/crc32';
 import type { Clock } from '../../core/clock.js';
 import { NS_PER_MS } from '../../core/clock.js';
 import { documentKind } from '../../core/documents/document.js';

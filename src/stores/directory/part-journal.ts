@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { crc32 } from '@node-rs/crc32';
 import { HoldfastError } from '../../core/errors.js';
 import type { FileHandle } from '../../core/file-system.js';
 import type { Receipt } from '../../core/store.js';

@@ -38,6 +38,7 @@ const other: RawFlags = {
   'seal.chunk_bytes': '512KiB',
   'seal.in_place': 'always',
   'seal.in_place_min_bytes': '128KiB',
+  'seal.compress_limit': '1MB/s',
   'latched.max_bytes': '1MiB',
   'retention.min_free_bytes': '1MiB',
   'retention.min_free_percent': '6',

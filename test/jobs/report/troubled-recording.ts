@@ -256,7 +256,7 @@ async function seal(
     storeId: 'store',
     uri: 's3://recordings/fleet-a',
     key: manifest.key,
-    sha256: manifest.file.sha256,
+    sha256: present(manifest.file.sha256),
     verification: 'store-checksum',
     verifiedAt: String(sealedAt + 7n * SECOND),
   };
