@@ -1,9 +1,11 @@
 import { NS_PER_S, type Clock, type Timer } from '../core/clock.js';
+import { defined } from '../core/defined.js';
 import { describeError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { ConnectionEvents, GroundReception, UplinkConnection } from '../uplink/link/uplink-transport.js';
 import type { FetchRequest } from '../core/fetch-request.js';
 import type { FetchUpdate } from '../uplink/protocol/fetch-update.js';
+import type { RemovedSamples } from '../uplink/protocol/outbox-codec.js';
 import type { RobotCommand } from '../uplink/protocol/robot-command.js';
 import type { HistorySink } from './history/sample-batch.js';
 import type { RobotReport } from '../uplink/protocol/robot-report.js';
@@ -29,6 +31,8 @@ export interface FleetPorts {
   readonly onReport?: (robot: string, report: RobotReport) => void;
   /** What robots say about requests for segments. */
   readonly onFetch?: (robot: string, update: FetchUpdate) => void;
+  /** Samples that a robot no longer has; resolves when this is durable. */
+  readonly onRemoved?: (robot: string, removed: RemovedSamples) => Promise<void>;
 }
 
 interface Live {
@@ -106,7 +110,7 @@ export class Fleet implements GroundReception, FleetView, Disposable {
   }
 
   accept(robot: string, connection: UplinkConnection): ConnectionEvents {
-    const { clock, logger, history } = this.#ports;
+    const { clock, logger, history, onRemoved } = this.#ports;
     if (this.#isTooOften(robot)) {
       connection.close('too many connections, wait 10 s');
       return ignored;
@@ -120,6 +124,7 @@ export class Fleet implements GroundReception, FleetView, Disposable {
       ...{ state, connection, clock, logger, history, nextEpoch: () => this.#registry.nextEpoch(robot) },
       onReport: (report) => this.#ports.onReport?.(robot, report),
       onFetch: (update) => this.#ports.onFetch?.(robot, update),
+      ...defined({ onRemoved: onRemoved && ((removed: RemovedSamples) => onRemoved(robot, removed)) }),
       onEnd: () => {
         if (this.#live.get(robot)?.session !== session) return;
         this.#live.delete(robot);

@@ -8,7 +8,7 @@ import type { FetchUpdate } from '../uplink/protocol/fetch-update.js';
 import type { RobotCommand } from '../uplink/protocol/robot-command.js';
 import { present } from '../core/present.js';
 import type { Catalogue } from '../uplink/protocol/field-spec.js';
-import type { OutboxBatch, Stored } from '../uplink/protocol/outbox-codec.js';
+import type { OutboxBatch, RemovedSamples, Stored } from '../uplink/protocol/outbox-codec.js';
 import { TelemetryDecoder, type DecodedTicks } from '../uplink/protocol/telemetry-decoder.js';
 import type { RobotReport } from '../uplink/protocol/robot-report.js';
 import type { TelemetryFrame } from '../uplink/protocol/telemetry-frame.js';
@@ -38,6 +38,8 @@ export interface RobotSessionParts {
   readonly onReport?: (report: RobotReport) => void;
   /** What the robot says about a request for segments. */
   readonly onFetch?: (update: FetchUpdate) => void;
+  /** Samples that the robot no longer has; resolves when this is durable. */
+  readonly onRemoved?: (removed: RemovedSamples) => Promise<void>;
   /** The connection has ended. */
   readonly onEnd: () => void;
 }
@@ -95,6 +97,7 @@ export class RobotSession implements ConnectionEvents {
     else if (message.kind === 'answer') this.#answered(message);
     else if (message.kind === 'outbox') this.#empty(message);
     else if (message.kind === 'fetch') this.#fetched(message.update);
+    else if (message.kind === 'removed') this.#missed(message);
     else {
       state.counters.telemetryBytes += bytes.byteLength;
       this.#apply(message.frame);
@@ -244,6 +247,23 @@ export class RobotSession implements ConnectionEvents {
         this.#confirm({ kind: 'stored', run: message.run, firstTick: first.tick, ticks });
       });
     }
+  }
+
+  /** Notes what is to be filled in from segments. The robot repeats what cannot be noted now. */
+  #missed(removed: RemovedSamples): void {
+    const { onRemoved, logger, state } = this.#parts;
+    if (this.#epoch === 0) {
+      this.end('removed samples before the Welcome');
+      return;
+    }
+    const { run, firstTick, ticks } = removed;
+    onRemoved?.(removed).then(
+      () => this.#confirm({ kind: 'stored', run, firstTick, ticks }),
+      (error: unknown) => {
+        const reason = describeError(error);
+        logger.warn('removed samples of a robot cannot be noted', { robot: state.robot, error: reason });
+      },
+    );
   }
 
   #confirm(stored: Stored): void {

@@ -52,7 +52,7 @@ export const groundParameters = {
     min: 0,
     max: 1024 ** 4,
     description:
-      'Samples that the ground has not confirmed are kept in the data folder, up to this size for each robot. At the limit the oldest are removed and counted. 0: none are kept.',
+      'Samples that the ground has not confirmed are kept in the data folder, up to this size for each robot. At the limit the oldest are removed and counted, and the ground fills them in from uploaded segments. 0: none are kept.',
   }),
   'ground.outbox_pace_ms': duration({
     role,

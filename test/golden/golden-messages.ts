@@ -78,6 +78,10 @@ const toGround: Readonly<Record<string, RobotMessage>> = {
       { tick: 2 ** 40 + 2, timeNs: -1n, values: [0, 1e300, NaN] },
     ],
   },
+  'removed.binpb': {
+    ...{ kind: 'removed', run: 2n ** 64n - 3n, firstTick: 2 ** 40, ticks: 300, timeNs: -1n },
+    catalogue: { ...catalogue, fields: catalogue.fields.map((one) => ({ ...one, scale: -2.5 })) },
+  },
 };
 const toRobot: Readonly<Record<string, GroundMessage>> = {
   'welcome.binpb': { kind: 'welcome', protocol: 1, epoch: 300 },

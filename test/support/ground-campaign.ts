@@ -38,7 +38,7 @@ export async function runGroundCampaign(options: GroundCampaignOptions): Promise
   const counts = { robot: 0, ground: 0, database: 0 };
   let isGood = false;
   try {
-    await using fleet = new GroundFleet(folder, SEGMENT_MAX_AGE_MS, ports);
+    await using fleet = new GroundFleet(folder, { segmentMaxAgeMs: SEGMENT_MAX_AGE_MS }, ports);
     await fleet.start(robots, signal);
     for (let done = 0; done < kills; done++) {
       // From the first instants of a start to some seconds later.

@@ -1,5 +1,7 @@
 import { HoldfastError } from '../../core/errors.js';
 import type { Database } from '../../ground/database/database.js';
+import type { Store } from '../../core/store.js';
+import type { Refill } from '../../ground/refill/refill.js';
 import type { HistoryWriter } from '../../ground/history/history-writer.js';
 import type { Route } from '../../monitors/http/route.js';
 import type { Invocation } from './command-definition.js';
@@ -37,6 +39,19 @@ export async function openHistory(
   const { HistoryWriter: Writer } = await import('../../ground/history/history-writer.js');
   const kept = { sampleDays: days(options, 'keepSamplesDays'), rollUpDays: days(options, 'keepRollUpsDays') };
   return database === undefined ? undefined : new Writer(database, kept, ports);
+}
+
+/** Fills in what outboxes of robots no longer had; undefined: the ground runs without a database. */
+export async function openRefill(
+  database: Database | undefined,
+  open: { readonly stores: readonly Store[] } | undefined,
+  isTurn: () => boolean,
+  { options, ports, logger }: Invocation,
+): Promise<Refill | undefined> {
+  if (database === undefined) return undefined;
+  const { Refill: Filler } = await import('../../ground/refill/refill.js');
+  const sampleDays = days(options, 'keepSamplesDays');
+  return new Filler(database, { stores: open?.stores ?? [], sampleDays, isTurn, clock: ports.clock, logger });
 }
 
 /** The operation that runs SQL of people; none without a database, or without a user of it who only reads. */

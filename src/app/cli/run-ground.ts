@@ -6,7 +6,7 @@ import { HoldfastError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { onAbort } from '../../core/on-abort.js';
 import type { AuditLog } from '../../ground/audit-log.js';
-import type { CommandSender } from '../../ground/commands.js';
+import type { Commands, CommandSender } from '../../ground/commands.js';
 import type { Database } from '../../ground/database/database.js';
 import type { PeopleRegistry as People } from '../../ground/people-registry.js';
 import type { MapSource } from '../../ground/map-source.js';
@@ -22,7 +22,7 @@ import type { CommandResult, Invocation } from './command-definition.js';
 import { openCatalogue, type OpenCatalogue } from './open-catalogue.js';
 import { openFetch, type OpenFetch } from './open-fetch.js';
 import { openRecordingFiles } from './open-recording-files.js';
-import { openGroundDatabase, openHistory, openSql } from './open-ground-database.js';
+import { openGroundDatabase, openHistory, openRefill, openSql } from './open-ground-database.js';
 import { registryPlace, sharesDatabase } from './open-ground-registry.js';
 import { openTrial } from './open-trial.js';
 import { shareFleet } from './share-fleet.js';
@@ -38,7 +38,6 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   const { FleetFeed } = await import('../../ground/fleet-feed.js');
   const { GroundAccess } = await import('../../ground/ground-access.js');
   const { GroundServer } = await import('../../ground/ground-server.js');
-  const { Commands } = await import('../../ground/commands.js');
   const { commandRoutes } = await import('../../ground/command-routes.js');
   const { PeopleRegistry } = await import('../../ground/people-registry.js');
   const { RobotRegistry } = await import('../../ground/robot-registry.js');
@@ -57,19 +56,21 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   await using history = await openHistory(database, invocation);
   // The service needs the fleet, and the fleet tells it what robots say.
   const told: { fetch?: OpenFetch | undefined } = {};
+  const isFirst = (): boolean => shared?.view.isFirst !== false;
+  await using refill = await openRefill(database, open, isFirst, invocation);
   const bound = { port: 0 };
   using fleet = new Fleet(registry, {
-    ...{ ...ports, history, ...defined({ onReport: open?.onReport }) },
+    ...{ ...ports, history, ...defined({ onReport: open?.onReport, onRemoved: refill?.note }) },
     onFetch: (robot, update) => told.fetch?.service.note(robot, update),
   });
   await using shared = await shareFleet(fleet, invocation);
   const view = shared?.view ?? fleet;
+  refill?.start();
   using feed = new FleetFeed(() => view.rows(), ports.clock);
-  const audit = await openAudit(folder, database, invocation);
-  const give: CommandSender = (robot, command) => view.give(robot, command);
-  const commands = new Commands(give, { audit, clock: ports.clock, random: ports.random });
+  const give: CommandSender = (...what) => view.give(...what);
+  const { audit, commands } = await openCommands(folder, database, give, invocation);
   const knows = (name: string): boolean => view.rows().some(({ robot, vin }) => [robot, vin].includes(name));
-  await using _alerts = await watchFleet(view, () => shared?.view.isFirst !== false, invocation);
+  await using _alerts = await watchFleet(view, isFirst, invocation);
   const nameOf = (name: string): string => view.rows().find(({ vin }) => vin === name)?.robot ?? name;
   await using fetching = await openFetch({ database, open, fleet, nameOf, registry, commands }, invocation);
   told.fetch = fetching;
@@ -81,8 +82,7 @@ export async function runGround(folder: string, invocation: Invocation): Promise
     ...commandRoutes({ commands, audit, ask: give, knows }),
     ...(fetching?.routes ?? []),
     ...(await dataRoutes(database, open, invocation)),
-    ...(files?.routes ?? []),
-    ...trial.routes,
+    ...[...(files?.routes ?? []), ...trial.routes],
   ];
   await using server = await GroundServer.listen(
     { ...place, hostname: ports.hostname, version, pageFolder, ...defined({ tls: tls?.files }) },
@@ -111,14 +111,18 @@ async function mapOf(options: Invocation['options']): Promise<{ readonly map?: M
   return { map: parseMapSource(tiles, typeof attribution === 'string' ? attribution : '') };
 }
 
-async function openAudit(
+/** Gives commands to robots, each in the audit log. */
+async function openCommands(
   folder: string,
   database: Database | undefined,
-  { ports }: Invocation,
-): Promise<AuditLog> {
+  give: CommandSender,
+  { ports: { fs, clock, random } }: Invocation,
+): Promise<{ readonly audit: AuditLog; readonly commands: Commands }> {
   const { AuditFile } = await import('../../ground/audit-log.js');
   const { AuditTable } = await import('../../ground/audit-table.js');
-  return database === undefined ? new AuditFile(folder, ports.fs) : new AuditTable(database);
+  const { Commands: Giver } = await import('../../ground/commands.js');
+  const audit = database === undefined ? new AuditFile(folder, fs) : new AuditTable(database);
+  return { audit, commands: new Giver(give, { audit, clock, random }) };
 }
 
 async function warnOfNobody(people: Pick<People, 'list'>, logger: Logger): Promise<void> {

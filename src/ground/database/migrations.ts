@@ -2,6 +2,7 @@ import type { Migration } from './migrate.js';
 import { auditMigration } from './migrations/audit.js';
 import { catalogueTables } from './migrations/catalogue.js';
 import { fetchMigration } from './migrations/fetch.js';
+import { holesMigration } from './migrations/holes.js';
 import { historyMigration } from './migrations/history.js';
 import { localMigration } from './migrations/local.js';
 import { registryMigration } from './migrations/registry.js';
@@ -16,4 +17,5 @@ export const migrations: readonly Migration[] = [
   fetchMigration,
   localMigration,
   secretsMigration,
+  holesMigration,
 ].map((one, index) => ({ ...one, number: index + 1 }));

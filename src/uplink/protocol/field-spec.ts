@@ -24,6 +24,8 @@ export interface FieldSpec {
   readonly predictor: PredictorName;
   /** Undefined: not circular. */
   readonly circle?: Circle;
+  /** The number in the message is multiplied by it. Absent: 1. */
+  readonly scale?: number;
 }
 
 /** The fields of a robot, numbered by their place. */
@@ -78,6 +80,7 @@ function fieldFault({
   quantum,
   everyTicks,
   circle,
+  scale = 1,
 }: FieldSpec): string | undefined {
   const topicBytes = Buffer.byteLength(topic);
   const pathBytes = Buffer.byteLength(path);
@@ -90,6 +93,7 @@ function fieldFault({
   if (!isSize(quantum)) return `quantum ${quantum}, allowed: a finite number from 0`;
   if (everyTicks < 1 || everyTicks > MAX_EVERY_TICKS)
     return `a sample every ${everyTicks} ticks, allowed: 1 to ${MAX_EVERY_TICKS}`;
+  if (!Number.isFinite(scale) || scale === 0) return `scale ${scale}, allowed: a finite number other than 0`;
   if (circle === undefined) return undefined;
   if (!isSize(circle.period) || circle.period === 0)
     return `period ${circle.period}, allowed: a finite number above 0`;

@@ -31,6 +31,18 @@ export interface OutboxBatch {
   readonly samples: readonly OutboxSample[];
 }
 
+/** Samples that a full outbox removed: consecutive ticks of one run with the same fields. */
+export interface RemovedSamples {
+  readonly kind: 'removed';
+  readonly run: bigint;
+  readonly catalogue: Catalogue;
+  readonly firstTick: number;
+  /** At least 1. */
+  readonly ticks: number;
+  /** Wall clock of the robot at the first tick; one tick later, `catalogue.tickNs` more. */
+  readonly timeNs: bigint;
+}
+
 /** The ground has stored the samples of these ticks durably, or will never store them. */
 export interface Stored {
   readonly kind: 'stored';
@@ -121,4 +133,31 @@ export function readStored(bytes: Uint8Array): Stored {
     3: [VARINT, (reader) => (ticks = readUint53(reader))],
   });
   return { kind: 'stored', run, firstTick, ticks };
+}
+
+/** Writes the content of a RemovedSamples. */
+export function writeRemoved(writer: Writer, removed: RemovedSamples): void {
+  const { run, catalogue, firstTick, ticks, timeNs } = removed;
+  writeFixed64(writer.uint32(tagOf(1, FIXED64)), run);
+  nested(writer, 2, () => writeCatalogue(catalogue, writer));
+  varint(writer, 3, firstTick);
+  varint(writer, 4, ticks);
+  writeFixed64(writer.uint32(tagOf(5, FIXED64)), timeNs);
+}
+
+/** Reads a RemovedSamples. Throws a WireFault or a RangeError with what is wrong with it. */
+export function readRemoved(bytes: Uint8Array): RemovedSamples {
+  let run = 0n;
+  let catalogue: Catalogue | undefined;
+  let [firstTick, ticks, timeNs] = [0, 0, 0n];
+  readFields(bytes, {
+    1: [FIXED64, (reader) => (run = BigInt.asUintN(64, readFixed64(reader)))],
+    2: [LENGTH_DELIMITED, (reader) => (catalogue = readCatalogue(reader.bytes()))],
+    3: [VARINT, (reader) => (firstTick = readUint53(reader))],
+    4: [VARINT, (reader) => (ticks = readUint53(reader))],
+    5: [FIXED64, (reader) => (timeNs = readFixed64(reader))],
+  });
+  if (catalogue === undefined) throw new WireFault('removed samples without their fields');
+  if (ticks < 1) throw new WireFault('0 removed ticks, allowed: at least 1');
+  return { kind: 'removed', run, catalogue, firstTick, ticks, timeNs };
 }

@@ -92,7 +92,7 @@ export function readCatalogue(bytes: Uint8Array): Catalogue {
 
 function readField(bytes: Uint8Array): FieldSpec {
   let [topic, path, unit] = ['', '', ''];
-  let [threshold, quantum, everyTicks, predictor, period, lowest] = [0, 0, 0, 0, 0, 0];
+  let [threshold, quantum, everyTicks, predictor, period, lowest, scale] = [0, 0, 0, 0, 0, 0, 0];
   readFields(bytes, {
     1: [LENGTH_DELIMITED, (reader) => (topic = utf8(reader))],
     2: [LENGTH_DELIMITED, (reader) => (path = utf8(reader))],
@@ -103,12 +103,14 @@ function readField(bytes: Uint8Array): FieldSpec {
     7: [VARINT, (reader) => (predictor = readUint53(reader))],
     8: [FIXED64, (reader) => (period = reader.double())],
     9: [FIXED64, (reader) => (lowest = reader.double())],
+    10: [FIXED64, (reader) => (scale = reader.double())],
   });
   const name = predictorNames[predictor];
   // Another predictor would show wrong values.
   if (name === undefined)
     throw new WireFault(`predictor ${predictor}, allowed: 0 to ${predictorNames.length - 1}`);
-  const field = { topic, path, unit, threshold, quantum, everyTicks, predictor: name };
+  const scaled = scale === 0 ? {} : { scale };
+  const field = { topic, path, unit, threshold, quantum, everyTicks, predictor: name, ...scaled };
   return period === 0 ? field : { ...field, circle: { period, lowest } };
 }
 

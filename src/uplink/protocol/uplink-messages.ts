@@ -7,10 +7,13 @@ import { readRequests, readUpdate, writeRequests, writeUpdate } from './fetch-co
 import type { FetchUpdate } from './fetch-update.js';
 import {
   readOutbox,
+  readRemoved,
   readStored,
   writeOutbox,
+  writeRemoved,
   writeStored,
   type OutboxBatch,
+  type RemovedSamples,
   type Stored,
 } from './outbox-codec.js';
 import { readFields, utf8, WireFault } from './read-fields.js';
@@ -49,7 +52,8 @@ export type RobotMessage =
   | { readonly kind: 'report'; readonly report: RobotReport }
   | (Numbered & { readonly kind: 'answer'; readonly answer: CommandAnswer })
   | { readonly kind: 'fetch'; readonly update: FetchUpdate }
-  | OutboxBatch;
+  | OutboxBatch
+  | RemovedSamples;
 
 /** Answer of the ground to a Hello. */
 export interface Welcome {
@@ -113,6 +117,10 @@ export function encodeRobotMessage(message: RobotMessage): Uint8Array {
     nested(writer, 10, () => writeOutbox(writer, message));
     return writer.finish();
   }
+  if (message.kind === 'removed') {
+    nested(writer, 11, () => writeRemoved(writer, message));
+    return writer.finish();
+  }
   nested(writer, 1, () => {
     varint(writer, 1, message.protocol);
     string(writer, 2, message.robot);
@@ -138,6 +146,7 @@ export function decodeRobotMessage(bytes: Uint8Array): RobotMessage | Unusable {
       4: [LENGTH_DELIMITED, (reader) => (message = { kind: 'answer', ...readAnswer(reader.bytes()) })],
       5: [LENGTH_DELIMITED, (reader) => (message = { kind: 'fetch', update: readUpdate(reader.bytes()) })],
       10: [LENGTH_DELIMITED, (reader) => (message = readOutbox(reader.bytes()))],
+      11: [LENGTH_DELIMITED, (reader) => (message = readRemoved(reader.bytes()))],
     });
     return message;
   });

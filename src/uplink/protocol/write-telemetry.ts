@@ -44,7 +44,7 @@ export function writeCatalogue(catalogue: Catalogue, writer: Writer = Writer.cre
 }
 
 function writeField(writer: Writer, field: FieldSpec): void {
-  const { topic, path, unit, threshold, quantum, everyTicks, predictor, circle } = field;
+  const { topic, path, unit, threshold, quantum, everyTicks, predictor, circle, scale = 1 } = field;
   string(writer, 1, topic);
   string(writer, 2, path);
   string(writer, 3, unit);
@@ -54,6 +54,7 @@ function writeField(writer: Writer, field: FieldSpec): void {
   varint(writer, 7, predictorNames.indexOf(predictor));
   double(writer, 8, circle?.period ?? 0);
   double(writer, 9, circle?.lowest ?? 0);
+  if (scale !== 1) double(writer, 10, scale);
 }
 
 /** Writes a number as a varint; 0 is the default and takes no bytes. */

@@ -2,13 +2,13 @@ import { NS_PER_S, type Clock, type Timer } from '../../core/clock.js';
 import { describeError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import type { UplinkConnection } from '../link/uplink-transport.js';
-import type { OutboxBatch } from '../protocol/outbox-codec.js';
+import type { OutboxBatch, RemovedSamples } from '../protocol/outbox-codec.js';
 import type { Outbox } from './outbox.js';
 
 export interface OutboxSenderParts {
   readonly outbox: Outbox;
   readonly connection: Pick<UplinkConnection, 'waitingBytes'>;
-  readonly send: (batch: OutboxBatch) => void;
+  readonly send: (message: OutboxBatch | RemovedSamples) => void;
   /** The next tick of this run that belongs to the live stream, and not to the outbox. */
   readonly beforeTick: () => number;
   /** Time between two batches, milliseconds. */
@@ -27,6 +27,9 @@ const WAITING_MAX_BYTES = 64 * 1024;
 const PATIENCE_NS = 30n * NS_PER_S;
 /** With nothing to send, the outbox is read so often. */
 const IDLE_NS = NS_PER_S;
+/** The robot tells so often what its full outbox removed, until the ground has noted it. */
+const TELL_NS = 10n * NS_PER_S;
+const TOLD_AT_ONCE = 20;
 const START = 's';
 
 /** Empties the outbox over one connection, oldest first, beside the live stream. */
@@ -39,6 +42,7 @@ export class OutboxSender implements Disposable {
   #isReading = false;
   #isClosed = false;
   #nextAt = 0n;
+  #tellAt = 0n;
 
   constructor(parts: OutboxSenderParts) {
     this.#parts = parts;
@@ -59,6 +63,14 @@ export class OutboxSender implements Disposable {
     this.#timer.cancel();
   }
 
+  async #tellRemoved(now: bigint): Promise<void> {
+    if (now < this.#tellAt) return;
+    this.#tellAt = now + TELL_NS;
+    for (const one of await this.#parts.outbox.removed(TOLD_AT_ONCE)) {
+      if (!this.#isClosed) this.#parts.send(one);
+    }
+  }
+
   async #next(): Promise<void> {
     const { outbox, connection, clock, logger, beforeTick } = this.#parts;
     const now = clock.monotonic();
@@ -71,6 +83,7 @@ export class OutboxSender implements Disposable {
     if (this.#open.length >= MAX_OPEN) return;
     this.#isReading = true;
     try {
+      await this.#tellRemoved(now);
       const found = await outbox.read(this.#after, beforeTick(), BATCH_BYTES, BATCH_SAMPLES);
       if (this.#isClosed) return;
       if (found === undefined) {

@@ -7,9 +7,16 @@ import type { Logger } from '../../core/logger.js';
 import { makeDirectoryDurably } from '../../core/durable-files.js';
 import { dirname } from 'node:path';
 import type { Catalogue, FieldSpec } from '../protocol/field-spec.js';
-import { readOutboxSample, writeOutboxSample, type OutboxSample } from '../protocol/outbox-codec.js';
+import {
+  readOutboxSample,
+  writeOutboxSample,
+  type OutboxSample,
+  type RemovedSamples,
+} from '../protocol/outbox-codec.js';
 import { readCatalogue } from '../protocol/read-telemetry.js';
 import { writeCatalogue } from '../protocol/write-telemetry.js';
+import { RemovedPieces } from './removed-pieces.js';
+import { TICK_NS } from './uplink-pace.js';
 
 export interface OutboxPorts {
   readonly fs: FileSystem;
@@ -40,7 +47,10 @@ type Operation =
   | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
   | { readonly type: 'del'; readonly key: string };
 
-/** Names of samples and catalogues: `s<run><tick>` and `c<run><version>`, hexadecimal; samples begin with catalogue and run. */
+/**
+ * Names of samples, catalogues and removed pieces: `s<run><tick>`, `c<run><version>` and `l<run><tick>`,
+ * hexadecimal; samples begin with catalogue and run.
+ */
 const RUN_DIGITS = 8;
 const TICK_DIGITS = 14;
 const HEAD_BYTES = 12;
@@ -68,6 +78,7 @@ export class Outbox implements AsyncDisposable {
   #samples = 0;
   #bytes = 0;
   #lost = 0;
+  readonly #removed = new RemovedPieces(TICK_NS);
   #isFaulty = false;
   /** There is no connection: a power cut must not take much. */
   isOffline = true;
@@ -125,6 +136,7 @@ export class Outbox implements AsyncDisposable {
   append(tick: number, timeNs: bigint, values: Float64Array): void {
     if (this.#queued.length >= MAX_QUEUED) {
       this.#lost++;
+      this.#removed.add({ order: this.#order, version: this.#version, run: this.#run, tick, timeNs });
       return;
     }
     const sample = writeOutboxSample(Writer.create(), { tick, timeNs, values: [...values] }).finish();
@@ -144,8 +156,24 @@ export class Outbox implements AsyncDisposable {
     if (order === undefined) return Promise.resolve();
     const range = { gte: sampleKey(order, firstTick), lt: sampleKey(order, firstTick + ticks) };
     return this.#serially(async () => {
+      this.#removed.forget(order, firstTick, ticks);
       await this.#write();
       await this.#delete(range, Infinity);
+      await this.#database.batch(this.#changes());
+    });
+  }
+
+  /** The oldest pieces that were removed because the outbox was full, and of which the ground does not know. */
+  removed(count: number): Promise<readonly RemovedSamples[]> {
+    if (this.#removed.size === 0) return Promise.resolve([]);
+    return this.#serially(async () => {
+      await this.#write();
+      const found: RemovedSamples[] = [];
+      for (const { order, version, run, firstTick, ticks, timeNs } of this.#removed.first(count)) {
+        const catalogue = readCatalogue(await this.#catalogueOf(catalogueKey(order, version)));
+        found.push({ kind: 'removed', run, catalogue, firstTick, ticks, timeNs });
+      }
+      return found;
     });
   }
 
@@ -204,6 +232,11 @@ export class Outbox implements AsyncDisposable {
       this.#samples++;
       this.#bytes += value.byteLength;
     }
+    for await (const [key, value] of this.#database.iterator({ gte: 'l', lt: 'm' })) {
+      const { order, run: earlier } = this.#removed.load(key, value);
+      last = Math.max(last, order);
+      this.#orders.set(earlier, order);
+    }
     // Catalogues of runs without samples are of no use.
     const used = new Set(this.#orders.values());
     for await (const key of this.#database.keys({ gte: 'c', lt: 'd' })) {
@@ -239,23 +272,44 @@ export class Outbox implements AsyncDisposable {
     if (sync) this.#syncedAt = now;
     await this.#database.batch([...operations], { sync });
     const excess = this.#bytes - this.#maxBytes;
-    if (excess > 0)
-      this.#lost += await this.#delete({ gte: 's', lt: 't' }, excess + this.#maxBytes * (1 - KEPT_SHARE));
+    if (excess > 0) await this.#removeOldest(excess + this.#maxBytes * (1 - KEPT_SHARE));
+  }
+
+  /** Removes samples from the oldest on, at least so many bytes, and keeps which ones. */
+  async #removeOldest(bytes: number): Promise<void> {
+    const range = { gte: 's', lt: 't' };
+    this.#lost += await this.#delete(range, bytes, (key, value) => {
+      const tick = Number.parseInt(key.slice(1 + RUN_DIGITS), 16);
+      const { timeNs } = readOutboxSample(value.subarray(HEAD_BYTES));
+      this.#removed.add({ order: orderOf(key), ...headOf(value), tick, timeNs });
+    });
   }
 
   /** Deletes samples from the oldest on, at least so many bytes if they are there. Returns how many. */
-  async #delete(range: { readonly gte: string; readonly lt: string }, bytes: number): Promise<number> {
+  async #delete(
+    range: { readonly gte: string; readonly lt: string },
+    bytes: number,
+    onEach: (key: string, value: Uint8Array) => void = () => undefined,
+  ): Promise<number> {
     const keys: string[] = [];
     let deleted = 0;
     for await (const [key, value] of this.#database.iterator(range)) {
       if (deleted >= bytes) break;
       keys.push(key);
+      onEach(key, value);
       deleted += value.byteLength;
     }
-    await this.#database.batch(keys.map((key) => ({ type: 'del', key })));
+    const gone = keys.map((key): Operation => ({ type: 'del', key }));
+    await this.#database.batch([...gone, ...this.#changes()]);
     this.#samples -= keys.length;
     this.#bytes -= deleted;
     return keys.length;
+  }
+
+  #changes(): Operation[] {
+    return [...this.#removed.changes()].map(([key, value]) =>
+      value === undefined ? { type: 'del', key } : { type: 'put', key, value },
+    );
   }
 
   #serially<T>(work: () => Promise<T>): Promise<T> {

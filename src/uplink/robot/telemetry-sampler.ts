@@ -37,7 +37,7 @@ export interface SamplerStats {
 /** Larger messages are not decoded: one would take more than a turn. */
 const MESSAGE_MAX_BYTES = 1024 * 1024;
 /** A field without a message for so long has no value. */
-const STALE_NS = 10_000_000_000n;
+export const STALE_NS = 10_000_000_000n;
 /** Messages of several sources come out of order by less than this. */
 const LATE_NS = 1_000_000_000n;
 /** Longer silence is no run of ticks: they would say nothing, and the clock may have jumped. */

@@ -85,8 +85,10 @@ function yawOf(quaternion: readonly number[]): number {
 }
 
 function specOf(topic: string, rule: FieldRule, tickNs: number): FieldSpec {
-  const { path, unit, threshold, predictor, period } = rule;
+  const { path, unit, threshold, predictor, period, scale } = rule;
   const everyTicks = Math.max(1, Math.round(1e9 / tickNs / rule.rateHz));
-  const spec = { topic, path, unit, threshold, quantum: quantumOf(threshold), everyTicks, predictor };
+  const scaled = scale === 1 ? {} : { scale };
+  const sent = { threshold, quantum: quantumOf(threshold), everyTicks, predictor, ...scaled };
+  const spec = { topic, path, unit, ...sent };
   return period === undefined ? spec : { ...spec, circle: { period, lowest: -period / 2 } };
 }

@@ -103,6 +103,67 @@ describe('The outbox', () => {
     assert.equal(oldest, lostSamples);
   });
 
+  it('tells which samples it removed, after a kill too, until exactly these are confirmed', async () => {
+    outbox.fields([field({})], 100_000_000);
+    for (let from = 0; from < 40_000; from += 2_000) {
+      append(range(from, from + 2_000));
+      await read();
+    }
+    const { lostSamples } = outbox.status();
+    const catalogue = { version: 1, tickNs: 100_000_000, fields: [field({})] };
+    const told = {
+      kind: 'removed',
+      run: RUN,
+      catalogue,
+      firstTick: 0,
+      ticks: lostSamples,
+      timeNs: timeOf(0),
+    };
+    assert.deepEqual(await outbox.removed(10), [told]);
+    await fs.cp(join(folder, 'one'), join(folder, 'killed'), { recursive: true });
+    await using next = await Outbox.open(join(folder, 'killed'), 7n, MIB, ports);
+    assert.deepEqual(await next.removed(10), [told]);
+    // It has grown since, or belongs to another run.
+    await next.remove(RUN, 0, lostSamples - 1);
+    await next.remove(7n, 0, lostSamples);
+    assert.deepEqual(await next.removed(10), [told]);
+    await next.remove(RUN, 0, lostSamples);
+    assert.deepEqual(await next.removed(10), []);
+    await next[Symbol.asyncDispose]();
+    await using last = await Outbox.open(join(folder, 'killed'), 8n, MIB, ports);
+    assert.deepEqual(await last.removed(10), []);
+    assert.equal(last.status().waitingSamples, 40_000 - lostSamples);
+  });
+
+  it('tells what it removed in pieces if the clock jumped or the fields changed', async () => {
+    outbox.fields([field({})], 100_000_000);
+    append(range(0, 5_000));
+    await read();
+    const jumped = Float64Array.of(1);
+    for (const tick of range(5_000, 10_000)) outbox.append(tick, timeOf(tick) + 3_600_000_000_000n, jumped);
+    await read();
+    outbox.fields([field({}), field({ path: 'w' })], 100_000_000);
+    for (let from = 10_000; from < 60_000; from += 2_000) {
+      append(range(from, from + 2_000), outbox, 2);
+      await read();
+    }
+    const pieces = await outbox.removed(10);
+    const { lostSamples } = outbox.status();
+    assert.deepEqual(
+      pieces.map(({ firstTick, ticks, timeNs, catalogue }) => [
+        firstTick,
+        ticks,
+        timeNs,
+        catalogue.fields.length,
+      ]),
+      [
+        [0, 5_000, timeOf(0), 1],
+        [5_000, 5_000, timeOf(5_000) + 3_600_000_000_000n, 1],
+        [10_000, lostSamples - 10_000, timeOf(10_000), 2],
+      ],
+    );
+  });
+
   it('starts empty if its files are damaged', async () => {
     outbox.fields([field({})], 100_000_000);
     append(range(0, 10));

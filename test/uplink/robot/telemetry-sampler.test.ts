@@ -199,7 +199,7 @@ describe('Fields of the uplink', () => {
     assert.deepEqual(taken.specs, [
       {
         ...{ topic: '/speed', path: 'value', unit: 'mph', threshold: 2, quantum: 0.25, everyTicks: 10 },
-        ...{ predictor: 'linear', circle: { period: 360, lowest: -180 } },
+        ...{ predictor: 'linear', scale: 2, circle: { period: 360, lowest: -180 } },
       },
     ]);
   });

@@ -23,6 +23,21 @@ export interface FleetRobot {
   readonly lives: readonly Life[];
 }
 
+export interface GroundFleetOptions {
+  /** Age at which recorders seal, milliseconds. */
+  readonly segmentMaxAgeMs: number;
+  /** More flags of the recorders. */
+  readonly recorderFlags?: readonly string[];
+  /** The ground has several processes that share a database and a bus; absent: one with a database of its own. */
+  readonly shared?: {
+    readonly processes: number;
+    /** `postgres://...` */
+    readonly database: string;
+    /** Port of a NATS server on loopback. */
+    readonly busPort: number;
+  };
+}
+
 interface Driver extends FleetRobot {
   readonly source: string;
   readonly tokenFile: string;
@@ -44,16 +59,15 @@ const ON_THEIR_WAY = 60;
 export class GroundFleet implements AsyncDisposable {
   readonly #folder: string;
   readonly #ports: SystemPorts;
-  readonly #segmentMaxAgeMs: number;
-  #groundPort = 0;
-  #ground: DemoChild | undefined;
+  readonly #options: GroundFleetOptions;
+  #groundPorts: readonly number[] = [];
+  readonly #grounds: (DemoChild | undefined)[] = [];
   #sync: DemoChild | undefined;
   #robots: readonly Driver[] = [];
 
-  /** @param segmentMaxAgeMs - Age at which recorders seal. */
-  constructor(folder: string, segmentMaxAgeMs: number, ports: SystemPorts) {
+  constructor(folder: string, options: GroundFleetOptions, ports: SystemPorts) {
     this.#folder = folder;
-    this.#segmentMaxAgeMs = segmentMaxAgeMs;
+    this.#options = options;
     this.#ports = ports;
   }
 
@@ -62,7 +76,7 @@ export class GroundFleet implements AsyncDisposable {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#groundPort}`;
+    return this.#urlOf(0);
   }
 
   get storePath(): string {
@@ -73,12 +87,27 @@ export class GroundFleet implements AsyncDisposable {
     return join(this.#folder, 'ground');
   }
 
+  /** Processes of the ground. */
+  get processes(): number {
+    return this.#options.shared?.processes ?? 1;
+  }
+
+  #urlOf(process: number): string {
+    return `http://127.0.0.1:${this.#groundPorts[process] ?? 0}`;
+  }
+
+  get #databaseFlags(): readonly string[] {
+    const { shared } = this.#options;
+    return shared === undefined ? [] : ['--database', shared.database];
+  }
+
   /** Starts the ground, then every vehicle and sync. */
   async start(robots: number, signal: AbortSignal): Promise<void> {
     await mkdir(this.storePath, { recursive: true });
-    this.#groundPort = await unusedPort();
-    this.#robots = await Promise.all(Array.from({ length: robots }, (_, i) => this.#addRobot(i)));
-    await this.startGround(signal);
+    this.#groundPorts = await Promise.all(Array.from({ length: this.processes }, () => unusedPort()));
+    // Those that share a database must not change its schema at the same time as others enrol.
+    for (let i = 0; i < robots; i++) this.#robots = [...this.#robots, await this.#addRobot(i)];
+    for (let i = 0; i < this.processes; i++) await this.startGround(signal, i);
     for (let i = 0; i < robots; i++) this.startRobot(i);
     this.startSync();
     await this.#until(signal, 'all robots are connected', async () => {
@@ -89,7 +118,7 @@ export class GroundFleet implements AsyncDisposable {
 
   /** Rejects with the output of a process that ended without being killed. */
   assertRunning(): void {
-    for (const child of [this.#ground, this.#sync, ...this.#robots.map(({ recorder }) => recorder)]) {
+    for (const child of [...this.#grounds, this.#sync, ...this.#robots.map(({ recorder }) => recorder)]) {
       if (child !== undefined && !child.running && !child.isKilled)
         throw new HoldfastError('INTERNAL', `the ${child.name} ended by itself: ${child.errorOutput}`);
     }
@@ -98,11 +127,13 @@ export class GroundFleet implements AsyncDisposable {
   startRobot(index: number): void {
     const robot = this.#robot(index);
     robot.lives.push({ fromNs: this.#ports.clock.now() });
+    const scheme = this.#options.shared === undefined ? 'ws' : 'nats';
     robot.recorder = new DemoChild(robot.name, mainScript, [
       ...['record', '--json', '--source', robot.source, '--data', robot.data, '--log-level', 'warn'],
-      ...['--segment-max-age-ms', `${this.#segmentMaxAgeMs}ms`, '--tag', 'mission=demo'],
-      ...['--ground-url', `ws://127.0.0.1:${robot.tunnel.port}`, '--ground-token-file', robot.tokenFile],
-      ...['--web-port', String(robot.webPort), '--no-foxglove'],
+      ...['--segment-max-age-ms', `${this.#options.segmentMaxAgeMs}ms`, '--tag', 'mission=demo'],
+      ...['--ground-url', `${scheme}://127.0.0.1:${robot.tunnel.port}`],
+      ...['--ground-token-file', robot.tokenFile, '--web-port', String(robot.webPort), '--no-foxglove'],
+      ...(this.#options.recorderFlags ?? []),
     ]);
   }
 
@@ -117,20 +148,23 @@ export class GroundFleet implements AsyncDisposable {
   }
 
   /** Resolves when it serves robots and people. */
-  async startGround(signal: AbortSignal): Promise<void> {
-    this.#ground = new DemoChild('ground', mainScript, [
-      ...['ground', '--json', '--data', this.#groundPath, '--listen', `127.0.0.1:${this.#groundPort}`],
+  async startGround(signal: AbortSignal, process = 0): Promise<void> {
+    const { shared } = this.#options;
+    const listen = `127.0.0.1:${this.#groundPorts[process] ?? 0}`;
+    this.#grounds[process] = new DemoChild('ground', mainScript, [
+      ...['ground', '--json', '--data', this.#groundPath, '--listen', listen, ...this.#databaseFlags],
+      ...(shared === undefined ? [] : ['--bus', `nats://127.0.0.1:${shared.busPort}`]),
       ...['--store', `dir:${this.storePath}`, '--log-level', 'warn'],
     ]);
     await this.#until(signal, 'the ground serves', async () => {
-      const answer = await fetch(`${this.url}/readyz`).catch(() => undefined);
+      const answer = await fetch(`${this.#urlOf(process)}/readyz`).catch(() => undefined);
       return answer?.ok === true;
     });
   }
 
-  /** With it, its database ends. */
-  async killGround(): Promise<void> {
-    await this.#ground?.kill();
+  /** With it ends the database that is its own. */
+  async killGround(process = 0): Promise<void> {
+    await this.#grounds[process]?.kill();
   }
 
   /** Kills the PostgreSQL server of the ground, if it runs. Returns whether it did. */
@@ -186,8 +220,10 @@ export class GroundFleet implements AsyncDisposable {
 
   /** As it should end: otherwise its database would end a moment later, while its folder is removed. */
   async #endGround(): Promise<void> {
-    this.#ground?.terminate();
-    await this.#ground?.exited;
+    for (const ground of this.#grounds) {
+      ground?.terminate();
+      await ground?.exited;
+    }
   }
 
   #robot(index: number): Driver {
@@ -213,13 +249,13 @@ export class GroundFleet implements AsyncDisposable {
       ...{ name, tokenFile, lives: [], data: join(this.#folder, name) },
       source: `csv:electric?vehicles=1&name=${prefix}&profiles=${kind}&seed=${index + 1}&loop=true`,
       webPort: await unusedPort(),
-      tunnel: await LinkTunnel.open(() => this.#groundPort),
+      tunnel: await LinkTunnel.open(() => this.#options.shared?.busPort ?? this.#groundPorts[0] ?? 0),
     };
   }
 
   async #enrol(name: string): Promise<string> {
     const child = new DemoChild('ground enrol', mainScript, [
-      ...['ground', 'enrol', name, '--json', '--data', this.#groundPath],
+      ...['ground', 'enrol', name, '--json', '--data', this.#groundPath, ...this.#databaseFlags],
     ]);
     return String((await child.result())['token']);
   }

@@ -66,7 +66,7 @@ class GroundDemo {
     const { durationMs, robots, keep, signal } = this.#options;
     const { clock } = this.#ports;
     const segmentMaxAgeMs = Math.max(2_000, Math.min(10_000, durationMs / 6));
-    await using fleet = new GroundFleet(this.#folder, segmentMaxAgeMs, this.#ports);
+    await using fleet = new GroundFleet(this.#folder, { segmentMaxAgeMs }, this.#ports);
     await fleet.start(robots, signal);
     this.#startedAt = clock.monotonic();
     this.#tell(`${robots} vehicles drive off; watch them on ${fleet.url}/`);
