@@ -62,7 +62,7 @@ describe('the page of recordings', function () {
     closers.push(() => catalogue[Symbol.asyncDispose]());
     await catalogue.refresh();
     const local = new LocalRecordings(database, assert.ifError);
-    local.note('robot 2', [onRobotOnly], true);
+    local.note('robot 2', [onRobotOnly], { isFirst: true, isComplete: false });
     await local[Symbol.asyncDispose]();
     const tickets = await FileTickets.open(database, systemClock, randomBytes);
     world = await GroundWorld.start();

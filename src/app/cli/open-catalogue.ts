@@ -13,7 +13,11 @@ export interface OpenCatalogue extends AsyncDisposable {
   /** Notes what lies on a robot, and looks at once for the segments that it reports as uploaded. */
   readonly onReport: (
     robot: string,
-    report: { readonly sequence: number; readonly segments: readonly ReportedRecording[] },
+    report: {
+      readonly sequence: number;
+      readonly complete: boolean;
+      readonly segments: readonly ReportedRecording[];
+    },
   ) => void;
 }
 
@@ -53,8 +57,8 @@ export async function openCatalogue(
   return {
     catalogue,
     stores,
-    onReport(robot, { sequence, segments }) {
-      local.note(robot, segments, sequence === 1);
+    onReport(robot, { sequence, complete, segments }) {
+      local.note(robot, segments, { isFirst: sequence === 1, isComplete: complete });
       for (const key of uploadedKeys(robot, segments)) catalogue.hint(key);
     },
     async [Symbol.asyncDispose]() {

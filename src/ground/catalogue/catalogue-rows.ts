@@ -2,6 +2,9 @@ import { formatTime } from '../../core/clock.js';
 import { manifestGaps, type Manifest } from '../../core/manifest.js';
 import type { ObjectInfo } from '../../core/store.js';
 
+/** Stands for the disks of the robots among the stores. */
+export const ROBOT_STORE = 'robot:';
+
 /** `missing`: a manifest whose segment is not in the store. `local`: only on its robot, as that reports. */
 export type RecordingState = 'stored' | 'evicted' | 'missing' | 'local';
 

@@ -5,7 +5,7 @@ import type { Logger } from '../../core/logger.js';
 import { SerialQueue } from '../../core/serial-queue.js';
 import type { Store } from '../../core/store.js';
 import type { Database } from '../database/database.js';
-import { ROBOT_STORE } from './local-recordings.js';
+import { ROBOT_STORE } from './catalogue-rows.js';
 import { listStore, noteRecording, type Listing } from './list-store.js';
 
 export interface CataloguePorts {

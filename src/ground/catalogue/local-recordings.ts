@@ -3,11 +3,9 @@ import { SerialQueue } from '../../core/serial-queue.js';
 import { objectKey, objectName } from '../../core/object-name.js';
 import { isSegmentId } from '../../core/segment-id.js';
 import type { Database } from '../database/database.js';
+import { ROBOT_STORE } from './catalogue-rows.js';
 import { storeNumber } from './list-store.js';
 import { priorityOf, type ReportedPlace } from './uploaded-keys.js';
-
-/** Stands for the disks of the robots among the stores. */
-export const ROBOT_STORE = 'robot:';
 
 /** A segment as its robot reports it. */
 export interface ReportedRecording extends ReportedPlace {
@@ -19,6 +17,8 @@ export interface ReportedRecording extends ReportedPlace {
   readonly gaps: number;
 }
 
+/** Segments of one report: with fewer, a complete one has everything that the robot lists. */
+const LISTED_MAX = 200;
 /** Rows of one robot; the robot reports its newest segments only. */
 const ROWS_MAX = 10_000;
 /** Reports that wait for the database; a robot reports everything again within 30 s. */
@@ -52,15 +52,19 @@ export class LocalRecordings implements AsyncDisposable {
   }
 
   /**
-   * Notes what has changed; a robot repeats what is lost here.
+   * Notes what has changed; a robot repeats what is lost here. What a complete report no longer has is gone.
    *
-   * @param isFirst - Of a connection: the robot may have reported to another process of the ground in between.
+   * @param report.isFirst - Of a connection: the robot may have reported to another process of the ground in between.
    */
-  note(robot: string, segments: readonly ReportedRecording[], isFirst: boolean): void {
+  note(
+    robot: string,
+    segments: readonly ReportedRecording[],
+    report: { readonly isFirst: boolean; readonly isComplete: boolean },
+  ): void {
     if (segments.length === 0 || this.#turns.length >= WAITING_MAX) return;
     const work = (): Promise<void> => {
-      if (isFirst) this.#known.delete(robot);
-      return this.#note(robot, segments);
+      if (report.isFirst) this.#known.delete(robot);
+      return this.#note(robot, segments, report.isComplete);
     };
     void this.#turns.run(work).catch(this.#onError);
   }
@@ -69,11 +73,11 @@ export class LocalRecordings implements AsyncDisposable {
     await this.#turns.run(() => Promise.resolve());
   }
 
-  async #note(robot: string, segments: readonly ReportedRecording[]): Promise<void> {
+  async #note(robot: string, segments: readonly ReportedRecording[], isComplete: boolean): Promise<void> {
     const store = (this.#store ??= await storeNumber(this.#database, ROBOT_STORE));
     const known = await this.#knownOf(store, robot);
     const added = new Map<string, Record<string, unknown>>();
-    const gone: string[] = [];
+    const gone = isComplete ? [...missingIn(robot, segments, [...known.keys()])] : [];
     for (const segment of segments) {
       const key = keyOf(robot, segment);
       if (key === undefined) continue;
@@ -100,6 +104,24 @@ export class LocalRecordings implements AsyncDisposable {
     this.#known.set(robot, known);
     return known;
   }
+}
+
+/** Known keys that a complete report should have and has not: a robot reports its newest segments. */
+function missingIn(
+  robot: string,
+  segments: readonly ReportedRecording[],
+  known: readonly string[],
+): readonly string[] {
+  // A recorder that starts has not looked at its disk yet.
+  if (segments.length === 0) return [];
+  const reported = new Set(segments.map((one) => keyOf(robot, one)));
+  const oldest = segments.length < LISTED_MAX ? '' : (segments.map(numberOf).sort()[0] ?? '');
+  return known.filter((key) => !reported.has(key) && (/\/(\d{12})-[^/]*$/.exec(key)?.[1] ?? '') >= oldest);
+}
+
+/** Twelve digits. */
+function numberOf({ segment }: ReportedPlace): string {
+  return segment.slice(0, 12);
 }
 
 /** The key that the segment will have in a store; undefined: it has no messages, or is not sealed under a known name. */

@@ -1,5 +1,5 @@
 import type { Database } from '../database/database.js';
-import { recordingRow, type CataloguedManifest } from './catalogue-rows.js';
+import { recordingRow, ROBOT_STORE, type CataloguedManifest } from './catalogue-rows.js';
 
 const COLUMNS = `key text, manifest_bytes bigint, manifest_etag text, state text, segment text, robot text,
   priority text, first_at timestamptz, last_at timestamptz, first_log_time text, last_log_time text,
@@ -34,6 +34,11 @@ const ADD_RECORDINGS = `
 /** The rows that belong to the recordings of these keys, before they are written again. */
 const OLD = (table: string): string =>
   `DELETE FROM ${table} d USING recordings r WHERE d.recording = r.recording AND r.store = $1 AND r.key = ANY($2)`;
+
+/** What a store has, or a tombstone describes, is no longer only on its robot. */
+const FORGET_LOCAL = `
+  DELETE FROM recordings r USING catalogue_stores s
+  WHERE s.store = r.store AND s.uri = $1 AND r.key = ANY($2)`;
 
 const DETAILS = ['recording_topics', 'recording_events', 'recording_gaps'] as const;
 
@@ -76,6 +81,8 @@ export async function writeCatalogue(
     for (const table of DETAILS) await query(OLD(table), [store, [...rows.keys()]]);
     await query(ADD_RECORDINGS, [json, store]);
     for (const table of DETAILS) await query(ADD_DETAILS[table], [json, store]);
+    const settled = [...rows.values()].filter(({ state }) => state !== 'missing').map(({ key }) => key);
+    await query(FORGET_LOCAL, [ROBOT_STORE, settled]);
   });
 }
 

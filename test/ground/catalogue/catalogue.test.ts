@@ -66,6 +66,12 @@ function manifestOf(
   };
 }
 
+const change = { isFirst: false, isComplete: false };
+const reported = (one: Manifest, state: string): ReportedRecording => ({
+  ...{ segment: `${one.segment.id}.r1`, state, bytes: one.file.bytes, messages: one.messages, gaps: 2 },
+  ...{ firstLogTime: present(one.firstLogTime), lastLogTime: present(one.lastLogTime) },
+});
+
 onEveryPostgres('The catalogue', (server) => {
   let database: Database;
   let store: MemoryStore;
@@ -90,7 +96,7 @@ onEveryPostgres('The catalogue', (server) => {
     return manifest;
   }
   async function find(filter: RecordingFilter): Promise<number[]> {
-    const { recordings } = await searchRecordings(database, filter, { limit: 100 });
+    const { recordings } = await searchRecordings(database, filter, { limit: 300 });
     return recordings.map(({ bytes }) => bytes / 1_000 - 1).sort((a, b) => a - b);
   }
   const event = (label: string): Partial<Manifest> => ({
@@ -242,16 +248,43 @@ onEveryPostgres('The catalogue', (server) => {
     assert.equal(recordings.length, 1);
   });
 
+  it('forgets what lay on a robot only, if a complete report no longer has it, or a store has it', async () => {
+    const all = Array.from({ length: 203 }, (_, n) => manifestOf(n, {}));
+    const listed = (from: number, to: number): ReportedRecording[] =>
+      all.slice(from, to).map((one) => reported(one, 'sealed'));
+    const errors: unknown[] = [];
+    const complete = { isFirst: true, isComplete: true };
+    const local = new LocalRecordings(database, (error) => errors.push(error));
+    const numbers = async (): Promise<number[]> => {
+      // Reports are taken in their order.
+      await local[Symbol.asyncDispose]();
+      return find({ state: 'local' });
+    };
+    local.note('r1', listed(0, 2), change);
+    local.note('r1', listed(2, 4), complete);
+    local.note('r2', [], complete);
+    assert.deepEqual(await numbers(), [2, 3]);
+    // The first report after a start: the robot has not looked yet.
+    local.note('r1', [], complete);
+    assert.deepEqual(await numbers(), [2, 3]);
+    // As many as a report may have: there may be older ones.
+    local.note('r1', listed(0, 3), change);
+    local.note('r1', [...listed(2, 3), ...listed(4, 203)], complete);
+    assert.deepEqual((await numbers()).slice(0, 4), [0, 1, 2, 4]);
+    store.content.objects.set(present(all[1]).key, Buffer.alloc(2_000));
+    store.content.objects.set(manifestKey(present(all[1]).key), Buffer.from(encodeManifest(present(all[1]))));
+    await catalogue.refresh();
+    assert.deepEqual((await find({ state: 'local' })).slice(0, 3), [0, 2, 4]);
+    assert.deepEqual(await find({ state: 'stored' }), [1]);
+    assert.deepEqual(errors, []);
+  });
+
   it('has what lies on a robot only, until the robot reports that it is uploaded', async () => {
     const [first, second] = [manifestOf(1, {}), manifestOf(2, {})];
-    const reported = (one: Manifest, state: string): ReportedRecording => ({
-      ...{ segment: `${one.segment.id}.r1`, state, bytes: one.file.bytes, messages: one.messages, gaps: 2 },
-      ...{ firstLogTime: present(one.firstLogTime), lastLogTime: present(one.lastLogTime) },
-    });
     const errors: unknown[] = [];
     const local = new LocalRecordings(database, (error) => errors.push(error));
-    local.note('r1', [reported(first, 'sealed'), reported(second, 'sealed')], true);
-    local.note('r1', [reported(second, 'evicted')], false);
+    local.note('r1', [reported(first, 'sealed'), reported(second, 'sealed')], change);
+    local.note('r1', [reported(second, 'evicted')], change);
     await local[Symbol.asyncDispose]();
     const search = async (filter: RecordingFilter): Promise<string[]> =>
       (await searchRecordings(database, filter, { limit: 10 })).recordings.map(
@@ -267,7 +300,7 @@ onEveryPostgres('The catalogue', (server) => {
     );
     // Another process of the ground, which has noted nothing yet.
     const later = new LocalRecordings(database, (error) => errors.push(error));
-    later.note('r1', [reported(first, 'uploaded')], false);
+    later.note('r1', [reported(first, 'uploaded')], change);
     await later[Symbol.asyncDispose]();
     assert.deepEqual(await search({}), []);
     assert.deepEqual(errors, []);
