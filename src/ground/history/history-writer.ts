@@ -195,6 +195,9 @@ export class HistoryWriter implements HistorySink, AsyncDisposable {
   async #columnsOf(taken: readonly Waiting[]): Promise<{ rows: SampleColumns; refused: number }> {
     const rows: SampleColumns = { field: [], at: [], run: [], tick: [], value: [] };
     let refused = 0;
+    // The fields of a tick have one time, which is written once.
+    let atNs: bigint | undefined;
+    let at = '';
     const now = this.#ports.clock.now();
     const [oldest, newest] = [now - BigInt(this.#options.sampleDays) * NS_PER_DAY, now + AHEAD_NS];
     for (const { batch } of taken) {
@@ -206,9 +209,12 @@ export class HistoryWriter implements HistorySink, AsyncDisposable {
           refused++;
           continue;
         }
-        await this.#needMonth(timeNs);
+        if (timeNs !== atNs) {
+          await this.#needMonth(timeNs);
+          [atNs, at] = [timeNs, writeTimestamp(timeNs)];
+        }
         rows.field.push(id);
-        rows.at.push(writeTimestamp(timeNs));
+        rows.at.push(at);
         rows.run.push(run);
         rows.tick.push(tick);
         rows.value.push(value);

@@ -41,7 +41,14 @@ WITH new AS (
 
 /** Stores rows and rolls them up, in one statement. Returns how many were new. */
 export async function insertSamples(queries: Queries, rows: SampleColumns): Promise<number> {
-  const values = [rows.field, rows.at, rows.run, rows.tick, rows.value];
+  const { field, at, run, tick } = rows;
+  const value = rows.value.map((one) => one ?? 'NULL');
+  const values = [field, at, run, tick, value].map(arrayOf);
   const [row] = await queries.query<{ stored: number }>(INSERT, values);
   return row?.stored ?? 0;
+}
+
+/** An array as PostgreSQL reads it. Numbers, times and NULL need no quotes, which would cost more than the rest. */
+function arrayOf(elements: readonly (number | string)[]): string {
+  return `{${elements.join(',')}}`;
 }
