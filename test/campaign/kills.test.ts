@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { runGroundCampaign } from '../support/ground-campaign.js';
 import { runKillCampaign } from '../support/kill-campaign.js';
+import { requirePostgres } from '../support/postgres.js';
 
 /** Kills of one data folder and store; more of them with other seeds, so that neither grows without end. */
 const KILLS_PER_FOLDER = 50;
@@ -57,16 +58,23 @@ describe('the long kill campaign', () => {
 });
 
 describe('the long campaign against a ground', () => {
-  it('keeps every sample once and within its threshold through 120 kill -9 of robots, ground and database', async function () {
-    this.timeout(120 * 60_000);
-    const first = Number(process.env['HOLDFAST_SEED'] ?? 1);
-    for (let part = 0; part < 120 / GROUND_KILLS; part++) {
-      const options = { robots: 4, kills: GROUND_KILLS, seed: first + part };
-      const { findings, kills, compared, segments, catalogued } = await runGroundCampaign(options);
-      console.log(`      seed ${first + part}: ${JSON.stringify(kills)}, ${compared} values compared,`);
-      console.log(`      ${catalogued} of ${segments} segments in the catalogue`);
-      assert.deepEqual(findings.slice(0, 10), []);
-      assert.ok(compared > 1_000);
-    }
-  });
+  const kinds = [
+    ['of robots, ground and database', {}],
+    ['of robots, two processes of a ground, PostgreSQL and NATS', { isShared: true }],
+  ] as const;
+  for (const [what, more] of kinds) {
+    it(`keeps every sample once and within its threshold through 120 kill -9 ${what}`, async function () {
+      this.timeout(120 * 60_000);
+      if ('isShared' in more) requirePostgres(this);
+      const first = Number(process.env['HOLDFAST_SEED'] ?? 1);
+      for (let part = 0; part < 120 / GROUND_KILLS; part++) {
+        const options = { robots: 4, kills: GROUND_KILLS, seed: first + part, ...more };
+        const { findings, kills, compared, segments, catalogued } = await runGroundCampaign(options);
+        console.log(`      seed ${first + part}: ${JSON.stringify(kills)}, ${compared} values compared,`);
+        console.log(`      ${catalogued} of ${segments} segments in the catalogue`);
+        assert.deepEqual(findings.slice(0, 10), []);
+        assert.ok(compared > 1_000);
+      }
+    });
+  }
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { runGroundCampaign } from '../support/ground-campaign.js';
+import { requirePostgres } from '../support/postgres.js';
 
 describe('the ground under kills', function () {
   this.timeout(120_000);
@@ -10,5 +11,15 @@ describe('the ground under kills', function () {
     assert.ok(compared > 200, `${compared} samples`);
     assert.ok(segments > 2);
     assert.equal(kills.robot + kills.ground + kills.database, 4);
+  });
+
+  it('does so with two processes on PostgreSQL and NATS, through kill -9 of these too', async function () {
+    requirePostgres(this);
+    const options = { robots: 1, kills: 4, seed: 222, isShared: true };
+    const { findings, kills, compared, segments } = await runGroundCampaign(options);
+    assert.deepEqual(findings, []);
+    assert.ok(compared > 200, `${compared} samples`);
+    assert.ok(segments > 2);
+    for (const [victim, count] of Object.entries(kills)) assert.ok(count > 0, `no kill of ${victim}`);
   });
 });

@@ -3,14 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GroundFleet } from '../../src/app/demo/ground/ground-fleet.js';
 import { judgeGround, type GroundVerdict } from '../../src/app/demo/ground/judge-ground.js';
+import { defined } from '../../src/core/defined.js';
 import { Random } from '../../src/core/random.js';
 import { systemPorts } from '../../src/host/ports.js';
 import { silentLogger } from '../../src/core/logger.js';
 import { systemClock } from '../../src/host/system-clock.js';
+import { SharedServers } from './shared-servers.js';
 
 export interface GroundCampaignOptions {
+  /** Two processes on an external PostgreSQL and NATS instead of one with a database of its own. */
+  readonly isShared?: boolean;
   readonly robots: number;
-  /** Kills of robots, the ground and its database together. */
+  /** Kills of robots, the ground, its database and NATS together. */
   readonly kills: number;
   /** Same seed, same kills (as far as a machine repeats itself). */
   readonly seed: number;
@@ -18,34 +22,38 @@ export interface GroundCampaignOptions {
 }
 
 export interface GroundCampaignResult extends GroundVerdict {
-  readonly kills: Readonly<Record<'robot' | 'ground' | 'database', number>>;
+  readonly kills: Readonly<Record<Victim, number>>;
   /** Values that were compared. */
   readonly compared: number;
 }
 
+type Victim = 'robot' | 'ground' | 'database' | 'nats';
+
 const SEGMENT_MAX_AGE_MS = 3_000;
 
 /**
- * Kills robots, the ground and its database with SIGKILL at random moments, and cuts links, again and again. Then all
+ * Kills robots, the ground, its database and NATS with SIGKILL at random moments, and cuts links, again and again. Then all
  * end as they should, and every sample of the ground is compared with the recordings.
  */
 export async function runGroundCampaign(options: GroundCampaignOptions): Promise<GroundCampaignResult> {
-  const { robots, kills, seed, onKill } = options;
+  const { robots, kills, seed, onKill, isShared = false } = options;
   const folder = await fs.mkdtemp(join(tmpdir(), 'holdfast-ground-kills-'));
   const ports = systemPorts(silentLogger);
   const { signal } = new AbortController();
   const random = new Random(seed);
-  const counts = { robot: 0, ground: 0, database: 0 };
+  const counts: Record<Victim, number> = { robot: 0, ground: 0, database: 0, nats: 0 };
   let isGood = false;
   try {
-    await using fleet = new GroundFleet(folder, { segmentMaxAgeMs: SEGMENT_MAX_AGE_MS }, ports);
+    await using servers = isShared ? await SharedServers.start() : undefined;
+    const settings = { segmentMaxAgeMs: SEGMENT_MAX_AGE_MS, ...defined({ shared: servers?.ground }) };
+    await using fleet = new GroundFleet(folder, settings, ports);
     await fleet.start(robots, signal);
     for (let done = 0; done < kills; done++) {
       // From the first instants of a start to some seconds later.
       await systemClock.sleep(random.unit() < 0.3 ? 150 + random.unit() * 350 : 500 + random.unit() * 2_500);
       const robot = Math.floor(random.unit() * robots);
       if (random.unit() < 0.4) fleet.tunnel(robot).cut();
-      const what = await kill(fleet, random, robot, signal);
+      const what = await kill({ fleet, servers, random, robot, signal });
       counts[what]++;
       onKill?.(done + 1, what);
       if (random.unit() < 0.6) for (let i = 0; i < robots; i++) fleet.tunnel(i).mend();
@@ -68,26 +76,39 @@ export async function runGroundCampaign(options: GroundCampaignOptions): Promise
   }
 }
 
-async function kill(
-  fleet: GroundFleet,
-  random: Random,
-  robot: number,
-  signal: AbortSignal,
-): Promise<'robot' | 'ground' | 'database'> {
+interface Kill {
+  readonly fleet: GroundFleet;
+  readonly servers: SharedServers | undefined;
+  readonly random: Random;
+  readonly robot: number;
+  readonly signal: AbortSignal;
+}
+
+async function kill({ fleet, servers, random, robot, signal }: Kill): Promise<Victim> {
   const chance = random.unit();
   const downMs = random.unit() * 1_500;
-  if (chance < 0.45) {
+  const down = (): Promise<void> => systemClock.sleep(downMs);
+  const process = Math.floor(random.unit() * fleet.processes);
+  if (chance < (servers ? 0.3 : 0.45)) {
     await fleet.killRobot(robot);
-    await systemClock.sleep(downMs);
+    await down();
     fleet.startRobot(robot);
     return 'robot';
   }
-  if (chance < 0.75) {
-    await fleet.killGround();
-    await systemClock.sleep(downMs);
-    await fleet.startGround(signal);
+  if (chance < (servers ? 0.6 : 0.75)) {
+    await fleet.killGround(process);
+    await down();
+    await fleet.startGround(signal, process);
     return 'ground';
   }
-  await fleet.killDatabase();
-  return 'database';
+  if (servers === undefined) {
+    await fleet.killDatabase();
+    return 'database';
+  }
+  const [server, victim] =
+    chance < 0.8 ? [servers.postgres, 'database' as const] : [servers.nats, 'nats' as const];
+  await server.kill();
+  await down();
+  await server.run();
+  return victim;
 }

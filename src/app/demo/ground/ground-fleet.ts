@@ -28,6 +28,8 @@ export interface GroundFleetOptions {
   readonly segmentMaxAgeMs: number;
   /** More flags of the recorders. */
   readonly recorderFlags?: readonly string[];
+  /** More flags of sync. */
+  readonly syncFlags?: readonly string[];
   /** The ground has several processes that share a database and a bus; absent: one with a database of its own. */
   readonly shared?: {
     readonly processes: number;
@@ -285,7 +287,7 @@ export class GroundFleet implements AsyncDisposable {
     return [
       ...['sync', '--json', '--store', `dir:${this.storePath}`, '--log-level', 'warn'],
       ...this.#robots.flatMap(({ data }) => ['--data', data]),
-      ...['--backoff-first', '500ms', '--backoff-max', '2s'],
+      ...['--backoff-first', '500ms', '--backoff-max', '2s', ...(this.#options.syncFlags ?? [])],
     ];
   }
 }
