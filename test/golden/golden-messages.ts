@@ -61,6 +61,10 @@ const toGround: Readonly<Record<string, RobotMessage>> = {
     ...{ kind: 'answer', epoch: 300, id: 3 },
     answer: { ok: false, code: 'STATE_REFUSED', message: 'größe' },
   },
+  'parameters.binpb': {
+    ...{ kind: 'answer', epoch: 300, id: 5 },
+    answer: { ok: true, code: '', message: 'the parameters', result: '[{"name":"größe"}]' },
+  },
   'fetch.binpb': {
     kind: 'fetch',
     update: {
@@ -89,6 +93,17 @@ const toRobot: Readonly<Record<string, GroundMessage>> = {
   'command.binpb': {
     ...{ kind: 'command', epoch: 300, id: 3 },
     command: { name: 'mark_event', label: 'gate größe 4', beforeS: 30.5, afterS: 0 },
+  },
+  'set-parameter.binpb': {
+    ...{ kind: 'command', epoch: 300, id: 4 },
+    command: {
+      ...{ name: 'set_parameter', label: '', beforeS: 0, afterS: 0 },
+      ...{ parameter: 'topics.exclude', value: '["^/größe"]' },
+    },
+  },
+  'get-parameters.binpb': {
+    ...{ kind: 'command', epoch: 300, id: 5 },
+    command: { name: 'get_parameters', label: '', beforeS: 0, afterS: 0 },
   },
   'requests.binpb': {
     ...{ kind: 'requests', epoch: 300 },

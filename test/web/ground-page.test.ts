@@ -144,7 +144,13 @@ describe('the pages of a ground', function () {
 
   it('show a robot live, and give it commands after a confirmation', async () => {
     await using robot = await robotNamed('robot_7');
-    robot.facts = { ...robot.facts, figures: { ...robot.facts.figures, outboxSamples: 1_200 } };
+    const segments = (['uploaded', 'uploaded', 'sealed', 'open'] as const).map((state, index) => ({
+      ...{ segment: `00000000000${index}-${'0f'.repeat(16)}`, state, bytes: 3e6, gaps: index % 2 },
+      firstLogTime: String(BigInt(Date.now() - 240_000 + index * 60_000) * 1_000_000n),
+      lastLogTime: String(BigInt(Date.now() - 180_000 + index * 60_000) * 1_000_000n),
+    }));
+    const figures = { ...robot.facts.figures, outboxSamples: 1_200 };
+    robot.facts = { ...robot.facts, figures, segments };
     const page = await pages.open(`${url}#/robot/robot_7`);
     await waitForText(page, '[data-answer=state]', /Recording/);
     await waitForText(page, '.panel-uplink', /Outbox\s*1,200 samples of an outage to come/);
@@ -164,6 +170,9 @@ describe('the pages of a ground', function () {
     await page.getByRole('dialog').getByRole('button', { name: 'Mark event' }).click();
     await eventually(() => robot.asked.length === 2, 'the mark');
     assert.equal(present(robot.asked[1]).label, 'hard stop at gate 4');
+    assert.equal(await page.locator('[data-lane="in the store"] .bar').count(), 2);
+    assert.equal(await page.locator('[data-lane="on the robot"] .bar').count(), 2);
+    await screenshot(page, 'ground-robot-desktop');
     await setParameter(page, robot);
     assert.deepEqual(await seriousFindings(page), []);
     await page.locator('nav.pages a', { hasText: 'Audit' }).click();

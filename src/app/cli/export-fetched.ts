@@ -9,7 +9,7 @@ import { version } from '../../host/version.js';
 import type { Wanted } from '../../recordings/fetch.js';
 import { configInvalid, type ConfigFault } from '../../settings/fault.js';
 import type { Invocation } from './command-definition.js';
-import type { GroundClient } from './fetch-at-ground.js';
+import type { GroundClient } from './ground-client.js';
 import { openReading } from './reading-arguments.js';
 
 const LOOK_MS = 1_000;

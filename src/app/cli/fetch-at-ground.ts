@@ -1,13 +1,13 @@
 import { formatTime } from '../../core/clock.js';
-import { describeError, HoldfastError } from '../../core/errors.js';
+import { describeError } from '../../core/errors.js';
 import type { FetchView } from '../../ground/fetch/fetch-view.js';
 import { exitCodes } from '../../host/exit-code.js';
 import { humanBytes, printable } from '../../host/human.js';
 import type { CommandResult, Invocation } from './command-definition.js';
+import { groundClient, type AskGround } from './ground-client.js';
 import type { Wanted } from '../../recordings/fetch.js';
 
 const POLL_MS = 1_000;
-const TIMEOUT_MS = 10_000;
 
 /** Asks a ground for segments of a robot, or shows and withdraws the requests there. */
 export async function fetchAtGround(
@@ -42,56 +42,14 @@ export async function fetchAtGround(
   return isWhole ? waited : { ...waited, exitCode: exitCodes.findings };
 }
 
-/** A ground over HTTP. */
-export interface GroundClient {
-  /** Its address, with a slash at the end. */
-  readonly base: string;
-  readonly ask: Ask;
-}
-
-type Ask = (method: 'GET' | 'POST', path: string, body?: object) => Promise<unknown>;
-
-/** Throws `REQUEST_INVALID` for an address that is not allowed. */
-async function groundClient({ options, ports }: Invocation): Promise<GroundClient> {
-  const url = String(options['ground']);
-  if (!/^https?:\/\/[^/]/.test(url))
-    throw new HoldfastError('REQUEST_INVALID', `--ground is "${url}", allowed: http(s)://...`);
-  const file = options['groundTokenFile'] as string | undefined;
-  const token = file === undefined ? undefined : (await ports.fs.readFile(file, 'utf8')).trim();
-  const base = url.endsWith('/') ? url : `${url}/`;
-  const ask: Ask = async (method, path, body) => {
-    let answer: Response;
-    try {
-      answer = await fetch(new URL(path, base), {
-        method,
-        headers: {
-          'content-type': 'application/json',
-          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-      });
-    } catch (cause) {
-      const why = describeError(cause);
-      throw new HoldfastError('GROUND_UNREACHABLE', `${url} does not answer: ${why}`, { cause });
-    }
-    const said = (await answer.json().catch(() => ({}))) as { error?: { message?: string } };
-    if (answer.ok) return said;
-    const why = said.error?.message ?? `status ${answer.status}`;
-    const code = answer.status === 401 || answer.status === 403 ? 'GROUND_REFUSED' : 'STATE_REFUSED';
-    throw new HoldfastError(code, `the ground refuses it: ${why}`, { facts: { status: answer.status } });
-  };
-  return { base, ask };
-}
-
-async function listOf(ask: Ask, robot: string): Promise<readonly FetchView[]> {
+async function listOf(ask: AskGround, robot: string): Promise<readonly FetchView[]> {
   const { requests } = (await ask('GET', `api/requests?robot=${encodeURIComponent(robot)}`)) as {
     readonly requests: readonly FetchView[];
   };
   return [...requests].reverse();
 }
 
-async function withdraw(invocation: Invocation, ask: Ask, prefix: string): Promise<CommandResult> {
+async function withdraw(invocation: Invocation, ask: AskGround, prefix: string): Promise<CommandResult> {
   const all = await listOf(ask, invocation.args[0] ?? '');
   const found = all.filter(({ id, endedAtMs }) => id.startsWith(prefix) && endedAtMs === null);
   for (const { id } of found) await ask('POST', `api/requests/${id}/withdraw`, {});
@@ -100,7 +58,7 @@ async function withdraw(invocation: Invocation, ask: Ask, prefix: string): Promi
 }
 
 /** Until it has ended, or a signal comes. A ground that does not answer now is asked again. */
-async function waitFor(invocation: Invocation, ask: Ask, made: FetchView): Promise<FetchView> {
+async function waitFor(invocation: Invocation, ask: AskGround, made: FetchView): Promise<FetchView> {
   const { ports, stop, terminal } = invocation;
   let last = made;
   while (!stop.signal.aborted) {

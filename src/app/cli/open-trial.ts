@@ -1,5 +1,6 @@
 import { HoldfastError } from '../../core/errors.js';
 import type { RobotRegistry } from '../../ground/robot-registry.js';
+import { isLoopback } from '../../monitors/http/request-checks.js';
 import type { Route } from '../../monitors/http/route.js';
 import type { Invocation } from './command-definition.js';
 import { sharesDatabase } from './open-ground-registry.js';
@@ -17,7 +18,7 @@ export interface OpenTrial extends AsyncDisposable {
  */
 export async function openTrial(
   registry: RobotRegistry,
-  place: { readonly isLocal: boolean; readonly port: () => number },
+  place: { readonly address: string; readonly port: () => number },
   invocation: Invocation,
 ): Promise<OpenTrial> {
   const { options, logger } = invocation;
@@ -28,10 +29,11 @@ export async function openTrial(
       'REQUEST_INVALID',
       '--try-it is given with --tls-cert or --database postgres://, allowed: without both',
     );
-  if (!isPossible || !(place.isLocal || options['tryIt'] === true))
+  if (!isPossible || !(isLoopback(place.address) || options['tryIt'] === true))
     return { routes: trialRoutes(undefined), [Symbol.asyncDispose]: () => Promise.resolve() };
   const { TrialVehicles } = await import('./trial-vehicles.js');
-  const vehicles = new TrialVehicles({ registry, groundPort: place.port, logger });
+  const host = ['0.0.0.0', '::'].includes(place.address) ? '127.0.0.1' : place.address;
+  const vehicles = new TrialVehicles({ registry, ground: { host, port: place.port }, logger });
   return {
     routes: trialRoutes(vehicles),
     [Symbol.asyncDispose]: () => vehicles[Symbol.asyncDispose](),

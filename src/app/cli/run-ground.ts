@@ -75,8 +75,8 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   await using fetching = await openFetch({ database, open, fleet, nameOf, registry, commands }, invocation);
   told.fetch = fetching;
   await using files = await openRecordingFiles(open, invocation);
-  const local = { isLocal: isLoopback(place.address), port: () => bound.port };
-  await using trial = await openTrial(registry, local, invocation);
+  const here = { address: place.address, port: () => bound.port };
+  await using trial = await openTrial(registry, here, invocation);
   const missing = (): string | undefined => history?.status().problem || undefined;
   const routes = [
     ...commandRoutes({ commands, audit, ask: give, knows }),

@@ -20,6 +20,12 @@ const LINES_MAX = 500;
 const LINE_MAX_CHARS = 400;
 /** A recorder seals for at most 3 s when it ends. */
 const END_MS = 8_000;
+/**
+ * Runs the arguments, and ends them when standard input ends: also if the ground was killed, no recorder stays.
+ * The shell gives background jobs no standard input of their own, so it is kept as descriptor 3.
+ */
+const LAUNCHER =
+  'exec 3<&0; "$@" 3<&- & child=$!; (cat <&3 >/dev/null; kill "$child") 2>/dev/null & exec 3<&-; wait "$child"';
 
 interface Vehicle {
   readonly name: string;
@@ -29,8 +35,8 @@ interface Vehicle {
 
 export interface TrialPorts {
   readonly registry: Pick<RobotRegistry, 'enrol' | 'revoke' | 'list'>;
-  /** Of the ground on loopback; known once it listens. */
-  readonly groundPort: () => number;
+  /** Where the ground listens; its port is known once it does. */
+  readonly ground: { readonly host: string; readonly port: () => number };
   readonly logger: Logger;
 }
 
@@ -88,8 +94,10 @@ export class TrialVehicles implements TrialFleet, AsyncDisposable {
     this.#say('the link is there again: the vehicles connect, and send what they kept');
   }
 
+  /** Nothing that they recorded is kept, so nothing needs to be sealed. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.stop();
+    for (const { recorder } of this.#vehicles) killNow(recorder);
     await this.#turns.run(() => Promise.resolve());
   }
 
@@ -112,7 +120,8 @@ export class TrialVehicles implements TrialFleet, AsyncDisposable {
     const name = `${PREFIX}${kind}_1`;
     const tokenFile = join(folder, `${name}.token`);
     await writeFile(tokenFile, `${await this.#ports.registry.enrol(name)}\n`, { mode: 0o600 });
-    const tunnel = await LinkTunnel.open(this.#ports.groundPort);
+    const { host, port } = this.#ports.ground;
+    const tunnel = await LinkTunnel.open(port, host);
     const source = `csv:electric?vehicles=1&name=${PREFIX}${kind}_&profiles=${kind}&seed=${seed}&loop=true`;
     const args = [
       ...['record', '--source', source, '--data', join(folder, name), '--tag', 'mission=try'],
@@ -127,13 +136,15 @@ export class TrialVehicles implements TrialFleet, AsyncDisposable {
         '--no-foxglove',
       ],
     ];
-    const recorder = spawn(process.execPath, [...process.execArgv, mainScript, ...args], {
-      stdio: ['ignore', 'ignore', 'pipe'],
+    const program = [process.execPath, ...process.execArgv, mainScript, ...args];
+    const recorder = spawn('/bin/sh', ['-c', LAUNCHER, 'sh', ...program], {
+      ...{ stdio: ['pipe', 'ignore', 'pipe'], detached: true },
     });
     this.#vehicles.push({ name, tunnel, recorder });
     createInterface({ input: recorder.stderr }).on('line', (line) => this.#say(`${name}  ${line}`));
     recorder.on('error', (error) => this.#say(`${name}  ${describeError(error)}`));
-    recorder.on('close', (exitCode) => {
+    recorder.on('exit', (exitCode) => {
+      recorder.stdin.destroy();
       this.#say(`${name}  ended${exitCode === 0 ? '' : ` with ${String(exitCode)}`}`);
     });
   }
@@ -160,9 +171,18 @@ export class TrialVehicles implements TrialFleet, AsyncDisposable {
 
 async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
-  const closed = once(child, 'close');
-  child.kill('SIGTERM');
-  const timer = setTimeout(() => child.kill('SIGKILL'), END_MS);
-  await closed;
+  const exited = once(child, 'exit');
+  child.stdin?.end();
+  const timer = setTimeout(() => killNow(child), END_MS);
+  await exited;
   clearTimeout(timer);
+}
+
+/** The recorder and its shell: they are a process group. */
+function killNow({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // They have ended already.
+  }
 }

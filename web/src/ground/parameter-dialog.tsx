@@ -41,7 +41,8 @@ export function ParameterDialog({ robot, onClose, onSet }: Props) {
   return (
     <Dialog title={`${robot}: Set a parameter`} onClose={onClose} onSubmit={() => void submit()}>
       <p>
-        The recorder uses it at once and loses no message. After a restart it has its configured value again.
+        The recorder uses it at once, for all robots that it records, and loses no message. After a restart it
+        has its configured value again.
       </p>
       {parameters === undefined ? (
         <p class={why === undefined ? 'dim' : 'fault'} role="status">

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { bytes, count, counted, msOf, percent, rate, segmentName, timeOfDay } from '../model/format.js';
+import { bytes, count, counted, msOf, percent, rate, timeOfDay } from '../model/format.js';
 import { secondTick, serverNow } from '../model/live.js';
 import { useStore } from '../model/store.js';
 import { Fact, Facts, Panel } from '../ui/panel.js';
@@ -10,10 +10,10 @@ import { FieldHistory } from './field-history.js';
 import { judge, type Cell } from './judge.js';
 import { fleet } from './model.js';
 import { RobotActions } from './robot-actions.js';
+import { RobotSegments } from './robot-segments.js';
 import type { FleetRow, RobotDetail } from './wire.js';
 
 const ASK_MS = 1_000;
-const SEGMENTS_SHOWN = 40;
 
 /** Everything about one robot. */
 export function RobotPage({ robot }: { readonly robot: string }) {
@@ -69,7 +69,7 @@ function Known(props: {
         <FieldCharts fields={detail.fields} history={history} />
         <div class="robot-side">
           <LinkPanel detail={detail} />
-          <Segments detail={detail} />
+          <RobotSegments detail={detail} />
           <Events detail={detail} />
         </div>
       </div>
@@ -167,44 +167,6 @@ function outboxLine(status: RobotDetail['status']): string {
   const words = waiting === 0 ? 'empty' : `${counted(waiting, 'sample')} of an outage to come`;
   return lost === 0 ? words : `${words}, ${counted(lost, 'sample')} lost`;
 }
-
-function Segments({ detail }: { readonly detail: RobotDetail }) {
-  const newest = [...detail.segments].reverse().slice(0, SEGMENTS_SHOWN);
-  return (
-    <Panel title="Segments" area="segments" aside={counted(detail.segments.length, 'segment')}>
-      {newest.length === 0 ? (
-        <p class="empty">It has not reported any.</p>
-      ) : (
-        <div class="scroll side-scroll" role="region" aria-label="Table of segments" tabIndex={0}>
-          <table class="grid">
-            <thead>
-              <tr>
-                <th scope="col">Segment</th>
-                <th scope="col">Where</th>
-                <th scope="col">Ends</th>
-                <th scope="col" class="num">
-                  Size
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {newest.map((one) => (
-                <tr key={`${one.segment} ${one.priority ?? ''}`}>
-                  <th scope="row">{segmentName(one.segment)}</th>
-                  <td class={segmentTones[one.state]}>{one.state}</td>
-                  <td>{one.lastLogTime === undefined ? '–' : timeOfDay(msOf(one.lastLogTime))}</td>
-                  <td class="num">{bytes(one.bytes)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
-    </Panel>
-  );
-}
-
-const segmentTones: Readonly<Record<string, string>> = { quarantined: 'tone-bad', uploaded: 'tone-ok' };
 
 function Events({ detail: { events } }: { readonly detail: RobotDetail }) {
   return (

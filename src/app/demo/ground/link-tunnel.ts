@@ -5,16 +5,18 @@ export class LinkTunnel implements AsyncDisposable {
   #isCut = false;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  readonly #host: string;
 
-  private constructor(server: Server, target: () => number) {
+  private constructor(server: Server, target: () => number, host: string) {
     this.#server = server;
+    this.#host = host;
     server.on('connection', (socket) => this.#forward(socket, target()));
   }
 
-  /** Forwards to a port of loopback, which is asked for with each connection. */
-  static async open(target: () => number): Promise<LinkTunnel> {
+  /** Forwards to a port of an address of this machine; the port is asked for with each connection. */
+  static async open(target: () => number, host = '127.0.0.1'): Promise<LinkTunnel> {
     const server = createServer();
-    const tunnel = new LinkTunnel(server, target);
+    const tunnel = new LinkTunnel(server, target, host);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject).listen(0, '127.0.0.1', resolve);
     });
@@ -50,7 +52,7 @@ export class LinkTunnel implements AsyncDisposable {
       socket.destroy();
       return;
     }
-    const ground = createConnection(port, '127.0.0.1');
+    const ground = createConnection(port, this.#host);
     for (const [one, other] of [
       [socket, ground],
       [ground, socket],
