@@ -9,7 +9,7 @@ COPY . .
 RUN npm run build && npm run release:documents && npm prune --omit=dev
 
 FROM ${NODE_IMAGE}
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0
 LABEL org.opencontainers.image.title="holdfast-ground" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.licenses="Apache-2.0" \
@@ -18,7 +18,7 @@ RUN groupadd --gid 10001 holdfast \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/holdfast --shell /usr/sbin/nologin holdfast \
  && install --directory --owner 10001 --group 10001 --mode 0700 /var/lib/holdfast
 WORKDIR /opt/holdfast
-COPY --from=build /src/package.json ./
+COPY --from=build /src/package.json /src/package.xml ./
 COPY --from=build /src/node_modules ./node_modules
 COPY --from=build /src/dist/src ./dist/src
 COPY --from=build /src/dist/web ./dist/web

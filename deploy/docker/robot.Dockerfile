@@ -22,7 +22,7 @@ RUN bash -c 'source /opt/ros/*/setup.bash && (node native/build.mjs || echo "the
 RUN npm prune --omit=dev --ignore-scripts
 
 FROM ${ROS_IMAGE}
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0
 LABEL org.opencontainers.image.title="holdfast-robot" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.licenses="Apache-2.0" \

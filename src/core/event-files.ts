@@ -75,8 +75,3 @@ export async function writeEvent(fs: FileSystem, folder: string, event: MarkedEv
   await makeDirectoryDurably(fs, folder);
   await writeFileDurably(fs, join(folder, `${event.id}.json`), encodeEvent(event));
 }
-
-/** Whether any message in this range of log times (nanoseconds, inclusive) lies in the window. */
-export function overlapsEvent({ from, to }: MarkedEvent, first: bigint, last: bigint): boolean {
-  return first <= BigInt(to) && last >= BigInt(from);
-}

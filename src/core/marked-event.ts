@@ -8,3 +8,8 @@ export interface MarkedEvent {
   readonly from: string;
   readonly to: string;
 }
+
+/** Whether any message in this range of log times (nanoseconds, inclusive) lies in the window. */
+export function overlapsEvent({ from, to }: MarkedEvent, first: bigint, last: bigint): boolean {
+  return first <= BigInt(to) && last >= BigInt(from);
+}

@@ -7,6 +7,7 @@ import type { BatchLimits } from '../ingest/batch.js';
 import { DropLedger } from '../ingest/drop-ledger.js';
 import { IngestBuffer } from '../ingest/ingest-buffer.js';
 import { Retention } from '../seal/retention.js';
+import { SealHere, type SegmentSealing } from '../seal/seal-here.js';
 import { SealWorker } from '../seal/seal-in-worker.js';
 import { Sealer } from '../seal/sealer.js';
 import { Wal } from '../wal/wal.js';
@@ -55,7 +56,7 @@ export interface RecorderParts extends RecorderContext {
   readonly filterChanged: Emitter<void>;
   readonly wal: Wal;
   readonly sealer: Sealer;
-  readonly worker: SealWorker;
+  readonly worker: SegmentSealing;
   readonly retention: Retention;
   readonly meters: RecorderMeters;
   readonly clockWatch: ClockWatch;
@@ -66,6 +67,13 @@ export interface RecorderParts extends RecorderContext {
   readonly queueRule: (topic: string) => ChannelRule;
   /** Channels of sources that support backpressure: their queues block instead of dropping. */
   readonly backpressured: WeakSet<Channel>;
+}
+
+function openSealing(inThread: boolean): SegmentSealing {
+  if (!inThread) return new SealHere();
+  const worker = new SealWorker();
+  worker.warm();
+  return worker;
 }
 
 /** Connects the layers of one recorder. Nothing runs yet. */
@@ -80,8 +88,7 @@ export async function assembleRecorder(context: RecorderContext): Promise<Record
     ruleOf(parts.options, channel.topic, backpressured.has(channel));
   const drops = new DropLedger(random);
   const buffer = new IngestBuffer(bufferLimits(options), ruleFor, drops);
-  const worker = new SealWorker();
-  worker.warm();
+  const worker = openSealing(options.seal.thread);
   const retention = await openRetention(context, () => room.sealBytes);
   const marks = await EventMarks.open(folder.events, ports);
   const onSpace = (): void => void retention.tick(sealer.unfinished());

@@ -2,6 +2,7 @@ import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { HoldfastError } from '../core/errors.js';
 import type { SealResult } from './seal-segment.js';
+import type { SegmentSealing } from './seal-here.js';
 import type { SealRequest } from './seal-request.js';
 import type { SealReply } from './seal-worker.js';
 
@@ -11,7 +12,7 @@ export const WORKER_HEAP_MB = 192;
 const WORKER_YOUNG_MB = 4;
 
 /** Seals in one worker thread, one segment at a time; a dead worker is replaced at the next call. */
-export class SealWorker implements AsyncDisposable {
+export class SealWorker implements SegmentSealing {
   #worker: Worker | undefined;
 
   readonly #heapMb: number;

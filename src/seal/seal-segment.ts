@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import { defined } from '../core/defined.js';
 import { syncDirectory, writeFileDurably } from '../core/durable-files.js';
 import { HoldfastError, isHoldfastError, systemCode } from '../core/errors.js';
-import { overlapsEvent } from '../core/event-files.js';
-import type { MarkedEvent } from '../core/marked-event.js';
+import { overlapsEvent, type MarkedEvent } from '../core/marked-event.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { Gap } from '../core/gap.js';
 import {

@@ -65,6 +65,7 @@ function recorderOptions(resolved: Resolved, host: HostFacts, check: CrossCheck)
       inPlace: values['seal.in_place'],
       inPlaceMinBytes: values['seal.in_place_min_bytes'],
       compressMaxBytesPerS: values['seal.compress_limit'],
+      thread: values['seal.thread'],
     },
     latchedMaxBytes: values['latched.max_bytes'],
     retention: {

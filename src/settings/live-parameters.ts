@@ -50,6 +50,7 @@ const recorderFixedReads = {
   sources: ({ sources }) => sources,
   // The meaning of an acknowledgement is written into each segment at its start.
   'durability.mode': ({ durability }) => durability.mode,
+  'seal.thread': ({ seal }) => seal.thread,
   // A half sealed segment would be sealed a second time under other names.
   'segment.split_by_priority': ({ segment }) => segment.splitByPriority,
 } as const satisfies Partial<Record<ParameterName, Read<RecorderOptions>>>;

@@ -1,5 +1,6 @@
 import { groundParameters } from './ground-parameters.js';
 import { logFileParameters, monitorParameters } from './monitor-parameters.js';
+import { profiles } from './profile.js';
 import { recorderParameters } from './recorder-parameters.js';
 import { rosParameters } from './ros-parameters.js';
 import { syncParameters } from './sync-parameters.js';
@@ -17,6 +18,16 @@ const sharedParameters = {
     },
     'a path',
     (value) => value !== '',
+  ),
+  profile: choice(
+    {
+      role: 'both',
+      default: 'standard',
+      description:
+        'Set of defaults: small is for machines with little memory, such as a Raspberry Pi (docs/small.md). ' +
+        'A parameter that is set wins over the profile.',
+    },
+    profiles,
   ),
   'log.level': choice(
     { role: 'both', default: 'info', description: 'Least important level that is logged to standard error.' },

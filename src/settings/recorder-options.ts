@@ -72,6 +72,8 @@ export interface RecorderOptions {
     readonly inPlaceMinBytes: number;
     /** With `auto`: the most of these payloads that sealing compresses, bytes per second. */
     readonly compressMaxBytesPerS: number;
+    /** In a thread of its own; otherwise in the thread that records. */
+    readonly thread: boolean;
   };
   readonly latchedMaxBytes: number;
   readonly retention: {

@@ -210,6 +210,13 @@ export const recorderParameters = {
       'With seal.in_place auto: large payloads of a segment are compressed if they came at most at this rate. ' +
       '10 MB/s take about a tenth of a processor. Faster ones stay as they were written. 0: none are compressed.',
   }),
+  'seal.thread': toggle({
+    role,
+    default: true,
+    description:
+      'Seals in a thread of its own. false: in the thread that records, which takes about 20 MB less and delays ' +
+      'messages while a chunk is compressed. Only for a few MB/s.',
+  }),
   'latched.max_bytes': bytes({
     role,
     default: 16 * MIB,

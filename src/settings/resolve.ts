@@ -1,6 +1,7 @@
 import type { ConfigFile } from './config-file.js';
 import type { ConfigFault } from './fault.js';
 import { flagName, type Role } from './parameter.js';
+import { profileDefaults, profileOf, type Profile } from './profile.js';
 import {
   isParameterName,
   parameterNamed,
@@ -26,7 +27,7 @@ export interface Resolved {
 }
 
 /**
- * Flags over file over defaults, for one role. Inside the file, the role's own section overrides `/**`. All
+ * Flags over file over defaults (those of the profile first), for one role. Inside the file, the role's own section overrides `/**`. All
  * of the file is checked, including the other role's section. A wrong value is reported and its default used,
  * so that further faults are found.
  */
@@ -49,7 +50,10 @@ export function resolve(role: Role, file: ConfigFile | undefined, flags: RawFlag
     }
   };
 
-  for (const name of parameterNames) set(name, parameterNamed(name).default, 'default', true);
+  const standard: Readonly<Record<string, unknown>> = profileDefaults[chosenProfile(role, file, flags)];
+  for (const name of parameterNames) {
+    set(name, standard[name] ?? parameterNamed(name).default, 'default', true);
+  }
   for (const section of ['both', role === 'recorder' ? 'sync' : 'recorder', role] as const) {
     for (const entry of file?.entries ?? []) {
       if (entry.role !== section) continue;
@@ -66,4 +70,12 @@ export function resolve(role: Role, file: ConfigFile | undefined, flags: RawFlag
     origin: Object.freeze(origin) as Record<ParameterName, string>,
     faults,
   };
+}
+
+/** The profile, by the same precedence. */
+function chosenProfile(role: Role, file: ConfigFile | undefined, flags: RawFlags): Profile {
+  const entries = (file?.entries ?? []).filter(({ name }) => name === 'profile');
+  const inFile =
+    entries.findLast((entry) => entry.role === role) ?? entries.findLast((entry) => entry.role === 'both');
+  return profileOf(flags.profile ?? inFile?.raw);
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { decodeEvent, encodeEvent, overlapsEvent } from '../../src/core/event-files.js';
+import { decodeEvent, encodeEvent } from '../../src/core/event-files.js';
+import { overlapsEvent } from '../../src/core/marked-event.js';
 
 const event = {
   id: '0123456789abcdef0123456789abcdef',

@@ -13,6 +13,7 @@ import { fullSequence } from '../../src/core/full-sequence.js';
 import { openMcap } from '../../src/core/mcap/open-mcap.js';
 import { bytesReadable } from '../../src/core/mcap/readable.js';
 import { present } from '../../src/core/present.js';
+import { SealHere } from '../../src/seal/seal-here.js';
 import { SealWorker } from '../../src/seal/seal-in-worker.js';
 import { salvageId } from '../../src/seal/seal-segment.js';
 import { systemError, watchedFs } from '../wal/faulty-fs.js';
@@ -430,6 +431,17 @@ describe('Sealing a segment', () => {
         assert.equal((await sealedNames(folder)).length, 8);
       });
     }
+
+    it('does the same without a thread', async () => {
+      const [segment] = await closedSegments(folder, twoRobots());
+      const direct = await seal(folder, segment);
+      await realFs.rm(folder.sealed, { recursive: true });
+      await realFs.mkdir(folder.sealed);
+      await using sealing = new SealHere();
+      assert.deepEqual((await sealing.seal(sealRequest(folder, segment))).manifests, direct.manifests);
+      const broken = sealRequest(folder, { id: segment.id, directory: join(folder.wal, 'absent') });
+      await assert.rejects(sealing.seal(broken), (error) => isHoldfastError(error, 'SEAL_FAILED'));
+    });
 
     it('brings errors back with their code, and continues', async () => {
       const [segment] = await closedSegments(folder, twoRobots());

@@ -1,6 +1,7 @@
 import { parameterNamesFor, parameterTable, type ParameterName } from '../../settings/parameter-table.js';
 import { isParameterName } from '../../settings/parameter-table.js';
 import { toggle, type Parameter, type RawValue, type Role } from '../../settings/parameter.js';
+import { profileDefaults, profileOf } from '../../settings/profile.js';
 import { resolve, type Resolved } from '../../settings/resolve.js';
 import { show, type ConfigFault } from '../../settings/fault.js';
 import { suggest } from '../../settings/suggest.js';
@@ -64,8 +65,9 @@ export function startValues(
   const initial = new Map<string, RawValue>();
   const given = new Set<string>(Object.keys(defaults));
   const faults: ConfigFault[] = [];
+  const profile = profileDefaults[profileOf(overrides.get('profile'))];
   for (const [name, row] of rows) {
-    const standard = defaults[name as ParameterName] ?? row.default;
+    const standard = defaults[name as ParameterName] ?? profile[name] ?? row.default;
     const fallback = standard === undefined ? undefined : normalized(row, standard);
     if (fallback !== undefined) initial.set(name, fallback);
     if (!overrides.has(name)) continue;

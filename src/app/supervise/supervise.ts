@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.js';
+import { defined } from '../../core/defined.js';
 import { isHoldfastError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { onAbort } from '../../core/on-abort.js';
@@ -23,6 +24,8 @@ export interface SuperviseOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onLog: (chunk: string) => void;
+  /** Added to the environment of both. Default: nothing. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Default: {@link defaultRestartPolicy}. */
   readonly policy?: RestartPolicy;
 }
@@ -38,9 +41,9 @@ export interface SuperviseResult {
  * Ends at once if one of them has a permanent fault (wrong configuration, folder busy).
  */
 export async function supervise(options: SuperviseOptions): Promise<SuperviseResult> {
-  const { clock, logger, onLog, signal } = options;
+  const { clock, logger, onLog, signal, environment } = options;
   const policy = options.policy ?? defaultRestartPolicy;
-  const shared = { policy, clock, logger, onLog };
+  const shared = { policy, clock, logger, onLog, ...defined({ environment }) };
   let drain = false;
   const recorder = new SupervisedChild({ ...shared, name: 'recorder', command: options.recorder });
   const sync = new SupervisedChild({ ...shared, name: 'sync', command: () => options.sync(drain) });

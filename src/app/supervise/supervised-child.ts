@@ -23,6 +23,8 @@ export interface SupervisedChildOptions {
   readonly name: string;
   /** Script and arguments of each start; called each time, so that a restart may differ. */
   readonly command: () => readonly string[];
+  /** Added to the environment of this process. Default: nothing. */
+  readonly environment?: Readonly<Record<string, string>>;
   readonly policy: RestartPolicy;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -99,6 +101,7 @@ export class SupervisedChild {
       const child = spawn(process.execPath, [...this.#options.command()], {
         detached: true,
         stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+        env: { ...process.env, ...this.#options.environment },
       });
       this.#child = child;
       const lines = new LineReader(RESULT_MAX_BYTES);

@@ -1,4 +1,4 @@
-import { nodeFlags } from '../../core/node-flags.js';
+import { nodeFlags, smallEnvironment, smallNodeFlags } from '../../core/node-flags.js';
 
 /** What the units of a machine differ in. */
 export interface ServicePlan {
@@ -15,6 +15,8 @@ export interface ServicePlan {
   /** Absolute paths of Node.js and of the command line. */
   readonly node: string;
   readonly main: string;
+  /** With `profile: small`: less memory. */
+  readonly small: boolean;
   /** Setup file of the colcon workspace (`ros` only). */
   readonly setup: string;
   /** Seconds without a sign of life after which systemd restarts the service (`cli` only). */
@@ -39,10 +41,12 @@ function renderCli(plan: ServicePlan): Unit {
   const command = [
     plan.node,
     ...nodeFlags,
+    ...(plan.small ? smallNodeFlags : []),
     plan.main,
     'up',
     `--config=${plan.config}`,
     `--data=${plan.data}`,
+    ...(plan.small ? ['--profile=small'] : []),
   ];
   const type = [
     'Type=notify',
@@ -68,7 +72,7 @@ function renderNode(plan: ServicePlan, node: 'recorder' | 'sync', stopS: number)
     `Environment=${quote(`HOLDFAST_SETUP=${plan.setup}`)}`,
     'Environment=ROS_LOG_DIR=/var/log/holdfast',
     '# The executable itself, not "ros2 run", which would not hand a signal on.',
-    `ExecStart=/bin/bash -c '${script}' ${argument(plan.config)} ${argument(plan.data)}`,
+    `ExecStart=/bin/bash -c '${script}${plan.small ? ' -p profile:=small' : ''}' ${argument(plan.config)} ${argument(plan.data)}`,
   ];
   return {
     name: `${plan.name}-${node}.service`,
@@ -87,7 +91,7 @@ RequiresMountsFor=${quote(plan.data)} ${quote(plan.config)}
 ${limits(plan.startsMax)}
 
 [Service]
-${type.join('\n')}
+${[...type, ...(plan.small ? memoryLines() : [])].join('\n')}
 User=${plan.user}
 Group=${plan.user}
 # The first signal commits and seals; a second one ends the process at once. So only the main process gets one.
@@ -110,6 +114,11 @@ ${hardening(plan.data)}
 [Install]
 WantedBy=multi-user.target
 `;
+}
+
+/** Profile small: what glibc reads at the start. */
+function memoryLines(): readonly string[] {
+  return Object.entries(smallEnvironment).map(([name, value]) => `Environment=${name}=${value}`);
 }
 
 function limits(startsMax: number): string {

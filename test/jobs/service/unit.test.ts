@@ -16,6 +16,7 @@ const plan: ServicePlan = {
   config: '/etc/holdfast/params.yaml',
   node: process.execPath,
   main: '/opt/holdfast/main.js',
+  small: false,
   setup: '/opt/robot/setup.bash',
   watchdogS: 60,
   startsMax: 0,
@@ -55,6 +56,18 @@ describe('the units of install-service', () => {
     assert.match(text, /^WatchdogSec=60$/m);
     assert.match(text, /^StartLimitIntervalSec=0$/m);
     assert.match(firstOf({ ...plan, startsMax: 5 }).text, /^StartLimitBurst=5$/m);
+  });
+
+  it('start a small recorder with its profile, flags and environment', () => {
+    for (const kind of ['cli', 'ros'] as const) {
+      const { text } = firstOf({ ...plan, kind, small: true });
+      assert.match(text, /^Environment=MALLOC_ARENA_MAX=1$/m);
+      assert.match(
+        text,
+        kind === 'cli' ? / --max-semi-space-size=1 .* up .*--profile=small$/m : / -p profile:=small' /,
+      );
+      assert.doesNotMatch(firstOf({ ...plan, kind }).text, /MALLOC|profile/);
+    }
   });
 
   it('start a node by a script that bash runs: setup, executable, parameter file, data', () => {

@@ -26,9 +26,10 @@ export const installServiceCommand: CommandDefinition = {
     ['holdfast install-service', 'what it would do'],
     ['sudo holdfast install-service --apply', 'record and upload, as /etc/holdfast/params.yaml says'],
     ['sudo holdfast install-service --ros --setup /opt/robot/setup.bash --apply', 'the ROS 2 nodes'],
+    ['sudo holdfast install-service --profile small --apply', 'the same on a machine with little memory'],
     ['sudo holdfast install-service --uninstall --apply', 'remove the units; recordings stay'],
   ],
-  parameters: ['data', 'log.level', 'log.format'],
+  parameters: ['data', 'profile', 'log.level', 'log.format'],
   configure(command) {
     command
       .option('--apply', 'do the steps; without it they are printed only')
@@ -101,6 +102,7 @@ function readPlan(invocation: Invocation): ServicePlan {
     main: fileURLToPath(new URL('../../main.js', import.meta.url)),
     setup: resolve(text('setup', /^[^'\n]+$/, 'a path')),
     watchdogS: Number(text('watchdog', /^([1-9]\d|[1-9]\d\d|[1-2]\d{3}|3[0-5]\d\d|3600)$/, '10 to 3600')),
+    small: resolved.values.profile === 'small',
     startsMax: Number(text('maxStarts', /^\d{1,4}$/, '0 to 9999')),
   };
   if (faults.length > 0) throw configInvalid(faults);

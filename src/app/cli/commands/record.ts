@@ -9,6 +9,7 @@ import { recorderRequests } from '../../control/recorder-requests.js';
 import type { RecorderHost } from '../../../recorder/recorder-host.js';
 import type { RecordSummary } from '../../../recorder/recorder.js';
 import type { CommandDefinition, CommandResult, Invocation } from '../command-definition.js';
+import { warnOfEnvironment } from '../../../host/small-process.js';
 import { exitCodes } from '../../../host/exit-code.js';
 import { humanBytes, humanCount, humanDuration } from '../../../host/human.js';
 import { recorderLine, reportLive } from '../live-report.js';
@@ -64,6 +65,7 @@ export const recordCommand: CommandDefinition = {
     const { ports, logger, stop } = invocation;
     const resolved = invocation.resolve('recorder');
     const { options, inputs, openInputs } = await prepareRecorder(resolved, ports);
+    if (resolved.values.profile === 'small') warnOfEnvironment(logger, process.env);
     const monitoring = compileMonitoringOptions(resolved);
     const { RecorderHost } = await import('../../../recorder/recorder-host.js');
     await using host = new RecorderHost({ options, ports, openInputs });

@@ -1,6 +1,7 @@
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isHoldfastError } from '../../../core/errors.js';
+import { smallEnvironment, smallNodeFlags } from '../../../core/node-flags.js';
 import type { RecorderStatus, SyncStatus } from '../../../core/status.js';
 import { askRole } from '../../control/control-client.js';
 import type { ControlRole } from '../../../recorder/control-protocol.js';
@@ -43,7 +44,7 @@ export const upCommand: CommandDefinition = {
       .option('--no-drain', 'end sync with the recorder; the next run uploads the remaining segments');
   },
   async run(invocation) {
-    const { data, isFinite } = await check(invocation);
+    const { data, isFinite, isSmall } = await check(invocation);
     const { options, logger, ports, terminal, stop } = invocation;
     using _report = reportLive(invocation, () => describeBoth(data));
     // The two end by themselves in time.
@@ -59,13 +60,21 @@ export const upCommand: CommandDefinition = {
       clock: ports.clock,
       logger,
       onLog: (text) => terminal.note(text),
+      environment: isSmall ? smallEnvironment : {},
     });
     return await report(result, invocation);
   },
 };
 
+interface Checked {
+  readonly data: string;
+  readonly isFinite: boolean;
+  /** With `profile: small`. */
+  readonly isSmall: boolean;
+}
+
 /** Reports everything that would make a child refuse to start, for both together. */
-async function check(invocation: Invocation): Promise<{ data: string; isFinite: boolean }> {
+async function check(invocation: Invocation): Promise<Checked> {
   const faults: ConfigFault[] = [];
   const collect = (error: unknown): void => {
     if (!isHoldfastError(error, 'CONFIG_INVALID')) throw error;
@@ -91,26 +100,28 @@ async function check(invocation: Invocation): Promise<{ data: string; isFinite: 
     collect(error);
   }
   if (faults.length > 0) throw configInvalid(faults);
-  const { data } = invocation.resolve('recorder').values;
+  const { data, profile } = invocation.resolve('recorder').values;
   if (data !== resolved.values.data) {
     const allowed = `allowed: the same data folder for both (recorder: ${data})`;
     throw configInvalid([
       { where: resolved.origin.data, path: 'data', value: resolved.values.data, allowed },
     ]);
   }
-  return { data, isFinite };
+  return { data, isFinite, isSmall: profile === 'small' };
 }
 
 /** The same program with the flags for the role. */
 function childCommand(
   command: string,
   role: Role,
-  { flags, configPath }: Invocation,
+  invocation: Invocation,
   more: readonly string[],
 ): string[] {
+  const { flags, configPath } = invocation;
   const main = fileURLToPath(new URL(`../../main${extname(import.meta.url)}`, import.meta.url));
   return [
     ...process.execArgv,
+    ...(invocation.resolve(role).values.profile === 'small' ? smallNodeFlags : []),
     main,
     command,
     '--json',
