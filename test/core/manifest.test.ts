@@ -76,10 +76,11 @@ describe('Manifest', () => {
   it('names the wrong field, its value and the allowed values', () => {
     const cases: [string, (manifest: Loose) => void][] = [
       ['format', (m) => (m['format'] = 'other')],
-      ['version', (m) => (m['version'] = 2)],
+      ['version', (m) => (m['version'] = 3)],
       ['segment.id', (m) => delete m['segment'].id],
       ['file.name', (m) => (m['file'].name = '../x.mcap')],
       ['file.sha256', (m) => (m['file'].sha256 = 'XYZ')],
+      ['file.sha256', (m) => delete m['file'].sha256],
       ['file.crc32', (m) => (m['file'].crc32 = 2 ** 32)],
       ['file.bytes', (m) => (m['file'].bytes = -1)],
       ['file.compression', (m) => (m['file'].compression = 'rar')],
