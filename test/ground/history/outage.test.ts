@@ -142,6 +142,9 @@ describe('The history after an outage', function () {
       await eventually(() => history.status().stored > before + 10, 'stored samples');
       await server.kill();
     }
+    const atKill = history.status().stored;
+    // Until the server has died, it still answers.
+    await eventually(() => history.status().stored > atKill + 10, 'samples stored by the next server');
     const rows = await complete(robot);
     assert.equal(rows[0]?.tick, 0);
     assertExact(rows, robot);
