@@ -20,8 +20,11 @@ export interface GroundVerdict {
 
 /** A second before and after everything. */
 const MARGIN_NS = 1_000_000_000n;
-/** The last samples become durable within this time. */
-const SETTLE_MS = 10_000;
+/**
+ * Waited while samples are missing: another process may have to take the robots over, and holes are filled from the
+ * segments, which the ground looks for every few seconds.
+ */
+const SETTLE_MS = 60_000;
 const POLL_MS = 500;
 
 /** Compares history and catalogue of a ground with the recordings, after the fleet has stopped. */
