@@ -56,6 +56,8 @@ const START_MS = 180_000;
 const POLL_MS = 50;
 /** Fewer unconfirmed samples than this are only those that are on their way. */
 const ON_THEIR_WAY = 60;
+/** A robot may need so long to notice that its process of the ground is dead. Until then its link looks open. */
+const NOTICED_MS = 3_000;
 
 /** Five vehicles, sync and a ground, each a process of its own that can be killed; links that can be cut. */
 export class GroundFleet implements AsyncDisposable {
@@ -193,9 +195,13 @@ export class GroundFleet implements AsyncDisposable {
 
   /** Waits until the ground has confirmed what the robots kept for it. */
   async drained(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#ports;
+    let since: bigint | undefined;
     await this.#until(signal, 'the outboxes are empty', async () => {
       const states = await Promise.all(this.#robots.map((robot) => this.#uplinkOf(robot)));
-      return states.every((one) => one?.state === 'open' && one.waitingSamples < ON_THEIR_WAY);
+      const isEmpty = states.every((one) => one?.state === 'open' && one.waitingSamples < ON_THEIR_WAY);
+      since = isEmpty ? (since ?? clock.monotonic()) : undefined;
+      return since !== undefined && clock.monotonic() - since > BigInt(NOTICED_MS) * NS_PER_MS;
     });
   }
 
