@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
 import { Terminal, type TerminalStreams } from '../../src/host/terminal.js';
 
-/** A stream that keeps what it was given. With `slow`, the reader takes it only when it is told. */
+/** A stream that keeps its text. With `slow`, the reader takes a chunk only on `take()`. */
 class Recorded extends Writable {
   text = '';
   isTTY = false;
