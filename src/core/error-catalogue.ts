@@ -20,6 +20,23 @@ const entries = {
       'The command line or the configuration file has values that are not allowed. The message lists all of them.',
     remedy: 'Correct the listed parameters. docs/parameters.md says what each one allows.',
   },
+  KEY_INVALID: {
+    retryable: false,
+    meaning: 'A key file or a recipient is not valid. The message names the place and what is allowed.',
+    remedy: 'Copy the key again as a whole, or make a new one with holdfast keygen.',
+  },
+  IDENTITY_MISSING: {
+    retryable: false,
+    meaning: 'A recording is encrypted, and no given identity is one of its recipients.',
+    remedy: 'Give the key file of one of the recipients in the message with --identity.',
+  },
+  CIPHERTEXT_CORRUPT: {
+    retryable: false,
+    meaning:
+      'An encrypted file was changed, truncated or damaged. The message names the header or the chunk. Holdfast ' +
+      'gives no byte of a chunk that fails.',
+    remedy: 'Read another copy of it. holdfast verify finds damaged objects of a store without a key.',
+  },
   DATA_FOLDER_BUSY: {
     retryable: true,
     meaning: 'Another process already runs as recorder or sync on this data folder.',

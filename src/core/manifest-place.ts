@@ -76,5 +76,5 @@ function isSamePlace(a: string, b: string): boolean {
 }
 
 function withoutEnd(name: string): string {
-  return name.replace(/\.(mcap|json)$/, '');
+  return name.replace(/\.(mcap|mcap\.enc|json)$/, '');
 }

@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { documentKind } from './documents/document.js';
 import { manifestSchema } from './documents/manifest-schema.js';
+import type { EncryptionFacts } from './encryption-facts.js';
 import { HoldfastError } from './errors.js';
 import type { MarkedEvent } from './marked-event.js';
 import { gapFromJson, gapToJson, type Gap, type GapJson } from './gap.js';
@@ -13,6 +14,12 @@ import type { Tags } from './tags.js';
 export const MANIFEST_VERSION = 1;
 /** Version of a manifest without one: earlier software must not take the object for damaged. */
 export const UNDIGESTED_VERSION = 2;
+
+/** Version of a manifest whose object is encrypted: earlier software must not take the object for an MCAP. */
+export const ENCRYPTED_VERSION = 3;
+/** End of the keys of encrypted objects. */
+export const ENCRYPTED_END = '.mcap.enc';
+const OBJECT_END = /\.mcap(\.enc)?$/;
 
 /** One channel of a sealed segment; carried messages have their own count. */
 export interface ManifestChannel {
@@ -41,7 +48,7 @@ export interface ManifestChannel {
  */
 export interface Manifest {
   readonly format: 'holdfast-manifest';
-  readonly version: typeof MANIFEST_VERSION | typeof UNDIGESTED_VERSION;
+  readonly version: typeof MANIFEST_VERSION | typeof UNDIGESTED_VERSION | typeof ENCRYPTED_VERSION;
   readonly segment: {
     readonly id: SegmentId;
     readonly number: number;
@@ -50,6 +57,7 @@ export interface Manifest {
     readonly salvagedFrom?: SegmentId;
   };
   readonly robot: string;
+  /** Of the object as the store has it: of the ciphertext, if it is encrypted. */
   readonly file: {
     /** Name inside `sealed/`. */
     readonly name: string;
@@ -92,6 +100,8 @@ export interface Manifest {
   readonly sealedAt: string;
   readonly software: { readonly name: 'holdfast'; readonly version: string; readonly node: string };
   readonly evicted?: { readonly at: string; readonly reason: string };
+  /** Absent: the object is a plain MCAP. */
+  readonly encryption?: EncryptionFacts;
 }
 
 /** A manifest as every store has it. */
@@ -128,7 +138,17 @@ export function gapsForManifest(gaps: readonly Gap[]): GapJson[] {
 
 /** The key of the manifest for a segment's key. */
 export function manifestKey(segmentKey: string): string {
-  return segmentKey.replace(/\.mcap$/, '.json');
+  return segmentKey.replace(OBJECT_END, '.json');
+}
+
+/** Whether a key or file name is that of a segment, plain or encrypted. */
+export function isSegmentKey(key: string): boolean {
+  return OBJECT_END.test(key);
+}
+
+/** The name without `.mcap` or `.mcap.enc`. */
+export function withoutSegmentEnd(key: string): string {
+  return key.replace(OBJECT_END, '');
 }
 
 const manifests = documentKind<Manifest & { readonly manifestCrc32: number }>('manifest', manifestSchema);
@@ -140,11 +160,19 @@ const manifests = documentKind<Manifest & { readonly manifestCrc32: number }>('m
  */
 export function decodeManifest(text: string, name: string): Manifest {
   const { manifestCrc32, ...manifest } = manifests.parse(text, name);
-  if (manifest.version === MANIFEST_VERSION && !isDigested(manifest)) {
+  if (manifest.version !== UNDIGESTED_VERSION && !isDigested(manifest)) {
     throw new HoldfastError(
       'MANIFEST_INVALID',
       `manifest ${name}: file.sha256 is missing, allowed: a SHA-256 in lower-case hex, or version ${UNDIGESTED_VERSION}`,
       { facts: { name, path: 'file.sha256' } },
+    );
+  }
+  if ((manifest.version === ENCRYPTED_VERSION) !== (manifest.encryption !== undefined)) {
+    throw new HoldfastError(
+      'MANIFEST_INVALID',
+      `manifest ${name}: version ${manifest.version} ${manifest.encryption ? 'has' : 'lacks'} the member encryption, ` +
+        `allowed: encryption in version ${ENCRYPTED_VERSION} only`,
+      { facts: { name, path: 'encryption', value: manifest.version } },
     );
   }
   const crc = crcOf(manifest);
@@ -156,4 +184,19 @@ export function decodeManifest(text: string, name: string): Manifest {
     );
   }
   return manifest;
+}
+
+/** Whether two texts are manifests of one encrypted object that differ at most in wrapped keys. */
+export function isSameApartFromKeys(a: Buffer, b: Buffer): boolean {
+  try {
+    const [x, y] = [a, b].map((text) => decodeManifest(text.toString('utf8'), 'a manifest'));
+    if (!x?.encryption || !y?.encryption) return false;
+    return withoutKeys(x) === withoutKeys(y);
+  } catch {
+    return false;
+  }
+}
+
+function withoutKeys(manifest: Manifest): string {
+  return JSON.stringify({ ...manifest, encryption: { ...manifest.encryption, keys: [] } });
 }

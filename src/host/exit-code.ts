@@ -30,6 +30,7 @@ const usageErrors: ReadonlySet<ErrorCode> = new Set([
   'SOURCE_UNKNOWN',
   'STORE_UNKNOWN',
   'QUERY_INVALID',
+  'KEY_INVALID',
 ]);
 
 export function exitCodeOf(error: unknown): number {

@@ -76,7 +76,7 @@ describe('Manifest', () => {
   it('names the wrong field, its value and the allowed values', () => {
     const cases: [string, (manifest: Loose) => void][] = [
       ['format', (m) => (m['format'] = 'other')],
-      ['version', (m) => (m['version'] = 3)],
+      ['version', (m) => (m['version'] = 4)],
       ['segment.id', (m) => delete m['segment'].id],
       ['file.name', (m) => (m['file'].name = '../x.mcap')],
       ['file.sha256', (m) => (m['file'].sha256 = 'XYZ')],

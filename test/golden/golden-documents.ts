@@ -114,6 +114,28 @@ const undigested: Manifest = {
   segment: { id: id.replace('000000000006', '000000000009'), number: 9 },
   file: { ...unread, name: `${UNDIGESTED}.mcap` },
 };
+/** Version 3: the object is encrypted. */
+const ENCRYPTED = NAME.replace('000000000006', '000000000010');
+const encryptedManifest: Manifest = {
+  ...manifest,
+  version: 3,
+  segment: { id: id.replace('000000000006', '000000000010'), number: 10 },
+  key: manifest.key.replace('.mcap', '.mcap.enc'),
+  file: { ...manifest.file, name: `${ENCRYPTED}.mcap` },
+  encryption: {
+    ...{ version: 1, keyId: hex('7', 32), plainBytes: 3 },
+    keys: [
+      {
+        ...{ type: 'X25519', recipient: `hfpub1_${'A'.repeat(48)}`, ephemeral: `${'B'.repeat(43)}=` },
+        wrapped: 'C'.repeat(64),
+      },
+      {
+        ...{ type: 'symmetric', recipient: 'key:0123456789abcdef', salt: `${'D'.repeat(22)}==` },
+        wrapped: 'E'.repeat(64),
+      },
+    ],
+  },
+};
 const fetchRequest: FetchRequest = {
   ...{ format: 'holdfast-request', version: 1, id: hex('4', 32), robot: 'squid', from: '1', to: '2' },
   ...{ topics: ['/scan*'], createdAt: '3', expiresAt: '4', by: 'Grüße' },
@@ -237,6 +259,12 @@ export const goldenDocuments: readonly GoldenDocument[] = [
     return fields;
   }),
   textDocument('manifest', `${UNDIGESTED}.json`, undigested, encodeManifest, (text, name) => {
+    const { manifestCrc32: _crc, ...fields } = decodeManifest(text, name) as Manifest & {
+      manifestCrc32?: number;
+    };
+    return fields;
+  }),
+  textDocument('manifest', `${ENCRYPTED}.json`, encryptedManifest, encodeManifest, (text, name) => {
     const { manifestCrc32: _crc, ...fields } = decodeManifest(text, name) as Manifest & {
       manifestCrc32?: number;
     };

@@ -4,12 +4,14 @@ import { catCommand } from './commands/cat.js';
 import { checkCommand } from './commands/check.js';
 import { compactCommand } from './commands/compact.js';
 import { completionCommand } from './commands/completion.js';
+import { decryptCommand } from './commands/decrypt.js';
 import { demoCommand } from './commands/demo.js';
 import { doctorCommand } from './commands/doctor.js';
 import { exportCommand } from './commands/export.js';
 import { fetchCommand } from './commands/fetch.js';
 import { groundCommand } from './commands/ground.js';
 import { installServiceCommand } from './commands/install-service.js';
+import { keygenCommand } from './commands/keygen.js';
 import { lsCommand } from './commands/ls.js';
 import { queryCommand } from './commands/query.js';
 import { recordCommand } from './commands/record.js';
@@ -41,6 +43,8 @@ export const commands: readonly CommandDefinition[] = [
   reportCommand,
   bagCommand,
   fetchCommand,
+  keygenCommand,
+  decryptCommand,
   groundCommand,
   doctorCommand,
   installServiceCommand,

@@ -33,11 +33,34 @@ const file = object(
   { sha256 },
 );
 
+const name: SchemaObject = { ...text, maxLength: 100, description: 'a text of at most 100 characters' };
+const base64 = (bytes: number): SchemaObject => ({
+  ...{ type: 'string', pattern: `^[A-Za-z0-9+/]{${Math.ceil((bytes * 4) / 3)}}=*$` },
+  description: `base64 of ${bytes} bytes`,
+});
+
+/** A data key for one recipient. */
+export const wrappedKeySchema: SchemaObject = {
+  description: "an object of type 'X25519' or 'symmetric' with its members",
+  anyOf: [
+    object({ type: literal('X25519'), recipient: name, ephemeral: base64(32), wrapped: base64(48) }),
+    object({ type: literal('symmetric'), recipient: name, salt: base64(16), wrapped: base64(48) }),
+  ],
+};
+
+const keyId: SchemaObject = { ...text, pattern: '^[0-9a-f]{32}$', description: '32 hex digits' };
+
+/** How an object is encrypted. */
+export const encryptionSchema: SchemaObject = object({
+  ...{ version: literal(1), keyId, plainBytes: count },
+  keys: { ...listOf(wrappedKeySchema), minItems: 1, maxItems: 100, description: 'a list of 1 to 100 keys' },
+});
+
 /** The manifest of a sealed segment, or its tombstone. */
 export const manifestSchema: SchemaObject = object(
   {
     format: literal('holdfast-manifest'),
-    version: { enum: [1, 2], description: '1 or 2' },
+    version: { enum: [1, 2, 3], description: '1, 2 or 3' },
     segment: object({ id: text, number: count }, { priority: text, salvagedFrom: text }),
     robot: text,
     file,
@@ -67,5 +90,6 @@ export const manifestSchema: SchemaObject = object(
     events: listOf(object({ id: text, label: text, at: time, from: time, to: time })),
     tags: tagsMember,
     evicted: object({ at: time, reason: text }),
+    encryption: encryptionSchema,
   },
 );

@@ -1,0 +1,59 @@
+import { decrypt, encrypt, NONCE_BYTES, TAG_BYTES } from './derive.js';
+import { chunkCount, HEADER_BYTES } from './header.js';
+
+/** How the plaintext of one file is cut into chunks. */
+export interface ChunkPlan {
+  readonly plainBytes: number;
+  readonly chunkBytes: number;
+  readonly count: number;
+}
+
+/** The plan of a file. */
+export function planChunks(plainBytes: number, chunkBytes: number): ChunkPlan {
+  return { plainBytes, chunkBytes, count: chunkCount(plainBytes, chunkBytes) };
+}
+
+/** Plaintext bytes of chunk `index` (from 0). */
+export function plainChunkBytes({ plainBytes, chunkBytes }: ChunkPlan, index: number): number {
+  return Math.min(chunkBytes, plainBytes - index * chunkBytes);
+}
+
+/** The range of chunk `index` in the encrypted file, tag included. */
+export function sealedRange(
+  plan: ChunkPlan,
+  index: number,
+): { readonly start: number; readonly end: number } {
+  const start = HEADER_BYTES + index * (plan.chunkBytes + TAG_BYTES);
+  return { start, end: start + plainChunkBytes(plan, index) + TAG_BYTES };
+}
+
+/** Encrypts chunk `index`. */
+export function sealChunk(
+  key: Uint8Array,
+  { count }: ChunkPlan,
+  index: number,
+  plaintext: Uint8Array,
+): Buffer {
+  return encrypt(key, nonceOf(index, index === count - 1), plaintext);
+}
+
+/** Decrypts chunk `index`; undefined if it is damaged, or another chunk. */
+export function openChunk(
+  key: Uint8Array,
+  { count }: ChunkPlan,
+  index: number,
+  sealed: Uint8Array,
+): Buffer | undefined {
+  return decrypt(key, nonceOf(index, index === count - 1), sealed);
+}
+
+/**
+ * The STREAM construction: the number of the chunk, and 1 for the last one. So no chunk can change its place, and the
+ * end of the file cannot be cut at a chunk.
+ */
+function nonceOf(index: number, isLast: boolean): Buffer {
+  const nonce = Buffer.alloc(NONCE_BYTES);
+  nonce.writeBigUInt64BE(BigInt(index), 3);
+  nonce[NONCE_BYTES - 1] = isLast ? 1 : 0;
+  return nonce;
+}
