@@ -52,6 +52,7 @@ ARGUMENTS = [
     ('all_services', '', 'Also service events', FLAG),
     ('all_actions', '', 'Also the feedback and status of actions', FLAG),
     ('qos_profile_overrides_path', '', 'YAML file with QoS per topic, in the format of rosbag2', None),
+    ('static_topics_path', '', 'YAML file with topics to subscribe to before they are published', None),
     ('polling_interval', '', 'Interval between two reads of the ROS graph, milliseconds', None),
     ('max_bag_size', '', 'Size at which a segment is sealed and a new one starts, bytes', None),
     ('max_bag_duration', '', 'Age at which a segment is sealed and a new one starts, seconds', None),
@@ -77,7 +78,7 @@ def generate_launch_description():
 
 def start(context):
     values = {name: context.launch_configurations[name] for name, *_ in ARGUMENTS}
-    for name in ('params_file', 'analyzers_file', 'qos_profile_overrides_path'):
+    for name in ('params_file', 'analyzers_file', 'qos_profile_overrides_path', 'static_topics_path'):
         if values[name] != '' and not os.path.isfile(values[name]):
             raise RuntimeError(f'{name}:={values[name]}: no such file')
     with_sync = values['sync'] == 'true' or (values['sync'] == 'auto' and values['store'] != '')
@@ -189,6 +190,7 @@ def source_uri(values):
         'services': values['all_services'],
         'actions': values['all_actions'],
         'qos': values['qos_profile_overrides_path'],
+        'static_topics': values['static_topics_path'],
         'poll': f'{polling}ms' if polling else '',
     }
     query = '&'.join(f'{name}={quote(value, safe="/:,")}' for name, value in options.items() if value != '')

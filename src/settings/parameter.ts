@@ -2,6 +2,12 @@ import { ANOMALY_RULE_FORM, parseAnomalyRule, type AnomalyRule } from './anomaly
 import { FIELD_RULE_FORM, parseFieldRule, type FieldRule } from './field-rule.js';
 import { parseTag, TAG_FORM } from '../core/tags.js';
 import type { TopicRule } from './recorder-options.js';
+import {
+  parseStaticTopic,
+  repeatedTopics,
+  STATIC_TOPIC_FORM,
+  type StaticTopic,
+} from '../sources/ros/static-topics.js';
 import { parseSourceSpec, SOURCE_SPEC_FORM, type SourceSpec } from './source-spec.js';
 import { parseRegex, parseTopicRule, TOPIC_RULE_FORM } from './topic-rule.js';
 import { formatBytes, formatDurationMs, parseBytes, parseBytesPerS, parseDurationMs } from './units.js';
@@ -209,6 +215,17 @@ export function fieldRules(row: Row): Parameter<readonly FieldRule[]> {
 
 export function sourceSpecs(row: Row): Parameter<readonly SourceSpec[]> {
   return list(row, 'uri', SOURCE_SPEC_FORM, parseSourceSpec);
+}
+
+export function staticTopicList(row: Row): Parameter<readonly StaticTopic[]> {
+  const topics = list(row, 'topic type', STATIC_TOPIC_FORM, parseStaticTopic);
+  return {
+    ...topics,
+    parse(raw) {
+      const values = topics.parse(raw);
+      return values !== undefined && repeatedTopics(values).length === 0 ? values : undefined;
+    },
+  };
 }
 
 export function tagList(row: Row): Parameter<readonly (readonly [name: string, value: string])[]> {

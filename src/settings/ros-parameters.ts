@@ -6,7 +6,8 @@ import {
   parseRobots,
   type RosSourceOptions,
 } from '../sources/ros/ros-options.js';
-import { bytes, choice, count, duration, regexes, text, toggle } from './parameter.js';
+import type { StaticTopic } from '../sources/ros/static-topics.js';
+import { bytes, choice, count, duration, regexes, staticTopicList, text, toggle } from './parameter.js';
 
 const role = 'recorder';
 
@@ -33,6 +34,21 @@ export const rosParameters = {
     placeholder: 'file',
     description:
       'YAML file as for ros2 bag record: topics with the QoS to request instead of one that is compatible with all publishers. Source ros only; in the URI: qos=.',
+  }),
+  static_topics: staticTopicList({
+    role,
+    flag: 'static-topic',
+    description:
+      'Topics with their types, as "/imu sensor_msgs/msg/Imu": Holdfast subscribes to them at the start, before ' +
+      'they have a publisher, so that it records the first message. Source ros only.',
+  }),
+  static_topics_path: text({
+    role,
+    flag: 'static-topics-path',
+    default: '',
+    placeholder: 'file',
+    description:
+      'YAML file as for ros2 bag record, with more static topics. Source ros only; in the URI: static_topics=.',
   }),
   'ros.domains': text(
     {
@@ -182,6 +198,8 @@ interface RosValues {
   readonly 'nodes.include': readonly RegExp[];
   readonly 'nodes.exclude': readonly RegExp[];
   readonly qos_profile_overrides_path: string;
+  readonly static_topics: readonly StaticTopic[];
+  readonly static_topics_path: string;
   readonly 'ros.use_sim_time': boolean;
   readonly 'ros.silent_after_ms': number;
   readonly 'ros.silent_periods': number;
@@ -195,6 +213,7 @@ export function rosSourceOptions(values: RosValues): RosSourceOptions {
   const robots = values['ros.robots'];
   const depth = values['ros.reader_depth'];
   const overrides = values.qos_profile_overrides_path;
+  const staticTopics = values.static_topics_path;
   return {
     domains: (domains === '' ? undefined : parseDomains(domains)) ?? [{ id: undefined }],
     robots: robots === '' ? undefined : parseRobots(robots),
@@ -210,6 +229,8 @@ export function rosSourceOptions(values: RosValues): RosSourceOptions {
     includeNodes: values['nodes.include'],
     excludeNodes: values['nodes.exclude'],
     qosOverridesPath: overrides === '' ? undefined : overrides,
+    staticTopics: values.static_topics,
+    staticTopicsPath: staticTopics === '' ? undefined : staticTopics,
     useSimTime: values['ros.use_sim_time'],
     silentAfterMs: values['ros.silent_after_ms'],
     silentPeriods: values['ros.silent_periods'],

@@ -14,6 +14,8 @@ import { newRecorded, type Recorded } from './recorded.js';
 import type { RobotRule } from './robots-of-topic.js';
 import type { RosSession } from './ros-session.js';
 import { SilentTopics } from './silent-topics.js';
+import { StaticSubscriptions } from './static-subscriptions.js';
+import type { StaticTopic } from './static-topics.js';
 import { readClock } from './sim-clock.js';
 import { whyNotRecorded, type TopicRules } from './topic-choice.js';
 import { TopicDelivery } from './topic-delivery.js';
@@ -43,6 +45,8 @@ export interface DomainParts {
   /** Messages that the middleware keeps per subscription; 0: all. */
   readonly depth: number;
   readonly overrides: ReadonlyMap<string, QosOverride>;
+  /** Topics to subscribe to before they have publishers. */
+  readonly staticTopics: readonly StaticTopic[];
   readonly useSimTime: boolean;
   /** The middleware reports messages that were lost in transit. */
   readonly tellsLoss: boolean;
@@ -83,6 +87,7 @@ export class DomainRecorder {
   readonly #delivery: TopicDelivery;
   readonly #subscriptions: TopicSubscriptions;
   readonly #silent: SilentTopics;
+  readonly #static: StaticSubscriptions;
   readonly #receiver: Receiver;
   /** Every topic with a publisher, recorded or not. */
   readonly #published = new Map<string, readonly Publisher[]>();
@@ -106,6 +111,8 @@ export class DomainRecorder {
     const delivery = (this.#delivery = new TopicDelivery({ ...parts, problems, onStranger }));
     const robotsOf = (one: Recorded, publisher?: string) => delivery.robotsOfMessages(one, publisher);
     const losses = (this.#losses = new TopicLosses({ ...parts, problems, robotsOf, nodeOf }));
+    const { wanted } = parts.rules;
+    this.#static = new StaticSubscriptions({ ...parts, topics: parts.staticTopics, problems, wanted });
     const limitsOf = parts.limitsOf ?? (() => NO_LIMITS);
     const own = { problems, losses, delivery, receiver, limitsOf };
     this.#subscriptions = new TopicSubscriptions({ ...parts, ...own });
@@ -177,6 +184,7 @@ export class DomainRecorder {
       for (const [topic, publishers] of this.#published) this.#apply({ topic, publishers }, now);
       await this.#subscriptions.define();
     }
+    this.#static.keep(this.#subscriptions.all, now);
     await this.#subscriptions.subscribe(now);
     this.#silent.review(this.#all, now);
     this.#tidy(now);
@@ -217,6 +225,7 @@ export class DomainRecorder {
   /** The state of a topic and its publishers. */
   #apply({ topic, publishers }: TopicChange, now: bigint): void {
     const types = [...new Set(publishers.map(({ type }) => type))];
+    if (types.length === 0) this.#static.judged(topic, undefined);
     if (types.length > 1) {
       const detail = `published as ${types.join(' and ')}; each is recorded where it can be`;
       this.#problems.set('two-types', topic, detail);
@@ -235,8 +244,13 @@ export class DomainRecorder {
     const known = this.#subscriptions.all.get(key);
     const one = known ?? newRecorded(topic, type, this.#parts.silence);
     one.identity.update(publishers, now);
-    const whyNot = whyNotRecorded(this.#parts.rules, topic, type, publishers);
-    if (whyNot !== undefined && !(one.identity.isWaiting(now) && whyNot.startsWith('node '))) {
+    one.isStatic = this.#static.has(topic, type);
+    // A topic that is named with its full name is wanted although it is hidden.
+    const rules = one.isStatic ? { ...this.#parts.rules, hidden: true } : this.#parts.rules;
+    const whyNot = whyNotRecorded(rules, topic, type, publishers);
+    const isRefused = whyNot !== undefined && !(one.identity.isWaiting(now) && whyNot.startsWith('node '));
+    if (one.isStatic) this.#static.judged(topic, isRefused ? whyNot : undefined);
+    if (isRefused) {
       if (known === undefined) return;
       this.#delivery.discard(known);
       this.#vanish(known, now);
@@ -294,6 +308,6 @@ function nodeOf({ publishers }: Recorded, publisher: string): string | undefined
 }
 
 /** Gone for so long that nothing waits for it any more. */
-function isIdle({ goneAt, reader }: Recorded, now: bigint): boolean {
-  return goneAt !== undefined && (reader === undefined || now - goneAt >= LINGER_NS);
+function isIdle({ goneAt, reader, isStatic }: Recorded, now: bigint): boolean {
+  return !isStatic && goneAt !== undefined && (reader === undefined || now - goneAt >= LINGER_NS);
 }

@@ -7,6 +7,7 @@ export type RosProblemKind =
   | 'no-type-support'
   | 'no-definition'
   | 'messages-lost'
+  | 'static-topic'
   | 'silent';
 
 /** A condition that keeps the recording of a topic incomplete while it lasts. */

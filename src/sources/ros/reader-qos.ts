@@ -42,8 +42,8 @@ export interface ReaderRequest {
 export type ReaderDepth = number;
 
 /**
- * The QoS that matches every publisher: reliable and transient-local only if all offer it. The history is the
- * reader's own choice and never affects compatibility.
+ * The QoS that matches every publisher: reliable and transient-local only if all offer it. Without publishers
+ * it matches any that may come. The history is the reader's own choice and never affects compatibility.
  */
 export function requestFor(
   offers: readonly OfferedQos[],
@@ -68,7 +68,8 @@ export function requestFor(
     qos: {
       history: depth === 0 ? HISTORY.keep_all : HISTORY.keep_last,
       depth,
-      reliability: reliable === offers.length ? RELIABILITY.reliable : RELIABILITY.best_effort,
+      reliability:
+        offers.length > 0 && reliable === offers.length ? RELIABILITY.reliable : RELIABILITY.best_effort,
       durability:
         offers.length > 0 && latched === offers.length ? DURABILITY.transient_local : DURABILITY.volatile,
       liveliness: LIVELINESS.system_default,

@@ -10,6 +10,8 @@ import type { TopicReader } from './topic-reader.js';
 export interface Recorded {
   readonly topic: string;
   readonly type: string;
+  /** Named beforehand: its subscription stays while it has no publishers. */
+  isStatic: boolean;
   publishers: readonly Publisher[];
   reader: TopicReader | undefined;
   channels: TopicChannels | undefined;
@@ -46,6 +48,7 @@ export function newRecorded(topic: string, type: string, rule: SilenceRule): Rec
   return {
     topic,
     type,
+    isStatic: false,
     publishers: [],
     reader: undefined,
     channels: undefined,

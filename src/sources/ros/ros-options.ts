@@ -8,6 +8,7 @@ import {
   type UriOption,
 } from '../uri-options.js';
 import type { GlobalRule } from './robots-of-topic.js';
+import type { StaticTopic } from './static-topics.js';
 
 /** One domain to record, and its robot if it has a name. */
 export interface RosDomain {
@@ -45,6 +46,10 @@ export interface RosSourceOptions {
   readonly excludeNodes: readonly RegExp[];
   /** Path of a YAML file in rosbag2's form. */
   readonly qosOverridesPath: string | undefined;
+  /** Topics to subscribe to before they have publishers. */
+  readonly staticTopics: readonly StaticTopic[];
+  /** Path of a YAML file with more of them, in rosbag2's form. */
+  readonly staticTopicsPath: string | undefined;
   readonly useSimTime: boolean;
   /** Time without a message after which a steady topic counts as silent, milliseconds; 0: never. */
   readonly silentAfterMs: number;
@@ -74,6 +79,8 @@ export const defaultRosOptions: RosSourceOptions = Object.freeze({
   includeNodes: [],
   excludeNodes: [],
   qosOverridesPath: undefined,
+  staticTopics: [],
+  staticTopicsPath: undefined,
   useSimTime: false,
   silentAfterMs: 10_000,
   silentPeriods: 10,
@@ -144,6 +151,7 @@ export function readRosUri(uri: SourceUri, defaults: RosSourceOptions = defaultR
     include_node: regexes(defaults.includeNodes),
     exclude_node: regexes(defaults.excludeNodes),
     qos: optional((text) => (text === '' ? undefined : text), 'the path of a YAML file'),
+    static_topics: optional((text) => (text === '' ? undefined : text), 'the path of a YAML file'),
     use_sim_time: flag(defaults.useSimTime),
     receive: choiceOption<ReceiveMode>(defaults.receive, 'auto', 'native', 'rclnodejs'),
     silent_after: durationMsOption(defaults.silentAfterMs),
@@ -176,6 +184,8 @@ export function readRosUri(uri: SourceUri, defaults: RosSourceOptions = defaultR
     includeNodes: values.include_node,
     excludeNodes: values.exclude_node,
     qosOverridesPath: values.qos ?? defaults.qosOverridesPath,
+    staticTopics: defaults.staticTopics,
+    staticTopicsPath: values.static_topics ?? defaults.staticTopicsPath,
     useSimTime: values.use_sim_time,
     silentAfterMs,
     silentPeriods: values.silent_periods,

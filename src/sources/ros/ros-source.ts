@@ -11,6 +11,7 @@ import { MessageDefinitions } from './message-definitions.js';
 import { latencyBoundsMs } from './native-receiver.js';
 import { openReceiver } from './open-receiver.js';
 import { parseQosOverrides } from './qos-overrides.js';
+import { parseStaticTopicsFile, repeatedTopics, type StaticTopic } from './static-topics.js';
 import { loadRclnodejs, type LoadedRos, type RosEnvironment } from './rclnodejs.js';
 import type { QosOverride } from './reader-qos.js';
 import type { Receiver } from './receiver.js';
@@ -122,6 +123,7 @@ class Setup {
     const run = this.#run;
     run.emit({ kind: 'state', state: 'connecting' });
     const overrides = await readOverrides(options.qosOverridesPath, dependencies.fs);
+    const staticTopics = await readStaticTopics(options, dependencies.fs);
     const ros = dependencies.session?.ros ?? (await loadRclnodejs(dependencies.env));
     const definitions = new MessageDefinitions(dependencies.fs, ros.prefixes);
     for (const domain of options.domains) {
@@ -130,6 +132,7 @@ class Setup {
       const receiver = this.#receiverOf(session);
       const recorder = new DomainRecorder({
         ...this.#partsOf(domain, session, overrides, definitions),
+        staticTopics,
         receiver,
       });
       this.#domains.push(recorder);
@@ -176,7 +179,7 @@ class Setup {
     session: RosSession,
     overrides: ReadonlyMap<string, QosOverride>,
     definitions: MessageDefinitions,
-  ): DomainParts {
+  ): Omit<DomainParts, 'staticTopics'> {
     const options = this.#options;
     const context = this.#context;
     const run = this.#run;
@@ -271,11 +274,25 @@ async function readOverrides(
   fs: Pick<FileSystem, 'readFile'>,
 ): Promise<ReadonlyMap<string, QosOverride>> {
   if (path === undefined || path === '') return new Map();
-  let text: string;
+  return parseQosOverrides(await readText(path, 'QoS overrides', fs), path);
+}
+
+/** Those of the parameter and those of the file. */
+async function readStaticTopics(
+  { staticTopics, staticTopicsPath: path }: RosSourceOptions,
+  fs: Pick<FileSystem, 'readFile'>,
+): Promise<readonly StaticTopic[]> {
+  if (path === undefined) return staticTopics;
+  const all = [...staticTopics, ...parseStaticTopicsFile(await readText(path, 'static topics', fs), path)];
+  const [repeated] = repeatedTopics(all);
+  if (repeated === undefined) return all;
+  throw new HoldfastError('CONFIG_INVALID', `static topics ${path}: static_topics has ${repeated} as well`);
+}
+
+async function readText(path: string, what: string, fs: Pick<FileSystem, 'readFile'>): Promise<string> {
   try {
-    text = await fs.readFile(path, 'utf8');
+    return await fs.readFile(path, 'utf8');
   } catch (cause) {
-    throw new HoldfastError('CONFIG_INVALID', `QoS overrides ${path}: cannot be read`, { cause });
+    throw new HoldfastError('CONFIG_INVALID', `${what} ${path}: cannot be read`, { cause });
   }
-  return parseQosOverrides(text, path);
 }

@@ -44,6 +44,7 @@ export class TopicDelivery {
       one.goneAt = undefined;
       one.revivedAt = this.#parts.clock.monotonic();
       this.#parts.onStranger(one);
+      if (one.isStatic && this.#needsGraph(one)) one.held ??= new HeldMessages(this.#budget);
       this.announce(one);
     }
     const at = this.simTime ?? info?.receivedAt ?? this.#parts.clock.now();
@@ -167,6 +168,14 @@ export class TopicDelivery {
     if (byName.rank === RANK.own) return 'yes';
     const now = decideRobots(robots, { ...graph, publisherNamespaces: named.map(namespaceOf) });
     return now.rank === RANK.own ? 'may grow' : 'no';
+  }
+
+  /** Only its publishers tell whether it is recorded, and for which robots. */
+  #needsGraph({ topic }: Recorded): boolean {
+    const { rules, robots } = this.#parts;
+    if (rules.includeNodes.length + rules.excludeNodes.length > 0) return true;
+    const graph = { topic, nodeNamespaces: this.namespaces, publisherNamespaces: [] };
+    return decideRobots(robots, graph).rank !== RANK.own;
   }
 
   /** Several robots may publish it, and each gets its own messages. */

@@ -51,9 +51,9 @@ export class TopicSubscriptions {
   /** Subscribes to published topics without a subscription. */
   async subscribe(now: bigint): Promise<void> {
     const waiting = [...this.all.values()].filter(
-      ({ reader, goneAt, failedAt }) =>
+      ({ reader, goneAt, failedAt, isStatic }) =>
         reader === undefined &&
-        goneAt === undefined &&
+        (goneAt === undefined || isStatic) &&
         (failedAt === undefined || now - failedAt >= RETRY_NS),
     );
     if (waiting.length === 0) return;
@@ -126,10 +126,12 @@ export class TopicSubscriptions {
   }
 
   #open(one: Recorded, schema: Schema): void {
-    const { session, clock, losses, delivery, oneTypePerTopic } = this.#parts;
+    const { session, clock, losses, delivery, problems, oneTypePerTopic } = this.#parts;
     const fail = (detail: string): void => {
       one.failedAt = clock.monotonic();
-      losses.deaf(one, detail);
+      // Without a publisher, nothing is lost.
+      if (one.goneAt !== undefined) problems.set('static-topic', one.topic, `cannot be received: ${detail}`);
+      else losses.deaf(one, detail);
     };
     const other = oneTypePerTopic ? this.#subscribedAs(one) : undefined;
     if (other !== undefined) {

@@ -113,6 +113,91 @@ describe('What one domain records, in every order of discovery', () => {
     assert.deepEqual(ros.asked, [`/two ${STRING}`, `/two ${empty}`]);
   });
 
+  it('subscribes to a topic that is named before it has a publisher, and records its first message', async () => {
+    const staticTopics = [{ topic: '/first', type: STRING }];
+    const { ros, events, messages, poll, recorder } = setUp({ auto: false, staticTopics, excludeNodes: [] });
+    await poll();
+    assert.deepEqual(ros.asked, [`/first ${STRING}`]);
+    assert.deepEqual(events, [], 'no channel without a message');
+    // Longer than a subscription without publishers is kept.
+    await poll(120_000);
+    ros.publish('/first', '1');
+    assert.deepEqual(messages(), ['r /first 1']);
+    ros.topics.set('/first', [driver('/a')]);
+    await poll();
+    ros.publish('/first', '2');
+    ros.topics.delete('/first');
+    await poll();
+    for (let round = 0; round < 3; round++) await poll(61_000);
+    ros.publish('/first', '3');
+    assert.deepEqual(messages(), ['r /first 1', 'r /first 2', 'r /first 3']);
+    assert.deepEqual(recorder.report().problems, []);
+  });
+
+  it('holds the first message of a named topic until the graph shows whose it is', async () => {
+    const staticTopics = [{ topic: '/tf', type: STRING }];
+    const { ros, messages, poll } = setUp({ staticTopics });
+    await poll();
+    ros.publish('/tf', '1');
+    assert.deepEqual(messages(), []);
+    ros.topics.set('/tf', [driver('/r2')]);
+    ros.namespaces = ['/', '/r1', '/r2'];
+    await poll();
+    assert.deepEqual(messages(), ['r2 /tf 1']);
+    // Of a node that is excluded, nothing is recorded.
+    const other = setUp({ auto: false, staticTopics });
+    await other.poll();
+    other.ros.publish('/tf', '1');
+    other.ros.topics.set('/tf', [{ node: 'tool', namespace: '/' }]);
+    for (let round = 0; round < 3; round++) await other.poll(2_000);
+    other.ros.publish('/tf', '2');
+    await other.poll();
+    assert.deepEqual(other.messages(), []);
+    const [problem] = other.recorder.report().problems;
+    assert.match(problem?.detail ?? '', /not recorded: node excluded/);
+  });
+
+  it('reports a named topic that comes with another type, and receives it where one type is allowed', async () => {
+    const empty = 'std_msgs/msg/Empty';
+    const staticTopics = [{ topic: '/other', type: empty }];
+    for (const oneTypePerTopic of [true, false]) {
+      const { ros, messages, poll, recorder } = setUp({
+        ...{ auto: false, oneTypePerTopic, staticTopics, excludeNodes: [] },
+      });
+      const kinds = () => recorder.report().problems.map(({ kind }) => kind);
+      await poll();
+      ros.topics.set('/other', [driver('/a')]);
+      for (let round = 0; round < 3; round++) await poll(4_000);
+      ros.publish('/other', '1');
+      assert.deepEqual(messages(), ['r /other 1']);
+      assert.deepEqual(ros.asked, [`/other ${empty}`, `/other ${STRING}`]);
+      assert.deepEqual(kinds(), ['static-topic']);
+      ros.topics.delete('/other');
+      await poll();
+      for (let round = 0; round < 3; round++) await poll(61_000);
+      ros.publish('/other', '2', empty);
+      assert.deepEqual(messages(), ['r /other 1', 'r /other 2']);
+      assert.deepEqual(kinds(), []);
+    }
+  });
+
+  it('does not subscribe to a named topic that the rules exclude, until they allow it', async () => {
+    let isWanted = false;
+    const staticTopics = [{ topic: '/a', type: STRING }];
+    const { ros, poll, recorder } = setUp({ auto: false, staticTopics, wanted: () => isWanted });
+    await poll();
+    assert.deepEqual(ros.asked, []);
+    assert.match(recorder.report().problems[0]?.detail ?? '', /not wanted/);
+    isWanted = true;
+    await poll();
+    assert.deepEqual(ros.asked, [`/a ${STRING}`]);
+    assert.deepEqual(recorder.report().problems, []);
+    isWanted = false;
+    await poll(61_000);
+    ros.publish('/a', 'x');
+    assert.equal(recorder.report().problems.length, 1);
+  });
+
   it('continues to record a calm robot while the name of another publisher of the topic is awaited', async () => {
     const { ros, messages, poll } = setUp();
     ros.namespaces = ['/', '/r1'];

@@ -7,6 +7,7 @@ import type {
   ReceiverDrop,
   ReceiverSubscription,
 } from '../../../src/sources/ros/receiver.js';
+import type { StaticTopic } from '../../../src/sources/ros/static-topics.js';
 import { recordingLogger } from '../../../src/testing/source-probe.js';
 import { SimulatedClock } from '../../support/simulated-clock.js';
 
@@ -131,7 +132,15 @@ export class TellingReceiver implements Receiver {
 
 /** A recorder of one domain with a fake graph. */
 export function setUp(
-  options: { auto?: boolean; oneTypePerTopic?: boolean; useSimTime?: boolean; receiver?: Receiver } = {},
+  options: {
+    auto?: boolean;
+    oneTypePerTopic?: boolean;
+    useSimTime?: boolean;
+    receiver?: Receiver;
+    staticTopics?: readonly StaticTopic[];
+    wanted?: () => boolean;
+    excludeNodes?: readonly RegExp[];
+  } = {},
 ) {
   const ros = new FakeRos();
   const events: SourceEvent[] = [];
@@ -149,7 +158,11 @@ export function setUp(
     session: session as never,
     ...defined({ receiver: options.receiver }),
     rules: {
-      ...{ wanted: () => true, includeNodes: [], excludeNodes: [/^\/tool$/] },
+      ...{
+        wanted: options.wanted ?? (() => true),
+        includeNodes: [],
+        excludeNodes: options.excludeNodes ?? [/^\/tool$/],
+      },
       ...{ hidden: false, services: false, actions: false, own: false },
       isOwnNode: (name) => name === 'holdfast_recorder',
     },
@@ -159,6 +172,7 @@ export function setUp(
         : { kind: 'namespaces', namespaces: 'auto', global: 'concerned' },
     depth: 0,
     overrides: new Map(),
+    staticTopics: options.staticTopics ?? [],
     useSimTime: options.useSimTime ?? false,
     tellsLoss: false,
     oneTypePerTopic: options.oneTypePerTopic ?? false,

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import * as fs from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Message } from '../../../../src/core/message.js';
 import {
   requireRos,
@@ -48,6 +51,48 @@ describe('A source ros on real ROS 2', function () {
     assert.equal(channel.latched, false);
     assert.match(present(channel.metadata.topic_type_hash), /^RIHS01_[0-9a-f]{64}$/);
     assert.match(present(channel.metadata.offered_qos_profiles), /reliability: reliable/);
+  });
+
+  it('records the first message of static topics, of every quality of service, before it looks at the graph', async () => {
+    const names = ['/plain', '/hasty', '/kept'];
+    const folder = await fs.mkdtemp(join(tmpdir(), 'holdfast-static-'));
+    const file = join(folder, 'static.yaml');
+    const pairs = [...names, '/typed'].map((name) => ` - [${name}, std_msgs/msg/String]\n`);
+    await fs.writeFile(file, `static_topics_and_types_list:\n${pairs.join('')}`);
+    // After its first look it does not look again before the test is over.
+    const live = LiveSource.open(`ros:?poll=60s&static_topics=${file}`);
+    await eventually(
+      () => live.probe.events.some((event) => event.kind === 'state' && event.state === 'open'),
+      'open',
+    );
+    const topics = [
+      { topic: '/plain', count: 20, hz: 100 },
+      { topic: '/hasty', count: 20, hz: 100, reliable: false },
+      { topic: '/kept', count: 20, hz: 100, latched: true, depth: 20 },
+    ];
+    await startPublisher(ros, topics, at).waitFor(/done 20/, 30_000);
+    for (const name of names) {
+      await live.received(name, 20);
+      assert.deepEqual(live.texts(name), numbered(20), name);
+    }
+    await fs.rm(folder, { recursive: true });
+  });
+
+  it('reports that a static topic is published with another type', async () => {
+    const folder = await fs.mkdtemp(join(tmpdir(), 'holdfast-static-'));
+    const file = join(folder, 'static.yaml');
+    await fs.writeFile(
+      file,
+      'static_topics_and_types_list: [[/typed, std_msgs/msg/Empty], [/none, no_such/msg/Type]]',
+    );
+    const live = LiveSource.open(`ros:?static_topics=${file}`);
+    await eventually(() => live.problems('/none').includes('static-topic'), 'the type that is not installed');
+    startPublisher(ros, [{ topic: '/typed', count: 0, hz: 50 }], { ...at, subscribers: 0 });
+    await live.received('/typed', 10);
+    assert.deepEqual(live.problems('/typed'), ['static-topic']);
+    assert.equal(live.channel('/typed')?.schema.name, 'std_msgs/msg/String');
+    assert.ok(!live.probe.events.some((event) => event.kind === 'gap'), 'nothing was lost');
+    await fs.rm(folder, { recursive: true });
   });
 
   it('hears the demo talker and ros2 topic pub', async () => {
