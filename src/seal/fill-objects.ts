@@ -130,13 +130,18 @@ async function addBatch(
       continue;
     }
     const publishTime = columns.publishedAt[i] as bigint;
-    const record = { channelId, logTime, publishTime, sourceSequence: columns.sourceSequences?.[i] ?? -1 };
+    const sourceSequence = columns.sourceSequences?.[i] ?? -1;
+    const record = { channelId, logTime, publishTime, sourceSequence, data };
     if (carried) {
-      await object.writer?.addCarried({ ...record, data }, object.survey.firstLogTime ?? logTime);
+      await object.writer?.addCarried(record, object.survey.firstLogTime ?? logTime);
       continue;
     }
     if (inPlace) object.writer?.addPlaced(record, length);
-    else await object.writer?.add({ ...record, data });
+    else {
+      // Most records fit into the current chunk, and waiting for nothing costs more than writing a small one.
+      const chunkWritten = object.writer?.add(record);
+      if (chunkWritten) await chunkWritten;
+    }
     noteRange(object, sequence, logTime);
   }
   return intact;

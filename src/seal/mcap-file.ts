@@ -1,15 +1,18 @@
 import { crc32 } from '@node-rs/crc32';
-import { McapChunkBuilder, McapRecordBuilder, type McapTypes } from '@mcap/core';
+import { McapRecordBuilder, type McapTypes } from '@mcap/core';
 import type { FileSystem } from '../core/file-system.js';
 import { HoldfastError } from '../core/errors.js';
-import { MAGIC, Op } from '../core/mcap/records.js';
+import { MAGIC, Op, RECORD_HEADER_BYTES } from '../core/mcap/records.js';
+import { ChunkBuilder } from './chunk-builder.js';
 import type { CompressChunk } from './compression.js';
 import type { DigestFile } from './digest-file.js';
 import { Spill } from './spill.js';
 
-/** Maximum messages per chunk: the index takes about 100 bytes of heap per message, and messages may be empty. */
+/** Maximum messages per chunk: the index takes about 50 bytes of memory per message, and messages may be empty. */
 export const CHUNK_MAX_MESSAGES = 16_384;
 const FOOTER_CONTENT_BYTES = 20;
+/** Of a Chunk record without the name of its compression and its records. */
+const CHUNK_FIXED_BYTES = RECORD_HEADER_BYTES + 40;
 /** Channel and schema ids have 16 bits: a larger one would be written as another id. */
 const MAX_ID = 0xffff;
 
@@ -40,12 +43,17 @@ export class McapFile {
   readonly #file: DigestFile;
   readonly #options: McapFileOptions;
   readonly #records = new McapRecordBuilder();
-  readonly #chunk = new McapChunkBuilder({ useMessageIndex: true });
+  readonly #chunk = new ChunkBuilder();
   readonly #summary: Readonly<Record<Section, Spill>>;
-  readonly #statistics: McapTypes.Statistics;
+  readonly #statistics = { attachmentCount: 0, metadataCount: 0, chunkCount: 0 };
   /** Channels with an id that are not yet written before their first message. */
   readonly #newSchemas = new Map<number, McapTypes.Schema>();
   readonly #newChannels = new Map<number, McapTypes.Channel>();
+  /** Messages per channel id. */
+  readonly #counts: number[] = [];
+  #messageCount = 0;
+  #startTime = 0n;
+  #endTime = 0n;
   #schemaCount = 0;
   #channelCount = 0;
   #dataCrc = 0;
@@ -68,17 +76,6 @@ export class McapFile {
       metadata: spill('metadata'),
       attachments: spill('attachments'),
       chunks: spill('chunks'),
-    };
-    this.#statistics = {
-      messageCount: 0n,
-      schemaCount: 0,
-      channelCount: 0,
-      attachmentCount: 0,
-      metadataCount: 0,
-      chunkCount: 0,
-      messageStartTime: 0n,
-      messageEndTime: 0n,
-      channelMessageCounts: new Map(),
     };
   }
 
@@ -131,12 +128,23 @@ export class McapFile {
     return channel.id;
   }
 
-  async addMessage(message: McapTypes.Message): Promise<void> {
-    this.#count(message.channelId, message.logTime);
-    this.#define(message.channelId);
-    this.#chunk.addMessage(message);
-    const { byteLength, numMessages } = this.#chunk;
-    if (byteLength > this.#options.chunkBytes || numMessages >= CHUNK_MAX_MESSAGES) await this.#endChunk();
+  /**
+   * Adds a message of a registered channel; times are nanoseconds since the Unix epoch. A promise means that a chunk is
+   * full: the caller waits for it before it adds another one.
+   */
+  addMessage(
+    channelId: number,
+    sequence: number,
+    logTime: bigint,
+    publishTime: bigint,
+    data: Uint8Array,
+  ): Promise<void> | undefined {
+    this.#count(channelId, logTime);
+    if (this.#newChannels.size > 0) this.#define(channelId);
+    const chunk = this.#chunk;
+    chunk.addMessage(channelId, sequence, logTime, publishTime, data);
+    const isFull = chunk.byteLength > this.#options.chunkBytes || chunk.messages >= CHUNK_MAX_MESSAGES;
+    return isFull ? this.#endChunk() : undefined;
   }
 
   async addMetadata(name: string, metadata: ReadonlyMap<string, string>): Promise<void> {
@@ -200,16 +208,10 @@ export class McapFile {
   }
 
   #count(channelId: number, logTime: bigint): void {
-    const statistics = this.#statistics;
-    if (statistics.messageCount === 0n || logTime < statistics.messageStartTime) {
-      statistics.messageStartTime = logTime;
-    }
-    if (statistics.messageCount === 0n || logTime > statistics.messageEndTime) {
-      statistics.messageEndTime = logTime;
-    }
-    const counts = statistics.channelMessageCounts;
-    counts.set(channelId, (counts.get(channelId) ?? 0n) + 1n);
-    statistics.messageCount++;
+    if (this.#messageCount === 0 || logTime < this.#startTime) this.#startTime = logTime;
+    if (this.#messageCount === 0 || logTime > this.#endTime) this.#endTime = logTime;
+    this.#counts[channelId] = (this.#counts[channelId] ?? 0) + 1;
+    this.#messageCount++;
   }
 
   /** Writes a channel and its schema before its first message. */
@@ -224,42 +226,42 @@ export class McapFile {
   }
 
   async #endChunk(): Promise<void> {
-    if (this.#chunk.numMessages === 0) return;
+    const chunk = this.#chunk;
+    if (chunk.messages === 0) return;
     this.#statistics.chunkCount++;
-    const data = this.#chunk.buffer;
+    const data = chunk.records;
     const { compression, compressedData } = this.#options.compressChunk?.(data) ?? {
       compression: '',
       compressedData: data,
     };
-    const { messageStartTime, messageEndTime } = this.#chunk;
+    const { startTime: messageStartTime, endTime: messageEndTime } = chunk;
     const uncompressedSize = BigInt(data.byteLength);
     const chunkStartOffset = this.#file.position();
-    const chunkLength = this.#records.writeChunk({
-      messageStartTime,
-      messageEndTime,
-      uncompressedSize,
-      uncompressedCrc: crc32(data),
-      compression,
-      records: compressedData,
-    });
-    await this.#writeData();
+    await this.#writeBytes(
+      chunkHead({
+        messageStartTime,
+        messageEndTime,
+        uncompressedSize,
+        uncompressedCrc: crc32(data),
+        compression,
+        recordsBytes: compressedData.byteLength,
+      }),
+    );
+    await this.#writeBytes(compressedData);
     const messageIndexStart = this.#file.position();
-    const messageIndexOffsets = new Map<number, bigint>();
-    let messageIndexLength = 0n;
-    for (const index of this.#chunk.indices) {
-      messageIndexOffsets.set(index.channelId, messageIndexStart + messageIndexLength);
-      messageIndexLength += this.#records.writeMessageIndex(index);
-    }
-    this.#chunk.reset();
-    await this.#writeData();
+    const { bytes, offsets } = chunk.indexes();
+    await this.#writeBytes(bytes);
+    chunk.reset();
     const record = new McapRecordBuilder();
     record.writeChunkIndex({
       messageStartTime,
       messageEndTime,
       chunkStartOffset,
-      chunkLength,
-      messageIndexOffsets,
-      messageIndexLength,
+      chunkLength: messageIndexStart - chunkStartOffset,
+      messageIndexOffsets: new Map(
+        [...offsets].map(([channelId, offset]) => [channelId, messageIndexStart + BigInt(offset)]),
+      ),
+      messageIndexLength: BigInt(bytes.byteLength),
       compression,
       compressedSize: BigInt(compressedData.byteLength),
       uncompressedSize,
@@ -268,15 +270,24 @@ export class McapFile {
   }
 
   #statisticsRecord(): Uint8Array {
-    const statistics = { ...this.#statistics };
-    statistics.schemaCount = this.#schemaCount;
-    statistics.channelCount = this.#channelCount;
-    this.#records.writeStatistics(statistics);
+    const counted = this.#counts.flatMap((count, id) => [[id, BigInt(count)] as const]);
+    this.#records.writeStatistics({
+      ...this.#statistics,
+      messageCount: BigInt(this.#messageCount),
+      schemaCount: this.#schemaCount,
+      channelCount: this.#channelCount,
+      messageStartTime: this.#startTime,
+      messageEndTime: this.#endTime,
+      channelMessageCounts: new Map(counted),
+    });
     return this.#takeRecords();
   }
 
   async #writeData(): Promise<void> {
-    const bytes = this.#takeRecords();
+    await this.#writeBytes(this.#takeRecords());
+  }
+
+  async #writeBytes(bytes: Uint8Array): Promise<void> {
     this.#dataCrc = crc32(bytes, this.#dataCrc);
     await this.#file.write(bytes);
   }
@@ -292,6 +303,32 @@ function recordOf(write: (record: McapRecordBuilder) => void): Uint8Array {
   const record = new McapRecordBuilder();
   write(record);
   return record.buffer;
+}
+
+interface ChunkHead {
+  readonly messageStartTime: bigint;
+  readonly messageEndTime: bigint;
+  readonly uncompressedSize: bigint;
+  readonly uncompressedCrc: number;
+  readonly compression: string;
+  readonly recordsBytes: number;
+}
+
+/** A Chunk record up to its records. */
+function chunkHead(chunk: ChunkHead): Uint8Array {
+  const { compression } = chunk;
+  const bytes = Buffer.alloc(CHUNK_FIXED_BYTES + compression.length);
+  const content = bytes.length - RECORD_HEADER_BYTES + chunk.recordsBytes;
+  bytes.writeUInt8(Op.chunk, 0);
+  bytes.writeBigUInt64LE(BigInt(content), 1);
+  bytes.writeBigUInt64LE(chunk.messageStartTime, 9);
+  bytes.writeBigUInt64LE(chunk.messageEndTime, 17);
+  bytes.writeBigUInt64LE(chunk.uncompressedSize, 25);
+  bytes.writeUInt32LE(chunk.uncompressedCrc, 33);
+  bytes.writeUInt32LE(compression.length, 37);
+  bytes.write(compression, 41, 'latin1');
+  bytes.writeBigUInt64LE(BigInt(chunk.recordsBytes), 41 + compression.length);
+  return bytes;
 }
 
 /** The footer record; its CRC covers the summary and the footer's own fields before the CRC. */

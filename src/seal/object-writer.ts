@@ -114,25 +114,33 @@ export class ObjectWriter {
     const open = this.#channels.get(record.channelId) as OpenChannel;
     open.carriedMcapId ??= await this.#register(open.channel, { [CARRIED_KEY]: 'true' });
     open.carried++;
-    await this.#writer.addMessage({
-      channelId: open.carriedMcapId,
-      sequence: 0,
-      logTime,
-      publishTime: record.publishTime,
-      data: record.data,
-    });
+    await this.#writer.addMessage(open.carriedMcapId, 0, logTime, record.publishTime, record.data);
   }
 
-  async add(record: SealRecord): Promise<void> {
+  /** Adds a record. The caller waits for the promise, if there is one, before it adds another record. */
+  add(record: SealRecord): Promise<void> | undefined {
+    const open = this.#note(record, record.data.byteLength);
+    const { sourceSequence } = record;
+    if (open.mcapId === undefined || (open.channel.numberedIn !== undefined && sourceSequence >= 2 ** 32)) {
+      return this.#addToOther(open, record);
+    }
+    return this.#write(open, open.mcapId, record);
+  }
+
+  /** Adds a record whose channel in the MCAP is perhaps not registered. */
+  async #addToOther(open: OpenChannel, record: SealRecord): Promise<void> {
+    await this.#write(open, await this.#mcapIdOf(open, record.sourceSequence), record);
+  }
+
+  #write(open: OpenChannel, mcapId: number, record: SealRecord): Promise<void> | undefined {
     const { logTime, publishTime, sourceSequence, data } = record;
-    const open = this.#note(record, data.byteLength);
-    await this.#writer.addMessage({
-      channelId: await this.#mcapIdOf(open, sourceSequence),
-      sequence: mcapSequence(sourceSequence, open.count),
+    return this.#writer.addMessage(
+      mcapId,
+      mcapSequence(sourceSequence, open.count),
       logTime,
       publishTime,
       data,
-    });
+    );
   }
 
   /** Adds a record whose payload is already in the file. */

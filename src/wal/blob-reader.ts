@@ -3,9 +3,15 @@ import type { FileHandle, FileSystem } from '../core/file-system.js';
 import { BATCH_PREFIX_BYTES, decodeColumns, decodePrefix, type BatchPrefix } from './batch-codec.js';
 import { BLOB_FILE, type BlobReference } from './segment-format.js';
 
+/** Read at once if less is wanted: batches of small messages lie in sequence. */
+const AHEAD_BYTES = 256 * 1024;
+
 /** Reads batches out of a segment's blob file. A segment without a blob file has a blob of 0 bytes. */
 export class BlobReader {
   #scratch = Buffer.alloc(0);
+  /** Part of the file in the scratch. */
+  #from = 0;
+  #to = 0;
   /** End of the last batch the log refers to. */
   #referencedBytes = 0;
 
@@ -67,14 +73,26 @@ export class BlobReader {
 
   async #readExactly(offset: number, bytes: number): Promise<Buffer> {
     // Checked before allocating: a damaged length must not ask for gigabytes.
-    if (!this.#file || offset + bytes > this.#size) throw new Error(`blob ends at ${this.#size}`);
+    const file = this.#file;
+    if (!file || offset + bytes > this.#size) throw new Error(`blob ends at ${this.#size}`);
+    if (offset < this.#from || offset + bytes > this.#to) {
+      const ahead = Math.min(AHEAD_BYTES, this.#size - offset);
+      if (bytes >= ahead) await this.#fill(file, offset, bytes);
+      // A fault of the disk behind these bytes must not make them unreadable.
+      else await this.#fill(file, offset, ahead).catch(() => this.#fill(file, offset, bytes));
+    }
+    return this.#scratch.subarray(offset - this.#from, offset - this.#from + bytes);
+  }
+
+  async #fill(file: FileHandle, offset: number, bytes: number): Promise<void> {
+    this.#to = this.#from = offset;
     if (this.#scratch.length < bytes) this.#scratch = Buffer.allocUnsafeSlow(bytes);
     const target = this.#scratch.subarray(0, bytes);
     for (let at = 0; at < bytes;) {
-      const { bytesRead } = await this.#file.read(target, at, bytes - at, offset + at);
+      const { bytesRead } = await file.read(target, at, bytes - at, offset + at);
       if (bytesRead === 0) throw new Error(`blob ends at ${offset + at}`);
       at += bytesRead;
     }
-    return target;
+    this.#to = offset + bytes;
   }
 }
