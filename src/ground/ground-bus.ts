@@ -2,6 +2,7 @@ import { describeError, HoldfastError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import {
   connectToNats,
+  hasNoListener,
   natsAddress,
   type NatsConnection,
   type NatsPlace,
@@ -12,7 +13,9 @@ import { uplinkSubjects } from '../uplink/link/nats-subjects.js';
 export type BusTopic = 'alive' | 'rows' | 'hello';
 
 /** What a process of a ground asks another one. */
-export type BusQuestion = 'robot' | 'robots' | 'command';
+export type BusQuestion = 'robot' | 'robots' | 'command' | 'there';
+
+const ASK_TIMEOUT_MS = 1_000;
 
 const subjectOf = (what: BusTopic | BusQuestion, worker: string): string =>
   `holdfast.ground.${what}.${worker}`;
@@ -40,7 +43,9 @@ export class GroundBus implements AsyncDisposable {
     const address = natsAddress(place);
     try {
       const nats = await connectToNats(place, `holdfast ground ${worker}`, { keeps: true });
-      return new GroundBus(nats, worker, address, logger);
+      const bus = new GroundBus(nats, worker, address, logger);
+      bus.answer('there', () => true);
+      return bus;
     } catch (cause) {
       const message = `cannot connect to NATS at ${address}: ${describeError(cause)}`;
       throw new HoldfastError('GROUND_BUS_UNREACHABLE', message, { cause, facts: { address } });
@@ -71,6 +76,16 @@ export class GroundBus implements AsyncDisposable {
   async ask(what: BusQuestion, worker: string, message: object, timeoutMs: number): Promise<unknown> {
     const text = JSON.stringify(message);
     return (await this.nats.request(subjectOf(what, worker), text, { timeout: timeoutMs })).json();
+  }
+
+  /** False: the server says that nobody listens there. A process that is slow to answer may be connected. */
+  async isConnected(worker: string): Promise<boolean> {
+    try {
+      await this.ask('there', worker, {}, ASK_TIMEOUT_MS);
+      return true;
+    } catch (error) {
+      return !hasNoListener(error);
+    }
   }
 
   /** Answers the questions of other processes. */

@@ -3,10 +3,14 @@ import type { Logger } from '../core/logger.js';
 import type { GroundBus } from './ground-bus.js';
 
 const TELL_MS = 250;
-/** A process that was silent for so long is gone: robots have to be with another one within 5 s. */
+/** After so long the server is asked whether the process is still connected: a killed one is not. */
+const SUSPECT_NS = 400_000_000n;
+/** A process that was silent for so long is gone even if it is connected: robots must be with another one within 5 s. */
 const SILENT_NS = 1_250_000_000n;
 /** This process itself was held up: what others said in that time is still in its queue. */
 const STALL_NS = 1_000_000_000n;
+/** Then every process is as if heard so much later. */
+const FORGIVEN_NS = 1_000_000_000n;
 
 export interface WorkerWatchPorts {
   readonly bus: GroundBus;
@@ -49,23 +53,34 @@ export class WorkerWatch implements Disposable {
   }
 
   #look(): void {
-    const { bus, clock, logger } = this.#ports;
+    const { bus, clock } = this.#ports;
     const now = clock.monotonic();
     if (now - this.#lookedAt > STALL_NS || bus.nats.isClosed()) this.#forgive();
     this.#lookedAt = now;
     bus.tell('alive', {});
     for (const [worker, heardAt] of [...this.#heardAt]) {
-      if (now - heardAt <= SILENT_NS) continue;
-      this.#heardAt.delete(worker);
-      logger.warn('a process of the ground is gone; its robots move', { worker });
-      bus.tellGone(worker);
-      this.#onGone(worker);
+      if (now - heardAt > SILENT_NS) this.#lose(worker);
+      else if (now - heardAt > SUSPECT_NS) void this.#suspect(worker, heardAt);
     }
   }
 
-  /** Nobody could be heard: all are as if heard now. */
+  /** What a process says meanwhile counts more. */
+  async #suspect(worker: string, heardAt: bigint): Promise<void> {
+    const isConnected = await this.#ports.bus.isConnected(worker);
+    if (!isConnected && this.#heardAt.get(worker) === heardAt) this.#lose(worker);
+  }
+
+  #lose(worker: string): void {
+    const { bus, logger } = this.#ports;
+    this.#heardAt.delete(worker);
+    logger.warn('a process of the ground is gone; its robots move', { worker });
+    bus.tellGone(worker);
+    this.#onGone(worker);
+  }
+
+  /** Nobody could be heard. After an outage of NATS the others need their time to connect again. */
   #forgive(): void {
-    const now = this.#ports.clock.monotonic();
+    const now = this.#ports.clock.monotonic() + FORGIVEN_NS;
     for (const worker of this.#heardAt.keys()) this.#heardAt.set(worker, now);
   }
 }

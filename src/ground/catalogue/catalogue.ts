@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/clock.js';
+import type { Clock, Timer } from '../../core/clock.js';
 import { describeError } from '../../core/errors.js';
 import { isAborted } from '../../core/is-aborted.js';
 import type { Logger } from '../../core/logger.js';
@@ -26,6 +26,8 @@ export interface CatalogueStore {
 
 /** Time between two listings of a store. Hints make a new recording known at once. */
 const LIST_EVERY_MS = 300_000;
+/** After a failure, a store is listed again after this time, and after growing ones. */
+const RETRY_MS = 5_000;
 /** Hints that wait; beyond them the next listing finds the recordings. */
 const HINTS_MAX = 10_000;
 
@@ -37,6 +39,9 @@ export class Catalogue implements AsyncDisposable {
   readonly #lifetime = new AbortController();
   readonly #turns = new SerialQueue();
   readonly #hints = new Set<string>();
+  /** Hints that came while a store or the database was out of reach. */
+  readonly #missed = new Set<string>();
+  #retry: Timer | undefined;
   #running: Promise<void> | undefined;
 
   constructor(database: Database, stores: readonly Store[], ports: CataloguePorts) {
@@ -94,15 +99,18 @@ export class Catalogue implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#lifetime.abort(new Error('the catalogue was closed'));
+    this.#retry?.cancel();
     await this.#running;
     await this.#turns.run(() => Promise.resolve());
   }
 
   async #run(): Promise<void> {
     const { signal } = this.#lifetime;
-    while (!isAborted(signal)) {
-      await this.refresh();
-      await this.#ports.clock.sleep(LIST_EVERY_MS, signal).catch(() => undefined);
+    for (let failures = 0; !isAborted(signal);) {
+      const listed = await this.refresh();
+      failures = listed.some(({ error }) => error !== undefined) ? failures + 1 : 0;
+      const waitMs = failures === 0 ? LIST_EVERY_MS : RETRY_MS * 2 ** (failures - 1);
+      await this.#ports.clock.sleep(Math.min(waitMs, LIST_EVERY_MS), signal).catch(() => undefined);
     }
   }
 
@@ -125,14 +133,43 @@ export class Catalogue implements AsyncDisposable {
 
   async #note(key: string): Promise<void> {
     this.#hints.delete(key);
+    if (!(await this.#look(key))) this.#miss(key);
+  }
+
+  /** Without this, what was uploaded during an outage would be missing until the next listing. */
+  #miss(key: string): void {
+    if (isAborted(this.#lifetime.signal)) return;
+    if (this.#missed.size < HINTS_MAX) this.#missed.add(key);
+    this.#retry ??= this.#ports.clock.after(RETRY_MS, () => void this.#turns.run(() => this.#noteMissed()), {
+      background: true,
+    });
+  }
+
+  /** Stops at the first failure: the outage lasts. */
+  async #noteMissed(): Promise<void> {
+    this.#retry = undefined;
+    for (const key of [...this.#missed]) {
+      if (!(await this.#look(key))) {
+        this.#miss(key);
+        return;
+      }
+      this.#missed.delete(key);
+    }
+  }
+
+  /** False: a store or the database did not answer. */
+  async #look(key: string): Promise<boolean> {
     const { signal } = this.#lifetime;
+    let hasLooked = true;
     for (const store of this.#stores) {
-      if (isAborted(signal)) return;
+      if (isAborted(signal)) return false;
       try {
         await noteRecording(this.#database, store, key, signal);
       } catch (error) {
+        hasLooked = false;
         this.#ports.logger.debug('a hint did not help the catalogue', { key, error: describeError(error) });
       }
     }
+    return hasLooked;
   }
 }

@@ -62,8 +62,8 @@ export async function listStore(
     tally.recordings++;
     const before = known.get(key);
     known.delete(key);
-    const isSame = before?.bytes === info.bytes && before.etag === (info.etag ?? '');
-    if (isSame && (before.state === 'stored') === (object !== undefined)) continue;
+    const isKnown = before?.bytes === info.bytes && before.etag === (info.etag ?? '');
+    if (isKnown && (before.state === 'stored') === (object !== undefined)) continue;
     waiting.push({ info, hasObject: object !== undefined });
     if (waiting.length >= BATCH) await flush();
   }
@@ -87,10 +87,9 @@ export async function noteRecording(
   key: string,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const info = await store.head(key.replace(/\.mcap$/, '.json'), { signal });
-  if (info === undefined) return false;
-  const hasObject = (await store.head(key, { signal })) !== undefined;
-  const read = await readAll(store, [{ info, hasObject }], signal, () => undefined);
+  const found = await lookAgain(store, key.replace(/\.mcap$/, '.json'), signal);
+  if (found === undefined) return false;
+  const read = await readAll(store, [found], signal, () => undefined);
   await writeCatalogue(database, await storeNumber(database, store.uri), read);
   return read.length > 0;
 }
@@ -127,19 +126,48 @@ async function readAll(
   return found;
 }
 
+/** A manifest may be replaced again and again; the next listing sees the last one. */
+const READ_TRIES = 3;
+/** Of one manifest: the others of the store can be read. */
+const OWN_FAULTS = [
+  ...(['MANIFEST_INVALID', 'MCAP_UNREADABLE', 'OBJECT_MISSING', 'OBJECT_CORRUPT'] as const),
+  ...(['STORE_ACCESS_DENIED', 'STORE_REJECTED'] as const),
+];
+
 async function readOne(
   store: Store,
-  { info, hasObject }: Waiting,
+  first: Waiting,
   signal: AbortSignal,
   onProblem: (problem: string) => void,
 ): Promise<CataloguedManifest | undefined> {
-  try {
-    const manifest = await readManifestObject(store, info, signal);
-    const state = hasObject ? 'stored' : manifest.evicted ? 'evicted' : 'missing';
-    return { info, manifest, state };
-  } catch (error) {
-    if (!isHoldfastError(error, 'MANIFEST_INVALID') && !isHoldfastError(error, 'OBJECT_MISSING')) throw error;
-    onProblem(`${info.key}: ${describeError(error)}`);
-    return undefined;
+  let waiting = first;
+  for (let tries = READ_TRIES; ; tries--) {
+    const { info, hasObject } = waiting;
+    try {
+      const manifest = await readManifestObject(store, info, signal);
+      const state = hasObject ? 'stored' : manifest.evicted ? 'evicted' : 'missing';
+      return { info, manifest, state };
+    } catch (error) {
+      if (!OWN_FAULTS.some((code) => isHoldfastError(error, code))) throw error;
+      const now = await lookAgain(store, info.key, signal);
+      // It was replaced after it was listed: a part of the new one was read with the size of the old one.
+      if (now !== undefined && tries > 1 && !isSame(now.info, info)) waiting = now;
+      else {
+        if (now !== undefined) onProblem(`${info.key}: ${describeError(error)}`);
+        return undefined;
+      }
+    }
   }
+}
+
+/** A manifest and whether its segment is there, as they are now; undefined: it is gone. */
+async function lookAgain(store: Store, key: string, signal: AbortSignal): Promise<Waiting | undefined> {
+  const info = await store.head(key, { signal });
+  if (info === undefined) return undefined;
+  const object = await store.head(key.replace(/\.json$/, '.mcap'), { signal });
+  return { info, hasObject: object !== undefined };
+}
+
+function isSame(one: ObjectInfo, other: ObjectInfo): boolean {
+  return one.bytes === other.bytes && one.etag === other.etag;
 }

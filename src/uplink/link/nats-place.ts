@@ -1,4 +1,4 @@
-import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node';
+import { connect, credsAuthenticator, RequestError, type NatsConnection } from '@nats-io/transport-node';
 
 export type { NatsConnection };
 
@@ -43,4 +43,9 @@ export async function connectToNats(
     ...{ reconnect: keeps, maxReconnectAttempts: -1, reconnectTimeWait: RECONNECT_WAIT_MS },
     ignoreClusterUpdates: !keeps,
   });
+}
+
+/** Whether a request has failed because nobody listens to its subject, as the server says at once. */
+export function hasNoListener(error: unknown): boolean {
+  return error instanceof RequestError && error.isNoResponders();
 }

@@ -74,7 +74,8 @@ export interface UplinkStatus extends SamplerStats, OutboxStatus {
 /** What was sent live and is not confirmed after so many ticks goes by the outbox. */
 const CONFIRM_TICKS = 100;
 const REPORT_MS = 1_000;
-const FIRST_WAIT_MS = 1_000;
+/** Robots of a process of the ground that died are with another one within 5 s. */
+const FIRST_WAIT_MS = 400;
 const MAX_WAIT_MS = 30_000;
 /** The ground answers a Hello within this time. */
 const WELCOME_PATIENCE_MS = 10_000;

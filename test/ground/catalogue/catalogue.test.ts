@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { HoldfastError } from '../../../src/core/errors.js';
 import { silentLogger } from '../../../src/core/logger.js';
 import {
   encodeManifest,
@@ -23,6 +24,7 @@ import { migrations } from '../../../src/ground/database/migrations.js';
 import { systemClock } from '../../../src/host/system-clock.js';
 import { eventually } from '../../../src/testing/waiting.js';
 import { MemoryStore } from '../../support/memory-store.js';
+import { SimulatedClock } from '../../support/simulated-clock.js';
 import { onEveryPostgres } from '../database/database-world.js';
 
 const S = 1_000_000_000n;
@@ -204,6 +206,69 @@ onEveryPostgres('The catalogue', (server) => {
     const [listing] = await catalogue.refresh();
     assert.deepEqual([listing?.problems, (await find({})).length], [1, 1]);
     assert.match((await catalogue.stores())[0]?.problem ?? '', /x\.json/);
+  });
+
+  for (const [what, before, after] of [
+    ['a shorter', 'a long name', 'b'],
+    ['a longer', 'a', 'x'.repeat(500)],
+  ] as const) {
+    it(`reads a manifest again that ${what} one replaces during the listing, and the rest of the store`, async () => {
+      const replaced = put(0, { changes: { tags: { site: before } } });
+      put(1);
+      const key = manifestKey(replaced.key);
+      store.faults = ({ method, key: of }, phase) => {
+        if (method !== 'read' || of !== key || phase !== 'before') return;
+        const now = encodeManifest({ ...replaced, tags: { site: after } });
+        store.content.objects.set(key, Buffer.from(now));
+      };
+      const [listing] = await catalogue.refresh();
+      assert.deepEqual([listing?.error, listing?.problem], [undefined, undefined]);
+      assert.deepEqual([await find({ tags: { site: after } }), await find({})], [[0], [0, 1]]);
+    });
+  }
+
+  it('lists the others if a store refuses one manifest', async () => {
+    const refused = manifestKey(put(0).key);
+    put(1);
+    store.faults = ({ method, key }) => {
+      if (method === 'read' && key === refused) throw new HoldfastError('STORE_ACCESS_DENIED', 'not for you');
+    };
+    const [listing] = await catalogue.refresh();
+    assert.deepEqual([listing?.error, listing?.problems, await find({})], [undefined, 1, [1]]);
+  });
+
+  it('looks again soon for what was uploaded while the store was out of reach', async () => {
+    const clock = new SimulatedClock();
+    await using patient = new Catalogue(database, [store], { clock, logger: silentLogger });
+    const [first, second] = [put(0), put(1)];
+    let isDown = true;
+    store.faults = ({ method }) => {
+      if (isDown && method === 'head') throw new HoldfastError('STORE_OFFLINE', 'out of reach');
+    };
+    patient.hint(first.key);
+    patient.hint(second.key);
+    await eventually(() => clock.pending === 1 && store.calls.length === 2, 'two looks');
+    await clock.advance(5_000);
+    await eventually(() => clock.pending === 1 && store.calls.length === 3, 'a third look, in vain');
+    isDown = false;
+    await clock.advance(5_000);
+    await eventually(async () => (await find({})).length === 2, 'both recordings');
+    assert.equal(clock.pending, 0);
+  });
+
+  it('lists a store again soon after it could not be listed', async () => {
+    const clock = new SimulatedClock();
+    await using patient = new Catalogue(database, [store], { clock, logger: silentLogger });
+    put(0);
+    let isDown = true;
+    store.faults = ({ method }) => {
+      if (isDown && method === 'read') throw new HoldfastError('STORE_OFFLINE', 'out of reach');
+    };
+    patient.start();
+    await eventually(() => clock.pending === 1, 'the first listing');
+    isDown = false;
+    await clock.advance(5_000);
+    await eventually(async () => (await find({})).length === 1, 'the recording');
   });
 
   it('pages through all recordings once each, also those without a time', async () => {

@@ -5,6 +5,7 @@ import { HoldfastError } from '../../../core/errors.js';
 import type { SystemPorts } from '../../../host/ports.js';
 import { mainScript } from '../../setup/main-script.js';
 import { DemoChild } from '../demo-child.js';
+import { refreshCatalogue } from './ground-answers.js';
 import { LinkTunnel, unusedPort } from './link-tunnel.js';
 
 /** One life of a robot's recorder, nanoseconds since the Unix epoch. */
@@ -58,6 +59,9 @@ const POLL_MS = 50;
 const ON_THEIR_WAY = 60;
 /** A robot may need so long to notice that its process of the ground is dead. Until then its link looks open. */
 const NOTICED_MS = 3_000;
+/** The database may just have been killed. */
+const CATALOGUE_TRIES = 10;
+const CATALOGUE_WAIT_MS = 1_000;
 
 /** Five vehicles, sync and a ground, each a process of its own that can be killed; links that can be cut. */
 export class GroundFleet implements AsyncDisposable {
@@ -215,7 +219,12 @@ export class GroundFleet implements AsyncDisposable {
     this.#sync?.terminate();
     await this.#sync?.exited;
     await new DemoChild('sync', mainScript, [...this.#syncArguments(), '--drain']).result();
-    await fetch(`${this.url}/api/catalogue/refresh`, { method: 'POST' });
+    for (let tries = CATALOGUE_TRIES; ; tries--) {
+      const fault = await refreshCatalogue(this.url);
+      if (fault === undefined) return;
+      if (tries === 1) throw new HoldfastError('INTERNAL', fault);
+      await this.#ports.clock.sleep(CATALOGUE_WAIT_MS);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
