@@ -59,7 +59,7 @@ describe('WorkerWatch', function () {
     await pass(LOOK_MS);
     assert.deepEqual(gone, [other.worker]);
     assert.deepEqual(watch.others, []);
-    await eventually(() => told.length > 0, 'its robots are told');
+    await eventually(() => told.length > 0, 'a message to its robots');
     assert.deepEqual(told, [`holdfast.ended.${other.worker}`]);
   });
 
