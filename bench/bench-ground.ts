@@ -8,17 +8,19 @@ import { systemClock } from '../src/host/system-clock.js';
 import type { BenchContext, BenchReport } from './bench-context.js';
 import { loadCatalogue } from './ground/catalogue-load.js';
 import { PageLatency } from './ground/page-latency.js';
-import { measureService } from './ground/measure-service.js';
+import { measureProcess, measureService } from './ground/measure-service.js';
 import { startBaseline, startGround, startRobots, type Service } from './ground/services.js';
-import { cpuSeconds, quantile } from './measure.js';
+import { quantile } from './measure.js';
 import { runCase } from './run-child.js';
 
 const ROBOTS = 1_000;
 const SMALL_FLEET = 50;
-const SECONDS = 60;
+const SECONDS = 45;
+const SMALL_SECONDS = 20;
 /** After all are connected; then memory and caches are as they stay. */
 const WARM_UP_S = 5;
 const SEGMENTS = 100_000;
+const UPLINKS = 20;
 const FIELDS = 8;
 
 const targets = {
@@ -37,25 +39,27 @@ interface LoadResult {
   readonly p99Ms?: number;
   /** Percent of a core. */
   readonly cpu: { readonly service: number; readonly database: number; readonly robots: number };
-  readonly memoryMb: { readonly service: number; readonly database: number };
+  readonly memoryMb: { readonly service: number; readonly database: number; readonly robots: number };
 }
 
 /** A ground under the load of a fleet, against a plain service, and its catalogue with many segments. */
 export async function benchGround({ folder, scale, say }: BenchContext): Promise<BenchReport> {
   const robots = Math.max(2, Math.round(ROBOTS * scale));
-  const seconds = Math.max(4, Math.round(SECONDS * Math.min(1, scale * 2)));
+  const [seconds, smallSeconds] = [SECONDS, SMALL_SECONDS].map((one) =>
+    Math.max(4, Math.round(one * Math.min(1, scale * 2))),
+  ) as [number, number];
   const ground = await loadGround(join(folder, 'ground'), robots, seconds);
-  const small = await loadGround(join(folder, 'small'), Math.min(SMALL_FLEET, robots), seconds);
+  const small = await loadGround(join(folder, 'small'), Math.min(SMALL_FLEET, robots), smallSeconds);
   const plain = await loadBaseline(join(folder, 'plain'), robots, seconds);
   const ratio = ground.durablePerS / plain.durablePerS;
   const rows = [rowOf('ground', ground), rowOf('ground, few robots', small), rowOf('plain', plain)];
   const heads = ['', 'robots', 'offered/s', 'durable/s', 'kB/s', 'p50 ms', 'p99 ms', 'CPU % service']
-    .concat(['database', 'robots', 'MB service', 'database'])
+    .concat(['database', 'robots', 'MB service', 'database', 'robots'])
     .map((head, i) => ({ head, right: i > 0 }));
   say(`\nground: ${FIELDS} fields at 10 samples/s, ${seconds} s; "durable" are values of fields on the disk`);
   for (const line of renderTable(heads, rows)) say(line);
   say(`the ground makes ${ratio.toFixed(1)} times as many values durable as the plain service`);
-  const robotCpuPercent = await robotCpu(Math.max(3, seconds / 3));
+  const robotCpuPercent = await robotCpu(Math.max(3, Math.round(seconds / 3)));
   say(`uplink of one robot: ${robotCpuPercent.toFixed(2)} % of a core`);
   const catalogue = await loadCatalogue(folder, Math.max(200, Math.round(SEGMENTS * scale)));
   const slowest = Math.max(...Object.values(catalogue.searchMs));
@@ -114,10 +118,10 @@ async function load(
   await systemClock.sleep(WARM_UP_S * 1_000);
   onBegin();
   const [began, durable] = [performance.now(), await service.durable()];
-  const [before, robotsBefore] = [measureService(service.pid), cpuSeconds(pid)];
+  const [before, robotsBefore] = [measureService(service.pid), measureProcess(pid)];
   // Ends a little before the robots do.
   await systemClock.sleep((seconds - 1) * 1_000);
-  const [after, robotsAfter] = [measureService(service.pid), cpuSeconds(pid)];
+  const [after, robotsAfter] = [measureService(service.pid), measureProcess(pid)];
   const elapsedS = (performance.now() - began) / 1_000;
   const durablePerS = ((await service.durable()) - durable) / elapsedS;
   const { samples, bytes, elapsedS: sentS, robots, lost } = await ended;
@@ -128,18 +132,21 @@ async function load(
     cpu: {
       service: share(before.service.cpuS, after.service.cpuS),
       database: share(before.database.cpuS, after.database.cpuS),
-      robots: share(robotsBefore, robotsAfter),
+      robots: share(robotsBefore.cpuS, robotsAfter.cpuS),
     },
-    memoryMb: { service: after.service.memoryMb, database: after.database.memoryMb },
+    memoryMb: {
+      ...{ service: after.service.memoryMb, database: after.database.memoryMb },
+      robots: robotsAfter.memoryMb,
+    },
   };
 }
 
-/** Percent of a core that the uplink of one robot adds to a process that makes its messages. */
+/** Percent of a core that an uplink adds to a process that makes the messages; several uplinks, so that it shows. */
 async function robotCpu(seconds: number): Promise<number> {
   const cpuOf = async (isOn: string): Promise<number> =>
-    (await runCase<{ cpuS: number }>('ground/robot-cpu-case', [isOn, seconds])).cpuS;
-  const [without, withUplink] = [await cpuOf('no'), await cpuOf('yes')];
-  return Math.max(0, (100 * (withUplink - without)) / seconds);
+    (await runCase<{ cpuS: number }>('ground/robot-cpu-case', [isOn, seconds, UPLINKS])).cpuS;
+  const [without, withUplinks] = [await cpuOf('no'), await cpuOf('yes')];
+  return Math.max(0, (100 * (withUplinks - without)) / seconds / UPLINKS);
 }
 
 function nameOf(index: number): string {
@@ -150,6 +157,6 @@ function rowOf(name: string, { robots, cpu, memoryMb, ...one }: LoadResult): str
   const whole = (value: number | undefined): string =>
     value === undefined ? '' : Math.round(value).toLocaleString('en');
   const rates = [one.offeredPerS, one.durablePerS, one.bytesPerS / 1_000, one.p50Ms, one.p99Ms];
-  const uses = [cpu.service, cpu.database, cpu.robots, memoryMb.service, memoryMb.database];
+  const uses = [cpu.service, cpu.database, cpu.robots, memoryMb.service, memoryMb.database, memoryMb.robots];
   return [name, String(robots), ...rates.map(whole), ...uses.map(whole)];
 }

@@ -33,3 +33,8 @@ export function measureService(pid: number): { readonly service: TreeUse; readon
   const [own, ...children] = treeOf(pid);
   return { service: useOf(own === undefined ? [] : [own]), database: useOf(children) };
 }
+
+/** One process without what it has started. */
+export function measureProcess(pid: number): TreeUse {
+  return useOf([pid]);
+}

@@ -1,4 +1,4 @@
-// CPU of one robot's uplink: robot-cpu-case yes|no SECONDS; with or without the uplink, the same messages at 50 Hz.
+// CPU of uplinks: robot-cpu-case yes|no SECONDS ROBOTS; with or without the uplinks, the same messages at 50 Hz each.
 // Prints one JSON line with the CPU seconds of the process.
 import { randomBytes } from 'node:crypto';
 import { silentLogger } from '../../src/core/logger.js';
@@ -13,7 +13,7 @@ import { fieldNames, fieldSpecs, valuesAt } from './fleet-values.js';
 
 const PERIOD_MS = 20;
 
-const [isOn, seconds = '10'] = process.argv.slice(2);
+const [isOn, seconds = '10', robots = '1'] = process.argv.slice(2);
 const rules = fieldSpecs.map(({ path, threshold }): FieldRule => {
   const rule = parseFieldRule(`*.${path} threshold=${threshold}`);
   if (rule === undefined) throw new Error(path);
@@ -37,13 +37,16 @@ const channel: Channel = {
   },
 };
 const ports = { transport, clock: systemClock, logger: silentLogger, randomBytes };
-const client =
-  isOn === 'yes' ? new UplinkClient({ robot: 'robot', vin: '', version: 'bench', rules }, ports) : undefined;
+const clients = Array.from({ length: Number(robots) }, () =>
+  isOn === 'yes' ? new UplinkClient({ robot: 'robot', vin: '', version: 'bench', rules }, ports) : undefined,
+);
 const timer = setInterval(() => {
-  const writer = new CdrWriter().begin();
-  for (const value of valuesAt(0, Date.now())) writer.f64(value);
-  const at = systemClock.now();
-  client?.take({ kind: 'message', channel, data: writer.finish(), receivedAt: at, publishedAt: at });
+  for (const [robot, client] of clients.entries()) {
+    const writer = new CdrWriter().begin();
+    for (const value of valuesAt(robot, Date.now())) writer.f64(value);
+    const at = systemClock.now();
+    client?.take({ kind: 'message', channel, data: writer.finish(), receivedAt: at, publishedAt: at });
+  }
 }, PERIOD_MS);
 // The start is not measured.
 await systemClock.sleep(1_000);
@@ -51,6 +54,6 @@ const before = process.cpuUsage();
 await systemClock.sleep(Number(seconds) * 1_000);
 const { user, system } = process.cpuUsage(before);
 clearInterval(timer);
-const frames = client?.status().sentFrames ?? 0;
+const frames = clients.reduce((sum, client) => sum + (client?.status().sentFrames ?? 0), 0);
 console.log(JSON.stringify({ cpuS: (user + system) / 1e6, seconds: Number(seconds), frames }));
 process.exit(0);

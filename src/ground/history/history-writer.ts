@@ -41,8 +41,8 @@ interface Waiting {
 }
 
 const FLUSH_MS = 250;
-/** Rows of one statement. */
-const MAX_ROWS = 8_000;
+/** Rows of one statement. The more of one second come together, the less its roll-ups cost. */
+const MAX_ROWS = 40_000;
 /** About 30 MB. */
 const MAX_WAITING_ROWS = 200_000;
 const RETRY_MS = 1_000;

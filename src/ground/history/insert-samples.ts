@@ -9,13 +9,10 @@ export interface SampleColumns {
   readonly value: (number | null)[];
 }
 
-const rollUp = (table: string, unit: string): string => `
+/** Adds the groups of a batch to those of a table. */
+const merge = (table: string, groups: string): string => `
   INSERT INTO ${table} AS r (field, at, count, min, max, sum, sum_sin, sum_cos, last, last_at)
-  SELECT field, date_trunc('${unit}', at), count(*), min(value), max(value), sum(value),
-    sum(CASE WHEN turn > 0 THEN sind(value / turn * 360) ELSE 0 END),
-    sum(CASE WHEN turn > 0 THEN cosd(value / turn * 360) ELSE 0 END),
-    (array_agg(value ORDER BY at DESC))[1], max(at)
-  FROM known GROUP BY 1, 2 ORDER BY 1, 2
+  SELECT field, at, count, min, max, sum, sum_sin, sum_cos, last, last_at FROM ${groups}
   ON CONFLICT (field, at) DO UPDATE SET
     count = r.count + excluded.count,
     min = least(r.min, excluded.min),
@@ -26,17 +23,36 @@ const rollUp = (table: string, unit: string): string => `
     last = CASE WHEN excluded.last_at >= r.last_at THEN excluded.last ELSE r.last END,
     last_at = greatest(r.last_at, excluded.last_at)`;
 
-/** Only a row that is new counts in the roll-ups, so a batch that comes twice changes nothing. */
+/** Minutes follow from seconds, and hours from minutes: far fewer rows than the samples. */
+const coarser = (groups: string, unit: string): string => `
+  SELECT field, date_trunc('${unit}', at) AS at, sum(count)::integer AS count, min(min) AS min, max(max) AS max,
+    sum(sum) AS sum, sum(sum_sin) AS sum_sin, sum(sum_cos) AS sum_cos,
+    (array_agg(last ORDER BY last_at DESC))[1] AS last, max(last_at) AS last_at
+  FROM ${groups} GROUP BY 1, 2 ORDER BY 1, 2`;
+
+/**
+ * Only a row that is new counts in the roll-ups, so a batch that comes twice changes nothing. Rows are in the order
+ * of the index: a batch of a large fleet has several ticks of each field, and would otherwise visit each page of the
+ * index several times, more pages than the server keeps in memory.
+ */
 const INSERT = `
 WITH new AS (
   INSERT INTO samples (field, at, run, tick, value)
   SELECT * FROM unnest($1::integer[], $2::timestamptz[], $3::integer[], $4::integer[], $5::double precision[])
+  ORDER BY 1, 2
   ON CONFLICT DO NOTHING RETURNING field, at, value
-), known AS (
-  SELECT n.field, n.at, n.value, f.turn FROM new n JOIN fields f ON f.id = n.field WHERE n.value IS NOT NULL
-), seconds AS (${rollUp('samples_1s', 'second')}
-), minutes AS (${rollUp('samples_1min', 'minute')}
-), hours AS (${rollUp('samples_1h', 'hour')}
+), seconds AS (
+  SELECT n.field, date_trunc('second', n.at) AS at, count(*)::integer AS count, min(value) AS min,
+    max(value) AS max, sum(value) AS sum,
+    sum(CASE WHEN turn > 0 THEN sind(value / turn * 360) ELSE 0 END) AS sum_sin,
+    sum(CASE WHEN turn > 0 THEN cosd(value / turn * 360) ELSE 0 END) AS sum_cos,
+    (array_agg(value ORDER BY n.at DESC))[1] AS last, max(n.at) AS last_at
+  FROM new n JOIN fields f ON f.id = n.field WHERE value IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2
+), minutes AS (${coarser('seconds', 'minute')}
+), hours AS (${coarser('minutes', 'hour')}
+), merged_seconds AS (${merge('samples_1s', 'seconds')}
+), merged_minutes AS (${merge('samples_1min', 'minutes')}
+), merged_hours AS (${merge('samples_1h', 'hours')}
 ) SELECT count(*) AS stored FROM new`;
 
 /** Stores rows and rolls them up, in one statement. Returns how many were new. */
