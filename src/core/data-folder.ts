@@ -28,6 +28,8 @@ export interface DataFolder {
   readonly exports: string;
   /** Requests for segments that came over the uplink, and what sync says about them (`fetch-folder.ts`). */
   readonly requests: string;
+  /** Data keys of the sealed segments that sync encrypts, one file each, until the segment is evicted. */
+  readonly encryption: string;
   readonly trash: string;
   readonly lock: string;
 }
@@ -46,6 +48,7 @@ export function dataFolder(root: string): DataFolder {
     sinks: at('sinks'),
     exports: at('exports'),
     requests: at('requests'),
+    encryption: at('encryption'),
     trash: at('trash'),
     lock: at('lock'),
   };

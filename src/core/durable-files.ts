@@ -42,16 +42,29 @@ export async function writeFileDurably(
   path: string,
   data: string | Uint8Array,
 ): Promise<void> {
-  const temporary = `${path}.tmp`;
-  const handle = await openAnew(fs, temporary);
+  await replaceDurably(fs, path, data, await openAnew(fs, `${path}.tmp`));
+}
+
+async function replaceDurably(
+  fs: FileSystem,
+  path: string,
+  data: string | Uint8Array,
+  temporary: FileHandle,
+): Promise<void> {
   try {
-    await handle.writeFile(data);
-    await handle.sync();
+    await temporary.writeFile(data);
+    await temporary.sync();
   } finally {
-    await handle.close();
+    await temporary.close();
   }
-  await fs.rename(temporary, path);
+  await fs.rename(`${path}.tmp`, path);
   await syncDirectory(fs, dirname(path));
+}
+
+/** The same for a file that holds a secret: only its owner can read it, from its first byte on. */
+export async function writePrivateFileDurably(fs: FileSystem, path: string, data: string): Promise<void> {
+  await fs.rm(`${path}.tmp`, { force: true });
+  await replaceDurably(fs, path, data, await fs.open(`${path}.tmp`, 'wx', 0o600));
 }
 
 /** The leftover of a crash under the temporary name may not be writable; no code needs it. */

@@ -123,11 +123,13 @@ function isAbout(asked: AnswerInFile, receipt: StoreReceipt, { file }: Manifest)
   // those.
   if ((receipt.form ?? '') !== '') return asked.manifest?.key === receipt.key;
   const { object, manifest } = asked;
+  const { bytes, crc32 } = receipt.encrypted ?? file;
+  const { sha256 } = receipt.encrypted ?? receipt;
   return (
     object?.key === receipt.key &&
-    object.bytes === file.bytes &&
-    object.sha256 === receipt.sha256 &&
-    object.crc32 === file.crc32 &&
+    object.bytes === bytes &&
+    object.sha256 === sha256 &&
+    object.crc32 === crc32 &&
     manifest?.key === manifestKey(receipt.key)
   );
 }

@@ -26,11 +26,21 @@ export interface StoreReceipt {
   readonly sha256: string;
   /** CRC-32 of the sealed file. Absent: written by an earlier version. */
   readonly crc32?: number;
+  /** The object, if it is the encrypted sealed file; absent: the sealed file as it is. */
+  readonly encrypted?: EncryptedObject;
   readonly verification: 'store-checksum' | 'read-back';
   /** Decimal nanoseconds since the Unix epoch. */
   readonly verifiedAt: string;
   /** The last time that sync asked the store about it. Absent: never since it was verified. */
   readonly asked?: StoreAnswer;
+}
+
+/** Size and sums of an encrypted object, and the id of its data key in hex. */
+export interface EncryptedObject {
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly crc32: number;
+  readonly keyId: string;
 }
 
 /** An object or manifest in a question to the store. */

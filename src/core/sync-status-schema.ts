@@ -62,6 +62,11 @@ const writes = object(
   'if files are made of segments (Parquet): how often that failed, and how long it takes',
 );
 
+const encryptedFor = list(
+  text(),
+  'who can read what is uploaded: hfpub1_ texts or names of symmetric keys; absent: it is not encrypted',
+);
+
 export const sinkStatusSchema = object(
   {
     name: ros(text('`mcap` or `parquet`, with a number if there are several of a kind'), 'string name'),
@@ -73,7 +78,7 @@ export const sinkStatusSchema = object(
     bytes,
     alarms: ros(count('alarms of this sink'), 'uint64 alarms'),
   },
-  { lastSyncAt, lastError, writes },
+  { lastSyncAt, lastError, writes, encryptedFor },
 );
 
 export const syncAlarmSchema = object({
@@ -108,6 +113,7 @@ export const syncStatusSchema = object(
     alarms: ros(list(syncAlarmSchema, 'segments the store refused for good'), 'string[] alarms'),
   },
   {
+    encryptedFor,
     uploadPolicy: ros(
       text('what is uploaded without a request: all, events or requested'),
       'string upload_policy',

@@ -61,7 +61,7 @@ export class EncryptedContent {
 
 /** What the manifest says about such a file. */
 export function factsOf(
-  { dataKey }: ContentKey,
+  { dataKey }: Pick<ContentKey, 'dataKey'>,
   plainBytes: number,
   recipients: readonly Recipient[],
   random: RandomBytes,

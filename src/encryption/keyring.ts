@@ -34,6 +34,11 @@ export function parseIdentities(text: string, where: string): Identity[] {
   return identities;
 }
 
+/** A keyring of the texts of key files. Throws `KEY_INVALID`. */
+export function keyringOf(texts: readonly string[] = []): Keyring {
+  return { identities: texts.flatMap((text, index) => parseIdentities(text, `identities[${index}]`)) };
+}
+
 /**
  * One recipient: its text `hfpub1_...`, or the text of a symmetric key. Throws `KEY_INVALID`, also for an identity: a
  * secret key does not belong on a robot.

@@ -3,7 +3,7 @@ import { defined } from '../core/defined.js';
 import type { DataFolder } from '../core/data-folder.js';
 import { isUnreadable } from '../core/durable-files.js';
 import { describeError, isHoldfastError, systemCode } from '../core/errors.js';
-import type { Manifest } from '../core/manifest.js';
+import { withoutSegmentEnd, type Manifest } from '../core/manifest.js';
 import { openOrSalvage } from '../core/mcap/open-mcap.js';
 import { summarise, type ManifestSummary } from './catalogue/manifest-summary.js';
 import { readCatalogue } from './catalogue/read-catalogue.js';
@@ -47,6 +47,8 @@ export interface SegmentRow {
   readonly gaps?: number;
   readonly uncleanEnd?: boolean;
   readonly tags?: Tags;
+  /** Present: the object is encrypted. */
+  readonly encrypted?: true;
   /** Stores that hold it, by URI. */
   readonly stores?: readonly string[];
 }
@@ -155,7 +157,7 @@ async function* storeRows(store: Store, options: ListOptions): AsyncGenerator<Se
         onProblem({ where: present(manifest).key, reason: 'its segment is missing' });
       }
     } else if (object !== undefined) {
-      const segment = present(object.key.split('/').at(-1)).replace(/\.mcap$/, '');
+      const segment = withoutSegmentEnd(present(object.key.split('/').at(-1)));
       yield { segment, state: 'unfinished', where: object.key, bytes: object.bytes };
     }
   }
@@ -187,8 +189,8 @@ async function* fileRows(
 }
 
 function describe(summary: ManifestSummary, where: string, state: SegmentState): Omit<SegmentRow, 'bytes'> {
-  const { id: segment, fileName: _, evicted: __, ...facts } = summary;
-  return { segment, state, where, ...facts };
+  const { id: segment, fileName: _, evicted: __, encryption, ...facts } = summary;
+  return { segment, state, where, ...facts, ...(encryption && { encrypted: true }) };
 }
 
 async function manifestAt(path: string, { files, onProblem }: ListOptions): Promise<Manifest | undefined> {

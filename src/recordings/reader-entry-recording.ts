@@ -4,6 +4,7 @@ import type { Store } from '../core/store.js';
 import { describeError, isHoldfastError } from '../core/errors.js';
 import { definitionKey, type Schema } from '../core/message.js';
 import type { SystemPorts } from '../host/ports.js';
+import { keyringOf } from '../encryption/keyring.js';
 import { FilePool } from './file-readable.js';
 import { locate, type Located } from './locate.js';
 import { mergeMessages, type MergedMessage } from './merged-messages.js';
@@ -22,6 +23,8 @@ export interface OpenOptions {
   readonly s3?: Readonly<Record<string, string>>;
   /** For a data folder: URI of the store for segments that are no longer on the disk. Default: none. */
   readonly store?: string;
+  /** Texts of key files of `holdfast keygen`, for encrypted segments. Default: none. */
+  readonly identities?: readonly string[];
   /**
    * A folder in which the manifests of stores are cached, so that the next opening is fast; the command line
    * uses `~/.cache/holdfast/catalogue`. Default: none, every manifest is read.
@@ -181,6 +184,7 @@ class OpenRecording implements Recording {
       files,
       onProblem: this.#onProblem,
       openCatalogue: this.#openCatalogue,
+      keyring: keyringOf(this.options.identities),
       ...defined({ store }),
       ...this.#signal(),
     });

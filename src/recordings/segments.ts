@@ -3,7 +3,7 @@ import { defined } from '../core/defined.js';
 import type { DataFolder } from '../core/data-folder.js';
 import { isUnreadable } from '../core/durable-files.js';
 import { describeError, HoldfastError, isHoldfastError, systemCode } from '../core/errors.js';
-import { decodeManifest, type Manifest } from '../core/manifest.js';
+import { decodeManifest, ENCRYPTED_END, type Manifest } from '../core/manifest.js';
 import { decodePlacedManifest, nameFaults } from '../core/manifest-place.js';
 import type { Readable } from '../core/mcap/readable.js';
 import type { Store } from '../core/store.js';
@@ -11,36 +11,15 @@ import { present } from '../core/present.js';
 import type { CatalogueCache } from './catalogue/catalogue-cache.js';
 import { summarise, type ManifestSummary } from './catalogue/manifest-summary.js';
 import { readCatalogue } from './catalogue/read-catalogue.js';
+import type { Keyring } from '../encryption/keyring.js';
+import { EncryptedSegments, openEncryptedFile } from './encrypted-segments.js';
+import type { Problem, Segment } from './segment.js';
 import type { FilePool } from './file-readable.js';
 import type { Located } from './locate.js';
 import { matches, type MessageFilter } from './message-filter.js';
 import { storeReadable } from './store-readable.js';
 
-/** One MCAP that can be read: a sealed segment, an object of a store, or a file of a recording. */
-export interface Segment {
-  /** A path or key. */
-  readonly name: string;
-  readonly bytes: number;
-  /** The sealed file's name: the same for a segment in any place. */
-  readonly fileName?: string;
-  /** Segment id and robot; absent without a manifest. */
-  readonly id?: string;
-  readonly robot?: string;
-  /** Log times; absent without a manifest. */
-  readonly firstLogTime?: bigint;
-  readonly lastLogTime?: bigint;
-  /** Jumps of the wall clock while it was recorded; absent without a manifest. */
-  readonly clockSteps?: Manifest['clockSteps'];
-  readable(): Readable;
-}
-
-/** A part that could not be read, and why. */
-export interface Problem {
-  /** Path or key. */
-  readonly where: string;
-  /** In words. */
-  readonly reason: string;
-}
+export type { Problem, Segment } from './segment.js';
 
 export interface SegmentPorts {
   readonly files: FilePool;
@@ -50,6 +29,8 @@ export interface SegmentPorts {
   readonly signal?: AbortSignal;
   /** Segments without these robots and times, by their manifests, are left out. */
   readonly filter?: Pick<MessageFilter, 'robots' | 'from' | 'to'>;
+  /** For encrypted segments. Default: none; then they are problems. */
+  readonly keyring?: Keyring;
   /** The remembered manifests of a store; default: none, all are read. */
   readonly openCatalogue?: OpenCatalogue;
 }
@@ -87,16 +68,17 @@ async function reachable(store: Store, ports: SegmentPorts): Promise<Segment[]> 
   }
 }
 
-async function fileSegments(
-  paths: readonly string[],
-  { files, onProblem }: SegmentPorts,
-): Promise<Segment[]> {
+async function fileSegments(paths: readonly string[], ports: SegmentPorts): Promise<Segment[]> {
+  const { files, onProblem } = ports;
   const segments: Segment[] = [];
   for (const path of paths) {
     try {
       const { size } = await files.fs.stat(path);
-      segments.push({ name: path, bytes: size, readable: () => files.readable(path) });
+      const segment = { name: path, bytes: size, readable: () => files.readable(path) };
+      if (!path.endsWith(ENCRYPTED_END)) segments.push(segment);
+      else segments.push(await openEncryptedFile(segment, files, ports.keyring));
     } catch (error) {
+      if (isHoldfastError(error, 'IDENTITY_MISSING') && paths.length === 1) throw error;
       onProblem({ where: path, reason: describeError(error) });
     }
   }
@@ -178,6 +160,7 @@ async function storeSegments(store: Store, ports: SegmentPorts): Promise<Segment
   const { signal, onProblem, filter = {} } = ports;
   await using cache = await ports.openCatalogue?.(store);
   const segments: Segment[] = [];
+  const opened = new EncryptedSegments(ports);
   const { robots } = filter;
   const options = { cache, ...defined({ robots }), ...(signal && { signal }) };
   for await (const { object, manifest, summary, problem } of readCatalogue(store, options)) {
@@ -192,13 +175,11 @@ async function storeSegments(store: Store, ports: SegmentPorts): Promise<Segment
     const { key, bytes } = object;
     const facts = summary === undefined ? {} : describe(summary);
     if (!mayHold(filter, facts)) continue;
-    segments.push({
-      name: key,
-      bytes,
-      ...facts,
-      readable: () => storeReadable(store, key, bytes, signal === undefined ? {} : { signal }),
-    });
+    const readable = (): Readable => storeReadable(store, key, bytes, signal === undefined ? {} : { signal });
+    const segment = opened.open({ name: key, bytes, ...facts, readable }, summary?.encryption);
+    if (segment) segments.push(segment);
   }
+  opened.finish(segments.length);
   return segments;
 }
 

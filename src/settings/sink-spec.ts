@@ -22,6 +22,8 @@ export interface SinkOptions {
   readonly selection: SinkSelection;
   /** Absent: `sync.upload`. */
   readonly upload?: UploadPolicy;
+  /** False: readable for anyone with the store, although `sync.recipients` is set. */
+  readonly encrypt: boolean;
   /** For Parquet: the paths of files. */
   readonly layout?: LakeLayout;
   /** For Parquet: how files are encoded. */
@@ -37,11 +39,11 @@ export interface SinkFault {
 }
 
 export const SINK_FORM =
-  'mcap:STORE or parquet:STORE, with STORE as for --store, then ?option=value&...: required, name, topics, robots, priority, upload';
+  'mcap:STORE or parquet:STORE, with STORE as for --store, then ?option=value&...: required, name, topics, robots, priority, upload, encrypt';
 
 const kinds = ['mcap', 'parquet'] as const;
 const priorities: readonly Priority[] = ['high', 'normal', 'low'];
-const shared = ['required', 'name', 'topics', 'robots', 'priority', 'upload'] as const;
+const shared = ['required', 'name', 'topics', 'robots', 'priority', 'upload', 'encrypt'] as const;
 const ofParquet = ['layout', 'events', 'compression', 'row_group', 'descriptors'] as const;
 type Option = (typeof shared)[number] | (typeof ofParquet)[number];
 
@@ -86,8 +88,7 @@ export function parseSink(text: string, faults: SinkFault[]): SinkOptions | unde
     fault(name, 'names separated by commas; * stands for any text');
     return undefined;
   };
-  const required = given.get('required') ?? 'yes';
-  if (required !== 'yes' && required !== 'no') fault('required', 'yes, no');
+  const [required, encrypt] = [isYes('required', given, fault), isYes('encrypt', given, fault)];
   const name = given.get('name');
   if (name !== undefined && !NAME.test(name)) fault('name', 'up to 40 letters, digits, "_", "." and "-"');
   const [topics, robots, classes] = [list('topics'), list('robots'), list('priority')];
@@ -110,7 +111,8 @@ export function parseSink(text: string, faults: SinkFault[]): SinkOptions | unde
     name: name ?? kind,
     kind,
     storeUri: query === '' ? store : `${store}?${query}`,
-    required: required === 'yes',
+    required,
+    encrypt,
     selection: {
       ...(robots && { robots }),
       ...(classes && { priorities: classes as Priority[] }),
@@ -121,6 +123,17 @@ export function parseSink(text: string, faults: SinkFault[]): SinkOptions | unde
     ...(encoding && { encoding }),
     ...defined({ descriptors }),
   };
+}
+
+/** An option that is yes unless it is given as no. */
+function isYes(
+  name: Option,
+  given: ReadonlyMap<string, string>,
+  fault: (name: Option, allowed: string) => void,
+): boolean {
+  const value = given.get(name) ?? 'yes';
+  if (value !== 'yes' && value !== 'no') fault(name, 'yes, no');
+  return value === 'yes';
 }
 
 function parseEncoding(

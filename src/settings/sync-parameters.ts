@@ -161,6 +161,16 @@ export const syncParameters = {
     },
     syncOptionTable.upload.allowed,
   ),
+  'sync.recipients': texts(
+    {
+      ...{ role, flag: 'recipient' },
+      description:
+        'Who can read what is uploaded (docs/encryption.md): every segment is encrypted for each of them before it leaves. ' +
+        'Empty: segments leave as they are. A sink can be excepted with its option encrypt=no.',
+    },
+    'recipient',
+    'hfpub1_... as holdfast keygen prints it, or file:PATH of a file with recipients or symmetric keys',
+  ),
   'upload.order': choice(
     { role, default: syncOptionTable.order.default, description: syncOptionTable.order.description },
     syncOptionTable.order.allowed,

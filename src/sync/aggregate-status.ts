@@ -100,14 +100,14 @@ function alarmsOf(engines: readonly EngineStatus[]): SyncAlarm[] {
 }
 
 function sinkStatus({ sink, status }: EngineStatus): SinkStatus {
-  const { store, link, lastSyncAt, lastError, segments, bytes, writes, alarms } = status;
+  const { store, link, lastSyncAt, lastError, segments, bytes, writes, alarms, encryptedFor } = status;
   return {
     name: sink.name,
     kind: sink.kind,
     store,
     required: sink.required,
     link,
-    ...defined({ lastSyncAt, lastError, writes }),
+    ...defined({ lastSyncAt, lastError, writes, encryptedFor }),
     segments,
     bytes,
     alarms: alarms.length,

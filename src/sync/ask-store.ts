@@ -3,8 +3,8 @@ import { crc32 } from 'node:zlib';
 import type { Clock } from '../core/clock.js';
 import { defined } from '../core/defined.js';
 import { HoldfastError, isHoldfastError } from '../core/errors.js';
-import { encodeManifest, manifestKey, type DigestedManifest } from '../core/manifest.js';
-import type { AskedObject, StoreAnswer } from '../core/receipt-file.js';
+import { decodeManifest, encodeManifest, manifestKey, type DigestedManifest } from '../core/manifest.js';
+import type { AskedObject, EncryptedObject, StoreAnswer } from '../core/receipt-file.js';
 import type { SegmentDeriver } from '../core/segment-deriver.js';
 import type { ObjectDigest, Store } from '../core/store.js';
 import { readObject } from './put-manifest.js';
@@ -48,11 +48,66 @@ export async function askForSegment(
   const { bytes, sha256, crc32: crc } = manifest.file;
   const object: AskedObject = { key, bytes, sha256, crc32: crc };
   const marker = identityOf(manifestKey(key), published);
-  return askTwice(ports, signal, request, async () => ({
-    answer: worst([await askFor(ports, object, signal), await askFor(ports, marker, signal)]),
-    object,
-    manifest: marker,
-  }));
+  const { encryption } = manifest;
+  return askTwice(ports, signal, request, () =>
+    askForBoth(ports, { object, manifest: marker }, encryption?.keyId, signal),
+  );
+}
+
+/** The same for an encrypted segment, by its receipt: what it must be needs no key. */
+export function askForEncrypted(
+  ports: AskPorts,
+  { encrypted, asked, request }: EncryptedQuestion,
+  signal: AbortSignal,
+): Promise<StoreAnswer> {
+  const { key } = asked.object ?? { key: '' };
+  const { keyId, ...sums } = encrypted;
+  const known = { object: { key, ...sums }, manifest: asked.manifest };
+  return askTwice(ports, signal, request, () => askForBoth(ports, known, keyId, signal));
+}
+
+/** An encrypted object of a receipt. */
+export interface EncryptedQuestion {
+  readonly encrypted: EncryptedObject;
+  readonly asked: StoreAnswer;
+  readonly request?: string | undefined;
+}
+
+/**
+ * Object and manifest. A rotation of keys replaces the manifest of an encrypted object: another one for the same object
+ * and data key is as good, and is the known one from then on.
+ */
+async function askForBoth(
+  ports: AskPorts,
+  { object, manifest }: { readonly object: AskedObject; readonly manifest: AskedObject },
+  keyId: string | undefined,
+  signal: AbortSignal,
+): Promise<Pick<StoreAnswer, 'answer' | 'object' | 'manifest'>> {
+  const held = await askFor(ports, object, signal);
+  const marker = await askFor(ports, manifest, signal);
+  if (marker === 'differs' && keyId !== undefined) {
+    const rotated = await readRotated(ports, object, manifest.key, keyId, signal);
+    if (rotated) return { answer: held, object, manifest: rotated };
+  }
+  return { answer: worst([held, marker]), object, manifest };
+}
+
+async function readRotated(
+  ports: AskPorts,
+  { key, bytes, sha256, crc32: crc }: AskedObject,
+  manifestAt: string,
+  keyId: string,
+  signal: AbortSignal,
+): Promise<AskedObject | undefined> {
+  const found = await readObject(ports, manifestAt, signal);
+  if (!found) return undefined;
+  try {
+    const { key: own, file, encryption } = decodeManifest(found.toString('utf8'), manifestAt);
+    const isSame = file.bytes === bytes && file.sha256 === sha256 && file.crc32 === crc;
+    return isSame && own === key && encryption?.keyId === keyId ? identityOf(manifestAt, found) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -10,6 +10,7 @@ import { openLevelProgress } from './progress-database.js';
 import { Places } from './places.js';
 import { ProgressStore } from './progress-store.js';
 import { Receipts } from './receipts.js';
+import { SegmentEncryption } from './segment-encryption.js';
 import { SegmentTable } from './segment-table.js';
 import { StoreCalls } from './store-calls.js';
 import { StoreIdentity } from './store-identity.js';
@@ -41,6 +42,7 @@ function alone({ clock }: SyncPorts, options: SyncOptions): SharedByEngines {
   return {
     several: false,
     files: new SerialQueue(),
+    encryption: new SerialQueue(),
     bandwidth: new BandwidthLimit(clock, options.bandwidthBytesPerS),
     tombstones: { told: () => true },
     places: new Places(),
@@ -112,9 +114,20 @@ export function assembleSync(ports: SyncPorts, options: SyncOptions, hooks: Sync
     lost: new LostSegments({
       ...{ fs, folder, uri: store.uri, form: sink.form, turns: shared.files, onTrouble: trouble },
     }),
+    encryption: encryptionFor(ports, sink, folder, shared),
     openUploads: new OpenUploads({ store, calls, clock, logger }),
     isTableValid: hooks.isTableValid,
   };
+}
+
+function encryptionFor(
+  { fs, random }: SyncPorts,
+  { recipients = [] }: SyncParts['sink'],
+  folder: DataFolder,
+  shared: SharedByEngines,
+): SegmentEncryption | undefined {
+  if (recipients.length === 0) return undefined;
+  return new SegmentEncryption({ fs, random, folder, recipients, turns: shared.encryption });
 }
 
 interface LinkParts {

@@ -2,8 +2,14 @@ import { join } from 'node:path';
 import { CONFIRM_FILE, readConfirmationRequest } from '../core/confirmation.js';
 import { describeError, isHoldfastError, systemCode } from '../core/errors.js';
 import { decodeManifest, type Manifest } from '../core/manifest.js';
-import { isReceiptFor, type StoreAnswer } from '../core/receipt-file.js';
-import { askForDerived, askForSegment, type AskPorts } from './ask-store.js';
+import { isReceiptFor, type StoreAnswer, type StoreReceipt } from '../core/receipt-file.js';
+import {
+  askForDerived,
+  askForEncrypted,
+  askForSegment,
+  type AskedSegment,
+  type AskPorts,
+} from './ask-store.js';
 import { publishedWith } from './digest-segment.js';
 import { WakeUp } from './wake-up.js';
 import { toBeLookedFor } from './progress-record.js';
@@ -47,7 +53,7 @@ export class Confirmer {
 
   /** Asks for one local segment and records the answer. Throws the errors of the calls. */
   async confirm(name: string, request: string | undefined, signal: AbortSignal): Promise<Confirmation> {
-    const { fs, folder, receipts, identity, sink, table } = this.#parts;
+    const { fs, folder, receipts, identity, table } = this.#parts;
     const { storeId } = identity;
     if (storeId === undefined || table.get(name)?.state !== 'verified') return 'unasked';
     const receipt = await receipts.read(name, storeId);
@@ -63,10 +69,7 @@ export class Confirmer {
     }
     const published = publishedWith(manifest, manifestBytes, receipt.sha256);
     const segment = { ...published, key: receipt.key, request };
-    const { deriver } = sink;
-    const asked = deriver
-      ? await askForDerived(this.askPorts(), deriver, segment, NONE, signal)
-      : await askForSegment(this.askPorts(), segment, signal);
+    const asked = await this.#ask(receipt, segment, signal);
     // The local file is the one in the receipt.
     const isSame = isReceiptFor(receipt, manifest.file);
     const answer = isSame ? asked.answer : 'differs';
@@ -78,6 +81,14 @@ export class Confirmer {
     });
     if (answer !== 'held') await this.#sendAgain(name, receipt.key, answer);
     return answer;
+  }
+
+  #ask({ encrypted, asked }: StoreReceipt, segment: AskedSegment, signal: AbortSignal): Promise<StoreAnswer> {
+    const { deriver } = this.#parts.sink;
+    const ports = this.askPorts();
+    if (deriver) return askForDerived(ports, deriver, segment, NONE, signal);
+    if (!encrypted || !asked) return askForSegment(ports, segment, signal);
+    return askForEncrypted(ports, { encrypted, asked, request: segment.request }, signal);
   }
 
   async #look(): Promise<void> {

@@ -3,7 +3,7 @@ import type { DataFolder } from '../core/data-folder.js';
 import { isHoldfastError, systemCode } from '../core/errors.js';
 import type { FetchAnswer, FetchRequest } from '../core/fetch-request.js';
 import type { FileSystem } from '../core/file-system.js';
-import { decodeManifest, type Manifest } from '../core/manifest.js';
+import { decodeManifest, isSegmentKey, manifestKey, type Manifest } from '../core/manifest.js';
 import { encodeName } from '../core/name-encoding.js';
 import { matches } from '../core/name-pattern.js';
 import { NS_PER_MS } from '../core/clock.js';
@@ -148,7 +148,7 @@ async function loneManifests(
     for await (const { key } of store.list(prefix, { signal: within })) {
       if (++seen > KEYS_MAX) break;
       // `.json` sorts before `.mcap` of the same name.
-      if (key.endsWith('.mcap') && last === key.replace(/\.mcap$/, '.json')) last = undefined;
+      if (isSegmentKey(key) && last === manifestKey(key)) last = undefined;
       if (last !== undefined) lone.push(last);
       last = key.endsWith('.json') ? key : undefined;
     }

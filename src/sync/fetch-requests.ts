@@ -3,8 +3,9 @@ import { describeError } from '../core/errors.js';
 import { isFinal, type FetchAnswer, type FetchRequest } from '../core/fetch-request.js';
 import { isAborted } from '../core/is-aborted.js';
 import { composeAnswer, type OpenRequest } from './fetch-answer.js';
-import { GONE_MAX, goneInStore, LocalManifests } from './fetch-match.js';
+import { GONE_MAX, goneInStore, LocalManifests, type MatchedSegment } from './fetch-match.js';
 import { FolderRequests } from './folder-requests.js';
+import { encryptedKey } from './segment-encryption.js';
 import { StoreTrouble } from './store-calls.js';
 import { StoreRequests } from './store-requests.js';
 import { WakeUp } from './wake-up.js';
@@ -15,6 +16,7 @@ type Parts = Pick<
   | 'calls'
   | 'clock'
   | 'dataFolderId'
+  | 'encryption'
   | 'folder'
   | 'fs'
   | 'isTableValid'
@@ -115,13 +117,17 @@ export class FetchRequests {
     return true;
   }
 
+  #keyOf({ key }: MatchedSegment): string {
+    return this.#parts.encryption ? encryptedKey(key) : key;
+  }
+
   /** Compares what is here, requests what matches, and brings the answers up to date. */
   async #work(): Promise<void> {
     const { table } = this.#parts;
     for (const one of this.#open.values()) {
       const names = [...table.values()].map(({ name }) => name).filter((name) => !one.seen.has(name));
       for (const segment of await this.#local.wanted(one.request, names))
-        one.matched.set(segment.name, segment);
+        one.matched.set(segment.name, { ...segment, key: this.#keyOf(segment) });
       for (const name of names) one.seen.add(name);
       await this.#noteGone(one);
     }

@@ -1,5 +1,6 @@
+import { defined } from '../core/defined.js';
 import type { Manifest } from '../core/manifest.js';
-import type { StoreAnswer } from '../core/receipt-file.js';
+import type { EncryptedObject, StoreAnswer } from '../core/receipt-file.js';
 import type { VerifiedRecord } from './sealed-scan.js';
 import type { SyncParts } from './sync-parts.js';
 
@@ -12,6 +13,7 @@ export async function writeReceipt(
   { segment, robot, file }: Pick<Manifest, 'segment' | 'robot' | 'file'>,
   { key, sha256, verification, verifiedAt }: Omit<VerifiedRecord, 'state' | 'bytes'>,
   asked: StoreAnswer,
+  encrypted?: EncryptedObject,
 ): Promise<void> {
   const made = {
     ...(sink.form === '' ? {} : { form: sink.form }),
@@ -19,6 +21,7 @@ export async function writeReceipt(
   };
   const { storeId } = asked;
   const sums = { sha256, crc32: file.crc32 };
-  const receipt = { storeId, uri: store.uri, ...made, key, ...sums, verification, verifiedAt, asked };
+  const place = { storeId, uri: store.uri, ...made, key, ...sums, ...defined({ encrypted }) };
+  const receipt = { ...place, verification, verifiedAt, asked };
   await receipts.write(name, { segment: segment.id, robot, receipt });
 }

@@ -4,7 +4,7 @@ import { describeError } from '../core/errors.js';
 import type { StoreAnswer, StoreReceipt } from '../core/receipt-file.js';
 import { isAborted } from '../core/is-aborted.js';
 import { present } from '../core/present.js';
-import { askForMarked, askForRecorded } from './ask-store.js';
+import { askForEncrypted, askForMarked, askForRecorded } from './ask-store.js';
 import { WakeUp } from './wake-up.js';
 import type { Confirmer } from './confirmer.js';
 import { StoreTrouble } from './store-calls.js';
@@ -106,9 +106,12 @@ export class Scrub {
     const receipt = storeId === undefined ? undefined : await receipts.read(name, storeId);
     if (!receipt?.asked) return 'unasked';
     const ports = this.#confirmer.askPorts();
+    const { encrypted } = receipt;
     const asked = sink.deriver
       ? await askForMarked(ports, sink.deriver, receipt.asked, lifetime)
-      : await askForRecorded(ports, receipt.asked, lifetime);
+      : encrypted
+        ? await askForEncrypted(ports, { encrypted, asked: receipt.asked }, lifetime)
+        : await askForRecorded(ports, receipt.asked, lifetime);
     // Sealed or restored since.
     const isBack = await fs.stat(join(folder.sealed, `${name}.mcap`)).then(
       () => true,

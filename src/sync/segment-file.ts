@@ -4,6 +4,7 @@ import { crc32 } from '@node-rs/crc32';
 import { HoldfastError, systemCode } from '../core/errors.js';
 import type { FileHandle, FileSystem } from '../core/file-system.js';
 import type { Manifest } from '../core/manifest.js';
+import type { SegmentSource } from './segment-source.js';
 
 /** The local file is gone: evicted while it waited or was being sent. */
 export class SegmentVanished extends Error {
@@ -14,7 +15,7 @@ export class SegmentVanished extends Error {
  * Reads a sealed file once from front to back and compares it with its manifest: the upload completes only if
  * the sent bytes are the sealed bytes.
  */
-export class SegmentFile implements AsyncDisposable {
+export class SegmentFile implements SegmentSource {
   readonly #handle: FileHandle;
   readonly #file: Manifest['file'];
   readonly #sha256: Hash = createHash('sha256');

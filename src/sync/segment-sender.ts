@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import type { DataFolder } from '../core/data-folder.js';
 import { describeError, HoldfastError } from '../core/errors.js';
 import type { DigestedManifest } from '../core/manifest.js';
-import type { StoreAnswer } from '../core/receipt-file.js';
+import type { EncryptedObject, StoreAnswer } from '../core/receipt-file.js';
 import type { Upload, Verification } from '../core/store.js';
 import { onAbort } from '../core/on-abort.js';
 import { WakeUp } from './wake-up.js';
@@ -22,7 +22,10 @@ import { SegmentUpload, type UploadOutcome } from './upload-segment.js';
 import type { UploadHooks, UploadPorts } from './upload-ports.js';
 
 type Parts = StoreLoopParts &
-  Pick<SyncParts, 'calls' | 'memory' | 'openUploads' | 'progress' | 'random' | 'shared' | 'store' | 'tell'>;
+  Pick<
+    SyncParts,
+    'calls' | 'encryption' | 'memory' | 'openUploads' | 'progress' | 'random' | 'shared' | 'store' | 'tell'
+  >;
 
 const IDLE_WAIT_MS = 3_600_000;
 /** For sinks that convert segments into files: how many segments are converted ahead of the upload. */
@@ -181,20 +184,22 @@ export class SegmentSender {
   async #upload(entry: SegmentEntry, turn: Turn, onAllRead: () => void): Promise<UploadOutcome> {
     const { fs, folder } = this.#parts;
     const { signal } = turn.abort;
-    const { manifest, manifestBytes } = await readPublishedManifest(fs, folder, entry, signal);
+    const plain = await readPublishedManifest(fs, folder, entry, signal);
     const { deriver } = this.#parts.sink;
+    const { encryption } = this.#parts;
+    const published = (await encryption?.encrypt(entry.name, plain.manifest, signal)) ?? plain;
+    const { manifest } = published;
     const found = deriver ? undefined : await this.#findUpload(entry, manifest);
     turn.continued =
       entry.begunAt === undefined && (found !== undefined || entry.record?.state === 'uploading');
     const job = {
       name: entry.name,
-      manifest,
-      manifestBytes,
+      ...published,
       fresh: this.#isFresh(entry),
       ...(entry.record ? { record: entry.record } : {}),
       ...(found ? { found } : {}),
     };
-    const hooks = this.#hooks(turn, manifest, onAllRead);
+    const hooks = this.#hooks(turn, plain.manifest, encryptedObject(manifest), onAllRead);
     if (deriver) {
       const scratch = join(scratchFolder(folder), entry.name);
       return new DerivedUpload(
@@ -230,7 +235,12 @@ export class SegmentSender {
     };
   }
 
-  #hooks(turn: Turn, manifest: DigestedManifest, onAllRead: () => void): UploadHooks {
+  #hooks(
+    turn: Turn,
+    manifest: DigestedManifest,
+    encrypted: EncryptedObject | undefined,
+    onAllRead: () => void,
+  ): UploadHooks {
     const { counters, logger, changed } = this.#parts;
     const { entry } = turn;
     return {
@@ -265,7 +275,7 @@ export class SegmentSender {
       },
       recorded: async (key, verification, asked) => {
         if (!asked) throw new HoldfastError('INTERNAL', `${key} was verified without an answer of its store`);
-        await this.#recordVerified(entry, manifest, key, verification, asked);
+        await this.#recordVerified(entry, manifest, { key, verification, asked, encrypted });
         turn.verified = { key, messages: manifest.messages };
       },
     };
@@ -293,17 +303,28 @@ export class SegmentSender {
     }
   }
 
+  /** The sums are those of the sealed file, by which retention knows it, also if the object is encrypted. */
   async #recordVerified(
     entry: SegmentEntry,
     manifest: DigestedManifest,
-    key: string,
-    verification: Verification,
-    asked: StoreAnswer,
+    { key, verification, asked, encrypted }: VerifiedObject,
   ): Promise<void> {
     const { sha256, bytes } = manifest.file;
     const verifiedAt = String(this.#parts.clock.now());
     const record: VerifiedRecord = { state: 'verified', key, bytes, sha256, verification, verifiedAt };
-    await writeReceipt(this.#parts, entry.name, manifest, record, asked);
+    await writeReceipt(this.#parts, entry.name, manifest, record, asked, encrypted);
     await keepRecord(this.#parts, entry, record, false);
   }
+}
+
+interface VerifiedObject {
+  readonly key: string;
+  readonly verification: Verification;
+  readonly asked: StoreAnswer;
+  readonly encrypted: EncryptedObject | undefined;
+}
+
+function encryptedObject({ encryption, file }: DigestedManifest): EncryptedObject | undefined {
+  const { bytes, sha256, crc32 } = file;
+  return encryption && { bytes, sha256, crc32, keyId: encryption.keyId };
 }

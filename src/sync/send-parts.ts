@@ -6,7 +6,7 @@ import type { BandwidthLimit } from './bandwidth-limit.js';
 import { Budget } from './budget.js';
 import { fitsPlan, partRange, type PartPlan } from './part-plan.js';
 import type { LentBuffer, PartBuffers } from './part-buffers.js';
-import type { SegmentFile } from './segment-file.js';
+import type { SegmentSource } from './segment-source.js';
 import type { SendWindow } from './send-window.js';
 import { StoreTrouble, type StoreCalls } from './store-calls.js';
 
@@ -37,7 +37,7 @@ export interface SendHooks {
 export interface PartsToSend {
   readonly upload: Upload;
   readonly plan: PartPlan;
-  readonly file: SegmentFile;
+  readonly file: SegmentSource;
   /** The parts in the store. */
   readonly have: readonly Receipt[];
   /** Parts up to this number were begun before. */

@@ -281,6 +281,7 @@ export class SyncEngine implements AsyncDisposable {
     }
     // Converted files that an earlier process did not send are made again.
     await fs.rm(scratchFolder(folder), { recursive: true, force: true }).catch(() => undefined);
+    await this.#parts.encryption?.sweep();
     await progress.open();
     await identity.load();
     await lost.load(options.acknowledgeLost);
@@ -357,6 +358,7 @@ export class SyncEngine implements AsyncDisposable {
 
   #vanished(entry: SegmentEntry): void {
     const { table, identity, progress } = this.#parts;
+    void this.#parts.encryption?.forget(entry.name);
     if (this.#sender.abandon(entry.name)) return;
     table.remove(entry);
     const { storeId } = identity;

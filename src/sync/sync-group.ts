@@ -92,6 +92,7 @@ export class SyncGroup implements AsyncDisposable {
     const shared: SharedByEngines = {
       several: sinks.length > 1,
       files: new SerialQueue(),
+      encryption: new SerialQueue(),
       bandwidth: new BandwidthLimit(ports.clock, options.bandwidthBytesPerS),
       tombstones: sharedTombstones(sinks.map(({ spec }) => spec)),
       places: new Places(),

@@ -10,6 +10,7 @@ import type { LostSegments } from './lost-segments.js';
 import type { OpenUploads } from './open-uploads.js';
 import type { ProgressStore } from './progress-store.js';
 import type { Receipts } from './receipts.js';
+import type { SegmentEncryption } from './segment-encryption.js';
 import type { SegmentTable } from './segment-table.js';
 import type { StoreCalls } from './store-calls.js';
 import type { StoreIdentity } from './store-identity.js';
@@ -47,6 +48,8 @@ export interface SyncParts {
   readonly progress: ProgressStore;
   readonly tombstones: Tombstones;
   readonly openUploads: OpenUploads;
+  /** Absent: segments leave as they are. */
+  readonly encryption: SegmentEncryption | undefined;
   /** Evicted segments that the store no longer holds. */
   readonly lost: LostSegments;
   /** Aborts when the engine stops. */

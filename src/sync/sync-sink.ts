@@ -1,5 +1,6 @@
 import type { SinkSelection, UploadPolicy } from '../core/sink.js';
 import type { SegmentDeriver } from '../core/segment-deriver.js';
+import type { Recipient } from '../encryption/wrapped-key.js';
 import type { BandwidthLimit } from './bandwidth-limit.js';
 import type { Places } from './places.js';
 import type { SerialQueue } from '../core/serial-queue.js';
@@ -16,6 +17,8 @@ export interface SinkSpec {
   readonly selection: SinkSelection;
   /** Absent: the policy of the process. */
   readonly upload?: UploadPolicy;
+  /** Who can read what this sink sends; absent: anyone with the store. Not with a deriver. */
+  readonly recipients?: readonly Recipient[];
   /** Absent: the sealed file unchanged. */
   readonly deriver?: SegmentDeriver;
 }
@@ -29,6 +32,8 @@ export interface SharedByEngines {
   readonly several: boolean;
   /** Lock for the files of the data folder that several engines read, change and write. */
   readonly files: SerialQueue;
+  /** Two engines make one data key for a segment. */
+  readonly encryption: SerialQueue;
   /** The link's limit, for all sinks together. */
   readonly bandwidth: BandwidthLimit;
   readonly tombstones: SharedTombstones;

@@ -1,5 +1,6 @@
 import { defined } from '../core/defined.js';
 import { describeError, isHoldfastError, type HoldfastError } from '../core/errors.js';
+import type { SegmentEncryption } from './segment-encryption.js';
 import type { SyncStatus } from '../core/status.js';
 import { LOST } from './confirmer.js';
 import type { Link } from './link.js';
@@ -62,6 +63,7 @@ interface StatusParts extends Parts {
   /** Why the data folder cannot be read: its permissions. */
   readonly denied: HoldfastError | undefined;
   readonly options: SyncOptions;
+  readonly encryption: SegmentEncryption | undefined;
 }
 
 const ALARMS_MAX = 100;
@@ -103,6 +105,7 @@ export function composeStatus(parts: StatusParts): SyncStatus {
       held: held.bytes,
     },
     uploadPolicy: policyOf(parts),
+    ...defined({ encryptedFor: parts.encryption?.encryptedFor }),
     resumedUploads: counters.resumedUploads,
     uploads: {
       segments: counters.verifiedSegments,

@@ -5,6 +5,7 @@ import type { DigestedManifest } from '../core/manifest.js';
 import type { StoreAnswer } from '../core/receipt-file.js';
 import type { Upload, Verification } from '../core/store.js';
 import type { ProgressRecord } from './progress-record.js';
+import type { SegmentSource } from './segment-source.js';
 import type { SendPorts } from './send-parts.js';
 
 export interface UploadPorts extends SendPorts {
@@ -28,6 +29,8 @@ export interface UploadJob {
   readonly manifest: DigestedManifest;
   /** The bytes that are published. */
   readonly manifestBytes: Buffer;
+  /** The bytes to send; absent: those of the sealed file. */
+  readonly open?: () => Promise<SegmentSource>;
   /** Sealed while this process was watching, so no part of it can be in the store yet. */
   readonly fresh: boolean;
   /**

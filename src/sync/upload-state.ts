@@ -187,5 +187,5 @@ export function vanish(state: UploadState): UploadState {
 
 /** `a/b.mcap` with suffix 2 is `a/b~2.mcap`. */
 export function keyWithSuffix(key: string, suffix: number): string {
-  return suffix === 0 ? key : key.replace(/(\.mcap)?$/, (end) => `~${suffix}${end}`);
+  return suffix === 0 ? key : key.replace(/(\.mcap(\.enc)?)?$/, (end) => `~${suffix}${end}`);
 }

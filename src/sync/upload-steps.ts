@@ -1,11 +1,12 @@
 import { describeError, HoldfastError, isHoldfastError } from '../core/errors.js';
-import { encodeManifest, manifestKey } from '../core/manifest.js';
+import { encodeManifest, isSameApartFromKeys, manifestKey } from '../core/manifest.js';
 import type { StoreAnswer } from '../core/receipt-file.js';
 import type { ObjectDigest, Receipt, Upload } from '../core/store.js';
 import { askForSegment } from './ask-store.js';
 import { choosePlan, inferPartBytes, planParts } from './part-plan.js';
 import { putManifest, readObject } from './put-manifest.js';
 import { SegmentFile } from './segment-file.js';
+import type { SegmentSource } from './segment-source.js';
 import { sendParts } from './send-parts.js';
 import type { UploadHooks, UploadJob, UploadPorts } from './upload-ports.js';
 import {
@@ -152,7 +153,7 @@ export class UploadSteps {
     if (this.#job.bare) return { kind: 'differs-bare' };
     const published = await readObject(this.#ports, manifestKey(this.key(state)), this.#signal);
     // Beside its own manifest, an object with other bytes is a damaged copy and belongs to no other segment.
-    const isOwn = published?.equals(this.#manifestBytes(state)) === true;
+    const isOwn = published !== undefined && this.#isOwnManifest(published, state);
     return { kind: published && !isOwn ? 'differs-published' : 'differs-bare' };
   }
 
@@ -161,7 +162,7 @@ export class UploadSteps {
     const buffer = await this.#ports.buffers.take(bytes, this.#signal);
     const { data } = buffer;
     try {
-      const file = await SegmentFile.open(this.#ports.fs, this.#ports.sealed, this.#job.manifest.file);
+      const file = await this.#open();
       try {
         await file.read(data);
         file.finish();
@@ -190,6 +191,11 @@ export class UploadSteps {
     }
   }
 
+  #open(): Promise<SegmentSource> {
+    const { open, manifest } = this.#job;
+    return open?.() ?? SegmentFile.open(this.#ports.fs, this.#ports.sealed, manifest.file);
+  }
+
   async #resume(state: UploadState): Promise<UploadEvent<'resuming'>> {
     const upload = this.upload(state);
     const parts = await this.#call('list parts of', state, (signal) =>
@@ -215,7 +221,7 @@ export class UploadSteps {
       this.#hooks.onProgress(progress);
     };
     if ((state.parts ?? []).length > 0) this.#hooks.onResumed();
-    const file = await SegmentFile.open(this.#ports.fs, this.#ports.sealed, this.#job.manifest.file);
+    const file = await this.#open();
     try {
       const begun = this.#begun;
       return await sendParts(
@@ -255,11 +261,19 @@ export class UploadSteps {
         if (!existing) return 'replace';
         if (existing.segment.id !== manifest.segment.id || existing.robot !== manifest.robot) return 'taken';
         if (existing.evicted) return 'replace';
+        // Its wrapped keys may have been rotated since: they are newer than those of this robot.
+        if (this.#isOwnManifest(Buffer.from(encodeManifest(existing)), state)) return 'accept';
         return existing.file.sha256 === manifest.file.sha256 ? 'replace' : 'taken';
       },
       this.#signal,
     );
     return { kind };
+  }
+
+  /** The same manifest, apart from wrapped keys. */
+  #isOwnManifest(published: Buffer, state: UploadState): boolean {
+    const own = this.#manifestBytes(state);
+    return published.equals(own) || isSameApartFromKeys(published, own);
   }
 
   #manifestBytes(state: UploadState): Buffer {

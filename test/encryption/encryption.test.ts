@@ -131,7 +131,7 @@ describe('A wrapped key', () => {
   const ben = newIdentity();
   const shared: Identity = { kind: 'symmetric', key: randomBytes(32) };
   const recipients = [recipientOf(ann), recipientOf(shared)];
-  const facts = factsOf({ dataKey, salt: randomBytes(32) }, 5, recipients, randomBytes);
+  const facts = factsOf({ dataKey }, 5, recipients, randomBytes);
 
   it('opens for each recipient', () => {
     for (const identity of [ann, shared]) {

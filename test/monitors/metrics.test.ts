@@ -28,6 +28,7 @@ const withoutPanel: readonly string[] = [
   'holdfast_disk_size_bytes',
   'holdfast_durable_messages_total',
   'holdfast_foxglove_skipped_messages_total',
+  'holdfast_encryption_recipients',
   'holdfast_held_segments',
   'holdfast_loss_window_max_seconds',
   'holdfast_loss_window_messages',

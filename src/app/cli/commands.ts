@@ -18,6 +18,7 @@ import { recordCommand } from './commands/record.js';
 import { recoverCommand } from './commands/recover.js';
 import { replayCommand } from './commands/replay.js';
 import { reportCommand } from './commands/report.js';
+import { rewrapCommand } from './commands/rewrap.js';
 import { statusCommand } from './commands/status.js';
 import { tagCommand } from './commands/tag.js';
 import { syncCommand } from './commands/sync.js';
@@ -45,6 +46,7 @@ export const commands: readonly CommandDefinition[] = [
   fetchCommand,
   keygenCommand,
   decryptCommand,
+  rewrapCommand,
   groundCommand,
   doctorCommand,
   installServiceCommand,

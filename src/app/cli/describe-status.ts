@@ -132,6 +132,9 @@ export function describeSync(status: SyncStatus, nowMs: number): string[] {
       (status.storeRefuses === undefined
         ? ''
         : ` (refuses ${status.storeRefuses.what} since ${since(status.storeRefuses.since, nowMs)}: uploads carry none)`),
+    ...(status.encryptedFor === undefined
+      ? []
+      : [`${label('encrypted')}for ${status.encryptedFor.map(printable).join(', ')}`]),
     `${label('verified')}${segments.verified} segments, ${humanBytes(bytes.verified)}`,
     `${label('pending')}${segments.pending} segments, ${humanBytes(bytes.pending)}` +
       ((segments.retrying ?? 0) === 0

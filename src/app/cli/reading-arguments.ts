@@ -5,10 +5,12 @@ import { keepingRoom } from '../../core/space-limits.js';
 import type { Store } from '../../core/store.js';
 import { configInvalid, type ConfigFault } from '../../settings/fault.js';
 import { parameterNames, type ParameterName } from '../../settings/parameter-table.js';
+import type { Keyring } from '../../encryption/keyring.js';
 import type { FilePool } from '../../recordings/file-readable.js';
 import type { Located } from '../../recordings/locate.js';
 import { parseMessageFilter, type MessageFilter } from '../../recordings/message-filter.js';
 import type { OpenCatalogue, Problem, Segment } from '../../recordings/segments.js';
+import { addIdentityFlag, readKeyring } from './identity-option.js';
 import type { Invocation } from './command-definition.js';
 import { printable } from '../../host/human.js';
 import { openConfiguredStore } from '../setup/open-configured-store.js';
@@ -37,6 +39,7 @@ export function addMessageFilter(command: Command): void {
 /** For commands that read stores. */
 export function addCacheFlag(command: Command): void {
   command.option('--no-cache', 'read every manifest of a store, without the cache');
+  addIdentityFlag(command);
 }
 
 /** The selection. Throws `CONFIG_INVALID` with all faults. */
@@ -77,6 +80,8 @@ export interface Reading extends AsyncDisposable {
   readonly onProblem: (problem: Problem) => void;
   /** Opens the cache of a store's manifests, unless `--no-cache` forbids it. */
   readonly openCatalogue: OpenCatalogue;
+  /** The identities of `--identity`. */
+  readonly keyring: Keyring;
   /** Without segments whose manifest has none of these robots and times. */
   segments(filter?: Pick<MessageFilter, 'robots' | 'from' | 'to'>): Promise<Segment[]>;
 }
@@ -98,6 +103,7 @@ export async function openReading(
   if (resolved.faults.length > 0) throw configInvalid(resolved.faults);
   const uri = resolved.values['store.uri'];
   const from = invocation.args[0] ?? (storeAlone && uri !== '' ? uri : resolved.values.data);
+  const keyring = await readKeyring(invocation);
   const files = new FilePool(ports.fs);
   const openStore = (uri: string): Promise<Store> => openConfiguredStore(uri, resolved, ports);
   const located = await locate(from, { fs: ports.fs, logger: ports.logger, openStore });
@@ -124,6 +130,7 @@ export async function openReading(
     problems,
     onProblem,
     openCatalogue,
+    keyring,
     segments: (filter = {}) =>
       listSegments(located, {
         files,
@@ -131,6 +138,7 @@ export async function openReading(
         signal: stop.signal,
         filter,
         openCatalogue,
+        keyring,
         ...(store ? { store } : {}),
       }),
     async [Symbol.asyncDispose]() {

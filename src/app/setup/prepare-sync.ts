@@ -1,6 +1,7 @@
 import { defined } from '../../core/defined.js';
 import { describeError, isHoldfastError, type HoldfastError } from '../../core/errors.js';
 import type { FileSystem } from '../../core/file-system.js';
+import type { Recipient } from '../../encryption/wrapped-key.js';
 import type { Logger } from '../../core/logger.js';
 import type { SegmentDeriver } from '../../core/segment-deriver.js';
 import { keepingRoom } from '../../core/space-limits.js';
@@ -19,6 +20,7 @@ import {
 } from '../../settings/sync-settings.js';
 import type { SystemPorts } from '../../host/ports.js';
 import type { DescriptorFolder } from '../../jobs/lake/descriptor-folder.js';
+import { encryptedFor, readRecipients, refuseReadable } from './recipients.js';
 import { openConfiguredStore } from './open-configured-store.js';
 
 export interface SyncSetup extends AsyncDisposable {
@@ -56,16 +58,18 @@ export async function prepareSync(resolved: Resolved, ports: SystemPorts): Promi
     }
   };
   try {
+    const recipients = await readRecipients(resolved, ports.fs, faults);
     if (uri !== '') {
-      const spec = { ...soleSink, name: STORE_SINK };
+      const spec = { ...soleSink, name: STORE_SINK, ...encryptedFor(recipients) };
       await attempt('store.uri', async () => ({
         spec,
         store: await openConfiguredStore(uri, resolved, ports),
       }));
     }
     const settings = compileSyncSettings({ ...resolved, faults });
+    refuseReadable(settings.sinks, recipients, resolved, faults);
     for (const sink of settings.sinks) {
-      await attempt('sinks', () => openSink(sink, resolved, ports));
+      await attempt('sinks', () => openSink(sink, sink.encrypt ? recipients : [], resolved, ports));
     }
     if (faults.length > 0) throw configInvalid(faults);
     refuseTwins(sinks, resolved);
@@ -78,11 +82,16 @@ export async function prepareSync(resolved: Resolved, ports: SystemPorts): Promi
   }
 }
 
-async function openSink(sink: SinkOptions, resolved: Resolved, ports: SystemPorts): Promise<Sink> {
+async function openSink(
+  sink: SinkOptions,
+  recipients: readonly Recipient[],
+  resolved: Resolved,
+  ports: SystemPorts,
+): Promise<Sink> {
   const { name, kind, required, selection, upload } = sink;
   const deriver = await openDeriver(sink, ports);
   const store = await openSinkStore(sink, resolved, ports);
-  const spec = { name, kind, required, selection, ...defined({ upload }) };
+  const spec = { name, kind, required, selection, ...defined({ upload }), ...encryptedFor(recipients) };
   return { spec: deriver ? { ...spec, form: deriver.form, deriver } : { ...spec, form: '' }, store };
 }
 

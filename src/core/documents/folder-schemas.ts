@@ -33,6 +33,7 @@ export const receiptsSchema: SchemaObject = object({
       },
       {
         ...{ form: text, partial: flag, crc32 },
+        encrypted: object({ bytes: count, sha256, crc32, keyId: text }),
         asked: object(
           { answer: text, askedAt: time, storeId: text, manifest: asked },
           { request: text, object: asked },

@@ -1,3 +1,4 @@
+import { ENCRYPTED_END } from '../../core/manifest.js';
 import { Readable } from 'node:stream';
 import { formatTime } from '../../core/clock.js';
 import type { Store } from '../../core/store.js';
@@ -40,7 +41,8 @@ function linkRoute({ database, stores, tickets }: FileRouteParts): Route {
       if (found === undefined) return notFound('there is no such recording');
       if (found.state !== 'stored' || !stores.some(({ uri }) => uri === found.store)) return notStored(found);
       const { ticket, untilNs } = tickets.give(found);
-      const path = `files/${fileName(found)}?ticket=${ticket}`;
+      const name = found.key.endsWith(ENCRYPTED_END) ? `${fileName(found)}.enc` : fileName(found);
+      const path = `files/${name}?ticket=${ticket}`;
       return { path, until: formatTime(untilNs) };
     },
   };

@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.js';
 import { describeError, isHoldfastError } from '../../core/errors.js';
+import { ENCRYPTED_END, manifestKey } from '../../core/manifest.js';
 import type { ObjectInfo, Store } from '../../core/store.js';
 import { readManifestObject, storeEntries } from '../../recordings/catalogue/store-entries.js';
 import type { Database } from '../database/database.js';
@@ -58,7 +59,7 @@ export async function listStore(
   };
   for await (const { manifest: info, object } of storeEntries(store, signal)) {
     if (info === undefined) continue;
-    const key = info.key.replace(/\.json$/, '.mcap');
+    const key = keyOf(info.key, object, known);
     tally.recordings++;
     const before = known.get(key);
     known.delete(key);
@@ -80,6 +81,17 @@ export async function listStore(
   return { ...counts, removed: gone.length, ...(problem === undefined ? {} : { problem }) };
 }
 
+/** The key under which the catalogue has a recording. If its object is lost, the manifest alone does not tell. */
+function keyOf(
+  manifestAt: string,
+  object: ObjectInfo | undefined,
+  known: ReadonlyMap<string, Known>,
+): string {
+  const plain = manifestAt.replace(/\.json$/, '.mcap');
+  const encrypted = manifestAt.replace(/\.json$/, ENCRYPTED_END);
+  return object?.key ?? (known.has(encrypted) ? encrypted : plain);
+}
+
 /** Reads the manifest of one recording; false if the store does not have it. */
 export async function noteRecording(
   database: Database,
@@ -87,7 +99,7 @@ export async function noteRecording(
   key: string,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const found = await lookAgain(store, key.replace(/\.mcap$/, '.json'), signal);
+  const found = await lookAgain(store, manifestKey(key), signal);
   if (found === undefined) return false;
   const read = await readAll(store, [found], signal, () => undefined);
   await writeCatalogue(database, await storeNumber(database, store.uri), read);

@@ -5,6 +5,7 @@ import { silentLogger } from '../../core/logger.js';
 import type { Store } from '../../core/store.js';
 import { systemPorts } from '../../host/ports.js';
 import { version } from '../../host/version.js';
+import { keyringOf } from '../../encryption/keyring.js';
 import { FilePool } from '../../recordings/file-readable.js';
 import { locate } from '../../recordings/locate.js';
 import { listSegments, type Problem } from '../../recordings/segments.js';
@@ -66,6 +67,8 @@ export interface ExportSettings {
   readonly workers?: number;
   /** For a data folder: URI of the store for segments that are no longer on the disk. Default: none. */
   readonly store?: string;
+  /** Texts of key files of `holdfast keygen`, for encrypted segments. Default: none. */
+  readonly identities?: readonly string[];
   /** Options of S3 stores, as in their URI's query: `endpoint`, `region`, ... Default: none. */
   readonly s3?: Readonly<Record<string, string>>;
   /** Ends the export; the same call later continues it. Default: none. */
@@ -124,7 +127,14 @@ export async function exportRecording(
 async function exportWith(
   from: string,
   to: string,
-  { store: storeUri, s3 = {}, onProgress, onProblem, signal = new AbortController().signal }: ExportSettings,
+  {
+    store: storeUri,
+    s3 = {},
+    identities,
+    onProgress,
+    onProblem,
+    signal = new AbortController().signal,
+  }: ExportSettings,
   options: ExportOptions,
   keep: <T extends AsyncDisposable>(one: T) => T,
 ): Promise<ExportResult> {
@@ -139,7 +149,8 @@ async function exportWith(
     listingProblems.push(problem);
     onProblem?.(problem);
   };
-  const ports = { files, filter: options.filter, signal, onProblem: listed, ...defined({ store }) };
+  const keyring = keyringOf(identities);
+  const ports = { files, filter: options.filter, signal, keyring, onProblem: listed, ...defined({ store }) };
   const segments = await listSegments(located, ports);
   const isStore = /^(s3|dir):/.test(to);
   const place = keep(isStore ? new StorePlace(await open(to), fs, signal) : new FolderPlace(resolve(to), fs));
@@ -150,7 +161,15 @@ async function exportWith(
 }
 
 function compiled(settings: ExportSettings): ExportOptions {
-  const { fromTime, toTime, store: _store, s3: _s3, signal: _signal, ...rest } = settings;
+  const {
+    fromTime,
+    toTime,
+    store: _store,
+    s3: _s3,
+    signal: _signal,
+    identities: _identities,
+    ...rest
+  } = settings;
   const { onProgress: _progress, onProblem: _problem, ...given } = rest;
   const time = (value: bigint | string | undefined): string | undefined =>
     typeof value === 'bigint' ? formatTime(value) : value;

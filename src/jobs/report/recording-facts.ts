@@ -3,7 +3,7 @@ import { defined } from '../../core/defined.js';
 import { isHoldfastError } from '../../core/errors.js';
 import { listEvents, readEvent } from '../../core/event-files.js';
 import type { MarkedEvent } from '../../core/marked-event.js';
-import type { Manifest } from '../../core/manifest.js';
+import { manifestKey, type Manifest } from '../../core/manifest.js';
 import { receiptFiles, type StoreReceipt } from '../../core/receipt-file.js';
 import { listRows, type RowFilter, type SegmentState } from '../../recordings/list-segments.js';
 import type { FilePool } from '../../recordings/file-readable.js';
@@ -79,7 +79,7 @@ async function manifestOf(
   { files, signal }: FactPorts,
 ): Promise<Manifest | undefined> {
   if (state !== 'sealed' && state !== 'uploaded' && state !== 'evicted') return undefined;
-  const name = where.replace(/\.mcap$/, '.json');
+  const name = manifestKey(where);
   try {
     if (located.kind === 'data') return await readManifestFile(files, name);
     if (located.kind !== 'store') return undefined;

@@ -11,6 +11,7 @@ import type { FilePool } from '../../recordings/file-readable.js';
 import type { Located } from '../../recordings/locate.js';
 import { mergeRuns } from '../../recordings/merged-messages.js';
 import { matches, wantsChannel, type MessageFilter } from '../../recordings/message-filter.js';
+import type { Keyring } from '../../encryption/keyring.js';
 import { listSegments, type OpenCatalogue, type Segment } from '../../recordings/segments.js';
 import { eventMarks } from './event-facts.js';
 import { gapFacts } from './gap-facts.js';
@@ -31,6 +32,8 @@ export interface ReportRequest {
   readonly store?: Store;
   /** The remembered manifests of a store. */
   readonly openCatalogue?: OpenCatalogue;
+  /** For encrypted segments. */
+  readonly keyring?: Keyring;
   readonly options: ReportOptions;
   /** Problems so far, and later ones. */
   readonly problems: ProblemList;
@@ -51,7 +54,7 @@ export async function collectReport(request: ReportRequest): Promise<ReportData>
   // Messages outside of the range are not read.
   const ports = { files, onProblem: problems.add, signal, filter, ...(openCatalogue && { openCatalogue }) };
   const facts = await recordingFacts(located, ports);
-  const segments = await listSegments(located, { ...ports, ...defined({ store }) });
+  const segments = await listSegments(located, { ...ports, ...defined({ store, keyring: request.keyring }) });
   // A segment that cannot be opened is reported when it is read.
   const inspected = await inspectSegments(segments, { filter, onProblem: () => {}, signal });
   const span = spanOf(inspected, facts, filter);

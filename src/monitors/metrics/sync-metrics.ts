@@ -136,6 +136,12 @@ export const syncMetrics: readonly Metric<Known>[] = [
     samples: ofSync((sync) => sync.bytes.pending),
   },
   {
+    name: 'holdfast_encryption_recipients',
+    help: 'Recipients that can read what is uploaded; 0: it is not encrypted.',
+    type: 'gauge',
+    samples: ofSync((sync) => sync.encryptedFor?.length ?? 0),
+  },
+  {
     name: 'holdfast_held_segments',
     help: 'Sealed segments that the upload policy keeps on this disk.',
     type: 'gauge',

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { documentKind } from '../../core/documents/document.js';
+import { encryptionSchema } from '../../core/documents/manifest-schema.js';
 import { count, flag, object, tagsMember, text, time } from '../../core/documents/schema-parts.js';
 import type { ObjectInfo } from '../../core/store.js';
 import type { ManifestSummary } from './manifest-summary.js';
@@ -18,7 +19,7 @@ const entries = documentKind<readonly [bytes: number, etag: string, summary: Man
         { id: text, robot: text, fileName: text, messages: count, channels: count, gaps: count },
         {
           ...{ priority: text, firstLogTime: time, lastLogTime: time },
-          ...{ uncleanEnd: flag, tags: tagsMember, evicted: flag },
+          ...{ uncleanEnd: flag, tags: tagsMember, evicted: flag, encryption: encryptionSchema },
         },
       ),
     ],

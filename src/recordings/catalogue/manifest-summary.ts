@@ -1,4 +1,5 @@
 import { defined } from '../../core/defined.js';
+import type { EncryptionFacts } from '../../core/encryption-facts.js';
 import type { Manifest } from '../../core/manifest.js';
 import type { Tags } from '../../core/tags.js';
 
@@ -20,6 +21,8 @@ export interface ManifestSummary {
   readonly tags?: Tags;
   /** A tombstone: the segment was deleted by policy. */
   readonly evicted?: true;
+  /** The object is encrypted: its wrapped keys. */
+  readonly encryption?: EncryptionFacts;
 }
 
 export function summarise(manifest: Manifest): ManifestSummary {
@@ -32,7 +35,7 @@ export function summarise(manifest: Manifest): ManifestSummary {
     messages: manifest.messages,
     channels: channels.filter(({ count }) => count > 0).length,
     gaps: manifest.gaps.length,
-    ...defined({ tags: manifest.tags }),
+    ...defined({ tags: manifest.tags, encryption: manifest.encryption }),
     ...(manifest.uncleanEnd ? { uncleanEnd: true } : {}),
     ...(manifest.evicted === undefined ? {} : { evicted: true }),
   };

@@ -1,6 +1,6 @@
 import { LAKE_FOLDER } from '../../core/lake-manifest.js';
 import { HoldfastError } from '../../core/errors.js';
-import { decodeManifest, type Manifest } from '../../core/manifest.js';
+import { decodeManifest, isSegmentKey, manifestKey, type Manifest } from '../../core/manifest.js';
 import { decodePlacedManifest, keyFaults } from '../../core/manifest-place.js';
 import type { ObjectInfo, Store } from '../../core/store.js';
 import { present } from '../../core/present.js';
@@ -27,8 +27,8 @@ export async function* storeEntries(
   for await (const info of store.list(prefix, signal === undefined ? {} : { signal })) {
     // A lake beside the segments describes its tables in manifests of its own.
     if (info.key.startsWith(`${LAKE_FOLDER}/`)) continue;
-    if (info.key.endsWith('.mcap')) {
-      const paired = manifest?.key === info.key.replace(/\.mcap$/, '.json');
+    if (isSegmentKey(info.key)) {
+      const paired = manifest?.key === manifestKey(info.key);
       if (manifest !== undefined && !paired) yield { manifest };
       yield paired ? { object: info, manifest: present(manifest) } : { object: info };
       manifest = undefined;

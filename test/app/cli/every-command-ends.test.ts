@@ -193,6 +193,10 @@ describe('SIGTERM', function () {
       const none = await runCli(['decrypt', data('none.mcap.enc'), '--out', data('plain')]);
       assert.equal(none.exitCode, 1);
     },
+    rewrap: async () => {
+      const made = await runCli(['keygen', '--out', data('rewrap.key')]);
+      await ends(['rewrap', s3(), '--recipient', made.stdout.trim()], cut);
+    },
     ground: () =>
       ends(['ground', '--data', data('ground'), '--listen', '127.0.0.1:0'], [0], { when: /listens/ }),
     doctor: async () => {

@@ -59,6 +59,9 @@ function SyncFacts({ sync }: { readonly sync: SyncStatus }) {
         <Fact term="Store">
           <span class="breakable">{sync.store}</span>
         </Fact>
+        {sync.encryptedFor === undefined ? null : (
+          <Fact term="Encrypted">for {counted(sync.encryptedFor.length, 'recipient')}</Fact>
+        )}
         {sync.storeLatencyMs === undefined ? null : (
           <Fact term="Latency">{duration(sync.storeLatencyMs)} to the store</Fact>
         )}

@@ -1,8 +1,10 @@
 import { defined } from '../../../core/defined.js';
+import { ENCRYPTED_END } from '../../../core/manifest.js';
 import { configInvalid } from '../../../settings/fault.js';
 import type { BagFiles, WrittenBag } from '../../../recordings/write-bags.js';
 import type { Problem } from '../../../recordings/segments.js';
 import type { CommandDefinition } from '../command-definition.js';
+import { addIdentityFlag } from '../identity-option.js';
 import { exitCodes } from '../../../host/exit-code.js';
 import { humanCount } from '../../../host/human.js';
 import { FROM_HELP, openReading, readingParameters } from '../reading-arguments.js';
@@ -35,6 +37,7 @@ export const bagCommand: CommandDefinition = {
         'refer',
       )
       .option('--only-robot <name...>', 'only these robots; * stands for any text');
+    addIdentityFlag(command);
   },
   async run(invocation) {
     const { options, stop, terminal } = invocation;
@@ -58,7 +61,12 @@ export const bagCommand: CommandDefinition = {
     };
     const { writeBags } = await import('../../../recordings/write-bags.js');
     const robots = options['onlyRobot'] as readonly string[] | undefined;
-    const bags = await writeBags(await reading.segments(), located, {
+    const segments = await reading.segments();
+    if (files !== 'copy' && segments.some(({ name }) => name.endsWith(ENCRYPTED_END))) {
+      const allowed = 'a bag of encrypted segments needs --files copy: it holds their plain copies';
+      throw configInvalid([{ where: '--files', path: 'files', value: files, allowed }]);
+    }
+    const bags = await writeBags(segments, located, {
       files,
       ...defined({ output, robots }),
       fs: reading.copyFs,

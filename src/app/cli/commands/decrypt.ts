@@ -1,7 +1,7 @@
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { syncDirectory } from '../../../core/durable-files.js';
 import { describeError, HoldfastError, isHoldfastError, systemCode } from '../../../core/errors.js';
-import { decodeManifest, manifestKey, withoutSegmentEnd, type Manifest } from '../../../core/manifest.js';
+import { decodeManifest, manifestKey, type Manifest } from '../../../core/manifest.js';
 import { handleReadable } from '../../../core/mcap/readable.js';
 import type { Keyring } from '../../../encryption/keyring.js';
 import { exitCodes } from '../../../host/exit-code.js';
@@ -64,14 +64,15 @@ async function decryptOne(
 ): Promise<string> {
   const { openDataKey } = await import('../../../encryption/keyring.js');
   const { decryptAll } = await import('../../../encryption/decrypted-readable.js');
-  const { encryption } = await manifestBeside(fs, file);
+  const { encryption, file: sealed } = await manifestBeside(fs, file);
   if (encryption === undefined) {
     throw new HoldfastError('SOURCE_UNREADABLE', `${file} is not encrypted, as its manifest says: copy it`, {
       facts: { file },
     });
   }
   const dataKey = openDataKey(keyring, encryption, file);
-  const target = join(out, `${withoutSegmentEnd(basename(file))}.mcap`);
+  // Not that of the object: it lacks the robot.
+  const target = join(out, sealed.name);
   const temporary = `${target}.tmp`;
   const source = await fs.open(file, 'r');
   try {

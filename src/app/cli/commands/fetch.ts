@@ -8,6 +8,7 @@ import type { KnownRequest, Wanted } from '../../../recordings/fetch.js';
 import { configInvalid, type ConfigFault } from '../../../settings/fault.js';
 import { openConfiguredStore } from '../../setup/open-configured-store.js';
 import type { CommandDefinition, CommandResult, Invocation } from '../command-definition.js';
+import { addIdentityFlag } from '../identity-option.js';
 import { readingParameters } from '../reading-arguments.js';
 
 const POLL_MS = 5_000;
@@ -59,6 +60,7 @@ export const fetchCommand: CommandDefinition = {
         'wait, then write what was requested, only these topics and this time, to export.mcap in this folder',
       )
       .option('--withdraw <id>', 'withdraw a request');
+    addIdentityFlag(command);
   },
   async run(invocation) {
     const { args, options, ports, stop, terminal } = invocation;

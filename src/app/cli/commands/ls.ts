@@ -8,7 +8,7 @@ import { exitCodes } from '../../../host/exit-code.js';
 import { humanBytes, humanCount, humanDuration, renderTable, type Column } from '../../../host/human.js';
 import { describeTags, parseTag, TAG_FORM, type Tags } from '../../../core/tags.js';
 import { parseTime, TIME_FORM } from '../../../core/parse-time.js';
-import { addCacheFlag, FROM_HELP, openReading, readingParameters } from '../reading-arguments.js';
+import { FROM_HELP, openReading, readingParameters } from '../reading-arguments.js';
 
 /** Number of characters that identify a segment id: its number and the first random digits. */
 const SHORT_ID_CHARS = 21;
@@ -79,7 +79,7 @@ export const lsCommand: CommandDefinition = {
       .option('--tag <name=value...>', 'only segments with these tags; * in a value stands for any text')
       .option('--sort <by>', `${sortOrders.join(', ')} (default: by robot and time)`)
       .option('--limit <n>', 'show at most this many');
-    addCacheFlag(command);
+    command.option('--no-cache', 'read every manifest of a store, without the cache');
   },
   async run(invocation) {
     const options = parseLsOptions(invocation);

@@ -67,6 +67,7 @@ export const reportCommand: CommandDefinition = {
       files: reading.files,
       ...defined({ store: reading.store }),
       openCatalogue: reading.openCatalogue,
+      keyring: reading.keyring,
       options: parsed,
       problems,
       clock: ports.clock,

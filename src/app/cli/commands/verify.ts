@@ -11,6 +11,7 @@ import type { CommandDefinition, Invocation } from '../command-definition.js';
 import { exitCodes } from '../../../host/exit-code.js';
 import { humanBytes, humanCount, printable } from '../../../host/human.js';
 import { Progress } from '../progress.js';
+import { addIdentityFlag } from '../identity-option.js';
 import { FROM_HELP, openReading, readingParameters } from '../reading-arguments.js';
 
 /** Where the last sample of a store ended. */
@@ -37,6 +38,7 @@ export const verifyCommand: CommandDefinition = {
         '--sample <size>',
         'store only: check this many segments (100) or this share (2%), starting after the last sample',
       );
+    addIdentityFlag(command);
   },
   async run(invocation) {
     const { terminal, stop } = invocation;
@@ -47,6 +49,7 @@ export const verifyCommand: CommandDefinition = {
     const report = await verify(reading.located, {
       files: reading.files,
       signal: stop.signal,
+      keyring: reading.keyring,
       ...defined({ sample }),
       onProgress: ({ name, objects, objectsTotal, bytes }) => {
         if (objectsTotal !== undefined) progress.update(objects, objectsTotal);
@@ -67,7 +70,10 @@ export const verifyCommand: CommandDefinition = {
       `${report.ok ? 'OK' : 'NOT OK'}: ${humanCount(totals.objects)} objects, ` +
         `${humanCount(totals.messages)} messages, ${humanBytes(totals.bytes)} read; ` +
         `${humanCount(totals.errors)} errors, ${humanCount(totals.warnings)} warnings, ` +
-        `${humanCount(totals.gaps)} gaps, ${humanCount(totals.tombstones)} tombstones`,
+        `${humanCount(totals.gaps)} gaps, ${humanCount(totals.tombstones)} tombstones` +
+        (totals.unopened === 0
+          ? ''
+          : `; ${humanCount(totals.unopened)} encrypted objects by their sums only`),
     );
     return { exitCode: report.ok ? exitCodes.ok : exitCodes.findings, json: { ...report } };
   },

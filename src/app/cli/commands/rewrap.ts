@@ -1,0 +1,58 @@
+import { exitCodes } from '../../../host/exit-code.js';
+import { humanCount, printable } from '../../../host/human.js';
+import type { Problem } from '../../../recordings/segment.js';
+import { configInvalid, type ConfigFault } from '../../../settings/fault.js';
+import { openConfiguredStore } from '../../setup/open-configured-store.js';
+import type { CommandDefinition } from '../command-definition.js';
+import { addIdentityFlag, readKeyring } from '../identity-option.js';
+import { readingParameters } from '../reading-arguments.js';
+
+export const rewrapCommand: CommandDefinition = {
+  name: 'rewrap',
+  summary: 'change who can read an encrypted store, without rewriting its data',
+  description:
+    'Wraps the data key of every encrypted segment for these recipients, and for nobody else. It replaces ' +
+    'manifests only, some kilobytes each. If it is interrupted, run it again: what has these recipients is skipped. ' +
+    'It cannot take back what was read or copied before (docs/encryption.md).',
+  examples: [
+    ['holdfast rewrap s3://rec/fleet --identity old.key --recipient hfpub1_...', 'a new key for everything'],
+    ['holdfast rewrap dir:/mnt/nas --identity old.key --recipient file:team.txt --dry-run', 'count only'],
+  ],
+  parameters: readingParameters.filter((name) => name !== 'data' && name !== 'store.uri'),
+  configure(command) {
+    command
+      .argument('<store>', 'dir:PATH or s3://bucket/prefix')
+      .requiredOption('--recipient <recipient...>', 'who can read afterwards: hfpub1_..., or file:PATH')
+      .option('--dry-run', 'change nothing, and say what would be replaced');
+    addIdentityFlag(command);
+  },
+  async run(invocation) {
+    const { args, options, ports, stop, terminal } = invocation;
+    const resolved = invocation.resolve('sync');
+    const faults: ConfigFault[] = [...resolved.faults];
+    const { readRecipientTexts } = await import('../../setup/recipients.js');
+    const texts = options['recipient'] as readonly string[];
+    const recipients = await readRecipientTexts(texts, '--recipient', ports.fs, (allowed) =>
+      faults.push({ where: '--recipient', path: 'recipient', value: undefined, allowed }),
+    );
+    if (faults.length > 0) throw configInvalid(faults);
+    const keyring = await readKeyring(invocation);
+    const { rewrapStore } = await import('../../../recordings/rewrap-store.js');
+    await using store = await openConfiguredStore(args[0] ?? '', resolved, ports);
+    const dryRun = options['dryRun'] === true;
+    const report = await rewrapStore(store, {
+      ...{ random: ports.random, keyring, recipients, dryRun, signal: stop.signal },
+      onProblem: ({ where, reason }: Problem) =>
+        terminal.note(`holdfast: ${printable(where)}: ${printable(reason)}\n`),
+      onProgress: (done) => terminal.live(`${humanCount(done)} manifests`),
+    });
+    terminal.live('');
+    await invocation.say(
+      `${humanCount(report.rewrapped)} manifests ${dryRun ? 'to replace' : 'replaced'}, ` +
+        `${humanCount(report.unchanged)} had these recipients, ${humanCount(report.plain)} are not encrypted, ` +
+        `${humanCount(report.failed)} failed`,
+    );
+    const ok = report.failed === 0;
+    return { exitCode: ok ? exitCodes.ok : exitCodes.findings, json: { ok, dryRun, ...report } };
+  },
+};
