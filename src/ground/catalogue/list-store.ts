@@ -176,7 +176,9 @@ async function readOne(
 async function lookAgain(store: Store, key: string, signal: AbortSignal): Promise<Waiting | undefined> {
   const info = await store.head(key, { signal });
   if (info === undefined) return undefined;
-  const object = await store.head(key.replace(/\.json$/, '.mcap'), { signal });
+  const object =
+    (await store.head(key.replace(/\.json$/, '.mcap'), { signal })) ??
+    (await store.head(key.replace(/\.json$/, ENCRYPTED_END), { signal }));
   return { info, hasObject: object !== undefined };
 }
 
