@@ -9,13 +9,15 @@ import { Upload } from '@aws-sdk/lib-storage';
 import { silentLogger } from '../src/core/logger.js';
 import { systemClock } from '../src/host/system-clock.js';
 import { openStore } from '../src/stores/open-store.js';
+import { newIdentity, recipientOf, type Recipient } from '../src/encryption/wrapped-key.js';
+import { soleSink } from '../src/sync/sync-sink.js';
 import { SyncEngine } from '../src/sync/sync-engine.js';
 import { resident } from './measure.js';
 
 const [variant = '', data = '', endpoint = '', prefix = ''] = process.argv.slice(2);
 const REGION = 'us-east-1';
 
-async function holdfast(): Promise<void> {
+async function holdfast(recipients: readonly Recipient[]): Promise<void> {
   const uri = `s3://bench/${prefix}?endpoint=${encodeURIComponent(endpoint)}&region=${REGION}&path_style=true`;
   await using store = await openStore(uri, {}, { fileSystem: fs, clock: systemClock, random: randomBytes });
   await using engine = await SyncEngine.open({
@@ -27,6 +29,7 @@ async function holdfast(): Promise<void> {
     logger: silentLogger,
     version: 'bench',
     pid: process.pid,
+    sink: { ...soleSink, recipients },
   });
   const { complete } = await engine.drain(new AbortController().signal);
   if (!complete) throw new Error('sync did not complete');
@@ -45,6 +48,7 @@ async function libStorage(): Promise<void> {
 }
 
 const start = performance.now();
-await (variant === 'holdfast' ? holdfast() : libStorage());
+const recipients = variant === 'encrypted' ? [recipientOf(newIdentity())] : [];
+await (variant === 'lib-storage' ? libStorage() : holdfast(recipients));
 const seconds = (performance.now() - start) / 1000;
 console.log(JSON.stringify({ seconds, residentMb: resident().peak / 1e6 }));

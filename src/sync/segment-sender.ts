@@ -20,6 +20,7 @@ import { keepRecord, outcomeOf, Settlement, type EndedTurn } from './settlement.
 import type { StoreLoopParts, SyncParts } from './sync-parts.js';
 import { SegmentUpload, type UploadOutcome } from './upload-segment.js';
 import type { UploadHooks, UploadPorts } from './upload-ports.js';
+import { keyWithSuffix } from './upload-state.js';
 
 type Parts = StoreLoopParts &
   Pick<
@@ -189,6 +190,7 @@ export class SegmentSender {
     const { encryption } = this.#parts;
     const published = (await encryption?.encrypt(entry.name, plain.manifest, signal)) ?? plain;
     const { manifest } = published;
+    if (encryption) await this.#dropPlainUpload(entry, manifest.key);
     const found = deriver ? undefined : await this.#findUpload(entry, manifest);
     turn.continued =
       entry.begunAt === undefined && (found !== undefined || entry.record?.state === 'uploading');
@@ -212,6 +214,16 @@ export class SegmentSender {
       ).run();
     }
     return new SegmentUpload(this.#uploadPorts(), job, hooks, signal).run();
+  }
+
+  /** Parts of the plain file, of a process without recipients, do not stay in the store until the sweep. */
+  async #dropPlainUpload({ record }: SegmentEntry, key: string): Promise<void> {
+    if (record?.state !== 'uploading' || record.key === keyWithSuffix(key, record.suffix)) return;
+    const { store, calls, lifetime } = this.#parts;
+    const upload = { key: record.key, uploadId: record.uploadId };
+    await calls.call(`abort upload of ${record.key}`, 0, lifetime, (signal) =>
+      store.abortUpload(upload, { signal }),
+    );
   }
 
   #uploadPorts(): UploadPorts {

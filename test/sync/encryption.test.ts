@@ -130,6 +130,24 @@ describe('sync with recipients', function () {
     assert.ok(continued > 3, `${continued} uploads were continued`);
   });
 
+  it('leaves no part of a plain upload in the store that began before there were recipients', async () => {
+    const sealed = await world.seal(40 * KIB);
+    const end = new AbortController();
+    const engine = await world.open(store);
+    store.faults = ({ method, partNumber }, phase) => {
+      if (method !== 'uploadPart' || partNumber !== 4 || phase !== 'before') return;
+      end.abort();
+      throw new Error('cut');
+    };
+    await engine.drain(end.signal).catch(() => undefined);
+    await engine.close();
+    store.faults = undefined;
+    assert.equal(store.content.uploads.size, 1);
+    await world.drain(store, forThem(ann));
+    assert.equal(store.content.uploads.size, 0);
+    assert.ok((await read(sealed, ann)).equals(sealed.data));
+  });
+
   it('never encrypts a second plaintext with the same key: a file that changed is parked', async () => {
     const sealed = await world.seal(40 * KIB);
     const part = (call: StoreCall, n: number): boolean =>
