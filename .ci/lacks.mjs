@@ -49,6 +49,9 @@ const lacks = {
   helm: process.arch !== 'x64' || !works('python3', '-m', 'venv', '--help'),
   // Other versions come from npm.
   node: !works('npm', 'view', 'node@22', 'version'),
+  // Only test/campaign needs these, so nothing installs them.
+  images: !isRoot || !works('buildah', '--version') || !works('debootstrap', '--version'),
+  qemu: !isRoot || !works('qemu-aarch64-static', '--version') || !works('debootstrap', '--version'),
   // In no package registry.
   ros: !hasRos,
   rclnodejs: !hasRos,
@@ -56,6 +59,7 @@ const lacks = {
   fastdds: false,
   zenoh: hasMiddleware('rmw_zenoh_cpp'),
   aggregator: !inRos('share/diagnostic_aggregator'),
+  sros2: !inRos('share/sros2'),
   'foxglove-bridge': !inRos('share/foxglove_bridge'),
   // Xvfb is a package of Debian, which the test command installs wherever it may.
   rqt: !rqtPackages.every((name) => inRos(`share/${name}`)) || !(existsSync('/usr/bin/Xvfb') || canInstall),

@@ -271,7 +271,7 @@ const entries = {
     retryable: true,
     meaning: 'The ROS middleware could not create a node.',
     remedy:
-      'Check RMW_IMPLEMENTATION, ROS_DOMAIN_ID, the network settings and the number of ROS processes on this machine.',
+      'Check RMW_IMPLEMENTATION, ROS_DOMAIN_ID, the network settings and the number of ROS processes on this machine. With SROS2, check that the enclave has keys, and that the keystore was made for this ROS_DOMAIN_ID.',
   },
   LOGGER_QUEUE_FULL: {
     retryable: true,

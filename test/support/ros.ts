@@ -15,6 +15,8 @@ export interface RosInstall {
   readonly distro: string;
   /** The environment of a child in this domain: sourced, loopback only. */
   environment(domainId: number): NodeJS.ProcessEnv;
+  /** What its programs are started by, such as `ip netns exec name`; undefined: nothing. */
+  readonly within?: readonly string[];
   /** The same installation with `RMW_IMPLEMENTATION` set to this. */
   on(middleware: string): RosInstall;
 }
@@ -159,7 +161,8 @@ export function startRos(
   args: readonly string[],
   options: RosChildOptions,
 ): RosChild {
-  const child = spawn(command, [...args], {
+  const [program = command, ...rest] = [...(ros.within ?? []), command, ...args];
+  const child = spawn(program, rest, {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
     env: { ...ros.environment(options.domainId), ...options.env },

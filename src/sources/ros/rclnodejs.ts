@@ -28,6 +28,8 @@ export interface LoadedRos {
   readonly distro: string;
   /** Install prefixes, overlays first. */
   readonly prefixes: readonly string[];
+  /** The environment that it was loaded in. */
+  readonly env: RosEnvironment;
 }
 
 const REBUILD = 'npm rebuild rclnodejs --ignore-scripts=false';
@@ -75,7 +77,7 @@ async function load(env: RosEnvironment): Promise<LoadedRos> {
   const { default: rcl } = (await import('rclnodejs')) as unknown as { default: Rclnodejs };
   // Its handler shuts every context down on SIGINT, while a recorder still drains.
   rcl.removeSignalHandlers();
-  return { rcl, native, distro, prefixes };
+  return { rcl, native, distro, prefixes, env };
 }
 
 /** The distribution and prefixes of a sourced environment. */

@@ -1,6 +1,7 @@
 import type { Context, Node } from 'rclnodejs';
 import { HoldfastError, describeError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
+import { describeSecurity } from './security.js';
 import { guard } from './guard.js';
 import type { LoadedRos, Rclnodejs } from './rclnodejs.js';
 import type { Timers } from '../../core/clock.js';
@@ -77,7 +78,10 @@ export class RosSession implements AsyncDisposable {
         // The cause has the reason.
       }
       const where = domainId === undefined ? '' : ` in domain ${domainId}`;
-      throw new HoldfastError('ROS_UNUSABLE', `cannot start ROS node ${options.nodeName}${where}`, { cause });
+      const security = describeSecurity(ros.env, options.argv);
+      const how = security === undefined ? '' : ` (${security})`;
+      const message = `cannot start ROS node ${options.nodeName}${where}${how}`;
+      throw new HoldfastError('ROS_UNUSABLE', message, { cause });
     }
   }
 
