@@ -13,8 +13,11 @@ COPY --from=node /usr/local/ /usr/local/
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
-# The native part fits one distribution, so it is built with the one of the image.
-RUN bash -c 'source /opt/ros/*/setup.bash && npm rebuild rclnodejs --ignore-scripts=false'
+# The native part fits one distribution, so it is built with the one of the image. Not every rcl has all that
+# rclnodejs calls; the header adds it.
+COPY cmake/rcl-compat.hpp cmake/
+RUN bash -c 'source /opt/ros/*/setup.bash \
+ && CXXFLAGS="-include /src/cmake/rcl-compat.hpp" npm rebuild rclnodejs --ignore-scripts=false'
 COPY . .
 RUN npm run build && npm run release:documents
 # Without the receiver, the recorder receives with rclnodejs.
@@ -32,9 +35,15 @@ RUN groupadd --gid 10001 holdfast \
  && install --directory --owner 10001 --group 10001 --mode 0700 /var/lib/holdfast
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
 WORKDIR /opt/holdfast
-COPY --from=build /src/ ./
-RUN cp dist/release/* deploy/docker/healthy.mjs deploy/docker/with-ros.sh ./ \
- && chmod 0755 dist/src/app/main.js with-ros.sh \
+COPY --from=build /src/package.json /src/package.xml ./
+COPY --from=build /src/node_modules ./node_modules
+COPY --from=build /src/native ./native
+COPY --from=build /src/dist/src ./dist/src
+COPY --from=build /src/dist/web ./dist/web
+COPY --from=build /src/dist/web-ground ./dist/web-ground
+COPY --from=build /src/config ./config
+COPY --from=build /src/dist/release/ /src/deploy/docker/healthy.mjs /src/deploy/docker/with-ros.sh ./
+RUN chmod 0755 dist/src/app/main.js with-ros.sh \
  && ln -s /opt/holdfast/dist/src/app/main.js /usr/local/bin/holdfast
 
 USER 10001:10001
