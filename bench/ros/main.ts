@@ -1,4 +1,4 @@
-// npm run bench:ros [-- --rounds N] [--scale X] [--only TEXT...] [--recorder NAME...] [--warm-up S] [--folder DIR]
+// npm run bench:ros [-- --rounds N] [--scale X] [--only TEXT...] [--recorder NAME...] [--warm-up S] [--steady] [--folder DIR]
 // On every middleware that is installed; HOLDFAST_TEST_RMW names some of them, separated by commas.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
@@ -29,6 +29,7 @@ const { values } = parseArgs({
     only: { type: 'string', multiple: true, default: [] },
     recorder: { type: 'string', multiple: true, default: [] },
     'warm-up': { type: 'string', default: '6' },
+    steady: { type: 'boolean', default: false },
     folder: { type: 'string', default: tmpdir() },
   },
 });
@@ -89,7 +90,13 @@ try {
   };
   diskBytesPerS = await appendBytesPerS(folder);
   console.log(`plain appends reach ${(diskBytesPerS / 1e6).toFixed(0)} MB/s here`);
-  const plan = { recorders, loads: chosen, withKill, isSplit: noProfile === undefined };
+  const plan = {
+    recorders,
+    loads: chosen,
+    withKill,
+    isSplit: noProfile === undefined,
+    isSteady: values.steady,
+  };
   for (let round = 0; round < rounds; round++) {
     for (const result of results) await runRound(round, result, plan, context);
   }
@@ -114,6 +121,7 @@ const about = {
   rounds,
   scale,
   warmUpSeconds,
+  steady: values.steady,
 };
 const ros2 = {
   secondsPerLoad: Math.max(1, SECONDS * scale),

@@ -35,8 +35,9 @@ export async function buildPrograms(folder: string, env: NodeJS.ProcessEnv): Pro
 export class Publisher {
   readonly #program: Program;
 
-  constructor(path: string, load: Case, seconds: number, env: NodeJS.ProcessEnv) {
-    const options = { size: load.sizeBytes, rate: load.perS, topics: load.topics, seconds };
+  /** @param prefix - Its topics are `<prefix>/t0` and so on. */
+  constructor(path: string, load: Case, seconds: number, env: NodeJS.ProcessEnv, prefix = '/bench') {
+    const options = { size: load.sizeBytes, rate: load.perS, topics: load.topics, seconds, prefix };
     const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
     this.#program = startProgram(path, args, env);
   }

@@ -29,6 +29,8 @@ export interface RecorderUnderTest {
   status(): Promise<RecorderStatus | undefined>;
   /** After an end of any kind: what can be had of the recording. */
   recorded(): Promise<Recorded>;
+  /** The same by the indexes alone: messages per topic. */
+  recordedByTopic(): Promise<ReadonlyMap<string, number>>;
 }
 
 export interface Recorded {
@@ -84,6 +86,10 @@ function holdfast(folder: string, env: NodeJS.ProcessEnv, more: readonly string[
       await command('recover', '--data', folder).ended;
       return count(await mcapFiles(join(folder, 'sealed')));
     },
+    async recordedByTopic() {
+      await command('recover', '--data', folder).ended;
+      return countByTopic(await mcapFiles(join(folder, 'sealed')));
+    },
   };
 }
 
@@ -95,6 +101,7 @@ function rosbag2(folder: string, env: NodeJS.ProcessEnv): RecorderUnderTest {
     stop: () => program.stop('SIGINT', STOP_PATIENCE_MS),
     status: () => Promise.resolve(undefined),
     recorded: async () => count(await mcapFiles(folder)),
+    recordedByTopic: async () => countByTopic(await mcapFiles(folder)),
   };
 }
 
@@ -112,12 +119,25 @@ function floor({ floor: path, folder, topics, env }: RecorderSetup): RecorderUnd
       const { recorded, distinct, bytes } = JSON.parse(last) as Record<string, number>;
       return Promise.resolve({ messages: recorded ?? 0, distinct: distinct ?? 0, bytes: bytes ?? 0 });
     },
+    recordedByTopic: () => Promise.resolve(new Map()),
   };
 }
 
 async function mcapFiles(folder: string): Promise<string[]> {
   const names = await fs.readdir(folder).catch(() => []);
   return names.filter((name) => name.endsWith('.mcap')).map((name) => join(folder, name));
+}
+
+async function countByTopic(paths: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  await using pool = new FilePool(fs);
+  const counts = new Map<string, number>();
+  for (const path of paths) {
+    const { channels, channelCounts } = await openOrSalvage(pool.readable(path), path);
+    for (const { id, topic } of channels) {
+      counts.set(topic, (counts.get(topic) ?? 0) + (channelCounts?.get(id) ?? 0));
+    }
+  }
+  return counts;
 }
 
 async function count(paths: readonly string[]): Promise<Recorded> {

@@ -10,9 +10,9 @@ import { Publisher, type BenchPrograms, type Published } from './publisher.js';
 import { startRecorder, type RecorderName, type RecorderUnderTest } from './recorders.js';
 
 /** Both recorders find 300 topics within this; the publisher says when they have. */
-const SETTLE_MS = 1_000;
+export const SETTLE_MS = 1_000;
 /** After the last message, both recorders still record the messages in transit. */
-const TAIL_MS = 1_500;
+export const TAIL_MS = 1_500;
 const SAMPLE_MS = 100;
 
 export interface CaseResult extends Published {

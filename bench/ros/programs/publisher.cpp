@@ -42,6 +42,7 @@ struct Options
   double rate = 1000;
   size_t topics = 1;
   double seconds = 10;
+  std::string prefix = "/bench";
 };
 
 Options parse(int argc, char ** argv)
@@ -49,6 +50,7 @@ Options parse(int argc, char ** argv)
   Options options;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string name = argv[i];
+    if (name == "--prefix") {options.prefix = argv[i + 1]; continue;}
     const double value = std::stod(argv[i + 1]);
     if (name == "--size") {options.size = static_cast<size_t>(value);}
     if (name == "--rate") {options.rate = value;}
@@ -80,7 +82,7 @@ int main(int argc, char ** argv)
   for (size_t i = 0; i < options.topics; i++) {
     publishers.push_back(
       node->create_publisher<Array>(
-        "/bench/t" + std::to_string(i), rclcpp::QoS(rclcpp::KeepLast(100)).reliable()));
+        options.prefix + "/t" + std::to_string(i), rclcpp::QoS(rclcpp::KeepLast(100)).reliable()));
   }
 
   std::atomic<bool> go{false}, ended{false};
