@@ -38,7 +38,7 @@ export function createS3Client(
       httpsAgent: { ...agent, ...defined({ ca }) },
     }),
   });
-  if (options.checksum === 'none') leavePayloadsUnsigned(client);
+  leavePartsUnsigned(client, options.checksum === 'none');
   readServerNames(client, onServer);
   return client;
 }
@@ -55,15 +55,25 @@ function readServerNames(client: S3Client, onServer: (server: string) => void): 
   );
 }
 
-function leavePayloadsUnsigned(client: S3Client): void {
+/**
+ * Over https, the SHA-256 of a part in its signature protects nothing that TLS and its CRC-32 do not: it would be the
+ * second SHA-256 of all that sync sends. The signature covers the CRC-32.
+ *
+ * @param always - Also parts without a CRC-32.
+ */
+function leavePartsUnsigned(client: S3Client, always: boolean): void {
   client.middlewareStack.add(
     (next, context) => (args) => {
-      const request = args.request as { headers?: Record<string, string> };
-      if (context.commandName === 'UploadPartCommand' && request.headers) {
-        request.headers['x-amz-content-sha256'] = 'UNSIGNED-PAYLOAD';
+      const { headers, protocol } = args.request as {
+        headers?: Record<string, string>;
+        protocol?: string;
+      };
+      const isCovered = protocol === 'https:' && headers?.['x-amz-checksum-crc32'] !== undefined;
+      if (context.commandName === 'UploadPartCommand' && headers && (always || isCovered)) {
+        headers['x-amz-content-sha256'] = 'UNSIGNED-PAYLOAD';
       }
       return next(args);
     },
-    { step: 'build', name: 'holdfastUnsignedPayload' },
+    { step: 'build', name: 'holdfastUnsignedParts' },
   );
 }

@@ -37,6 +37,8 @@ export interface RequestRecord {
   readonly uploadId?: string;
   /** It carries a checksum, or asks for one. */
   readonly withChecksum: boolean;
+  /** The signature covers the SHA-256 of the body. */
+  readonly isSigned: boolean;
   /** Body bytes that arrived. */
   bytes: number;
   /** Status answered; undefined where the connection ended without. */
@@ -254,6 +256,7 @@ export class FaultyS3 {
       operation: target.operation,
       bucket: target.bucket,
       key: target.key,
+      isSigned: request.headers['x-amz-content-sha256'] !== 'UNSIGNED-PAYLOAD',
       withChecksum: Object.keys(request.headers).some((name) => name.startsWith('x-amz-checksum-')),
       bytes: 0,
       ...(partNumber !== null && { partNumber: Number(partNumber) }),
