@@ -200,6 +200,7 @@ export class HistoryWriter implements HistorySink, AsyncDisposable {
     let at = '';
     const now = this.#ports.clock.now();
     const [oldest, newest] = [now - BigInt(this.#options.sampleDays) * NS_PER_DAY, now + AHEAD_NS];
+    await this.#ids.learn(taken.map(({ batch }) => batch));
     for (const { batch } of taken) {
       const fields = await this.#ids.fieldsOf(batch);
       const run = await this.#ids.runOf(batch);

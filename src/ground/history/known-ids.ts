@@ -1,5 +1,5 @@
 import type { FieldSpec } from '../../uplink/protocol/field-spec.js';
-import type { Queries } from '../database/database.js';
+import type { Database, Queries } from '../database/database.js';
 import type { SampleBatch } from './sample-batch.js';
 
 /** Fields of one robot over all time, also those with other thresholds: it bounds what one robot can make. */
@@ -7,60 +7,136 @@ const MAX_FIELDS_OF_ROBOT = 1_024;
 /** Runs that are remembered; the database knows the others. */
 const MAX_RUNS = 10_000;
 
+const ADD_FIELDS = `
+  INSERT INTO fields (robot, topic, path, unit, threshold, period_ns, turn, lowest)
+  SELECT $1::text, n.topic, n.path, n.unit, n.threshold, n.period_ns, n.turn, n.lowest
+  FROM jsonb_to_recordset($2::jsonb) AS n(topic text, path text, unit text, threshold double precision,
+    period_ns bigint, turn double precision, lowest double precision)
+  WHERE NOT EXISTS (
+    SELECT FROM fields f WHERE f.robot = $1 AND f.topic = n.topic AND f.path = n.path AND f.unit = n.unit
+      AND f.threshold = n.threshold AND f.period_ns = n.period_ns AND f.turn = n.turn AND f.lowest = n.lowest)
+  LIMIT greatest(0, $3 - (SELECT count(*) FROM fields WHERE robot = $1))
+  ON CONFLICT DO NOTHING`;
+const FIND_FIELDS =
+  'SELECT id, topic, path, unit, threshold, period_ns::text, turn, lowest FROM fields WHERE robot = $1';
+
+/** A row of `fields` without its robot. */
+interface FieldRow {
+  readonly topic: string;
+  readonly path: string;
+  readonly unit: string;
+  readonly threshold: number;
+  /** Decimal. */
+  readonly period_ns: string;
+  readonly turn: number;
+  readonly lowest: number;
+}
+
 /** The numbers of fields and runs in the database. */
 export class KnownIds {
-  readonly #queries: Queries;
+  readonly #database: Database;
   readonly #byList = new WeakMap<readonly FieldSpec[], readonly (number | undefined)[]>();
+  /** By robot and field; a catalogue that comes again is another list. */
   readonly #fields = new Map<string, number>();
   readonly #runs = new Map<string, number>();
 
-  constructor(queries: Queries) {
-    this.#queries = queries;
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /**
+   * Learns what is new in these batches, in one transaction: a fleet that connects for the first time has thousands
+   * of fields, and a commit for each would take longer than its samples can wait.
+   */
+  async learn(batches: readonly SampleBatch[]): Promise<void> {
+    const lists = new Map<readonly FieldSpec[], SampleBatch>();
+    const runs = new Map<string, SampleBatch>();
+    for (const batch of batches) {
+      if (!this.#byList.has(batch.fields) && !this.#remembers(batch)) lists.set(batch.fields, batch);
+      const key = runKey(batch);
+      if (!this.#runs.has(key)) runs.set(key, batch);
+    }
+    if (lists.size === 0 && runs.size === 0) return;
+    // In one order, so that two processes never wait for each other.
+    const inOrder = <K>(map: ReadonlyMap<K, SampleBatch>): [K, SampleBatch][] =>
+      [...map].sort(([, one], [, other]) => (one.robot < other.robot ? -1 : 1));
+    const found = await this.#database.transaction(async (queries) => {
+      const fields = [];
+      for (const [list, batch] of inOrder(lists))
+        fields.push([list, await findFields(queries, batch)] as const);
+      const ids = [];
+      for (const [key, batch] of inOrder(runs)) ids.push([key, await findRun(queries, batch)] as const);
+      return { fields, ids };
+    });
+    for (const [list, ids] of found.fields) {
+      this.#byList.set(list, ids);
+      const batch = lists.get(list);
+      if (batch === undefined) continue;
+      for (const [i, key] of fieldKeys(batch).entries()) {
+        const id = ids[i];
+        if (id !== undefined) this.#fields.set(key, id);
+      }
+    }
+    if (this.#runs.size >= MAX_RUNS) this.#runs.clear();
+    for (const [key, id] of found.ids) this.#runs.set(key, id);
+  }
+
+  /** Another list of the same fields. */
+  #remembers(batch: SampleBatch): boolean {
+    const ids = fieldKeys(batch).map((key) => this.#fields.get(key));
+    if (ids.includes(undefined)) return false;
+    this.#byList.set(batch.fields, ids);
+    return true;
   }
 
   /** The number of each field of a batch; undefined: the robot has too many. */
-  async fieldsOf({ robot, fields, tickNs }: SampleBatch): Promise<readonly (number | undefined)[]> {
-    const known = this.#byList.get(fields);
+  async fieldsOf(batch: SampleBatch): Promise<readonly (number | undefined)[]> {
+    const known = this.#byList.get(batch.fields);
     if (known !== undefined) return known;
-    const ids: (number | undefined)[] = [];
-    for (const field of fields) ids.push(await this.#field(robot, field, tickNs));
-    this.#byList.set(fields, ids);
-    return ids;
+    await this.learn([batch]);
+    return this.#byList.get(batch.fields) ?? [];
   }
 
-  async runOf({ robot, run }: SampleBatch): Promise<number> {
-    const key = `${robot} ${run}`;
-    const known = this.#runs.get(key);
+  async runOf(batch: SampleBatch): Promise<number> {
+    const known = this.#runs.get(runKey(batch));
     if (known !== undefined) return known;
-    const values = [robot, String(run)];
-    await this.#queries.query('INSERT INTO runs (robot, run) VALUES ($1, $2) ON CONFLICT DO NOTHING', values);
-    const find = 'SELECT id FROM runs WHERE robot = $1 AND run = $2';
-    const [row] = await this.#queries.query<{ id: number }>(find, values);
-    const id = row?.id ?? 0;
-    if (this.#runs.size >= MAX_RUNS) this.#runs.clear();
-    this.#runs.set(key, id);
-    return id;
+    await this.learn([batch]);
+    return this.#runs.get(runKey(batch)) ?? 0;
   }
+}
 
-  async #field(robot: string, spec: FieldSpec, tickNs: number): Promise<number | undefined> {
-    const { topic, path, unit, threshold, everyTicks, circle } = spec;
-    const period = String(BigInt(tickNs) * BigInt(everyTicks));
-    const values = [robot, topic, path, unit, threshold, period, circle?.period ?? 0, circle?.lowest ?? 0];
-    const key = JSON.stringify(values);
-    const known = this.#fields.get(key);
-    if (known !== undefined) return known;
-    await this.#queries.query(
-      'INSERT INTO fields (robot, topic, path, unit, threshold, period_ns, turn, lowest) ' +
-        'SELECT $1::text, $2, $3, $4, $5, $6::bigint, $7, $8 ' +
-        'WHERE (SELECT count(*) FROM fields WHERE robot = $1) < $9 ON CONFLICT DO NOTHING',
-      [...values, MAX_FIELDS_OF_ROBOT],
-    );
-    const [row] = await this.#queries.query<{ id: number }>(
-      'SELECT id FROM fields WHERE robot = $1 AND topic = $2 AND path = $3 AND unit = $4 AND threshold = $5 ' +
-        'AND period_ns = $6 AND turn = $7 AND lowest = $8',
-      values,
-    );
-    if (row !== undefined) this.#fields.set(key, row.id);
-    return row?.id;
-  }
+function fieldKeys({ robot, fields, tickNs }: SampleBatch): readonly string[] {
+  return fields.map((spec) => `${robot} ${keyOf(rowOf(spec, tickNs))}`);
+}
+
+const runKey = ({ robot, run }: SampleBatch): string => `${robot} ${run}`;
+
+async function findFields(
+  { query }: Queries,
+  { robot, fields, tickNs }: SampleBatch,
+): Promise<readonly (number | undefined)[]> {
+  const rows = fields.map((spec) => rowOf(spec, tickNs));
+  await query(ADD_FIELDS, [robot, JSON.stringify(rows), MAX_FIELDS_OF_ROBOT]);
+  const found = await query<FieldRow & { readonly id: number }>(FIND_FIELDS, [robot]);
+  const ids = new Map(found.map((row) => [keyOf(row), row.id]));
+  return rows.map((row) => ids.get(keyOf(row)));
+}
+
+async function findRun({ query }: Queries, { robot, run }: SampleBatch): Promise<number> {
+  const values = [robot, String(run)];
+  await query('INSERT INTO runs (robot, run) VALUES ($1, $2) ON CONFLICT DO NOTHING', values);
+  const find = 'SELECT id FROM runs WHERE robot = $1 AND run = $2';
+  const [row] = await query<{ id: number }>(find, values);
+  return row?.id ?? 0;
+}
+
+function rowOf({ topic, path, unit, threshold, everyTicks, circle }: FieldSpec, tickNs: number): FieldRow {
+  return {
+    ...{ topic, path, unit, threshold, period_ns: String(BigInt(tickNs) * BigInt(everyTicks)) },
+    ...{ turn: circle?.period ?? 0, lowest: circle?.lowest ?? 0 },
+  };
+}
+
+function keyOf({ topic, path, unit, threshold, period_ns: period, turn, lowest }: FieldRow): string {
+  return JSON.stringify([topic, path, unit, threshold, period, turn, lowest]);
 }
