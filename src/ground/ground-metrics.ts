@@ -101,6 +101,27 @@ export function renderHistoryMetrics(history: HistoryStatus): string {
     .join('');
 }
 
+/** Holes by state, and values that were filled in (`HoleCounts`). */
+export interface HoleFigures {
+  readonly open: number;
+  readonly filled: number;
+  readonly lost: number;
+  readonly values: number;
+}
+
+/** The metrics of the holes of the history in Prometheus' text format. */
+export function renderHoleMetrics({ values, ...states }: HoleFigures): string {
+  const lines = Object.entries(states).map(
+    ([state, holes]) => `holdfast_ground_holes{state="${state}"} ${holes}\n`,
+  );
+  return (
+    '# HELP holdfast_ground_holes Holes of the history: samples that left a full outbox.\n' +
+    `# TYPE holdfast_ground_holes gauge\n${lines.join('')}` +
+    '# HELP holdfast_ground_hole_values Values that were filled in from segments.\n' +
+    `# TYPE holdfast_ground_hole_values gauge\nholdfast_ground_hole_values ${values}\n`
+  );
+}
+
 /** The metrics of a fleet in Prometheus' text format. Names of robots need no escaping (`RobotRegistry`). */
 export function renderGroundMetrics(robots: readonly RobotView[]): string {
   return metrics

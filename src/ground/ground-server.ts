@@ -10,7 +10,12 @@ import type { FleetView } from './fleet-view.js';
 import type { Fleet } from './fleet.js';
 import type { GroundAccess } from './ground-access.js';
 import type { HistoryStatus } from './history/history-writer.js';
-import { renderGroundMetrics, renderHistoryMetrics } from './ground-metrics.js';
+import {
+  renderGroundMetrics,
+  renderHistoryMetrics,
+  renderHoleMetrics,
+  type HoleFigures,
+} from './ground-metrics.js';
 import { groundApi, groundRoutes } from './ground-routes.js';
 import { originOf, type MapSource } from './map-source.js';
 
@@ -44,6 +49,8 @@ export interface GroundServerParts {
   readonly missing?: () => string | undefined;
   /** What the history did; absent: nothing is kept. */
   readonly history?: () => HistoryStatus;
+  /** Absent: holes are not filled in. */
+  readonly holes?: () => HoleFigures;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -64,12 +71,13 @@ export class GroundServer implements AsyncDisposable {
 
   /** Listens; rejects with the system's error if the port is taken or the address is not of this machine. */
   static async listen(options: GroundServerOptions, parts: GroundServerParts): Promise<GroundServer> {
-    const { fleet, view = fleet, refused = () => 0, history } = parts;
+    const { fleet, view = fleet, refused = () => 0, history, holes } = parts;
     const { feed, access, routes = [], missing = () => undefined, clock, logger } = parts;
     const reception = new WebSocketReception(fleet, { clock, logger });
     const metrics = (): string =>
       renderGroundMetrics(fleet.robots()) +
       (history === undefined ? '' : renderHistoryMetrics(history())) +
+      (holes === undefined ? '' : renderHoleMetrics(holes())) +
       refusedMetric(reception.refused + refused());
     const files = await StaticFiles.list(options.pageFolder);
     const { map } = options;

@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { renderGroundMetrics, renderHistoryMetrics } from '../../src/ground/ground-metrics.js';
+import {
+  renderGroundMetrics,
+  renderHistoryMetrics,
+  renderHoleMetrics,
+} from '../../src/ground/ground-metrics.js';
 import { packageRoot } from '../../src/host/version.js';
 
 const history = { stored: 12, repeated: 3, refused: 2, dropped: 1, waiting: 7, problem: '' };
+const holes = { open: 2, filled: 5, lost: 1, values: 480 };
 const namesIn = (text: string): Set<string> => new Set(text.match(/holdfast_ground_\w+/g));
 
 describe('the metrics of the ground', () => {
@@ -17,8 +22,16 @@ describe('the metrics of the ground', () => {
     assert.match(broken, /^holdfast_ground_history_writable 0$/m);
   });
 
+  it('have the holes of the history, by state, and what was filled in', () => {
+    const text = renderHoleMetrics(holes);
+    assert.match(text, /^holdfast_ground_holes\{state="open"\} 2$/m);
+    assert.match(text, /^holdfast_ground_holes\{state="filled"\} 5$/m);
+    assert.match(text, /^holdfast_ground_holes\{state="lost"\} 1$/m);
+    assert.match(text, /^holdfast_ground_hole_values 480$/m);
+  });
+
   it('are all in the Grafana dashboard and in the documentation, which name no others', () => {
-    const known = namesIn(renderGroundMetrics([]) + renderHistoryMetrics(history));
+    const known = namesIn(renderGroundMetrics([]) + renderHistoryMetrics(history) + renderHoleMetrics(holes));
     known.add('holdfast_ground_refused_total');
     const read = (path: string): string => readFileSync(join(packageRoot, path), 'utf8');
     const dashboard = namesIn(read('config/monitoring/grafana-ground.json'));

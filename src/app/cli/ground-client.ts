@@ -13,12 +13,27 @@ export interface GroundClient {
 /** Resolves with the JSON of the answer. Rejects with `GROUND_UNREACHABLE`, `GROUND_REFUSED` or `STATE_REFUSED`. */
 export type AskGround = (method: 'GET' | 'POST', path: string, body?: object) => Promise<unknown>;
 
+/** The options that have the address and the token. */
+export interface GroundClientOptions {
+  readonly url: 'ground' | 'url';
+  readonly tokenFile: 'groundTokenFile' | 'tokenFile';
+  /** Of one question. */
+  readonly timeoutMs: number;
+}
+
+const ofFetch: GroundClientOptions = {
+  ...{ url: 'ground', tokenFile: 'groundTokenFile', timeoutMs: TIMEOUT_MS },
+};
+
 /** Throws `REQUEST_INVALID` for an address that is not allowed. */
-export async function groundClient({ options, ports }: Invocation): Promise<GroundClient> {
-  const url = String(options['ground']);
+export async function groundClient(
+  { options, ports }: Invocation,
+  { url: flag, tokenFile, timeoutMs } = ofFetch,
+): Promise<GroundClient> {
+  const url = String(options[flag]);
   if (!/^https?:\/\/[^/]/.test(url))
-    throw new HoldfastError('REQUEST_INVALID', `--ground is "${url}", allowed: http(s)://...`);
-  const file = options['groundTokenFile'] as string | undefined;
+    throw new HoldfastError('REQUEST_INVALID', `--${flag} is "${url}", allowed: http(s)://...`);
+  const file = options[tokenFile] as string | undefined;
   const token = file === undefined ? undefined : (await ports.fs.readFile(file, 'utf8')).trim();
   const base = url.endsWith('/') ? url : `${url}/`;
   const ask: AskGround = async (method, path, body) => {
@@ -31,7 +46,7 @@ export async function groundClient({ options, ports }: Invocation): Promise<Grou
           ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+        signal: AbortSignal.timeout(timeoutMs),
       });
     } catch (cause) {
       const why = describeError(cause);

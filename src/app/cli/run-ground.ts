@@ -11,6 +11,9 @@ import type { Database } from '../../ground/database/database.js';
 import type { PeopleRegistry as People } from '../../ground/people-registry.js';
 import type { MapSource } from '../../ground/map-source.js';
 import type { FleetView } from '../../ground/fleet-view.js';
+import type { GroundServerParts } from '../../ground/ground-server.js';
+import type { HistoryWriter } from '../../ground/history/history-writer.js';
+import type { Refill } from '../../ground/refill/refill.js';
 import { exitCodes } from '../../host/exit-code.js';
 import { acquireRoleLock } from '../../host/role-lock.js';
 import { packageRoot, version } from '../../host/version.js';
@@ -81,7 +84,7 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   const routes = [
     ...commandRoutes({ commands, audit, ask: give, knows }),
     ...(fetching?.routes ?? []),
-    ...(await dataRoutes(database, open, invocation)),
+    ...[...(await dataRoutes(database, open, invocation)), ...(await openHoleRoutes(refill, view))],
     ...[...(files?.routes ?? []), ...trial.routes],
   ];
   await using server = await GroundServer.listen(
@@ -89,7 +92,7 @@ export async function runGround(folder: string, invocation: Invocation): Promise
     {
       ...{ fleet, view, feed, access, routes, missing, clock: ports.clock, logger },
       refused: () => shared?.refused() ?? 0,
-      ...(history === undefined ? {} : { history: () => history.status() }),
+      ...countsOf(history, refill),
     },
   );
   bound.port = server.port;
@@ -143,6 +146,29 @@ async function dataRoutes(
     ...(open === undefined ? [] : catalogueRoutes(open.catalogue)),
     ...(await openSql(database, invocation)),
   ];
+}
+
+/** What the metrics have of them. */
+function countsOf(
+  history: HistoryWriter | undefined,
+  refill: Refill | undefined,
+): Pick<GroundServerParts, 'history' | 'holes'> {
+  return {
+    ...(history === undefined ? {} : { history: () => history.status() }),
+    ...(refill === undefined ? {} : { holes: () => refill.counts() }),
+  };
+}
+
+/** How many holes of the history are filled in, over HTTP. */
+async function openHoleRoutes(
+  refill: Refill | undefined,
+  view: Pick<FleetView, 'rows'>,
+): Promise<readonly Route[]> {
+  if (refill === undefined) return [];
+  const { holeRoutes } = await import('../../ground/refill/hole-routes.js');
+  const nameOf = (name: string): string | undefined =>
+    view.rows().find(({ robot, vin }) => robot === name || (vin !== '' && vin === name))?.robot;
+  return holeRoutes({ nameOf, countsOf: (robot) => refill.countsOf(robot) });
 }
 
 /** Watches the robots, and posts alerts to `--alerts-webhook`. Throws `REQUEST_INVALID`. */

@@ -56,6 +56,25 @@ const PUT_OFF = `
     state = CASE WHEN settled @> int4range(first_tick, first_tick + ticks) THEN 'filled' ELSE $3 END
   WHERE id = $1`;
 
+/** Holes of the history by their state, and what was filled in. */
+export interface HoleCounts {
+  readonly open: number;
+  readonly filled: number;
+  /** Their samples are older than samples are kept. */
+  readonly lost: number;
+  /** Values of single fields that came from segments. */
+  readonly values: number;
+}
+
+/** Before the first count. */
+export const noHoles: HoleCounts = { open: 0, filled: 0, lost: 0, values: 0 };
+
+const COUNTS = `
+  SELECT count(*) FILTER (WHERE state = 'open')::integer AS open,
+    count(*) FILTER (WHERE state = 'filled')::integer AS filled,
+    count(*) FILTER (WHERE state = 'lost')::integer AS lost, coalesce(sum(filled), 0)::bigint AS "values"
+  FROM holes`;
+
 /** The holes of the history that robots told, in the database. */
 export class HoleBook {
   readonly #database: Database;
@@ -80,6 +99,15 @@ export class HoleBook {
     return rows.map(({ run, first_tick, at, tick_ns, noted_at, ...rest }) => ({
       ...{ ...rest, run: BigInt(run), firstTick: first_tick, timeNs: at, tickNs: tick_ns, notedAt: noted_at },
     }));
+  }
+
+  /** Of all robots, or of one. */
+  async counts(robot?: string): Promise<HoleCounts> {
+    const [row] =
+      robot === undefined
+        ? await this.#database.query<HoleCounts>(COUNTS)
+        : await this.#database.query<HoleCounts>(`${COUNTS} WHERE robot = $1`, [robot]);
+    return row ?? noHoles;
   }
 
   /** These ticks are done: a second run leaves them out. */

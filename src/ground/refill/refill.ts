@@ -13,7 +13,7 @@ import { writeTimestamp } from '../database/postgres-values.js';
 import { insertSamples, type SampleColumns } from '../history/insert-samples.js';
 import { KnownIds } from '../history/known-ids.js';
 import { createMonth, monthOf } from '../history/months.js';
-import { HoleBook, type Hole, type TickRange } from './hole-book.js';
+import { HoleBook, noHoles, type Hole, type HoleCounts, type TickRange } from './hole-book.js';
 import { HoleSampler, type SampledHole } from './sample-hole.js';
 import { coveredBy, findSegments, type StoredSegment } from './stored-segments.js';
 
@@ -47,6 +47,7 @@ export class Refill implements AsyncDisposable {
   readonly #ids: KnownIds;
   readonly #lifetime = new AbortController();
   #running: Promise<void> | undefined;
+  #counts = noHoles;
 
   constructor(database: Database, ports: RefillPorts) {
     this.#database = database;
@@ -58,6 +59,16 @@ export class Refill implements AsyncDisposable {
   /** Looks for holes again and again, until it is disposed. */
   start(): void {
     this.#running ??= this.#run();
+  }
+
+  /** Of all robots, a few seconds old. */
+  counts(): HoleCounts {
+    return this.#counts;
+  }
+
+  /** Of one robot, now. */
+  countsOf(robot: string): Promise<HoleCounts> {
+    return this.#book.counts(robot);
   }
 
   /** A robot no longer has these samples. Resolves when this is durable. */
@@ -91,6 +102,7 @@ export class Refill implements AsyncDisposable {
     while (!isAborted(signal)) {
       try {
         if (isTurn()) await this.look();
+        this.#counts = await this.#book.counts();
       } catch (error) {
         if (!isAborted(signal))
           logger.warn('holes of the history cannot be filled now', { error: describeError(error) });

@@ -185,6 +185,33 @@ describe('holdfast ground', function () {
     );
   });
 
+  it('shows and sets the live parameters of a robot from the command line', async () => {
+    const { port } = await startGround();
+    record(port, await enrol('vehicle1'));
+    await eventually(async () => (await robotsAt(port)).some(({ connected }) => connected), 'the robot');
+    const parameters = (...words: string[]): ReturnType<typeof runCli> =>
+      runCli(['ground', 'parameters', 'vehicle1', ...words, '--url', `http://127.0.0.1:${port}`]);
+    const set = await parameters('topics.exclude', '^/vehicle', '^/camera', '--json');
+    assert.deepEqual([set.exitCode, jsonOf(set)['value']], [0, ['^/vehicle', '^/camera']], set.stderr);
+    assert.match((await parameters('topics.exclude')).stdout, /^topics\.exclude = \^\/vehicle \^\/camera /);
+    assert.match((await parameters()).stdout, /^log\.level = info /m);
+    const unknown = await parameters('durability.mode', 'os');
+    assert.deepEqual(
+      [
+        unknown.exitCode === 0,
+        /no live parameter durability.mode, allowed: .*log\.level/.test(unknown.stderr),
+      ],
+      [false, true],
+      unknown.stderr,
+    );
+    const refused = await parameters('log.level', 'loud');
+    assert.deepEqual(
+      [refused.exitCode === 0, /log\.level/.test(refused.stderr)],
+      [false, true],
+      refused.stderr,
+    );
+  });
+
   it('plays the bundled fleet, cuts and mends its links, and leaves nothing behind', async () => {
     const { ground, port } = await startGround();
     const url = `http://127.0.0.1:${port}`;
@@ -289,9 +316,11 @@ describe('holdfast ground', function () {
     const cases: [string[], RegExp][] = [
       [
         ['ground', 'dance'],
-        /ground dance: allowed: enrol ROBOT, revoke ROBOT, robots, user add NAME, user revoke NAME, user list, rebuild, migrate, or nothing/,
+        /ground dance: allowed: enrol ROBOT, revoke ROBOT, robots, user add NAME, user revoke NAME, user list, parameters ROBOT \[NAME \[VALUE...\]\], rebuild, migrate, or nothing/,
       ],
       [['ground', 'enrol'], /allowed: enrol ROBOT/],
+      [['ground', 'parameters'], /allowed: enrol ROBOT/],
+      [['ground', 'parameters', 'r', '--url', 'ws://x'], /--url is "ws:\/\/x", allowed: http/],
       [['ground', 'enrol', 'a/b'], /"a\/b" is no name of a robot/],
       [['ground', '--listen', '8090'], /--listen is "8090", allowed: an address and a port/],
       [['record', '--source', 'sim:', '--ground-url', 'ws://x'], /ground\.token_file/],

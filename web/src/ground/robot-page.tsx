@@ -11,9 +11,11 @@ import { judge, type Cell } from './judge.js';
 import { fleet } from './model.js';
 import { RobotActions } from './robot-actions.js';
 import { RobotSegments } from './robot-segments.js';
-import type { FleetRow, RobotDetail } from './wire.js';
+import { usePoll } from './use-poll.js';
+import type { FleetRow, HoleCounts, RobotDetail } from './wire.js';
 
 const ASK_MS = 1_000;
+const HOLES_MS = 10_000;
 
 /** Everything about one robot. */
 export function RobotPage({ robot }: { readonly robot: string }) {
@@ -130,6 +132,10 @@ function Alerts({ alerts }: Pick<RobotDetail, 'alerts'>) {
 
 function LinkPanel({ detail }: { readonly detail: RobotDetail }) {
   const { bytes: received, messages, gaps, telemetryBytes, fullBytes, version, status, connections } = detail;
+  const { value: holes } = usePoll<HoleCounts>(
+    `api/robots/${encodeURIComponent(detail.robot)}/holes`,
+    HOLES_MS,
+  );
   const saved = fullBytes === 0 ? undefined : 1 - telemetryBytes / fullBytes;
   return (
     <Panel title="Uplink" area="uplink">
@@ -151,10 +157,24 @@ function LinkPanel({ detail }: { readonly detail: RobotDetail }) {
         <Fact term="Outbox" tone={isOutboxBad(status) ? 'warn' : undefined}>
           {outboxLine(status)}
         </Fact>
+        <Fact term="Holes of the history" tone={(holes?.open ?? 0) > 0 ? 'warn' : undefined}>
+          {holesLine(holes)}
+        </Fact>
         <Fact term="Holdfast">{version === '' ? 'unknown' : version}</Fact>
       </Facts>
     </Panel>
   );
+}
+
+/** Undefined: the ground keeps no history, or has not answered. */
+function holesLine(holes: HoleCounts | undefined): string {
+  if (holes === undefined) return 'unknown';
+  const { open, filled, lost, values } = holes;
+  if (open + filled + lost === 0) return 'none';
+  const words = open === 0 ? [] : [`${count(open)} wait for their segments`];
+  if (filled > 0) words.push(`${count(filled)} filled in with ${counted(values, 'value')}`);
+  if (lost > 0) words.push(`${count(lost)} lost`);
+  return words.join(', ');
 }
 
 function isOutboxBad(status: RobotDetail['status']): boolean {

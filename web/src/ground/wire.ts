@@ -6,6 +6,7 @@ export type { FieldView } from '../../../src/ground/field-view.js';
 export type { FoundRecording, RecordingDetail } from '../../../src/ground/catalogue/search-recordings.js';
 export type { FetchView } from '../../../src/ground/fetch/fetch-view.js';
 export type { TrialView } from '../../../src/ground/trial-routes.js';
+export type { HoleCounts } from '../../../src/ground/refill/hole-book.js';
 export type { FleetRow } from '../../../src/ground/fleet-row.js';
 export type { LiveParameter } from '../../../src/core/monitoring.js';
 export type { RobotDetail } from '../../../src/ground/robot-state.js';

@@ -20,7 +20,8 @@ export const groundCommand: CommandDefinition = {
     'ones.\n\nPeople need a token, too, if there are users or if the address is not a loopback address. user ' +
     'add prints the token of a viewer, operator or admin, user revoke ends it, and user list lists the users. ' +
     'All of them work while the ground runs.\n\nrebuild asks a running ground to empty its catalogue and to read ' +
-    'every store again.\n\nmigrate brings the schema of the database to the newest step and exits. Without ' +
+    'every store again.\n\nparameters shows what can be set on a connected robot while it records. With a name and ' +
+    'a value it sets one, until the recorder starts again.\n\nmigrate brings the schema of the database to the newest step and exits. Without ' +
     'it, the ground does that when it starts.',
   examples: [
     ['holdfast ground --data ground --listen 0.0.0.0:8090', 'until Ctrl-C'],
@@ -31,13 +32,23 @@ export const groundCommand: CommandDefinition = {
       'with a catalogue of the recordings in this store',
     ],
     ['holdfast ground rebuild --url http://127.0.0.1:8090', 'read the catalogue again from all stores'],
+    [
+      'holdfast ground parameters robot_7 topics.exclude ^/camera ^/lidar',
+      'set a live parameter of a robot; without a value, show it',
+    ],
     ['holdfast ground revoke robot_7 --data ground', 'within 5 s the robot is disconnected'],
   ],
   parameters: parameterNames.filter((name) => /^(s3\.|log\.(level|format)$)/.test(name)),
   configure(command) {
     command
-      .argument('[action]', 'enrol, revoke, robots, user, rebuild or migrate; without it, the ground runs')
-      .argument('[words...]', 'name of a robot, for enrol and revoke; add, revoke or list, for user')
+      .argument(
+        '[action]',
+        'enrol, revoke, robots, user, parameters, rebuild or migrate; without it, the ground runs',
+      )
+      .argument(
+        '[words...]',
+        'name of a robot, for enrol, revoke and parameters; add, revoke or list, for user',
+      )
       .option('--data <folder>', 'folder of the ground: its database, tokens and epochs', 'ground')
       .option('--listen <address>', 'address and port for robots and people', DEFAULT_LISTEN)
       .option('--tls-cert <file>', 'certificate with its chain, PEM; read again when it changes')
@@ -53,8 +64,8 @@ export const groundCommand: CommandDefinition = {
         'let operators play the bundled fleet here, also if other machines reach the ground',
       )
       .option('--alerts-webhook <url>', 'gets a POST when an alert of a robot is raised or cleared')
-      .option('--url <url>', 'a running ground, for rebuild', `http://${DEFAULT_LISTEN}`)
-      .option('--token-file <file>', 'token of an operator, for rebuild')
+      .option('--url <url>', 'a running ground, for rebuild and parameters', `http://${DEFAULT_LISTEN}`)
+      .option('--token-file <file>', 'token of an operator, for rebuild and parameters')
       .option('--role <role>', 'viewer, operator or admin, for user add', 'viewer')
       .option('--database <where>', 'postgres://..., embedded (in the folder), or none', 'embedded')
       .option(
@@ -83,6 +94,11 @@ export const groundCommand: CommandDefinition = {
       if (robot !== undefined) throw notAllowed(args);
       return await migrateDatabase(folder, invocation);
     }
+    if (action === 'parameters') {
+      if (robot === undefined) throw notAllowed(args);
+      const { robotParameters } = await import('../robot-parameters.js');
+      return await robotParameters(robot, more, invocation);
+    }
     if (action === 'rebuild') {
       if (robot !== undefined) throw notAllowed(args);
       const { rebuildCatalogue } = await import('../rebuild-catalogue.js');
@@ -108,9 +124,10 @@ export const groundCommand: CommandDefinition = {
   },
 };
 
-const actions: readonly string[] = ['enrol', 'revoke', 'robots', 'user', 'rebuild', 'migrate'];
+const actions: readonly string[] = ['enrol', 'revoke', 'robots', 'user', 'parameters', 'rebuild', 'migrate'];
 const ALLOWED =
-  'allowed: enrol ROBOT, revoke ROBOT, robots, user add NAME, user revoke NAME, user list, rebuild, migrate, or nothing';
+  'allowed: enrol ROBOT, revoke ROBOT, robots, user add NAME, user revoke NAME, user list, ' +
+  'parameters ROBOT [NAME [VALUE...]], rebuild, migrate, or nothing';
 
 function notAllowed(args: readonly string[]): HoldfastError {
   return new HoldfastError('REQUEST_INVALID', `ground ${args.join(' ')}: ${ALLOWED}`, { facts: { args } });
