@@ -2,14 +2,13 @@ import { basename, join } from 'node:path';
 import type { DataFolder } from '../core/data-folder.js';
 import { isUnreadable } from '../core/durable-files.js';
 import { describeError, isHoldfastError, systemCode } from '../core/errors.js';
-import type { EncryptionFacts } from '../core/encryption-facts.js';
 import { decodeManifest, ENCRYPTED_END, type Manifest } from '../core/manifest.js';
 import type { Readable } from '../core/mcap/readable.js';
 import { isReceiptFor, receiptFiles } from '../core/receipt-file.js';
 import type { Store } from '../core/store.js';
 import { present } from '../core/present.js';
-import type { Keyring } from '../encryption/keyring.js';
-import { checkEncrypted, openContent } from './check-encrypted.js';
+import { noKeys, type Keyring } from '../encryption/keyring.js';
+import { readEncrypted } from './check-encrypted.js';
 import { checkFit, checkManifest, checkMcap, identityIn } from './check-object.js';
 import { checkKey, checkName, checkRobot } from './check-place.js';
 import { checkFolderDocuments } from './check-documents.js';
@@ -294,46 +293,33 @@ class Verification {
       if (manifest !== undefined) this.#sequences.add(object.key, manifest);
       const options = signal === undefined ? {} : { signal };
       const readable = storeReadable(store, object.key, object.bytes, options);
-      if (manifest?.encryption) await this.#encrypted(object.key, readable, manifest, manifest.encryption);
+      if (manifest?.encryption) await this.#encrypted(object.key, readable, manifest);
       else if (!object.key.endsWith(ENCRYPTED_END)) await this.#object(object.key, readable, manifest);
     }
   }
 
   /** The sums of the ciphertext need no key. With one, the content is checked as that of any other segment. */
-  async #encrypted(
-    name: string,
-    readable: Readable,
-    manifest: Manifest,
-    encryption: EncryptionFacts,
-  ): Promise<void> {
-    const onBytes = (bytes: number): void => {
-      this.#totals.bytes += bytes;
-      this.#tell(name, false);
-    };
-    try {
-      const opened = await checkEncrypted(name, readable, manifest, this.#findings, onBytes);
-      const content = opened && (await openContent(name, readable, encryption, this.options.keyring));
-      if (content)
-        await this.#object(name, content.readable, { ...manifest, file: content.fileOf(manifest) });
-      else {
-        this.#totals.objects++;
-        this.#totals.unopened++;
-      }
-    } catch (error) {
-      if (!isHoldfastError(error) || error.retryable) throw error;
-      this.#findings.add('error', name, 'segment', 'readable', describeError(error));
-    }
+  async #encrypted(name: string, readable: Readable, manifest: Manifest): Promise<void> {
+    const content = await readEncrypted(name, readable, manifest, {
+      findings: this.#findings,
+      onBytes: (bytes) => this.#read(name, bytes),
+      keyring: this.options.keyring ?? noKeys,
+    });
+    if (content.state === 'open') return this.#object(name, content.readable, content.manifest);
+    this.#totals.objects++;
+    if (content.state === 'closed') this.#totals.unopened++;
+  }
+
+  #read(name: string, bytes: number): void {
+    this.#totals.bytes += bytes;
+    this.#tell(name, false);
   }
 
   async #object(name: string, readable: Readable, manifest: Manifest | undefined): Promise<void> {
     const { signal } = this.options;
     this.#tell(name, true);
     try {
-      const onBytes = (bytes: number): void => {
-        this.#totals.bytes += bytes;
-        this.#tell(name, false);
-      };
-      const survey = await surveyObject(readable, name, onBytes, signal);
+      const survey = await surveyObject(readable, name, (bytes) => this.#read(name, bytes), signal);
       checkMcap(name, survey, this.#findings, survey.scan.library.startsWith('holdfast'));
       const { robot } = identityIn(survey);
       if (manifest !== undefined) checkManifest(name, survey, manifest, this.#findings);

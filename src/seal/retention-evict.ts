@@ -250,7 +250,11 @@ export class Evictor {
     }
     if (recorded.length === 0) return [];
     await syncDirectory(fs, folder.sealed);
-    for (const { name } of recorded) await fs.rm(join(folder.sealed, name + MARKER), { force: true });
+    for (const { name } of recorded) {
+      await fs.rm(join(folder.sealed, name + MARKER), { force: true });
+      // Without it, only the recipients can read what sync has sent. If this fails, sync removes it at its start.
+      await fs.rm(join(folder.encryption, `${name}.json`), { force: true }).catch(() => undefined);
+    }
     return recorded.map(({ name, manifest, confirmed }) => ({
       name,
       robot: manifest.robot,

@@ -36,6 +36,11 @@ export interface ContentRecord {
 /** Schema of such a file. */
 export const contentRecords = documentKind<ContentRecord>('encryption record', contentRecordSchema);
 
+/** The text of such a file. */
+export function encodeRecord(record: ContentRecord): string {
+  return `${JSON.stringify(record)}\n`;
+}
+
 /** Bytes of the plaintext with one digest in `blocks`. */
 export const BLOCK_BYTES = 1024 * 1024;
 /** Bytes of such a digest. */

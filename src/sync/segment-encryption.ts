@@ -8,7 +8,7 @@ import { encodeManifest, ENCRYPTED_END, ENCRYPTED_VERSION, type DigestedManifest
 import type { SerialQueue } from '../core/serial-queue.js';
 import { EncryptedContent, factsOf, newContentKey } from '../encryption/encrypted-content.js';
 import { recipientName, recipientsName, type Recipient } from '../encryption/wrapped-key.js';
-import { contentRecords, type ContentRecord } from './content-record.js';
+import { contentRecords, encodeRecord, type ContentRecord } from './content-record.js';
 import { BlockReader, blockDigest, digestOf, EncryptedSource } from './encrypted-source.js';
 import { SegmentFile } from './segment-file.js';
 import type { SegmentSource } from './segment-source.js';
@@ -145,7 +145,7 @@ export class SegmentEncryption {
   async #write(name: string, record: ContentRecord): Promise<void> {
     const { fs, folder } = this.#ports;
     await makeDirectoryDurably(fs, folder.encryption);
-    await writePrivateFileDurably(fs, this.#path(name), `${JSON.stringify(record)}\n`);
+    await writePrivateFileDurably(fs, this.#path(name), encodeRecord(record));
   }
 
   #path(name: string): string {

@@ -16,6 +16,8 @@ import {
   type LakeSegment,
 } from '../../src/core/lake-manifest.js';
 import { decodeManifest, encodeManifest, type Manifest } from '../../src/core/manifest.js';
+import { present } from '../../src/core/present.js';
+import { contentRecords, encodeRecord, type ContentRecord } from '../../src/sync/content-record.js';
 import { receiptFiles, type StoreReceipt } from '../../src/core/receipt-file.js';
 import { readRequiredSinks, SINKS_FILE, writeRequiredSinks, type RequiredSink } from '../../src/core/sink.js';
 import {
@@ -135,6 +137,13 @@ const encryptedManifest: Manifest = {
       },
     ],
   },
+};
+const contentRecord: ContentRecord = {
+  ...{ version: 1, dataKey: `${'F'.repeat(43)}=`, salt: `${'G'.repeat(43)}=` },
+  plain: { bytes: 3, sha256: hex('1'), crc32: 4 },
+  sealed: { bytes: 139, sha256: hex('2'), crc32: 5 },
+  ...{ blocks: `${'H'.repeat(22)}==`, recipients: hex('8', 32) },
+  encryption: present(encryptedManifest.encryption),
 };
 const fetchRequest: FetchRequest = {
   ...{ format: 'holdfast-request', version: 1, id: hex('4', 32), robot: 'squid', from: '1', to: '2' },
@@ -275,6 +284,9 @@ export const goldenDocuments: readonly GoldenDocument[] = [
     write: (folder) => writeTagFile(fs, folder, { now: tags, configured: { site: 'south' } }),
     read: (folder) => readTagFile(fs, folder),
   },
+  textDocument('encryption-record', `${NAME}.json`, contentRecord, encodeRecord, (text, name) =>
+    contentRecords.parse(text, name),
+  ),
   textDocument('request', 'request.json', fetchRequest, encodeRequest, decodeRequest),
   textDocument('answer', 'answer.json', fetchAnswer, encodeAnswer, decodeAnswer),
   textDocument('tombstone', `${NAME}.json`, tombstone, encodeManifest, (text, name) => {

@@ -57,6 +57,7 @@ describe('verify', () => {
         carried: 2,
         gaps: 4,
         tombstones: 0,
+        unopened: 0,
         errors: 0,
         warnings: 0,
       },

@@ -5,7 +5,12 @@ import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { encodeManifest, manifestKey } from '../../src/core/manifest.js';
+import { decodeManifest, encodeManifest, manifestKey } from '../../src/core/manifest.js';
+import { bytesReadable } from '../../src/core/mcap/readable.js';
+import { present } from '../../src/core/present.js';
+import { decryptAll } from '../../src/encryption/decrypted-readable.js';
+import { openDataKey } from '../../src/encryption/keyring.js';
+import { newIdentity, recipientName, recipientOf } from '../../src/encryption/wrapped-key.js';
 import type { SyncSummary } from '../../src/sync/sync-status.js';
 import { awsEnvironment } from '../support/aws-environment.js';
 import { startFaultyS3, type FaultyS3 } from '../support/s3-fault-server/server.js';
@@ -49,6 +54,31 @@ describe('sync killed with SIGKILL', function () {
     world = await SyncWorld.create();
   });
   afterEach(() => world[Symbol.asyncDispose]());
+
+  it('in mid-upload of an encrypted segment: the rest has the same key, and the object opens', async () => {
+    const target = await fs.mkdtemp(join(tmpdir(), 'holdfast-store-'));
+    try {
+      const sealed = await world.seal(512 * KIB);
+      const identity = newIdentity();
+      const recipient = recipientName(recipientOf(identity));
+      const slow = JSON.stringify({ bandwidthBytesPerS: 256 * KIB });
+      const child = startSync([world.folder.root, `dir:${target}`, slow, recipient]);
+      await until(child, async () => (await totalBytes(target)) > 100 * KIB);
+      await kill(child);
+      const summary = await finish(startSync([world.folder.root, `dir:${target}`, '{}', recipient]));
+      assert.equal(summary.resumedUploads, 1);
+      assert.ok(summary.resentBytes <= 4 * KIB, `${summary.resentBytes} bytes were sent again`);
+      const text = await fs.readFile(join(target, manifestKey(sealed.manifest.key)), 'utf8');
+      const { key, encryption } = decodeManifest(text, sealed.name);
+      const dataKey = openDataKey({ identities: [identity] }, present(encryption), key);
+      const file = bytesReadable(await fs.readFile(join(target, key)));
+      const pieces: Buffer[] = [];
+      for await (const piece of decryptAll(file, dataKey, key)) pieces.push(piece);
+      assert.ok(Buffer.concat(pieces).equals(sealed.data));
+    } finally {
+      await fs.rm(target, { recursive: true, force: true });
+    }
+  });
 
   it('in mid-upload to a folder, twice: the rest is sent, the object is there once', async () => {
     const target = await fs.mkdtemp(join(tmpdir(), 'holdfast-store-'));
