@@ -147,6 +147,8 @@ describe('retention under a power cut', () => {
         'sync tombstones',
         'sync sealed',
         'rm evicted',
+        // The data key with which sync encrypted it, if it did.
+        'rm json',
       ]);
     } finally {
       await disk.remove();
