@@ -52,18 +52,8 @@ export async function cataloguedKeys(url: string): Promise<ReadonlySet<string>> 
   return keys;
 }
 
-/** Lets the catalogue list its stores; returns why one of them cannot be listed. */
-export async function refreshCatalogue(url: string): Promise<string | undefined> {
-  const { stores } = await ask<{ stores: readonly { readonly uri: string; readonly error?: string }[] }>(
-    `${url}/api/catalogue/refresh`,
-    { method: 'POST' },
-  );
-  const failed = stores.find(({ error }) => error !== undefined);
-  return failed && `${failed.uri} cannot be listed: ${failed.error ?? ''}`;
-}
-
-async function ask<T>(url: string, init: RequestInit = {}): Promise<T> {
-  const answer = await fetch(url, init);
+async function ask<T>(url: string): Promise<T> {
+  const answer = await fetch(url);
   if (!answer.ok)
     throw new HoldfastError(
       'INTERNAL',

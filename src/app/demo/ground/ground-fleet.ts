@@ -5,8 +5,8 @@ import { HoldfastError } from '../../../core/errors.js';
 import type { SystemPorts } from '../../../host/ports.js';
 import { mainScript } from '../../setup/main-script.js';
 import { DemoChild } from '../demo-child.js';
-import { refreshCatalogue } from './ground-answers.js';
 import { LinkTunnel, unusedPort } from './link-tunnel.js';
+import { refreshCatalogue } from './refresh-catalogue.js';
 
 /** One life of a robot's recorder, nanoseconds since the Unix epoch. */
 export interface Life {
