@@ -2,6 +2,7 @@
 // other skipped test fails the run. The probes are independent of the tests that they excuse.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 
 const works = (command, ...args) => spawnSync(command, args, { stdio: 'ignore' }).status === 0;
 const isRoot = process.getuid?.() === 0;
@@ -47,6 +48,13 @@ const lacks = {
   'socket-drops': !existsSync('/proc/net/udp'),
   // From PyPI, which has the library of Helm for x64 only.
   helm: process.arch !== 'x64' || !works('python3', '-m', 'venv', '--help'),
+  // Providers come from a registry of Terraform, or from a folder that TF_CLI_ARGS_init names.
+  terraform: !['aws', 'google'].every((cloud) =>
+    works(
+      ...['sh', '-ec', 'cd "$(mktemp -d)" && cp "$0"/*.tf . && terraform init -backend=false -input=false'],
+      join(import.meta.dirname, '..', 'deploy', 'terraform', cloud),
+    ),
+  ),
   // Other versions come from npm.
   node: !works('npm', 'view', 'node@22', 'version'),
   // Only test/campaign needs these, so nothing installs them.

@@ -36,6 +36,7 @@ const texts = {
   strace: 'strace, and the right to trace a process',
   swift: 'OpenStack Swift from Debian',
   systemd: 'systemd-analyze',
+  terraform: 'Terraform, and the providers that it finds by itself or by TF_CLI_ARGS_init',
   zenoh: 'a Zenoh router',
 } as const;
 

@@ -86,7 +86,14 @@ export class ImageBuilder implements Disposable {
   /** The image named `base` with a ROS 2 installation of this machine and Debian's libraries for it. */
   makeRosBase(base: string, distro: string, prefix: string): string {
     const container = this.#buildah('from', base);
-    const packages = ['libspdlog1.10', 'libyaml-0-2', 'libtinyxml2-9', 'libssl3', 'python3-minimal'];
+    const packages = [
+      'libspdlog1.10',
+      'libyaml-0-2',
+      'libtinyxml2-9',
+      'libssl3',
+      'libfoonathan-memory0.7.2',
+      'python3-minimal',
+    ];
     const install = `apt-get update -qq && apt-get install -y -qq --no-install-recommends ${packages.join(' ')}`;
     this.#buildah('run', container, '--', 'sh', '-c', install);
     const target = `/opt/ros/${distro}`;

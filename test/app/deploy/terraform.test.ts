@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
 import { packageRoot } from '../../../src/host/version.js';
 import { lacking } from '../../../src/testing/lacking.js';
 import { pythonWith } from '../../support/python-packages.js';
@@ -23,6 +24,11 @@ function files(cloud: string): string[] {
 function readWith(python: string, paths: readonly string[]): SpawnSyncReturns<string> {
   const env = { PATH: process.env['PATH'] ?? '' };
   return spawnSync(python, ['-c', PROGRAM, ...paths], { encoding: 'utf8', env });
+}
+
+/** The first line that is no border of Terraform's boxes. */
+function firstLine(text: string): string {
+  return /[A-Za-z].*/.exec(text)?.[0] ?? 'terraform init failed';
 }
 
 /** Without comments and descriptions. */
@@ -52,6 +58,21 @@ describe('Terraform for the ground', function () {
   });
 
   for (const cloud of clouds) {
+    it(`is valid for Terraform and its provider: ${cloud}`, function () {
+      const folder = mkdtempSync(join(tmpdir(), 'holdfast-terraform-'));
+      try {
+        for (const path of files(cloud)) copyFileSync(path, join(folder, basename(path)));
+        const terraform = (...args: readonly string[]): SpawnSyncReturns<string> =>
+          spawnSync('terraform', [...args, '-no-color'], { cwd: folder, encoding: 'utf8' });
+        const { status, stderr, error } = terraform('init', '-backend=false', '-input=false');
+        if (status !== 0) lacking(this, 'terraform', firstLine(error?.message ?? stderr));
+        const validated = terraform('validate');
+        assert.equal(validated.status, 0, validated.stdout + validated.stderr);
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    });
+
     it(`declares what it refers to, and refers to every variable: ${cloud}`, () => {
       const text = textOf(cloud);
       const declared = allOf(text, /^variable "(\w+)"/gm);
