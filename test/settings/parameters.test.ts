@@ -252,6 +252,7 @@ describe('every recorder parameter', () => {
       sources: ['sim:'],
       robot: 'other',
       rules: ['/a priority=low'],
+      static_topics: ['/a std_msgs/msg/Bool'],
       'anomaly.rules': ['/a nan'],
       'retention.max_bytes': '1GiB',
       'retention.confirm_max_age_ms': '5s',
