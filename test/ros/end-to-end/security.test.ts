@@ -18,6 +18,8 @@ onEveryMiddleware('SROS2, enforced,', function () {
   this.timeout(120_000);
   let ros: RosInstall;
   let folder: string;
+  /** Nothing, if the hook before made no folder. */
+  let cleanUp = (): Promise<void> => Promise.resolve();
 
   before(async function () {
     ros = requireRos(this, { native: true });
@@ -25,13 +27,14 @@ onEveryMiddleware('SROS2, enforced,', function () {
     if (!prefixes.some((prefix) => existsSync(join(prefix, 'share', 'sros2'))))
       lacking(this, 'sros2', 'no share/sros2 in AMENT_PREFIX_PATH');
     folder = await mkdtemp(join(tmpdir(), 'holdfast-sros2-'));
+    cleanUp = () => rm(folder, { recursive: true, force: true });
     const keystore = join(folder, 'keystore');
     const commands = [['create_keystore'], ['create_enclave', '/recorder'], ['create_enclave', '/publisher']];
     for (const [command = '', ...names] of commands)
       await ros2(ros, ['security', command, keystore, ...names], { domainId: DOMAIN });
   });
   afterEach(stopRosChildren);
-  after(() => rm(folder, { recursive: true, force: true }));
+  after(() => cleanUp());
 
   /** Security of a process: no enclave is the root of the keystore, which has no keys. */
   function secured(enclave?: string): NodeJS.ProcessEnv {
