@@ -225,9 +225,19 @@ export function startRos(
 
 /** The package of the demo talker: C++ where it is installed, else Python. */
 export function talkerPackage(ros: RosInstall): string {
+  return hasPackage(ros, 'demo_nodes_cpp') ? 'demo_nodes_cpp' : 'demo_nodes_py';
+}
+
+function hasPackage(ros: RosInstall, name: string): boolean {
   const prefixes = (ros.environment(0)['AMENT_PREFIX_PATH'] ?? '').split(':');
-  const isThere = prefixes.some((prefix) => existsSync(join(prefix, 'share', 'demo_nodes_cpp')));
-  return isThere ? 'demo_nodes_cpp' : 'demo_nodes_py';
+  return prefixes.some((prefix) => existsSync(join(prefix, 'share', name)));
+}
+
+/** Skips if the installation has no `ros2 bag`. */
+export function requireRosbag2(test: Mocha.Context): RosInstall {
+  const ros = requireRos(test);
+  if (!hasPackage(ros, 'ros2bag')) lacking(test, 'ros', `ROS 2 ${ros.distro} here has no ros2 bag`);
+  return ros;
 }
 
 /** The Python that ROS is built for: the system's, whatever comes first on PATH. */

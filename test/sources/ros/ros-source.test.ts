@@ -7,7 +7,7 @@ import { extname, join } from 'node:path';
 import { openMcap } from '../../../src/core/mcap/open-mcap.js';
 import { bytesReadable } from '../../../src/core/mcap/readable.js';
 import { nativePlace } from '../../../src/sources/ros/native-loader.js';
-import { requireRos, runLive, stopRosChildren } from '../../support/ros.js';
+import { requireRos, requireRosbag2, runLive, stopRosChildren } from '../../support/ros.js';
 import { onEveryMiddleware } from '../../support/on-every-middleware.js';
 import { spawnCli } from '../../support/cli.js';
 import { startPublisher, stringOf } from '../../support/ros-publisher.js';
@@ -54,11 +54,13 @@ onEveryMiddleware('A source ros (against the ROS 2 of this machine)', function (
   });
 
   it('describes topics as rosbag2 does', async function () {
+    requireRosbag2(this);
     await runLive(this, live('rosbag2'), 16);
   });
 
   it('takes publish times as rosbag2 does', async function () {
     requireNativeReceiver(this);
+    requireRosbag2(this);
     await runLive(this, live('publish-times'), 19, { HOLDFAST_TEST_RECEIVE: 'native' });
   });
 
@@ -74,14 +76,12 @@ onEveryMiddleware('A source ros (against the ROS 2 of this machine)', function (
       const prefix = join(folder, 'prefix');
       // The loader remembers folders that do not exist when it first looks.
       await fs.mkdir(join(prefix, 'lib'), { recursive: true });
-      const python =
-        (await fs.readdir(join(built, 'lib'))).find((name) => /^python3/.test(name)) ?? 'python3';
       await runLive(this, live('package'), 17, {
         AMENT_PREFIX_PATH: `${prefix}:${environment.AMENT_PREFIX_PATH}`,
         LD_LIBRARY_PATH: `${join(prefix, 'lib')}:${environment.LD_LIBRARY_PATH}`,
         HOLDFAST_TEST_BUILT: built,
         HOLDFAST_TEST_PREFIX: prefix,
-        HOLDFAST_TEST_PYTHON: join(built, 'lib', python, 'site-packages'),
+        HOLDFAST_TEST_PYTHON: await pythonFolder(built),
       });
     } finally {
       await fs.rm(folder, { recursive: true, force: true });
@@ -135,3 +135,11 @@ onEveryMiddleware('A source ros (against the ROS 2 of this machine)', function (
     }
   });
 });
+
+/** Where a built package has its Python modules: Debian's Python has a place of its own, which Humble follows. */
+async function pythonFolder(built: string): Promise<string> {
+  const below = await fs.readdir(built, { recursive: true });
+  const found = below.find((path) => /^(local\/)?lib\/python3[^/]*\/(site|dist)-packages$/.test(path));
+  if (found === undefined) throw new Error(`no Python modules below ${built}`);
+  return join(built, found);
+}
