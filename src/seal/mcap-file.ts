@@ -2,17 +2,15 @@ import { crc32 } from '@node-rs/crc32';
 import { McapRecordBuilder, type McapTypes } from '@mcap/core';
 import type { FileSystem } from '../core/file-system.js';
 import { HoldfastError } from '../core/errors.js';
-import { MAGIC, Op, RECORD_HEADER_BYTES } from '../core/mcap/records.js';
+import { MAGIC, Op } from '../core/mcap/records.js';
 import { ChunkBuilder } from './chunk-builder.js';
 import type { CompressChunk } from './compression.js';
 import type { DigestFile } from './digest-file.js';
+import { chunkHead, footer } from './mcap-frame.js';
 import { Spill } from './spill.js';
 
 /** Maximum messages per chunk: the index takes about 50 bytes of memory per message, and messages may be empty. */
 export const CHUNK_MAX_MESSAGES = 16_384;
-const FOOTER_CONTENT_BYTES = 20;
-/** Of a Chunk record without the name of its compression and its records. */
-const CHUNK_FIXED_BYTES = RECORD_HEADER_BYTES + 40;
 /** Channel and schema ids have 16 bits: a larger one would be written as another id. */
 const MAX_ID = 0xffff;
 
@@ -303,43 +301,6 @@ function recordOf(write: (record: McapRecordBuilder) => void): Uint8Array {
   const record = new McapRecordBuilder();
   write(record);
   return record.buffer;
-}
-
-interface ChunkHead {
-  readonly messageStartTime: bigint;
-  readonly messageEndTime: bigint;
-  readonly uncompressedSize: bigint;
-  readonly uncompressedCrc: number;
-  readonly compression: string;
-  readonly recordsBytes: number;
-}
-
-/** A Chunk record up to its records. */
-function chunkHead(chunk: ChunkHead): Uint8Array {
-  const { compression } = chunk;
-  const bytes = Buffer.alloc(CHUNK_FIXED_BYTES + compression.length);
-  const content = bytes.length - RECORD_HEADER_BYTES + chunk.recordsBytes;
-  bytes.writeUInt8(Op.chunk, 0);
-  bytes.writeBigUInt64LE(BigInt(content), 1);
-  bytes.writeBigUInt64LE(chunk.messageStartTime, 9);
-  bytes.writeBigUInt64LE(chunk.messageEndTime, 17);
-  bytes.writeBigUInt64LE(chunk.uncompressedSize, 25);
-  bytes.writeUInt32LE(chunk.uncompressedCrc, 33);
-  bytes.writeUInt32LE(compression.length, 37);
-  bytes.write(compression, 41, 'latin1');
-  bytes.writeBigUInt64LE(BigInt(chunk.recordsBytes), 41 + compression.length);
-  return bytes;
-}
-
-/** The footer record; its CRC covers the summary and the footer's own fields before the CRC. */
-function footer(summaryStart: bigint, offsetStart: bigint, crcBefore: number): Uint8Array {
-  const bytes = Buffer.alloc(9 + FOOTER_CONTENT_BYTES);
-  bytes.writeUInt8(Op.footer, 0);
-  bytes.writeBigUInt64LE(BigInt(FOOTER_CONTENT_BYTES), 1);
-  bytes.writeBigUInt64LE(summaryStart, 9);
-  bytes.writeBigUInt64LE(offsetStart, 17);
-  bytes.writeUInt32LE(crc32(bytes.subarray(0, 25), crcBefore), 25);
-  return bytes;
 }
 
 function noIdLeft(what: string): HoldfastError {
