@@ -18,7 +18,7 @@ export interface CommandRouteParts {
   readonly audit: AuditLog;
   /** For what is only looked at, which the audit log does not note. */
   readonly ask: CommandSender;
-  /** Whether a robot of this name has connected since the start. */
+  /** Whether a robot of this name has ever connected. */
   readonly knows: (robot: string) => boolean;
 }
 
@@ -96,7 +96,7 @@ export function commandRoutes(parts: CommandRouteParts): readonly Route[] {
 }
 
 const alsoAnswers = {
-  '404': 'it has not connected since the start of the ground',
+  '404': 'it has never connected',
   '504': 'the robot did not answer in time; it may have done it',
 };
 
@@ -142,7 +142,7 @@ function parametersRoute({ ask, knows }: CommandRouteParts): Route {
 }
 
 function unheard(robot: string): RouteReply {
-  const message = `robot ${robot} has not connected since the start of the ground`;
+  const message = `robot ${robot} has never connected`;
   return new RouteReply(404, { error: { code: 'NOT_FOUND', message } });
 }
 

@@ -2,11 +2,18 @@ import { NS_PER_MS, type Clock, type Timer } from '../core/clock.js';
 import { defined } from '../core/defined.js';
 import type { Logger } from '../core/logger.js';
 import type { AlertRule } from '../monitors/alerts/alert-rules.js';
-import { evaluateAlerts, type Alert, type AlertMemories } from '../monitors/alerts/evaluate-alerts.js';
+import {
+  describeAlert,
+  evaluateAlerts,
+  type Alert,
+  type AlertMemories,
+} from '../monitors/alerts/evaluate-alerts.js';
+import type { KeptAlert } from './alert-table.js';
 import type { FleetRow } from './fleet-row.js';
 
 const EVERY_MS = 5_000;
 const MINUTE_MS = 60_000;
+const SILENT_MS = 2 * MINUTE_MS;
 
 /** What the ground watches at each robot. */
 export const fleetAlertIds = [
@@ -22,7 +29,7 @@ export type FleetAlertId = (typeof fleetAlertIds)[number];
 /** Absent: unknown, and the alert keeps its state. */
 export interface FleetFacts {
   /** Time since the robot left; 0 while it is connected. */
-  readonly silentMs: number;
+  readonly silentMs?: number;
   /** Age of the oldest recorded message that is not in the store; 0: everything is there. */
   readonly oldestUnsyncedMs?: number;
   /** Infinite if the disk does not fill. */
@@ -37,7 +44,7 @@ const above = { bad: 'above', raiseAfterMs: 0, clearAfterMs: 0 } as const;
 /** The rules for each robot. */
 export const fleetRules: readonly AlertRule<FleetFacts, FleetAlertId>[] = [
   {
-    ...{ ...above, id: 'robot_silent', severity: 'warning', unit: 'ms', raise: 2 * MINUTE_MS, clear: 0 },
+    ...{ ...above, id: 'robot_silent', severity: 'warning', unit: 'ms', raise: SILENT_MS, clear: 0 },
     value: ({ silentMs }) => silentMs,
     summary: 'the robot is not connected',
   },
@@ -78,17 +85,27 @@ export class FleetAlerts implements Disposable {
   readonly #tell: (robot: string, alert: Alert<FleetAlertId>) => void;
   readonly #memories = new Map<string, AlertMemories<FleetAlertId>>();
   readonly #dropped = new Map<string, number>();
+  readonly #startedMs: number;
   readonly #timer: Timer;
 
-  /** @param tell - Called when an alert of a robot is raised or cleared. */
+  /**
+   * @param tell - Called when an alert of a robot is raised or cleared.
+   * @param before - The alerts when the ground ended.
+   */
   constructor(
     rows: () => readonly FleetRow[],
     tell: (robot: string, alert: Alert<FleetAlertId>) => void,
     ports: FleetAlertsPorts,
+    before: readonly KeptAlert[] = [],
   ) {
     this.#rows = rows;
     this.#tell = tell;
     this.#ports = ports;
+    this.#startedMs = Number(ports.clock.monotonic() / NS_PER_MS);
+    for (const { robot, alert, raised, sinceMs, value } of before) {
+      const memory = { raised, sinceMs, ...(value === null ? {} : { value }) };
+      this.#memories.set(robot, { ...this.#memories.get(robot), [alert]: memory });
+    }
     this.#timer = ports.clock.every(EVERY_MS, () => this.#look(), { background: true });
   }
 
@@ -97,33 +114,60 @@ export class FleetAlerts implements Disposable {
   }
 
   #look(): void {
-    const { clock, logger } = this.#ports;
+    const { clock } = this.#ports;
     const wallMs = Number(clock.now() / NS_PER_MS);
     const nowMs = Number(clock.monotonic() / NS_PER_MS);
-    for (const row of this.#rows()) {
+    const rows = this.#rows();
+    for (const row of rows) {
       const { robot } = row;
-      const facts = this.#factsOf(row, wallMs);
+      const facts = this.#factsOf(row, wallMs, nowMs);
       const round = evaluateAlerts(fleetRules, facts, this.#memories.get(robot) ?? {}, nowMs, wallMs);
       this.#memories.set(robot, round.memories);
-      for (const alert of round.changed) {
-        if (alert.raised) logger.warn(`alert: ${alert.summary}`, { robot, alert: alert.id });
-        else logger.info('alert cleared', { robot, alert: alert.id });
-        this.#tell(robot, alert);
+      for (const alert of round.changed) this.#changed(robot, alert);
+    }
+    this.#endForgotten(new Set(rows.map(({ robot }) => robot)), wallMs);
+  }
+
+  #changed(robot: string, alert: Alert<FleetAlertId>): void {
+    const { logger } = this.#ports;
+    if (alert.raised) logger.warn(`alert: ${alert.summary}`, { robot, alert: alert.id });
+    else logger.info('alert cleared', { robot, alert: alert.id });
+    this.#tell(robot, alert);
+  }
+
+  /** A robot that was revoked is no longer there: nothing is wrong with it any more. */
+  #endForgotten(known: ReadonlySet<string>, sinceMs: number): void {
+    for (const [robot, memories] of this.#memories) {
+      if (known.has(robot)) continue;
+      this.#memories.delete(robot);
+      this.#dropped.delete(robot);
+      for (const rule of fleetRules) {
+        if (memories[rule.id]?.raised === true)
+          this.#changed(robot, describeAlert(rule, { raised: false, sinceMs }));
       }
     }
   }
 
-  #factsOf({ robot, connected, heardMs, status }: FleetRow, wallMs: number): FleetFacts {
-    const silentMs = connected ? 0 : Math.max(0, wallMs - heardMs);
+  #factsOf({ robot, connected, heardMs, status }: FleetRow, wallMs: number, nowMs: number): FleetFacts {
+    // The first status that is known, also from before a restart, begins the count of drops.
+    const base = status?.dropped;
+    if (base !== undefined && !this.#dropped.has(robot)) this.#dropped.set(robot, base);
+    const silentMs = connected ? 0 : this.#silentMs(wallMs - heardMs, nowMs);
     // What a robot said before it left says nothing about now.
-    if (!connected || status === null) return { silentMs };
+    if (!connected || status === null) return defined({ silentMs });
     const { pendingBytes, oldestUnsyncedAt: oldest, dropped, diskFreeBytes, lostSegments } = status;
     const oldestMs = oldest === undefined ? undefined : Number(BigInt(oldest) / NS_PER_MS);
     const oldestUnsyncedMs =
       pendingBytes === 0 ? 0 : oldestMs === undefined ? undefined : Math.max(0, wallMs - oldestMs);
     const full = diskFreeBytes === undefined ? undefined : (status.diskTimeToFullMs ?? Infinity);
     const newlyDropped = this.#newlyDropped(robot, dropped);
-    return { silentMs, ...defined({ oldestUnsyncedMs, diskTimeToFullMs: full, newlyDropped, lostSegments }) };
+    return defined({ silentMs, oldestUnsyncedMs, diskTimeToFullMs: full, newlyDropped, lostSegments });
+  }
+
+  /** A ground that has just started gives its robots the same time as always to connect. */
+  #silentMs(sinceHeardMs: number, nowMs: number): number | undefined {
+    const upMs = nowMs - this.#startedMs;
+    return upMs < SILENT_MS && sinceHeardMs > upMs ? undefined : Math.max(0, sinceHeardMs);
   }
 
   /** A recorder that was started again counts from 0. */

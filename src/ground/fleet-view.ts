@@ -11,6 +11,8 @@ export interface FleetView {
   robot(name: string): RobotDetail | undefined | Promise<RobotDetail | undefined>;
   /** The robots in one line each, in the order of their names. */
   rows(): readonly FleetRow[];
+  /** Forgets a robot that is not connected. */
+  forget(robot: string): void;
   /** Sends a command to a robot; resolves with how it ended. */
   give(robot: string, command: RobotCommand): Promise<CommandOutcome>;
 }

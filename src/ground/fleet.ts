@@ -13,6 +13,7 @@ import type { RobotRegistry } from './robot-registry.js';
 import type { CommandOutcome } from './commands.js';
 import type { FleetRow } from './fleet-row.js';
 import type { FleetView } from './fleet-view.js';
+import type { KnownRobot } from './known-robot.js';
 import { RobotSession } from './robot-session.js';
 import { RobotState, type RobotDetail, type RobotView } from './robot-state.js';
 
@@ -43,7 +44,7 @@ interface Live {
 /** Of a connection that was not taken. */
 const ignored: ConnectionEvents = { message: () => undefined, closed: () => undefined };
 
-/** Every robot that has connected since the ground started. */
+/** Every robot that has connected since the ground started, or that it remembers from before. */
 export class Fleet implements GroundReception, FleetView, Disposable {
   readonly #registry: RobotRegistry;
   readonly #ports: FleetPorts;
@@ -61,6 +62,25 @@ export class Fleet implements GroundReception, FleetView, Disposable {
     this.#ports = ports;
     const check = (): void => void this.#endRevoked().then(() => this.#endReplaced());
     this.#timer = ports.clock.every(REVOCATION_MS, check, { background: true });
+  }
+
+  /** Takes the robots that were known before the ground started. */
+  remember(robots: readonly KnownRobot[]): void {
+    for (const known of robots)
+      if (!this.#states.has(known.robot)) this.#states.set(known.robot, RobotState.of(known));
+  }
+
+  /** What a restart must not forget. */
+  known(): readonly KnownRobot[] {
+    return [...this.#states.values()].map((state) => state.known());
+  }
+
+  /** Forgets a robot that is not connected. */
+  forget(robot: string): void {
+    if (this.#live.has(robot)) return;
+    this.#states.delete(robot);
+    this.#recent.delete(robot);
+    this.#admitted.delete(robot);
   }
 
   /** Robots in the order of their names. */

@@ -77,7 +77,7 @@ export function groundRoutes({ fleet, metrics, missing, map }: GroundRouteParts)
     },
     {
       ...{ method: 'GET', path: '/api/robots', role },
-      summary: 'Every robot that connected since the start of the ground',
+      summary: 'Every robot that has ever connected, unless it was revoked',
       answer: object({ robots: list(ref('Robot')) }),
       handle: async () => ({ robots: await fleet.robots() }),
     },
@@ -85,12 +85,12 @@ export function groundRoutes({ fleet, metrics, missing, map }: GroundRouteParts)
       ...{ method: 'GET', path: '/api/robots/:robot', role },
       summary: 'One robot, with its segments and marked events',
       answer: ref('RobotDetail'),
-      also: { '404': 'it has not connected since the start of the ground' },
+      also: { '404': 'it has never connected' },
       handle: async ({ params }) => {
         const name = params['robot'] ?? '';
         const found = await fleet.robot(name);
         if (found !== undefined) return found;
-        const message = `robot ${name} has not connected since the start of the ground`;
+        const message = `robot ${name} has never connected`;
         return new RouteReply(404, { error: { code: 'NOT_FOUND', message } });
       },
     },

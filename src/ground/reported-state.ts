@@ -27,6 +27,17 @@ export class ReportedState {
     return [...this.#events.values()].sort((a, b) => (BigInt(a.at) < BigInt(b.at) ? -1 : 1));
   }
 
+  /** What was known before a restart of the ground; no report continues it. */
+  restore(
+    figures: RobotFigures | undefined,
+    alerts: readonly ReportedAlert[],
+    atNs: bigint | undefined,
+  ): void {
+    this.figures = figures;
+    this.alerts = alerts;
+    this.atNs = atNs;
+  }
+
   /** False: reports are missing, and only a complete one helps. A report that was seen before is ignored. */
   apply(report: RobotReport, nowNs: bigint): boolean {
     const { epoch, sequence, complete } = report;

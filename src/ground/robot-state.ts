@@ -5,7 +5,8 @@ import type { RobotFigures } from '../uplink/protocol/robot-figures.js';
 import type { ReportedAlert, ReportedSegment } from '../uplink/protocol/robot-report.js';
 import type { DecodedTicks, TelemetryDecoder } from '../uplink/protocol/telemetry-decoder.js';
 import type { FieldView } from './field-view.js';
-import { countFields, heardMsOf, positionIn, type FleetRow } from './fleet-row.js';
+import { countFields, heardMsOf, positionIn, type FleetRow, type Position } from './fleet-row.js';
+import type { KnownRobot } from './known-robot.js';
 import { ReportedState } from './reported-state.js';
 
 /** Tag and time, tag and length of the values: as the robot counts them. */
@@ -71,11 +72,41 @@ export class RobotState {
   heardAtNs = 0n;
   #decoder: TelemetryDecoder | undefined;
   #catalogue: Catalogue | undefined;
+  /** Before a restart of the ground. */
+  #lastPosition: Position | null = null;
   /** A tick and its time on the robot's clock. */
   #anchor: { readonly tick: number; readonly timeNs: bigint; readonly heardAtNs: bigint } | undefined;
 
   constructor(robot: string) {
     this.robot = robot;
+  }
+
+  /** A robot that was known before a restart of the ground. */
+  static of({
+    robot,
+    vin,
+    version,
+    heardAtNs,
+    status,
+    alerts,
+    position,
+    reportedAtNs,
+  }: KnownRobot): RobotState {
+    const state = new RobotState(robot);
+    Object.assign(state, { vin, version, heardAtNs });
+    state.#lastPosition = position;
+    state.reported.restore(status ?? undefined, alerts, reportedAtNs ?? undefined);
+    return state;
+  }
+
+  /** What a restart of the ground does not forget. */
+  known(): KnownRobot {
+    const { robot, vin, version, heardAtNs, reported } = this;
+    const { status, alerts, position } = this.row();
+    return {
+      ...{ robot, vin, version, heardAtNs, status, alerts, position },
+      reportedAtNs: reported.atNs ?? null,
+    };
   }
 
   /** A new connection: nothing is known until its first full frame. */
@@ -112,7 +143,8 @@ export class RobotState {
     return {
       ...{ robot, vin, version, connected, heardMs: heardMsOf(heardAtNs, connected) },
       ...{ status: reported.figures ?? null, alerts: reported.alerts },
-      ...{ position: positionIn(fields), fields: countFields(fields) },
+      position: this.#catalogue === undefined ? this.#lastPosition : positionIn(fields),
+      fields: countFields(fields),
     };
   }
 

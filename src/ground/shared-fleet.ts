@@ -95,6 +95,12 @@ export class SharedFleet implements FleetView, Disposable {
     return [...found.values()].sort((a, b) => (a.robot < b.robot ? -1 : 1));
   }
 
+  forget(robot: string): void {
+    this.#others.delete(robot);
+    this.#told.delete(robot);
+    this.#own.forget(robot);
+  }
+
   async give(name: string, command: RobotCommand): Promise<CommandOutcome> {
     const { robot, worker } = this.#find(name);
     if (worker === undefined) return await this.#own.give(robot, command);

@@ -1,9 +1,11 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import pg from 'pg';
+import { findPrograms, GIVEN_FOLDER } from '../../src/ground/database/postgres-programs.js';
 import { lacking } from '../../src/testing/lacking.js';
 import { eventually } from '../../src/testing/waiting.js';
 import { freePort } from './nats.js';
@@ -14,10 +16,11 @@ const PASSWORD = 'a:b/c@d';
 
 /** Skips if Debian's server is not there. */
 export function requirePostgres(context: Mocha.Context): void {
-  if (programFolder() === undefined) lacking(context, 'postgresql', `no PostgreSQL below ${DEBIAN}`);
+  if (debianPrograms() === undefined) lacking(context, 'postgresql', `no PostgreSQL below ${DEBIAN}`);
 }
 
-function programFolder(): string | undefined {
+/** Where the programs of Debian's newest server are; undefined: it is not installed. */
+function debianPrograms(): string | undefined {
   if (!existsSync(DEBIAN)) return undefined;
   const majors = readdirSync(DEBIAN)
     .map(Number)
@@ -27,30 +30,51 @@ function programFolder(): string | undefined {
     .find((folder) => existsSync(join(folder, 'postgres')));
 }
 
-/** Debian's PostgreSQL on a free port of loopback, with a password; it can be killed and started again. */
+/** Programs of a PostgreSQL, and the environment in which they run. */
+export interface ServerPrograms {
+  /** The folder of `initdb` and `postgres`. */
+  readonly bin: string;
+  /** Where libraries are linked; undefined: the system has them. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/**
+ * The programs of the npm package, to run as an external server; undefined: it is not installed, or does not run.
+ *
+ * @param root - An empty folder for links to libraries, which the server's user may enter.
+ */
+export async function packagedPrograms(root: string): Promise<ServerPrograms | undefined> {
+  const { programs } = await findPrograms({ fs, user: undefined, root, machineFolders: [] });
+  const [found] = programs;
+  if (found === undefined) return undefined;
+  const env = Object.entries(found.env).map(([name, text]) => [name, text.replaceAll(GIVEN_FOLDER, root)]);
+  return { bin: dirname(found.postgres), env: Object.fromEntries(env) as Record<string, string> };
+}
+
+/** A PostgreSQL, by default Debian's, on a free port of loopback, with a password; it can be killed and started again. */
 export class PostgresServer implements AsyncDisposable {
   readonly #folder: string;
-  readonly #bin: string;
+  readonly #programs: ServerPrograms;
   readonly #port: number;
   #child: ChildProcess | undefined;
 
-  private constructor(folder: string, bin: string, port: number) {
+  private constructor(folder: string, programs: ServerPrograms, port: number) {
     this.#folder = folder;
-    this.#bin = bin;
+    this.#programs = programs;
     this.#port = port;
   }
 
-  static async start(): Promise<PostgresServer> {
+  static async start(programs: ServerPrograms = { bin: debianPrograms() ?? '' }): Promise<PostgresServer> {
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-postgres-'));
-    const server = new PostgresServer(folder, programFolder() ?? '', await freePort());
+    const server = new PostgresServer(folder, programs, await freePort());
     const password = join(folder, 'password');
     writeFileSync(password, PASSWORD);
     mkdirSync(join(folder, 'data'));
     if (isRoot())
       for (const path of [folder, password, join(folder, 'data')]) chownSync(path, NOBODY, NOBODY);
     const login = ['-U', 'fleet', '--auth=scram-sha-256', `--pwfile=${password}`];
-    execFileSync(join(server.#bin, 'initdb'), ['-D', join(folder, 'data'), ...login, '--no-sync'], {
-      ...{ stdio: 'ignore', cwd: folder, ...identity() },
+    execFileSync(join(programs.bin, 'initdb'), ['-D', join(folder, 'data'), ...login, '--no-sync'], {
+      ...{ stdio: 'ignore', cwd: folder, ...server.#identity() },
     });
     await server.run();
     return server;
@@ -76,8 +100,8 @@ export class PostgresServer implements AsyncDisposable {
       `unix_socket_directories=${this.#folder}`,
     ];
     const flags = settings.flatMap((one) => ['-c', one]);
-    const child = spawn(join(this.#bin, 'postgres'), ['-D', join(this.#folder, 'data'), ...flags], {
-      ...{ stdio: ['ignore', 'ignore', 'ignore'], cwd: this.#folder, ...identity() },
+    const child = spawn(join(this.#programs.bin, 'postgres'), ['-D', join(this.#folder, 'data'), ...flags], {
+      ...{ stdio: ['ignore', 'ignore', 'ignore'], cwd: this.#folder, ...this.#identity() },
     });
     this.#child = child;
     process.once('exit', () => child.kill('SIGKILL'));
@@ -106,6 +130,15 @@ export class PostgresServer implements AsyncDisposable {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
+  /** PostgreSQL refuses to run as root. */
+  #identity(): { readonly uid?: number; readonly gid?: number; readonly env?: Record<string, string> } {
+    const { env } = this.#programs;
+    return {
+      ...(isRoot() ? { uid: NOBODY, gid: NOBODY } : {}),
+      ...(env === undefined ? {} : { env: { ...process.env, ...env } as Record<string, string> }),
+    };
+  }
+
   async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
@@ -118,8 +151,4 @@ export class PostgresServer implements AsyncDisposable {
 
 function isRoot(): boolean {
   return process.getuid?.() === 0;
-}
-
-function identity(): { readonly uid?: number; readonly gid?: number } {
-  return isRoot() ? { uid: NOBODY, gid: NOBODY } : {};
 }

@@ -17,7 +17,6 @@ import type { Refill } from '../../ground/refill/refill.js';
 import { exitCodes } from '../../host/exit-code.js';
 import { acquireRoleLock } from '../../host/role-lock.js';
 import { packageRoot, version } from '../../host/version.js';
-import type { Webhook } from '../../monitors/alerts/webhook.js';
 import type { TlsFiles } from '../../monitors/http/listener.js';
 import type { Route } from '../../monitors/http/route.js';
 import { isLoopback } from '../../monitors/http/request-checks.js';
@@ -27,6 +26,7 @@ import { openFetch, type OpenFetch } from './open-fetch.js';
 import { openRecordingFiles } from './open-recording-files.js';
 import { openGroundDatabase, openHistory, openRefill, openSql } from './open-ground-database.js';
 import { registryPlace, sharesDatabase } from './open-ground-registry.js';
+import { watchFleet } from './open-fleet-alerts.js';
 import { openTrial } from './open-trial.js';
 import { shareFleet } from './share-fleet.js';
 
@@ -73,7 +73,7 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   const give: CommandSender = (...what) => view.give(...what);
   const { audit, commands } = await openCommands(folder, database, give, invocation);
   const knows = (name: string): boolean => view.rows().some(({ robot, vin }) => [robot, vin].includes(name));
-  await using _alerts = await watchFleet(view, isFirst, invocation);
+  await using _alerts = await watchFleet({ fleet, view, registry, isFirst, database }, invocation);
   const nameOf = (name: string): string => view.rows().find(({ vin }) => vin === name)?.robot ?? name;
   await using fetching = await openFetch({ database, open, fleet, nameOf, registry, commands }, invocation);
   told.fetch = fetching;
@@ -169,40 +169,6 @@ async function openHoleRoutes(
   const nameOf = (name: string): string | undefined =>
     view.rows().find(({ robot, vin }) => robot === name || (vin !== '' && vin === name))?.robot;
   return holeRoutes({ nameOf, countsOf: (robot) => refill.countsOf(robot) });
-}
-
-/** Watches the robots, and posts alerts to `--alerts-webhook`. Throws `REQUEST_INVALID`. */
-async function watchFleet(
-  view: Pick<FleetView, 'rows'>,
-  isTeller: () => boolean,
-  invocation: Invocation,
-): Promise<AsyncDisposable> {
-  const { ports, logger } = invocation;
-  const { FleetAlerts } = await import('../../ground/fleet-alerts.js');
-  const webhook = await openWebhook(invocation);
-  const alerts = new FleetAlerts(
-    () => view.rows(),
-    (robot, alert) => {
-      if (isTeller()) webhook?.tell({ source: 'holdfast', host: ports.hostname, robots: [robot], alert });
-    },
-    { clock: ports.clock, logger },
-  );
-  return {
-    async [Symbol.asyncDispose]() {
-      alerts[Symbol.dispose]();
-      await webhook?.[Symbol.asyncDispose]();
-    },
-  };
-}
-
-/** Absent without an address. Throws `REQUEST_INVALID` for one that is not allowed; no message shows it. */
-async function openWebhook({ options, ports, logger }: Invocation): Promise<Webhook | undefined> {
-  const url = options['alertsWebhook'];
-  if (typeof url !== 'string') return undefined;
-  if (!/^https?:\/\/[^/]/.test(url))
-    throw new HoldfastError('REQUEST_INVALID', '--alerts-webhook is no web address, allowed: http(s)://...');
-  const { Webhook: Opened } = await import('../../monitors/alerts/webhook.js');
-  return new Opened(url, { clock: ports.clock, logger, fetch });
 }
 
 function parseListen(text: string): { readonly address: string; readonly port: number } {

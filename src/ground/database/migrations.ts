@@ -2,6 +2,7 @@ import type { Migration } from './migrate.js';
 import { auditMigration } from './migrations/audit.js';
 import { catalogueTables } from './migrations/catalogue.js';
 import { fetchMigration } from './migrations/fetch.js';
+import { fleetMigration } from './migrations/fleet.js';
 import { holesMigration } from './migrations/holes.js';
 import { historyMigration } from './migrations/history.js';
 import { localMigration } from './migrations/local.js';
@@ -18,4 +19,5 @@ export const migrations: readonly Migration[] = [
   localMigration,
   secretsMigration,
   holesMigration,
+  fleetMigration,
 ].map((one, index) => ({ ...one, number: index + 1 }));

@@ -19,11 +19,11 @@ export function holeRoutes({ nameOf, countsOf }: HoleRouteParts): readonly Route
         ...{ filled: whole, lost: said(whole, 'their samples are older than samples are kept') },
         values: said(whole, 'of single fields that were filled in'),
       }),
-      also: { '404': 'it has not connected since the start of the ground' },
+      also: { '404': 'it has never connected' },
       handle: async ({ params }) => {
         const robot = nameOf(params['robot'] ?? '');
         if (robot !== undefined) return await countsOf(robot);
-        const message = `robot ${params['robot'] ?? ''} has not connected since the start of the ground`;
+        const message = `robot ${params['robot'] ?? ''} has never connected`;
         return new RouteReply(404, { error: { code: 'NOT_FOUND', message } });
       },
     },

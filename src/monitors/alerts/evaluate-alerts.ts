@@ -55,7 +55,7 @@ export function evaluateAlerts<Facts, Id extends string>(
     const before = memories[rule.id] ?? quiet;
     const memory = step(rule, rule.value(facts), before, nowMs, wallMs);
     next[rule.id] = memory;
-    const alert = describe(rule, memory);
+    const alert = describeAlert(rule, memory);
     alerts.push(alert);
     if (memory.raised !== before.raised) changed.push(alert);
   }
@@ -89,7 +89,8 @@ function withoutTurning({ turningSinceMs: _, ...memory }: AlertMemory): AlertMem
   return memory;
 }
 
-function describe<Id extends string>(
+/** An alert as people get it, from what its rule remembers. */
+export function describeAlert<Id extends string>(
   rule: AlertRule<never, Id>,
   { raised, sinceMs, value }: AlertMemory,
 ): Alert<Id> {

@@ -29,6 +29,9 @@ export interface WebhookStats {
   readonly lastError?: string;
 }
 
+/** Called when a change was delivered, or is given up or dropped. */
+export type WebhookEnd = (isDelivered: boolean) => void;
+
 export interface WebhookPorts {
   readonly clock: Clock;
   readonly logger: Logger;
@@ -44,7 +47,7 @@ export interface WebhookPorts {
  * only queues. The address may hold a secret, so it is never logged.
  */
 export class Webhook implements AsyncDisposable {
-  readonly #queue: WebhookBody[] = [];
+  readonly #queue: { readonly body: WebhookBody; readonly onEnd: WebhookEnd }[] = [];
   readonly #stop = new AbortController();
   #running: Promise<void> | undefined;
   #sent = 0;
@@ -60,11 +63,12 @@ export class Webhook implements AsyncDisposable {
     this.#ports = ports;
   }
 
-  tell(body: WebhookBody): void {
+  /** @param onEnd - Not called if this is closed before. */
+  tell(body: WebhookBody, onEnd: WebhookEnd = () => undefined): void {
     if (isAborted(this.#stop.signal)) return;
-    this.#queue.push(body);
+    this.#queue.push({ body, onEnd });
     if (this.#queue.length > QUEUE_MAX) {
-      this.#queue.shift();
+      this.#queue.shift()?.onEnd(false);
       this.#dropped++;
     }
     this.#running ??= this.#run().finally(() => (this.#running = undefined));
@@ -87,32 +91,36 @@ export class Webhook implements AsyncDisposable {
   }
 
   async #run(): Promise<void> {
-    while (this.#queue.length > 0 && !this.#stop.signal.aborted)
-      await this.#deliver(present(this.#queue.shift()));
+    while (this.#queue.length > 0 && !this.#stop.signal.aborted) {
+      const { body, onEnd } = present(this.#queue.shift());
+      const isDelivered = await this.#deliver(body);
+      if (isDelivered !== undefined) onEnd(isDelivered);
+    }
   }
 
-  /** Never rejects. */
-  async #deliver(body: WebhookBody): Promise<void> {
+  /** Undefined: it was stopped before. Never rejects. */
+  async #deliver(body: WebhookBody): Promise<boolean | undefined> {
     const { clock, logger } = this.#ports;
     for (let attempt = 1; !this.#stop.signal.aborted; attempt++) {
       try {
         await this.#post(body);
         this.#sent++;
-        return;
+        return true;
       } catch (error) {
-        if (isAborted(this.#stop.signal)) return;
+        if (isAborted(this.#stop.signal)) return undefined;
         this.#lastError = describeError(error).replaceAll(this.#url, '(webhook)');
       }
       if (attempt === ATTEMPTS_MAX) break;
       const waitMs = Math.min(BACKOFF_FIRST_MS * 2 ** (attempt - 1), BACKOFF_MAX_MS);
       await clock.sleep(waitMs, this.#stop.signal).catch(() => {});
     }
-    if (isAborted(this.#stop.signal)) return;
+    if (isAborted(this.#stop.signal)) return undefined;
     this.#failed++;
     logger.warn('cannot send an alert to the webhook', {
       alert: body.alert.id,
       error: this.#lastError,
     });
+    return false;
   }
 
   async #post(body: WebhookBody): Promise<void> {

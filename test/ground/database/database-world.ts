@@ -8,7 +8,8 @@ import type { Database } from '../../../src/ground/database/database.js';
 import { EmbeddedPostgres } from '../../../src/ground/database/embedded-postgres.js';
 import { systemClock } from '../../../src/host/system-clock.js';
 import { PostgresDatabase } from '../../../src/ground/database/postgres-database.js';
-import { PostgresServer, requirePostgres } from '../../support/postgres.js';
+import { lacking } from '../../../src/testing/lacking.js';
+import { packagedPrograms, PostgresServer, requirePostgres } from '../../support/postgres.js';
 
 export const databasePorts = { fs, clock: systemClock, logger: silentLogger };
 
@@ -59,8 +60,7 @@ export class EmbeddedServer implements TestServer {
   }
 }
 
-async function startExternal(): Promise<TestServer> {
-  const server = await PostgresServer.start();
+async function startExternal(server: PostgresServer): Promise<TestServer> {
   const url = await server.createDatabase('fleet');
   return {
     connect: () => PostgresDatabase.connect({ url }, silentLogger),
@@ -72,19 +72,44 @@ async function startExternal(): Promise<TestServer> {
   };
 }
 
-/** Runs a suite on the embedded PostgreSQL, and on Debian's as an external one. */
+async function startDebian(context: Mocha.Context): Promise<TestServer> {
+  requirePostgres(context);
+  return startExternal(await PostgresServer.start());
+}
+
+/** The newest major version that Holdfast knows, on a TCP port and with a password. */
+async function startPackaged(context: Mocha.Context): Promise<TestServer> {
+  const root = await fs.mkdtemp(join(tmpdir(), 'holdfast-programs-'));
+  await fs.chmod(root, 0o755);
+  const programs = await packagedPrograms(root);
+  if (programs === undefined) {
+    await fs.rm(root, { recursive: true });
+    lacking(context, 'peer', 'the npm package with PostgreSQL 18 is not installed');
+  }
+  const server = await startExternal(await PostgresServer.start(programs));
+  return {
+    connect: () => server.connect(),
+    kill: () => server.kill(),
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]();
+      await fs.rm(root, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Runs a suite on the embedded PostgreSQL, and on external ones: Debian's (15), and that of the npm package (18). */
 export function onEveryPostgres(title: string, suite: (server: () => TestServer) => void): void {
-  const kinds: readonly [string, () => Promise<TestServer>][] = [
+  const kinds: readonly [string, (context: Mocha.Context) => Promise<TestServer>][] = [
     ['the embedded PostgreSQL', () => EmbeddedServer.start()],
-    ['an external PostgreSQL', startExternal],
+    ['an external PostgreSQL of Debian', startDebian],
+    ['an external PostgreSQL 18', startPackaged],
   ];
   for (const [name, start] of kinds) {
     describe(`${title} on ${name}`, () => {
       let server: TestServer | undefined;
       before(async function () {
         this.timeout(120_000);
-        if (start === startExternal) requirePostgres(this);
-        server = await start();
+        server = await start(this);
       });
       after(async () => {
         await server?.[Symbol.asyncDispose]();
