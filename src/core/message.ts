@@ -51,7 +51,16 @@ export interface Channel {
   readonly numberedIn?: string;
 }
 
-/** One message as received. The recorder owns `data` from here on: a source never writes to it again. */
+/** Memory of a source that holds the payload of one message. */
+export interface PayloadLease {
+  /** Nobody reads the payload any more: the source may use its memory again. Idempotent. */
+  release(): void;
+}
+
+/**
+ * One message as received. The recorder owns `data` from here on: a source never writes to it again, unless it lent
+ * the memory by `lease` and has it back.
+ */
 export interface Message {
   /** Distinguishes it from the other events of a source. */
   readonly kind: 'message';
@@ -59,6 +68,12 @@ export interface Message {
   readonly channel: Channel;
   /** The payload, in the encoding of the channel. */
   readonly data: Uint8Array;
+  /**
+   * Set if the source wants the memory of `data` back. The recorder releases it once, after the commit or when it
+   * drops the message. A part that keeps the payload for longer takes {@link withOwnData}. A lease that is never released
+   * costs the source a new piece of memory, and nothing else.
+   */
+  readonly lease?: PayloadLease | undefined;
   /** Nanoseconds since the Unix epoch; becomes MCAP `log_time`. */
   readonly receivedAt: bigint;
   /** Nanoseconds since the Unix epoch; equals `receivedAt` if the source does not know it. */
@@ -76,6 +91,13 @@ export interface Message {
    * acknowledged.
    */
   readonly ack?: () => void;
+}
+
+/** The same message, valid for good: with a copy of its payload, if that memory is lent. */
+export function withOwnData(message: Message): Message {
+  if (message.lease === undefined) return message;
+  const { lease: _, ...kept } = message;
+  return { ...kept, data: Buffer.from(message.data) };
 }
 
 /** The key under which a source numbers its messages: the topic of a robot. */

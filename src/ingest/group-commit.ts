@@ -157,6 +157,7 @@ class GroupCommitter {
       if (this.#isFull()) this.#lookAhead();
       await committed;
       this.#listener.committed(batch);
+      for (const { lease } of batch.messages) lease?.release();
       if (!this.#ended && (this.#next as Batch | undefined) === undefined && !this.#isDue()) break;
     }
     this.#busy = false;

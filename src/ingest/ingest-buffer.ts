@@ -113,6 +113,7 @@ export class IngestBuffer {
     const queue = this.queueOf(message.channel);
     if (!queue) {
       this.#drops.refuse(message, 'memory_limit');
+      message.lease?.release();
       return;
     }
     const size = message.data.byteLength;
@@ -175,6 +176,7 @@ export class IngestBuffer {
   #refuse(queue: ChannelQueue, message: Message, reason: GapReason): false {
     queue.dropped++;
     this.#drops.drop(message, this.stalledBy ?? reason, queue.length === 0);
+    message.lease?.release();
     return false;
   }
 
@@ -183,6 +185,7 @@ export class IngestBuffer {
     queue.staleTurns++;
     queue.dropped++;
     this.#drops.drop(message, this.stalledBy ?? reason, true);
+    message.lease?.release();
   }
 
   /**

@@ -114,7 +114,7 @@ export class RecordedSource {
         emit(event);
         return;
       case 'message':
-        this.#message(event, emit);
+        if (!this.#message(event, emit)) event.lease?.release();
         return;
       case 'gap':
         this.unreadableBytes += event.gap.reason === 'source_unreadable' ? (event.gap.bytes ?? 0) : 0;
@@ -149,14 +149,14 @@ export class RecordedSource {
     }
   }
 
-  #message(message: Message, emit: (event: Message | SourceGap) => void): void {
+  /** Returns whether it was passed on. */
+  #message(message: Message, emit: (event: Message | SourceGap) => void): boolean {
     if (!this.#isWanted(message.channel)) {
       message.ack?.();
-      return;
+      return false;
     }
     if (message.channel.numberedIn !== undefined) {
-      this.#identified(message, message.channel.numberedIn, emit);
-      return;
+      return this.#identified(message, message.channel.numberedIn, emit);
     }
     if (message.sourceSequence !== undefined) {
       const queue = this.#parts.buffer.queueOf(message.channel);
@@ -171,32 +171,38 @@ export class RecordedSource {
         queue.lastSourceSequence = Math.max(queue.lastSourceSequence, message.sourceSequence);
       }
     }
-    if (this.#parts.paused()) this.#parts.onPausedDrop(message);
-    else if (this.#keeps(message, emit)) emit(message);
+    if (this.#parts.paused()) {
+      this.#parts.onPausedDrop(message);
+      return false;
+    }
+    const isKept = this.#keeps(message, emit);
+    if (isKept) emit(message);
     // The server need not keep what the rules leave out.
     else message.ack?.();
+    return isKept;
   }
 
   /** A message whose number identifies it is recorded once, even if it is delivered several times. */
-  #identified(message: Message, numbering: string, emit: (event: Message | SourceGap) => void): void {
+  #identified(message: Message, numbering: string, emit: (event: Message | SourceGap) => void): boolean {
     const { paused, identities, buffer } = this.#parts;
     const { sourceSequence: number, ack } = message;
     // It is not acknowledged, so its server keeps it and delivers it again.
-    if (paused() && ack) return;
+    if (paused() && ack) return false;
     const admission = number === undefined ? 'new' : identities.admit(numbering, number);
     if (admission !== 'new') {
       this.#duplicates++;
       // If it is pending, the first delivery is acknowledged with its commit.
       if (admission === 'durable') ack?.();
-      return;
+      return false;
     }
     const isKept = this.#keeps(message, emit);
     if (isKept) emit(message);
-    if (isKept && (number === undefined || buffer.queueOf(message.channel))) return;
+    if (isKept && (number === undefined || buffer.queueOf(message.channel))) return true;
     // Left out by a rule, or dropped beyond the limit of channels, each in a counted gap: endless deliveries
     // would stop the others.
     if (number !== undefined) identities.release(numbering, [number]);
     ack?.();
+    return isKept;
   }
 
   /** Whether the rules let the message in; if not, it is counted. */

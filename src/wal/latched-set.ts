@@ -1,5 +1,4 @@
-import type { Message } from '../core/message.js';
-import { channelKey } from '../core/message.js';
+import { channelKey, withOwnData, type Message } from '../core/message.js';
 import { latchedDepth } from './latched-depth.js';
 import { TfStaticMerge } from './tf-static-merge.js';
 
@@ -38,7 +37,8 @@ export class LatchedSet {
       };
       this.#kept.set(key, kept);
     }
-    if (!kept.merge || !this.#merge(kept.merge, message)) this.#append(kept, message);
+    const own = withOwnData(message);
+    if (!kept.merge || !this.#merge(kept.merge, own)) this.#append(kept, own);
   }
 
   /** Forgets all latched messages: without a subscription they may change unseen. */

@@ -5,7 +5,7 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import { NS_PER_MS, type Clock, type Timer } from '../../core/clock.js';
 import type { Unlisten } from '../../core/listen.js';
 import type { Logger } from '../../core/logger.js';
-import type { Message } from '../../core/message.js';
+import { withOwnData, type Message } from '../../core/message.js';
 import type { MonitoredLog, MonitoredRecorder } from '../../core/monitoring.js';
 import { isOurHost, type HostPolicy } from '../http/request-checks.js';
 import { listenOnFreePort, type PortChoice } from '../listen-port.js';
@@ -229,7 +229,9 @@ export class FoxgloveLive implements AsyncDisposable {
 
   #pass(message: Message): void {
     const id = this.#channels.idOf(message.channel);
-    if (this.#subscribed.has(id)) this.#foxglove.sendMessage(id, message.receivedAt, message.data);
+    if (!this.#subscribed.has(id)) return;
+    // A socket may send it after the commit.
+    this.#foxglove.sendMessage(id, message.receivedAt, withOwnData(message).data);
   }
 
   /** A late subscriber to a latched topic gets what a new ROS subscriber would get. */

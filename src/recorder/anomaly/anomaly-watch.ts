@@ -1,7 +1,7 @@
 import { NS_PER_MS, NS_PER_S } from '../../core/clock.js';
 import { describeError } from '../../core/errors.js';
 import type { Unlisten } from '../../core/listen.js';
-import type { Channel, Message } from '../../core/message.js';
+import { withOwnData, type Channel, type Message } from '../../core/message.js';
 import type { AnomalyStatus } from '../../core/status.js';
 import { matches } from '../../recordings/message-filter.js';
 import { AnomalyMarker, type AnomalyMarkerPorts } from './anomaly-marker.js';
@@ -118,7 +118,7 @@ export class AnomalyWatch implements Disposable {
       this.#skipped++;
       return;
     }
-    this.#queue.push({ watch, message });
+    this.#queue.push({ watch, message: withOwnData(message) });
     this.#queueBytes += bytes;
     this.#schedule();
   }

@@ -9,7 +9,7 @@ import type { MessageDefinitions } from './message-definitions.js';
 import { Problems, type RosProblem } from './problems.js';
 import { clockQos, type QosOverride } from './reader-qos.js';
 import { RclnodejsReceiver } from './rclnodejs-receiver.js';
-import { NO_LIMITS, type Receiver } from './receiver.js';
+import { NO_LIMITS, type MessageInfo, type Receiver } from './receiver.js';
 import { newRecorded, type Recorded } from './recorded.js';
 import type { RobotRule } from './robots-of-topic.js';
 import type { RosSession } from './ros-session.js';
@@ -140,8 +140,9 @@ export class DomainRecorder {
 
   /** Subscribes to /clock; nothing else is subscribed to before {@link hasTime}. */
   followClock(): void {
-    const onMessage = (data: Buffer): void => {
+    const onMessage = (data: Buffer, info?: MessageInfo): void => {
       const time = readClock(data);
+      info?.lease?.release();
       if (time === undefined) return;
       const before = this.#delivery.simTime;
       if (before !== undefined && time < before) {

@@ -1,4 +1,6 @@
+import type { PayloadLease } from '../../core/message.js';
 import { present } from '../../core/present.js';
+
 /** Messages with the time they came; bounded in number and size together. */
 const MAX_MESSAGES = 10_000;
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -15,6 +17,8 @@ export interface HeldMessage {
   readonly publishedAt: bigint;
   /** As `MessageInfo` has it. */
   readonly publisher: string | undefined;
+  /** Absent once it is held. */
+  readonly lease?: PayloadLease | undefined;
 }
 
 /** What the topics of a domain may hold together. */

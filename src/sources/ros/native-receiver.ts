@@ -12,6 +12,7 @@ import {
   type NativeDrop,
   type NativeHandle,
 } from './native-binding.js';
+import { PayloadPool, type Payload } from './payload-pool.js';
 import type { ReceiveRequest, Receiver, ReceiverDrop, ReceiverSubscription } from './receiver.js';
 import type { RosSession } from './ros-session.js';
 import { handleOf } from './subscription-events.js';
@@ -23,6 +24,8 @@ const TURN_MESSAGES = 8_192;
 const TURN_BYTES = 16 * 1024 * 1024;
 /** Small messages share a block of memory. It lives as long as the last of them, so it is small itself. */
 const BLOCK_BYTES = 64 * 1024;
+/** Memory of payloads from this size on is used again after their commit, without V8's garbage collection. */
+const LENT_MIN_BYTES = 32 * 1024;
 const MAX_DRAIN = 2 ** 31 - 1;
 
 /** From the shared memory of one machine to a poor link between two. */
@@ -40,6 +43,8 @@ export interface NativeReceiverParts {
   readonly latencies: DurationHistogram;
   readonly timers: Timers;
   readonly logger: Logger;
+  /** For tests: called with memory that was given back. */
+  readonly wipe?: ((memory: Buffer) => void) | undefined;
 }
 
 /**
@@ -56,8 +61,8 @@ export class NativeReceiver implements Receiver {
   readonly #closed = new Map<number, Entry>();
   /** Identifiers of publishers, by their number; empty: not known. */
   readonly #publishers = new Map<number, string>();
-  /** The batch being delivered: its messages, and the next one to deliver. */
-  #data: readonly Buffer[] = [];
+  /** The batch being delivered: its payloads, and the next one to deliver. */
+  #batch: readonly Payload[] = [];
   #at = 0;
   #isScheduled = false;
   #isClosed = false;
@@ -65,12 +70,15 @@ export class NativeReceiver implements Receiver {
   readonly #unlisten: () => void;
   readonly #onWaiting: () => void;
 
+  readonly #pool: PayloadPool;
+
   readonly #parts: NativeReceiverParts;
 
   constructor(parts: NativeReceiverParts) {
     this.#parts = parts;
     const { memory, columns } = batchColumns();
     this.#columns = columns;
+    this.#pool = new PayloadPool(parts.wipe);
     const { session, logger } = parts;
     this.#onWaiting = guard('received messages', () => this.#turn(), logger);
     this.#handle = parts.binding.open({
@@ -110,6 +118,7 @@ export class NativeReceiver implements Receiver {
   }
 
   review(): void {
+    this.#pool.trim();
     const failure = this.#isClosed ? '' : this.#handle.failure();
     if (failure === this.#failure) return;
     this.#failure = failure;
@@ -123,7 +132,7 @@ export class NativeReceiver implements Receiver {
     this.#handle.close();
     this.#open.clear();
     this.#closed.clear();
-    this.#data = [];
+    this.#batch = [];
     this.#at = 0;
   }
 
@@ -161,22 +170,25 @@ export class NativeReceiver implements Receiver {
     let messages = 0;
     let bytes = 0;
     for (;;) {
-      while (this.#at < this.#data.length) {
+      while (this.#at < this.#batch.length) {
         if (messages >= maxMessages || bytes >= maxBytes) return true;
         const index = this.#at++;
-        const data = present(this.#data[index]);
+        const payload = present(this.#batch[index]);
         messages++;
-        bytes += data.byteLength;
-        this.#deliverOne(index, data);
+        bytes += payload.data.byteLength;
+        this.#deliverOne(index, payload);
       }
       if (this.#isClosed || !this.#takeBatch()) return false;
     }
   }
 
-  #deliverOne(index: number, data: Buffer): void {
+  #deliverOne(index: number, { data, lease }: Payload): void {
     const { subscriptions, receivedAt, sourceAt, publishers } = this.#columns;
     const entry = this.#open.get(subscriptions[index]!);
-    if (entry === undefined) return;
+    if (entry === undefined) {
+      lease?.release();
+      return;
+    }
     const published = sourceAt[index]!;
     const received = receivedAt[index]!;
     // The clock of another machine may be ahead.
@@ -185,6 +197,7 @@ export class NativeReceiver implements Receiver {
       receivedAt: received,
       publishedAt: published > 0n ? published : undefined,
       publisher: this.#publisherOf(publishers[index]!),
+      lease,
     });
   }
 
@@ -202,7 +215,7 @@ export class NativeReceiver implements Receiver {
   /** False: nothing waits. */
   #takeBatch(): boolean {
     const { messages, drops } = this.#handle.takeBatch(BATCH_MESSAGES, BATCH_BYTES);
-    this.#data = messages === 0 ? [] : this.#copyBatch(messages);
+    this.#batch = messages === 0 ? [] : this.#copyBatch(messages);
     this.#at = 0;
     for (const drop of drops ?? []) {
       const entry = this.#open.get(drop.subscription) ?? this.#closed.get(drop.subscription);
@@ -222,23 +235,37 @@ export class NativeReceiver implements Receiver {
     };
   }
 
-  #copyBatch(messages: number): readonly Buffer[] {
+  #copyBatch(messages: number): readonly Payload[] {
     const { lengths } = this.#columns;
-    const copies: Buffer[] = [];
+    const batch: Payload[] = [];
     for (let first = 0; first < messages;) {
       let end = first;
       let bytes = 0;
       do bytes += lengths[end++]!;
       while (end < messages && bytes + lengths[end]! <= BLOCK_BYTES);
-      const block = Buffer.allocUnsafeSlow(bytes);
-      this.#handle.copy(first, end - first, block);
-      for (let at = 0; first < end; first++) {
-        copies.push(block.subarray(at, at + lengths[first]!));
-        at += lengths[first]!;
-      }
+      // A run of one message that is too large to share a block.
+      if (bytes >= LENT_MIN_BYTES && end === first + 1) batch.push(this.#copyLarge(first, bytes));
+      else this.#copyRun(first, end, bytes, batch);
+      first = end;
     }
     this.#handle.release();
-    return copies;
+    return batch;
+  }
+
+  #copyLarge(index: number, bytes: number): Payload {
+    const payload = this.#pool.take(bytes);
+    this.#handle.copy(index, 1, payload.data);
+    return payload;
+  }
+
+  #copyRun(first: number, end: number, bytes: number, batch: Payload[]): void {
+    const { lengths } = this.#columns;
+    const block = Buffer.allocUnsafeSlow(bytes);
+    this.#handle.copy(first, end - first, block);
+    for (let index = first, at = 0; index < end; index++) {
+      batch.push({ data: block.subarray(at, at + lengths[index]!), lease: undefined });
+      at += lengths[index]!;
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Node } from 'rclnodejs';
-import type { QueueRule } from '../../core/message.js';
+import type { PayloadLease, QueueRule } from '../../core/message.js';
 import type { ReaderQos } from './reader-qos.js';
 import type { SubscriptionEvents } from './subscription-events.js';
 
@@ -11,6 +11,8 @@ export interface MessageInfo {
   readonly publishedAt: bigint | undefined;
   /** The publisher's identifier as {@link publisherKey} has it; undefined: the middleware does not say. */
   readonly publisher: string | undefined;
+  /** Set if the memory of the message is lent: the listener passes it on or releases it. */
+  readonly lease?: PayloadLease | undefined;
 }
 
 /** Nothing gives way before the receiver itself is full. */
@@ -47,7 +49,7 @@ export interface ReceiveRequest {
   readonly type: string;
   readonly qos: ReaderQos;
   readonly limits: QueueRule;
-  /** Owns `data`. Without `info` the receiver knows nothing about it; the message was taken now. */
+  /** Owns `data`, unless it is lent. Without `info` the receiver knows nothing about it; the message was taken now. */
   readonly onMessage: (data: Buffer, info: MessageInfo | undefined) => void;
   readonly onDropped: (drop: ReceiverDrop) => void;
   /** Undefined: no events, because each kind costs the middleware as much as another subscription. */

@@ -52,9 +52,9 @@ export class TopicDelivery {
     one.lastAt = at;
     one.liveness.arrived();
     if (one.toldUntil !== undefined) one.returnedAt ??= at;
-    const message = { data, at, publishedAt, publisher: info?.publisher };
+    const message = { data, at, publishedAt, publisher: info?.publisher, lease: info?.lease };
     if (one.held !== undefined) {
-      if (one.held.add(withOwnBytes(message))) return;
+      if (hold(one.held, message)) return;
       // One flooding publisher is not waited for again.
       one.identity.giveUp();
       this.release(one);
@@ -199,7 +199,7 @@ export class TopicDelivery {
     } else if (this.#isAwaited(one, message)) {
       if (one.strange === undefined) this.#parts.onStranger(one);
       one.strange ??= new HeldMessages(this.#budget);
-      if (one.strange.add(withOwnBytes(message))) return;
+      if (hold(one.strange, message)) return;
       attribution.giveUp();
       this.#passStrange(one);
     }
@@ -244,12 +244,14 @@ export class TopicDelivery {
     for (const [index, channel] of channels.entries()) {
       // Each robot's recording owns its bytes. Latched messages are kept for long: they must not keep the memory of
       // other messages, which came in the same block, with them.
-      this.#emit(channel, index === 0 && !isLatched ? message : withOwnBytes(message));
+      const isLast = index === channels.length - 1;
+      this.#emit(channel, isLast && !isLatched ? message : withOwnBytes(message));
     }
+    if (isLatched || channels.length === 0) message.lease?.release();
   }
 
-  #emit(channel: Channel, { data, at, publishedAt }: HeldMessage): void {
-    this.#parts.emit({ kind: 'message', channel, data, receivedAt: at, publishedAt });
+  #emit(channel: Channel, { data, at, publishedAt, lease }: HeldMessage): void {
+    this.#parts.emit({ kind: 'message', channel, data, receivedAt: at, publishedAt, lease });
   }
 
   /**
@@ -274,8 +276,15 @@ export class TopicDelivery {
   }
 }
 
-function withOwnBytes(message: HeldMessage): HeldMessage {
-  return { ...message, data: Buffer.from(message.data) };
+function withOwnBytes({ data, at, publishedAt, publisher }: HeldMessage): HeldMessage {
+  return { data: Buffer.from(data), at, publishedAt, publisher };
+}
+
+/** False: there is no room for it. */
+function hold(held: HeldMessages, message: HeldMessage): boolean {
+  const isHeld = held.add(withOwnBytes(message));
+  if (isHeld) message.lease?.release();
+  return isHeld;
 }
 
 function namespaceOf({ namespace }: { readonly namespace: string }): string {

@@ -113,7 +113,7 @@ export class TopicReader {
     const side = from === this.#previous ? 'old' : 'new';
     // Drain the old subscription first: it still holds messages sent before the new one matched.
     if (side === 'new' && !this.#parts.receiver.ordersPredecessor) this.#previous?.drain(Infinity);
-    if (this.#handOver !== undefined && !this.#handOver.accept(side, data)) return;
-    this.#parts.onMessage(data, info);
+    if (this.#handOver === undefined || this.#handOver.accept(side, data)) this.#parts.onMessage(data, info);
+    else info?.lease?.release();
   }
 }
