@@ -1,6 +1,11 @@
 import type { Described } from './documents/described.js';
 import type { recorderStatusSchema, robotStatusSchema, topicStatsSchema } from './status-schema.js';
-import type { sinkStatusSchema, syncAlarmSchema, syncStatusSchema } from './sync-status-schema.js';
+import type {
+  sendPolicySchema,
+  sinkStatusSchema,
+  syncAlarmSchema,
+  syncStatusSchema,
+} from './sync-status-schema.js';
 
 /**
  * The recorder's status. Rates are over the last second; times are decimal nanoseconds since the Unix epoch,
@@ -22,6 +27,9 @@ export type TopicStats = Described<typeof topicStatsSchema>;
 export type SyncStatus = Described<typeof syncStatusSchema>;
 
 export type SyncAlarm = Described<typeof syncAlarmSchema>;
+
+/** What the send policy of a sink says, and what waits for it. */
+export type SendPolicyStatus = Described<typeof sendPolicySchema>;
 
 /** One of several targets of the segments. */
 export type SinkStatus = Described<typeof sinkStatusSchema>;

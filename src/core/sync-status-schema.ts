@@ -67,6 +67,30 @@ const encryptedFor = list(
   'who can read what is uploaded: hfpub1_ texts or names of symmetric keys; absent: it is not encrypted',
 );
 
+export const sendPolicySchema = object(
+  {
+    isOpen: flag('segments are sent; false: only those of `passing`'),
+    since: timeNs('since when it is so'),
+    conditions: list(
+      object({
+        condition: text('as in `sync.when`'),
+        alternative: count('its place in `sync.when`; the conditions of one alternative must all be met'),
+        state: oneOf(['met', 'unmet', 'unknown'], 'unknown counts as not met'),
+        reason: text('what is known about it'),
+      }),
+    ),
+    passing: list(text(), 'classes that are sent in any case: events, high, requested'),
+    waiting: object({
+      segments: count('pending segments that are not sent now'),
+      bytes: count('their size'),
+    }),
+    day: text('the local day that the budget counts'),
+    spentBytes: count('bytes of segments sent on this day'),
+  },
+  { reason: text('why segments wait'), budgetBytes: count('what may be sent on one day') },
+  'when and how much is sent (docs/send-policy.md); absent: at any time, any number of bytes',
+);
+
 export const sinkStatusSchema = object(
   {
     name: ros(text('`mcap` or `parquet`, with a number if there are several of a kind'), 'string name'),
@@ -78,7 +102,7 @@ export const sinkStatusSchema = object(
     bytes,
     alarms: ros(count('alarms of this sink'), 'uint64 alarms'),
   },
-  { lastSyncAt, lastError, writes, encryptedFor },
+  { lastSyncAt, lastError, writes, encryptedFor, sendPolicy: sendPolicySchema },
 );
 
 export const syncAlarmSchema = object({
@@ -114,6 +138,7 @@ export const syncStatusSchema = object(
   },
   {
     encryptedFor,
+    sendPolicy: sendPolicySchema,
     uploadPolicy: ros(
       text('what is uploaded without a request: all, events or requested'),
       'string upload_policy',

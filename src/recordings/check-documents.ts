@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { DataFolder } from '../core/data-folder.js';
 import { documentKind, type DocumentKind } from '../core/documents/document.js';
-import { storeMemorySchema } from '../core/documents/folder-schemas.js';
+import { spentSchema, storeMemorySchema } from '../core/documents/folder-schemas.js';
 import { readFileIfPresent } from '../core/durable-files.js';
 import { describeError } from '../core/errors.js';
 import { decodeEvent } from '../core/event-files.js';
@@ -21,6 +21,7 @@ const documents: readonly (readonly [file: string, kind: DocumentKind<unknown>, 
   [LOST_FILE, lostFiles, 'the scrub of sync finds lost segments again'],
   [EVICTED_FILE, evictedFiles, 'the totals of evictions start at zero'],
   [KNOWN_STORES_FILE, knownStoreFiles, 'stores are known by receipts only'],
+  ['spent.json', documentKind('bytes sent by day', spentSchema), 'the budget of the day starts again'],
   [
     'store-findings.json',
     documentKind('store findings', storeMemorySchema),

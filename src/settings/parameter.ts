@@ -1,5 +1,6 @@
 import { ANOMALY_RULE_FORM, parseAnomalyRule, type AnomalyRule } from './anomaly-rule.js';
 import { FIELD_RULE_FORM, parseFieldRule, type FieldRule } from './field-rule.js';
+import { parseAlternative, WHEN_FORM, type Alternative } from '../core/send-policy/condition.js';
 import { parseTag, TAG_FORM } from '../core/tags.js';
 import type { TopicRule } from './recorder-options.js';
 import {
@@ -226,6 +227,19 @@ export function staticTopicList(row: Row): Parameter<readonly StaticTopic[]> {
       return values !== undefined && repeatedTopics(values).length === 0 ? values : undefined;
     },
   };
+}
+
+export function alternatives(row: Row): Parameter<readonly Alternative[]> {
+  return list(row, 'conditions', WHEN_FORM, parseAlternative);
+}
+
+/** Several of a few names. */
+export function choices<const T extends string>(
+  row: Row,
+  placeholder: string,
+  values: readonly T[],
+): Parameter<readonly T[]> {
+  return list(row, placeholder, values.join(', '), (text) => values.find((value) => value === text));
 }
 
 export function tagList(row: Row): Parameter<readonly (readonly [name: string, value: string])[]> {

@@ -2,6 +2,7 @@ import { defined } from '../core/defined.js';
 import type { Priority } from '../core/message.js';
 import { uploadPolicies, type SinkSelection, type UploadPolicy } from '../core/sink.js';
 import { isParquetCodec, parquetCodecs } from '../exporters/format.js';
+import { parseSinkPolicy, sinkPolicyOptions, type SinkPolicy } from './sink-policy.js';
 import {
   defaultLakeEncoding,
   parseLakeLayout,
@@ -12,7 +13,7 @@ import {
 } from './lake-layout.js';
 
 /** A further target of segments, from `--sink`. */
-export interface SinkOptions {
+export interface SinkOptions extends SinkPolicy {
   /** Shown in the status; unique. */
   readonly name: string;
   readonly kind: 'mcap' | 'parquet';
@@ -39,11 +40,20 @@ export interface SinkFault {
 }
 
 export const SINK_FORM =
-  'mcap:STORE or parquet:STORE, with STORE as for --store, then ?option=value&...: required, name, topics, robots, priority, upload, encrypt';
+  'mcap:STORE or parquet:STORE, with STORE as for --store, then ?option=value&...: required, name, topics, robots, priority, upload, when, budget, pass, encrypt';
 
 const kinds = ['mcap', 'parquet'] as const;
 const priorities: readonly Priority[] = ['high', 'normal', 'low'];
-const shared = ['required', 'name', 'topics', 'robots', 'priority', 'upload', 'encrypt'] as const;
+const shared = [
+  'required',
+  'name',
+  'topics',
+  'robots',
+  'priority',
+  'upload',
+  'encrypt',
+  ...sinkPolicyOptions,
+] as const;
 const ofParquet = ['layout', 'events', 'compression', 'row_group', 'descriptors'] as const;
 type Option = (typeof shared)[number] | (typeof ofParquet)[number];
 
@@ -96,6 +106,7 @@ export function parseSink(text: string, faults: SinkFault[]): SinkOptions | unde
   const upload = given.get('upload');
   const policy = uploadPolicies.find((one) => one === upload);
   if (upload !== undefined && policy === undefined) fault('upload', uploadPolicies.join(', '));
+  const sendPolicy = parseSinkPolicy(given, fault);
   const layout =
     kind === 'parquet'
       ? parseLakeLayout(given.get('layout'), given.get('events'), (name, _text, allowed) =>
@@ -119,6 +130,7 @@ export function parseSink(text: string, faults: SinkFault[]): SinkOptions | unde
       ...(topics && { topics }),
     },
     ...defined({ upload: policy }),
+    ...sendPolicy,
     ...(layout && { layout }),
     ...(encoding && { encoding }),
     ...defined({ descriptors }),

@@ -1,9 +1,13 @@
 import { defined } from '../core/defined.js';
+import { isTimeZone } from '../core/send-policy/local-time.js';
+import { passClasses } from '../core/send-policy/send-class.js';
 import { checksumModes } from '../stores/s3/s3-options.js';
 import { syncOptionTable, type SyncOptions } from '../sync/sync-options.js';
 import {
+  alternatives,
   bytes,
   choice,
+  choices,
   count,
   duration,
   rate,
@@ -161,6 +165,34 @@ export const syncParameters = {
     },
     syncOptionTable.upload.allowed,
   ),
+  'sync.when': alternatives({
+    ...{ role, flag: 'when' },
+    description:
+      'When segments are sent (docs/send-policy.md): all conditions of one of these must hold. A condition that cannot be known counts as not met. ' +
+      'Empty: at any time. A sink may have its own, as the option when.',
+  }),
+  'sync.budget': number('budgetBytesPerDay', 'budget'),
+  'sync.pass': choices(
+    {
+      ...{ role, flag: 'pass' },
+      description:
+        'What is sent although conditions are not met or the budget is spent: segments that overlap marked events (events), those of high priority (high), ' +
+        'and those that somebody requested (requested). A sink may have its own, as the option pass.',
+    },
+    'class',
+    passClasses,
+  ),
+  'sync.time_zone': text(
+    {
+      role,
+      default: '',
+      placeholder: 'name',
+      description: syncOptionTable.timeZone.description,
+    },
+    syncOptionTable.timeZone.form,
+    isTimeZone,
+  ),
+  'sync.condition_poll_ms': number('conditionPollMs'),
   'sync.recipients': texts(
     {
       ...{ role, flag: 'recipient' },

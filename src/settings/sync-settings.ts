@@ -1,6 +1,6 @@
 import { resolve as resolvePath } from 'node:path';
 import { s3OptionNames, type S3OptionTexts } from '../stores/s3/s3-options.js';
-import type { SyncOptions } from '../sync/sync-options.js';
+import { isBudgetTooSmall, type SyncOptions } from '../sync/sync-options.js';
 import { CrossCheck } from './cross-check.js';
 import { deepFreeze } from './deep-freeze.js';
 import type { Resolved } from './resolve.js';
@@ -42,6 +42,7 @@ export function compileSyncSettings(resolved: Resolved): SyncSettings {
     if (folders.indexOf(folders[index + 1]!) <= index)
       check.fault('more_data', path, 'each data folder once');
   }
+  checkBudgets(check, values, sinks);
   const settings: SyncSettings = {
     data: values.data,
     moreData: values.more_data,
@@ -51,6 +52,11 @@ export function compileSyncSettings(resolved: Resolved): SyncSettings {
     options: {
       order: values['upload.order'],
       upload: values['sync.upload'],
+      when: values['sync.when'],
+      budgetBytesPerDay: values['sync.budget'],
+      pass: values['sync.pass'],
+      timeZone: values['sync.time_zone'],
+      conditionPollMs: values['sync.condition_poll_ms'],
       partBytes: values['upload.part_bytes'],
       partsInFlight: values['upload.parts_in_flight'],
       partsPerUpload: values['upload.parts_per_upload'],
@@ -78,6 +84,20 @@ export function compileSyncSettings(resolved: Resolved): SyncSettings {
   };
   check.done();
   return deepFreeze(settings);
+}
+
+/** A part that is larger than the budget of a whole day would have to exceed it. */
+function checkBudgets(check: CrossCheck, values: Resolved['values'], sinks: readonly SinkOptions[]): void {
+  const partBytes = values['upload.part_bytes'];
+  const allowed = `0, or at least one part (upload.part_bytes: ${partBytes} bytes)`;
+  if (isBudgetTooSmall(values['sync.budget'], partBytes)) {
+    check.fault('sync.budget', values['sync.budget'], allowed);
+  }
+  for (const { name, budgetBytesPerDay = 0 } of sinks) {
+    if (isBudgetTooSmall(budgetBytesPerDay, partBytes)) {
+      check.fault('sinks', `${name}: budget=${budgetBytesPerDay}`, allowed);
+    }
+  }
 }
 
 /**

@@ -100,14 +100,15 @@ function alarmsOf(engines: readonly EngineStatus[]): SyncAlarm[] {
 }
 
 function sinkStatus({ sink, status }: EngineStatus): SinkStatus {
-  const { store, link, lastSyncAt, lastError, segments, bytes, writes, alarms, encryptedFor } = status;
+  const { store, link, lastSyncAt, lastError, segments, bytes, writes, alarms, encryptedFor, sendPolicy } =
+    status;
   return {
     name: sink.name,
     kind: sink.kind,
     store,
     required: sink.required,
     link,
-    ...defined({ lastSyncAt, lastError, writes, encryptedFor }),
+    ...defined({ lastSyncAt, lastError, writes, encryptedFor, sendPolicy }),
     segments,
     bytes,
     alarms: alarms.length,

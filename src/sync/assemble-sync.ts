@@ -11,7 +11,9 @@ import { Places } from './places.js';
 import { ProgressStore } from './progress-store.js';
 import { Receipts } from './receipts.js';
 import { SegmentEncryption } from './segment-encryption.js';
-import { SegmentTable } from './segment-table.js';
+import { SegmentTable, type SegmentEntry } from './segment-table.js';
+import { SendGate } from './send-gate.js';
+import { SpendLedger } from './spend-ledger.js';
 import { StoreCalls } from './store-calls.js';
 import { StoreIdentity } from './store-identity.js';
 import { StoreMemory } from './store-memory.js';
@@ -21,6 +23,7 @@ import type { SyncOptions } from './sync-options.js';
 import type { SyncParts } from './sync-parts.js';
 import type { SyncPorts } from './sync-ports.js';
 import { Tombstones } from './tombstones.js';
+import { unknownNetwork, type NetworkSource } from '../core/send-policy/facts.js';
 import { SerialQueue } from '../core/serial-queue.js';
 
 /** How the parts call the engine around them. */
@@ -29,6 +32,8 @@ export interface SyncHooks extends Pick<
   'lifetime' | 'changed' | 'trouble' | 'tell' | 'isTableValid'
 > {
   readonly linkChanged: () => void;
+  /** It overlaps a marked event. */
+  readonly isMarked: (entry: SegmentEntry) => boolean;
   /** The store reported its id, for the first time or a new one. */
   readonly storeKnown: () => void;
 }
@@ -73,8 +78,10 @@ export function assembleSync(ports: SyncPorts, options: SyncOptions, hooks: Sync
   const own = { fs, folder, onTrouble: trouble };
   const receipts = new Receipts({ ...own, form: sink.form, uri: store.uri, turns: shared.files });
   const table = new SegmentTable(options.order);
+  const ledger = new SpendLedger({ ...own, sink: { form: sink.form, uri: store.uri }, turns: shared.files });
   const isUploading = (name: string): boolean => ['pending', 'active'].includes(table.get(name)?.state ?? '');
-  return {
+  const requested = new Set<string>();
+  const parts: Omit<SyncParts, 'gate'> = {
     fs,
     clock,
     random,
@@ -85,7 +92,7 @@ export function assembleSync(ports: SyncPorts, options: SyncOptions, hooks: Sync
     folder,
     dataFolderId,
     only: ports.only,
-    requested: new Set(),
+    requested,
     options,
     counters,
     calls,
@@ -115,10 +122,24 @@ export function assembleSync(ports: SyncPorts, options: SyncOptions, hooks: Sync
       ...{ fs, folder, uri: store.uri, form: sink.form, turns: shared.files, onTrouble: trouble },
     }),
     encryption: encryptionFor(ports, sink, folder, shared),
+    ledger,
     openUploads: new OpenUploads({ store, calls, clock, logger }),
     isTableValid: hooks.isTableValid,
   };
+  const gate = new SendGate({
+    ...{ clock, logger, sink, ledger, changed },
+    // Live: the engine replaces the options.
+    options: () => parts.options,
+    network: ports.network ?? blind,
+    isMarked: hooks.isMarked,
+    isRequested: ({ name }) => requested.has(name) || ports.only?.has(name) === true,
+  });
+  return Object.assign(parts, { gate });
 }
+
+const blind: NetworkSource = {
+  read: () => Promise.resolve(unknownNetwork('nothing asks for the network here')),
+};
 
 function encryptionFor(
   { fs, random }: SyncPorts,

@@ -70,7 +70,7 @@ export class FolderWatch {
       onTrouble: trouble,
       onKey: (key) => openUploads.addKey(key),
       // The manifest has the events known when it was sealed; there may be later marks.
-      isMarked: (entry) => this.#isMarked(entry),
+      isMarked: (entry) => this.isMarked(entry),
       isHeldBack: (entry, isMarked) => isHeldBack(entry, isMarked, parts),
       onVanished: hooks.onVanished,
     });
@@ -123,7 +123,7 @@ export class FolderWatch {
     const held = new Set<SegmentEntry>();
     for (const entry of table.values()) {
       if (entry.state !== 'held' && entry.state !== 'pending') continue;
-      const isHeld = isHeldBack(entry, this.#isMarked(entry), this.#parts);
+      const isHeld = isHeldBack(entry, this.isMarked(entry), this.#parts);
       if (isHeld && entry.state === 'pending') held.add(entry);
       else if (!isHeld && entry.state === 'held') table.move(entry, 'pending');
     }
@@ -184,7 +184,7 @@ export class FolderWatch {
   }
 
   /** The manifest has the events known when it was sealed; there may be later marks. */
-  #isMarked({ hasEvents, firstLogTime, lastLogTime }: SegmentEntry): boolean {
+  isMarked({ hasEvents, firstLogTime, lastLogTime }: SegmentEntry): boolean {
     if (hasEvents === true) return true;
     if (firstLogTime === undefined || lastLogTime === undefined) return false;
     return this.#windows.overlap(BigInt(firstLogTime), BigInt(lastLogTime));
@@ -193,7 +193,7 @@ export class FolderWatch {
   #putMarkedFirst(): void {
     const { table } = this.#parts;
     const marked = [...table.values()].filter(
-      (entry) => (entry.state === 'pending' || entry.state === 'active') && this.#isMarked(entry),
+      (entry) => (entry.state === 'pending' || entry.state === 'active') && this.isMarked(entry),
     );
     table.putFirst(marked.map(({ name }) => name));
   }

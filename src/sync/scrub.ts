@@ -60,10 +60,11 @@ export class Scrub {
     return this.#wakeUp.wait(clock, this.#intervalMs ?? OFF_MS, lifetime);
   }
 
-  /** Scrubbing never competes with uploads. */
+  /** Scrubbing never competes with uploads, and waits as they do: it may read segments back. */
   #isIdle(): Promise<boolean> {
-    const { link, isTableValid, table } = this.#parts;
-    return Promise.resolve(link.state === 'online' && isTableValid() && table.unfinished === 0);
+    const { gate, link, isTableValid, table } = this.#parts;
+    const isIdle = link.state === 'online' && isTableValid() && table.unfinished === 0;
+    return Promise.resolve(isIdle && gate.reason === undefined);
   }
 
   /** Segments not asked about within the time of one round over all, the least recent first. */

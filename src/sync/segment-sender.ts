@@ -25,7 +25,16 @@ import { keyWithSuffix } from './upload-state.js';
 type Parts = StoreLoopParts &
   Pick<
     SyncParts,
-    'calls' | 'encryption' | 'memory' | 'openUploads' | 'progress' | 'random' | 'shared' | 'store' | 'tell'
+    | 'calls'
+    | 'encryption'
+    | 'gate'
+    | 'memory'
+    | 'openUploads'
+    | 'progress'
+    | 'random'
+    | 'shared'
+    | 'store'
+    | 'tell'
   >;
 
 const IDLE_WAIT_MS = 3_600_000;
@@ -140,10 +149,10 @@ export class SegmentSender {
   }
 
   async #nextEntry(): Promise<SegmentEntry> {
-    const { clock, lifetime, link, table, isTableValid } = this.#parts;
+    const { clock, gate, lifetime, link, table, isTableValid } = this.#parts;
     for (;;) {
       await link.whenOnline(lifetime);
-      const entry = isTableValid() ? table.takeNext(clock.monotonic()) : undefined;
+      const entry = isTableValid() ? table.takeNext(clock.monotonic(), gate.admission()) : undefined;
       if (entry) return entry;
       const dueAt = table.nextDueAt;
       const waitMs = dueAt === undefined ? IDLE_WAIT_MS : Number(dueAt - clock.monotonic()) / 1e6;
@@ -205,7 +214,7 @@ export class SegmentSender {
     if (deriver) {
       const scratch = join(scratchFolder(folder), entry.name);
       return new DerivedUpload(
-        this.#uploadPorts(),
+        this.#uploadPorts(entry),
         this.#parts.counters.writes.measured(deriver, { book: this.#schemas, logger: this.#parts.logger }),
         scratch,
         job,
@@ -213,7 +222,7 @@ export class SegmentSender {
         signal,
       ).run();
     }
-    return new SegmentUpload(this.#uploadPorts(), job, hooks, signal).run();
+    return new SegmentUpload(this.#uploadPorts(entry), job, hooks, signal).run();
   }
 
   /** Parts of the plain file, of a process without recipients, do not stay in the store until the sweep. */
@@ -226,8 +235,8 @@ export class SegmentSender {
     );
   }
 
-  #uploadPorts(): UploadPorts {
-    const { fs, clock, store, logger, calls, options, folder, identity, lifetime } = this.#parts;
+  #uploadPorts(entry: SegmentEntry): UploadPorts {
+    const { fs, clock, store, logger, calls, options, folder, gate, identity, lifetime } = this.#parts;
     return {
       fs,
       store,
@@ -235,6 +244,10 @@ export class SegmentSender {
       calls,
       lifetime,
       bandwidth: this.#parts.shared.bandwidth,
+      gate: {
+        check: (bytes) => gate.check(entry, bytes),
+        take: (bytes) => gate.take(entry, bytes),
+      },
       buffers: this.#buffers,
       window: this.#window,
       sealed: folder.sealed,

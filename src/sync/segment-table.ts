@@ -140,14 +140,15 @@ export class SegmentTable {
     }
   }
 
-  /** Takes the next due segment out of the queue; it becomes active. */
-  takeNext(now: bigint): SegmentEntry | undefined {
+  /** Takes the next due segment that may be sent out of the queue; it becomes active. */
+  takeNext(now: bigint, mayBegin: (entry: SegmentEntry) => boolean = () => true): SegmentEntry | undefined {
     for (const [entry, dueAt] of this.#delayed) if (dueAt <= now) this.#release(entry);
     if (!this.#sorted) {
       this.#ready.sort((a, b) => this.#compare(b, a));
       this.#sorted = true;
     }
-    const entry = this.#ready.pop();
+    const at = this.#ready.findLastIndex(mayBegin);
+    const [entry] = at < 0 ? [] : this.#ready.splice(at, 1);
     if (!entry) return undefined;
     this.move(entry, 'active');
     return entry;

@@ -19,6 +19,14 @@ export interface SendPorts {
   readonly window: SendWindow;
   readonly partsPerUpload: number;
   readonly attempts: number;
+  readonly gate: PartGate;
+}
+
+/** Asked whether bytes of one segment may leave now. Throws `SendingWaits`. */
+export interface PartGate {
+  check(bytes: number): void;
+  /** Counts them as well; called at the moment when they leave. */
+  take(bytes: number): Promise<void>;
 }
 
 export interface SendHooks {
@@ -127,14 +135,16 @@ async function sendPart(
   hooks: SendHooks,
   signal: AbortSignal,
 ): Promise<SentPart> {
+  ports.gate.check(data.length);
   hooks.onBegin(partNumber);
   for (let attempt = 1; ; attempt++) {
     await ports.bandwidth.take(data.length, signal);
     try {
       const receipt = await ports.window.send(data.length, signal, () =>
-        ports.calls.call(`send part ${partNumber} of ${upload.key}`, data.length, signal, (within) =>
-          ports.store.uploadPart(upload, partNumber, data, { signal: within }),
-        ),
+        ports.calls.call(`send part ${partNumber} of ${upload.key}`, data.length, signal, async (within) => {
+          await ports.gate.take(data.length);
+          return ports.store.uploadPart(upload, partNumber, data, { signal: within });
+        }),
       );
       return { receipt, clean: attempt === 1 };
     } catch (error) {

@@ -80,6 +80,9 @@ export class Settlement {
           await progress.write(identity.storeId, entry.name, undefined, false);
         }
         break;
+      case 'waiting':
+        table.move(entry, 'pending');
+        return false;
       case 'deferred': {
         entry.turns++;
         if (isRefusal(outcome.error)) {

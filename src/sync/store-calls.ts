@@ -3,6 +3,7 @@ import type { ErrorCode } from '../core/error-catalogue.js';
 import { HoldfastError, isHoldfastError } from '../core/errors.js';
 import { onAbort } from '../core/on-abort.js';
 import type { Link } from './link.js';
+import { SendingWaits } from './sending-waits.js';
 
 /** Codes that answer about one object: the store works. */
 const ANSWERS: ReadonlySet<ErrorCode> = new Set([
@@ -60,7 +61,7 @@ export class StoreCalls {
   /**
    * Runs one call when the link is online. Throws the store's answer about the object (a HoldfastError)
    * unchanged, and everything else as {@link StoreTrouble}, after reporting it to the link. Rejects with the
-   * signal's reason.
+   * signal's reason, or with `SendingWaits` if the call itself does.
    */
   async call<T>(
     what: string,
@@ -75,6 +76,7 @@ export class StoreCalls {
       return result;
     } catch (error) {
       if (signal.aborted) throw signal.reason;
+      if (error instanceof SendingWaits) throw error;
       if (isHoldfastError(error) && ANSWERS.has(error.code)) {
         this.#link?.succeeded();
         throw error;

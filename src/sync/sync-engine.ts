@@ -90,6 +90,7 @@ export class SyncEngine implements AsyncDisposable {
       trouble: (message) => this.#trouble(message),
       tell: (event) => this.#events.emit(event),
       isTableValid: () => this.#watch.isValid,
+      isMarked: (entry) => this.#watch.isMarked(entry),
       linkChanged: () => this.#linkChanged(),
       storeKnown: () => this.#watch.reset(),
     });
@@ -201,6 +202,7 @@ export class SyncEngine implements AsyncDisposable {
     this.#parts.options = options;
     this.#parts.link.reconfigure(backoffOf(options), options.idleProbeMs);
     this.#parts.calls.timeoutMs = options.callTimeoutMs;
+    this.#parts.gate.reconfigure();
     if (changed.includes('upload')) this.#watch.applyPolicy();
     if (changed.includes('order')) this.#parts.table.setOrder(options.order);
     this.#sender.reconfigure();
@@ -285,12 +287,14 @@ export class SyncEngine implements AsyncDisposable {
     await progress.open();
     await identity.load();
     await lost.load(options.acknowledgeLost);
+    await this.#parts.ledger.load();
     await tombstones.count();
   }
 
   async #close(): Promise<void> {
     this.#lifetime.abort(stopped());
     await this.#loops;
+    await this.#parts.ledger.settle();
     await this.#parts.progress.close();
     await this.#lock?.close();
   }
@@ -305,6 +309,7 @@ export class SyncEngine implements AsyncDisposable {
     this.#loops ??= Promise.all([
       guard(this.#parts.link.run(signal)),
       guard(this.#watch.run(signal)),
+      guard(this.#parts.gate.run(signal, () => this.#sender.wake())),
       guard(this.#sender.run()),
       guard(this.#housekeeping.run()),
       guard(this.#confirmer.run()),

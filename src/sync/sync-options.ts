@@ -1,5 +1,8 @@
 import { HoldfastError } from '../core/errors.js';
 import { jsonText } from '../core/json-text.js';
+import type { Alternative } from '../core/send-policy/condition.js';
+import { isTimeZone } from '../core/send-policy/local-time.js';
+import { passClasses, type PassClass } from '../core/send-policy/send-class.js';
 import { uploadPolicies, type UploadPolicy } from '../core/sink.js';
 
 /** How sync behaves. Every field has a default ({@link syncOptionTable}); all are validated together. */
@@ -8,6 +11,16 @@ export interface SyncOptions {
   readonly order: 'oldest-first' | 'newest-first' | 'priority';
   /** What is uploaded without a request. Default `all`. */
   readonly upload: UploadPolicy;
+  /** Alternatives of conditions; one of them must hold before anything is sent. Empty: at any time. */
+  readonly when: readonly Alternative[];
+  /** Bytes that each sink may send on one local day; 0: any number. Default 0. */
+  readonly budgetBytesPerDay: number;
+  /** What is sent although conditions are not met or the budget is spent. Default: nothing. */
+  readonly pass: readonly PassClass[];
+  /** Time zone of hours and days; empty: that of the system. Default: empty. */
+  readonly timeZone: string;
+  /** Time between two looks at the conditions, ms. Default 2,000. */
+  readonly conditionPollMs: number;
   /** Size of one part, bytes. Larger files and stricter stores raise it. Default 8 MiB. */
   readonly partBytes: number;
   /** Parts held in memory, over all uploads: one being read, the others on their way. Default 3. */
@@ -66,6 +79,11 @@ export interface SyncOptions {
 export const liveSyncOptions = [
   'order',
   'upload',
+  'when',
+  'budgetBytesPerDay',
+  'pass',
+  'timeZone',
+  'conditionPollMs',
   'partsPerUpload',
   'uploadsInFlight',
   'segmentsInFlight',
@@ -98,8 +116,22 @@ interface ChoiceRule<T> {
   readonly allowed: readonly T[];
   readonly description: string;
 }
+/** Any other value: it is checked by a function. */
+interface CheckedRule<T> {
+  readonly default: T;
+  /** What is allowed, in words. */
+  readonly form: string;
+  readonly fits: (value: unknown) => boolean;
+  readonly description: string;
+}
 // Tuples keep unions whole: the rule of a boolean allows both values.
-type Rule<T> = [T] extends [number] ? NumberRule : ChoiceRule<T>;
+type Rule<T> = [T] extends [number]
+  ? NumberRule
+  : [string] extends [T]
+    ? CheckedRule<T>
+    : [T] extends [readonly unknown[]]
+      ? CheckedRule<T>
+      : ChoiceRule<T>;
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -138,6 +170,26 @@ export const syncOptionTable: { readonly [K in keyof SyncOptions]: Rule<SyncOpti
     description:
       'What is uploaded without a request: every segment, those that overlap marked events, or none. The rest stays in the data folder until it is requested or evicted.',
   },
+  when: {
+    default: [],
+    form: 'alternatives of conditions',
+    fits: (value) => Array.isArray(value) && value.every((one) => typeof one === 'object' && one !== null),
+    description: 'When segments are sent: one of these alternatives must hold; none: at any time.',
+  },
+  budgetBytesPerDay: count(0, 0, 1e15, 'bytes', 'What each sink may send on one local day; 0: any number.'),
+  pass: {
+    default: [],
+    form: `a list of ${passClasses.join(', ')}`,
+    fits: (value) => Array.isArray(value) && value.every((one) => passClasses.includes(one as PassClass)),
+    description: 'What is sent although conditions are not met or the budget is spent.',
+  },
+  timeZone: {
+    default: '',
+    form: 'a name of the time zone database, such as Europe/Berlin',
+    fits: (value) => typeof value === 'string' && isTimeZone(value),
+    description: 'Time zone of the hours and of the days of a budget; empty: that of the system.',
+  },
+  conditionPollMs: count(2_000, 5, 3_600_000, 'ms', 'Between two looks at the conditions.'),
   partBytes: count(8 * MIB, 4 * KIB, 512 * MIB, 'bytes', 'Size of one part.'),
   partsInFlight: count(
     3,
@@ -211,10 +263,14 @@ export function parseSyncOptions(given: Partial<SyncOptions> = {}): SyncOptions 
   const parsed: Record<string, unknown> = { ...syncDefaults };
   for (const [name, value] of Object.entries(given) as [string, unknown][]) {
     if (value === undefined) continue;
-    const rule = (syncOptionTable as Readonly<Record<string, NumberRule | ChoiceRule<unknown>>>)[name];
+    const rule = (syncOptionTable as Readonly<Record<string, AnyRule>>)[name];
     const fault = rule ? faultOf(rule, value) : 'no such option';
     if (fault) faults.push(`sync.${name}: ${String(jsonText(value)).slice(0, 60)}, ${fault}`);
     parsed[name] = value;
+  }
+  const { budgetBytesPerDay: budget, partBytes } = parsed as unknown as SyncOptions;
+  if (isBudgetTooSmall(budget, partBytes)) {
+    faults.push(`sync.budgetBytesPerDay: ${budget}, allowed: 0, or at least one part (${partBytes} bytes)`);
   }
   if (faults.length > 0) {
     throw new HoldfastError('CONFIG_INVALID', `invalid sync options: ${faults.join('; ')}`, {
@@ -224,7 +280,15 @@ export function parseSyncOptions(given: Partial<SyncOptions> = {}): SyncOptions 
   return Object.freeze(parsed) as unknown as SyncOptions;
 }
 
-function faultOf(rule: NumberRule | ChoiceRule<unknown>, value: unknown): string | undefined {
+type AnyRule = NumberRule | ChoiceRule<unknown> | CheckedRule<unknown>;
+
+/** The first part of a day would exceed it. */
+export function isBudgetTooSmall(budgetBytes: number, partBytes: number): boolean {
+  return budgetBytes > 0 && budgetBytes < partBytes;
+}
+
+function faultOf(rule: AnyRule, value: unknown): string | undefined {
+  if ('fits' in rule) return rule.fits(value) ? undefined : `allowed: ${rule.form}`;
   if ('allowed' in rule) {
     if (rule.allowed.includes(value)) return undefined;
     return `allowed: ${rule.allowed.map((choice) => JSON.stringify(choice)).join(', ')}`;

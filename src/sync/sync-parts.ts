@@ -12,6 +12,8 @@ import type { ProgressStore } from './progress-store.js';
 import type { Receipts } from './receipts.js';
 import type { SegmentEncryption } from './segment-encryption.js';
 import type { SegmentTable } from './segment-table.js';
+import type { SendGate } from './send-gate.js';
+import type { SpendLedger } from './spend-ledger.js';
 import type { StoreCalls } from './store-calls.js';
 import type { StoreIdentity } from './store-identity.js';
 import type { StoreMemory } from './store-memory.js';
@@ -50,6 +52,10 @@ export interface SyncParts {
   readonly openUploads: OpenUploads;
   /** Absent: segments leave as they are. */
   readonly encryption: SegmentEncryption | undefined;
+  /** What may be sent now. */
+  readonly gate: SendGate;
+  /** Bytes sent by day. */
+  readonly ledger: SpendLedger;
   /** Evicted segments that the store no longer holds. */
   readonly lost: LostSegments;
   /** Aborts when the engine stops. */
@@ -72,6 +78,7 @@ export type StoreLoopParts = Pick<
   | 'counters'
   | 'folder'
   | 'fs'
+  | 'gate'
   | 'identity'
   | 'isTableValid'
   | 'lifetime'

@@ -4,6 +4,7 @@ import { describeError, isHoldfastError } from '../core/errors.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { RandomBytes } from '../core/identity.js';
 import type { Logger } from '../core/logger.js';
+import type { NetworkSource } from '../core/send-policy/facts.js';
 import type { Store } from '../core/store.js';
 import { acquireRoleLock, type RoleLock } from '../host/role-lock.js';
 import type { OpenProgressDatabase } from './progress-database.js';
@@ -25,6 +26,8 @@ export interface SyncPorts {
   readonly options?: Partial<SyncOptions>;
   /** Sealed names, without `.mcap`, of the segments to send; default: all. */
   readonly only?: ReadonlySet<string>;
+  /** For the conditions of `sync.when`; absent: nothing is known about the network. */
+  readonly network?: NetworkSource;
   /** Called after a visible change, at most once per turn of the event loop; read `status()` then. */
   readonly onStatusChange?: () => void;
   /** Default: the sealed files as they are, all of them. */

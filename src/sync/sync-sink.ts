@@ -1,4 +1,6 @@
 import type { SinkSelection, UploadPolicy } from '../core/sink.js';
+import type { Alternative } from '../core/send-policy/condition.js';
+import type { PassClass } from '../core/send-policy/send-class.js';
 import type { SegmentDeriver } from '../core/segment-deriver.js';
 import type { Recipient } from '../encryption/wrapped-key.js';
 import type { BandwidthLimit } from './bandwidth-limit.js';
@@ -17,6 +19,12 @@ export interface SinkSpec {
   readonly selection: SinkSelection;
   /** Absent: the policy of the process. */
   readonly upload?: UploadPolicy;
+  /** When it sends; absent: the conditions of the process. Empty: at any time. */
+  readonly when?: readonly Alternative[];
+  /** Absent: the budget of the process. 0: none. */
+  readonly budgetBytesPerDay?: number;
+  /** What passes conditions and budget; absent: the classes of the process. */
+  readonly pass?: readonly PassClass[];
   /** Who can read what this sink sends; absent: anyone with the store. Not with a deriver. */
   readonly recipients?: readonly Recipient[];
   /** Absent: the sealed file unchanged. */

@@ -8,6 +8,8 @@ import type { LostSegments } from './lost-segments.js';
 import type { SegmentEntry, SegmentTable } from './segment-table.js';
 import type { StoreCalls } from './store-calls.js';
 import type { StoreMemory } from './store-memory.js';
+import { policyStatus } from './policy-status.js';
+import type { SendGate } from './send-gate.js';
 import type { SyncCounters } from './sync-counters.js';
 import type { SyncOptions } from './sync-options.js';
 import type { SinkSpec } from './sync-sink.js';
@@ -64,6 +66,7 @@ interface StatusParts extends Parts {
   readonly denied: HoldfastError | undefined;
   readonly options: SyncOptions;
   readonly encryption: SegmentEncryption | undefined;
+  readonly gate: SendGate;
 }
 
 const ALARMS_MAX = 100;
@@ -105,7 +108,10 @@ export function composeStatus(parts: StatusParts): SyncStatus {
       held: held.bytes,
     },
     uploadPolicy: policyOf(parts),
-    ...defined({ encryptedFor: parts.encryption?.encryptedFor }),
+    ...defined({
+      encryptedFor: parts.encryption?.encryptedFor,
+      sendPolicy: policyStatus(parts.gate, table),
+    }),
     resumedUploads: counters.resumedUploads,
     uploads: {
       segments: counters.verifiedSegments,

@@ -1,4 +1,5 @@
 import { describeError, isHoldfastError, type HoldfastError } from '../core/errors.js';
+import { SendingWaits } from './sending-waits.js';
 import { SegmentVanished } from './segment-file.js';
 import { StoreTrouble } from './store-calls.js';
 import { eventOf, isRefusal, overLimit, PARKING } from './upload-errors.js';
@@ -19,6 +20,8 @@ export type UploadOutcome =
   | { readonly kind: 'verified' }
   | { readonly kind: 'gone' }
   | { readonly kind: 'parked'; readonly code: string; readonly message: string }
+  /** The send policy keeps the rest of it waiting; what was sent stays in the store. */
+  | { readonly kind: 'waiting' }
   /** Not now; other segments come first. */
   | { readonly kind: 'deferred'; readonly error: unknown };
 
@@ -56,6 +59,7 @@ export class SegmentUpload {
         await this.#leave(before, state, event.kind);
       } catch (error) {
         if (this.#ports.lifetime.aborted) throw this.#ports.lifetime.reason;
+        if (error instanceof SendingWaits) return { kind: 'waiting' };
         if (this.#steps.progressed) failures = 0;
         this.#steps.progressed = false;
         failures++;

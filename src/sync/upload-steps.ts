@@ -159,6 +159,7 @@ export class UploadSteps {
 
   async #sendWhole(state: UploadState): Promise<UploadEvent<'sending'>> {
     const { bytes } = this.#digest;
+    this.#ports.gate.check(bytes);
     const buffer = await this.#ports.buffers.take(bytes, this.#signal);
     const { data } = buffer;
     try {
@@ -178,7 +179,10 @@ export class UploadSteps {
         this.#call(
           'send',
           state,
-          (signal, key) => this.#ports.store.put(key, data, { signal, ifAbsent: !state.overwrite }),
+          async (signal, key) => {
+            await this.#ports.gate.take(bytes);
+            return this.#ports.store.put(key, data, { signal, ifAbsent: !state.overwrite });
+          },
           bytes,
         ),
       );

@@ -37,6 +37,7 @@ const withoutPanel: readonly string[] = [
   'holdfast_queue_limit_bytes',
   'holdfast_robot_dropped_messages_total',
   'holdfast_sealed_segments',
+  'holdfast_send_waiting_segments',
   'holdfast_source_acknowledge_duration_seconds',
   'holdfast_source_acknowledged_messages_total',
   'holdfast_source_connections_total',
@@ -92,6 +93,31 @@ describe('/metrics', () => {
       assert.equal(type === 'counter', name.endsWith('_total'), name);
       assert.ok(!/_(ms|mb|percent)(_|$)/.test(name), `${name}: base units are seconds, bytes, ratios`);
     }
+  });
+
+  it('tells for each sink what its send policy says, and nothing without one', async () => {
+    assert.equal(value('holdfast_send_open'), undefined);
+    const { current } = web.sync;
+    const condition = { alternative: 0, state: 'unknown', reason: 'no D-Bus' } as const;
+    web.sync.current = {
+      ...present(current),
+      sendPolicy: {
+        ...{ isOpen: false, since: '0', passing: [], day: '2026-12-01', spentBytes: 7, budgetBytes: 9 },
+        conditions: [{ condition: 'ssid=Depot', ...condition }],
+        waiting: { segments: 2, bytes: 20 },
+      },
+    };
+    await web.watch.askSync();
+    await scrape();
+    const sink = 'store';
+    assert.equal(value('holdfast_send_open', { sink }), 0);
+    assert.equal(value('holdfast_send_waiting_bytes', { sink }), 20);
+    assert.equal(value('holdfast_send_waiting_segments', { sink }), 2);
+    assert.deepEqual([value('holdfast_send_day_bytes'), value('holdfast_send_budget_bytes')], [7, 9]);
+    const states = ['met', 'unmet', 'unknown'].map((state) =>
+      value('holdfast_send_condition_state', { sink, condition: 'ssid=Depot', state }),
+    );
+    assert.deepEqual(states, [0, 0, 1]);
   });
 
   it("reads the same with Prometheus' own parser", async function () {
@@ -286,7 +312,10 @@ describe('config/monitoring', () => {
         id,
       );
     for (const [, state] of text.matchAll(/state=~?\\?"([a-z_]+)\\?"/g)) {
-      assert.ok(['recording', 'stalled', 'paused', 'online', 'offline'].includes(present(state)), state);
+      assert.ok(
+        ['recording', 'stalled', 'paused', 'online', 'offline', 'met'].includes(present(state)),
+        state,
+      );
     }
   });
 });

@@ -1,5 +1,6 @@
 import type { RecorderStatus, SyncStatus } from '../../core/status.js';
 import { describeTags } from '../../core/tags.js';
+import { describeSendPolicy } from './describe-send-policy.js';
 import { humanBytes, humanCount, humanDuration, printable, renderTable } from '../../host/human.js';
 
 const NS_PER_MS = 1_000_000n;
@@ -147,6 +148,7 @@ export function describeSync(status: SyncStatus, nowMs: number): string[] {
           `${label('kept here')}${segments.held} segments, ${humanBytes(bytes.held ?? 0)}, by policy ` +
             `(sync.upload: ${status.uploadPolicy ?? ''})`,
         ]),
+    ...(status.sinks === undefined ? describeSendPolicy(status.sendPolicy, label, nowMs) : []),
     `${label('sending')}${humanBytes(status.transferBytesPerS)}/s` +
       (current === undefined
         ? ''
@@ -158,10 +160,12 @@ export function describeSync(status: SyncStatus, nowMs: number): string[] {
     ...(status.lastError === undefined
       ? []
       : [`${label('errors')}${status.uploadErrors}, last: ${printable(status.lastError)}`]),
-    ...(status.sinks ?? []).map(
-      ({ name, store, link, required, segments: { verified, pending, parked } }) =>
+    ...(status.sinks ?? []).flatMap(
+      ({ name, store, link, required, segments: { verified, pending, parked }, sendPolicy }) => [
         `${label('sink')}${name}${required ? '' : ' (not required)'} ${printable(store)} ${link}: ${verified} verified, ` +
-        `${pending} pending${parked > 0 ? `, ${parked} PARKED` : ''}`,
+          `${pending} pending${parked > 0 ? `, ${parked} PARKED` : ''}`,
+        ...describeSendPolicy(sendPolicy, (text) => `  ${label(text)}`, nowMs),
+      ],
     ),
     ...status.alarms.map(({ robot, segment, code, message }) =>
       segment === ''

@@ -1,6 +1,6 @@
 import type { RecorderStatus, SyncStatus } from '../../core/status.js';
 import type { Invocation } from './command-definition.js';
-import { humanBytes, humanCount, humanDuration } from '../../host/human.js';
+import { humanBytes, humanCount, humanDuration, printable } from '../../host/human.js';
 
 const LIVE_INTERVAL_MS = 500;
 const PLAIN_INTERVAL_MS = 10_000;
@@ -54,8 +54,12 @@ export function syncLine(status: SyncStatus): string {
     current === undefined ? '' : ` | ${Math.floor(current.progress * 100)} % of ${humanBytes(current.bytes)}`;
   const retried = (segments.retrying ?? 0) > 0 ? ` | ${segments.retrying} FAILED, will be tried again` : '';
   const parked = segments.parked > 0 ? ` | ${segments.parked} PARKED` : '';
+  const waits = [status.sendPolicy, ...(status.sinks ?? []).map((one) => one.sendPolicy)].find(
+    (policy) => policy?.isOpen === false,
+  );
+  const waiting = waits === undefined ? '' : ` | WAITS: ${printable(waits.reason ?? '')}`;
   return (
     `${status.link}${retry}: ${segments.verified} verified, ${segments.pending} pending ` +
-    `(${humanBytes(bytes.pending)}) | ${humanBytes(status.transferBytesPerS)}/s${sending}${retried}${parked}`
+    `(${humanBytes(bytes.pending)}) | ${humanBytes(status.transferBytesPerS)}/s${sending}${retried}${parked}${waiting}`
   );
 }

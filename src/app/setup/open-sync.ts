@@ -1,6 +1,7 @@
 import { defined } from '../../core/defined.js';
 import type { SyncSetup } from './prepare-sync.js';
 import { SyncFolders, type SyncFoldersPorts } from './sync-folders.js';
+import { KernelNetwork } from '../../host/network/kernel-network.js';
 import type { SystemPorts } from '../../host/ports.js';
 
 /** This process as the sync of its data folders. Throws the errors of {@link SyncFolders.open}. */
@@ -19,6 +20,7 @@ export function openSync(
     clock,
     random,
     logger,
+    network: new KernelNetwork(fs),
     listen,
     ...defined({ only }),
   });

@@ -88,10 +88,11 @@ async function openSink(
   resolved: Resolved,
   ports: SystemPorts,
 ): Promise<Sink> {
-  const { name, kind, required, selection, upload } = sink;
+  const { name, kind, required, selection, upload, when, budgetBytesPerDay, pass } = sink;
   const deriver = await openDeriver(sink, ports);
   const store = await openSinkStore(sink, resolved, ports);
-  const spec = { name, kind, required, selection, ...defined({ upload }), ...encryptedFor(recipients) };
+  const policy = defined({ upload, when, budgetBytesPerDay, pass });
+  const spec = { name, kind, required, selection, ...policy, ...encryptedFor(recipients) };
   return { spec: deriver ? { ...spec, form: deriver.form, deriver } : { ...spec, form: '' }, store };
 }
 

@@ -4,6 +4,7 @@ import { describeError } from '../../core/errors.js';
 import type { SyncEvent } from '../../core/events.js';
 import type { Listen } from '../../core/listen.js';
 import type { SyncStatus } from '../../core/status.js';
+import type { NetworkSource } from '../../core/send-policy/facts.js';
 import type { LinkState } from '../../core/link-state.js';
 import type { SyncOptions } from '../../sync/sync-options.js';
 import { SyncGroup, type GroupSummary, type Sink } from '../../sync/sync-group.js';
@@ -17,6 +18,8 @@ export interface SyncFoldersPorts extends Pick<SystemPorts, 'fs' | 'clock' | 'ra
   readonly options: Partial<SyncOptions>;
   /** Sealed names of the segments to send; default: all. */
   readonly only?: ReadonlySet<string>;
+  /** For the conditions of `sync.when`. */
+  readonly network: NetworkSource;
   /** Called when a folder is served: lets clients query its status. */
   readonly listen: (folder: string, group: SyncGroup) => Promise<AsyncDisposable>;
 }
@@ -157,7 +160,7 @@ export class SyncFolders implements AsyncDisposable {
   }
 
   async #open(served: Served): Promise<void> {
-    const { fs, clock, random, logger, sinks, only, listen } = this.#ports;
+    const { fs, clock, random, logger, network, sinks, only, listen } = this.#ports;
     const group = await SyncGroup.open({
       dataFolder: served.folder,
       sinks,
@@ -165,6 +168,7 @@ export class SyncFolders implements AsyncDisposable {
       clock,
       random,
       logger,
+      network,
       version,
       pid: process.pid,
       options: this.#options,

@@ -116,6 +116,12 @@ export const storeMemorySchema: SchemaObject = object({
   stores: listOf(object({ storeId: text, checksums: literal('refused'), server: text, since: time })),
 });
 
+/** `spent.json`. */
+export const spentSchema: SchemaObject = object({
+  version: literal(1),
+  sinks: listOf(object({ form: text, uri: text, days: listOf(object({ day: text, bytes: count })) })),
+});
+
 /** `sinks/<name>.schemas.json`. */
 export const schemaBookSchema: SchemaObject = object({
   version: literal(1),

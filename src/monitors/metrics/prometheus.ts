@@ -4,6 +4,7 @@ import type { Metric } from './metric.js';
 import { processMetrics } from './process-metrics.js';
 import { recorderMetrics } from './recorder-metrics.js';
 import { sourceMetrics } from './source-metrics.js';
+import { sendPolicyMetrics } from './send-policy-metrics.js';
 import { syncMetrics } from './sync-metrics.js';
 
 /** Every metric; docs/metrics.md lists them, config/monitoring uses them. */
@@ -11,6 +12,7 @@ export const allMetrics: readonly Metric<Known>[] = [
   ...recorderMetrics,
   ...sourceMetrics,
   ...syncMetrics,
+  ...sendPolicyMetrics,
   ...processMetrics,
 ];
 

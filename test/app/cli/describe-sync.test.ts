@@ -21,6 +21,21 @@ describe('sync for a person', () => {
     assert.match(syncLine(status), /^online: 2 verified, 3 pending .* \| 1 FAILED, will be tried again/);
   });
 
+  it('says which condition keeps what waiting, and what passes', () => {
+    const sendPolicy: NonNullable<SyncStatus['sendPolicy']> = {
+      ...{ isOpen: false, since: '0', passing: ['events'], day: '2026-12-01', spentBytes: 5_000 },
+      conditions: [{ condition: 'ssid=Depot', alternative: 0, state: 'unmet', reason: 'no Wi-Fi' }],
+      reason: 'ssid=Depot (no Wi-Fi)',
+      waiting: { segments: 3, bytes: 2_000 },
+      budgetBytes: 10_000,
+    };
+    const waiting = { ...status, sendPolicy };
+    const lines = describeSync(waiting, 1_000).join('\n');
+    assert.match(lines, /may send +no, for 1.0 s: ssid=Depot \(no Wi-Fi\); still sent: events/);
+    assert.match(lines, /waiting +3 segments, 2.0 kB\n +sent +5.0 kB of 10.0 kB on 2026-12-01/);
+    assert.match(syncLine(waiting), / \| WAITS: ssid=Depot \(no Wi-Fi\)$/);
+  });
+
   it('reports nothing while no segment waits for another attempt', () => {
     const fine = { ...status, segments: { ...status.segments, retrying: 0 } };
     assert.doesNotMatch(`${describeSync(fine, 1_000).join('\n')} ${syncLine(fine)}`, /tried again/);

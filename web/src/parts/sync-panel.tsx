@@ -11,6 +11,7 @@ import {
   timeOfDay,
 } from '../model/format.js';
 import { useStore } from '../model/store.js';
+import { SendPolicyFacts } from './send-policy.js';
 import { Fact, Facts, Meter, Panel } from '../ui/panel.js';
 import type { SyncStatus } from '../wire.js';
 
@@ -79,6 +80,7 @@ function SyncFacts({ sync }: { readonly sync: SyncStatus }) {
             {sync.uploadPolicy === 'events' ? 'marked events only' : 'on request only'}
           </Fact>
         )}
+        <SendPolicyFacts sync={sync} />
         {sync.oldestUnsyncedAt === undefined ? null : (
           <Fact term="Oldest unsynced">{coarse(now - msOf(sync.oldestUnsyncedAt))} old</Fact>
         )}
