@@ -1,6 +1,6 @@
 import { defined } from '../core/defined.js';
 import type { Priority } from '../core/message.js';
-import { uploadPolicies, type SinkSelection, type UploadPolicy } from '../core/sink.js';
+import type { SinkSelection } from '../core/sink.js';
 import { isParquetCodec, parquetCodecs } from '../exporters/format.js';
 import { parseSinkPolicy, sinkPolicyOptions, type SinkPolicy } from './sink-policy.js';
 import {
@@ -21,8 +21,6 @@ export interface SinkOptions extends SinkPolicy {
   readonly storeUri: string;
   readonly required: boolean;
   readonly selection: SinkSelection;
-  /** Absent: `sync.upload`. */
-  readonly upload?: UploadPolicy;
   /** False: readable for anyone with the store, although `sync.recipients` is set. */
   readonly encrypt: boolean;
   /** For Parquet: the paths of files. */
@@ -103,10 +101,7 @@ export function parseSink(text: string, faults: SinkFault[]): SinkOptions | unde
   if (name !== undefined && !NAME.test(name)) fault('name', 'up to 40 letters, digits, "_", "." and "-"');
   const [topics, robots, classes] = [list('topics'), list('robots'), list('priority')];
   if (classes?.some((one) => !priorities.includes(one as Priority))) fault('priority', priorities.join(', '));
-  const upload = given.get('upload');
-  const policy = uploadPolicies.find((one) => one === upload);
-  if (upload !== undefined && policy === undefined) fault('upload', uploadPolicies.join(', '));
-  const sendPolicy = parseSinkPolicy(given, fault);
+  const policy = parseSinkPolicy(given, fault);
   const layout =
     kind === 'parquet'
       ? parseLakeLayout(given.get('layout'), given.get('events'), (name, _text, allowed) =>
@@ -129,8 +124,7 @@ export function parseSink(text: string, faults: SinkFault[]): SinkOptions | unde
       ...(classes && { priorities: classes as Priority[] }),
       ...(topics && { topics }),
     },
-    ...defined({ upload: policy }),
-    ...sendPolicy,
+    ...policy,
     ...(layout && { layout }),
     ...(encoding && { encoding }),
     ...defined({ descriptors }),

@@ -176,7 +176,7 @@ export const syncParameters = {
     {
       ...{ role, flag: 'pass' },
       description:
-        'What is sent although conditions are not met or the budget is spent: segments that overlap marked events (events), those of high priority (high), ' +
+        'Segments that are sent although conditions are not met or the budget is spent: those that overlap marked events (events), those of high priority (high), ' +
         'and those that somebody requested (requested). A sink may have its own, as the option pass.',
     },
     'class',

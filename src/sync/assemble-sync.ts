@@ -80,19 +80,13 @@ export function assembleSync(ports: SyncPorts, options: SyncOptions, hooks: Sync
   const table = new SegmentTable(options.order);
   const ledger = new SpendLedger({ ...own, sink: { form: sink.form, uri: store.uri }, turns: shared.files });
   const isUploading = (name: string): boolean => ['pending', 'active'].includes(table.get(name)?.state ?? '');
-  const requested = new Set<string>();
   const parts: Omit<SyncParts, 'gate'> = {
-    fs,
-    clock,
-    random,
-    logger,
-    store,
-    sink,
+    ...{ fs, clock, random, logger, store, sink },
     shared,
     folder,
     dataFolderId,
     only: ports.only,
-    requested,
+    requested: new Set(),
     options,
     counters,
     calls,
@@ -121,20 +115,22 @@ export function assembleSync(ports: SyncPorts, options: SyncOptions, hooks: Sync
     lost: new LostSegments({
       ...{ fs, folder, uri: store.uri, form: sink.form, turns: shared.files, onTrouble: trouble },
     }),
-    encryption: encryptionFor(ports, sink, folder, shared),
-    ledger,
+    ...{ encryption: encryptionFor(ports, sink, folder, shared), ledger },
     openUploads: new OpenUploads({ store, calls, clock, logger }),
     isTableValid: hooks.isTableValid,
   };
-  const gate = new SendGate({
-    ...{ clock, logger, sink, ledger, changed },
-    // Live: the engine replaces the options.
+  return Object.assign(parts, { gate: sendGate(ports, hooks, parts) });
+}
+
+function sendGate(ports: SyncPorts, { isMarked }: SyncHooks, parts: Omit<SyncParts, 'gate'>): SendGate {
+  const { clock, logger, sink, ledger, changed, only, requested } = parts;
+  return new SendGate({
+    ...{ clock, logger, sink, ledger, changed, isMarked },
+    // The engine replaces them when they change.
     options: () => parts.options,
     network: ports.network ?? blind,
-    isMarked: hooks.isMarked,
-    isRequested: ({ name }) => requested.has(name) || ports.only?.has(name) === true,
+    isRequested: ({ name }) => requested.has(name) || only?.has(name) === true,
   });
-  return Object.assign(parts, { gate });
 }
 
 const blind: NetworkSource = {

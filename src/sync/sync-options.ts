@@ -15,7 +15,7 @@ export interface SyncOptions {
   readonly when: readonly Alternative[];
   /** Bytes that each sink may send on one local day; 0: any number. Default 0. */
   readonly budgetBytesPerDay: number;
-  /** What is sent although conditions are not met or the budget is spent. Default: nothing. */
+  /** Segments that are sent although conditions are not met or the budget is spent. Default: nothing. */
   readonly pass: readonly PassClass[];
   /** Time zone of hours and days; empty: that of the system. Default: empty. */
   readonly timeZone: string;
@@ -181,7 +181,7 @@ export const syncOptionTable: { readonly [K in keyof SyncOptions]: Rule<SyncOpti
     default: [],
     form: `a list of ${passClasses.join(', ')}`,
     fits: (value) => Array.isArray(value) && value.every((one) => passClasses.includes(one as PassClass)),
-    description: 'What is sent although conditions are not met or the budget is spent.',
+    description: 'Segments that are sent although conditions are not met or the budget is spent.',
   },
   timeZone: {
     default: '',

@@ -36,7 +36,11 @@ describe('parameters of the send policy', () => {
   });
 
   it('are refused with the form that is allowed', () => {
-    const faults = faultsOf({ 'sync.when': ['wifi=Depot'], 'sync.pass': ['low'], 'sync.time_zone': 'Mars' });
+    const faults = faultsOf({
+      'sync.when': ['wireless=Depot'],
+      'sync.pass': ['low'],
+      'sync.time_zone': 'Mars',
+    });
     assert.equal(faults.length, 3);
     assert.match(faults.join('\n'), /sync\.when: .*ssid=NAME/);
     assert.match(faults.join('\n'), /sync\.pass: allowed: events, high, requested/);

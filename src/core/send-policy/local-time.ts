@@ -40,7 +40,8 @@ export function localTime(timeNs: bigint, timeZone: string): LocalTime {
 /** Empty, or a name of the time zone database that this runtime knows. */
 export function isTimeZone(name: string): boolean {
   try {
-    return name === '' || new Intl.DateTimeFormat('en', { timeZone: name }) !== undefined;
+    formatOf(name);
+    return true;
   } catch {
     return false;
   }

@@ -11,7 +11,7 @@ interface Route {
 
 /**
  * The interface of the default route, from the kernel's tables in `/proc/net`: IPv4 first, the lowest metric.
- * Empty: there is none. Rejects if neither table can be read.
+ * Empty: no such route exists. Rejects if neither table can be read.
  */
 export async function defaultInterface(fs: Pick<FileSystem, 'readFile'>, proc: string): Promise<string> {
   const [v4, v6] = await Promise.allSettled([

@@ -60,7 +60,7 @@ describe('conditions of sync.when', () => {
     assert.equal(reasonOf(verdict), `ssid=Depot (${why}), or metered=no (${why})`);
   });
 
-  it('match no interface or network when there is none', () => {
+  it('match no interface and no network while the robot has no route', () => {
     const none = { ...depot, interface: { value: '' }, ssid: { value: '' } };
     assert.ok(!met(none, 'interface=*'));
     assert.ok(!met(none, 'ssid=*'));
@@ -74,7 +74,7 @@ describe('conditions of sync.when', () => {
       'ssid=a,,b',
       'ssid="a',
       'ssid="',
-      'wifi=a',
+      'wireless=a',
       'metered=maybe',
       'metered=yes,no',
       'metered=no metered=no',
