@@ -38,7 +38,7 @@ const channel: Channel = {
 };
 const ports = { transport, clock: systemClock, logger: silentLogger, randomBytes };
 const clients = Array.from({ length: Number(robots) }, () =>
-  isOn === 'yes' ? new UplinkClient({ robot: 'robot', vin: '', version: 'bench', rules }, ports) : undefined,
+  isOn === 'yes' ? new UplinkClient({ robot: 'robot', version: 'bench', rules }, ports) : undefined,
 );
 const timer = setInterval(() => {
   for (const [robot, client] of clients.entries()) {

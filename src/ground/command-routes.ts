@@ -18,8 +18,8 @@ export interface CommandRouteParts {
   readonly audit: AuditLog;
   /** For what is only looked at, which the audit log does not note. */
   readonly ask: CommandSender;
-  /** Whether a robot of this name has ever connected. */
-  readonly knows: (robot: string) => boolean;
+  /** The name of a robot by its name or VIN; undefined: it has never connected. */
+  readonly nameOf: (robot: string) => string | undefined;
 }
 
 const summaries: Readonly<Record<ActionName, string>> = {
@@ -100,10 +100,10 @@ const alsoAnswers = {
   '504': 'the robot did not answer in time; it may have done it',
 };
 
-function commandRoute(name: ActionName, { commands, knows }: CommandRouteParts): Route {
+function commandRoute(name: ActionName, { commands, nameOf }: CommandRouteParts): Route {
   const give = async ({ params, body, who, address }: RouteRequest): Promise<RouteReply> => {
-    const robot = params['robot'] ?? '';
-    if (!knows(robot)) return unheard(robot);
+    const robot = nameOf(params['robot'] ?? '');
+    if (robot === undefined) return unheard(params['robot'] ?? '');
     const given = body as Partial<CommandBody>;
     const { label = '', before_s: beforeS = 0, after_s: afterS = 0, parameter } = given;
     const set = parameter === undefined ? {} : { parameter, value: valueText(parameter, given.value) };
@@ -122,15 +122,15 @@ function commandRoute(name: ActionName, { commands, knows }: CommandRouteParts):
 }
 
 /** Asks the robot, whose version knows its parameters. */
-function parametersRoute({ ask, knows }: CommandRouteParts): Route {
+function parametersRoute({ ask, nameOf }: CommandRouteParts): Route {
   return {
     ...{ method: 'GET', path: '/api/robots/:robot/parameters', role: 'operator' },
     summary: 'The parameters of its recorder that set_parameter takes, with their values',
     answer: object({ parameters: list(ref('LiveParameter')) }),
     also: { ...alsoAnswers, '502': 'the robot answers with something else' },
     handle: async ({ params }) => {
-      const robot = params['robot'] ?? '';
-      if (!knows(robot)) return unheard(robot);
+      const robot = nameOf(params['robot'] ?? '');
+      if (robot === undefined) return unheard(params['robot'] ?? '');
       const outcome = await ask(robot, { name: 'get_parameters', label: '', beforeS: 0, afterS: 0 });
       if (outcome.state !== 'done') return notDone(outcome);
       const parameters = parameterLists.parseIfValid(outcome.result);

@@ -11,6 +11,8 @@ export interface FleetView {
   robot(name: string): RobotDetail | undefined | Promise<RobotDetail | undefined>;
   /** The robots in one line each, in the order of their names. */
   rows(): readonly FleetRow[];
+  /** The name of a robot by its name or VIN; undefined: it has never connected. */
+  nameOf(name: string): string | undefined;
   /** Forgets a robot that is not connected. */
   forget(robot: string): void;
   /** Sends a command to a robot; resolves with how it ended. */

@@ -14,6 +14,7 @@ import type { CommandOutcome } from './commands.js';
 import type { FleetRow } from './fleet-row.js';
 import type { FleetView } from './fleet-view.js';
 import type { KnownRobot } from './known-robot.js';
+import { robotOfVin } from './robot-of-vin.js';
 import { RobotSession } from './robot-session.js';
 import { RobotState, type RobotDetail, type RobotView } from './robot-state.js';
 
@@ -102,6 +103,10 @@ export class Fleet implements GroundReception, FleetView, Disposable {
     return (this.#states.get(name) ?? this.#byVin(name))?.detail();
   }
 
+  nameOf(name: string): string | undefined {
+    return (this.#states.get(name) ?? this.#byVin(name))?.robot;
+  }
+
   /** Sends a command to a robot; resolves with how it ended. */
   async give(robot: string, command: RobotCommand): Promise<CommandOutcome> {
     const live = this.#live.get(robot);
@@ -119,8 +124,9 @@ export class Fleet implements GroundReception, FleetView, Disposable {
     return this.#live.get(robot)?.session.tellRequests(requests) ?? true;
   }
 
+  /** A vehicle that was enrolled again under another name has several robots: the one that was heard last. */
   #byVin(vin: string): RobotState | undefined {
-    return [...this.#states.values()].find((state) => state.vin !== '' && state.vin === vin);
+    return robotOfVin([...this.#states.values()], vin, ({ heardAtNs }) => heardAtNs);
   }
 
   async admit(token: string): Promise<string | undefined> {

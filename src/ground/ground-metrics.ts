@@ -27,6 +27,19 @@ const metrics: readonly RobotMetric[] = [
     value: ({ samples }) => samples,
   },
   {
+    ...{ name: 'holdfast_ground_telemetry_bytes_total', type: 'counter', help: 'Bytes of live telemetry.' },
+    value: ({ telemetryBytes }) => telemetryBytes,
+  },
+  {
+    ...{ name: 'holdfast_ground_protobuf_bytes_total', type: 'counter' },
+    help: 'Bytes of the same samples as Protocol Buffers messages of doubles.',
+    value: ({ fullBytes }) => fullBytes,
+  },
+  {
+    ...{ name: 'holdfast_ground_json_bytes_total', type: 'counter' },
+    ...{ help: 'Bytes of the same samples as JSON objects.', value: ({ jsonBytes }) => jsonBytes },
+  },
+  {
     ...{
       name: 'holdfast_ground_gaps_total',
       type: 'counter',

@@ -25,6 +25,7 @@ const counters = {
   samples: said(whole, 'samples of all fields at a tick'),
   telemetryBytes: said(whole, 'bytes of the messages with telemetry'),
   fullBytes: said(whole, 'bytes of the same samples as Protocol Buffers messages of doubles'),
+  jsonBytes: said(whole, 'bytes of the same samples as JSON objects'),
   gaps: said(whole, 'times at which frames were missing'),
   unusable: said(whole, 'messages that could not be read'),
   outboxSamples: said(whole, 'samples of all fields at a tick that waited in the outbox of the robot'),

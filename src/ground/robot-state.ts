@@ -3,14 +3,12 @@ import type { MarkedEvent } from '../core/marked-event.js';
 import type { Catalogue, FieldSpec } from '../uplink/protocol/field-spec.js';
 import type { RobotFigures } from '../uplink/protocol/robot-figures.js';
 import type { ReportedAlert, ReportedSegment } from '../uplink/protocol/robot-report.js';
+import { SampleSizes } from '../uplink/protocol/sample-bytes.js';
 import type { DecodedTicks, TelemetryDecoder } from '../uplink/protocol/telemetry-decoder.js';
 import type { FieldView } from './field-view.js';
 import { countFields, heardMsOf, positionIn, type FleetRow, type Position } from './fleet-row.js';
 import type { KnownRobot } from './known-robot.js';
 import { ReportedState } from './reported-state.js';
-
-/** Tag and time, tag and length of the values: as the robot counts them. */
-const SAMPLE_HEAD_BYTES = 9 + 3;
 
 /** Counters of a robot since the ground started. */
 export interface RobotCounters {
@@ -23,6 +21,8 @@ export interface RobotCounters {
   telemetryBytes: number;
   /** Bytes of the same samples as Protocol Buffers messages of doubles, one for each sample. */
   fullBytes: number;
+  /** Bytes of the same samples as JSON objects, one for each sample. */
+  jsonBytes: number;
   /** Times at which frames were missing, and all fields became unknown. */
   gaps: number;
   /** Messages that could not be read. */
@@ -63,7 +63,7 @@ export class RobotState {
   readonly robot: string;
   readonly counters: RobotCounters = {
     ...{ connections: 0, messages: 0, bytes: 0, samples: 0, gaps: 0, unusable: 0 },
-    ...{ telemetryBytes: 0, fullBytes: 0, outboxSamples: 0 },
+    ...{ telemetryBytes: 0, fullBytes: 0, jsonBytes: 0, outboxSamples: 0 },
   };
   readonly reported = new ReportedState();
   vin = '';
@@ -72,6 +72,7 @@ export class RobotState {
   heardAtNs = 0n;
   #decoder: TelemetryDecoder | undefined;
   #catalogue: Catalogue | undefined;
+  #sizes: { readonly of: Catalogue; readonly sizes: SampleSizes } | undefined;
   /** Before a restart of the ground. */
   #lastPosition: Position | null = null;
   /** A tick and its time on the robot's clock. */
@@ -115,10 +116,15 @@ export class RobotState {
     this.#anchor = undefined;
   }
 
-  took({ catalogue, firstTick, ticks, timeNs }: DecodedTicks): void {
+  took({ catalogue, firstTick, ticks, timeNs, values }: DecodedTicks): void {
+    if (this.#sizes?.of !== catalogue)
+      this.#sizes = { of: catalogue, sizes: new SampleSizes(catalogue.fields) };
     this.#catalogue = catalogue;
     this.counters.samples += ticks;
-    this.counters.fullBytes += ticks * (SAMPLE_HEAD_BYTES + 8 * catalogue.fields.length);
+    // The samples of a frame are alike: one of them is enough.
+    const { protobuf, json } = this.#sizes.sizes.of(timeNs, values, 0, catalogue.fields.length);
+    this.counters.fullBytes += ticks * protobuf;
+    this.counters.jsonBytes += ticks * json;
     const sinceFirst = BigInt(ticks - 1) * BigInt(catalogue.tickNs);
     this.#anchor = { tick: firstTick + ticks - 1, timeNs: timeNs + sinceFirst, heardAtNs: this.heardAtNs };
   }

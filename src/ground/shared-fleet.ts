@@ -8,6 +8,7 @@ import type { FleetRow } from './fleet-row.js';
 import type { FleetView } from './fleet-view.js';
 import type { GroundBus } from './ground-bus.js';
 import type { RobotDetail, RobotView } from './robot-state.js';
+import { robotOfVin } from './robot-of-vin.js';
 import { WorkerWatch } from './worker-watch.js';
 
 export interface SharedFleetPorts {
@@ -95,6 +96,10 @@ export class SharedFleet implements FleetView, Disposable {
     return [...found.values()].sort((a, b) => (a.robot < b.robot ? -1 : 1));
   }
 
+  nameOf(name: string): string | undefined {
+    return this.#row(name)?.robot;
+  }
+
   forget(robot: string): void {
     this.#others.delete(robot);
     this.#told.delete(robot);
@@ -120,11 +125,15 @@ export class SharedFleet implements FleetView, Disposable {
 
   /** Where a robot is; `worker` is undefined for this process. */
   #find(name: string): { readonly robot: string; readonly worker: string | undefined } {
-    const row =
-      this.rows().find(({ robot }) => robot === name) ?? this.rows().find(({ vin }) => vin === name);
+    const row = this.#row(name);
     const robot = row?.robot ?? name;
     const other = this.#others.get(robot);
     return { robot, worker: other?.row === row ? other?.worker : undefined };
+  }
+
+  #row(name: string): FleetRow | undefined {
+    const rows = this.rows();
+    return rows.find(({ robot }) => robot === name) ?? robotOfVin(rows, name, ({ heardMs }) => heardMs);
   }
 
   /** A process that ends meanwhile is left out: its robots are on their way to another one. */

@@ -20,6 +20,7 @@ interface Answer {
   };
 }
 
+const VIN = '1ZZZ5A3T0RF000001';
 const split: RobotCommand = { name: 'split', label: '', beforeS: 0, afterS: 0 };
 
 describe('A command of the ground', () => {
@@ -55,6 +56,14 @@ describe('A command of the ground', () => {
     const { who, role, state, message, label, robot: to } = present(entry);
     assert.deepEqual([who, role, state, message], ['local', 'admin', 'done', 'done as asked']);
     assert.deepEqual([to, label], ['robot_7', 'hard stop']);
+  });
+
+  it('reaches the robot by its VIN, and is in the audit log under its name', async () => {
+    robot.facts = { ...robot.facts, figures: { ...robot.facts.figures, vin: VIN } };
+    await world.seen('robot_7', 'its VIN', ({ vin }) => vin === VIN);
+    assert.equal((await give(`${VIN}/control/split`)).status, 200);
+    assert.equal((await world.audit.list(1))[0]?.robot, 'robot_7');
+    assert.equal((await give('1ZZZ5A3T0RF000009/control/split')).status, 404);
   });
 
   it('that the robot refuses is refused with its reason', async () => {

@@ -114,9 +114,9 @@ export class GroundWorld implements AsyncDisposable {
     const ports = { audit, clock: systemClock, random: randomBytes };
     const ask: CommandSender = (robot, command) => fleet.give(robot, command);
     const commands = new Commands(ask, ports);
-    const knows = (robot: string): boolean => fleet.robot(robot) !== undefined;
+    const nameOf = (robot: string): string | undefined => fleet.nameOf(robot);
     const more = this.routesOf?.(fleet, commands) ?? [];
-    return [...commandRoutes({ commands, audit, ask, knows }), ...this.moreRoutes, ...more];
+    return [...commandRoutes({ commands, audit, ask, nameOf }), ...this.moreRoutes, ...more];
   }
 
   /** Ends at once: robots hear no reason. */
@@ -173,7 +173,7 @@ export class DrivingRobot implements AsyncDisposable {
     };
     const facts = (): RobotFacts => this.facts;
     const ports = { transport, clock: systemClock, logger: silentLogger, randomBytes, facts, obey, ...kept };
-    this.client = new UplinkClient({ robot: name, vin: '', version: '0.1.0', rules }, ports);
+    this.client = new UplinkClient({ robot: name, version: '0.1.0', rules }, ports);
     this.#channel = {
       ...{ robot: name, topic: '/speed', encoding: 'cdr', metadata: {}, latched: false },
       schema: {

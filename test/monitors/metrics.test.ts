@@ -154,6 +154,15 @@ describe('/metrics', () => {
     assert.equal(value('holdfast_topic_received_messages_total', { topic: '/a' }), 1);
   });
 
+  it('have the savings of the uplink, of all robots together, and nothing without an uplink', async () => {
+    assert.deepEqual(families.get('holdfast_uplink_bytes_total')?.samples ?? [], []);
+    const robot = { telemetryBytes: 10, fullBytes: 200, jsonBytes: 600 };
+    web.watch.services.set('uplink', () => ({ robots: [robot, robot] }));
+    await scrape();
+    const of = (form: string): number | undefined => value('holdfast_uplink_bytes_total', { form });
+    assert.deepEqual(['sent', 'protobuf', 'json'].map(of), [20, 400, 1_200]);
+  });
+
   it('report that sync is gone, and nothing else about it', async () => {
     web.sync.current = undefined;
     await web.watch.askSync();

@@ -72,9 +72,8 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   using feed = new FleetFeed(() => view.rows(), ports.clock);
   const give: CommandSender = (...what) => view.give(...what);
   const { audit, commands } = await openCommands(folder, database, give, invocation);
-  const knows = (name: string): boolean => view.rows().some(({ robot, vin }) => [robot, vin].includes(name));
   await using _alerts = await watchFleet({ fleet, view, registry, isFirst, database }, invocation);
-  const nameOf = (name: string): string => view.rows().find(({ vin }) => vin === name)?.robot ?? name;
+  const nameOf = (name: string): string => view.nameOf(name) ?? name;
   await using fetching = await openFetch({ database, open, fleet, nameOf, registry, commands }, invocation);
   told.fetch = fetching;
   await using files = await openRecordingFiles(open, invocation);
@@ -82,7 +81,7 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   await using trial = await openTrial(registry, here, invocation);
   const missing = (): string | undefined => history?.status().problem || undefined;
   const routes = [
-    ...commandRoutes({ commands, audit, ask: give, knows }),
+    ...commandRoutes({ commands, audit, ask: give, nameOf: (name) => view.nameOf(name) }),
     ...(fetching?.routes ?? []),
     ...[...(await dataRoutes(database, open, invocation)), ...(await openHoleRoutes(refill, view))],
     ...[...(files?.routes ?? []), ...trial.routes],
@@ -162,13 +161,11 @@ function countsOf(
 /** How many holes of the history are filled in, over HTTP. */
 async function openHoleRoutes(
   refill: Refill | undefined,
-  view: Pick<FleetView, 'rows'>,
+  view: Pick<FleetView, 'nameOf'>,
 ): Promise<readonly Route[]> {
   if (refill === undefined) return [];
   const { holeRoutes } = await import('../../ground/refill/hole-routes.js');
-  const nameOf = (name: string): string | undefined =>
-    view.rows().find(({ robot, vin }) => robot === name || (vin !== '' && vin === name))?.robot;
-  return holeRoutes({ nameOf, countsOf: (robot) => refill.countsOf(robot) });
+  return holeRoutes({ nameOf: (name) => view.nameOf(name), countsOf: (robot) => refill.countsOf(robot) });
 }
 
 function parseListen(text: string): { readonly address: string; readonly port: number } {

@@ -51,7 +51,8 @@ export async function startUplink(
     const outbox = await openOutbox(robot, run, options, ports);
     const requests = options.commands ? fetchDesk(robot, options.data, sync, ports.fs) : undefined;
     const parts = { transport, clock, logger, randomBytes: random, facts: () => factsOf(robot) };
-    const settings = { robot, vin: '', version, rules, outboxPaceMs: options.outboxPaceMs };
+    const vin = (): string => facts.vinOf(robot);
+    const settings = { robot, vin, version, rules, outboxPaceMs: options.outboxPaceMs };
     clients.set(robot, new UplinkClient(settings, { ...parts, ...defined({ obey, requests }), outbox, run }));
   }
   const unlisten = recorder.tap((message) => clients.get(message.channel.robot)?.take(message));

@@ -58,6 +58,11 @@ export class UplinkFacts implements Disposable {
     };
   }
 
+  /** Empty: no channel of the robot has said it, yet. */
+  vinOf(robot: string): string {
+    return this.#status().recorder.robots.find((one) => one.robot === robot)?.vin ?? '';
+  }
+
   [Symbol.dispose](): void {
     this.#unlisten();
   }

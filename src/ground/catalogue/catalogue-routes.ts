@@ -14,7 +14,7 @@ const query: JsonSchema = {
   type: 'object',
   additionalProperties: false,
   properties: {
-    robot: text('its name; in every text, * stands for any text'),
+    robot: text('its name or VIN; in every text, * stands for any text'),
     from: text(`with messages at or after this (${TIME_FORM})`),
     to: text('with messages at or before this'),
     topic: text('with messages of this topic'),

@@ -5,6 +5,7 @@ import type { RecordingState } from './catalogue-rows.js';
 
 /** What to look for; everything that is given must hold. `*` in a text stands for any text. */
 export interface RecordingFilter {
+  /** Its name or VIN. */
   readonly robot?: string;
   /** Log times, inclusive, nanoseconds since the Unix epoch. */
   readonly from?: bigint;
@@ -128,7 +129,7 @@ export async function recordingDetail(
 function conditions(filter: RecordingFilter, value: (one: unknown) => string): string[] {
   const { robot, from, to, topic, type, event, tags = {}, gap, minBytes, maxBytes, state } = filter;
   const wanted: string[] = [];
-  if (robot !== undefined) wanted.push(likes('r.robot', robot, value));
+  if (robot !== undefined) wanted.push(isRobot(robot, value));
   if (from !== undefined) wanted.push(`r.last_at >= ${value(writeTimestamp(from))}`);
   if (to !== undefined) wanted.push(`r.first_at <= ${value(writeTimestamp(to))}`);
   if (topic !== undefined || type !== undefined) {
@@ -161,6 +162,13 @@ function conditions(filter: RecordingFilter, value: (one: unknown) => string): s
   if (maxBytes !== undefined) wanted.push(`r.bytes <= ${value(maxBytes)}`);
   if (state !== undefined) wanted.push(`r.state = ${value(state)}`);
   return wanted;
+}
+
+/** By its name or VIN. */
+function isRobot(pattern: string, value: (one: unknown) => string): string {
+  if (!pattern.includes('*')) return `r.robot = ANY(robots_named(${value(pattern)}))`;
+  const ofVin = `SELECT f.robot FROM fleet f WHERE f.vin <> '' AND ${likes('f.vin', pattern, value)}`;
+  return `(${likes('r.robot', pattern, value)} OR r.robot IN (${ofVin}))`;
 }
 
 function likes(column: string, pattern: string, value: (one: unknown) => string): string {

@@ -6,6 +6,7 @@ import { fleetMigration } from './migrations/fleet.js';
 import { holesMigration } from './migrations/holes.js';
 import { historyMigration } from './migrations/history.js';
 import { localMigration } from './migrations/local.js';
+import { namesMigration } from './migrations/names.js';
 import { registryMigration } from './migrations/registry.js';
 import { secretsMigration } from './migrations/secrets.js';
 
@@ -20,4 +21,5 @@ export const migrations: readonly Migration[] = [
   secretsMigration,
   holesMigration,
   fleetMigration,
+  namesMigration,
 ].map((one, index) => ({ ...one, number: index + 1 }));

@@ -8,6 +8,7 @@ export type Resolution = 'samples' | '1s' | '1min' | '1h';
 export const resolutions: readonly Resolution[] = ['samples', '1s', '1min', '1h'];
 
 export interface HistoryQuestion {
+  /** Its name or VIN. */
   readonly robot: string;
   readonly topic: string;
   readonly path: string;
@@ -88,7 +89,7 @@ interface RollUpRow {
 export async function readHistory(queries: Queries, question: HistoryQuestion): Promise<HistoryAnswer> {
   const { robot, topic, path, fromNs, toNs } = question;
   const fields = await queries.query<FieldRow>(
-    'SELECT id, unit, threshold, period_ns, turn, lowest FROM fields WHERE robot = $1 AND topic = $2 AND path = $3 ORDER BY id',
+    'SELECT id, unit, threshold, period_ns, turn, lowest FROM fields WHERE robot = ANY(robots_named($1)) AND topic = $2 AND path = $3 ORDER BY id',
     [robot, topic, path],
   );
   const resolution = question.resolution ?? finestFor(Number(toNs - fromNs), fields);

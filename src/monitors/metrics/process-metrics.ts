@@ -1,7 +1,21 @@
 import type { Known } from './known.js';
-import { one, type Metric } from './metric.js';
+import { one, type Metric, type Sample } from './metric.js';
 
 const MB = 1e6;
+
+/** What the uplinks of a recorder sent, and what the same samples would take. */
+const uplinkForms = { sent: 'telemetryBytes', protobuf: 'fullBytes', json: 'jsonBytes' } as const;
+
+/** Of all robots of the recorder; absent without an uplink. */
+function uplinkBytes({ status }: Known): readonly Sample[] {
+  const report = status.services['uplink'] as
+    { readonly robots: readonly Readonly<Record<string, unknown>>[] } | undefined;
+  if (report === undefined) return [];
+  return Object.entries(uplinkForms).map(([form, name]) => ({
+    labels: { form },
+    value: report.robots.reduce((sum, robot) => sum + Number(robot[name] ?? 0), 0),
+  }));
+}
 
 function service(known: Known, name: string, field: string): number | undefined {
   const report = known.status.services[name] as Readonly<Record<string, unknown>> | undefined;
@@ -44,6 +58,12 @@ export const processMetrics: readonly Metric<Known>[] = [
     help: 'Messages slow Foxglove clients did not get; the recording has them.',
     type: 'counter',
     samples: (known) => one(service(known, 'foxglove', 'skipped')),
+  },
+  {
+    name: 'holdfast_uplink_bytes_total',
+    help: 'Bytes of live telemetry: sent, and the same samples in full as Protocol Buffers and as JSON.',
+    type: 'counter',
+    samples: uplinkBytes,
   },
   {
     name: 'holdfast_log_dropped_lines_total',

@@ -9,6 +9,7 @@ import type { UplinkConnection, UplinkTransport } from '../link/uplink-transport
 import type { FieldSpec } from '../protocol/field-spec.js';
 import type { FetchUpdate } from '../protocol/fetch-update.js';
 import { TelemetryEncoder } from '../protocol/telemetry-encoder.js';
+import { SampleSizes } from '../protocol/sample-bytes.js';
 import type { TelemetryFrame } from '../protocol/telemetry-frame.js';
 import {
   decodeGroundMessage,
@@ -27,8 +28,8 @@ import { defaultPace, TICK_NS } from './uplink-pace.js';
 export interface UplinkClientOptions {
   /** Name of the robot, as it was enrolled. */
   readonly robot: string;
-  /** Vehicle identification number; empty: not a vehicle. */
-  readonly vin: string;
+  /** Vehicle identification number, as far as it is known when the robot connects; absent: not a vehicle. */
+  readonly vin?: () => string;
   /** Version of Holdfast. */
   readonly version: string;
   /** The first rule that matches a path counts. */
@@ -64,8 +65,12 @@ export interface UplinkStatus extends SamplerStats, OutboxStatus {
   readonly connections: number;
   readonly sentFrames: number;
   readonly sentBytes: number;
+  /** Of these, bytes of telemetry. */
+  readonly telemetryBytes: number;
   /** Bytes of the same samples as Protocol Buffers messages of doubles, one for each sample. */
   readonly fullBytes: number;
+  /** Bytes of the same samples as JSON objects, one for each sample. */
+  readonly jsonBytes: number;
   /** Ticks whose sample was not sent: no connection, or a link that is too slow. */
   readonly unsentTicks: number;
   readonly sentReports: number;
@@ -81,8 +86,6 @@ const MAX_WAIT_MS = 30_000;
 const WELCOME_PATIENCE_MS = 10_000;
 /** More bytes than this wait only if the link is slower than the telemetry; samples are then left out. */
 const WAITING_MAX_BYTES = 256 * 1024;
-/** Tag and time, tag and length of the values. */
-const SAMPLE_HEAD_BYTES = 9 + 3;
 /** Messages of a tick may be queued so long after its time. */
 const GRACE_NS = 20n * NS_PER_MS;
 
@@ -119,7 +122,9 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
   #connections = 0;
   #sentFrames = 0;
   #sentBytes = 0;
-  #fullBytes = 0;
+  #telemetryBytes = 0;
+  #full = { protobuf: 0, json: 0 };
+  #sizes = new SampleSizes([]);
   #unsentTicks = 0;
 
   /** Connects at once. */
@@ -138,7 +143,8 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
       ...this.#sampler.stats(),
       ...{ robot: this.#options.robot, state: this.#state, reason: this.#reason },
       ...{ connections: this.#connections, sentFrames: this.#sentFrames, sentBytes: this.#sentBytes },
-      ...{ fullBytes: this.#fullBytes, unsentTicks: this.#unsentTicks },
+      ...{ telemetryBytes: this.#telemetryBytes, fullBytes: this.#full.protobuf, jsonBytes: this.#full.json },
+      unsentTicks: this.#unsentTicks,
       sentReports: this.#sentReports,
       ...(this.#ports.outbox?.status() ?? { waitingSamples: 0, waitingBytes: 0, lostSamples: 0 }),
     };
@@ -152,6 +158,7 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
 
   fields(specs: readonly FieldSpec[]): void {
     this.#fields = specs;
+    this.#sizes = new SampleSizes(specs);
     this.#ports.outbox?.fields(specs, TICK_NS);
     if (this.#encoder !== undefined) this.#send(this.#encoder.changeFields(this.#catalogue()));
   }
@@ -173,7 +180,8 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
     }
     this.#encoder ??= this.#openEncoder(this.#epoch);
     this.#liveFrom ??= tick;
-    this.#fullBytes += SAMPLE_HEAD_BYTES + 8 * values.length;
+    const { protobuf, json } = this.#sizes.of(timeNs, values);
+    this.#full = { protobuf: this.#full.protobuf + protobuf, json: this.#full.json + json };
     this.#send(this.#encoder.sample(tick, timeNs, values));
   }
 
@@ -228,7 +236,7 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
             const { robot, version, vin } = this.#options;
             const keeps = outbox === undefined ? {} : { outbox: true as const };
             const takes = requests === undefined ? {} : { requests: true as const };
-            const hello = { robot, version, vin, ...keeps, ...takes };
+            const hello = { robot, version, vin: vin?.() ?? '', ...keeps, ...takes };
             this.#sendMessage({ kind: 'hello', protocol: UPLINK_PROTOCOL, ...hello });
             clock.after(WELCOME_PATIENCE_MS, () => this.#checkWelcome(connection), { background: true });
           })
@@ -328,13 +336,15 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
   #send(frames: readonly TelemetryFrame[]): void {
     for (const frame of frames) {
       this.#sentFrames++;
-      this.#sendMessage({ kind: 'telemetry', frame });
+      this.#telemetryBytes += this.#sendMessage({ kind: 'telemetry', frame });
     }
   }
 
-  #sendMessage(message: RobotMessage): void {
+  /** Returns its bytes. */
+  #sendMessage(message: RobotMessage): number {
     const bytes = encodeRobotMessage(message);
     this.#sentBytes += bytes.byteLength;
     this.#connection?.send(bytes);
+    return bytes.byteLength;
   }
 }

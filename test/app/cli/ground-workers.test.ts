@@ -110,7 +110,7 @@ describe('Two processes of a ground', function () {
     const obey = (): Promise<string> => Promise.resolve('done as asked');
     const facts = { figures: { state: 'recording' as const }, alerts: [], segments: [], events: [] };
     const client = new UplinkClient(
-      { robot, vin: '', version: '0.1.0', rules },
+      { robot, version: '0.1.0', rules },
       { ...ports, transport, outbox, run, obey, facts: () => facts },
     );
     clients.push(client);

@@ -18,6 +18,7 @@ import {
   searchRecordings,
   type RecordingFilter,
 } from '../../../src/ground/catalogue/search-recordings.js';
+import { FleetTable } from '../../../src/ground/fleet-table.js';
 import type { Database } from '../../../src/ground/database/database.js';
 import { migrate } from '../../../src/ground/database/migrate.js';
 import { migrations } from '../../../src/ground/database/migrations.js';
@@ -28,6 +29,7 @@ import { SimulatedClock } from '../../support/simulated-clock.js';
 import { onEveryPostgres } from '../database/database-world.js';
 
 const S = 1_000_000_000n;
+const VIN = '1ZZZ5A3T0RF000001';
 const START = 1_700_000_000n * S;
 
 interface Made {
@@ -113,12 +115,24 @@ onEveryPostgres('The catalogue', (server) => {
     put(3, { changes: { gaps: [gap] } });
     put(4, { changes: { evicted: { at: String(START), reason: 'quota' } } }, false);
     put(5, {}, false);
+    const known = {
+      version: '',
+      heardAtNs: START,
+      status: null,
+      alerts: [],
+      position: null,
+      reportedAtNs: null,
+    };
+    await new FleetTable(database).save([{ ...known, robot: 'r2', vin: VIN }]);
     await catalogue.refresh();
     const at = (n: number): bigint => START + BigInt(60 * n) * S;
     const cases: readonly [RecordingFilter, readonly number[]][] = [
       [{}, [0, 1, 2, 3, 4, 5]],
       [{ robot: 'r2' }, [0]],
       [{ robot: 'r*' }, [0, 1, 2, 3, 4, 5]],
+      [{ robot: VIN }, [0]],
+      [{ robot: `${VIN.slice(0, 8)}*` }, [0]],
+      [{ robot: '' }, []],
       [{ from: at(1), to: at(2) - S }, [1]],
       [{ from: at(2) + 1n, to: at(3) + 1n }, [2, 3]],
       [{ topic: '/b' }, [0]],

@@ -10,6 +10,7 @@ import {
   type HistoryAnswer,
   type Resolution,
 } from '../../../src/ground/history/history-reader.js';
+import { FleetTable } from '../../../src/ground/fleet-table.js';
 import { HistoryWriter } from '../../../src/ground/history/history-writer.js';
 import { createMonth, dropMonths } from '../../../src/ground/history/months.js';
 import type { SampleBatch } from '../../../src/ground/history/sample-batch.js';
@@ -18,6 +19,7 @@ import { eventually } from '../../../src/testing/waiting.js';
 import type { FieldSpec } from '../../../src/uplink/protocol/field-spec.js';
 import { onEveryPostgres } from '../database/database-world.js';
 
+const VIN = '1ZZZ5A3T0RF000001';
 const HOUR_NS = 3_600n * NS_PER_S;
 const speed: FieldSpec = {
   ...{ topic: '/odom', path: 'v', unit: 'm/s', threshold: 0.5, quantum: 0.0625 },
@@ -74,6 +76,26 @@ onEveryPostgres('The history', (server) => {
     assert.equal(one.points.at(-1)?.value, 9.125);
     assert.equal(one.points.length, 10);
     assert.deepEqual((await readHistory(database, { ...question('v'), robot: 'robot_8' })).series, []);
+  });
+
+  it('is found by the VIN of the robot as well as by its name, also under its earlier names', async () => {
+    await store(batch({}));
+    await store(batch({ robot: 'robot_8', firstTick: 20, timeNs: startNs + 2_000_000_000n }));
+    const known = { vin: VIN, version: '', heardAtNs: startNs, status: null, alerts: [] };
+    const robots = ['robot_7', 'robot_8'].map((robot) => ({
+      ...known,
+      robot,
+      position: null,
+      reportedAtNs: null,
+    }));
+    await new FleetTable(database).save(robots);
+    const counts = async (robot: string): Promise<number[]> =>
+      (await readHistory(database, { ...question('v'), robot, resolution: 'samples' })).series.map(
+        ({ points }) => points.length,
+      );
+    assert.deepEqual(await counts('robot_7'), [10]);
+    assert.deepEqual(await counts(VIN), [10, 10]);
+    assert.deepEqual(await counts(''), []);
   });
 
   const question = (path: string) => ({

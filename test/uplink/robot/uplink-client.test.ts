@@ -80,14 +80,16 @@ describe('The uplink of a robot', () => {
   let ground: PlayedGround;
   let client: UplinkClient;
   let speed: number;
+  let vin: string;
 
   beforeEach(async () => {
     clock = new SimulatedClock();
     clock.nowMs = 1_000_000;
     ground = new PlayedGround();
     speed = 10;
+    vin = '';
     const rules = [present(parseFieldRule('/speed.v threshold=1'))];
-    const options = { robot: 'robot_7', vin: '', version: '0.1.0', rules };
+    const options = { robot: 'robot_7', version: '0.1.0', rules, vin: () => vin };
     const randomBytes = (count: number): Uint8Array => new Uint8Array(count).fill(128);
     client = new UplinkClient(options, { transport: ground, clock, logger: silentLogger, randomBytes });
     await clock.advance(0);
@@ -115,6 +117,17 @@ describe('The uplink of a robot', () => {
     assert.ok(client.status().unsentTicks >= 8, `${client.status().unsentTicks}`);
   });
 
+  it('says the VIN that it knows by then each time it connects', async () => {
+    vin = '1ZZZ5A3T0RF000001';
+    ground.take();
+    ground.drop('gone');
+    await drive(3_000);
+    assert.deepEqual(
+      ground.take().map((one) => (one.kind === 'hello' ? one.vin : one.kind)),
+      ['1ZZZ5A3T0RF000001'],
+    );
+  });
+
   it('begins with a full frame and its catalogue in the epoch of the Welcome', async () => {
     ground.welcome(5);
     ground.take();
@@ -136,7 +149,9 @@ describe('The uplink of a robot', () => {
     speed = 20;
     await drive(300);
     assert.equal(ground.frames().flatMap(({ changes }) => changes).length, 1);
-    const { sentBytes, fullBytes } = client.status();
+    const { sentBytes, telemetryBytes, fullBytes, jsonBytes } = client.status();
+    assert.ok(telemetryBytes > 0 && telemetryBytes < sentBytes, `${telemetryBytes} of ${sentBytes} bytes`);
+    assert.ok(jsonBytes > fullBytes, `${jsonBytes} bytes of JSON`);
     assert.ok(sentBytes < fullBytes, `${sentBytes} of ${fullBytes} bytes`);
   });
 
