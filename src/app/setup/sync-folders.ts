@@ -130,6 +130,7 @@ export class SyncFolders implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const served of this.#served) await this.#release(served);
+    this.#ports.network.close?.();
   }
 
   async #runOne(served: Served, signal: AbortSignal): Promise<void> {

@@ -21,4 +21,6 @@ export function unknownNetwork(why: string): NetworkFacts {
 /** Reads the facts; rejects only with the signal's reason. */
 export interface NetworkSource {
   read(signal: AbortSignal): Promise<NetworkFacts>;
+  /** Releases what it holds. */
+  close?(): void;
 }
