@@ -83,6 +83,8 @@ export const sendPolicySchema = object(
     waiting: object({
       segments: count('pending segments that are not sent now'),
       bytes: count('their size'),
+      objects: count('objects of the store that they become'),
+      requests: count('requests that sending them takes, if none fails'),
     }),
     day: text('the local day that the budget counts'),
     spentBytes: count('bytes of segments sent on this day'),
@@ -138,6 +140,15 @@ export const syncStatusSchema = object(
   },
   {
     encryptedFor,
+    forecast: list(
+      object({
+        robot: text('empty: all further robots together'),
+        bytesPerDay: count('bytes of segments'),
+        objectsPerDay: count('objects of the store'),
+        requestsPerDay: count('requests to the store, if none fails'),
+      }),
+      'what each robot sends on a day, at the rate of its segments of the last day that are still here',
+    ),
     sendPolicy: sendPolicySchema,
     uploadPolicy: ros(
       text('what is uploaded without a request: all, events or requested'),

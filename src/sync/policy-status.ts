@@ -1,10 +1,15 @@
 import { defined } from '../core/defined.js';
 import type { SendPolicyStatus } from '../core/status.js';
+import { addCost, type SendCost } from './forecast-status.js';
 import type { SendGate } from './send-gate.js';
-import type { SegmentTable } from './segment-table.js';
+import type { SegmentEntry, SegmentTable } from './segment-table.js';
 
 /** What the send policy says now, and what waits for it; undefined: there is no policy. */
-export function policyStatus(gate: SendGate, table: SegmentTable): SendPolicyStatus | undefined {
+export function policyStatus(
+  gate: SendGate,
+  table: SegmentTable,
+  partBytes: number,
+): SendPolicyStatus | undefined {
   const { when, budgetBytesPerDay, pass } = gate.policy;
   if (when.length === 0 && budgetBytesPerDay === 0) return undefined;
   const { reason } = gate;
@@ -14,7 +19,7 @@ export function policyStatus(gate: SendGate, table: SegmentTable): SendPolicySta
     ...defined({ reason }),
     conditions: [...gate.verdict.conditions],
     passing: [...pass],
-    waiting: reason === undefined ? { segments: 0, bytes: 0 } : waitingOf(gate, table),
+    waiting: waitingOf(gate, reason === undefined ? [] : table.values(), partBytes),
     day: gate.day,
     spentBytes: gate.spentBytes,
     ...(budgetBytesPerDay === 0 ? {} : { budgetBytes: budgetBytesPerDay }),
@@ -22,13 +27,10 @@ export function policyStatus(gate: SendGate, table: SegmentTable): SendPolicySta
 }
 
 /** Pending segments that do not pass. */
-function waitingOf(gate: SendGate, table: SegmentTable): SendPolicyStatus['waiting'] {
-  let segments = 0;
-  let bytes = 0;
-  for (const entry of table.values()) {
-    if (entry.state !== 'pending' || gate.passes(entry)) continue;
-    segments++;
-    bytes += entry.bytes;
+function waitingOf(gate: SendGate, entries: Iterable<SegmentEntry>, partBytes: number): SendCost {
+  const cost: SendCost = { segments: 0, bytes: 0, objects: 0, requests: 0 };
+  for (const entry of entries) {
+    if (entry.state === 'pending' && !gate.passes(entry)) addCost(cost, entry, partBytes);
   }
-  return { segments, bytes };
+  return cost;
 }

@@ -8,6 +8,7 @@ import type { LostSegments } from './lost-segments.js';
 import type { SegmentEntry, SegmentTable } from './segment-table.js';
 import type { StoreCalls } from './store-calls.js';
 import type { StoreMemory } from './store-memory.js';
+import { forecastStatus } from './forecast-status.js';
 import { policyStatus } from './policy-status.js';
 import type { SendGate } from './send-gate.js';
 import type { SyncCounters } from './sync-counters.js';
@@ -110,7 +111,8 @@ export function composeStatus(parts: StatusParts): SyncStatus {
     uploadPolicy: policyOf(parts),
     ...defined({
       encryptedFor: parts.encryption?.encryptedFor,
-      sendPolicy: policyStatus(parts.gate, table),
+      sendPolicy: policyStatus(parts.gate, table, parts.options.partBytes),
+      forecast: parts.sink.deriver ? undefined : forecastStatus(table, parts.options.partBytes),
     }),
     resumedUploads: counters.resumedUploads,
     uploads: {

@@ -27,6 +27,8 @@ function namesIn(expression: string): string[] {
 const withoutPanel: readonly string[] = [
   'holdfast_disk_size_bytes',
   'holdfast_durable_messages_total',
+  'holdfast_forecast_day_objects',
+  'holdfast_forecast_day_requests',
   'holdfast_foxglove_skipped_messages_total',
   'holdfast_encryption_recipients',
   'holdfast_held_segments',
@@ -104,8 +106,9 @@ describe('/metrics', () => {
       sendPolicy: {
         ...{ isOpen: false, since: '0', passing: [], day: '2026-12-01', spentBytes: 7, budgetBytes: 9 },
         conditions: [{ condition: 'ssid=Depot', ...condition }],
-        waiting: { segments: 2, bytes: 20 },
+        waiting: { segments: 2, bytes: 20, objects: 4, requests: 18 },
       },
+      forecast: [{ robot: 'car-1', bytesPerDay: 5, objectsPerDay: 6, requestsPerDay: 7 }],
     };
     await web.watch.askSync();
     await scrape();
@@ -118,6 +121,10 @@ describe('/metrics', () => {
       value('holdfast_send_condition_state', { sink, condition: 'ssid=Depot', state }),
     );
     assert.deepEqual(states, [0, 0, 1]);
+    const forecast = ['bytes', 'objects', 'requests'].map((of) =>
+      value(`holdfast_forecast_day_${of}`, { robot: 'car-1' }),
+    );
+    assert.deepEqual(forecast, [5, 6, 7]);
   });
 
   it("reads the same with Prometheus' own parser", async function () {

@@ -69,7 +69,8 @@ describe('the send policy', () => {
     await run({ when: when('interface=eth*', 'metered=no') });
     await waits(/^interface=eth\* \(the default route is wwan0\), or metered=no \(unknown: not set\)$/);
     await eventually(() => policy().waiting.segments === 3, 'three wait');
-    assert.deepEqual([policy().isOpen, policy().waiting], [false, { segments: 3, bytes: 6 * KIB }]);
+    const cost = { objects: 6, requests: 27 };
+    assert.deepEqual([policy().isOpen, policy().waiting], [false, { segments: 3, bytes: 6 * KIB, ...cost }]);
     assert.deepEqual([engine?.status().segments.pending, store.content.objects.size], [3, 0]);
     network = { ...network, interface: { value: 'eth0' } };
     await eventually(() => verified() === 3, 'sent with the cable');
@@ -155,7 +156,7 @@ describe('the send policy', () => {
       [present(all[1]), high, present(all[2])].map(({ manifest }) => store.content.objects.has(manifest.key)),
       [true, true, true],
     );
-    assert.deepEqual(policy().waiting, { segments: 1, bytes: 2 * KIB });
+    assert.deepEqual([policy().waiting.segments, policy().waiting.bytes], [1, 2 * KIB]);
   });
 
   it('counts a part that fails each time it leaves', async () => {
@@ -187,6 +188,28 @@ describe('the send policy', () => {
     await run({ when: when('ssid=*') }, { network: source });
     await waits(/ssid=\* \(unknown: the bus is gone\)/);
     assert.equal(policy().conditions[0]?.state, 'unknown');
+  });
+
+  it('forecasts what a robot sends on a day, and as many requests as sending takes', async () => {
+    // Their messages are at 1, 2, ... s, and 10 s give a rate.
+    await run({});
+    await eventually(() => engine?.status().link === 'online', 'online');
+    // Sealed while sync runs: it does not look for them in the store before it sends them.
+    for (let n = 0; n < 12; n++) await world.seal(n % 2 === 0 ? 2 * KIB : 10 * KIB);
+    await eventually(() => verified() === 12, 'sent');
+    const [forecast, ...others] = engine?.status().forecast ?? [];
+    const perDay = 86_400 / 11;
+    assert.deepEqual(others, []);
+    assert.deepEqual(forecast, {
+      robot: 'r1',
+      bytesPerDay: Math.round(72 * KIB * perDay),
+      objectsPerDay: Math.round(24 * perDay),
+      requestsPerDay: Math.round((6 * 9 + 6 * 13) * perDay),
+    });
+    const about = store.calls.filter(({ method }) => method !== 'listUploads');
+    // The first look at the store takes some more.
+    const extra = about.length - (6 * 9 + 6 * 13);
+    assert.ok(extra >= 0 && extra < 12, `${about.length} calls`);
   });
 
   it('is decided by a sink of its own options first', async () => {

@@ -1,6 +1,6 @@
 import type { RecorderStatus, SyncStatus } from '../../core/status.js';
 import { describeTags } from '../../core/tags.js';
-import { describeSendPolicy } from './describe-send-policy.js';
+import { describeForecast, describeSendPolicy } from './describe-send-policy.js';
 import { humanBytes, humanCount, humanDuration, printable, renderTable } from '../../host/human.js';
 
 const NS_PER_MS = 1_000_000n;
@@ -149,6 +149,7 @@ export function describeSync(status: SyncStatus, nowMs: number): string[] {
             `(sync.upload: ${status.uploadPolicy ?? ''})`,
         ]),
     ...(status.sinks === undefined ? describeSendPolicy(status.sendPolicy, label, nowMs) : []),
+    ...describeForecast(status.forecast, label),
     `${label('sending')}${humanBytes(status.transferBytesPerS)}/s` +
       (current === undefined
         ? ''

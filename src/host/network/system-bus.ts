@@ -9,6 +9,10 @@ interface NativeBus {
   };
 }
 
+interface NativeLibrary {
+  createClient(options: { readonly busAddress: string }): NativeBus;
+}
+
 /** A method call on the bus. */
 export interface BusCall {
   readonly destination: string;
@@ -47,7 +51,10 @@ export class SystemBus {
       this.#waiting.add(fail);
       signal.addEventListener('abort', onAbort, { once: true });
       bus.invoke(call, (error, ...values) => {
-        if (error !== undefined && error !== null) return fail(new Error(textOf(error)));
+        if (error !== undefined && error !== null) {
+          fail(new Error(textOf(error)));
+          return;
+        }
         this.#waiting.delete(fail);
         signal.removeEventListener('abort', onAbort);
         resolve(values);
@@ -61,10 +68,8 @@ export class SystemBus {
 
   async #open(): Promise<NativeBus> {
     const { default: dbus } = await import('@homebridge/dbus-native');
-    const { createClient } = dbus as unknown as {
-      createClient(options: { readonly busAddress: string }): NativeBus;
-    };
-    const bus = createClient({ busAddress: this.#address });
+    const native = dbus as unknown as NativeLibrary;
+    const bus = native.createClient({ busAddress: this.#address });
     const broken = (error: unknown): void => {
       if (this.#bus === bus) this.#broken(new Error(`no D-Bus: ${describeError(error)}`));
     };

@@ -2,6 +2,8 @@ import type { SendPolicyStatus, SyncStatus } from '../../core/status.js';
 import type { Known } from './known.js';
 import type { Metric, Sample } from './metric.js';
 
+type Forecast = NonNullable<SyncStatus['forecast']>[number];
+
 const states = ['met', 'unmet', 'unknown'] as const;
 
 interface SinkPolicy {
@@ -24,6 +26,11 @@ function bySink(read: (policy: SendPolicyStatus) => number | undefined): (known:
       const value = read(policy);
       return value === undefined ? [] : [{ labels: { sink }, value }];
     });
+}
+
+function byRobot(read: (of: Forecast) => number): (known: Known) => readonly Sample[] {
+  return ({ status }) =>
+    (status.sync?.forecast ?? []).map((one) => ({ labels: { robot: one.robot }, value: read(one) }));
 }
 
 /** Metrics of conditions and budgets; absent for sinks that send at any time. */
@@ -68,6 +75,24 @@ export const sendPolicyMetrics: readonly Metric<Known>[] = [
     help: 'Bytes of segments that may be sent on one local day, by sink.',
     type: 'gauge',
     samples: bySink(({ budgetBytes }) => budgetBytes),
+  },
+  {
+    name: 'holdfast_forecast_day_bytes',
+    help: 'Bytes of segments that a robot sends on a day at its present rate, by robot.',
+    type: 'gauge',
+    samples: byRobot(({ bytesPerDay }) => bytesPerDay),
+  },
+  {
+    name: 'holdfast_forecast_day_objects',
+    help: 'Objects that a robot adds to the store on a day at its present rate, by robot.',
+    type: 'gauge',
+    samples: byRobot(({ objectsPerDay }) => objectsPerDay),
+  },
+  {
+    name: 'holdfast_forecast_day_requests',
+    help: 'Requests to the store that a robot causes on a day at its present rate, by robot.',
+    type: 'gauge',
+    samples: byRobot(({ requestsPerDay }) => requestsPerDay),
   },
 ];
 

@@ -26,14 +26,29 @@ describe('sync for a person', () => {
       ...{ isOpen: false, since: '0', passing: ['events'], day: '2026-12-01', spentBytes: 5_000 },
       conditions: [{ condition: 'ssid=Depot', alternative: 0, state: 'unmet', reason: 'no Wi-Fi' }],
       reason: 'ssid=Depot (no Wi-Fi)',
-      waiting: { segments: 3, bytes: 2_000 },
+      waiting: { segments: 3, bytes: 2_000, objects: 6, requests: 27 },
       budgetBytes: 10_000,
     };
     const waiting = { ...status, sendPolicy };
     const lines = describeSync(waiting, 1_000).join('\n');
     assert.match(lines, /may send +no, for 1.0 s: ssid=Depot \(no Wi-Fi\); still sent: events/);
-    assert.match(lines, /waiting +3 segments, 2.0 kB\n +sent +5.0 kB of 10.0 kB on 2026-12-01/);
+    assert.match(
+      lines,
+      /waiting +3 segments, 2.0 kB, 6 objects, about 27 requests, 0.2 days of the budget\n +sent +5.0 kB of 10.0 kB on 2026-12-01/,
+    );
     assert.match(syncLine(waiting), / \| WAITS: ssid=Depot \(no Wi-Fi\)$/);
+  });
+
+  it('forecasts a day of each robot in one line', () => {
+    const cost = { bytesPerDay: 2e9, objectsPerDay: 40, requestsPerDay: 400 };
+    const forecast = [
+      { robot: 'car-1', ...cost },
+      { robot: '', ...cost },
+    ];
+    assert.match(
+      describeSync({ ...status, forecast }, 1_000).join('\n'),
+      /per day +car-1 2.0 GB, 40 objects, 400 requests; others 2.0 GB/,
+    );
   });
 
   it('reports nothing while no segment waits for another attempt', () => {

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { present } from '../../../src/core/present.js';
 import { unknownNetwork, type NetworkFacts } from '../../../src/core/send-policy/facts.js';
 import { HostNetwork } from '../../../src/host/network/host-network.js';
 import { SystemBus } from '../../../src/host/network/system-bus.js';
@@ -28,9 +29,9 @@ bus = dbus.SystemBus()
 if not bus.name_has_owner('org.freedesktop.NetworkManager'): sys.exit(3)
 nm = dbus.Interface(bus.get_object('org.freedesktop.NetworkManager', '/org/freedesktop/NetworkManager'),
                     'org.freedesktop.DBus.Mock')
-wifi = nm.AddWiFiDevice('wlan0', 'wlan0', 100)
-point = nm.AddAccessPoint(wifi, 'ap', 'Hall 2', '00:11:22:33:44:55', 2, 2425, 54000, 82, 0x100)
-device = bus.get_object('org.freedesktop.NetworkManager', wifi)
+wlan = nm.AddWiFiDevice('wlan0', 'wlan0', 100)
+point = nm.AddAccessPoint(wlan, 'ap', 'Hall 2', '00:11:22:33:44:55', 2, 2425, 54000, 82, 0x100)
+device = bus.get_object('org.freedesktop.NetworkManager', wlan)
 props = dbus.Interface(device, 'org.freedesktop.DBus.Mock')
 wireless = 'org.freedesktop.NetworkManager.Device.Wireless'
 props.AddProperty(wireless, 'ActiveAccessPoint', dbus.ObjectPath(point))
@@ -76,7 +77,7 @@ describe('what NetworkManager tells about the network', function () {
     daemon = spawn('dbus-daemon', ['--session', '--nofork', '--print-address', `--address=${address}`], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
-    await once(daemon.stdout!, 'data');
+    await once(present(daemon.stdout), 'data');
   }
   async function startManager(): Promise<void> {
     const args = ['-m', 'dbusmock', '--system', '--template', 'networkmanager'];

@@ -5,6 +5,22 @@ import type { SyncStatus } from '../wire.js';
 
 type Policy = NonNullable<SyncStatus['sendPolicy']>;
 
+/** What each robot sends on a day at its present rate; the largest three. */
+export function ForecastFact({ sync: { forecast = [] } }: { readonly sync: SyncStatus }) {
+  if (forecast.length === 0) return null;
+  const shown = forecast.slice(0, 3).map((one) => {
+    const cost = `${counted(one.objectsPerDay, 'object')}, ${counted(one.requestsPerDay, 'request')}`;
+    return `${one.robot === '' ? 'others' : one.robot}: ${bytes(one.bytesPerDay)}, ${cost}`;
+  });
+  const rest = forecast.length - shown.length;
+  return (
+    <Fact term="Per day">
+      {shown.join('; ')}
+      {rest > 0 ? `; and ${rest} more` : ''}
+    </Fact>
+  );
+}
+
 /** When and how much each sink sends, what waits, and for which condition. */
 export function SendPolicyFacts({ sync }: { readonly sync: SyncStatus }) {
   if (sync.sinks === undefined) {
@@ -30,7 +46,11 @@ function OneSink({ policy, prefix }: { readonly policy: Policy; readonly prefix:
       </Fact>
       {waiting.segments === 0 ? null : (
         <Fact term={`${prefix}Waiting`}>
-          {counted(waiting.segments, 'segment')}, {bytes(waiting.bytes)}
+          {counted(waiting.segments, 'segment')}, {bytes(waiting.bytes)}: {counted(waiting.objects, 'object')}
+          , about {counted(waiting.requests, 'request')}
+          {budgetBytes === undefined
+            ? ''
+            : `, ${(waiting.bytes / budgetBytes).toFixed(1)} days of the budget`}
           {passing.length === 0 ? '' : `; still sent: ${passing.join(', ')}`}
         </Fact>
       )}

@@ -11,7 +11,7 @@ import {
   timeOfDay,
 } from '../model/format.js';
 import { useStore } from '../model/store.js';
-import { SendPolicyFacts } from './send-policy.js';
+import { ForecastFact, SendPolicyFacts } from './send-policy.js';
 import { Fact, Facts, Meter, Panel } from '../ui/panel.js';
 import type { SyncStatus } from '../wire.js';
 
@@ -81,6 +81,7 @@ function SyncFacts({ sync }: { readonly sync: SyncStatus }) {
           </Fact>
         )}
         <SendPolicyFacts sync={sync} />
+        <ForecastFact sync={sync} />
         {sync.oldestUnsyncedAt === undefined ? null : (
           <Fact term="Oldest unsynced">{coarse(now - msOf(sync.oldestUnsyncedAt))} old</Fact>
         )}
