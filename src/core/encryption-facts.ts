@@ -21,8 +21,7 @@ export type WrappedKey =
 
 /** What a manifest says about an encrypted object; `file` then describes the ciphertext. */
 export interface EncryptionFacts {
-  /** Of the encrypted file: 2 if it was encrypted when its segment was sealed. */
-  readonly version: 1 | 2;
+  readonly version: 1;
   /** 32 hex digits that name the data key. */
   readonly keyId: string;
   /** Size of the plaintext. */

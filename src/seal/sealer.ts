@@ -10,7 +10,6 @@ import type { Identity } from '../core/identity.js';
 import type { Logger } from '../core/logger.js';
 import type { Manifest } from '../core/manifest.js';
 import type { SegmentId } from '../core/segment-id.js';
-import type { Recipient } from '../encryption/wrapped-key.js';
 import type { Compression } from './compression.js';
 import type { SealResult } from './seal-segment.js';
 import type { SealRequest } from './seal-request.js';
@@ -43,8 +42,6 @@ export interface SealerOptions {
   readonly nodeVersion: string;
   /** ROS distribution of this machine; absent: none. */
   readonly rosDistro?: string;
-  /** Encrypts the objects for these; default: none, they are plain. */
-  readonly recipients?: readonly Recipient[];
 }
 
 /** What can be changed while it runs. */
@@ -261,8 +258,7 @@ export class Sealer {
   async #sealOne(segment: WaitingSegment): Promise<void> {
     const folder = this.#folder;
     const ports = this.#ports;
-    const { splitByPriority, chunkBytes, softwareVersion, nodeVersion, rosDistro, recipients } =
-      this.#options;
+    const { splitByPriority, chunkBytes, softwareVersion, nodeVersion, rosDistro } = this.#options;
     const result = await ports.seal({
       id: segment.id,
       directory: segment.directory,
@@ -275,7 +271,7 @@ export class Sealer {
       ...(this.#failures.isSparing(segment.id) ? { sparing: true } : {}),
       softwareVersion,
       nodeVersion,
-      ...defined({ rosDistro, recipients }),
+      ...defined({ rosDistro }),
       sealedAt: ports.clock.now(),
       identity: ports.identity,
       events: ports.events?.() ?? [],

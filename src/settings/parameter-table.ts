@@ -1,4 +1,3 @@
-import { encryptionParameters } from './encryption-parameters.js';
 import { groundParameters } from './ground-parameters.js';
 import { logFileParameters, monitorParameters } from './monitor-parameters.js';
 import { profiles } from './profile.js';
@@ -48,7 +47,6 @@ export const parameterTable = {
   ...sharedParameters,
   ...logFileParameters,
   ...recorderParameters,
-  ...encryptionParameters,
   ...rosParameters,
   ...syncParameters,
   ...monitorParameters,

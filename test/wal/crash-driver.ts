@@ -12,7 +12,6 @@ import type { Batch } from '../../src/ingest/batch.js';
 import { recoverWal } from '../../src/wal/recover.js';
 import type { Durability } from '../../src/wal/durability.js';
 import { crashMessage, largeNumber } from './crash-message.js';
-import { testRecipient } from '../support/encrypted-segments.js';
 import { batch, identity, makeWal } from './wal-support.js';
 import { Random } from '../../src/core/random.js';
 import { sleep } from '../../src/testing/waiting.js';
@@ -23,9 +22,9 @@ import { sleep } from '../../src/testing/waiting.js';
  * trace.
  *
  * Arguments: data folder, marks file, seed, first message number, commits, durability, `kill` or `close`, bytes from
- * which on payloads are written in place (0: none), whether segments are encrypted (`true`).
+ * which on payloads are written in place (0: none).
  */
-const [root, marks, seedText, firstText, commitsText, durability, ending, inPlaceText, encrypted] =
+const [root, marks, seedText, firstText, commitsText, durability, ending, inPlaceText] =
   process.argv.slice(2);
 const inPlaceMinBytes = Number(inPlaceText);
 const folder = dataFolder(present(root));
@@ -43,7 +42,6 @@ const sealer = new Sealer(
     splitByPriority: false,
     softwareVersion: '0',
     nodeVersion: '0',
-    recipients: encrypted === 'true' ? [testRecipient] : [],
   },
   {
     fs,

@@ -171,7 +171,8 @@ describe('the pages of a ground', function () {
     await eventually(() => robot.asked.length === 2, 'the mark');
     assert.equal(present(robot.asked[1]).label, 'hard stop at gate 4');
     assert.equal(await page.locator('[data-lane="in the store"] .bar').count(), 2);
-    assert.equal(await page.locator('[data-lane="on the robot"] .bar').count(), 2);
+    // What is uploaded stays on the robot until it is evicted.
+    assert.equal(await page.locator('[data-lane="on the robot"] .bar').count(), 4);
     await screenshot(page, 'ground-robot-desktop');
     await setParameter(page, robot);
     assert.deepEqual(await seriousFindings(page), []);

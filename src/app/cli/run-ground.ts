@@ -83,7 +83,7 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   const routes = [
     ...commandRoutes({ commands, audit, ask: give, nameOf: (name) => view.nameOf(name) }),
     ...(fetching?.routes ?? []),
-    ...[...(await dataRoutes(database, open, invocation)), ...(await openHoleRoutes(refill, view))],
+    ...(await dataRoutes({ database, open, refill, view }, invocation)),
     ...[...(files?.routes ?? []), ...trial.routes],
   ];
   await using server = await GroundServer.listen(
@@ -134,16 +134,23 @@ async function warnOfNobody(people: Pick<People, 'list'>, logger: Logger): Promi
 
 /** What the database has, over HTTP. */
 async function dataRoutes(
-  database: Database | undefined,
-  open: OpenCatalogue | undefined,
+  parts: {
+    readonly database: Database | undefined;
+    readonly open: OpenCatalogue | undefined;
+    readonly refill: Refill | undefined;
+    readonly view: Pick<FleetView, 'nameOf'>;
+  },
   invocation: Invocation,
 ): Promise<readonly Route[]> {
+  const { database, open, refill, view } = parts;
+  const { driveRoutes } = await import('../../ground/history/drive-routes.js');
   const { catalogueRoutes } = await import('../../ground/catalogue/catalogue-routes.js');
   const { historyRoutes } = await import('../../ground/history/history-routes.js');
   return [
-    ...(database === undefined ? [] : historyRoutes(database)),
+    ...(database === undefined ? [] : [...historyRoutes(database), ...driveRoutes(database)]),
     ...(open === undefined ? [] : catalogueRoutes(open.catalogue)),
     ...(await openSql(database, invocation)),
+    ...(await openHoleRoutes(refill, view)),
   ];
 }
 
@@ -165,7 +172,11 @@ async function openHoleRoutes(
 ): Promise<readonly Route[]> {
   if (refill === undefined) return [];
   const { holeRoutes } = await import('../../ground/refill/hole-routes.js');
-  return holeRoutes({ nameOf: (name) => view.nameOf(name), countsOf: (robot) => refill.countsOf(robot) });
+  return holeRoutes({
+    nameOf: (name) => view.nameOf(name),
+    countsOf: (robot) => refill.countsOf(robot),
+    shownOf: (robot) => refill.shownOf(robot),
+  });
 }
 
 function parseListen(text: string): { readonly address: string; readonly port: number } {

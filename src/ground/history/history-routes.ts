@@ -1,8 +1,8 @@
 import { formatTime } from '../../core/clock.js';
-import { parseTime, TIME_FORM } from '../../core/parse-time.js';
 import { RouteReply, type Route } from '../../monitors/http/route.js';
 import { flag, list, number, object, said, text, whole } from '../../monitors/http/schemas.js';
 import type { Queries } from '../database/database.js';
+import { spanOf, spanQuery } from './history-span.js';
 import {
   MAX_POINTS,
   readHistory,
@@ -25,11 +25,13 @@ const point = object(
 
 const answer = object({
   resolution: { type: 'string', enum: resolutions },
+  stepMs: said(number, 'time that a point stands for; 0: it is a sample'),
   truncated: said(flag, `there are more than ${MAX_POINTS} points`),
   series: said(
     list(
       object({
         ...{ unit: text, threshold: said(number, 'each value is within this of the measured one') },
+        turn: said(number, 'one turn of a circular field; 0: it is not circular'),
         periodMs: said(number, 'between two samples; where they are further apart, nothing is known'),
         points: list(point),
       }),
@@ -49,26 +51,29 @@ export function historyRoutes(queries: Queries): readonly Route[] {
         required: ['topic', 'path', 'from', 'to'],
         properties: {
           ...{ topic: text, path: said(text, 'in the message, such as twist.twist.linear.x') },
-          ...{ from: said(text, TIME_FORM), to: said(text, 'a later time, in the same forms') },
+          ...spanQuery,
           resolution: said({ type: 'string', enum: resolutions }, 'default: the finest one that fits'),
+          points: {
+            ...{ type: 'integer', minimum: 1, maximum: MAX_POINTS },
+            description: 'without resolution: roll-ups are put together until about so many are left',
+          },
         },
       },
       answer,
       handle: async ({ params, query }) => {
-        const [fromNs, toNs] = [parseTime(String(query['from'])), parseTime(String(query['to']))];
-        if (fromNs === undefined || toNs === undefined || toNs <= fromNs) {
-          const message = `from and to are "${String(query['from'])}" and "${String(query['to'])}", allowed: ${TIME_FORM}; to is later`;
-          return new RouteReply(400, { error: { code: 'REQUEST_INVALID', message } });
-        }
+        const span = spanOf(query);
+        if (span instanceof RouteReply) return span;
         const found = await readHistory(queries, {
-          ...{ robot: params['robot'] ?? '', topic: String(query['topic']), path: String(query['path']) },
-          ...{ fromNs, toNs, resolution: query['resolution'] as Resolution | undefined },
+          ...{ robot: params['robot'] ?? '', topic: String(query['topic']), ...span },
+          ...{ path: String(query['path']), resolution: query['resolution'] as Resolution | undefined },
+          ...(query['points'] === undefined ? {} : { points: query['points'] as number }),
         });
+        const { resolution, stepNs, truncated } = found;
         const series = found.series.map(({ periodNs, points, ...rest }) => ({
           ...rest,
           ...{ periodMs: periodNs / 1e6, points: points.map(shown) },
         }));
-        return { ...found, series };
+        return { resolution, stepMs: stepNs / 1e6, truncated, series };
       },
     },
   ];

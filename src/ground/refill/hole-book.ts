@@ -1,4 +1,4 @@
-import { NS_PER_S } from '../../core/clock.js';
+import { formatTime, NS_PER_S } from '../../core/clock.js';
 import type { FieldSpec } from '../../uplink/protocol/field-spec.js';
 import type { RemovedSamples } from '../../uplink/protocol/outbox-codec.js';
 import type { Database } from '../database/database.js';
@@ -66,6 +66,17 @@ export interface HoleCounts {
   readonly values: number;
 }
 
+/** A hole as people see it. */
+export interface HoleView {
+  /** ISO 8601, on the clock of the robot; `to` is not in it. */
+  readonly from: string;
+  readonly to: string;
+  readonly state: 'open' | 'filled' | 'lost';
+}
+
+/** Holes that are shown of a robot, the newest. */
+export const SHOWN_MAX = 200;
+
 /** Before the first count. */
 export const noHoles: HoleCounts = { open: 0, filled: 0, lost: 0, values: 0 };
 
@@ -108,6 +119,21 @@ export class HoleBook {
         ? await this.#database.query<HoleCounts>(COUNTS)
         : await this.#database.query<HoleCounts>(`${COUNTS} WHERE robot = $1`, [robot]);
     return row ?? noHoles;
+  }
+
+  /** The newest of a robot, the oldest first. */
+  async shown(robot: string): Promise<readonly HoleView[]> {
+    const rows = await this.#database.query<{
+      readonly at: bigint;
+      readonly ticks: number;
+      readonly tick_ns: number;
+      readonly state: HoleView['state'];
+    }>('SELECT at, ticks, tick_ns, state FROM holes WHERE robot = $1 ORDER BY at DESC LIMIT $2', [
+      ...[robot, SHOWN_MAX],
+    ]);
+    return [...rows].reverse().map(({ at, ticks, tick_ns: tickNs, state }) => ({
+      ...{ from: formatTime(at), to: formatTime(at + BigInt(ticks) * BigInt(tickNs)), state },
+    }));
   }
 
   /** These ticks are done: a second run leaves them out. */

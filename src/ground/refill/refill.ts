@@ -13,7 +13,7 @@ import { writeTimestamp } from '../database/postgres-values.js';
 import { insertSamples, type SampleColumns } from '../history/insert-samples.js';
 import { KnownIds } from '../history/known-ids.js';
 import { createMonth, monthOf } from '../history/months.js';
-import { HoleBook, noHoles, type Hole, type HoleCounts, type TickRange } from './hole-book.js';
+import { HoleBook, noHoles, type Hole, type HoleCounts, type TickRange, type HoleView } from './hole-book.js';
 import { HoleSampler, type SampledHole } from './sample-hole.js';
 import { coveredBy, findSegments, type StoredSegment } from './stored-segments.js';
 
@@ -69,6 +69,11 @@ export class Refill implements AsyncDisposable {
   /** Of one robot, now. */
   countsOf(robot: string): Promise<HoleCounts> {
     return this.#book.counts(robot);
+  }
+
+  /** The newest holes of one robot. */
+  shownOf(robot: string): Promise<readonly HoleView[]> {
+    return this.#book.shown(robot);
   }
 
   /** A robot no longer has these samples. Resolves when this is durable. */

@@ -14,6 +14,7 @@ import { FleetTable } from '../../../src/ground/fleet-table.js';
 import { HistoryWriter } from '../../../src/ground/history/history-writer.js';
 import { createMonth, dropMonths } from '../../../src/ground/history/months.js';
 import type { SampleBatch } from '../../../src/ground/history/sample-batch.js';
+import { present } from '../../../src/core/present.js';
 import { systemClock } from '../../../src/host/system-clock.js';
 import { eventually } from '../../../src/testing/waiting.js';
 import type { FieldSpec } from '../../../src/uplink/protocol/field-spec.js';
@@ -190,6 +191,22 @@ onEveryPostgres('The history', (server) => {
     const all = await read('v', 'samples');
     assert.equal(all.truncated, true);
     assert.equal(all.series[0]?.points.length, MAX_POINTS);
+  });
+
+  it('puts roll-ups together until about as many points are left as were asked for', async () => {
+    const seconds = 600;
+    await store(batch({ ticks: 10 * seconds }));
+    const { resolution, stepNs, series } = await readHistory(database, { ...question('v'), points: 300 });
+    assert.deepEqual([resolution, stepNs], ['1s', 12e9]);
+    const points = present(series[0]).points;
+    assert.equal(points.length, seconds / 12);
+    assert.deepEqual(points[1], {
+      ...{ atNs: startNs + 12n * NS_PER_S, value: 239, min: 120, max: 239, count: 120, mean: 179.5 },
+    });
+    const few = await readHistory(database, { ...question('v'), points: 50 });
+    assert.deepEqual([few.resolution, few.stepNs], ['1min', 120e9]);
+    const many = await readHistory(database, { ...question('v'), toNs: startNs + NS_PER_S, points: 20 });
+    assert.deepEqual([many.resolution, many.stepNs], ['samples', 0]);
   });
 
   it('answers with a series for each threshold that was in use', async () => {

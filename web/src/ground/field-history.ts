@@ -1,3 +1,4 @@
+import type { FieldCurve } from './history-curve.js';
 import type { FieldView } from './wire.js';
 
 const POINTS_MAX = 600;
@@ -9,13 +10,14 @@ export function fieldKey({ topic, path }: Pick<FieldView, 'topic' | 'path'>): st
 
 /** The values that this page has seen, one point for each answer; null: unknown or absent. */
 export class FieldHistory {
-  /** Seconds since the Unix epoch. */
+  /** Seconds since the Unix epoch, on the clock of the robot. */
   readonly times: number[] = [];
   readonly #values = new Map<string, (number | null)[]>();
 
   add(atMs: number, fields: readonly FieldView[]): void {
     const before = this.times.length;
-    this.times.push(atMs / 1_000);
+    // The clock of a robot may be set back.
+    this.times.push(Math.max(atMs / 1_000, (this.times.at(-1) ?? 0) + 0.001));
     const now = new Map(fields.map((field) => [fieldKey(field), field.value]));
     for (const key of new Set([...now.keys(), ...this.#values.keys()])) {
       const values = this.#values.get(key) ?? Array.from({ length: before }, () => null);
@@ -27,7 +29,8 @@ export class FieldHistory {
     for (const values of this.#values.values()) values.shift();
   }
 
-  of(key: string): readonly (number | null)[] {
-    return this.#values.get(key) ?? [];
+  of(key: string): FieldCurve {
+    const values = this.#values.get(key) ?? [];
+    return { times: this.times, values, low: values, high: values };
   }
 }

@@ -1,4 +1,5 @@
-import { bytes, count, counted, duration, msOf, segmentName, timeOfDay } from '../model/format.js';
+import { bytes, counted, duration, msOf, segmentName, timeOfDay } from '../model/format.js';
+import { Legend } from '../ui/legend.js';
 import { LaneChart, type LaneBar } from './lane-chart.js';
 import { recordingAddress } from './model.js';
 import type { FoundRecording } from './wire.js';
@@ -24,37 +25,18 @@ export function RecordingTimeline({ recordings }: { readonly recordings: readonl
   if (bars.size === 0) return null;
   const lanes = [...bars].map(([name, list]) => ({ name, bars: list }));
   lanes.sort((a, b) => (a.name < b.name ? -1 : 1));
+  const entries = states.map(([state, name, style]) => ({
+    ...{ key: state, name, style },
+    count: recordings.filter((one) => one.state === state).length,
+  }));
   return (
     <div class="recording-timeline">
-      <Legend recordings={recordings} />
+      <Legend entries={entries} gaps={recordings.reduce((sum, one) => sum + one.gaps, 0)} />
       <LaneChart lanes={lanes.slice(0, LANES_MAX)} label="Timeline" />
       {lanes.length > LANES_MAX ? (
         <p class="empty">{counted(lanes.length - LANES_MAX, 'more robot')} not drawn: search by robot.</p>
       ) : null}
     </div>
-  );
-}
-
-function Legend({ recordings }: { readonly recordings: readonly FoundRecording[] }) {
-  const gaps = recordings.reduce((sum, one) => sum + one.gaps, 0);
-  return (
-    <ul class="legend" role="list">
-      {states.map(([state, name, style]) => {
-        const found = recordings.filter((one) => one.state === state).length;
-        return found === 0 ? null : (
-          <li key={state}>
-            <span class={`chip ${style}`} aria-hidden="true" />
-            {count(found)} {name}
-          </li>
-        );
-      })}
-      {gaps > 0 ? (
-        <li>
-          <span class="chip chip-gap" aria-hidden="true" />
-          {counted(gaps, 'gap')}
-        </li>
-      ) : null}
-    </ul>
   );
 }
 

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useId, useState } from 'preact/hooks';
+import { inputTime } from '../model/format.js';
 import { useStore } from '../model/store.js';
 import { post } from '../net/control.js';
 import { Icon } from '../ui/icon.js';
@@ -22,8 +23,8 @@ export function RequestForm(props: { readonly wanted: Wanted; readonly onRequest
   const { wanted, onRequested } = props;
   const id = useId();
   const [robot, setRobot] = useState(wanted.robot ?? '');
-  const [from, setFrom] = useState(wanted.from === undefined ? '' : local(Number(wanted.from)));
-  const [to, setTo] = useState(wanted.to === undefined ? '' : local(Number(wanted.to)));
+  const [from, setFrom] = useState(wanted.from === undefined ? '' : inputTime(Number(wanted.from)));
+  const [to, setTo] = useState(wanted.to === undefined ? '' : inputTime(Number(wanted.to)));
   const [topics, setTopics] = useState('');
   const [outcome, setOutcome] = useState<Result | undefined>();
   const [isBusy, setBusy] = useState(false);
@@ -73,8 +74,8 @@ export function RequestForm(props: { readonly wanted: Wanted; readonly onRequest
         isBusy={isBusy}
         outcome={outcome}
         onSpan={(minutes) => {
-          setFrom(local(Date.now() - minutes * MINUTE_MS));
-          setTo(local(Date.now()));
+          setFrom(inputTime(Date.now() - minutes * MINUTE_MS));
+          setTo(inputTime(Date.now()));
         }}
       />
     </form>
@@ -168,10 +169,4 @@ function faultOf(robot: string, from: string, to: string): string | undefined {
   if (Number.isNaN(Date.parse(from)) || Number.isNaN(Date.parse(to))) return 'Enter both times.';
   if (Date.parse(from) > Date.parse(to)) return 'From is later than to.';
   return undefined;
-}
-
-/** In the form of an input, on the clock of the browser. */
-function local(ms: number): string {
-  const date = new Date(ms - new Date(ms).getTimezoneOffset() * MINUTE_MS);
-  return date.toISOString().slice(0, 19);
 }

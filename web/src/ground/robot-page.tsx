@@ -5,14 +5,14 @@ import { useStore } from '../model/store.js';
 import { Fact, Facts, Panel } from '../ui/panel.js';
 import { AnswerCard } from './answer-card.js';
 import { ask } from './ask.js';
-import { FieldCharts } from './field-charts.js';
 import { FieldHistory } from './field-history.js';
 import { judge, type Cell } from './judge.js';
 import { fleet } from './model.js';
 import { RobotActions } from './robot-actions.js';
 import { RobotSegments } from './robot-segments.js';
+import { RobotTelemetry, robotNow } from './robot-telemetry.js';
 import { usePoll } from './use-poll.js';
-import type { FleetRow, HoleCounts, RobotDetail } from './wire.js';
+import type { FleetRow, HoleCounts, HoleView, RobotDetail } from './wire.js';
 
 const ASK_MS = 1_000;
 const HOLES_MS = 10_000;
@@ -20,7 +20,7 @@ const HOLES_MS = 10_000;
 /** Everything about one robot. */
 export function RobotPage({ robot }: { readonly robot: string }) {
   const { detail, why, history } = useRobot(robot);
-  const row = useStore(fleet)?.find((one) => one.robot === robot);
+  const row = useStore(fleet)?.find((one) => one.robot === robot || one.vin === robot);
   useStore(secondTick);
   return (
     <>
@@ -47,6 +47,10 @@ function Known(props: {
 }) {
   const { detail, row, history } = props;
   const verdict = judge(row, serverNow());
+  const { value: holes } = usePoll<HolesAnswer>(
+    `api/robots/${encodeURIComponent(detail.robot)}/holes`,
+    HOLES_MS,
+  );
   return (
     <>
       <section class="answers fleet-answers" aria-label="At a glance">
@@ -68,10 +72,10 @@ function Known(props: {
       <RobotActions robot={detail.robot} isPaused={detail.status?.state === 'paused'} />
       <Alerts alerts={detail.alerts} />
       <div class="robot-panels">
-        <FieldCharts fields={detail.fields} history={history} />
+        <RobotTelemetry key={detail.robot} detail={detail} history={history} />
         <div class="robot-side">
-          <LinkPanel detail={detail} />
-          <RobotSegments detail={detail} />
+          <LinkPanel detail={detail} holes={holes} />
+          <RobotSegments detail={detail} holes={holes?.holes ?? []} />
           <Events detail={detail} />
         </div>
       </div>
@@ -130,12 +134,21 @@ function Alerts({ alerts }: Pick<RobotDetail, 'alerts'>) {
   );
 }
 
-function LinkPanel({ detail }: { readonly detail: RobotDetail }) {
-  const { bytes: received, messages, gaps, telemetryBytes, fullBytes, version, status, connections } = detail;
-  const { value: holes } = usePoll<HoleCounts>(
-    `api/robots/${encodeURIComponent(detail.robot)}/holes`,
-    HOLES_MS,
-  );
+type HolesAnswer = HoleCounts & { readonly holes: readonly HoleView[] };
+
+function LinkPanel(props: { readonly detail: RobotDetail; readonly holes: HoleCounts | undefined }) {
+  const { detail, holes } = props;
+  const {
+    bytes: received,
+    messages,
+    gaps,
+    telemetryBytes,
+    fullBytes,
+    jsonBytes,
+    version,
+    status,
+    connections,
+  } = detail;
   const saved = fullBytes === 0 ? undefined : 1 - telemetryBytes / fullBytes;
   return (
     <Panel title="Uplink" area="uplink">
@@ -143,7 +156,7 @@ function LinkPanel({ detail }: { readonly detail: RobotDetail }) {
         <Fact term="Bandwidth saved">
           {saved === undefined
             ? 'nothing was sent yet'
-            : `${percent(saved * 100)}: ${bytes(telemetryBytes)} instead of ${bytes(fullBytes)}`}
+            : `${percent(saved * 100)}: ${bytes(telemetryBytes)} instead of ${bytes(fullBytes)}, or ${bytes(jsonBytes)} as JSON`}
         </Fact>
         <Fact term="Received">
           {bytes(received)} in {counted(messages, 'message')}
@@ -221,7 +234,7 @@ function useRobot(robot: string) {
         const answer = await ask<RobotDetail>(`api/robots/${encodeURIComponent(robot)}`);
         if (isOver) return;
         if ('value' in answer) {
-          history.current.add(serverNow(), answer.value.fields);
+          history.current.add(robotNow(answer.value), answer.value.fields);
           setDetail(answer.value);
         }
         setWhy('why' in answer ? answer.why : undefined);

@@ -1,72 +1,82 @@
-import { bytes, counted, msOf, segmentName, timeOfDay } from '../model/format.js';
+import { bytes, counted, segmentName, timeOfDay } from '../model/format.js';
+import { Legend } from '../ui/legend.js';
 import { Panel } from '../ui/panel.js';
-import { LaneChart, type LaneBar } from './lane-chart.js';
-import type { RobotDetail } from './wire.js';
+import { LaneChart, type Lane } from './lane-chart.js';
+import { recordingAddress } from './model.js';
+import { usePoll } from './use-poll.js';
+import {
+  barOf,
+  barOfHole,
+  placeSegments,
+  whereabouts,
+  type PlacedSegment,
+  type Whereabouts,
+} from './where-recorded.js';
+import type { FoundRecording, HoleView, RobotDetail } from './wire.js';
 
 const SEGMENTS_SHOWN = 40;
-
-type Segment = RobotDetail['segments'][number];
+const CATALOGUE_MS = 10_000;
+const FOUND_MAX = 300;
 
 /** What the robot has recorded, and where it is: as a timeline, and the newest as a table. */
-export function RobotSegments({ detail }: { readonly detail: RobotDetail }) {
-  const { segments } = detail;
-  const newest = [...segments].reverse().slice(0, SEGMENTS_SHOWN);
+export function RobotSegments(props: { readonly detail: RobotDetail; readonly holes: readonly HoleView[] }) {
+  const { detail, holes } = props;
+  const query = new URLSearchParams({ robot: detail.robot, limit: String(FOUND_MAX) });
+  // A ground without stores has no catalogue: then there is only what the robot reports.
+  const { value } = usePoll<{ readonly recordings: readonly FoundRecording[] }>(
+    `api/recordings?${query.toString()}`,
+    CATALOGUE_MS,
+  );
+  const placed = placeSegments(detail.segments, value?.recordings ?? []);
   return (
-    <Panel title="Segments" area="segments" aside={counted(segments.length, 'segment')}>
-      {newest.length === 0 ? (
+    <Panel title="Recorded, and where it is" area="segments" aside={counted(placed.length, 'segment')}>
+      {placed.length === 0 && holes.length === 0 ? (
         <p class="empty">It has not reported any.</p>
       ) : (
         <>
-          <SegmentTimeline segments={segments} />
-          <SegmentTable newest={newest} />
+          <SegmentTimeline placed={placed} holes={holes} />
+          <SegmentTable newest={placed.slice(0, SEGMENTS_SHOWN)} />
         </>
       )}
     </Panel>
   );
 }
 
-/** In the order of a segment's life. */
-const lanes: readonly (readonly [name: string, states: readonly Segment['state'][]])[] = [
-  ['on the robot', ['open', 'waiting', 'sealed', 'uploading', 'quarantined']],
-  ['in the store', ['uploaded']],
-  ['evicted', ['evicted']],
-];
+const places = Object.keys(whereabouts) as readonly Whereabouts[];
 
-function SegmentTimeline({ segments }: { readonly segments: readonly Segment[] }) {
-  const filled = lanes.map(([name, states]) => ({
-    name,
-    bars: segments.filter(({ state }) => states.includes(state)).flatMap(barsOf),
+function SegmentTimeline(props: {
+  readonly placed: readonly PlacedSegment[];
+  readonly holes: readonly HoleView[];
+}) {
+  const { placed, holes } = props;
+  const at = (place: Whereabouts): readonly PlacedSegment[] =>
+    placed.filter((one) => one.places.includes(place));
+  const lanes: readonly Lane[] = places.map((place) => ({
+    name: whereabouts[place].lane,
+    bars: at(place).flatMap((one) => barOf(one, place)),
   }));
-  const used = filled.filter(({ bars }) => bars.length > 0);
+  const used = [...lanes, { name: 'holes', bars: holes.map(barOfHole) }].filter(
+    ({ bars }) => bars.length > 0,
+  );
   if (used.length === 0) return null;
+  const entries = places.map((place) => ({
+    ...{ key: place, style: whereabouts[place].style, name: whereabouts[place].lane },
+    count: at(place).length,
+  }));
+  const hole = { key: 'hole', style: 'seg-waiting', name: 'holes of the history', count: holes.length };
   return (
     <div class="recording-timeline">
+      <Legend entries={[...entries, hole]} gaps={placed.reduce((sum, { gaps }) => sum + gaps, 0)} />
       <LaneChart lanes={used} label="Segments" />
     </div>
   );
 }
 
-/** None: its times are not known. */
-function barsOf({
-  segment,
-  priority,
-  state,
-  firstLogTime,
-  lastLogTime,
-  bytes: size,
-  gaps,
-}: Segment): LaneBar[] {
-  if (firstLogTime === undefined || lastLogTime === undefined) return [];
-  const [fromMs, toMs] = [msOf(firstLogTime), msOf(lastLogTime)];
-  const times = `${timeOfDay(fromMs)} to ${timeOfDay(toMs)}`;
-  const title = `Segment ${segmentName(segment)}: ${state} · ${times} · ${bytes(size)}`;
-  const key = `${segment} ${priority ?? ''}`;
-  return [{ key, fromMs, toMs, state, style: `seg-${state}`, title, hasGaps: gaps > 0 }];
-}
+const tones: Readonly<Partial<Record<Whereabouts, string>>> = {
+  ...{ missing: 'tone-bad', gone: 'tone-warn', store: 'tone-ok' },
+};
 
-const segmentTones: Readonly<Record<string, string>> = { quarantined: 'tone-bad', uploaded: 'tone-ok' };
-
-function SegmentTable({ newest }: { readonly newest: readonly Segment[] }) {
+function SegmentTable({ newest }: { readonly newest: readonly PlacedSegment[] }) {
   return (
     <div class="scroll side-scroll" role="region" aria-label="Table of segments" tabIndex={0}>
       <table class="grid">
@@ -81,12 +91,21 @@ function SegmentTable({ newest }: { readonly newest: readonly Segment[] }) {
           </tr>
         </thead>
         <tbody>
-          {newest.map((one) => (
-            <tr key={`${one.segment} ${one.priority ?? ''}`}>
-              <th scope="row">{segmentName(one.segment)}</th>
-              <td class={segmentTones[one.state]}>{one.state}</td>
-              <td>{one.lastLogTime === undefined ? '–' : timeOfDay(msOf(one.lastLogTime))}</td>
-              <td class="num">{bytes(one.bytes)}</td>
+          {newest.map(({ key, segment, places: where, state, toMs, bytes: size, recording }) => (
+            <tr key={key} data-segment={segment}>
+              <th scope="row">
+                {recording === undefined ? (
+                  segmentName(segment)
+                ) : (
+                  <a href={recordingAddress(recording)}>{segmentName(segment)}</a>
+                )}
+              </th>
+              <td class={tones[where.at(-1) ?? 'robot']}>
+                {where.map((place) => whereabouts[place].lane).join(', ')}
+                {where.length === 1 && where[0] === 'robot' ? <span class="dim"> ({state})</span> : null}
+              </td>
+              <td>{toMs === undefined ? '–' : timeOfDay(toMs)}</td>
+              <td class="num">{bytes(size)}</td>
             </tr>
           ))}
         </tbody>

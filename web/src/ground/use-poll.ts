@@ -11,8 +11,16 @@ export interface Polled<T> {
   readonly look: () => void;
 }
 
-/** Asks the ground now, and again at intervals while the page is seen. Without a path, it does not ask. */
-export function usePoll<T>(path: string | undefined, everyMs: number): Polled<T> {
+/**
+ * Asks the ground now, and again at intervals while the page is seen. Without a path, it does not ask.
+ *
+ * @param path - One that changes with the time is a function, and `key` says when it is another question.
+ */
+export function usePoll<T>(
+  path: string | undefined | (() => string),
+  everyMs: number,
+  key: unknown = path,
+): Polled<T> {
   const [value, setValue] = useState<T | undefined>();
   const [why, setWhy] = useState<string | undefined>();
   const [turn, setTurn] = useState(0);
@@ -20,7 +28,7 @@ export function usePoll<T>(path: string | undefined, everyMs: number): Polled<T>
     if (path === undefined) return undefined;
     let isOver = false;
     const look = async (): Promise<void> => {
-      const answer = await ask<T>(path);
+      const answer = await ask<T>(typeof path === 'string' ? path : path());
       if (isOver) return;
       if ('value' in answer) setValue(answer.value);
       setWhy('why' in answer ? answer.why : undefined);
@@ -31,6 +39,6 @@ export function usePoll<T>(path: string | undefined, everyMs: number): Polled<T>
       isOver = true;
       clearInterval(timer);
     };
-  }, [path, everyMs, turn]);
+  }, [key, everyMs, turn]);
   return { value, why, look: () => setTurn((before) => before + 1) };
 }

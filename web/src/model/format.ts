@@ -85,6 +85,17 @@ export function hourMinute(ms: number): string {
   return shortClock.format(ms);
 }
 
+/** `3 Dec`. */
+export function dayOf(ms: number): string {
+  return day.format(ms);
+}
+
+/** In the form of an input of date and time, on the clock of the browser. */
+export function inputTime(ms: number): string {
+  const date = new Date(ms - new Date(ms).getTimezoneOffset() * 60_000);
+  return date.toISOString().slice(0, 19);
+}
+
 /** `1 segment`, `12 segments`. */
 export function counted(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;

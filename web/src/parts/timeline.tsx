@@ -15,6 +15,7 @@ import { changeView, view } from '../model/settings.js';
 import { useStore } from '../model/store.js';
 import { axisOf, planTimeline, ticksOf, type Bar, type Span } from '../model/timeline-plan.js';
 import { Icon } from '../ui/icon.js';
+import { Legend } from '../ui/legend.js';
 import { Meter, Panel } from '../ui/panel.js';
 import type { TimelineGap, TimelineSegment } from '../wire.js';
 
@@ -82,7 +83,7 @@ export function Timeline() {
         </div>
       }
     >
-      <Legend list={shown} />
+      <StateLegend list={shown} />
       <Lanes
         list={shown}
         robots={robot === '' ? (now?.recorder.robots ?? []).map((one) => one.robot) : [robot]}
@@ -96,30 +97,14 @@ export function Timeline() {
   );
 }
 
-function Legend({ list }: { readonly list: readonly TimelineSegment[] }) {
-  const counts = new Map<State, number>();
-  let gaps = 0;
-  for (const one of list) {
-    counts.set(stateOf(one), (counts.get(stateOf(one)) ?? 0) + 1);
-    gaps += one.gaps.length + one.moreGaps;
-  }
+/** The legend with the number of each state. */
+function StateLegend({ list }: { readonly list: readonly TimelineSegment[] }) {
+  const entries = states.map(([state, name]) => ({
+    ...{ key: state, name, style: `seg-${state}` },
+    count: list.filter((one) => stateOf(one) === state).length,
+  }));
   return (
-    <ul class="legend" role="list">
-      {states
-        .filter(([state]) => (counts.get(state) ?? 0) > 0)
-        .map(([state, name]) => (
-          <li key={state}>
-            <span class={`chip seg-${state}`} aria-hidden="true" />
-            {count(counts.get(state) ?? 0)} {name}
-          </li>
-        ))}
-      {gaps > 0 ? (
-        <li>
-          <span class="chip chip-gap" aria-hidden="true" />
-          {counted(gaps, 'gap')}
-        </li>
-      ) : null}
-    </ul>
+    <Legend entries={entries} gaps={list.reduce((sum, one) => sum + one.gaps.length + one.moreGaps, 0)} />
   );
 }
 

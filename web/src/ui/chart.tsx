@@ -1,6 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
-import { hourMinute, timeOfDay } from '../model/format.js';
+import { dayOf, hourMinute, timeOfDay } from '../model/format.js';
 import { scheme } from '../model/settings.js';
 import { useStore } from '../model/store.js';
 import { colour } from './colour.js';
@@ -12,21 +12,20 @@ export interface Curve {
   /** Drawn dashed, so that two curves differ by more than their colour. */
   readonly dashed?: boolean;
   readonly values: readonly (number | null)[];
+  /** The smallest and largest value around each of `values`, drawn as an area. Always or never of a chart. */
+  readonly band?: { readonly low: readonly (number | null)[]; readonly high: readonly (number | null)[] };
+}
+
+/** Seconds since the Unix epoch. */
+export interface TimeSpan {
+  readonly from: number;
+  readonly to: number;
 }
 
 const HEIGHT_PX = 118;
 const SHORTEST_S = 120;
 
-/** Curves over the last minutes. A screen reader reads the sentence in `summary` instead. */
-export function Chart({
-  title,
-  times,
-  curves,
-  unit,
-  summary,
-  around,
-  absent = '–',
-}: {
+export interface ChartProps {
   readonly title: string;
   readonly times: readonly number[];
   readonly curves: readonly Curve[];
@@ -37,36 +36,16 @@ export function Chart({
   readonly around?: number;
   /** Beside the title while there is no value. */
   readonly absent?: string;
-}) {
-  const box = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot>(undefined);
-  const colours = useStore(scheme);
+  /** The time that is shown. Absent: from the first to the last. */
+  readonly span?: TimeSpan | undefined;
+  /** Beside the title, instead of the last value. */
+  readonly now?: string | undefined;
+}
 
-  useEffect(() => {
-    const host = box.current;
-    if (host === null) return;
-    let made: uPlot | undefined;
-    const make = (): void => {
-      made?.destroy();
-      made = new uPlot(optionsOf(host.clientWidth, curves, unit, around), dataOf(times, curves), host);
-      plot.current = made;
-    };
-    make();
-    const sizes = new ResizeObserver(() => {
-      if (host.clientWidth > 0) made?.setSize({ width: host.clientWidth, height: HEIGHT_PX });
-    });
-    sizes.observe(host);
-    return () => {
-      sizes.disconnect();
-      made?.destroy();
-    };
-    // Colours are read when the chart is created, so another theme creates it again.
-  }, [colours]);
-
-  useEffect(() => {
-    if (!document.hidden) plot.current?.setData(dataOf(times, curves));
-  });
-
+/** Curves over time. A screen reader reads the sentence in `summary` instead. */
+export function Chart(props: ChartProps) {
+  const { title, curves, unit, summary, absent = '–', now } = props;
+  const box = usePlot(props);
   return (
     <figure class="chart">
       <figcaption class="chart-head">
@@ -79,7 +58,7 @@ export function Chart({
                   {curve.name}
                 </span>
               ) : null}{' '}
-              <b>{lastOf(curve.values, unit, absent)}</b>
+              <b>{now ?? lastOf(curve.values, unit, absent)}</b>
             </span>
           ))}
         </span>
@@ -89,13 +68,47 @@ export function Chart({
   );
 }
 
+/** Keeps a plot in the box: made once for each theme, with new data at each rendering. */
+function usePlot({ times, curves, unit, around, span }: ChartProps) {
+  const box = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot>(undefined);
+  const colours = useStore(scheme);
+  const shown = useRef(span);
+  shown.current = span;
+
+  useEffect(() => {
+    const host = box.current;
+    if (host === null) return;
+    const look = { unit, around, spanOf: () => shown.current };
+    const made = new uPlot(optionsOf(host.clientWidth, curves, look), dataOf(times, curves), host);
+    plot.current = made;
+    const sizes = new ResizeObserver(() => {
+      if (host.clientWidth > 0) made.setSize({ width: host.clientWidth, height: HEIGHT_PX });
+    });
+    sizes.observe(host);
+    return () => {
+      sizes.disconnect();
+      made.destroy();
+    };
+    // Colours are read when the chart is created, so another theme creates it again.
+  }, [colours]);
+
+  useEffect(() => {
+    if (!document.hidden) plot.current?.setData(dataOf(times, curves));
+  });
+  return box;
+}
+
 function lastOf(values: readonly (number | null)[], unit: (value: number) => string, absent: string): string {
   const last = values.at(-1);
   return last === undefined || last === null ? absent : unit(last);
 }
 
 function dataOf(times: readonly number[], curves: readonly Curve[]): uPlot.AlignedData {
-  return [times as number[], ...curves.map(({ values }) => values as (number | null)[])];
+  const columns = curves.flatMap(({ values, band }) =>
+    band === undefined ? [values] : [values, band.high, band.low],
+  );
+  return [times as number[], ...(columns as (number | null)[][])];
 }
 
 /** From the first to the last; a recording of a few seconds is not stretched over the whole width. */
@@ -112,12 +125,22 @@ function fitted(min: number | null, max: number | null, least: number): [number,
   return [middle - half, middle + half];
 }
 
-function optionsOf(
-  width: number,
-  curves: readonly Curve[],
-  unit: (value: number) => string,
-  around: number | undefined,
-): uPlot.Options {
+interface Look {
+  readonly unit: (value: number) => string;
+  readonly around: number | undefined;
+  readonly spanOf: () => TimeSpan | undefined;
+}
+
+const DAY_S = 86_400;
+
+/** A time on the axis, as exact as the distance between two of them. */
+function tickText(s: number, step: number): string {
+  if (step >= DAY_S) return dayOf(s * 1_000);
+  return (step < 60 ? timeOfDay : hourMinute)(s * 1_000);
+}
+
+function optionsOf(width: number, curves: readonly Curve[], look: Look): uPlot.Options {
+  const { unit, around, spanOf } = look;
   const ink = colour('ink-3');
   const line = colour('line');
   const font = '11px B612, sans-serif';
@@ -130,7 +153,13 @@ function optionsOf(
     cursor: { sync: { key: 'holdfast' }, y: false, points: { size: 6 }, drag: { x: false, y: false } },
     scales: {
       // uPlot makes a day of a single sample, so the times themselves are used.
-      x: { time: true, range: ({ data: [at] }) => timesShown(at) },
+      x: {
+        time: true,
+        range: ({ data: [at] }) => {
+          const span = spanOf();
+          return span === undefined ? timesShown(at) : [span.from, span.to];
+        },
+      },
       // Starts at zero, so that small changes do not look large.
       // uPlot passes null if the curves have no values, which its types do not say.
       y: {
@@ -145,7 +174,7 @@ function optionsOf(
         space: 70,
         size: 26,
         gap: 8,
-        values: (_, at, __, ___, step) => at.map((s) => (step < 60 ? timeOfDay : hourMinute)(s * 1_000)),
+        values: (_, at, __, ___, step) => at.map((s) => tickText(s, step)),
       },
       {
         ...axis,
@@ -155,18 +184,28 @@ function optionsOf(
         values: (_, at) => at.map((value) => unit(value)),
       },
     ],
-    series: [
-      {},
-      ...curves.map(({ name, token, dashed }) => ({
-        label: name,
-        stroke: colour(token),
-        width: 1.6,
-        ...(dashed ? { dash: [5, 4] } : { fill: faint(colour(token)) }),
-        spanGaps: false,
-        points: { show: false },
-      })),
-    ],
+    series: [{}, ...curves.flatMap((curve) => seriesOf(curve))],
+    bands: bandsOf(curves),
   };
+}
+
+/** Behind the curve of a band are its two edges, which have no line. */
+function seriesOf({ name, token, dashed, band }: Curve): uPlot.Series[] {
+  const stroke = colour(token);
+  const look = dashed ? { dash: [5, 4] } : band === undefined ? { fill: faint(stroke) } : {};
+  const common = { spanGaps: false, points: { show: false } };
+  const edge = { ...common, label: name, stroke: 'transparent', width: 0 };
+  const line = { ...common, ...look, label: name, stroke, width: 1.6 };
+  return band === undefined ? [line] : [line, edge, edge];
+}
+
+function bandsOf(curves: readonly Curve[]): uPlot.Band[] {
+  let index = 1;
+  return curves.flatMap(({ token, band }) => {
+    const at = index;
+    index += band === undefined ? 1 : 3;
+    return band === undefined ? [] : [{ series: [at + 1, at + 2], fill: `${colour(token)}33` }];
+  });
 }
 
 /** The colour (six hex digits), nearly transparent. */
