@@ -13,6 +13,8 @@ import { LocalRecordings } from '../../src/ground/catalogue/local-recordings.js'
 import type { Database } from '../../src/ground/database/database.js';
 import { migrate } from '../../src/ground/database/migrate.js';
 import { migrations } from '../../src/ground/database/migrations.js';
+import { ReadOnlySql } from '../../src/ground/sql/read-only-sql.js';
+import { sqlRoute } from '../../src/ground/sql/sql-route.js';
 import { present } from '../../src/core/present.js';
 import { systemClock } from '../../src/host/system-clock.js';
 import { DirectoryStore } from '../../src/stores/directory/directory-store.js';
@@ -68,7 +70,11 @@ describe('the page of recordings', function () {
     world = await GroundWorld.start();
     closers.push(() => world[Symbol.asyncDispose]());
     await world.kill();
-    world.moreRoutes = [...catalogueRoutes(catalogue), ...fileRoutes({ database, stores: [store], tickets })];
+    const sql = present(await ReadOnlySql.open(database, undefined, systemClock));
+    world.moreRoutes = [
+      ...[...catalogueRoutes(catalogue), sqlRoute(sql)],
+      ...fileRoutes({ database, stores: [store], tickets }),
+    ];
     await world.startServer();
   });
   after(async () => {
@@ -118,6 +124,62 @@ describe('the page of recordings', function () {
     await page.keyboard.press('Enter');
     await waitForText(page, '.missing', /tag is "mission", allowed/);
     assert.deepEqual(pages.complaints, []);
+  });
+
+  it('finds by type, gap, size and state, and says what the ground does not take', async () => {
+    const page = await pages.open(`http://127.0.0.1:${world.port}/#/recordings`);
+    await waitForText(page, '.recordings-grid tbody', /robot 2/);
+    const search = async (name: string, value: string): Promise<void> => {
+      for (const one of ['type', 'gap', 'min_bytes', 'max_bytes'])
+        await page.locator(`[name=${one}]`).fill(one === name ? value : '');
+      await page.locator('[name=state]').selectOption(name === 'state' ? value : '');
+      await page.getByRole('button', { name: 'Search' }).click();
+    };
+    await search('state', 'missing');
+    await waitForText(page, '.recordings-grid tbody', /^9\s*robot 1.*missing$/s);
+    await search('state', 'local');
+    await waitForText(
+      page,
+      '.recordings-grid tbody',
+      new RegExp(`^${COUNT + 1}\\s*robot 2.*on the robot`, 's'),
+    );
+    await search('min_bytes', '1000000');
+    await waitForText(page, '.panel-recordings', /No recording fits/);
+    await search('max_bytes', '0.005');
+    await waitForText(page, '.recordings-grid tbody', /5\.0\skB/);
+    await search('type', 'no_msgs/msg/None');
+    await waitForText(page, '.panel-recordings', /No recording fits/);
+    await search('type', 'sensor_msgs/*');
+    await waitForText(page, '.recordings-grid tbody', /robot 1/);
+    await search('gap', 'no_such_reason');
+    await waitForText(page, '.panel-recordings', /No recording fits/);
+    await search('min_bytes', 'much');
+    await waitForText(page, '.missing', /min_bytes/);
+    assert.deepEqual(await seriousFindings(page), []);
+  });
+
+  it('runs a read-only query, shows its rows, and says plainly what is wrong with one', async () => {
+    const page = await pages.open(`http://127.0.0.1:${world.port}/#/recordings`);
+    const query = page.locator('[name=sql]');
+    await page.getByRole('button', { name: 'Run' }).click();
+    await waitForText(page, '.panel-sql tbody', /robot 0/);
+    await query.fill('SELECT n, repeat(chr(120), 400) AS long FROM generate_series(1, 1000) AS n');
+    await page.keyboard.press('Control+Enter');
+    await waitForText(page, '.panel-sql [role=status]', /^200 rows: there are more than these$/);
+    await waitForText(page, '.panel-sql tbody td', /^x{300}…$/);
+    await query.fill('SELECT robot, state, count(*) FROM recordings GROUP BY 1, 2 ORDER BY 1, 2');
+    await page.getByRole('button', { name: 'Run' }).click();
+    await waitForText(page, '.panel-sql tbody', /robot 2\s*local\s*1/);
+    assert.deepEqual(await seriousFindings(page), []);
+    await page.locator('.panel-sql').scrollIntoViewIfNeeded();
+    await screenshot(page, 'ground-sql-desktop');
+    await query.fill('SELECT * FROM tokens');
+    await page.keyboard.press('Control+Enter');
+    await waitForText(page, '.panel-sql .missing', /permission denied for table tokens/);
+    await query.fill('DELETE FROM recordings');
+    await page.keyboard.press('Control+Enter');
+    await waitForText(page, '.panel-sql .missing', /the statement was not run: syntax error/);
+    assert.equal(await page.locator('.panel-sql tbody').count(), 0, 'no answer of an earlier query stays');
   });
 
   it('opens a recording, and hands its file out by links that need no token', async () => {

@@ -4,6 +4,7 @@ import { Panel } from '../ui/panel.js';
 import { ask } from './ask.js';
 import { addressOf, recordingAddress, requestAddress } from './model.js';
 import { RecordingTimeline } from './recording-timeline.js';
+import { SqlPanel } from './sql-panel.js';
 import type { FoundRecording } from './wire.js';
 
 const PAGE = 200;
@@ -11,11 +12,29 @@ const PAGE = 200;
 const fields = [
   ['robot', 'Robot'],
   ['topic', 'Topic'],
+  ['type', 'Type'],
   ['event', 'Marked event'],
   ['tag', 'Tag (name=value)'],
   ['from', 'From (2026-11-30T10:00Z)'],
   ['to', 'To'],
+  ['gap', 'Gap (reason, or *)'],
+  ['min_bytes', 'At least (MB)'],
+  ['max_bytes', 'At most (MB)'],
 ] as const;
+
+const states: readonly (readonly [value: string, name: string])[] = [
+  ['', 'any'],
+  ['stored', 'in the store'],
+  ['local', 'on the robot only'],
+  ['missing', 'missing in the store'],
+  ['evicted', 'evicted, never uploaded'],
+];
+
+/** What the API takes: sizes in bytes. A text that is no number stays, and the ground says what is allowed. */
+function parameterOf(name: string, value: string): string {
+  const megabytes = Number(value);
+  return name.endsWith('_bytes') && Number.isFinite(megabytes) ? String(Math.round(megabytes * 1e6)) : value;
+}
 
 interface Found {
   readonly recordings: readonly FoundRecording[];
@@ -24,11 +43,13 @@ interface Found {
 
 /** The recordings of all stores of the ground, found by the catalogue. */
 export function RecordingsPage() {
-  const [wanted, setWanted] = useState<Readonly<Record<string, string>>>({});
+  const [wanted, setWanted] = useState<Wanted>({});
   const [found, setFound] = useState<Found | undefined>();
   const [why, setWhy] = useState<string | undefined>();
   const search = async (after?: string): Promise<void> => {
-    const given = Object.entries(wanted).filter(([, value]) => value.trim() !== '');
+    const given = Object.entries(wanted)
+      .filter(([, value]) => value.trim() !== '')
+      .map(([name, value]) => [name, parameterOf(name, value.trim())]);
     const query = new URLSearchParams([...given, ['limit', String(PAGE)]]);
     if (after !== undefined) query.set('after', after);
     const answer = await ask<Found>(`api/recordings?${query.toString()}`);
@@ -40,42 +61,73 @@ export function RecordingsPage() {
   };
   useEffect(() => void search(), []);
   return (
-    <Panel title="Recordings" area="recordings" aside="* stands for any text">
-      <form
-        class="recording-search"
-        onSubmit={(event) => {
-          event.preventDefault();
-          void search();
-        }}
-      >
-        {fields.map(([name, title]) => (
-          <label key={name} class="search-field">
-            <span>{title}</span>
-            <input
-              name={name}
-              value={wanted[name] ?? ''}
-              autocomplete="off"
-              onInput={({ currentTarget: { value } }) => setWanted({ ...wanted, [name]: value })}
-            />
-          </label>
-        ))}
-        <button type="submit" class="button primary">
-          Search
-        </button>
-      </form>
-      {why === undefined ? null : (
-        <p class="missing" role="alert">
-          <strong>No answer:</strong> {why}.
-        </p>
-      )}
-      {found === undefined ? null : <RecordingTimeline recordings={found.recordings} />}
-      <Recordings found={found} />
-      {found?.next === undefined ? null : (
-        <button type="button" class="button quiet" onClick={() => void search(found.next)}>
-          Show more
-        </button>
-      )}
-    </Panel>
+    <>
+      <Panel title="Recordings" area="recordings" aside="* stands for any text">
+        <SearchForm wanted={wanted} onInput={setWanted} onSearch={() => void search()} />
+        {why === undefined ? null : (
+          <p class="missing" role="alert">
+            <strong>No answer:</strong> {why}.
+          </p>
+        )}
+        {found === undefined ? null : <RecordingTimeline recordings={found.recordings} />}
+        <Recordings found={found} />
+        {found?.next === undefined ? null : (
+          <button type="button" class="button quiet" onClick={() => void search(found.next)}>
+            Show more
+          </button>
+        )}
+      </Panel>
+      <SqlPanel />
+    </>
+  );
+}
+
+type Wanted = Readonly<Record<string, string>>;
+
+function SearchForm(props: {
+  readonly wanted: Wanted;
+  readonly onInput: (wanted: Wanted) => void;
+  readonly onSearch: () => void;
+}) {
+  const { wanted, onInput, onSearch } = props;
+  return (
+    <form
+      class="recording-search"
+      onSubmit={(event) => {
+        event.preventDefault();
+        onSearch();
+      }}
+    >
+      {fields.map(([name, title]) => (
+        <label key={name} class="search-field">
+          <span>{title}</span>
+          <input
+            name={name}
+            value={wanted[name] ?? ''}
+            autocomplete="off"
+            inputMode={name.endsWith('_bytes') ? 'decimal' : 'text'}
+            onInput={({ currentTarget: { value } }) => onInput({ ...wanted, [name]: value })}
+          />
+        </label>
+      ))}
+      <label class="search-field">
+        <span>State</span>
+        <select
+          name="state"
+          value={wanted['state'] ?? ''}
+          onInput={({ currentTarget: { value } }) => onInput({ ...wanted, state: value })}
+        >
+          {states.map(([value, name]) => (
+            <option key={value} value={value}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </label>
+      <button type="submit" class="button primary">
+        Search
+      </button>
+    </form>
   );
 }
 
