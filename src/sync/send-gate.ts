@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.js';
 import { describeError } from '../core/errors.js';
+import { isAborted } from '../core/is-aborted.js';
 import type { Logger } from '../core/logger.js';
 import type { Alternative } from '../core/send-policy/condition.js';
 import { judge, reasonOf, type Verdict } from '../core/send-policy/evaluate.js';
@@ -146,6 +147,7 @@ export class SendGate {
     const { clock, options } = this.#parts;
     while (!signal.aborted) {
       await this.#read(signal);
+      if (isAborted(signal)) return;
       this.#tell(onChange);
       const { when, budgetBytesPerDay: budget } = this.policy;
       const hasPolicy = when.length > 0 || budget > 0;
