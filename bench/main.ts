@@ -1,4 +1,4 @@
-// npm run bench [-- wal enqueue recorder small sync dashboard export logger log catalogue nats page uplink ground] [--rounds N] [--scale X] [--folder DIR]
+// npm run bench [-- wal enqueue recorder seal small sync dashboard export logger log catalogue nats page uplink ground] [--rounds N] [--scale X] [--folder DIR]
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { benchLogger } from './bench-logger.js';
 import { benchNats } from './bench-nats.js';
 import { benchPage } from './bench-page.js';
 import { benchRecorder } from './bench-recorder.js';
+import { benchSeal } from './bench-seal.js';
 import { benchSmall } from './bench-small.js';
 import { benchSync } from './bench-sync.js';
 import { benchUplink } from './bench-uplink.js';
@@ -23,6 +24,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   enqueue: benchEnqueue,
   wal: benchWal,
   recorder: benchRecorder,
+  seal: benchSeal,
   small: benchSmall,
   sync: benchSync,
   dashboard: benchDashboard,

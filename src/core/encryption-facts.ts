@@ -21,7 +21,8 @@ export type WrappedKey =
 
 /** What a manifest says about an encrypted object; `file` then describes the ciphertext. */
 export interface EncryptionFacts {
-  readonly version: 1;
+  /** Of the encrypted file: 2 if it was encrypted when its segment was sealed. */
+  readonly version: 1 | 2;
   /** 32 hex digits that name the data key. */
   readonly keyId: string;
   /** Size of the plaintext. */

@@ -19,6 +19,8 @@ export const UNDIGESTED_VERSION = 2;
 export const ENCRYPTED_VERSION = 3;
 /** End of the keys of encrypted objects. */
 export const ENCRYPTED_END = '.mcap.enc';
+/** Ends of the files of segments, plain and encrypted. */
+export const SEGMENT_ENDS = ['.mcap', ENCRYPTED_END] as const;
 const OBJECT_END = /\.mcap(\.enc)?$/;
 
 /** One channel of a sealed segment; carried messages have their own count. */
@@ -59,7 +61,7 @@ export interface Manifest {
   readonly robot: string;
   /** Of the object as the store has it: of the ciphertext, if it is encrypted. */
   readonly file: {
-    /** Name inside `sealed/`. */
+    /** Name of the segment in `sealed/`, where an encrypted one has `.enc` after it: {@link localFileName}. */
     readonly name: string;
     readonly bytes: number;
     /**
@@ -116,6 +118,21 @@ export function isDigested(manifest: Manifest): manifest is DigestedManifest {
 export function withSha256(manifest: Manifest, sha256: string): DigestedManifest {
   const { name, bytes, crc32: crc, compression } = manifest.file;
   return { ...manifest, version: MANIFEST_VERSION, file: { name, bytes, sha256, crc32: crc, compression } };
+}
+
+/** Name of the file of a segment in `sealed/`, where an encrypted one has another end, as its key in a store has. */
+export function localFileName({ file, encryption }: Pick<Manifest, 'file' | 'encryption'>): string {
+  return encryption ? file.name.replace(OBJECT_END, ENCRYPTED_END) : file.name;
+}
+
+/** The key of the encrypted object for the key of a segment. */
+export function encryptedKey(key: string): string {
+  return key.replace(OBJECT_END, ENCRYPTED_END);
+}
+
+/** Whether a folder with these names has the file of a segment, by its name without its end. */
+export function hasSegmentFile(names: ReadonlySet<string>, name: string): boolean {
+  return SEGMENT_ENDS.some((end) => names.has(name + end));
 }
 
 /** The text of a manifest: its fields, and last the CRC-32 of their JSON without white space. */

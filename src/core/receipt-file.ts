@@ -79,7 +79,7 @@ export function isReceiptFor(
 
 /** Name of the receipt (and tombstone) file for a sealed MCAP. */
 export function receiptFileName(sealedName: string): string {
-  return sealedName.replace(/\.mcap$/, '.json');
+  return sealedName.replace(/\.mcap(\.enc)?$/, '.json');
 }
 
 /** Schema of a receipt file. Throws `MANIFEST_INVALID`. */

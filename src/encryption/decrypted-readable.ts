@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from '../core/mcap/readable.js';
-import { openChunk, planChunks, sealedRange, type ChunkPlan } from './chunks.js';
+import { openChunk, planChunks, planOfFile, sealedRange, type ChunkPlan } from './chunks.js';
 import {
   damaged,
   decodeHeader,
@@ -9,6 +9,7 @@ import {
   keyIdOf,
   openHeader,
   payloadKey,
+  type Header,
 } from './header.js';
 
 const PIECE_BYTES = 1024 * 1024;
@@ -17,13 +18,13 @@ const PIECE_BYTES = 1024 * 1024;
 export interface OpenedFile {
   readonly plan: ChunkPlan;
   readonly key: Buffer;
-  /** Of the plaintext, as the writer stated it. */
-  readonly sha256: Buffer;
+  /** Of the plaintext, as the writer stated it. Version 2 does not state it: the tags of its chunks stand for it. */
+  readonly sha256?: Buffer;
 }
 
 /**
- * Reads and authenticates the header. Throws `CIPHERTEXT_CORRUPT` if the file is damaged, has another size than its
- * header states, or belongs to another data key.
+ * Reads and authenticates the header and the size of the file. Throws `CIPHERTEXT_CORRUPT` if they are damaged, or belong
+ * to another data key.
  */
 export async function openEncrypted(
   sealed: Readable,
@@ -37,13 +38,36 @@ export async function openEncrypted(
     throw damaged(name, 'its header is damaged, or its data key belongs to another file', { at: 0 });
   }
   const sha256 = openHeader(header, dataKey, name);
+  const key = payloadKey(dataKey, header.raw);
+  if (header.plainBytes === undefined || sha256 === undefined) {
+    return { plan: await checkedPlan(sealed, size, header, key, name), key };
+  }
   const expected = encryptedBytes(header.plainBytes, header.chunkBytes);
   if (size !== expected) {
     const what = size < expected ? 'it was truncated' : 'bytes were appended to it';
     throw damaged(name, `${what}: ${size} bytes, its header states ${expected}`, { size, expected });
   }
-  const plan = planChunks(header.plainBytes, header.chunkBytes);
-  return { plan, key: payloadKey(dataKey, header.raw), sha256 };
+  return { plan: planChunks(header.plainBytes, header.chunkBytes), key, sha256 };
+}
+
+/** The last chunk is authenticated first: it is the last one only if the file was neither cut nor extended. */
+async function checkedPlan(
+  sealed: Readable,
+  size: number,
+  { chunkBytes }: Header,
+  key: Buffer,
+  name: string,
+): Promise<ChunkPlan> {
+  const plan = planOfFile(size, chunkBytes);
+  if (plan === undefined) throw damaged(name, `it was truncated or extended to ${size} bytes`, { size });
+  const last = plan.count - 1;
+  const { start, end } = sealedRange(plan, last);
+  const bytes = await sealed.read(BigInt(start), BigInt(end - start));
+  if (!openChunk(key, plan, last, bytes)) {
+    const what = `chunk ${last} of ${plan.count} is damaged, or the file was truncated or extended`;
+    throw damaged(name, what, { chunk: last, size });
+  }
+  return plan;
 }
 
 /**
@@ -106,7 +130,7 @@ async function readChunks(
   return { index: to - 1, plain };
 }
 
-/** The plaintext from front to back, in pieces of about 1 MiB; at its end, its SHA-256 was compared. */
+/** The plaintext from front to back, in pieces of about 1 MiB; at its end, the SHA-256 in its header was compared. */
 export async function* decryptAll(
   sealed: Readable,
   dataKey: Uint8Array,
@@ -123,5 +147,7 @@ export async function* decryptAll(
     hash.update(piece);
     yield piece;
   }
-  if (!hash.digest().equals(file.sha256)) throw damaged(name, 'the SHA-256 of its content is another', {});
+  const sha256 = hash.digest();
+  if (file.sha256 && !sha256.equals(file.sha256))
+    throw damaged(name, 'the SHA-256 of its content is another', {});
 }

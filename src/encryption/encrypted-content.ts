@@ -55,19 +55,24 @@ export class EncryptedContent {
     if (index >= this.#plan.count) throw new RangeError('read beyond the end of an encrypted file');
     const plain = Buffer.allocUnsafe(plainChunkBytes(this.#plan, index));
     await this.#readPlain(plain);
-    return sealChunk(this.#key, this.#plan, index, plain);
+    return sealChunk(this.#key, index, index === this.#plan.count - 1, plain);
   }
 }
 
-/** What the manifest says about such a file. */
+/**
+ * What the manifest says about an encrypted file.
+ *
+ * @param version - Of the file; default: 1.
+ */
 export function factsOf(
   { dataKey }: Pick<ContentKey, 'dataKey'>,
   plainBytes: number,
   recipients: readonly Recipient[],
   random: RandomBytes,
+  version: EncryptionFacts['version'] = 1,
 ): EncryptionFacts {
   return {
-    version: 1,
+    version,
     keyId: keyIdOf(dataKey).toString('hex'),
     plainBytes,
     keys: recipients.map((recipient) => wrapKey(dataKey, recipient, random)),

@@ -6,6 +6,8 @@ import type { ChannelRule } from '../ingest/channel-queue.js';
 import type { BatchLimits } from '../ingest/batch.js';
 import { DropLedger } from '../ingest/drop-ledger.js';
 import { IngestBuffer } from '../ingest/ingest-buffer.js';
+import { requireRecipients } from '../encryption/read-recipients.js';
+import type { Recipient } from '../encryption/wrapped-key.js';
 import { Retention } from '../seal/retention.js';
 import { SealHere, type SegmentSealing } from '../seal/seal-here.js';
 import { SealWorker } from '../seal/seal-in-worker.js';
@@ -96,7 +98,12 @@ export async function assembleRecorder(context: RecorderContext): Promise<Record
     retention.onDiskFull();
     onSpace();
   };
-  const sealer = makeSealer(context, { worker, retention, marks, onDiskFull, onSpace });
+  const recipients = await requireRecipients(
+    options.encryption.recipients,
+    'encryption.recipients',
+    ports.fs,
+  );
+  const sealer = makeSealer(context, { worker, retention, marks, recipients, onDiskFull, onSpace });
   const wal = makeWal(context, { buffer, condition, sealer, onDiskFull });
   const tags = await TagBook.open(folder.root, options.tags, ports, (now) => wal.retag(now));
   const room = new DiskRoom({ buffer, wal, sealer, retention });
@@ -141,17 +148,19 @@ function openRetention(
 }
 
 type Sealing = Pick<RecorderParts, 'worker' | 'retention' | 'marks'> & {
+  readonly recipients: readonly Recipient[];
   readonly onDiskFull: () => void;
   /** A sealed segment can be evicted for commits that wait. */
   readonly onSpace: () => void;
 };
 
 function makeSealer(context: RecorderContext, parts: Sealing): Sealer {
-  const { worker, retention, marks, onDiskFull, onSpace } = parts;
+  const { worker, retention, marks, recipients, onDiskFull, onSpace } = parts;
   const { options, ports, folder, identity, listeners } = context;
   const { fs, clock, logger } = ports;
   const how = {
     ...options.seal,
+    recipients,
     splitByPriority: options.segment.splitByPriority,
     softwareVersion: version,
     nodeVersion: process.version,

@@ -1,3 +1,4 @@
+import { defined } from '../core/defined.js';
 import { describeError, isHoldfastError } from '../core/errors.js';
 import type { Manifest } from '../core/manifest.js';
 import type { Readable } from '../core/mcap/readable.js';
@@ -54,8 +55,10 @@ async function open(
   if (encryption === undefined) return { state: 'closed' };
   const dataKey = openDataKey(keyring, encryption, where);
   const { sha256, plan } = await openEncrypted(sealed, dataKey, where);
-  // The header has no CRC-32 of the plaintext, and its SHA-256 is compared: no reader looks at this one.
-  const plain = { ...file, bytes: plan.plainBytes, sha256: sha256.toString('hex'), crc32: 0 };
+  const { name, compression } = file;
+  // No header has a CRC-32 of the plaintext: no reader looks at this one. If it has a SHA-256, that is compared.
+  const sums = { bytes: plan.plainBytes, ...defined({ sha256: sha256?.toString('hex') }), crc32: 0 };
+  const plain = { name, ...sums, compression };
   const readable = decryptedReadable(sealed, dataKey, where);
   return { state: 'open', readable, manifest: { ...manifest, file: plain } };
 }

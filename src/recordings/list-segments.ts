@@ -3,7 +3,7 @@ import { defined } from '../core/defined.js';
 import type { DataFolder } from '../core/data-folder.js';
 import { isUnreadable } from '../core/durable-files.js';
 import { describeError, isHoldfastError, systemCode } from '../core/errors.js';
-import { withoutSegmentEnd, type Manifest } from '../core/manifest.js';
+import { isSegmentKey, manifestKey, withoutSegmentEnd, type Manifest } from '../core/manifest.js';
 import { openOrSalvage } from '../core/mcap/open-mcap.js';
 import { summarise, type ManifestSummary } from './catalogue/manifest-summary.js';
 import { readCatalogue } from './catalogue/read-catalogue.js';
@@ -118,17 +118,17 @@ async function* folderRows(folder: DataFolder, options: ListOptions): AsyncGener
   const sealed = await names(folder.sealed);
   const receipts = new Set(await names(folder.receipts));
   for (const name of sealed) {
-    if (!name.endsWith('.mcap')) continue;
+    if (!isSegmentKey(name)) continue;
     const where = join(folder.sealed, name);
     const bytes = await bytesOf(files, where, onProblem);
     if (bytes === undefined) continue;
-    const hasManifest = sealed.includes(name.replace(/\.mcap$/, '.json'));
-    const manifest = hasManifest ? await manifestAt(where.replace(/\.mcap$/, '.json'), options) : undefined;
+    const receipt = manifestKey(name);
+    const hasManifest = sealed.includes(receipt);
+    const manifest = hasManifest ? await manifestAt(manifestKey(where), options) : undefined;
     if (manifest === undefined) {
       yield { segment: name.split('.')[0] ?? name, state: 'unfinished', where, bytes };
       continue;
     }
-    const receipt = name.replace(/\.mcap$/, '.json');
     const stores = receipts.has(receipt) ? await receiptsOf(files, join(folder.receipts, receipt)) : [];
     const state = stores.length > 0 ? 'uploaded' : 'sealed';
     yield { ...describe(summarise(manifest), where, state), bytes, ...(stores.length > 0 ? { stores } : {}) };

@@ -3,7 +3,7 @@ import { defined } from '../core/defined.js';
 import type { DataFolder } from '../core/data-folder.js';
 import { isUnreadable } from '../core/durable-files.js';
 import { describeError, HoldfastError, isHoldfastError, systemCode } from '../core/errors.js';
-import { decodeManifest, ENCRYPTED_END, type Manifest } from '../core/manifest.js';
+import { decodeManifest, ENCRYPTED_END, isSegmentKey, manifestKey, type Manifest } from '../core/manifest.js';
 import { decodePlacedManifest, nameFaults } from '../core/manifest-place.js';
 import type { Readable } from '../core/mcap/readable.js';
 import type { Store } from '../core/store.js';
@@ -44,20 +44,36 @@ export async function listSegments(located: Located, ports: SegmentPorts): Promi
     case 'mcap':
       return fileSegments(located.files, ports);
     case 'store':
-      return sorted(await storeSegments(located.store, ports));
-    case 'data': {
-      const local = await folderSegments(located.folder, ports);
-      if (ports.store === undefined) return sorted(local);
-      const known = new Set(local.map(({ fileName }) => fileName ?? ''));
-      const remote = await reachable(ports.store, ports);
-      return sorted([...local, ...remote.filter((segment) => !known.has(segment.fileName ?? segment.name))]);
-    }
+      return opened(ports, (encrypted) => storeSegments(located.store, ports, encrypted));
+    case 'data':
+      return opened(ports, async (encrypted) => {
+        const local = await folderSegments(located.folder, ports, encrypted);
+        if (ports.store === undefined) return local;
+        const known = new Set(local.map(({ fileName }) => fileName ?? ''));
+        const remote = await reachable(ports.store, ports, encrypted);
+        return [...local, ...remote.filter((segment) => !known.has(segment.fileName ?? segment.name))];
+      });
   }
 }
 
-async function reachable(store: Store, ports: SegmentPorts): Promise<Segment[]> {
+/** In order. Throws `IDENTITY_MISSING` if segments are there, and no identity opens one of them. */
+async function opened(
+  ports: SegmentPorts,
+  list: (encrypted: EncryptedSegments) => Promise<Segment[]>,
+): Promise<Segment[]> {
+  const encrypted = new EncryptedSegments(ports);
+  const segments = await list(encrypted);
+  encrypted.finish(segments.length);
+  return sorted(segments);
+}
+
+async function reachable(
+  store: Store,
+  ports: SegmentPorts,
+  encrypted: EncryptedSegments,
+): Promise<Segment[]> {
   try {
-    return await storeSegments(store, ports);
+    return await storeSegments(store, ports, encrypted);
   } catch (error) {
     if (!isHoldfastError(error)) throw error;
     ports.onProblem({
@@ -86,25 +102,33 @@ async function fileSegments(paths: readonly string[], ports: SegmentPorts): Prom
 }
 
 /** The sealed segments of a data folder. */
-async function folderSegments(folder: DataFolder, ports: SegmentPorts): Promise<Segment[]> {
+async function folderSegments(
+  folder: DataFolder,
+  ports: SegmentPorts,
+  encrypted: EncryptedSegments,
+): Promise<Segment[]> {
   const { files, onProblem } = ports;
   const names = await namesIn(files, folder.sealed);
   const segments: Segment[] = [];
-  for (const name of names.filter((each) => each.endsWith('.mcap'))) {
+  for (const name of names.filter(isSegmentKey)) {
     ports.signal?.throwIfAborted();
     const path = join(folder.sealed, name);
     const readable = (): Readable => files.readable(path);
     try {
       const { size } = await files.fs.stat(path);
-      const manifest = await readManifestFile(files, path.replace(/\.mcap$/, '.json'));
+      const manifest = await readManifestFile(files, manifestKey(path));
+      // Without its manifest it cannot be decrypted. Its segment is in the WAL, or was being evicted.
+      if (manifest === undefined && name.endsWith(ENCRYPTED_END)) continue;
       const facts = manifest === undefined ? {} : describe(summarise(manifest));
-      if (mayHold(ports.filter ?? {}, facts)) segments.push({ name: path, bytes: size, ...facts, readable });
+      if (!mayHold(ports.filter ?? {}, facts)) continue;
+      const segment = encrypted.open({ name: path, bytes: size, ...facts, readable }, manifest?.encryption);
+      if (segment) segments.push(segment);
     } catch (error) {
       // Evicted between the listing and now.
       if (systemCode(error) === 'ENOENT') continue;
       if (!isHoldfastError(error, 'MANIFEST_INVALID') && !isUnreadable(error)) throw error;
       onProblem({ where: path, reason: describeError(error) });
-      segments.push({ name: path, bytes: 0, readable });
+      if (!name.endsWith(ENCRYPTED_END)) segments.push({ name: path, bytes: 0, readable });
     }
   }
   return segments;
@@ -156,11 +180,14 @@ async function textIfPresent(files: FilePool, path: string): Promise<string | un
   }
 }
 
-async function storeSegments(store: Store, ports: SegmentPorts): Promise<Segment[]> {
+async function storeSegments(
+  store: Store,
+  ports: SegmentPorts,
+  encrypted: EncryptedSegments,
+): Promise<Segment[]> {
   const { signal, onProblem, filter = {} } = ports;
   await using cache = await ports.openCatalogue?.(store);
   const segments: Segment[] = [];
-  const opened = new EncryptedSegments(ports);
   const { robots } = filter;
   const options = { cache, ...defined({ robots }), ...(signal && { signal }) };
   for await (const { object, manifest, summary, problem } of readCatalogue(store, options)) {
@@ -176,10 +203,9 @@ async function storeSegments(store: Store, ports: SegmentPorts): Promise<Segment
     const facts = summary === undefined ? {} : describe(summary);
     if (!mayHold(filter, facts)) continue;
     const readable = (): Readable => storeReadable(store, key, bytes, signal === undefined ? {} : { signal });
-    const segment = opened.open({ name: key, bytes, ...facts, readable }, summary?.encryption);
+    const segment = encrypted.open({ name: key, bytes, ...facts, readable }, summary?.encryption);
     if (segment) segments.push(segment);
   }
-  opened.finish(segments.length);
   return segments;
 }
 

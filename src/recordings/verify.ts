@@ -2,63 +2,36 @@ import { basename, join } from 'node:path';
 import type { DataFolder } from '../core/data-folder.js';
 import { isUnreadable } from '../core/durable-files.js';
 import { describeError, isHoldfastError, systemCode } from '../core/errors.js';
-import { decodeManifest, ENCRYPTED_END, type Manifest } from '../core/manifest.js';
+import {
+  decodeManifest,
+  ENCRYPTED_END,
+  isSegmentKey,
+  localFileName,
+  manifestKey,
+  SEGMENT_ENDS,
+  withoutSegmentEnd,
+  type Manifest,
+} from '../core/manifest.js';
 import type { Readable } from '../core/mcap/readable.js';
 import { isReceiptFor, receiptFiles } from '../core/receipt-file.js';
 import type { Store } from '../core/store.js';
 import { present } from '../core/present.js';
-import { noKeys, type Keyring } from '../encryption/keyring.js';
+import { noKeys } from '../encryption/keyring.js';
 import { readEncrypted } from './check-encrypted.js';
 import { checkFit, checkManifest, checkMcap, identityIn } from './check-object.js';
 import { checkKey, checkName, checkRobot } from './check-place.js';
 import { checkFolderDocuments } from './check-documents.js';
-import type { FilePool } from './file-readable.js';
-import { Findings, type Finding } from './findings.js';
+import { Findings } from './findings.js';
 import type { Located } from './locate.js';
 import { namesIn, readAnyManifestFile } from './segments.js';
 import { readAnyManifestObject, storeEntries } from './catalogue/store-entries.js';
-import { sampleEntries, type Sample } from './sample-store.js';
+import { sampleEntries } from './sample-store.js';
 import { SequenceLedger } from './sequence-ledger.js';
 import { storeReadable } from './store-readable.js';
 import { surveyObject } from './survey-object.js';
+import type { VerifyOptions, VerifyReport } from './verify-report.js';
 
-export interface VerifyOptions {
-  readonly files: FilePool;
-  readonly onProgress?: (progress: VerifyProgress) => void;
-  readonly signal?: AbortSignal;
-  /** For a store: only these. */
-  readonly sample?: Sample;
-  /** With an identity of it, an encrypted object is also read inside; without one, its sums are compared. */
-  readonly keyring?: Keyring;
-}
-
-export interface VerifyProgress {
-  /** Path or key being checked. */
-  readonly name: string;
-  readonly objects: number;
-  /** Absent if unknown in advance. */
-  readonly objectsTotal?: number;
-  readonly bytes: number;
-}
-
-export interface VerifyReport {
-  /** No error was found; there may be warnings. */
-  readonly ok: boolean;
-  readonly findings: readonly Finding[];
-  readonly totals: {
-    /** MCAPs read whole. */
-    readonly objects: number;
-    readonly bytes: number;
-    readonly messages: number;
-    readonly carried: number;
-    readonly gaps: number;
-    readonly tombstones: number;
-    /** Encrypted objects whose sums were compared and whose content was not read, for lack of an identity. */
-    readonly unopened: number;
-    readonly errors: number;
-    readonly warnings: number;
-  };
-}
+export type { VerifyOptions, VerifyProgress, VerifyReport } from './verify-report.js';
 
 /** Bytes between two calls of `onProgress`. */
 const PROGRESS_BYTES = 16 * 1024 * 1024;
@@ -113,17 +86,17 @@ class Verification {
     const names = await this.#names(folder.sealed);
     const unsealed = new Set(await this.#names(folder.wal));
     await this.#noteElsewhere(folder, unsealed);
-    this.#objectsTotal = names.filter((name) => name.endsWith('.mcap')).length;
+    this.#objectsTotal = names.filter(isSegmentKey).length;
     for (const name of names) {
       const path = join(folder.sealed, name);
-      if (name.endsWith('.mcap')) {
+      if (isSegmentKey(name)) {
         const manifest = await this.#localManifest(folder, name, unsealed);
         if (typeof manifest !== 'object') this.#sequences.isUnread(name);
         if (manifest === 'evicted') continue;
-        await this.#object(path, files.readable(path), manifest === 'damaged' ? undefined : manifest);
+        await this.#sealed(path, manifest === 'damaged' ? undefined : manifest);
         if (manifest !== undefined && manifest !== 'damaged') await this.#receipt(folder, name, manifest);
       } else if (name.endsWith('.json')) {
-        if (!names.includes(name.replace(/\.json$/, '.mcap'))) {
+        if (!SEGMENT_ENDS.some((end) => names.includes(name.replace(/\.json$/, end)))) {
           this.#sequences.isUnread(name);
           await this.#lonelyManifest(path);
         }
@@ -169,7 +142,7 @@ class Verification {
     name: string,
     unsealed: ReadonlySet<string>,
   ): Promise<Manifest | 'damaged' | 'evicted' | undefined> {
-    const path = join(folder.sealed, name.replace(/\.mcap$/, '.json'));
+    const path = join(folder.sealed, manifestKey(name));
     try {
       const manifest = await readAnyManifestFile(this.options.files, path);
       if (manifest === undefined) {
@@ -178,7 +151,7 @@ class Verification {
         const severity = unsealed.has(name.split('.')[0] ?? '') ? 'warning' : 'error';
         this.#findings.add(severity, path, 'manifest', 'present', 'none');
       } else {
-        this.#findings.same(path, 'file name', manifest.file.name, name);
+        this.#findings.same(path, 'file name', localFileName(manifest), name);
         checkName(path, manifest, this.#findings);
         this.#sequences.add(path, manifest);
       }
@@ -192,15 +165,19 @@ class Verification {
 
   /** Eviction renames the manifest, then removes the MCAP (retention, in seal/). */
   async #isBeingEvicted(path: string): Promise<boolean> {
+    return (await this.#isThere(`${withoutSegmentEnd(path)}.evicted`)) || !(await this.#isThere(path));
+  }
+
+  /** Whether one of these files exists. */
+  async #isThere(...paths: readonly string[]): Promise<boolean> {
     const { fs } = this.options.files;
-    const there = async (file: string): Promise<boolean> =>
-      (await fs.stat(file).catch(() => undefined)) !== undefined;
-    return (await there(path.replace(/\.mcap$/, '.evicted'))) || !(await there(path));
+    const found = await Promise.all(paths.map((path) => fs.stat(path).catch(() => undefined)));
+    return found.some((stats) => stats !== undefined);
   }
 
   async #unfinishedEviction(path: string): Promise<void> {
     // Removed meanwhile by a running recorder.
-    if ((await this.options.files.fs.stat(path).catch(() => undefined)) === undefined) return;
+    if (!(await this.#isThere(path))) return;
     this.#findings.add(
       'warning',
       path,
@@ -211,17 +188,13 @@ class Verification {
   }
 
   async #lonelyManifest(path: string): Promise<void> {
-    try {
-      await this.options.files.fs.stat(path.replace(/\.json$/, '.mcap'));
-    } catch {
-      // Both gone: evicted since the listing.
-      const there = await this.options.files.fs.stat(path).catch(() => undefined);
-      if (there !== undefined) this.#findings.add('error', path, 'segment', 'present', 'none');
-    }
+    // Sealed since the listing, or both gone: evicted.
+    if (await this.#isThere(...SEGMENT_ENDS.map((end) => path.replace(/\.json$/, end)))) return;
+    if (await this.#isThere(path)) this.#findings.add('error', path, 'segment', 'present', 'none');
   }
 
   async #receipt(folder: DataFolder, name: string, manifest: Manifest): Promise<void> {
-    const path = join(folder.receipts, name.replace(/\.mcap$/, '.json'));
+    const path = join(folder.receipts, manifestKey(name));
     try {
       const receipts = receiptFiles.parse(await this.options.files.fs.readFile(path, 'utf8'), path);
       this.#findings.same(path, 'segment', manifest.segment.id, receipts.segment);
@@ -298,6 +271,13 @@ class Verification {
     }
   }
 
+  /** The file of a sealed segment, plain or encrypted. */
+  async #sealed(path: string, manifest: Manifest | undefined): Promise<void> {
+    const readable = this.options.files.readable(path);
+    if (manifest?.encryption) await this.#encrypted(path, readable, manifest);
+    else if (!path.endsWith(ENCRYPTED_END)) await this.#object(path, readable, manifest);
+  }
+
   /** The sums of the ciphertext need no key. With one, the content is checked as that of any other segment. */
   async #encrypted(name: string, readable: Readable, manifest: Manifest): Promise<void> {
     const content = await readEncrypted(name, readable, manifest, {
@@ -340,8 +320,7 @@ class Verification {
   }
 
   async #stillListed(path: string): Promise<boolean> {
-    const manifest = join(path, '..', basename(path).replace(/\.mcap$/, '.json'));
-    return (await this.options.files.fs.stat(manifest).catch(() => undefined)) !== undefined;
+    return this.#isThere(manifestKey(path));
   }
 
   #tell(name: string, always: boolean): void {

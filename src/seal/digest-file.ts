@@ -3,6 +3,8 @@ import { crc32 } from '@node-rs/crc32';
 import { defined } from '../core/defined.js';
 import type { FileHandle } from '../core/file-system.js';
 import type { ObjectDigest } from '../core/store.js';
+import type { ContentKey } from '../encryption/encrypted-content.js';
+import { EncryptedStream } from '../encryption/encrypted-stream.js';
 
 const STAGING_BYTES = 256 * 1024;
 
@@ -17,23 +19,36 @@ export interface BegunFile {
 /**
  * An append-only file that computes its SHA-256 and CRC-32 while writing, so that sealing reads nothing back.
  * It has the two methods that `@mcap/core` writes with. Small writes are gathered; the caller may reuse a
- * written buffer at once.
+ * written buffer at once. With a content key the file is encrypted on its way: positions are those of the plaintext,
+ * the digest is that of the file.
  */
 export class DigestFile {
   readonly #sha256: Hash | undefined;
   #crc: number;
+  /** Bytes of the plaintext before the staged ones. */
   #written: number;
+  #fileBytes: number;
   #staged = 0;
   readonly #staging = Buffer.allocUnsafeSlow(STAGING_BYTES);
 
   readonly #handle: FileHandle;
+  readonly #encryption: EncryptedStream | undefined;
 
-  /** @param begun - The existing start of the file; default: empty. Its hash must not be used again. */
-  constructor(handle: FileHandle, begun: BegunFile = { bytes: 0, crc32: 0, sha256: createHash('sha256') }) {
+  /**
+   * @param begun - The existing start of the file; default: empty. Its hash must not be used again.
+   * @param contentKey - Encrypts a file that is empty so far; absent: it is plain.
+   */
+  constructor(
+    handle: FileHandle,
+    begun: BegunFile = { bytes: 0, crc32: 0, sha256: createHash('sha256') },
+    contentKey?: ContentKey,
+  ) {
     this.#handle = handle;
+    this.#encryption = contentKey && new EncryptedStream(contentKey);
     this.#sha256 = begun.sha256;
     this.#crc = begun.crc32;
     this.#written = begun.bytes;
+    this.#fileBytes = begun.bytes;
   }
 
   position(): bigint {
@@ -54,9 +69,10 @@ export class DigestFile {
   /** Writes out the staged bytes, makes the file durable and returns its digest. */
   async finish(): Promise<ObjectDigest> {
     await this.#flush();
+    if (this.#encryption) await this.#append(this.#encryption.finish());
     await this.#handle.sync();
     const sha256 = this.#sha256?.digest('hex');
-    return { bytes: this.#written, ...defined({ sha256 }), crc32: this.#crc };
+    return { bytes: this.#fileBytes, ...defined({ sha256 }), crc32: this.#crc };
   }
 
   async #flush(): Promise<void> {
@@ -67,12 +83,17 @@ export class DigestFile {
   }
 
   async #writeOut(bytes: Uint8Array): Promise<void> {
+    await this.#append(this.#encryption ? this.#encryption.update(bytes) : bytes);
+    this.#written += bytes.byteLength;
+  }
+
+  async #append(bytes: Uint8Array): Promise<void> {
     this.#sha256?.update(bytes);
     this.#crc = crc32(bytes, this.#crc);
     for (let at = 0; at < bytes.byteLength;) {
       const { bytesWritten } = await this.#handle.write(bytes, at, bytes.byteLength - at);
       at += bytesWritten;
     }
-    this.#written += bytes.byteLength;
+    this.#fileBytes += bytes.byteLength;
   }
 }

@@ -7,6 +7,7 @@ import { SEQUENCE_HIGH_KEY } from '../core/full-sequence.js';
 import { serializedMetadata, type BagContent, type BagTopic } from '../core/mcap/rosbag2-metadata.js';
 import type { ObjectDigest } from '../core/store.js';
 import { present } from '../core/present.js';
+import type { ContentKey } from '../encryption/encrypted-content.js';
 import type { Tags } from '../core/tags.js';
 import { mcapSequence } from '../wal/batch-encoder.js';
 import { OBJECT_PROFILE, schemaKey } from '../wal/object-file.js';
@@ -51,11 +52,16 @@ export interface ObjectWriterOptions {
   readonly rosDistro?: string;
   /** The existing start of the object's file; absent: it is empty. */
   readonly placed?: PlacedObject;
+  /** Encrypts the file; absent: it is plain. Not with `placed`. */
+  readonly contentKey?: ContentKey;
 }
 
 /** Facts of a finished object. */
 export interface ObjectContent {
+  /** Of the file; of the ciphertext, if it is encrypted. */
   readonly digest: ObjectDigest;
+  /** Size of the MCAP. */
+  readonly mcapBytes: number;
   readonly channels: readonly ManifestChannel[];
   readonly messages: number;
   readonly payloadBytes: number;
@@ -76,7 +82,7 @@ export class ObjectWriter {
 
   constructor(handle: FileHandle, options: ObjectWriterOptions) {
     this.#options = options;
-    this.#file = new DigestFile(handle, options.placed);
+    this.#file = new DigestFile(handle, options.placed, options.contentKey);
     const { chunkBytes, compressChunk, beside } = options;
     this.#writer = new McapFile(this.#file, { chunkBytes, compressChunk }, beside);
   }
@@ -192,6 +198,7 @@ export class ObjectWriter {
     const live = open.filter(({ count }) => count > 0);
     return {
       digest,
+      mcapBytes: Number(this.#file.position()),
       channels: open.map(describeChannel),
       messages: live.reduce((sum, { count }) => sum + count, 0),
       payloadBytes: live.reduce((sum, { bytes }) => sum + bytes, 0),

@@ -4,12 +4,14 @@ import { defined } from '../core/defined.js';
 import { isHoldfastError, systemCode } from '../core/errors.js';
 import type { FileHandle, FileSystem } from '../core/file-system.js';
 import { BoundedGaps } from '../core/bounded-gaps.js';
-import { decodeManifest, type Manifest } from '../core/manifest.js';
+import type { EncryptionFacts } from '../core/encryption-facts.js';
+import { decodeManifest, encryptedKey, type Manifest } from '../core/manifest.js';
 import type { SegmentId } from '../core/segment-id.js';
 import { chunkCompressor } from './compression.js';
 import { partId, sealedFileName, type ObjectName } from '../core/object-name.js';
 import { objectKeyOf } from './object-router.js';
-import { ObjectWriter } from './object-writer.js';
+import { objectKeys } from './object-keys.js';
+import { ObjectWriter, type ObjectContent } from './object-writer.js';
 import type { PlacedObject } from './placed-objects.js';
 import { severalGapsId } from './seal-gaps.js';
 import type { SealRequest } from './seal-request.js';
@@ -27,6 +29,8 @@ export interface OpenObject {
   lastSequence: number;
   lastLogTime: bigint | undefined;
   close(): Promise<void>;
+  /** What the manifest says about its encryption; undefined: it is not encrypted. */
+  describeKeys(content: ObjectContent): EncryptionFacts | undefined;
   /** Gives the finished, closed file its name in `sealed/`. That is not durable yet. */
   publish(): Promise<void>;
   /** Closes the file. If it was not published, removes it, or cuts an object file to its chunks. */
@@ -49,12 +53,16 @@ export async function openObjects(
       (await readManifest(fs, join(request.sealedFolder, manifestName(fileName)))) ??
       (await sealedBeforeDamage(fs, request, id, objectSurvey.name));
     const begun = existing ? undefined : placed.get(objectKeyOf(objectSurvey.name));
-    const target = join(request.sealedFolder, fileName);
+    const keys = objectKeys(request.recipients);
+    const target = join(request.sealedFolder, keys ? encryptedKey(fileName) : fileName);
     const file = existing ? undefined : await openFile(fs, target, begun);
     const beside = { fs, path: `${target}.tmp` };
     const writer =
       file &&
-      (await writerOf(file.handle, { ...request, compressChunk, beside, ...defined({ placed: begun }) }));
+      (await writerOf(file.handle, {
+        ...{ ...request, compressChunk, beside },
+        ...defined({ placed: begun, contentKey: keys?.contentKey }),
+      }));
     let open = file !== undefined;
     const close = async (): Promise<void> => {
       if (open) await file?.handle.close();
@@ -70,6 +78,7 @@ export async function openObjects(
       lastSequence: 0,
       lastLogTime: undefined,
       close,
+      describeKeys: ({ mcapBytes }) => keys?.describe(mcapBytes),
       publish: async () => file?.publish(),
       discard: async () => {
         await close();

@@ -12,7 +12,7 @@ import { decideEviction, type EvictionDecision, type OpenRequest } from '../core
 import type { FileSystem } from '../core/file-system.js';
 import type { GapJson } from '../core/gap.js';
 import type { Logger } from '../core/logger.js';
-import { decodeManifest, encodeManifest, type Manifest } from '../core/manifest.js';
+import { decodeManifest, encodeManifest, ENCRYPTED_END, type Manifest } from '../core/manifest.js';
 import { readKnownStores } from '../core/known-stores.js';
 import { receiptFileName, receiptFiles, type SegmentReceipts } from '../core/receipt-file.js';
 import { readRequiredSinks, SINKS_FILE, type RequiredSink } from '../core/sink.js';
@@ -24,7 +24,7 @@ import { readRequiredSinks, SINKS_FILE, type RequiredSink } from '../core/sink.j
  *
  * 1. Rename `.json` to `.evicted`, fsync `sealed/`. A crash before it: nothing happened. A crash after it: the
  *    next start decides again whether the eviction is confirmed, and continues with step 2.
- * 2. Unlink `.mcap`. A crash from here on: the next start does it again.
+ * 2. Unlink `.mcap`, or `.mcap.enc`. A crash from here on: the next start does it again.
  * 3. If the eviction is not confirmed, write `tombstones/<name>.json` durably. It comes after step 2, because
  *    on a full disk only step 2 makes room for it.
  * 4. Fsync `sealed/`, unlink `.evicted`.
@@ -232,9 +232,10 @@ export class Evictor {
     const { fs, folder } = this.#ports;
     const recorded: Doomed[] = [];
     // All files first: then every tombstone finds room.
-    for (const { name } of doomed) {
+    for (const { name, manifest } of doomed) {
       try {
-        await fs.rm(join(folder.sealed, `${name}.mcap`), { force: true });
+        const end = manifest.encryption ? ENCRYPTED_END : '.mcap';
+        await fs.rm(join(folder.sealed, name + end), { force: true });
       } catch (error) {
         failed.set(name, error);
       }

@@ -1,7 +1,9 @@
 import type { Identity } from '../core/identity.js';
+import type { Recipient } from '../encryption/wrapped-key.js';
 import type { MarkedEvent } from '../core/marked-event.js';
 import type { SegmentId } from '../core/segment-id.js';
 import type { Compression } from './compression.js';
+
 /** All inputs of a seal; plain data, because it is passed to a worker. */
 export interface SealRequest {
   readonly id: SegmentId;
@@ -35,6 +37,8 @@ export interface SealRequest {
   readonly sealedAt: bigint;
   /** Used if the segment's own cannot be read. */
   readonly identity: Identity;
+  /** Encrypts the objects for these; default: none, the objects are plain. */
+  readonly recipients?: readonly Recipient[];
   /** Written into the objects that overlap their windows. */
   readonly events?: readonly MarkedEvent[];
 }

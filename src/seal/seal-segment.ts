@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { defined } from '../core/defined.js';
+import type { EncryptionFacts } from '../core/encryption-facts.js';
 import { syncDirectory, writeFileDurably } from '../core/durable-files.js';
 import { HoldfastError, isHoldfastError, systemCode } from '../core/errors.js';
 import { overlapsEvent, type MarkedEvent } from '../core/marked-event.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { Gap } from '../core/gap.js';
 import {
+  ENCRYPTED_VERSION,
+  encryptedKey,
   MANIFEST_VERSION,
   UNDIGESTED_VERSION,
   encodeManifest,
@@ -43,6 +46,8 @@ import { surveySegment, type ObjectSurvey, type SegmentSurvey } from './segment-
  *   made durable before the segment is removed.
  * - A damaged segment is sealed under another id, which is always the same for the same segment. The original
  *   goes into quarantine.
+ * - With recipients, the object is encrypted while it is written, with a data key that only this attempt had. A
+ *   second attempt makes other bytes, and its manifest has the key of them.
  * - Memory is bounded by the chunks and channels of one group of objects (object-groups.ts) and not by the
  *   size of the segment. Indexes that grow go to the disk (spill.ts).
  *
@@ -135,8 +140,8 @@ interface GroupSurvey extends SegmentSurvey {
 }
 
 /**
- * Returns no object files for a segment that is damaged or cut, or that is sealed sparingly: it is copied
- * record by record.
+ * Returns no object files for a segment that is damaged or cut, or that is sealed sparingly or encrypted: it is
+ * copied record by record.
  */
 async function placedObjects(
   fs: FileSystem,
@@ -145,7 +150,8 @@ async function placedObjects(
   readsAll: boolean,
 ): Promise<Map<string, PlacedObject>> {
   const isCut = (request.cutAtSequence ?? Infinity) <= report.lastSequence;
-  if (request.copies || request.sparing || report.state === 'corrupt' || isCut) return new Map();
+  const encrypts = (request.recipients?.length ?? 0) > 0;
+  if (request.copies || request.sparing || encrypts || report.state === 'corrupt' || isCut) return new Map();
   const { compressMaxBytesPerS = 0, compression } = request;
   const compresses = compression !== 'none' && placed.bytesPerS <= compressMaxBytesPerS;
   return placed.check(fs, request.directory, {
@@ -232,6 +238,11 @@ function eventsOf({ events = [] }: SealRequest, object: OpenObject): MarkedEvent
   return events.filter((event) => overlapsEvent(event, firstLogTime, lastLogTime)).slice(-MAX_EVENTS);
 }
 
+function versionOf({ digest }: ObjectContent, encryption: EncryptionFacts | undefined): Manifest['version'] {
+  if (encryption) return ENCRYPTED_VERSION;
+  return digest.sha256 === undefined ? UNDIGESTED_VERSION : MANIFEST_VERSION;
+}
+
 function describeObject(
   request: SealRequest,
   id: SegmentId,
@@ -244,9 +255,11 @@ function describeObject(
   const { name, firstLogTime } = object.survey;
   const { state } = survey.report;
   const ownId = partId(id, name.part);
+  const key = objectKey(ownId, name, firstLogTime ?? request.sealedAt);
+  const encryption = object.describeKeys(content);
   return {
     format: 'holdfast-manifest',
-    version: content.digest.sha256 === undefined ? UNDIGESTED_VERSION : MANIFEST_VERSION,
+    version: versionOf(content, encryption),
     segment: {
       id: ownId,
       number: segmentNumber(ownId),
@@ -255,7 +268,7 @@ function describeObject(
     },
     robot: name.robot,
     file: { name: object.fileName, ...content.digest, compression: request.compression },
-    key: objectKey(ownId, name, firstLogTime ?? request.sealedAt),
+    key: encryption ? encryptedKey(key) : key,
     messages: content.messages,
     payloadBytes: content.payloadBytes,
     ...(content.firstLogTime === undefined
@@ -274,5 +287,6 @@ function describeObject(
     uncleanEnd: state === 'unclean' || state === 'corrupt',
     sealedAt: String(request.sealedAt),
     software: { name: 'holdfast', version: request.softwareVersion, node: request.nodeVersion },
+    ...defined({ encryption }),
   };
 }

@@ -3,7 +3,7 @@ import type { DataFolder } from '../core/data-folder.js';
 import { describeError, systemCode } from '../core/errors.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { Logger } from '../core/logger.js';
-import { decodeManifest, encodeManifest, type Manifest } from '../core/manifest.js';
+import { decodeManifest, encodeManifest, hasSegmentFile, type Manifest } from '../core/manifest.js';
 import type { Priority } from '../core/message.js';
 import { isSegmentId, segmentNumber, type SegmentId } from '../core/segment-id.js';
 
@@ -63,7 +63,7 @@ export class SealedIndex {
     const names = [...files]
       .filter((file) => file.endsWith('.json') && isSegmentId(file.slice(0, ID_LENGTH)))
       .map((file) => file.slice(0, -'.json'.length))
-      .filter((name) => files.has(`${name}.mcap`));
+      .filter((name) => hasSegmentFile(files, name));
     return new SealedIndex(ports, names.sort().reverse());
   }
 

@@ -10,6 +10,7 @@ import type { Identity } from '../core/identity.js';
 import type { Logger } from '../core/logger.js';
 import type { Manifest } from '../core/manifest.js';
 import type { SegmentId } from '../core/segment-id.js';
+import type { Recipient } from '../encryption/wrapped-key.js';
 import type { Compression } from './compression.js';
 import type { SealResult } from './seal-segment.js';
 import type { SealRequest } from './seal-request.js';
@@ -42,6 +43,8 @@ export interface SealerOptions {
   readonly nodeVersion: string;
   /** ROS distribution of this machine; absent: none. */
   readonly rosDistro?: string;
+  /** Encrypts the objects for these; default: none, they are plain. */
+  readonly recipients?: readonly Recipient[];
 }
 
 /** What can be changed while it runs. */
@@ -258,7 +261,8 @@ export class Sealer {
   async #sealOne(segment: WaitingSegment): Promise<void> {
     const folder = this.#folder;
     const ports = this.#ports;
-    const { splitByPriority, chunkBytes, softwareVersion, nodeVersion, rosDistro } = this.#options;
+    const { splitByPriority, chunkBytes, softwareVersion, nodeVersion, rosDistro, recipients } =
+      this.#options;
     const result = await ports.seal({
       id: segment.id,
       directory: segment.directory,
@@ -271,7 +275,7 @@ export class Sealer {
       ...(this.#failures.isSparing(segment.id) ? { sparing: true } : {}),
       softwareVersion,
       nodeVersion,
-      ...defined({ rosDistro }),
+      ...defined({ rosDistro, recipients }),
       sealedAt: ports.clock.now(),
       identity: ports.identity,
       events: ports.events?.() ?? [],

@@ -67,6 +67,7 @@ function recorderOptions(resolved: Resolved, host: HostFacts, check: CrossCheck)
       compressMaxBytesPerS: values['seal.compress_limit'],
       thread: values['seal.thread'],
     },
+    encryption: { recipients: values['encryption.recipients'] },
     latchedMaxBytes: values['latched.max_bytes'],
     retention: {
       minFreeBytes: values['retention.min_free_bytes'],

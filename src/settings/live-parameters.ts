@@ -51,6 +51,8 @@ const recorderFixedReads = {
   // The meaning of an acknowledgement is written into each segment at its start.
   'durability.mode': ({ durability }) => durability.mode,
   'seal.thread': ({ seal }) => seal.thread,
+  // A segment in the queue would be readable for others than those that were named when it was recorded.
+  'encryption.recipients': ({ encryption }) => encryption.recipients,
   // A half sealed segment would be sealed a second time under other names.
   'segment.split_by_priority': ({ segment }) => segment.splitByPriority,
 } as const satisfies Partial<Record<ParameterName, Read<RecorderOptions>>>;

@@ -1,3 +1,4 @@
+import { encryptionParameters } from './encryption-parameters.js';
 import { groundParameters } from './ground-parameters.js';
 import { logFileParameters, monitorParameters } from './monitor-parameters.js';
 import { profiles } from './profile.js';
@@ -47,6 +48,7 @@ export const parameterTable = {
   ...sharedParameters,
   ...logFileParameters,
   ...recorderParameters,
+  ...encryptionParameters,
   ...rosParameters,
   ...syncParameters,
   ...monitorParameters,

@@ -75,6 +75,8 @@ export interface RecorderOptions {
     /** In a thread of its own; otherwise in the thread that records. */
     readonly thread: boolean;
   };
+  /** Who can read sealed segments: recipients, or files of some; empty: anyone. */
+  readonly encryption: { readonly recipients: readonly string[] };
   readonly latchedMaxBytes: number;
   readonly retention: {
     /** The floor of free disk space is the smaller of the two. */

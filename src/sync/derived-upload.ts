@@ -110,6 +110,7 @@ export class DerivedUpload {
   async #derive(): Promise<Derived> {
     const { fs, sealed } = this.#ports;
     const { manifest } = this.#job;
+    if (manifest.encryption) throw unreadable(manifest.file.name);
     await this.#check(manifest);
     await fs.rm(this.#scratch, { recursive: true, force: true });
     await makeDirectoryDurably(fs, this.#scratch);
@@ -169,4 +170,14 @@ export class DerivedUpload {
     if (outcome !== 'taken') return undefined;
     return { kind: 'parked', code: 'OBJECT_EXISTS', message: `${key} holds something else` };
   }
+}
+
+/** Parks the segment. */
+function unreadable(name: string): HoldfastError {
+  return new HoldfastError(
+    'IDENTITY_MISSING',
+    `${name} was encrypted when it was sealed (encryption.recipients), so no process of this robot can make files ` +
+      'of its content. Make them where an identity is, with holdfast export, or remove this sink',
+    { facts: { name } },
+  );
 }

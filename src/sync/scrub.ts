@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { NS_PER_MS } from '../core/clock.js';
 import { describeError } from '../core/errors.js';
+import { SEGMENT_ENDS } from '../core/manifest.js';
 import type { StoreAnswer, StoreReceipt } from '../core/receipt-file.js';
 import { isAborted } from '../core/is-aborted.js';
 import { present } from '../core/present.js';
@@ -114,10 +115,8 @@ export class Scrub {
         ? await askForEncrypted(ports, { encrypted, asked: receipt.asked }, lifetime)
         : await askForRecorded(ports, receipt.asked, lifetime);
     // Sealed or restored since.
-    const isBack = await fs.stat(join(folder.sealed, `${name}.mcap`)).then(
-      () => true,
-      () => false,
-    );
+    const files = SEGMENT_ENDS.map((end) => fs.stat(join(folder.sealed, name + end)).catch(() => undefined));
+    const isBack = (await Promise.all(files)).some((stats) => stats !== undefined);
     if (isBack) return 'unasked';
     const robot = name.slice(name.indexOf('.') + 1);
     const segment = name.slice(0, name.indexOf('.'));

@@ -4,7 +4,7 @@ import { NS_PER_MS, NS_PER_S, type Clock } from '../core/clock.js';
 import type { DataFolder } from '../core/data-folder.js';
 import { describeError, isHoldfastError, systemCode, type HoldfastError } from '../core/errors.js';
 import type { FileSystem } from '../core/file-system.js';
-import type { Manifest } from '../core/manifest.js';
+import { hasSegmentFile, type Manifest } from '../core/manifest.js';
 import { deniedFolder, isDenied } from './denied-folder.js';
 import { toBeLookedFor, type ProgressRecord } from './progress-record.js';
 import { selects } from '../core/sink.js';
@@ -127,7 +127,7 @@ export class SealedScan {
   async #compare(names: readonly string[], signal: AbortSignal): Promise<boolean> {
     const { table } = this.#ports;
     const files = new Set(names);
-    const complete = (name: string): boolean => files.has(`${name}.json`) && files.has(`${name}.mcap`);
+    const complete = (name: string): boolean => files.has(`${name}.json`) && hasSegmentFile(files, name);
     for (const entry of [...table.values()]) if (!complete(entry.name)) this.#ports.onVanished(entry);
     const added = names
       .filter((file) => file.endsWith('.json'))

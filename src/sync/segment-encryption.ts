@@ -4,7 +4,7 @@ import { crc32 } from '@node-rs/crc32';
 import { makeDirectoryDurably, readStateIfReadable, writePrivateFileDurably } from '../core/durable-files.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { RandomBytes } from '../core/identity.js';
-import { encodeManifest, ENCRYPTED_END, ENCRYPTED_VERSION, type DigestedManifest } from '../core/manifest.js';
+import { encodeManifest, encryptedKey, ENCRYPTED_VERSION, type DigestedManifest } from '../core/manifest.js';
 import type { SerialQueue } from '../core/serial-queue.js';
 import { EncryptedContent, factsOf, newContentKey } from '../encryption/encrypted-content.js';
 import { recipientName, recipientsName, type Recipient } from '../encryption/wrapped-key.js';
@@ -151,9 +151,4 @@ export class SegmentEncryption {
   #path(name: string): string {
     return join(this.#ports.folder.encryption, `${name}.json`);
   }
-}
-
-/** The key of the encrypted object for the key of a segment. */
-export function encryptedKey(key: string): string {
-  return key.replace(/\.mcap$/, ENCRYPTED_END);
 }

@@ -196,7 +196,8 @@ export class SegmentSender {
     const { signal } = turn.abort;
     const plain = await readPublishedManifest(fs, folder, entry, signal);
     const { deriver } = this.#parts.sink;
-    const { encryption } = this.#parts;
+    // What was encrypted when it was sealed is not encrypted again: nobody here could read it.
+    const encryption = plain.manifest.encryption ? undefined : this.#parts.encryption;
     const published = (await encryption?.encrypt(entry.name, plain.manifest, signal)) ?? plain;
     const { manifest } = published;
     if (encryption) await this.#dropPlainUpload(entry, manifest.key);

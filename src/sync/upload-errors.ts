@@ -13,6 +13,7 @@ export const PARKING: ReadonlySet<string> = new Set([
   'STORE_REJECTED',
   'SEGMENT_CORRUPT',
   'MANIFEST_INVALID',
+  'IDENTITY_MISSING',
 ]);
 
 const REFUSALS: ReadonlySet<string> = new Set([

@@ -1,5 +1,5 @@
 import { describeError, HoldfastError, isHoldfastError } from '../core/errors.js';
-import { encodeManifest, isSameApartFromKeys, manifestKey } from '../core/manifest.js';
+import { encodeManifest, isSameApartFromKeys, localFileName, manifestKey } from '../core/manifest.js';
 import type { StoreAnswer } from '../core/receipt-file.js';
 import type { ObjectDigest, Receipt, Upload } from '../core/store.js';
 import { askForSegment } from './ask-store.js';
@@ -197,7 +197,10 @@ export class UploadSteps {
 
   #open(): Promise<SegmentSource> {
     const { open, manifest } = this.#job;
-    return open?.() ?? SegmentFile.open(this.#ports.fs, this.#ports.sealed, manifest.file);
+    if (open) return open();
+    // What was encrypted when it was sealed is sent as it is.
+    const file = { ...manifest.file, name: localFileName(manifest) };
+    return SegmentFile.open(this.#ports.fs, this.#ports.sealed, file);
   }
 
   async #resume(state: UploadState): Promise<UploadEvent<'resuming'>> {

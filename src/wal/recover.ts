@@ -4,6 +4,7 @@ import { makeDirectoryDurably, moveToTrash, syncDirectory, syncFile } from '../c
 import { describeError } from '../core/errors.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { Logger } from '../core/logger.js';
+import { isSegmentKey, manifestKey } from '../core/manifest.js';
 import { numberingKey } from '../core/message.js';
 import { SeenNumbers } from '../core/seen-numbers.js';
 import { isSegmentId, segmentNumber, type SegmentId } from '../core/segment-id.js';
@@ -101,10 +102,7 @@ async function removeUnfinished(fs: FileSystem, { wal, sealed, quarantine }: Dat
     const names = new Set(await fs.readdir(path));
     for (const name of names) {
       // Without a manifest, the object was never finished. Its segment is still there, so it is made again.
-      const lonely =
-        name.endsWith('.mcap') &&
-        !names.has(name.replace(/\.mcap$/, '.json')) &&
-        unsealed.has(name.slice(0, 45));
+      const lonely = isSegmentKey(name) && !names.has(manifestKey(name)) && unsealed.has(name.slice(0, 45));
       if (name.endsWith('.tmp') || (path === sealed && lonely))
         await fs.rm(join(path, name), { force: true });
     }

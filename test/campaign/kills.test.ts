@@ -31,15 +31,16 @@ describe('the long campaign against stores', () => {
 });
 
 describe('the long kill campaign', () => {
-  for (const [kills, inPlace, where] of [
-    [240, false, ''],
-    [200, true, ', with large payloads in place'],
+  for (const [kills, how, where] of [
+    [240, {}, ''],
+    [200, { inPlace: true }, ', with large payloads in place'],
+    [200, { inPlace: true, encrypted: true }, ', with segments that are encrypted when they are sealed'],
   ] as const) {
     it(`keeps every acknowledged message exactly once through ${kills} kill -9 of recorder and sync${where}`, async function () {
       this.timeout(60 * 60_000);
       const result = await runKillCampaign({
         kills,
-        inPlace,
+        ...how,
         seed: Number(process.env['HOLDFAST_SEED'] ?? 1),
         onKill: (done, role) => {
           if (done % 20 === 0) console.log(`      ${done} kills, last: ${role}`);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { EncryptedContent, type ContentKey } from '../../src/encryption/encrypted-content.js';
+import { EncryptedStream } from '../../src/encryption/encrypted-stream.js';
 import type { RandomBytes } from '../../src/encryption/wrapped-key.js';
 
 /** Bytes that repeat only after 251, so that exchanged chunks differ. */
@@ -26,4 +27,14 @@ export async function encrypted(plain: Buffer, key: ContentKey, pieceBytes = 9_9
     await content.read(file.subarray(from, from + pieceBytes));
   }
   return file;
+}
+
+/** The same in the format that is written in one pass, given in pieces of this size. */
+export function streamed(plain: Buffer, key: ContentKey, pieceBytes = 9_973): Buffer {
+  const stream = new EncryptedStream(key);
+  const pieces: Buffer[] = [];
+  for (let at = 0; at < plain.length; at += pieceBytes) {
+    pieces.push(stream.update(plain.subarray(at, at + pieceBytes)));
+  }
+  return Buffer.concat([...pieces, stream.finish()]);
 }

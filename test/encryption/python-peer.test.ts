@@ -13,7 +13,7 @@ import { openDataKey } from '../../src/encryption/keyring.js';
 import { newIdentity, recipientOf, type Identity } from '../../src/encryption/wrapped-key.js';
 import { lacking } from '../../src/testing/lacking.js';
 import { pythonWith } from '../support/python-packages.js';
-import { encrypted, plainOf } from './made-content.js';
+import { encrypted, plainOf, streamed } from './made-content.js';
 
 /** Written from docs/encryption.md alone, with Python's cryptography instead of OpenSSL's functions of Node.js. */
 const PEER = String.raw`
@@ -57,14 +57,14 @@ def decrypt(folder, facts, identity):
     data_key = AESGCM(wrap).decrypt(ZERO, base64.b64decode(wrapped['wrapped']), b'')
     assert derive(data_key, b'', 'key id', length=16) == key_id
     file = open(folder + '/file.enc', 'rb').read()
-    header = file[:120]
-    assert header[:8] == b'\x89HFENC\r\n' and header[8:10] == b'\x01\x01'
-    size = struct.unpack('<Q', header[64:72])[0]
+    assert file[:8] == b'\x89HFENC\r\n' and file[9] == 1 and file[8] == facts['version']
+    length, clear = {1: (120, 72), 2: (80, 64)}[file[8]]
+    header = file[:length]
     chunk = 1 << header[10]
     salt = header[32:64]
-    digest = AESGCM(derive(data_key, salt, 'header')).decrypt(ZERO, header[72:120], header[:72])
+    digest = AESGCM(derive(data_key, salt, 'header')).decrypt(ZERO, header[clear:], header[:clear])
     payload = AESGCM(derive(data_key, salt, 'payload', header))
-    plain, at, i = b'', 120, 0
+    plain, at, i = b'', length, 0
     while True:
         part = file[at:at + chunk + 16]
         at += len(part)
@@ -73,10 +73,14 @@ def decrypt(folder, facts, identity):
         i += 1
         if last:
             break
-    assert len(plain) == size and hashlib.sha256(plain).digest() == digest
+    assert len(plain) == facts['plainBytes']
+    if file[8] == 1:
+        assert len(plain) == struct.unpack('<Q', header[64:72])[0] and hashlib.sha256(plain).digest() == digest
+    else:
+        assert digest == b''
     open(folder + '/plain', 'wb').write(plain)
 
-def encrypt(folder, recipient, symmetric):
+def encrypt(folder, recipient, symmetric, version):
     plain = open(folder + '/plain', 'rb').read()
     data_key, salt = os.urandom(32), os.urandom(32)
     key_id = derive(data_key, b'', 'key id', length=16)
@@ -92,8 +96,11 @@ def encrypt(folder, recipient, symmetric):
     wrap = derive(key, s_salt, 'wrap symmetric', key_id)
     s = {'type': 'symmetric', 'recipient': name, 'salt': b64(s_salt),
          'wrapped': b64(AESGCM(wrap).encrypt(ZERO, data_key, b''))}
-    clear = b'\x89HFENC\r\n' + bytes([1, 1, 14, 0, 0, 0, 0, 0]) + key_id + salt + struct.pack('<Q', len(plain))
-    header = clear + AESGCM(derive(data_key, salt, 'header')).encrypt(ZERO, hashlib.sha256(plain).digest(), clear)
+    clear = b'\x89HFENC\r\n' + bytes([version, 1, 14, 0, 0, 0, 0, 0]) + key_id + salt
+    if version == 1:
+        clear += struct.pack('<Q', len(plain))
+    digest = hashlib.sha256(plain).digest() if version == 1 else b''
+    header = clear + AESGCM(derive(data_key, salt, 'header')).encrypt(ZERO, digest, clear)
     payload = AESGCM(derive(data_key, salt, 'payload', header))
     size = 1 << 14
     chunks = [plain[at:at + size] for at in range(0, len(plain), size)] or [b'']
@@ -101,13 +108,13 @@ def encrypt(folder, recipient, symmetric):
     for i, one in enumerate(chunks):
         out += payload.encrypt(nonce(i, i == len(chunks) - 1), one, b'')
     open(folder + '/file.enc', 'wb').write(out)
-    print(json.dumps({'version': 1, 'keyId': key_id.hex(), 'plainBytes': len(plain), 'keys': [x, s]}))
+    print(json.dumps({'version': version, 'keyId': key_id.hex(), 'plainBytes': len(plain), 'keys': [x, s]}))
 
 command = json.load(sys.stdin)
 if command['do'] == 'decrypt':
     decrypt(command['folder'], command['facts'], command['identity'])
 else:
-    encrypt(command['folder'], command['recipient'], command['symmetric'])
+    encrypt(command['folder'], command['recipient'], command['symmetric'], command['version'])
 `;
 
 describe('A second implementation, in Python', function () {
@@ -137,29 +144,34 @@ describe('A second implementation, in Python', function () {
   }
 
   for (const size of [0, 1, 65_536, 200_000]) {
-    it(`decrypts a file of ${size} bytes that Holdfast encrypted, by each kind of key`, async () => {
+    it(`decrypts a file of ${size} bytes that Holdfast encrypted, of each version and by each kind of key`, async () => {
       const plain = plainOf(size);
-      const key = newContentKey(randomBytes);
-      await writeFile(join(folder, 'file.enc'), await encrypted(plain, key));
-      const facts = factsOf(key, size, [recipientOf(ann), recipientOf(shared)], randomBytes);
-      for (const [, identity] of identities) {
-        await rm(join(folder, 'plain'), { force: true });
-        peer({ do: 'decrypt', facts, identity });
-        assert.ok((await readFile(join(folder, 'plain'))).equals(plain));
+      for (const version of [1, 2] as const) {
+        const key = newContentKey(randomBytes);
+        const file = version === 1 ? await encrypted(plain, key) : streamed(plain, key);
+        await writeFile(join(folder, 'file.enc'), file);
+        const facts = factsOf(key, size, [recipientOf(ann), recipientOf(shared)], randomBytes, version);
+        for (const [, identity] of identities) {
+          await rm(join(folder, 'plain'), { force: true });
+          peer({ do: 'decrypt', facts, identity });
+          assert.ok((await readFile(join(folder, 'plain'))).equals(plain));
+        }
       }
     });
   }
 
-  it('encrypts files, with another size of chunks, that Holdfast decrypts', async () => {
+  it('encrypts files of each version, with another size of chunks, that Holdfast decrypts', async () => {
     const recipient = recipientOf(ann);
     assert.ok(recipient.kind === 'x25519');
-    for (const size of [0, 16_384, 100_001]) {
+    const sizes = [0, 16_384, 100_001];
+    for (const [size, version] of sizes.flatMap((each) => [[each, 1] as const, [each, 2] as const])) {
       const plain = plainOf(size);
       await writeFile(join(folder, 'plain'), plain);
       const text = peer({
         do: 'encrypt',
         recipient: encodeKey('recipient', recipient.publicKey),
         symmetric: identities[1][1],
+        version,
       });
       const facts = JSON.parse(text) as EncryptionFacts;
       const file = await readFile(join(folder, 'file.enc'));

@@ -2,11 +2,14 @@ import assert from 'node:assert/strict';
 import { runKillCampaign } from '../support/kill-campaign.js';
 
 describe('kill -9', () => {
-  for (const inPlace of [false, true]) {
-    const where = inPlace ? ', with large payloads in place,' : '';
+  for (const [where, how] of [
+    ['', {}],
+    [', with large payloads in place,', { inPlace: true }],
+    [', with segments that are encrypted when they are sealed,', { inPlace: true, encrypted: true }],
+  ] as const) {
     it(`of recorder and sync at random moments${where} loses no acknowledged message and stores none twice`, async function () {
       this.timeout(180_000);
-      const result = await runKillCampaign({ kills: 10, seed: 7, inPlace });
+      const result = await runKillCampaign({ kills: 10, seed: 7, ...how });
       assert.deepEqual(result.missing, []);
       assert.deepEqual(result.duplicates, []);
       assert.deepEqual(result.altered, []);

@@ -13,6 +13,7 @@ import { storeReadable } from '../../src/recordings/store-readable.js';
 import { mainScript } from '../../src/app/setup/main-script.js';
 import { systemClock } from '../../src/host/system-clock.js';
 import { openStore } from '../../src/stores/open-store.js';
+import { openedSegment, testRecipientText } from './encrypted-segments.js';
 import { payloadOf } from './numbered-message.js';
 import { LyingS3 } from './s3-attacks.js';
 import { AttackedFolder, heldMessages, type AttackedStore } from './store-attacks.js';
@@ -45,6 +46,8 @@ export interface CampaignOptions {
   readonly attack?: 'folder' | 's3';
   /** Large payloads are written in place. Default: false. */
   readonly inPlace?: boolean;
+  /** Segments are encrypted when they are sealed. Default: false. */
+  readonly encrypted?: boolean;
 }
 
 /** What the store held finally against what had been acknowledged. */
@@ -74,7 +77,7 @@ export async function runKillCampaign(options: CampaignOptions): Promise<Campaig
     options.attack === 's3'
       ? await LyingS3.start(folder, sealed, options.seed)
       : options.attack && new AttackedFolder(folder, sealed);
-  const campaign = new Campaign(folder, attacked, options.inPlace ?? false);
+  const campaign = new Campaign(folder, attacked, options);
   let isGood = false;
   try {
     const result = await campaign.run(options);
@@ -100,11 +103,17 @@ class Campaign {
   readonly #folder: string;
   readonly #attacked: AttackedStore | undefined;
   readonly #inPlace: boolean;
+  readonly #encrypted: boolean;
 
-  constructor(folder: string, attacked: AttackedStore | undefined, inPlace: boolean) {
+  constructor(
+    folder: string,
+    attacked: AttackedStore | undefined,
+    { inPlace = false, encrypted = false }: CampaignOptions,
+  ) {
     this.#folder = folder;
     this.#attacked = attacked;
     this.#inPlace = inPlace;
+    this.#encrypted = encrypted;
   }
 
   async run({ kills, seed, onKill }: CampaignOptions): Promise<CampaignResult> {
@@ -200,7 +209,8 @@ class Campaign {
     const script = fileURLToPath(new URL(`./ack-recorder${extname(import.meta.url)}`, import.meta.url));
     const [rate, quota] = this.#attacked ? [ATTACKED_RATE_PER_S, QUOTA_BYTES] : [RATE_PER_S, 0];
     const numbers = [CHANNELS, this.#highest + 1, rate, quota];
-    const args = [this.#data, ...numbers.map(String), this.#inPlace ? 'always' : 'never'];
+    const recipient = this.#encrypted ? [testRecipientText] : [];
+    const args = [this.#data, ...numbers.map(String), this.#inPlace ? 'always' : 'never', ...recipient];
     const child = this.#spawn(script, args);
     this.#recorderReady = false;
     let rest = '';
@@ -302,7 +312,9 @@ class Campaign {
       const pieces: Uint8Array[] = [];
       for await (const piece of store.read(key)) pieces.push(piece);
       const manifest = decodeManifest(Buffer.concat(pieces).toString('utf8'), key);
-      const reader = await openMcap(storeReadable(store, manifest.key, manifest.file.bytes), manifest.key);
+      if (this.#encrypted && !manifest.encryption) altered.push(`${key} is not encrypted`);
+      const object = storeReadable(store, manifest.key, manifest.file.bytes);
+      const reader = await openMcap(openedSegment(object, manifest, key), manifest.key);
       objects++;
       for await (const { channel, sequence, data } of reader.messages()) {
         const index = Number(/(\d+)$/.exec(channel.topic)?.[1]);

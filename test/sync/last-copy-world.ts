@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { FileSystem } from '../../src/core/file-system.js';
 import { defined } from '../../src/core/defined.js';
 import { silentLogger } from '../../src/core/logger.js';
-import { encodeManifest, manifestKey } from '../../src/core/manifest.js';
+import { encodeManifest, hasSegmentFile, manifestKey } from '../../src/core/manifest.js';
 import { Retention } from '../../src/seal/retention.js';
 import type { WhenFull } from '../../src/seal/retention-plan.js';
 import type { SinkSpec } from '../../src/sync/sync-sink.js';
@@ -79,7 +79,7 @@ export async function evictAll(world: SyncWorld, given: EvictionTry = {}): Promi
 /** Segments whose local copy is there. */
 export async function presentOf(world: SyncWorld): Promise<Sealed[]> {
   const files = new Set(await realFs.readdir(world.folder.sealed));
-  return world.sealed.filter(({ name }) => files.has(`${name}.mcap`) && files.has(`${name}.json`));
+  return world.sealed.filter(({ name }) => hasSegmentFile(files, name) && files.has(`${name}.json`));
 }
 
 /** Object and manifest are in the store, byte for byte. */

@@ -7,14 +7,23 @@ import { crc32 } from 'node:zlib';
 import type { Clock } from '../../src/core/clock.js';
 import { dataFolder, type DataFolder } from '../../src/core/data-folder.js';
 import { silentLogger } from '../../src/core/logger.js';
-import { encodeManifest, manifestKey, type Manifest } from '../../src/core/manifest.js';
+import {
+  encodeManifest,
+  encryptedKey,
+  localFileName,
+  manifestKey,
+  type Manifest,
+} from '../../src/core/manifest.js';
 import type { Priority } from '../../src/core/message.js';
 import type { SegmentReceipts } from '../../src/core/receipt-file.js';
+import { factsOf, newContentKey } from '../../src/encryption/encrypted-content.js';
+import type { Recipient } from '../../src/encryption/wrapped-key.js';
 import { newSegmentId } from '../../src/core/segment-id.js';
 import type { Store } from '../../src/core/store.js';
 import { systemClock } from '../../src/host/system-clock.js';
 import type { SyncOptions } from '../../src/sync/sync-options.js';
 import { SyncEngine, type SyncPorts } from '../../src/sync/sync-engine.js';
+import { streamed } from '../encryption/made-content.js';
 import type { MemoryStoreContent } from '../support/memory-store.js';
 
 /** Real time; sync's waits are set to milliseconds in tests. */
@@ -62,17 +71,27 @@ export class SyncWorld implements AsyncDisposable {
       manifest?: Partial<Manifest>;
       /** As a segment that was finished in its place: its own manifest has no SHA-256. */
       undigested?: boolean;
+      /** As a segment that was encrypted when it was sealed: `data` is the encrypted file. */
+      recipients?: readonly Recipient[];
     } = {},
   ): Promise<Sealed> {
-    const data = more.data ?? randomBytes(bytes);
+    const plain = more.data ?? randomBytes(bytes);
+    const key = more.recipients && newContentKey(randomBytes);
+    const data = key ? streamed(plain, key) : plain;
     const robot = more.robot ?? 'r1';
     const number = ++this.#number;
     const id = newSegmentId(number, randomBytes);
     const name = `${id}.${robot}`;
-    const manifest = { ...manifestOf(id, number, robot, name, data, more.priority), ...more.manifest };
+    const described = manifestOf(id, number, robot, name, data, more.priority);
+    const encryption = key && factsOf(key, plain.length, more.recipients ?? [], randomBytes, 2);
+    const manifest: Manifest = {
+      ...described,
+      ...(encryption ? { encryption, version: 3, key: encryptedKey(described.key) } : {}),
+      ...more.manifest,
+    };
     const { sha256: _sum, ...unread } = manifest.file;
     const local = more.undigested === true ? { ...manifest, version: 2 as const, file: unread } : manifest;
-    await fs.writeFile(join(this.folder.sealed, `${name}.mcap`), data);
+    await fs.writeFile(join(this.folder.sealed, localFileName(manifest)), data);
     await fs.writeFile(join(this.folder.sealed, `${name}.json.tmp`), encodeManifest(local));
     await fs.rename(join(this.folder.sealed, `${name}.json.tmp`), join(this.folder.sealed, `${name}.json`));
     const sealed = { name, manifest, data };

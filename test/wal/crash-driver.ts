@@ -12,6 +12,7 @@ import type { Batch } from '../../src/ingest/batch.js';
 import { recoverWal } from '../../src/wal/recover.js';
 import type { Durability } from '../../src/wal/durability.js';
 import { crashMessage, largeNumber } from './crash-message.js';
+import { testRecipient } from '../support/encrypted-segments.js';
 import { batch, identity, makeWal } from './wal-support.js';
 import { Random } from '../../src/core/random.js';
 import { sleep } from '../../src/testing/waiting.js';
@@ -22,9 +23,9 @@ import { sleep } from '../../src/testing/waiting.js';
  * trace.
  *
  * Arguments: data folder, marks file, seed, first message number, commits, durability, `kill` or `close`, bytes from
- * which on payloads are written in place (0: none).
+ * which on payloads are written in place (0: none), whether segments are encrypted (`true`).
  */
-const [root, marks, seedText, firstText, commitsText, durability, ending, inPlaceText] =
+const [root, marks, seedText, firstText, commitsText, durability, ending, inPlaceText, encrypted] =
   process.argv.slice(2);
 const inPlaceMinBytes = Number(inPlaceText);
 const folder = dataFolder(present(root));
@@ -42,6 +43,7 @@ const sealer = new Sealer(
     splitByPriority: false,
     softwareVersion: '0',
     nodeVersion: '0',
+    recipients: encrypted === 'true' ? [testRecipient] : [],
   },
   {
     fs,

@@ -18,28 +18,31 @@ describe('Crash states below LevelDB', function () {
     if (scratch) await realFs.rm(scratch, { recursive: true, force: true });
   });
 
-  const cases: [Durability, number, number][] = [
+  const cases: [Durability, number, number, encrypted?: boolean][] = [
     ['commit', 70, 0],
     ['interval', 24, 0],
     ['os', 16, 0],
     ['commit', 70, 4096],
     ['interval', 24, 4096],
     ['os', 16, 4096],
+    ['commit', 40, 4096, true],
   ];
-  for (const [durability, states, inPlaceMinBytes] of cases) {
-    const where = inPlaceMinBytes > 0 ? ', large payloads in place' : '';
+  for (const [durability, states, inPlaceMinBytes, encrypted = false] of cases) {
+    const inPlace = inPlaceMinBytes > 0 ? ', large payloads in place' : '';
+    const where = encrypted ? `${inPlace}, encrypted when it is sealed` : inPlace;
     it(`keep every acknowledged message exactly once in mode ${durability}${where}`, async () => {
       const parent = await realFs.mkdtemp(join(scratch, 'trace-'));
-      const common = { durability, inPlaceMinBytes };
+      const common = { durability, inPlaceMinBytes, encrypted };
       const events = await traceDrivers(parent, [
         { ...common, seed: 31, firstNumber: 1, commits: 14, ending: 'kill' },
         { ...common, seed: 12, firstNumber: 1000, commits: 8, ending: 'close' },
       ]);
       assert.equal(
         events.some((event) => event.op === 'link'),
-        inPlaceMinBytes > 0,
+        inPlaceMinBytes > 0 && !encrypted,
       );
-      const result = await runCampaign({ events, durability, states, seed: 5, interruptEvery: 6, scratch });
+      const how = { durability, encrypted, states, seed: 5, interruptEvery: 6, scratch };
+      const result = await runCampaign({ events, ...how });
       assert.ok(result.states > states / 2, `${result.states} states`);
       assert.ok(result.interrupted > 0, JSON.stringify(result));
       // Which cuts leave a torn commit depends on timing; in mode commit some always do.

@@ -9,13 +9,14 @@ import { defined } from '../../src/core/defined.js';
 import { dataFolder, type DataFolder } from '../../src/core/data-folder.js';
 import type { FileHandle, FileSystem } from '../../src/core/file-system.js';
 import { silentLogger } from '../../src/core/logger.js';
-import { decodeManifest, isDigested, type Manifest } from '../../src/core/manifest.js';
+import { decodeManifest, isDigested, manifestKey, type Manifest } from '../../src/core/manifest.js';
 import { openMcap } from '../../src/core/mcap/open-mcap.js';
 import { bytesReadable } from '../../src/core/mcap/readable.js';
 import { sealSegment } from '../../src/seal/seal-segment.js';
 import { Sealer } from '../../src/seal/sealer.js';
 import { recoverWal } from '../../src/wal/recover.js';
 import type { Durability } from '../../src/wal/durability.js';
+import { openedSegment, testRecipient } from '../support/encrypted-segments.js';
 import { DiskModel, type CutChoice, type Survival } from '../support/crash-shim/disk-model.js';
 import { readTrace, shimLibrary, type TraceEvent } from '../support/crash-shim/trace.js';
 import { crashMessage, crashNumber } from './crash-message.js';
@@ -32,6 +33,8 @@ export interface DriverRun {
   readonly ending: 'kill' | 'close';
   /** Payloads of this many bytes and more are written in place; absent: none are. */
   readonly inPlaceMinBytes?: number;
+  /** Segments are encrypted when they are sealed. Default: false. */
+  readonly encrypted?: boolean;
 }
 
 /** Runs drivers one after the other on one folder; their file-system calls, in order. */
@@ -41,8 +44,10 @@ export async function traceDrivers(parent: string, runs: readonly DriverRun[]): 
   const self = fileURLToPath(import.meta.url);
   const driver = self.replace('crash-states', 'crash-driver');
   const loader = extname(self) === '.ts' ? ['--import', 'tsx'] : [];
-  for (const { seed, firstNumber, commits, durability, ending, inPlaceMinBytes = 0 } of runs) {
-    const args = [root, marks, seed, firstNumber, commits, durability, ending, inPlaceMinBytes].map(String);
+  for (const run of runs) {
+    const { seed, firstNumber, commits, durability, ending, inPlaceMinBytes = 0, encrypted = false } = run;
+    const numbers = [seed, firstNumber, commits, durability, ending, inPlaceMinBytes, encrypted];
+    const args = [root, marks, ...numbers].map(String);
     const child = spawn(process.execPath, [...loader, driver, ...args], {
       stdio: ['ignore', 'inherit', 'inherit'],
       env: {
@@ -69,13 +74,13 @@ export interface Restored {
 }
 
 /** Recovers and seals a data folder in this process, as the recorder does at its start, and reads it all. */
-export async function restore(root: string, fs: FileSystem): Promise<Restored> {
+export async function restore(root: string, fs: FileSystem, encrypted = false): Promise<Restored> {
   const folder = dataFolder(root);
-  await sealEverything(folder, fs);
-  return readSealed(folder);
+  await sealEverything(folder, fs, encrypted);
+  return readSealed(folder, encrypted);
 }
 
-async function sealEverything(folder: DataFolder, fs: FileSystem): Promise<void> {
+async function sealEverything(folder: DataFolder, fs: FileSystem, encrypted: boolean): Promise<void> {
   const { segments, head } = await recoverWal(fs, folder, silentLogger);
   const errors: unknown[] = [];
   const sealer = new Sealer(
@@ -87,6 +92,7 @@ async function sealEverything(folder: DataFolder, fs: FileSystem): Promise<void>
       splitByPriority: false,
       softwareVersion: '0',
       nodeVersion: '0',
+      recipients: encrypted ? [testRecipient] : [],
     },
     {
       fs,
@@ -111,17 +117,17 @@ async function sealEverything(folder: DataFolder, fs: FileSystem): Promise<void>
   assert.ok(head.nextSequence >= 1);
 }
 
-async function readSealed(folder: DataFolder): Promise<Restored> {
+async function readSealed(folder: DataFolder, encrypted: boolean): Promise<Restored> {
   assert.deepEqual(await realFs.readdir(folder.wal), [], 'nothing waits in the WAL');
   assert.deepEqual(await realFs.readdir(folder.trash), [], 'the trash is empty');
   const found = new Map<number, number>();
   const manifests: Manifest[] = [];
   const names = await realFs.readdir(folder.sealed);
   for (const name of names) {
-    assert.match(name, /\.(mcap|json)$/);
-    if (!name.endsWith('.mcap')) continue;
+    assert.match(name, encrypted ? /\.(mcap\.enc|json)$/ : /\.(mcap|json)$/);
+    if (name.endsWith('.json')) continue;
     const path = join(folder.sealed, name);
-    const text = await realFs.readFile(path.replace(/\.mcap$/, '.json'), 'utf8');
+    const text = await realFs.readFile(manifestKey(path), 'utf8');
     const manifest = decodeManifest(text, name);
     const bytes = await realFs.readFile(path);
     const { file } = manifest;
@@ -129,7 +135,7 @@ async function readSealed(folder: DataFolder): Promise<Restored> {
     if (isDigested(manifest))
       assert.equal(createHash('sha256').update(bytes).digest('hex'), file.sha256, name);
     manifests.push(manifest);
-    const reader = await openMcap(bytesReadable(bytes), name);
+    const reader = await openMcap(openedSegment(bytesReadable(bytes), manifest, name), name);
     let count = 0;
     for await (const { channel, data, logTime, publishTime } of reader.messages()) {
       const number = crashNumber(data);
@@ -199,6 +205,8 @@ export function quickFs(before: (method: string) => void = () => undefined): Fil
 export interface CampaignOptions {
   readonly events: readonly TraceEvent[];
   readonly durability: Durability;
+  /** Segments are encrypted when they are sealed. Default: false. */
+  readonly encrypted?: boolean;
   /** Cuts to try, spread evenly over the trace; each with one random choice of what survives. */
   readonly states: number;
   readonly seed: number;
@@ -223,7 +231,7 @@ const survivals: readonly Survival[] = ['none', 'all', 'prefix', 'subset', 'zero
  * acknowledged before the cut.
  */
 export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
-  const { events, states, seed, interruptEvery, durability, scratch } = options;
+  const { events, states, seed, interruptEvery, durability, encrypted = false, scratch } = options;
   const generator = new Random(seed);
   const random = (): number => generator.unit();
   const result = { states: 0, interrupted: 0, unclean: 0, salvaged: 0 };
@@ -241,10 +249,11 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRes
     disk.materialize(root, choice);
     try {
       const interrupts = interruptEvery > 0 && result.states % interruptEvery === 0;
-      if (interrupts) result.interrupted += await interruptOften(root, random);
-      const restored = await restore(root, quickFs());
+      if (interrupts) result.interrupted += await interruptOften(root, random, encrypted);
+      const restored = await restore(root, quickFs(), encrypted);
       checkRestored(restored, acknowledged, durability);
-      assert.deepEqual(await restore(root, quickFs()), restored, 'a second recovery changes nothing');
+      const again = await restore(root, quickFs(), encrypted);
+      assert.deepEqual(again, restored, 'a second recovery changes nothing');
       result.states++;
       if (restored.manifests.some(({ uncleanEnd }) => uncleanEnd)) result.unclean++;
       if (restored.quarantined.some(({ salvagedAs }) => salvagedAs)) result.salvaged++;
@@ -283,7 +292,7 @@ function checkRestored(restored: Restored, acknowledged: ReadonlySet<number>, du
 }
 
 /** Lets recovery fail at several of its steps, each time starting over. */
-async function interruptOften(root: string, random: () => number): Promise<number> {
+async function interruptOften(root: string, random: () => number, encrypted: boolean): Promise<number> {
   let interrupted = 0;
   for (let turn = 0; turn < 3; turn++) {
     let left = Math.floor(random() * 40);
@@ -291,7 +300,7 @@ async function interruptOften(root: string, random: () => number): Promise<numbe
       if (left-- <= 0) throw Object.assign(new Error('killed'), { code: 'EIO' });
     });
     try {
-      await restore(root, fs);
+      await restore(root, fs, encrypted);
     } catch {
       // Wherever it stopped, the next one must find its way.
       interrupted++;

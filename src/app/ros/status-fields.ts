@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { dataFolder } from '../../core/data-folder.js';
 import type { SyncEvent } from '../../core/events.js';
 import type { Gap } from '../../core/gap.js';
-import type { Manifest } from '../../core/manifest.js';
+import { localFileName, type Manifest } from '../../core/manifest.js';
 import { recorderStatusSchema, topicStatsSchema } from '../../core/status-schema.js';
 import { syncStatusSchema } from '../../core/sync-status-schema.js';
 import type { RecorderStatus, SyncStatus, TopicStats } from '../../core/status.js';
@@ -50,7 +50,7 @@ export function segmentSealedFields(manifest: Manifest, dataRoot: string, stamp:
     stamp,
     segment: file.name.replace(/\.mcap$/, ''),
     robot: manifest.robot,
-    path: join(dataFolder(dataRoot).sealed, file.name),
+    path: join(dataFolder(dataRoot).sealed, localFileName(manifest)),
     key: manifest.key,
     bytes: file.bytes,
     sha256: file.sha256 ?? '',

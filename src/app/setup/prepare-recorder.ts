@@ -11,6 +11,7 @@ import { rosSourceOptions } from '../../settings/ros-parameters.js';
 import type { RecorderInput } from '../../recorder/recorder-run.js';
 import type { SystemPorts } from '../../host/ports.js';
 import { packageRoot } from '../../host/version.js';
+import { readRecipients } from './recipients.js';
 
 export interface RecorderSetup {
   readonly options: RecorderOptions;
@@ -59,6 +60,7 @@ export async function prepareRecorder(
       });
     }
   }
+  await readRecipients(resolved, ports.fs, faults, 'encryption.recipients');
   const options = compileRecorderOptions({ ...resolved, faults }, ports);
   const assigned = inputs.map((input, index) => ({ ...input, ...robotOf(options.sources[index]!) }));
   let unopened: readonly RecorderInput[] | undefined = assigned;

@@ -52,7 +52,7 @@ const keyId: SchemaObject = { ...text, pattern: '^[0-9a-f]{32}$', description: '
 
 /** How an object is encrypted. */
 export const encryptionSchema: SchemaObject = object({
-  ...{ version: literal(1), keyId, plainBytes: count },
+  ...{ version: { enum: [1, 2], description: '1 or 2' }, keyId, plainBytes: count },
   keys: { ...listOf(wrappedKeySchema), minItems: 1, maxItems: 100, description: 'a list of 1 to 100 keys' },
 });
 

@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { withoutSegmentEnd } from '../../core/manifest.js';
 import type { InspectedSegment } from './inspect.js';
 import type { ExportOptions } from './export-options.js';
 
@@ -38,7 +39,7 @@ export function groupSegments(
 }
 
 function segmentName({ segment }: InspectedSegment): string {
-  return segment.id ?? basename(segment.fileName ?? segment.name).replace(/\.mcap$/, '');
+  return segment.id ?? withoutSegmentEnd(basename(segment.fileName ?? segment.name));
 }
 
 /** The robot of a message: from its recording, otherwise the option, otherwise the first part of the topic. */

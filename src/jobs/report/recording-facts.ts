@@ -98,7 +98,7 @@ async function receiptsOf(
   files: FilePool,
 ): Promise<readonly StoreReceipt[]> {
   if (located.kind !== 'data') return [];
-  const path = join(located.folder.receipts, basename(where).replace(/\.mcap$/, '.json'));
+  const path = join(located.folder.receipts, manifestKey(basename(where)));
   try {
     return receiptFiles.parse(await files.fs.readFile(path, 'utf8'), path).stores;
   } catch {

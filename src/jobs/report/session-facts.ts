@@ -1,3 +1,4 @@
+import { withoutSegmentEnd } from '../../core/manifest.js';
 import type { ClockStep, SessionFacts } from '../../exporters/report/report-data.js';
 import { matches, type MessageFilter } from '../../recordings/message-filter.js';
 import type { Segment } from '../../recordings/segments.js';
@@ -150,5 +151,5 @@ export function inRange(
 
 /** The name without folder and ending, as {@link SegmentRecord} has it. */
 export function nameOf({ name }: Segment): string {
-  return name.slice(name.lastIndexOf('/') + 1).replace(/\.mcap$/, '');
+  return withoutSegmentEnd(name.slice(name.lastIndexOf('/') + 1));
 }

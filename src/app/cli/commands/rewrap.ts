@@ -30,7 +30,7 @@ export const rewrapCommand: CommandDefinition = {
     const { args, options, ports, stop, terminal } = invocation;
     const resolved = invocation.resolve('sync');
     const faults: ConfigFault[] = [...resolved.faults];
-    const { readRecipientTexts } = await import('../../setup/recipients.js');
+    const { readRecipientTexts } = await import('../../../encryption/read-recipients.js');
     const texts = options['recipient'] as readonly string[];
     const recipients = await readRecipientTexts(texts, '--recipient', ports.fs, (allowed) =>
       faults.push({ where: '--recipient', path: 'recipient', value: undefined, allowed }),

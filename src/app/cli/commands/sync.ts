@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { basename } from 'node:path';
 import { dataFolder } from '../../../core/data-folder.js';
+import { isSegmentKey, withoutSegmentEnd } from '../../../core/manifest.js';
 import type { SyncStatus } from '../../../core/status.js';
 import { configInvalid, type ConfigFault } from '../../../settings/fault.js';
 import { parameterNamesFor } from '../../../settings/parameter-table.js';
@@ -112,11 +113,11 @@ async function chosenSegments(
   const sealed = await Promise.all(
     folders.map((folder) => ports.fs.readdir(dataFolder(folder).sealed).catch(() => [] as string[])),
   );
-  const names = sealed.flat().flatMap((file) => /^(.*)\.mcap$/.exec(file)?.[1] ?? []);
+  const names = sealed.flat().filter(isSegmentKey).map(withoutSegmentEnd);
   const chosen = new Set<string>();
   const faults: ConfigFault[] = [];
   for (const text of given) {
-    const wanted = basename(text).replace(/\.mcap$/, '');
+    const wanted = withoutSegmentEnd(basename(text));
     const found = names.filter((name) => name === wanted || name.startsWith(`${wanted}.`));
     for (const name of found) chosen.add(name);
     const allowed = 'allowed: the name or the id of a segment in sealed/; holdfast ls shows them';

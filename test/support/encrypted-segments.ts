@@ -1,0 +1,28 @@
+import { createHash } from 'node:crypto';
+import type { Manifest } from '../../src/core/manifest.js';
+import type { Readable } from '../../src/core/mcap/readable.js';
+import { decryptedReadable } from '../../src/encryption/decrypted-readable.js';
+import { encodeKey } from '../../src/encryption/key-text.js';
+import { openDataKey } from '../../src/encryption/keyring.js';
+import { recipientOf, type Identity, type Recipient } from '../../src/encryption/wrapped-key.js';
+
+/** The same in every process of the tests, and no secret. */
+export const testIdentity: Identity = {
+  kind: 'x25519',
+  secretKey: createHash('sha256').update('an identity of the tests').digest(),
+};
+
+/** Who reads with {@link testIdentity}. */
+export const testRecipient: Recipient = recipientOf(testIdentity);
+
+/** Its text, as parameters have it. */
+export const testRecipientText: string = encodeKey(
+  'recipient',
+  testRecipient.kind === 'x25519' ? testRecipient.publicKey : testRecipient.key,
+);
+
+/** A segment as {@link testIdentity} reads it; a plain one as it is. */
+export function openedSegment(readable: Readable, { encryption }: Manifest, name: string): Readable {
+  if (!encryption) return readable;
+  return decryptedReadable(readable, openDataKey({ identities: [testIdentity] }, encryption, name), name);
+}
