@@ -5,6 +5,8 @@ export interface Case {
   /** Of all topics together. */
   readonly perS: number;
   readonly topics: number;
+  /** Published as sensor_msgs/msg/Image instead of std_msgs/msg/UInt8MultiArray. */
+  readonly isImage?: boolean;
   /** Target for CPU per message, as a share of rosbag2's. */
   readonly ofRosbag2: number;
   /** The same, as a share of the floor's. Absent: no target. */
@@ -24,7 +26,14 @@ export const cases: readonly Case[] = [
   { name: '100 kB x 1k/s', sizeBytes: 100_000, perS: 1_000, topics: 1, ...LARGE },
   { name: '1 MB x 100/s', sizeBytes: 1_000_000, perS: 100, topics: 1, ...LARGE },
   { name: '1 MB x 300/s', sizeBytes: 1_000_000, perS: 300, topics: 1, ...LARGE, maxPeakMb: 200 },
-  { name: '5 cameras of 2.3 MB x 30 Hz', sizeBytes: 2_300_000, perS: 150, topics: 5, ...LARGE },
+  {
+    name: '5 cameras of 2.3 MB x 30 Hz',
+    sizeBytes: 2_300_000,
+    perS: 150,
+    topics: 5,
+    isImage: true,
+    ...LARGE,
+  },
   { name: '300 topics x 10 Hz', sizeBytes: 100, perS: 3_000, topics: 300, ...SMALL },
 ];
 

@@ -31,15 +31,26 @@ export async function buildPrograms(folder: string, env: NodeJS.ProcessEnv): Pro
   return { publisher: join(folder, 'bench_publisher'), floor: join(folder, 'bench_floor') };
 }
 
+/** Options as the programs of bench/ros/programs take them. */
+export function programArguments(options: Readonly<Record<string, string | number>>): string[] {
+  return Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
+}
+
 /** The publisher as a process: it waits for its subscribers, then for {@link go}. */
 export class Publisher {
   readonly #program: Program;
 
   /** @param prefix - Its topics are `<prefix>/t0` and so on. */
   constructor(path: string, load: Case, seconds: number, env: NodeJS.ProcessEnv, prefix = '/bench') {
-    const options = { size: load.sizeBytes, rate: load.perS, topics: load.topics, seconds, prefix };
-    const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-    this.#program = startProgram(path, args, env);
+    const options = {
+      size: load.sizeBytes,
+      rate: load.perS,
+      topics: load.topics,
+      seconds,
+      prefix,
+      image: load.isImage ? 1 : 0,
+    };
+    this.#program = startProgram(path, programArguments(options), env);
   }
 
   /** Resolves once every topic has a subscriber. */

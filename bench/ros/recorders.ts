@@ -7,7 +7,9 @@ import { describeError } from '../../src/core/errors.js';
 import { openOrSalvage } from '../../src/core/mcap/open-mcap.js';
 import type { RecorderStatus } from '../../src/core/status.js';
 import { nodeFlags } from '../../src/core/node-flags.js';
+import type { Case } from './cases.js';
 import { startProgram, type Program } from './program.js';
+import { programArguments } from './publisher.js';
 
 /**
  * `holdfast-late` is Holdfast with segments so large that none is sealed while the load runs: what recording costs
@@ -51,7 +53,7 @@ export interface RecorderSetup {
   readonly env: NodeJS.ProcessEnv;
   /** The program of `floor`. */
   readonly floor: string;
-  readonly topics: number;
+  readonly load: Pick<Case, 'topics' | 'isImage'>;
 }
 
 export async function startRecorder(name: RecorderName, setup: RecorderSetup): Promise<RecorderUnderTest> {
@@ -105,9 +107,10 @@ function rosbag2(folder: string, env: NodeJS.ProcessEnv): RecorderUnderTest {
   };
 }
 
-function floor({ floor: path, folder, topics, env }: RecorderSetup): RecorderUnderTest {
+function floor({ floor: path, folder, load, env }: RecorderSetup): RecorderUnderTest {
   const file = join(folder, 'floor');
-  const program = startProgram(path, ['--topics', String(topics), '--file', file], env);
+  const options = { topics: load.topics, file, image: load.isImage ? 1 : 0 };
+  const program = startProgram(path, programArguments(options), env);
   return {
     program,
     stop: () => program.stop('SIGINT', STOP_PATIENCE_MS),
@@ -140,6 +143,11 @@ async function countByTopic(paths: readonly string[]): Promise<ReadonlyMap<strin
   return counts;
 }
 
+/** Where the publisher writes a message's number: behind the CDR head. */
+function numberAt(type: string): number {
+  return type === 'sensor_msgs/msg/Image' ? 48 : 16;
+}
+
 async function count(paths: readonly string[]): Promise<Recorded> {
   await using pool = new FilePool(fs);
   let [messages, distinct, bytes] = [0, 0, 0];
@@ -156,14 +164,15 @@ async function count(paths: readonly string[]): Promise<Recorded> {
         distinct += reader.messageCount ?? 0;
         continue;
       }
-      for await (const { data } of reader.messages()) {
+      for await (const { data, channel } of reader.messages()) {
         messages++;
         const view = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-        const topic = view.readUInt32LE(24);
+        const at = numberAt(channel.schema.name);
+        const topic = view.readUInt32LE(at + 8);
         const numbers = seen.get(topic) ?? new Set();
         seen.set(topic, numbers);
         const before = numbers.size;
-        numbers.add(Number(view.readBigUInt64LE(16)));
+        numbers.add(Number(view.readBigUInt64LE(at)));
         if (numbers.size > before) distinct++;
       }
     } catch (error) {

@@ -70,7 +70,7 @@ async function start(
   await fs.rm(folder, { recursive: true, force: true });
   const publisher = new Publisher(context.programs.publisher, load, seconds, env);
   const { floor } = context.programs;
-  const recorder = await startRecorder(name, { folder, env, floor, topics: load.topics });
+  const recorder = await startRecorder(name, { folder, env, floor, load });
   const { program } = recorder;
   const ended = program.ended.then(() => {
     throw new Error(`${name} ended before it recorded anything:\n${program.output().slice(-2_000)}`);

@@ -36,7 +36,7 @@ export async function runSteady(
   await fs.rm(folder, { recursive: true, force: true });
   const { floor, publisher: path } = context.programs;
   const topics = Math.max(...loads.map((load) => load.topics));
-  const recorder = await startRecorder(name, { folder, env, floor, topics });
+  const recorder = await startRecorder(name, { folder, env, floor, load: { topics } });
   const measured = new Map<Case, Measured>();
   for (const [pass, seconds] of [context.warmUpSeconds, context.seconds].entries()) {
     for (const [index, load] of loads.entries()) {

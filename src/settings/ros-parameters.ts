@@ -105,7 +105,7 @@ export const rosParameters = {
       min: -1,
       max: 1_000_000,
       description:
-        'Messages that the middleware keeps per topic until they are taken. Further messages overwrite the oldest without notice. 0: keep all. -1: keep all, or 5000 with middlewares that have limits of their own (Fast DDS, Connext). In the URI: depth=.',
+        'Messages that the middleware keeps per topic until they are taken. Further messages overwrite the oldest without notice. 0: keep all. -1: keep all, or 5000 with middlewares that have limits of their own (Fast DDS, Connext), 16 there for images, point clouds and grids. In the URI: depth=.',
     },
     'messages',
   ),

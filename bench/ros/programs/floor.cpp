@@ -2,9 +2,9 @@
 // arenas, sum it, append the arena to a file and fdatasync it, while the other arena fills. No allocation for a message,
 // no index, no definitions: nobody can read the file with a tool.
 //
-//   bench_floor --topics N --file PATH
+//   bench_floor --topics N --file PATH [--image 1]
 //
-// Subscribes /bench/t0 to /bench/t<N-1> (std_msgs/msg/UInt8MultiArray). On SIGINT or SIGTERM it writes what it has and
+// Subscribes /bench/t0 to /bench/t<N-1> (std_msgs/msg/UInt8MultiArray or sensor_msgs/msg/Image). On SIGINT or SIGTERM it writes what it has and
 // prints one line of JSON. `recorded` counts messages whose bytes are durable; `distinct` counts their numbers.
 #include <fcntl.h>
 #include <rcl/error_handling.h>
@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "rosidl_runtime_c/message_type_support_struct.h"
+#include "sensor_msgs/msg/image.h"
 #include "std_msgs/msg/u_int8_multi_array.h"
 
 namespace
@@ -38,8 +39,8 @@ constexpr size_t kRoomBytes = 4u << 20;
 constexpr auto kGroup = std::chrono::milliseconds(10);
 // As the recorders under test: enough for a burst.
 constexpr size_t kDepth = 1000;
-// CDR head (16), then the number (u64) and the topic's number (u32), as the publisher writes them.
-constexpr size_t kNumberAt = 16;
+// CDR head (16, of an image 48), then the number (u64) and the topic's number (u32), as the publisher writes them.
+size_t number_at = 16;
 
 volatile std::sig_atomic_t stopped = 0;
 void on_signal(int) {stopped = 1;}
@@ -228,9 +229,9 @@ bool take(rcl_subscription_t * subscription, Arena & arena)
   (void)sum;
   uint64_t number = 0;
   uint32_t topic = 0;
-  if (message.buffer_length >= kNumberAt + 12) {
-    std::memcpy(&number, message.buffer + kNumberAt, 8);
-    std::memcpy(&topic, message.buffer + kNumberAt + 8, 4);
+  if (message.buffer_length >= number_at + 12) {
+    std::memcpy(&number, message.buffer + number_at, 8);
+    std::memcpy(&topic, message.buffer + number_at + 8, 4);
   }
   arena.numbers.emplace_back(topic, number);
   arena.messages++;
@@ -247,6 +248,7 @@ int main(int argc, char ** argv)
     const std::string name = argv[i];
     if (name == "--topics") {topics = std::stoul(argv[i + 1]);}
     if (name == "--file") {path = argv[i + 1];}
+    if (name == "--image" && std::stoul(argv[i + 1]) != 0) {number_at = 48;}
   }
   const int file = open(path.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0644);
   if (file < 0) {std::perror(path.c_str()); return 1;}
@@ -263,7 +265,9 @@ int main(int argc, char ** argv)
   check(rcl_node_init(&node, "bench_floor", "/", &context, &node_options), "rcl_node_init");
 
   Bell bell;
-  const auto * type = ROSIDL_GET_MSG_TYPE_SUPPORT(std_msgs, msg, UInt8MultiArray);
+  const auto * type = number_at == 48 ?
+    ROSIDL_GET_MSG_TYPE_SUPPORT(sensor_msgs, msg, Image) :
+    ROSIDL_GET_MSG_TYPE_SUPPORT(std_msgs, msg, UInt8MultiArray);
   std::vector<Topic> all(topics);
   for (size_t i = 0; i < topics; i++) {
     rcl_subscription_options_t how = rcl_subscription_get_default_options();

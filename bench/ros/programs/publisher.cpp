@@ -1,10 +1,10 @@
 // Publishes numbered messages at a fixed rate, and says what it really published.
 //
-//   bench_publisher --size BYTES --rate PER_S --topics N --seconds S
+//   bench_publisher --size BYTES --rate PER_S --topics N --seconds S [--image 1]
 //
 // Reliable, keep last 100. Prints "matched" once every topic has a subscriber; publishes on the line "go";
 // answers "count" with the number published so far; when done prints one line of JSON, and ends on "end".
-// A message is a std_msgs/msg/UInt8MultiArray whose data begins with its number on this topic (u64, little endian)
+// A message is a std_msgs/msg/UInt8MultiArray, or a sensor_msgs/msg/Image, whose data begins with its number on this topic (u64, little endian)
 // followed by its topic's number (u32); half of the rest is noise.
 #include <atomic>
 #include <chrono>
@@ -21,15 +21,15 @@
 
 #include "rclcpp/rclcpp.hpp"
 #include "rclcpp/serialized_message.hpp"
-#include "std_msgs/msg/u_int8_multi_array.hpp"
 
-using Array = std_msgs::msg::UInt8MultiArray;
 using Clock = std::chrono::steady_clock;
 
 namespace
 {
 // CDR: encapsulation, empty layout.dim, layout.data_offset, length of data.
-constexpr size_t kHeadBytes = 16;
+constexpr size_t kArrayHeadBytes = 16;
+// CDR: encapsulation, stamp, empty frame_id, height, width, encoding, is_bigendian, step, length of data.
+constexpr size_t kImageHeadBytes = 48;
 constexpr size_t kNoiseBytes = 4 * 1024 * 1024;
 // What is published late is not caught up with for longer than this: a burst of seconds is no load at a rate.
 constexpr double kMaxBacklogS = 0.02;
@@ -42,6 +42,7 @@ struct Options
   double rate = 1000;
   size_t topics = 1;
   double seconds = 10;
+  bool image = false;
   std::string prefix = "/bench";
 };
 
@@ -56,6 +57,7 @@ Options parse(int argc, char ** argv)
     if (name == "--rate") {options.rate = value;}
     if (name == "--topics") {options.topics = static_cast<size_t>(value);}
     if (name == "--seconds") {options.seconds = value;}
+    if (name == "--image") {options.image = value != 0;}
   }
   if (options.size < 12) {options.size = 12;}
   return options;
@@ -71,6 +73,24 @@ std::vector<uint8_t> noise()
   }
   return bytes;
 }
+
+/// What comes before the data, whose number of bytes it ends with.
+std::vector<uint8_t> head(const Options & options)
+{
+  std::vector<uint8_t> bytes(options.image ? kImageHeadBytes : kArrayHeadBytes, 0);
+  const auto put = [&bytes](size_t at, uint32_t value) {std::memcpy(&bytes[at], &value, 4);};
+  bytes[1] = 1;
+  if (options.image) {
+    put(12, 1);
+    put(20, 1);
+    put(24, static_cast<uint32_t>(options.size));
+    put(28, 6);
+    std::memcpy(&bytes[32], "mono8", 6);
+    put(40, static_cast<uint32_t>(options.size));
+  }
+  put(bytes.size() - 4, static_cast<uint32_t>(options.size));
+  return bytes;
+}
 }  // namespace
 
 int main(int argc, char ** argv)
@@ -78,11 +98,12 @@ int main(int argc, char ** argv)
   const Options options = parse(argc, argv);
   rclcpp::init(argc, argv);
   auto node = std::make_shared<rclcpp::Node>("bench_publisher");
-  std::vector<rclcpp::Publisher<Array>::SharedPtr> publishers;
+  std::vector<rclcpp::GenericPublisher::SharedPtr> publishers;
+  const std::string type = options.image ? "sensor_msgs/msg/Image" : "std_msgs/msg/UInt8MultiArray";
   for (size_t i = 0; i < options.topics; i++) {
     publishers.push_back(
-      node->create_publisher<Array>(
-        options.prefix + "/t" + std::to_string(i), rclcpp::QoS(rclcpp::KeepLast(100)).reliable()));
+      node->create_generic_publisher(
+        options.prefix + "/t" + std::to_string(i), type, rclcpp::QoS(rclcpp::KeepLast(100)).reliable()));
   }
 
   std::atomic<bool> go{false}, ended{false};
@@ -106,14 +127,13 @@ int main(int argc, char ** argv)
   while (!go) {std::this_thread::sleep_for(std::chrono::milliseconds(5));}
 
   const std::vector<uint8_t> pool = noise();
-  rclcpp::SerializedMessage message(kHeadBytes + options.size);
+  const std::vector<uint8_t> begin = head(options);
+  rclcpp::SerializedMessage message(begin.size() + options.size);
   auto & raw = message.get_rcl_serialized_message();
-  raw.buffer_length = kHeadBytes + options.size;
+  raw.buffer_length = begin.size() + options.size;
   std::memset(raw.buffer, 0, raw.buffer_length);
-  raw.buffer[1] = 1;
-  const uint32_t length = static_cast<uint32_t>(options.size);
-  std::memcpy(raw.buffer + 12, &length, 4);
-  uint8_t * data = raw.buffer + kHeadBytes;
+  std::memcpy(raw.buffer, begin.data(), begin.size());
+  uint8_t * data = raw.buffer + begin.size();
   const size_t noiseBytes = (options.size - 12) / 2;
 
   double heldUpMs = 0;

@@ -7,7 +7,7 @@ import { isUnidentified, publisherKey, type Publisher } from './endpoints.js';
 import { Graph, type TopicChange } from './graph.js';
 import type { MessageDefinitions } from './message-definitions.js';
 import { Problems, type RosProblem } from './problems.js';
-import { clockQos, type QosOverride } from './reader-qos.js';
+import { clockQos, type DepthOf, type QosOverride } from './reader-qos.js';
 import { RclnodejsReceiver } from './rclnodejs-receiver.js';
 import { NO_LIMITS, type MessageInfo, type Receiver } from './receiver.js';
 import { newRecorded, type Recorded } from './recorded.js';
@@ -42,8 +42,7 @@ export interface DomainParts {
   readonly limitsOf?: (topic: string) => QueueRule;
   readonly rules: TopicRules;
   readonly robots: RobotRule;
-  /** Messages that the middleware keeps per subscription; 0: all. */
-  readonly depth: number;
+  readonly depthOf: DepthOf;
   readonly overrides: ReadonlyMap<string, QosOverride>;
   /** Topics to subscribe to before they have publishers. */
   readonly staticTopics: readonly StaticTopic[];

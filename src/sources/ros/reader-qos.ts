@@ -41,6 +41,36 @@ export interface ReaderRequest {
 /** 0: keep everything until it is taken. */
 export type ReaderDepth = number;
 
+/** Types of cameras, clouds and maps, whose messages have megabytes. */
+const LARGE_TYPES: ReadonlySet<string> = new Set([
+  'foxglove_msgs/msg/CompressedImage',
+  'foxglove_msgs/msg/PointCloud',
+  'foxglove_msgs/msg/RawImage',
+  'nav_msgs/msg/OccupancyGrid',
+  'sensor_msgs/msg/CompressedImage',
+  'sensor_msgs/msg/Image',
+  'sensor_msgs/msg/PointCloud',
+  'sensor_msgs/msg/PointCloud2',
+  'stereo_msgs/msg/DisparityImage',
+]);
+/** rclcpp's and rosbag2's default is 10; this is half a second of a camera. */
+const LARGE_DEPTH = 16;
+/** Fast DDS refuses messages beyond its resource limits, which blocks the writer: its reader keeps this many. */
+const BOUNDED_DEPTH = 5_000;
+
+/** How many messages the middleware keeps of a type until a receiver takes them. */
+export type DepthOf = (type: string, receiver: 'native' | 'rclnodejs') => ReaderDepth;
+
+/**
+ * The depth that is wanted, or else the one that suits the middleware: everything, or a bound. Below a bound, a reader
+ * of Fast DDS keeps every message of which a part came, and 5,000 images would be 11 GB. The native receiver takes
+ * messages at once, so it needs no such depth.
+ */
+export function depthRule(wanted: ReaderDepth | undefined, keepsAll: boolean): DepthOf {
+  if (wanted !== undefined || keepsAll) return () => wanted ?? 0;
+  return (type, receiver) => (receiver === 'native' && LARGE_TYPES.has(type) ? LARGE_DEPTH : BOUNDED_DEPTH);
+}
+
 /**
  * The QoS that matches every publisher: reliable and transient-local only if all offer it. Without publishers
  * it matches any that may come. The history is the reader's own choice and never affects compatibility.

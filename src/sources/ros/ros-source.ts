@@ -13,7 +13,7 @@ import { openReceiver } from './open-receiver.js';
 import { parseQosOverrides } from './qos-overrides.js';
 import { parseStaticTopicsFile, repeatedTopics, type StaticTopic } from './static-topics.js';
 import { loadRclnodejs, type LoadedRos, type RosEnvironment } from './rclnodejs.js';
-import type { QosOverride } from './reader-qos.js';
+import { depthRule, type QosOverride } from './reader-qos.js';
 import type { Receiver } from './receiver.js';
 import type { RobotRule } from './robots-of-topic.js';
 import { DEFAULT_NODE_NAME, readRosUri, type RosDomain, type RosSourceOptions } from './ros-options.js';
@@ -38,8 +38,6 @@ export interface RosSource extends Source {
 
 /** Base names of Holdfast's own nodes; topics that only they publish are not recorded. */
 const ownNodeNames = new Set(['holdfast_recorder', 'holdfast_sync']);
-/** Fast DDS refuses messages beyond its resource limits, which blocks the writer: its reader keeps this many. */
-const BOUNDED_DEPTH = 5_000;
 
 /**
  * Every topic of one or several ROS domains, raw. The environment must be sourced before the process starts.
@@ -192,7 +190,7 @@ class Setup {
       overrides,
       definitions,
       robots: robotRuleOf(options, domain, context),
-      depth: options.depth ?? (keepsAll ? 0 : BOUNDED_DEPTH),
+      depthOf: depthRule(options.depth, keepsAll),
       ...defined({ limitsOf: context.queueRule }),
       useSimTime: options.useSimTime,
       pollMs: options.pollMs,

@@ -6,7 +6,7 @@ import type { SourceEvent } from '../../core/source.js';
 import { present } from '../../core/present.js';
 import type { MessageDefinitions } from './message-definitions.js';
 import type { Problems } from './problems.js';
-import { requestFor, sameReaderQos, type QosOverride } from './reader-qos.js';
+import { type DepthOf, requestFor, sameReaderQos, type QosOverride } from './reader-qos.js';
 import type { Receiver } from './receiver.js';
 import type { Recorded } from './recorded.js';
 import { TopicChannels } from './recorded-topic.js';
@@ -20,8 +20,7 @@ const RETRY_NS = 3_000_000_000n;
 
 export interface SubscriptionParts {
   readonly session: RosSession;
-  /** Messages that the middleware keeps per subscription; 0: all. */
-  readonly depth: number;
+  readonly depthOf: DepthOf;
   readonly overrides: ReadonlyMap<string, QosOverride>;
   /** The middleware reports messages that were lost in transit. */
   readonly tellsLoss: boolean;
@@ -153,9 +152,9 @@ export class TopicSubscriptions {
   }
 
   #requestOf(one: Recorded) {
-    const { depth, overrides, problems } = this.#parts;
+    const { depthOf, overrides, problems, receiver } = this.#parts;
     const offers = one.publishers.map(({ qos }) => qos);
-    const request = requestFor(offers, depth, overrides.get(one.topic));
+    const request = requestFor(offers, depthOf(one.type, receiver.kind), overrides.get(one.topic));
     if (request.mixed.length > 0) problems.set('mixed-offers', one.topic, request.mixed.join('; '));
     else problems.clear('mixed-offers', one.topic);
     if (request.incompatible.length > 0) {

@@ -170,7 +170,7 @@ export function setUp(
       options.auto === false
         ? { kind: 'by-topic', robotOf: () => 'r' }
         : { kind: 'namespaces', namespaces: 'auto', global: 'concerned' },
-    depth: 0,
+    depthOf: () => 0,
     overrides: new Map(),
     staticTopics: options.staticTopics ?? [],
     useSimTime: options.useSimTime ?? false,

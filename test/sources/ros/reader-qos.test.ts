@@ -6,7 +6,7 @@ import { DURABILITY, HISTORY, RELIABILITY, type OfferedQos } from '../../../src/
 import { offeredQosYaml } from '../../../src/sources/ros/offered-qos-yaml.js';
 import { parseQosOverrides } from '../../../src/sources/ros/qos-overrides.js';
 import { offer } from '../../support/ros-offer.js';
-import { isLatched, requestFor } from '../../../src/sources/ros/reader-qos.js';
+import { depthRule, isLatched, requestFor } from '../../../src/sources/ros/reader-qos.js';
 
 const bestEffort = offer({ reliability: RELIABILITY.best_effort });
 const latched = offer({ durability: DURABILITY.transient_local });
@@ -34,6 +34,16 @@ describe('What a subscription asks for', () => {
     assert.equal(requestFor([offer()], 0).qos.history, HISTORY.keep_all);
     const { qos } = requestFor([offer()], 500);
     assert.deepEqual([qos.history, qos.depth], [HISTORY.keep_last, 500]);
+  });
+
+  it('keeps few images where readers are bounded and taken natively, unless a depth is wanted', () => {
+    const image = 'sensor_msgs/msg/Image';
+    const bounded = depthRule(undefined, false);
+    assert.equal(bounded(image, 'native'), 16);
+    assert.equal(bounded(image, 'rclnodejs'), 5_000, 'it takes when the event loop is free');
+    assert.equal(bounded('sensor_msgs/msg/Imu', 'native'), 5_000);
+    assert.equal(depthRule(undefined, true)(image, 'native'), 0);
+    for (const keepsAll of [false, true]) assert.equal(depthRule(7, keepsAll)(image, 'native'), 7);
   });
 
   it('follows an override, and names the publishers that it excludes', () => {
