@@ -7,6 +7,8 @@ import { packageRoot } from '../src/host/version.js';
 import { createCsvSource } from '../src/sources/csv/csv-source.js';
 import { parseSourceUri } from '../src/sources/source-uri.js';
 import { Probe } from '../src/testing/source-probe.js';
+import type { FieldRule } from '../src/settings/field-rule.js';
+import type { PredictorName } from '../src/core/predictor-name.js';
 import type { FieldSpec } from '../src/uplink/protocol/field-spec.js';
 import { TelemetryEncoder } from '../src/uplink/protocol/telemetry-encoder.js';
 import type { TelemetryFrame } from '../src/uplink/protocol/telemetry-frame.js';
@@ -40,6 +42,9 @@ const drives = [
   { name: 'electric', file: 'electric.csv', rowsPerTick: 5 },
 ] as const;
 
+/** Each alone, against the defaults, which have one for each field. */
+const predictors: readonly PredictorName[] = ['smooth', 'hold', 'linear'];
+
 /** Bytes of live telemetry on the bundled drives, with the default rules, against every sample in full. */
 export async function benchUplink({ say }: BenchContext): Promise<BenchReport> {
   const drivesFolder = join(packageRoot, 'config', 'drives');
@@ -48,9 +53,14 @@ export async function benchUplink({ say }: BenchContext): Promise<BenchReport> {
   for (const { name, file, rowsPerTick } of drives) {
     const source = await createCsvSource(parseSourceUri(`csv:${name}?speed=max`), { fs, drivesFolder });
     const probe = await new Probe(source).end();
-    const meter = new ByteMeter(statesOf(join(drivesFolder, file), rowsPerTick));
-    const sampler = new TelemetrySampler({ rules: defaultRules, tickNs: TICK_NS }, meter, silentLogger);
-    for (const message of probe.messages) sampler.take(message);
+    const states = statesOf(join(drivesFolder, file), rowsPerTick);
+    const measure = (rules: readonly FieldRule[]): ByteMeter => {
+      const meter = new ByteMeter(states);
+      const sampler = new TelemetrySampler({ rules, tickNs: TICK_NS }, meter, silentLogger);
+      for (const message of probe.messages) sampler.take(message);
+      return meter;
+    };
+    const meter = measure(defaultRules);
     say(`\nuplink: bytes on csv:${name}, default rules and thresholds`);
     say('  phase     samples  values  sent  dead band   protobuf       json  saved of protobuf  of json');
     for (const [phase, bytes] of Object.entries(meter.phases)) {
@@ -64,6 +74,15 @@ export async function benchUplink({ say }: BenchContext): Promise<BenchReport> {
       const target = targets[phase as Phase];
       if (saved < target)
         misses.push(`uplink: ${name} ${phase} saves ${saved.toFixed(0)} %, target ${target} %`);
+    }
+    for (const predictor of predictors) {
+      const { phases } = measure(defaultRules.map((rule) => ({ ...rule, predictor })));
+      const saved = Object.entries(phases).map(
+        ([phase, { deadBand, protobuf }]) => [phase, 100 * (1 - deadBand / protobuf)] as const,
+      );
+      results[`${name} all ${predictor}`] = Object.fromEntries(saved);
+      const text = saved.map(([phase, percent]) => `${phase} ${percent.toFixed(1)} %`).join(', ');
+      say(`  ${predictor} for every field saves of protobuf: ${text}`);
     }
   }
   return { results, misses };

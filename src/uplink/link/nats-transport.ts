@@ -13,7 +13,8 @@ export interface NatsTransportPorts {
   readonly random: (count: number) => Uint8Array;
 }
 
-const OPEN_TIMEOUT_MS = 10_000;
+/** A process of the ground that hangs may get the question: the next one probably goes to another process. */
+const OPEN_TIMEOUT_MS = 4_000;
 const ROBOT = /^([A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}):/;
 
 /** Connects a robot to a ground over NATS: what it sends goes into a stream, and comes back by NATS. */

@@ -4,7 +4,7 @@ import { isHoldfastError } from '../../../src/core/errors.js';
 import { present } from '../../../src/core/present.js';
 import { systemClock } from '../../../src/host/system-clock.js';
 import { eventually } from '../../../src/testing/waiting.js';
-import { UPLINK_STREAM } from '../../../src/uplink/link/nats-subjects.js';
+import { GROUND_QUEUE, UPLINK_STREAM, uplinkSubjects } from '../../../src/uplink/link/nats-subjects.js';
 import { NatsTransport } from '../../../src/uplink/link/nats-transport.js';
 import type { GroundReception, UplinkConnection } from '../../../src/uplink/link/uplink-transport.js';
 import { makeAccount } from '../../support/nats-accounts.js';
@@ -88,6 +88,31 @@ describe('The uplink over NATS', function () {
     for (const name of first.ends.keys()) await connect(`${name}:secret`);
     assert.equal(second.ends.size, 40);
     await running[1]?.stop();
+  });
+
+  it('asks again after 4 s if a process that hangs got the question', async () => {
+    const hung = await server.connect();
+    hung.subscribe(uplinkSubjects.open('*'), { queue: GROUND_QUEUE, callback: () => undefined });
+    await hung.flush();
+    let isOver = false;
+    const refused = assert.rejects(connect('robot_7:secret'), (error) =>
+      isHoldfastError(error, 'GROUND_UNREACHABLE'),
+    );
+    void refused.finally(() => (isOver = true));
+    await eventually(() => isOver, 'the end of the attempt', 9_000);
+    await refused;
+    const ground = new Ground();
+    const running = await startNatsReception(server, ground);
+    await eventually(
+      () =>
+        connect('robot_7:secret').then(
+          () => true,
+          () => false,
+        ),
+      'an answer of the other process',
+    );
+    await hung.close();
+    await running.stop();
   });
 
   it('lets a robot speak only for itself, also with a token of its own', async () => {
