@@ -1,3 +1,4 @@
+import type { MarkedEvent } from '../../core/marked-event.js';
 import { describeError, HoldfastError } from '../../core/errors.js';
 import type { Store } from '../../core/store.js';
 import type { ReportedRecording } from '../../ground/catalogue/local-recordings.js';
@@ -17,6 +18,7 @@ export interface OpenCatalogue extends AsyncDisposable {
       readonly sequence: number;
       readonly complete: boolean;
       readonly segments: readonly ReportedRecording[];
+      readonly events: readonly MarkedEvent[];
     },
   ) => void;
 }
@@ -57,8 +59,8 @@ export async function openCatalogue(
   return {
     catalogue,
     stores,
-    onReport(robot, { sequence, complete, segments }) {
-      local.note(robot, segments, { isFirst: sequence === 1, isComplete: complete });
+    onReport(robot, { sequence, complete, segments, events }) {
+      local.note(robot, segments, { isFirst: sequence === 1, isComplete: complete, events });
       for (const key of uploadedKeys(robot, segments)) catalogue.hint(key);
     },
     async [Symbol.asyncDispose]() {

@@ -19,10 +19,10 @@ export interface CataloguedManifest {
 const US = 1_000n;
 const GAPS_MAX = 1_000;
 /** The last time that Holdfast's formats hold lies in the range of a timestamptz. */
-const floor = (time: string): string => formatTime((BigInt(time) / US) * US);
-const ceil = (time: string): string => formatTime(((BigInt(time) + US - 1n) / US) * US);
+export const floorTime = (time: string): string => formatTime((BigInt(time) / US) * US);
+export const ceilTime = (time: string): string => formatTime(((BigInt(time) + US - 1n) / US) * US);
 /** A text of PostgreSQL holds no zero character. */
-const clean = (text: string): string => text.replaceAll('\0', '\uFFFD');
+export const cleanText = (text: string): string => text.replaceAll('\0', '\uFFFD');
 
 /** One manifest as JSON for `jsonb_to_recordset`; the names are those of the columns. */
 export function recordingRow({ info, manifest, state }: CataloguedManifest): Record<string, unknown> {
@@ -31,35 +31,41 @@ export function recordingRow({ info, manifest, state }: CataloguedManifest): Rec
   return {
     key: manifest.key,
     ...{ manifest_bytes: info.bytes, manifest_etag: info.etag ?? '', state },
-    ...{ segment: segment.id, robot: clean(manifest.robot), priority: segment.priority ?? 'normal' },
-    first_at: firstLogTime === undefined ? null : floor(firstLogTime),
-    last_at: lastLogTime === undefined ? null : ceil(lastLogTime),
+    ...{ segment: segment.id, robot: cleanText(manifest.robot), priority: segment.priority ?? 'normal' },
+    first_at: firstLogTime === undefined ? null : floorTime(firstLogTime),
+    last_at: lastLogTime === undefined ? null : ceilTime(lastLogTime),
     ...{ first_log_time: firstLogTime ?? null, last_log_time: lastLogTime ?? null },
     ...{ messages: manifest.messages, payload_bytes: manifest.payloadBytes, bytes: manifest.file.bytes },
     ...{ gaps: gaps.length, gap_messages: gaps.reduce((sum, { count }) => sum + (count ?? 0), 0) },
-    ...{ unclean_end: manifest.uncleanEnd, sealed_at: floor(manifest.sealedAt) },
-    software: clean(`${software.name} ${software.version}`),
-    ...{ machine: clean(identity.machineId), session: clean(identity.sessionId) },
+    ...{ unclean_end: manifest.uncleanEnd, sealed_at: floorTime(manifest.sealedAt) },
+    software: cleanText(`${software.name} ${software.version}`),
+    ...{ machine: cleanText(identity.machineId), session: cleanText(identity.sessionId) },
     ...{
-      evicted_at: evicted ? floor(evicted.at) : null,
-      evicted_reason: evicted ? clean(evicted.reason) : null,
+      evicted_at: evicted ? floorTime(evicted.at) : null,
+      evicted_reason: evicted ? cleanText(evicted.reason) : null,
     },
     tags: Object.fromEntries(
-      Object.entries(manifest.tags ?? {}).map(([name, value]) => [clean(name), clean(value)]),
+      Object.entries(manifest.tags ?? {}).map(([name, value]) => [cleanText(name), cleanText(value)]),
     ),
     topics: topicRows(channels),
     events: (manifest.events ?? []).map(({ id, label, at, from, to }) => ({
-      ...{ event: clean(id), label: clean(label), at: floor(at), from_at: floor(from), to_at: ceil(to) },
+      ...{
+        event: cleanText(id),
+        label: cleanText(label),
+        at: floorTime(at),
+        from_at: floorTime(from),
+        to_at: ceilTime(to),
+      },
     })),
     gap_list: gaps.slice(0, GAPS_MAX).map((gap) => ({
       ...{
-        gap: clean(gap.id),
-        reason: clean(gap.reason),
-        topic: clean(gap.topic ?? ''),
+        gap: cleanText(gap.id),
+        reason: cleanText(gap.reason),
+        topic: cleanText(gap.topic ?? ''),
         messages: gap.count ?? null,
       },
-      first_at: gap.firstTime === undefined ? null : floor(String(gap.firstTime)),
-      last_at: gap.lastTime === undefined ? null : ceil(String(gap.lastTime)),
+      first_at: gap.firstTime === undefined ? null : floorTime(String(gap.firstTime)),
+      last_at: gap.lastTime === undefined ? null : ceilTime(String(gap.lastTime)),
     })),
   };
 }
@@ -71,7 +77,7 @@ function topicRows(channels: Manifest['channels']): Record<string, unknown>[] {
     { topic: string; type: string; encoding: string; messages: number; bytes: number; seconds: number }
   >();
   for (const { topic, type, encoding, count, bytes, firstLogTime, lastLogTime } of channels) {
-    const names = { topic: clean(topic), type: clean(type), encoding: clean(encoding) };
+    const names = { topic: cleanText(topic), type: cleanText(type), encoding: cleanText(encoding) };
     const key = JSON.stringify(names);
     const row = rows.get(key) ?? { ...names, messages: 0, bytes: 0, seconds: 0 };
     row.messages += count;

@@ -1,9 +1,9 @@
-import { formatTime } from '../../core/clock.js';
+import type { MarkedEvent } from '../../core/marked-event.js';
 import { SerialQueue } from '../../core/serial-queue.js';
 import { objectKey, objectName } from '../../core/object-name.js';
 import { isSegmentId } from '../../core/segment-id.js';
 import type { Database } from '../database/database.js';
-import { ROBOT_STORE } from './catalogue-rows.js';
+import { ceilTime, cleanText, floorTime, ROBOT_STORE } from './catalogue-rows.js';
 import { storeNumber } from './list-store.js';
 import { priorityOf, type ReportedPlace } from './uploaded-keys.js';
 
@@ -37,6 +37,17 @@ const ADD = `
     messages = excluded.messages, gaps = excluded.gaps, last_at = excluded.last_at,
     last_log_time = excluded.last_log_time`;
 
+/** Events of one robot that are kept for segments that are sealed later. */
+const EVENTS_MAX = 32;
+
+const ADD_EVENTS = `
+  INSERT INTO recording_events (recording, event, label, at, from_at, to_at)
+  SELECT r.recording, e.event, e.label, e.at, e.from_at, e.to_at
+  FROM jsonb_to_recordset($3::jsonb) AS e(event text, label text, at timestamptz, from_at timestamptz,
+    to_at timestamptz)
+  JOIN recordings r ON r.store = $1 AND r.robot = $2 AND r.first_at <= e.to_at AND r.last_at >= e.from_at
+  ON CONFLICT DO NOTHING`;
+
 /** What lies on the robots and in no store: told by the robots, and in the catalogue in the state `local`. */
 export class LocalRecordings implements AsyncDisposable {
   readonly #database: Database;
@@ -44,6 +55,8 @@ export class LocalRecordings implements AsyncDisposable {
   readonly #turns = new SerialQueue();
   /** What is in the database, by robot: the size of each recording. Undefined: not read yet. */
   readonly #known = new Map<string, Map<string, number>>();
+  /** By robot and id, the events that were marked last. */
+  readonly #events = new Map<string, Map<string, MarkedEvent>>();
   #store: number | undefined;
 
   constructor(database: Database, onError: (error: unknown) => void) {
@@ -59,21 +72,49 @@ export class LocalRecordings implements AsyncDisposable {
   note(
     robot: string,
     segments: readonly ReportedRecording[],
-    report: { readonly isFirst: boolean; readonly isComplete: boolean },
+    report: {
+      readonly isFirst: boolean;
+      readonly isComplete: boolean;
+      readonly events?: readonly MarkedEvent[];
+    },
   ): void {
-    if (segments.length === 0 || this.#turns.length >= WAITING_MAX) return;
-    const work = (): Promise<void> => {
-      if (report.isFirst) this.#known.delete(robot);
-      return this.#note(robot, segments, report.isComplete);
+    const { isFirst, isComplete, events = [] } = report;
+    if (segments.length + events.length === 0 || this.#turns.length >= WAITING_MAX) return;
+    const work = async (): Promise<void> => {
+      if (isFirst) this.#known.delete(robot);
+      const isChanged = segments.length > 0 && (await this.#note(robot, segments, isComplete));
+      if (this.#remember(robot, events) || isChanged) await this.#addEvents(robot);
     };
     void this.#turns.run(work).catch(this.#onError);
+  }
+
+  /** False: none of them is new. */
+  #remember(robot: string, events: readonly MarkedEvent[]): boolean {
+    const known = this.#events.get(robot) ?? new Map<string, MarkedEvent>();
+    const fresh = events.filter(({ id }) => !known.has(id));
+    for (const event of fresh) known.set(event.id, event);
+    this.#events.set(robot, new Map([...known].slice(-EVENTS_MAX)));
+    return fresh.length > 0;
+  }
+
+  /** Marks the recordings whose time lies in the window of an event. */
+  async #addEvents(robot: string): Promise<void> {
+    const events = [...(this.#events.get(robot)?.values() ?? [])];
+    if (events.length === 0) return;
+    const rows = events.map(({ id, label, at, from, to }) => ({
+      ...{ event: cleanText(id), label: cleanText(label), at: floorTime(at) },
+      ...{ from_at: floorTime(from), to_at: ceilTime(to) },
+    }));
+    const store = (this.#store ??= await storeNumber(this.#database, ROBOT_STORE));
+    await this.#database.query(ADD_EVENTS, [store, robot, JSON.stringify(rows)]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#turns.run(() => Promise.resolve());
   }
 
-  async #note(robot: string, segments: readonly ReportedRecording[], isComplete: boolean): Promise<void> {
+  /** True: recordings were added. */
+  async #note(robot: string, segments: readonly ReportedRecording[], isComplete: boolean): Promise<boolean> {
     const store = (this.#store ??= await storeNumber(this.#database, ROBOT_STORE));
     const known = await this.#knownOf(store, robot);
     const added = new Map<string, Record<string, unknown>>();
@@ -91,6 +132,7 @@ export class LocalRecordings implements AsyncDisposable {
       await this.#database.query('DELETE FROM recordings WHERE store = $1 AND key = ANY($2)', [store, gone]);
     for (const [key, { bytes }] of added) known.set(key, bytes as number);
     for (const key of gone) known.delete(key);
+    return added.size > 0;
   }
 
   async #knownOf(store: number, robot: string): Promise<Map<string, number>> {
@@ -135,9 +177,8 @@ function rowOf(key: string, one: ReportedRecording): Record<string, unknown> {
   const { segment, priority, firstLogTime = '0', lastLogTime = firstLogTime, sealedAt = lastLogTime } = one;
   return {
     ...{ key, segment: segment.split('.')[0], priority: priorityOf(priority) ?? 'normal' },
-    first_at: formatTime((BigInt(firstLogTime) / 1_000n) * 1_000n),
-    last_at: formatTime(((BigInt(lastLogTime) + 999n) / 1_000n) * 1_000n),
+    ...{ first_at: floorTime(firstLogTime), last_at: ceilTime(lastLogTime) },
     ...{ first_log_time: firstLogTime, last_log_time: lastLogTime, messages: one.messages ?? 0 },
-    ...{ bytes: one.bytes, gaps: one.gaps, sealed_at: formatTime((BigInt(sealedAt) / 1_000n) * 1_000n) },
+    ...{ bytes: one.bytes, gaps: one.gaps, sealed_at: floorTime(sealedAt) },
   };
 }

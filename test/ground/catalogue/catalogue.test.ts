@@ -18,6 +18,7 @@ import {
   searchRecordings,
   type RecordingFilter,
 } from '../../../src/ground/catalogue/search-recordings.js';
+import type { MarkedEvent } from '../../../src/core/marked-event.js';
 import { FleetTable } from '../../../src/ground/fleet-table.js';
 import type { Database } from '../../../src/ground/database/database.js';
 import { migrate } from '../../../src/ground/database/migrate.js';
@@ -356,6 +357,25 @@ onEveryPostgres('The catalogue', (server) => {
     assert.deepEqual((await find({ state: 'local' })).slice(0, 3), [0, 2, 4]);
     assert.deepEqual(await find({ state: 'stored' }), [1]);
     assert.deepEqual(errors, []);
+  });
+
+  it('finds what is on a robot only by the events that the robot reports, marked before or after', async () => {
+    const errors: unknown[] = [];
+    const [one, two, other] = [manifestOf(0, {}), manifestOf(1, {}), manifestOf(1, { robot: 'r2' })];
+    const mark = (id: string, label: string, n: number): MarkedEvent => {
+      const at = START + BigInt(60 * n) * S;
+      return { id, label, at: String(at), from: String(at), to: String(at + S) };
+    };
+    const local = new LocalRecordings(database, (error) => errors.push(error));
+    local.note('r1', [reported(one, 'sealed')], { ...change, events: [mark('e1', 'stop', 0)] });
+    local.note('r1', [], { ...change, events: [mark('e2', 'later', 1), mark('e1', 'stop', 0)] });
+    local.note('r2', [reported(other, 'sealed')], change);
+    local.note('r1', [reported(two, 'sealed')], change);
+    await local[Symbol.asyncDispose]();
+    assert.deepEqual(errors, []);
+    assert.deepEqual(await find({ event: 'stop' }), [0]);
+    assert.deepEqual(await find({ event: 'later' }), [1]);
+    assert.deepEqual(await find({ event: '*' }), [0, 1]);
   });
 
   it('has what lies on a robot only, until the robot reports that it is uploaded', async () => {
