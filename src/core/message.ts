@@ -70,7 +70,7 @@ export interface Message {
   readonly data: Uint8Array;
   /**
    * Set if the source wants the memory of `data` back. The recorder releases it once, after the commit or when it
-   * drops the message. A part that keeps the payload for longer takes {@link withOwnData}. A lease that is never released
+   * drops the message. A part that keeps the payload for longer copies it. A lease that is never released
    * costs the source a new piece of memory, and nothing else.
    */
   readonly lease?: PayloadLease | undefined;

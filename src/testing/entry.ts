@@ -32,7 +32,15 @@ export type {
   Verification,
   WholeFile,
 } from '../core/store.js';
-export type { Channel, Message, Priority, QueuePolicy, QueueRule, Schema } from '../core/message.js';
+export type {
+  Channel,
+  Message,
+  PayloadLease,
+  Priority,
+  QueuePolicy,
+  QueueRule,
+  Schema,
+} from '../core/message.js';
 export type {
   ChannelAppeared,
   ChannelGone,
