@@ -14,10 +14,17 @@ import { actionNames, type ActionName } from '../uplink/protocol/robot-command.j
  */
 export const auditStates = ['asked', 'done', 'refused', 'timed_out', 'disconnected', 'offline'] as const;
 
-/** Commands of the uplink, and requests for segments. */
-export type AuditedAction = ActionName | 'fetch' | 'withdraw_fetch';
+/** What an admin does to the ground: to robots that may connect, and to users. */
+const accessActions = ['enrol', 'revoke', 'add_user', 'revoke_user'] as const;
 
-export const auditedActions: readonly AuditedAction[] = [...actionNames, 'fetch', 'withdraw_fetch'];
+/** Commands of the uplink, requests for segments, and what an admin does. */
+export type AuditedAction = ActionName | 'fetch' | 'withdraw_fetch' | (typeof accessActions)[number];
+
+export const auditedActions: readonly AuditedAction[] = [
+  ...actionNames,
+  ...(['fetch', 'withdraw_fetch'] as const),
+  ...accessActions,
+];
 
 export type AuditState = (typeof auditStates)[number];
 
@@ -31,9 +38,10 @@ export interface AuditEntry {
   readonly role: AccessRole;
   /** Where the request came from. */
   readonly address: string;
+  /** Empty: what was done concerns no robot. */
   readonly robot: string;
   readonly command: AuditedAction;
-  /** Of a marked event, or what is requested; otherwise empty. */
+  /** Of a marked event, what is requested, or which user; otherwise empty. */
   readonly label: string;
   readonly state: AuditState;
   /** What the robot said, in words. */

@@ -89,7 +89,7 @@ export const groundSchemas: Readonly<Record<string, JsonSchema>> = {
     ...{ address: text, robot: text, command: { type: 'string', enum: auditedActions } },
     label: said(
       text,
-      'of a marked event, what is requested, or the parameter and its value; otherwise empty',
+      'of a marked event, what is requested, the parameter and its value, or the user; otherwise empty',
     ),
     state: { type: 'string', enum: auditStates, description: 'asked: no answer was noted' },
     message: said(text, 'what the robot said'),

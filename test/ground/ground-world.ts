@@ -8,6 +8,7 @@ import type { Channel, Message } from '../../src/core/message.js';
 import { present } from '../../src/core/present.js';
 import { CdrWriter } from '../../src/core/ros/cdr-writer.js';
 import { AuditFile } from '../../src/ground/audit-log.js';
+import { accessRoutes } from '../../src/ground/access-routes.js';
 import { commandRoutes } from '../../src/ground/command-routes.js';
 import { Commands, type CommandSender } from '../../src/ground/commands.js';
 import { Fleet } from '../../src/ground/fleet.js';
@@ -116,7 +117,12 @@ export class GroundWorld implements AsyncDisposable {
     const commands = new Commands(ask, ports);
     const nameOf = (robot: string): string | undefined => fleet.nameOf(robot);
     const more = this.routesOf?.(fleet, commands) ?? [];
-    return [...commandRoutes({ commands, audit, ask, nameOf }), ...this.moreRoutes, ...more];
+    const { people, registry } = this;
+    const own = [
+      ...commandRoutes({ commands, audit, ask, nameOf }),
+      ...accessRoutes({ people, registry, commands }),
+    ];
+    return [...own, ...this.moreRoutes, ...more];
   }
 
   /** Ends at once: robots hear no reason. */

@@ -5,7 +5,9 @@ import { defined } from '../../core/defined.js';
 import { HoldfastError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { onAbort } from '../../core/on-abort.js';
+import type { AccessRouteParts } from '../../ground/access-routes.js';
 import type { AuditLog } from '../../ground/audit-log.js';
+import type { CommandRouteParts } from '../../ground/command-routes.js';
 import type { Commands, CommandSender } from '../../ground/commands.js';
 import type { Database } from '../../ground/database/database.js';
 import type { PeopleRegistry as People } from '../../ground/people-registry.js';
@@ -41,7 +43,6 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   const { FleetFeed } = await import('../../ground/fleet-feed.js');
   const { GroundAccess } = await import('../../ground/ground-access.js');
   const { GroundServer } = await import('../../ground/ground-server.js');
-  const { commandRoutes } = await import('../../ground/command-routes.js');
   const { PeopleRegistry } = await import('../../ground/people-registry.js');
   const { RobotRegistry } = await import('../../ground/robot-registry.js');
   const place = { ...parseListen(String(options['listen'])), ...(await mapOf(options)) };
@@ -81,7 +82,7 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   await using trial = await openTrial(registry, here, invocation);
   const missing = (): string | undefined => history?.status().problem || undefined;
   const routes = [
-    ...commandRoutes({ commands, audit, ask: give, nameOf: (name) => view.nameOf(name) }),
+    ...(await controlRoutes({ commands, audit, ask: give, people, registry }, (name) => view.nameOf(name))),
     ...(fetching?.routes ?? []),
     ...(await dataRoutes({ database, open, refill, view }, invocation)),
     ...[...(files?.routes ?? []), ...trial.routes],
@@ -111,6 +112,16 @@ async function mapOf(options: Invocation['options']): Promise<{ readonly map?: M
   if (typeof tiles !== 'string') return {};
   const { parseMapSource } = await import('../../ground/map-source.js');
   return { map: parseMapSource(tiles, typeof attribution === 'string' ? attribution : '') };
+}
+
+/** What operators and admins do, each in the audit log. */
+async function controlRoutes(
+  parts: Omit<CommandRouteParts, 'nameOf'> & AccessRouteParts,
+  nameOf: CommandRouteParts['nameOf'],
+): Promise<readonly Route[]> {
+  const { accessRoutes } = await import('../../ground/access-routes.js');
+  const { commandRoutes } = await import('../../ground/command-routes.js');
+  return [...commandRoutes({ ...parts, nameOf }), ...accessRoutes(parts)];
 }
 
 /** Gives commands to robots, each in the audit log. */
