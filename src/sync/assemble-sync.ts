@@ -29,7 +29,7 @@ import { SerialQueue } from '../core/serial-queue.js';
 /** How the parts call the engine around them. */
 export interface SyncHooks extends Pick<
   SyncParts,
-  'lifetime' | 'changed' | 'trouble' | 'tell' | 'isTableValid'
+  'lifetime' | 'changed' | 'trouble' | 'tell' | 'isTableValid' | 'isTableWhole'
 > {
   readonly linkChanged: () => void;
   /** It overlaps a marked event. */
@@ -118,6 +118,7 @@ export function assembleSync(ports: SyncPorts, options: SyncOptions, hooks: Sync
     ...{ encryption: encryptionFor(ports, sink, folder, shared), ledger },
     openUploads: new OpenUploads({ store, calls, clock, logger }),
     isTableValid: hooks.isTableValid,
+    isTableWhole: hooks.isTableWhole,
   };
   return Object.assign(parts, { gate: sendGate(ports, hooks, parts) });
 }

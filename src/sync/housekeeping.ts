@@ -9,7 +9,7 @@ type Parts = Pick<
   | 'changed'
   | 'clock'
   | 'counters'
-  | 'isTableValid'
+  | 'isTableWhole'
   | 'lifetime'
   | 'link'
   | 'lost'
@@ -66,12 +66,12 @@ export class Housekeeping {
   }
 
   async #sweep(): Promise<void> {
-    const { clock, options, openUploads, isTableValid, lifetime } = this.#parts;
+    const { clock, options, openUploads, isTableWhole, lifetime } = this.#parts;
     const everyMs = Math.min(SWEEP_INTERVAL_MAX_MS, options.staleUploadAgeMs);
     const now = clock.monotonic();
     if (this.#sweptAt !== undefined && Number(now - this.#sweptAt) / 1e6 < everyMs) return;
     // Until the folder was scanned, it is unknown which uploads are still needed.
-    if (!isTableValid()) return;
+    if (!isTableWhole()) return;
     this.#sweptAt = now;
     await openUploads.sweep(options.staleUploadAgeMs, (upload) => this.#isKnown(upload), lifetime);
   }

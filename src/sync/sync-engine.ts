@@ -90,6 +90,7 @@ export class SyncEngine implements AsyncDisposable {
       trouble: (message) => this.#trouble(message),
       tell: (event) => this.#events.emit(event),
       isTableValid: () => this.#watch.isValid,
+      isTableWhole: () => this.#watch.isWhole,
       isMarked: (entry) => this.#watch.isMarked(entry),
       linkChanged: () => this.#linkChanged(),
       storeKnown: () => this.#watch.reset(),

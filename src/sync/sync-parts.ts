@@ -62,6 +62,8 @@ export interface SyncParts {
   readonly lifetime: AbortSignal;
   /** The table has the present content, for the present store. */
   readonly isTableValid: () => boolean;
+  /** The same, after a scan of the whole folder. */
+  readonly isTableWhole: () => boolean;
   /** Something visible changed. */
   readonly changed: () => void;
   /** An event for the listeners. */
@@ -81,6 +83,7 @@ export type StoreLoopParts = Pick<
   | 'gate'
   | 'identity'
   | 'isTableValid'
+  | 'isTableWhole'
   | 'lifetime'
   | 'link'
   | 'logger'

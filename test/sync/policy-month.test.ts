@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../src/core/clock.js';
 import { present } from '../../src/core/present.js';
 import { Random } from '../../src/core/random.js';
@@ -112,10 +113,16 @@ class Month implements AsyncDisposable {
     for (let n = Math.floor(this.#random.unit() * 2.4); n > 0; n--) await this.#seal();
     const day = new Date(Number(this.#clock.wall / 1_000_000n)).toISOString().slice(0, 10);
     this.#model.settle(day, this.#policy.isMet(hour));
+    // Until it has sent what it may; then it must not send more.
+    await eventually(
+      () => this.#isSettled() && isDeepStrictEqual(this.#engineState(day), this.#modelState(day)),
+      '',
+    ).catch(() => undefined);
+    assert.deepEqual(this.#engineState(day), this.#modelState(day), `hour ${number}, engine and model`);
     const reads = this.#reads;
     const needsFacts = this.#policy.when.length > 0;
     await eventually(() => (!needsFacts || this.#reads >= reads + 2) && this.#isSettled(), `hour ${number}`);
-    this.#compare(number, day);
+    assert.deepEqual(this.#engineState(day), this.#modelState(day), `hour ${number}, a moment later`);
   }
 
   #draw(): Hour {
@@ -157,24 +164,34 @@ class Month implements AsyncDisposable {
     return segments.pending === 0 || sendPolicy?.waiting.segments === segments.pending;
   }
 
-  #compare(hour: number, day: string): void {
+  #engineState(day: string): SendState {
     const { objects, uploads } = this.#store.content;
     const stored = this.#world.sealed.filter(({ manifest }) => objects.has(manifest.key));
-    assert.deepEqual(
-      stored.map(({ name }) => name),
-      this.#world.sealed.map(({ name }) => name).filter((name) => this.#model.done.has(name)),
-      `engine ${stored.length}, model ${this.#model.done.size} at hour ${hour}`,
-    );
-    const parts = [...uploads.values()].reduce((sum, upload) => sum + upload.parts.size, 0);
-    const sizes = new Map(this.#world.sealed.map(({ name, data }) => [name, Math.ceil(data.length / PART)]));
-    const begun = this.#model.unsent.reduce(
-      (sum, one) => sum + present(sizes.get(one.name)) - one.parts.length,
-      0,
-    );
-    assert.equal(parts, begun, `parts of unfinished segments at hour ${hour}`);
-    const spent = this.#engine.status().sendPolicy?.spentBytes;
-    assert.equal(spent, this.#model.spent.get(day) ?? 0, `bytes of ${day} at hour ${hour}`);
+    return {
+      stored: stored.map(({ name }) => name),
+      begunParts: [...uploads.values()].reduce((sum, upload) => sum + upload.parts.size, 0),
+      spentBytes: { [day]: this.#engine.status().sendPolicy?.spentBytes },
+    };
   }
+
+  #modelState(day: string): SendState {
+    const { done, unsent, spent } = this.#model;
+    const sizes = new Map(this.#world.sealed.map(({ name, data }) => [name, Math.ceil(data.length / PART)]));
+    return {
+      stored: this.#world.sealed.map(({ name }) => name).filter((name) => done.has(name)),
+      begunParts: unsent.reduce((sum, { name, parts }) => sum + present(sizes.get(name)) - parts.length, 0),
+      spentBytes: { [day]: spent.get(day) ?? 0 },
+    };
+  }
+}
+
+/** What was sent. */
+interface SendState {
+  readonly stored: readonly string[];
+  /** Parts of segments that are not whole. */
+  readonly begunParts: number;
+  /** Of the day. */
+  readonly spentBytes: Readonly<Record<string, number | undefined>>;
 }
 
 describe('the send policy over a month of links', function () {

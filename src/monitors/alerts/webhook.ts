@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock.js';
 import { describeError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { present } from '../../core/present.js';
+import { onAbort } from '../../core/on-abort.js';
 import { isAborted } from '../../core/is-aborted.js';
 import type { Alert } from './evaluate-alerts.js';
 
@@ -10,6 +11,7 @@ import type { Alert } from './evaluate-alerts.js';
 const QUEUE_MAX = 100;
 const ATTEMPTS_MAX = 10;
 const TIMEOUT_MS = 5_000;
+const END_PATIENCE_MS = 1_000;
 const BACKOFF_FIRST_MS = 2_000;
 const BACKOFF_MAX_MS = 120_000;
 
@@ -48,7 +50,10 @@ export interface WebhookPorts {
  */
 export class Webhook implements AsyncDisposable {
   readonly #queue: { readonly body: WebhookBody; readonly onEnd: WebhookEnd }[] = [];
+  /** Ends the waiting. */
   readonly #stop = new AbortController();
+  /** Ends the request under way. */
+  readonly #cut = new AbortController();
   #running: Promise<void> | undefined;
   #sent = 0;
   #failed = 0;
@@ -84,10 +89,15 @@ export class Webhook implements AsyncDisposable {
     };
   }
 
-  /** Drops the queue: the process ends, and its next start raises the alerts that still hold. */
+  /**
+   * Drops the queue: the process ends, and its next start raises the alerts that still hold. A request under way has a
+   * second, because an answer that nobody notes makes the next start post the alert again.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
+    const unlisten = onAbort(AbortSignal.timeout(END_PATIENCE_MS), () => this.#cut.abort());
     await this.#running;
+    unlisten();
   }
 
   async #run(): Promise<void> {
@@ -129,7 +139,7 @@ export class Webhook implements AsyncDisposable {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
       redirect: 'error',
-      signal: AbortSignal.any([this.#stop.signal, AbortSignal.timeout(TIMEOUT_MS)]),
+      signal: AbortSignal.any([this.#cut.signal, AbortSignal.timeout(TIMEOUT_MS)]),
     });
     if (!ok) throw new Error(`the webhook answered ${status}`);
   }
