@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
-import type { Clock } from '../../src/core/clock.js';
 import { present } from '../../src/core/present.js';
 import { Random } from '../../src/core/random.js';
 import { parseAlternative } from '../../src/core/send-policy/condition.js';
@@ -11,7 +10,7 @@ import { eventually } from '../../src/testing/waiting.js';
 import { MemoryStore } from '../support/memory-store.js';
 import { PolicyModel } from './policy-model.js';
 import { noLock } from './crash-disk.js';
-import { KIB, realClock, SyncWorld } from './sync-world.js';
+import { KIB, SetClock, SyncWorld } from './sync-world.js';
 
 const HOURS = 720;
 const PART = 4 * KIB;
@@ -49,23 +48,13 @@ const policies: readonly Policy[] = [
   },
 ];
 
-class MonthClock implements Clock {
-  wall = BEGIN;
-  now = (): bigint => this.wall;
-  monotonic = realClock.monotonic.bind(realClock);
-  sleep = realClock.sleep.bind(realClock);
-  after = realClock.after.bind(realClock);
-  every = realClock.every.bind(realClock);
-  soon = realClock.soon.bind(realClock);
-}
-
 /** A month of links, seals, clock jumps and restarts, for the engine and for the model. */
 class Month implements AsyncDisposable {
   readonly #random: Random;
   readonly #policy: Policy;
   readonly #world: SyncWorld;
   readonly #store = new MemoryStore();
-  readonly #clock = new MonthClock();
+  readonly #clock = new SetClock(BEGIN);
   readonly #model: PolicyModel;
   #facts!: NetworkFacts;
   #reads = 0;

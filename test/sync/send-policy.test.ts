@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from '../../src/core/clock.js';
 import { writeEvent } from '../../src/core/event-files.js';
 import { HoldfastError } from '../../src/core/errors.js';
 import { present } from '../../src/core/present.js';
@@ -14,21 +13,10 @@ import type { SyncOptions } from '../../src/sync/sync-options.js';
 import type { SyncPorts } from '../../src/sync/sync-ports.js';
 import { eventually } from '../../src/testing/waiting.js';
 import { MemoryStore } from '../support/memory-store.js';
-import { KIB, realClock, SyncWorld } from './sync-world.js';
+import { KIB, SetClock, SyncWorld } from './sync-world.js';
 
 const when = (...texts: string[]): Alternative[] => texts.map((text) => present(parseAlternative(text)));
 const NOON = BigInt(Date.parse('2026-12-01T12:00:00Z')) * 1_000_000n;
-
-/** Real time with a wall clock that a test sets. */
-class SetClock implements Clock {
-  wall = NOON;
-  now = (): bigint => this.wall;
-  monotonic = realClock.monotonic.bind(realClock);
-  sleep = realClock.sleep.bind(realClock);
-  after = realClock.after.bind(realClock);
-  every = realClock.every.bind(realClock);
-  soon = realClock.soon.bind(realClock);
-}
 
 describe('the send policy', () => {
   let world: SyncWorld;
@@ -40,7 +28,7 @@ describe('the send policy', () => {
   beforeEach(async () => {
     world = await SyncWorld.create();
     store = new MemoryStore();
-    clock = new SetClock();
+    clock = new SetClock(NOON);
     network = { ...unknownNetwork('not set'), interface: { value: 'wwan0' } };
   });
   afterEach(async () => {

@@ -29,6 +29,19 @@ import type { MemoryStoreContent } from '../support/memory-store.js';
 /** Real time; sync's waits are set to milliseconds in tests. */
 export const realClock: Clock = systemClock;
 
+/** Real time with a wall clock that a test sets. */
+export class SetClock implements Clock {
+  /** @param wall - Nanoseconds since the Unix epoch. */
+  constructor(public wall: bigint) {}
+
+  now = (): bigint => this.wall;
+  monotonic = realClock.monotonic.bind(realClock);
+  sleep = realClock.sleep.bind(realClock);
+  after = realClock.after.bind(realClock);
+  every = realClock.every.bind(realClock);
+  soon = realClock.soon.bind(realClock);
+}
+
 export const KIB = 1024;
 
 /** Small parts and short waits. */
