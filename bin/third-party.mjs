@@ -36,10 +36,16 @@ export function thirdParty(root) {
       path,
       name: nameOf(path),
       version,
-      licence: SPDX[license] ?? license ?? 'not stated',
+      licence: licenceOf(license),
       how: dev === true ? 'copied into the web pages' : 'installed by npm',
     }))
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.version < b.version ? -1 : 1));
+}
+
+/** As an SPDX expression; old packages give a list of choices. */
+function licenceOf(license = 'not stated') {
+  const choices = [license].flat().map((one) => SPDX[one] ?? one);
+  return choices.length === 1 ? choices[0] : `(${choices.join(' OR ')})`;
 }
 
 /** Those whose licence is not allowed. */
