@@ -25,6 +25,12 @@ async function ok(...args: string[]): Promise<CliRun> {
 
 const messagesOf = (run: CliRun): string[] => run.stdout.split('\n').filter((line) => line.startsWith('{'));
 
+/** A second after the last message: at `rate=max` the simulator may stamp messages ahead of the clock. */
+function afterAll(messages: readonly string[]): string {
+  const times = messages.map((line) => Date.parse((JSON.parse(line) as { time: string }).time));
+  return new Date(Math.max(...times) + 1000).toISOString();
+}
+
 async function bytesOf(store: Store, key: string): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   for await (const piece of store.read(key)) pieces.push(piece);
@@ -107,7 +113,7 @@ describe('encrypted segments in an S3 store', function () {
   async function fetched(uri: string, sync: readonly string[]): Promise<void> {
     const { child, ended } = spawnCli([...sync, '--request-poll-ms', '200ms']);
     try {
-      const wanted = ['fetch', 'robot1', '--from', '1970-01-01', '--to', new Date().toISOString()];
+      const wanted = ['fetch', 'robot1', '--from', '1970-01-01', '--to', afterAll(source)];
       const odom = [...wanted, '--to-store', uri, '--topics', '*/odom'];
       const out = await mkdtemp(at('out-'));
       await ok(...odom, '--out', join(out, 'with'), '--identity', key);
