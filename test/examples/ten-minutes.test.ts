@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import * as fs from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/host/version.js';
 import { present } from '../../src/core/present.js';
+import { freePort } from '../support/free-port.js';
 
 /**
  * What stands in for the registry: `npm install holdfast` puts this checkout where npm would put the package.
@@ -24,14 +24,6 @@ const npm = `npm() {
 async function commandsOf(page: string): Promise<string> {
   const text = await fs.readFile(join(packageRoot, 'docs', page), 'utf8');
   return [...text.matchAll(/^```sh\n(.*?)^```/gms)].map(([, block]) => present(block)).join('\n');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 describe('the pages of ten minutes', function () {

@@ -68,6 +68,8 @@ describe('WorkerWatch', function () {
     assert.deepEqual(gone, []);
     other.tell('alive', {});
     await other.nats.flush();
+    // The server has it; now the watching process has it too, before time passes on its clock.
+    await watching.nats.flush();
     await pass(1_000);
     assert.deepEqual(gone, []);
     await pass(500);

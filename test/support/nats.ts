@@ -1,13 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect as connectSocket, createServer, type AddressInfo } from 'node:net';
+import { connect as connectSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jetstream, jetstreamManager, type StreamConfig } from '@nats-io/jetstream';
 import { connect, type ConnectionOptions, type NatsConnection } from '@nats-io/transport-node';
 import { encodeGenericEvent, type GenericEvent } from '../../src/core/generic-event.js';
 import { sleep } from '../../src/testing/waiting.js';
+import { freePort } from './free-port.js';
 
 const START_TIMEOUT_MS = 20_000;
 const MB = 1024 * 1024;
@@ -130,16 +131,6 @@ export async function publishAll(
   for (let from = 0; from < payloads.length; from += 500) {
     await Promise.all(payloads.slice(from, from + 500).map((payload) => client.publish(subject, payload)));
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 function accepts(port: number): Promise<boolean> {

@@ -8,7 +8,7 @@ import pg from 'pg';
 import { findPrograms, GIVEN_FOLDER } from '../../src/ground/database/postgres-programs.js';
 import { lacking } from '../../src/testing/lacking.js';
 import { eventually } from '../../src/testing/waiting.js';
-import { freePort } from './nats.js';
+import { freePort } from './free-port.js';
 
 const DEBIAN = '/usr/lib/postgresql';
 const NOBODY = 65_534;

@@ -1,9 +1,9 @@
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from './free-port.js';
 
 /** A running OpenStack Swift with its S3 interface, on loopback. */
 export interface Swift {
@@ -37,7 +37,7 @@ export function startSwift(): Promise<Swift> {
 async function start(): Promise<Swift> {
   installIfMissing();
   const folder = makeFolder();
-  const ports = await freePorts(4);
+  const ports = [await freePort(), await freePort(), await freePort(), await freePort()];
   const child = spawn(PYTHON, ['-c', LAUNCHER, folder, userInfo().username, ...ports.map(String)], {
     stdio: ['pipe', 'ignore', 'pipe'],
     detached: true,
@@ -101,7 +101,8 @@ function installIfMissing(): void {
   } catch {
     // Not there yet.
   }
-  const apt = ['install', '-y', '--no-install-recommends', 'python3-swift'];
+  // Another file of tests may install at the same time.
+  const apt = ['install', '-y', '-o', 'DPkg::Lock::Timeout=120', '--no-install-recommends', 'python3-swift'];
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   try {
     execFileSync('apt-get', apt, { stdio: 'ignore', timeout: 240_000, env });
@@ -109,18 +110,6 @@ function installIfMissing(): void {
     execFileSync('apt-get', ['update'], { stdio: 'ignore', timeout: 120_000, env });
     execFileSync('apt-get', apt, { stdio: 'ignore', timeout: 240_000, env });
   }
-}
-
-/** Free now; all held at once, so that they differ. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports: number[] = [];
-  for (const server of servers) {
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    ports.push((server.address() as AddressInfo).port);
-  }
-  for (const server of servers) await new Promise((resolve) => server.close(resolve));
-  return ports;
 }
 
 async function waitUntilReady(child: ChildProcess, ports: readonly number[]): Promise<void> {

@@ -11,7 +11,8 @@ import { VehicleLogger } from '../../src/logger/entry.js';
 import type { ConfigFault } from '../../src/settings/fault.js';
 import { V2vManager, V2vSender, type V2vManagerOptions } from '../../src/v2v/entry.js';
 import { parseManagerOptions } from '../../src/v2v/v2v-manager-options.js';
-import { freePort, KEY } from '../sources/udp/v2v-traffic.js';
+import { KEY } from '../sources/udp/v2v-traffic.js';
+import { freePort } from '../support/free-port.js';
 import { LoggerPlace } from '../logger/logger-support.js';
 import { lacking } from '../../src/testing/lacking.js';
 import { pythonWith } from '../support/python-packages.js';
@@ -25,7 +26,7 @@ describe('V2vManager', function () {
   let port = 0;
   const open: AsyncDisposable[] = [];
   beforeEach(async () => {
-    port = await freePort();
+    port = await freePort('udp4');
   });
   afterEach(async () => {
     for (const one of open.splice(0)) await one[Symbol.asyncDispose]();

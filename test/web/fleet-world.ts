@@ -1,6 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { askRole } from '../../src/app/control/control-client.js';
@@ -12,6 +11,7 @@ import { listEvents, readEvent } from '../../src/core/event-files.js';
 import type { MarkedEvent } from '../../src/core/marked-event.js';
 import type { RecorderStatus, SyncStatus } from '../../src/core/status.js';
 import { spawnCli, type CliProcess } from '../support/cli.js';
+import { freePort } from '../support/free-port.js';
 
 /** A simulated fleet in a real recorder with its page, a real sync, and a store that can be cut off. */
 export class FleetWorld implements AsyncDisposable {
@@ -92,12 +92,4 @@ export class FleetWorld implements AsyncDisposable {
     await Promise.all([...this.#roles.keys()].map((role) => this.kill(role)));
     rmSync(this.#root, { recursive: true, force: true });
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

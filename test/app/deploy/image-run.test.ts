@@ -9,7 +9,7 @@ import { packageRoot } from '../../../src/host/version.js';
 import { lacking } from '../../../src/testing/lacking.js';
 import { eventually, sleep } from '../../../src/testing/waiting.js';
 import { jsonOf, runCli } from '../../support/cli.js';
-import { freePort } from '../../support/nats.js';
+import { freePort } from '../../support/free-port.js';
 import { isReadableByOthers } from '../../support/readable-by-others.js';
 
 /** The user of the images. */

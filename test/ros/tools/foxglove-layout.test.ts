@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { parse as parseDefinition } from '@foxglove/rosmsg';
 import type { Channel } from '@foxglove/ws-protocol';
@@ -13,6 +12,7 @@ import { requireRos, stopRosChildren, type RosChild } from '../../support/ros.js
 import { FoxgloveViewer } from './foxglove-client.js';
 import { InstalledPackage, missingPackage } from './installed-package.js';
 import { perhaps } from '../../support/perhaps.js';
+import { freePort } from '../../support/free-port.js';
 
 const DOMAIN = 73;
 
@@ -105,14 +105,6 @@ async function assertShows(
     assert.ok(value !== undefined, `${where}: not in a message`);
     if (panel.startsWith('Plot!')) assert.ok(['number', 'bigint'].includes(typeof value), where);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 onEveryMiddleware('the Foxglove layouts', function () {

@@ -8,8 +8,9 @@ import type { RecorderStatus } from '../../../src/core/status.js';
 import { MessageDecoder } from '../../../src/recordings/message-decoder.js';
 import { exportTo } from '../../jobs/export/export-support.js';
 import { spawnCli } from '../../support/cli.js';
+import { freePort } from '../../support/free-port.js';
 import { Probe } from '../../../src/testing/source-probe.js';
-import { freePort, Radio, senderOf, STANDING, udp } from './v2v-traffic.js';
+import { Radio, senderOf, STANDING, udp } from './v2v-traffic.js';
 import { eventually } from '../../../src/testing/waiting.js';
 
 const COUNT = 40;
@@ -20,7 +21,7 @@ describe('what vehicles tell each other, as estimations', function () {
   it('gives the CSV files of a vehicle out of 80 recorded datagrams', async () => {
     const folder = await fs.mkdtemp(join(tmpdir(), 'holdfast-estimations-'));
     try {
-      const port = await freePort();
+      const port = await freePort('udp4');
       const data = join(folder, 'rec');
       const uri = `udp://127.0.0.1:${port}?receiver=7`;
       const flags = ['--no-web', '--no-foxglove', '--ballast', '0', '--retention-min-free-bytes', '0'];
@@ -69,7 +70,7 @@ describe('what vehicles tell each other, as estimations', function () {
   });
 
   it('are messages of the recorder’s own robot without a receiver option, and never its own datagrams', async () => {
-    const port = await freePort();
+    const port = await freePort('udp4');
     const source = await udp(`udp://127.0.0.1:${port}`);
     const robotOf = (topic: string): string => (topic === '' ? 'car1' : (topic.split('/')[1] ?? ''));
     const probe = new Probe(source, { robotOf });

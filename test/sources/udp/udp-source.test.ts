@@ -9,18 +9,19 @@ import { encodeDatagram } from '../../../src/sources/udp/datagram.js';
 import { readKernelDrops } from '../../../src/sources/udp/kernel-drops.js';
 import { sourceContract } from '../../../src/testing/source-contract.js';
 import { Probe, idle, recordingLogger, type LogLine } from '../../../src/testing/source-probe.js';
-import { freePort, KEY, Radio, senderOf, STANDING, talkingVehicles, udp } from './v2v-traffic.js';
+import { freePort } from '../../support/free-port.js';
+import { KEY, Radio, senderOf, STANDING, talkingVehicles, udp } from './v2v-traffic.js';
 import { lacking } from '../../../src/testing/lacking.js';
 import { eventually } from '../../../src/testing/waiting.js';
 
 sourceContract('The listener to vehicles', {
   healthy: async () => {
-    const port = await freePort();
+    const port = await freePort('udp4');
     const vehicles = talkingVehicles(port);
     return { source: await udp(`udp://127.0.0.1:${port}`), close: () => vehicles.close() };
   },
   damaged: async () => {
-    const port = await freePort();
+    const port = await freePort('udp4');
     const vehicles = talkingVehicles(port);
     const radio = new Radio(port);
     const timer = setInterval(() => void radio.send('no datagram').catch(() => undefined), 5);
@@ -57,7 +58,7 @@ describe('The listener to vehicles', function () {
 
   /** A listener on a port of its own, and something to send to it with. */
   async function listening(query = '', log: LogLine[] = []): Promise<{ probe: Probe; radio: Radio }> {
-    const port = await freePort();
+    const port = await freePort('udp4');
     const source = await udp(`udp://127.0.0.1:${port}?stats=200ms${query}`);
     const probe = new Probe(source, { logger: recordingLogger(log) });
     const radio = new Radio(port);

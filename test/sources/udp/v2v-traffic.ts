@@ -14,15 +14,6 @@ export const udp = (uri: string): Promise<Source> => createUdpSource(parseSource
 export const senderOf = (options: Partial<V2vSenderOptions> = {}): V2vSender =>
   new V2vSender({ vehicle: 'car1', session: 's1', ...options }, () => systemClock.now());
 
-/** A port nobody listens on just now. */
-export async function freePort(family: 'udp4' | 'udp6' = 'udp4'): Promise<number> {
-  const socket = createSocket(family);
-  await new Promise<void>((resolve) => socket.bind(0, family === 'udp4' ? '127.0.0.1' : '::1', resolve));
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => socket.close(resolve));
-  return port;
-}
-
 /** Sends to one address; every datagram on its own. */
 export class Radio {
   readonly #socket: Socket;
