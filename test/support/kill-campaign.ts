@@ -44,6 +44,8 @@ export interface CampaignOptions {
    * lies about what it has, and loses it.
    */
   readonly attack?: 'folder' | 's3';
+  /** After so many kills the store is attacked. Default: 2. */
+  readonly killsPerAttack?: number;
   /** Large payloads are written in place. Default: false. */
   readonly inPlace?: boolean;
   /** Segments are encrypted when they are sealed. Default: false. */
@@ -116,7 +118,7 @@ class Campaign {
     this.#encrypted = encrypted;
   }
 
-  async run({ kills, seed, onKill }: CampaignOptions): Promise<CampaignResult> {
+  async run({ kills, seed, onKill, killsPerAttack = 2 }: CampaignOptions): Promise<CampaignResult> {
     const generator = new Random(seed);
     const random = (): number => generator.unit();
     let recorderKills = 0;
@@ -138,7 +140,7 @@ class Campaign {
         syncKills++;
       }
       onKill?.(done + 1, role);
-      if (this.#attacked && done % 2 === 1) await this.#attack(this.#attacked, random);
+      if (this.#attacked && (done + 1) % killsPerAttack === 0) await this.#attack(this.#attacked, random);
     }
     await this.#attacked?.settle();
     await this.#finish();
