@@ -7,6 +7,7 @@
 //   npm test -- --node 26 --short     the part of it that .ci/run has time for (bin/short-tests.mjs), and the demo
 //   npm test -- --ordinary-user       root only: as a user without rights, in a copy of the checkout
 //   npm test -- --ordinary-user --short   the part of it that .ci/run has time for
+//   npm test -- --jobs 1              one file after the other; the default is one for each processor, at most four
 //   npm test -- --second-attempt      runs the files of at most three failed tests once more (bin/second-attempt.mjs)
 //   npm run coverage                  everything, with line coverage judged by coverage.json
 //   npm run test:campaign             the long campaign (test/campaign)
@@ -14,17 +15,20 @@ import './require-node.mjs';
 import './end-with-parent.mjs';
 import './sbin-on-path.mjs';
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from './build.mjs';
 import { judgeCoverage } from './coverage.mjs';
 import { acceptedLacks, judgeMissingNode, judgeTests, tally } from './judge-tests.mjs';
+import { divide, LanePlan } from './lane-plan.mjs';
+import { addReport } from './lane-reports.mjs';
 import { nodeOfMajor } from './node-version.mjs';
 import { isRoot, ordinaryShort, testAsOrdinaryUser } from './ordinary-user.mjs';
 import { filesToRepeat, joinReports } from './second-attempt.mjs';
 import { readTimes, saveTimes, shortTests } from './short-tests.mjs';
+import { runInLanes, usualLanes } from './test-lanes.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const CAMPAIGN = join('test', 'campaign');
@@ -151,7 +155,8 @@ function takeOption(args, name) {
   return { value, rest: args.filter((_, index) => index !== at && (isJoined || index !== at + 1)) };
 }
 
-const { value: major, rest: args } = takeOption(process.argv.slice(2), '--node');
+const { value: major, rest: afterNode } = takeOption(process.argv.slice(2), '--node');
+const { value: jobs = String(usualLanes()), rest: args } = takeOption(afterNode, '--jobs');
 const campaign = args.includes('--campaign');
 const covers = args.includes('--coverage');
 const isShort = args.includes('--short');
@@ -163,6 +168,10 @@ const named = rest.filter((arg) => /^(\.\/)?test\//.test(arg)).map((arg) => arg.
 const mochaOptions = rest.filter((arg) => !/^(\.\/)?test\//.test(arg));
 const only = named.length === 0 && major !== undefined ? onEveryNode : named;
 const accepted = acceptedLacks(process.env.HOLDFAST_TEST_LACKS);
+if (!/^[1-9]\d?$/.test(jobs)) {
+  console.error(`--jobs is "${jobs}", allowed: 1 to 99`);
+  process.exit(2);
+}
 let node = process.execPath;
 try {
   if (major !== undefined) node = nodeOfMajor(major);
@@ -191,9 +200,11 @@ const reportFolder = mkdtempSync(join(tmpdir(), 'holdfast-tests-'));
 const report = join(reportFolder, 'report.json');
 const reporter = compiled(join(root, 'test', 'support', 'honest-reporter.ts'));
 const coverage = covers ? join(reportFolder, 'coverage') : undefined;
-let child;
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child?.kill(signal));
-let { code, signal } = await runMocha(files, report);
+const children = new Set();
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.on(signal, () => children.forEach((child) => child.kill(signal)));
+}
+let { code, signal } = await runFiles(files, report);
 const again = repeats && signal === null && existsSync(report) ? repeatable() : [];
 if (again.length > 0) {
   const secondReport = join(reportFolder, 'second.json');
@@ -212,19 +223,54 @@ rmSync(reportFolder, { recursive: true, force: true });
 process.exitCode = signal === null ? code || (isAccepted ? 0 : 1) : 1;
 if (process.exitCode === 0 && major !== undefined && named.length === 0) runDemo(node);
 
+/** Runs compiled files, several at once, and then those that must run alone. The report is of both. */
+async function runFiles(files, report) {
+  const { together, alone } = divide(files.map(sourceOf));
+  const lanes = Math.min(Number(jobs), together.length);
+  // Options of mocha, such as --grep and --watch, are for a run of its own.
+  if (lanes < 2 || mochaOptions.length > 0) return runMocha(files, report);
+  const plan = new LanePlan(together, readTimes());
+  const compiledOf = (file) => (file === undefined ? undefined : compiled(join(root, file)));
+  const options = { node, env: environment(), folder: reportFolder, onStart: follow };
+  const first = await runInLanes({ take: (lane) => compiledOf(plan.take(lane)) }, lanes, options);
+  writeFileSync(report, JSON.stringify(first.report));
+  if (alone.length === 0 || first.signal !== null) return first;
+  const aloneReport = join(reportFolder, 'alone.json');
+  const second = await runMocha(alone.map(compiledOf), aloneReport);
+  if (existsSync(aloneReport)) addReport(first.report, JSON.parse(readFileSync(aloneReport, 'utf8')));
+  writeFileSync(report, JSON.stringify(first.report));
+  return { code: first.code || second.code, signal: second.signal };
+}
+
 /** Runs mocha over compiled files, and resolves with its exit code and signal. The reporter writes the report. */
 function runMocha(files, report) {
-  const options = ['--enable-source-maps', mocha, '--config', '.mocharc.json', '--reporter', reporter];
+  const options = [mocha, '--config', '.mocharc.json', '--reporter', reporter];
   if (coverage !== undefined) options.push('--require', join(root, 'bin', 'cover-only-here.mjs'));
-  const env = {
+  const env = { ...environment(), HOLDFAST_TEST_REPORT: report };
+  const child = spawn(node, [...options, ...mochaOptions, ...files], { cwd: root, stdio: 'inherit', env });
+  follow(child);
+  return new Promise((resolve) => child.on('close', (code, signal) => resolve({ code, signal })));
+}
+
+/** Of a process that runs tests. */
+function environment() {
+  // Tests of this program start it again, and must not count.
+  return {
     ...process.env,
-    HOLDFAST_TEST_REPORT: report,
-    // Tests of this program start it again, and must not count.
     HOLDFAST_TEST_TALLY: undefined,
     ...(coverage === undefined ? {} : { NODE_V8_COVERAGE: coverage }),
   };
-  child = spawn(node, [...options, ...mochaOptions, ...files], { cwd: root, stdio: 'inherit', env });
-  return new Promise((resolve) => child.on('close', (code, signal) => resolve({ code, signal })));
+}
+
+/** Signals reach a process while it runs. */
+function follow(child) {
+  children.add(child);
+  child.once('exit', () => children.delete(child));
+}
+
+/** The source of a compiled file, as a path below the checkout. */
+function sourceOf(path) {
+  return relative(join(root, 'dist'), path).replace(/\.js$/, '.ts').split(sep).join('/');
 }
 
 /** The files for a second attempt. */
@@ -236,7 +282,6 @@ function repeatable() {
 function keepTimes() {
   if (!existsSync(report)) return;
   const { fileTimes = {} } = JSON.parse(readFileSync(report, 'utf8'));
-  const sourceOf = (path) => relative(join(root, 'dist'), path).replace(/\.js$/, '.ts').split(sep).join('/');
   saveTimes(Object.fromEntries(Object.entries(fileTimes).map(([path, ms]) => [sourceOf(path), ms])));
 }
 

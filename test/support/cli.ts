@@ -10,7 +10,7 @@ const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 const main = fileURLToPath(new URL(`../../src/app/main.${extension}`, import.meta.url));
 
 /** How the tests themselves run decides: compiled, or their sources through a loader. */
-const loader = extension === 'ts' ? ['--import', import.meta.resolve('tsx')] : ['--enable-source-maps'];
+const loader = extension === 'ts' ? ['--import', import.meta.resolve('tsx')] : [];
 
 /** Nothing of what tests make belongs into the user's own cache, nor two users' into one folder. */
 export function testCacheFolder(uid = ownUserId()): string {

@@ -15,7 +15,7 @@ let next = (process.pid * PER_PROCESS) % PORTS;
 
 type Kind = 'tcp' | 'udp4' | 'udp6';
 
-/** A port on which nobody listens. Never the same twice, so that it stays free for the caller. */
+/** A port without a listener. Never the same twice, so that it stays free for the caller. */
 export async function freePort(kind: Kind = 'tcp'): Promise<number> {
   for (let tries = 0; tries < PORTS; tries++) {
     const port = FIRST + next;

@@ -22,6 +22,8 @@ export interface TestReport {
 export interface TestFailure {
   readonly title: string;
   readonly error: string;
+  /** Its message and stack, if it has them. */
+  readonly detail?: string;
   /** The compiled file of the test or hook. */
   readonly file?: string;
 }
@@ -36,11 +38,16 @@ export interface MiddlewareTally {
 
 /**
  * Mocha's `spec` output, plus a report for bin/test.mjs (`HOLDFAST_TEST_REPORT`, a file) with the stated reason
- * of every skipped test. It also ends a run that leaves a timer, socket or child behind, as a failure.
+ * of every skipped test. It also ends a run that leaves a timer, socket or child behind, as a failure. With the option
+ * `isOneOfMany` further files follow in this process (bin/test-lane.mjs): then it does neither that nor print the end.
  */
 export default class HonestReporter extends Mocha.reporters.Spec {
+  readonly #isOneOfMany: boolean;
+
   constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
     super(runner, options);
+    this.#isOneOfMany =
+      (options.reporterOptions as { isOneOfMany?: boolean } | undefined)?.isOneOfMany === true;
     const skipped: TestReport['skipped'][number][] = [];
     runner.on('pending', (test) => {
       const chain: object[] = [test];
@@ -53,7 +60,7 @@ export default class HonestReporter extends Mocha.reporters.Spec {
       failures.push({
         title: test.fullTitle(),
         error: String(error).replace(/\s+/g, ' '),
-        ...defined({ file }),
+        ...defined({ file, detail: error instanceof Error ? error.stack : undefined }),
       });
     });
     const onMiddlewares = tallyMiddlewares(runner);
@@ -63,9 +70,19 @@ export default class HonestReporter extends Mocha.reporters.Spec {
       const path = process.env['HOLDFAST_TEST_REPORT'];
       const report: TestReport = { passed, failed, skipped, failures, onMiddlewares, fileTimes };
       if (path !== undefined) writeFileSync(path, JSON.stringify(report));
-      setTimeout(() => endLeaking(), LEAK_MS).unref();
+      if (!this.#isOneOfMany) endIfLeaking();
     });
   }
+
+  override epilogue(): void {
+    if (!this.#isOneOfMany) super.epilogue();
+    else if (this.failures.length > 0) Mocha.reporters.Base.list(this.failures);
+  }
+}
+
+/** Call it after the last test. A process that lives on for long then is ended, as a failure. */
+export function endIfLeaking(): void {
+  setTimeout(() => endLeaking(), LEAK_MS).unref();
 }
 
 /** Measures the suites of each file. */

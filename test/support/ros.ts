@@ -36,7 +36,7 @@ export interface RosChild {
 const extension = extname(import.meta.url);
 /** How the tests themselves run decides how a Node child does. */
 export const nodeLoader: readonly string[] =
-  extension === '.ts' ? ['--import', import.meta.resolve('tsx')] : ['--enable-source-maps'];
+  extension === '.ts' ? ['--import', import.meta.resolve('tsx')] : [];
 
 let found: RosInstall | string | undefined;
 let native: string | true | undefined;
