@@ -188,6 +188,7 @@ describe('the tests', () => {
     [/0x6d2b79f5|1_?664_?525|1_?103_?515_?245/i, 'Random of src/core/random.ts, seededBytes of src/testing'],
     [/\(\s*(\w+)\s*\)\s*=>\s*setTimeout\(\1\b/, 'sleep of src/testing/waiting.ts'],
     [/while \(![^;{]*\) await (?:\w+\.)?sleep\(/, 'eventually of src/testing/waiting.ts'],
+    [/function freePorts?\(\)/, 'freePort of test/support/free-port.ts'],
   ] as const;
   const folders = ['test', 'bench'].map((name) => join(packageRoot, name));
 

@@ -5,7 +5,7 @@ import { defined } from '../../core/defined.js';
 import { describeError, isHoldfastError } from '../../core/errors.js';
 import { printableJson, printableLines } from '../../core/unseen-text.js';
 import type { Logger, LogLevel } from '../../core/logger.js';
-import { readConfigFile, type ConfigFile } from '../../settings/config-file.js';
+import type { ConfigFile } from '../../settings/config-file.js';
 import { configInvalid } from '../../settings/fault.js';
 import type { ParameterValues } from '../../settings/parameter-table.js';
 import { resolve } from '../../settings/resolve.js';
@@ -100,6 +100,8 @@ async function runCommand(
 }
 
 async function loadConfig(path: string): Promise<ConfigFile> {
+  // Most commands have no such file, and the package for YAML takes a sixth of their start.
+  const { readConfigFile } = await import('../../settings/config-file.js');
   try {
     return readConfigFile(await readFile(path, 'utf8'), basename(path));
   } catch (error) {

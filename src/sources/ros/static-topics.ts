@@ -1,7 +1,3 @@
-import { parse } from 'yaml';
-import { HoldfastError } from '../../core/errors.js';
-import { unixLines } from '../../core/line-ends.js';
-
 /** A topic that is subscribed to before it has a publisher. */
 export interface StaticTopic {
   /** With a leading slash. */
@@ -13,9 +9,6 @@ export interface StaticTopic {
 export const STATIC_TOPIC_FORM =
   'a full topic name and its type, each topic once, for example "/imu sensor_msgs/msg/Imu"';
 
-/** Key of the list in rosbag2's file. */
-const LIST = 'static_topics_and_types_list';
-const MAX_TEXT = 1024 * 1024;
 const TOPIC = /^(\/[A-Za-z_][A-Za-z0-9_]*)+$/;
 const TYPE = /^[a-z][a-z0-9_]*\/(msg|srv|action)\/[A-Za-z][A-Za-z0-9_]*$/;
 
@@ -23,37 +16,6 @@ const TYPE = /^[a-z][a-z0-9_]*\/(msg|srv|action)\/[A-Za-z][A-Za-z0-9_]*$/;
 export function parseStaticTopic(text: string): StaticTopic | undefined {
   const [topic = '', type = '', ...more] = text.trim().split(/\s+/);
   return more.length === 0 && TOPIC.test(topic) && TYPE.test(type) ? { topic, type } : undefined;
-}
-
-/**
- * Reads the file of `ros2 bag record --static-topics-path`: a list of pairs of name and type.
- *
- * @throws HoldfastError CONFIG_INVALID with every fault and what is allowed.
- */
-export function parseStaticTopicsFile(text: string, file: string): readonly StaticTopic[] {
-  const refuse = (what: string, cause?: unknown): HoldfastError =>
-    new HoldfastError('CONFIG_INVALID', `static topics ${file}: ${what}`, { cause });
-  let root: unknown;
-  try {
-    if (text.length > MAX_TEXT) throw new Error(`larger than ${MAX_TEXT} bytes`);
-    root = parse(unixLines(text), { logLevel: 'error' });
-  } catch (cause) {
-    throw refuse('not YAML', cause);
-  }
-  const list = (root as Record<string, unknown> | null)?.[LIST];
-  if (!Array.isArray(list))
-    throw refuse(`must have a list ${LIST} of pairs such as [/imu, sensor_msgs/msg/Imu]`);
-  const topics: StaticTopic[] = [];
-  const faults: string[] = [];
-  for (const pair of list as unknown[]) {
-    const isPair = Array.isArray(pair) && pair.length === 2;
-    const one = isPair ? parseStaticTopic(pair.join(' ')) : undefined;
-    if (one) topics.push(one);
-    else faults.push(`${JSON.stringify(pair)} is not ${STATIC_TOPIC_FORM.replace(/,.*/, '')}`);
-  }
-  for (const topic of repeatedTopics(topics)) faults.push(`${topic} is there more than once`);
-  if (faults.length > 0) throw refuse(faults.join('; '));
-  return topics;
 }
 
 /** The names that are there more than once. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { isHoldfastError } from '../../../src/core/errors.js';
-import { parseStaticTopic, parseStaticTopicsFile } from '../../../src/sources/ros/static-topics.js';
+import { parseStaticTopicsFile } from '../../../src/sources/ros/static-topics-file.js';
+import { parseStaticTopic } from '../../../src/sources/ros/static-topics.js';
 
 const refusal = (text: string): string => {
   try {
