@@ -1,4 +1,4 @@
-import { decrypt, encrypt, NONCE_BYTES, TAG_BYTES } from './derive.js';
+import { decrypt, encrypt, encryptInto, NONCE_BYTES, TAG_BYTES } from './derive.js';
 import { chunkCount, HEADER_BYTES, STREAM_HEADER_BYTES } from './header.js';
 
 /** How the plaintext of one file is cut into chunks. */
@@ -48,6 +48,18 @@ export function sealedRange(
 /** Encrypts chunk `index`. */
 export function sealChunk(key: Uint8Array, index: number, isLast: boolean, plaintext: Uint8Array): Buffer {
   return encrypt(key, nonceOf(index, isLast), plaintext);
+}
+
+/** The same into existing memory; returns the bytes written there. */
+export function sealChunkInto(
+  key: Uint8Array,
+  index: number,
+  isLast: boolean,
+  plaintext: Uint8Array,
+  target: Buffer,
+  at: number,
+): number {
+  return encryptInto(key, nonceOf(index, isLast), plaintext, target, at);
 }
 
 /** Decrypts chunk `index`; undefined if it is damaged, or another chunk. */

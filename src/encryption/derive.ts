@@ -29,6 +29,21 @@ export function encrypt(key: Uint8Array, nonce: Uint8Array, plaintext: Uint8Arra
   return Buffer.concat([body, cipher.final(), cipher.getAuthTag()]);
 }
 
+/** Ciphertext and tag, into existing memory; returns the bytes written there. Joining them would move each byte again. */
+export function encryptInto(
+  key: Uint8Array,
+  nonce: Uint8Array,
+  plaintext: Uint8Array,
+  target: Buffer,
+  at: number,
+): number {
+  const cipher = createCipheriv('aes-256-gcm', key, nonce);
+  const bodyBytes = cipher.update(plaintext).copy(target, at);
+  // A stream cipher gives nothing at its end, but completes the tag.
+  cipher.final();
+  return bodyBytes + cipher.getAuthTag().copy(target, at + bodyBytes);
+}
+
 /** The plaintext, or undefined if it was not encrypted with this key, nonce and associated data. */
 export function decrypt(
   key: Uint8Array,

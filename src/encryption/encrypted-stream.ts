@@ -1,8 +1,13 @@
-import { sealChunk } from './chunks.js';
+import { sealChunkInto } from './chunks.js';
+import { TAG_BYTES } from './derive.js';
 import type { ContentKey } from './encrypted-content.js';
-import { CHUNK_LOG2, encodeStreamHeader, payloadKey } from './header.js';
+import { CHUNK_LOG2, encodeStreamHeader, payloadKey, STREAM_HEADER_BYTES } from './header.js';
 
 const CHUNK_BYTES = 2 ** CHUNK_LOG2;
+/** Plaintext of one call, at most: the memory for its ciphertext is kept. */
+export const PIECE_BYTES = 2 ** 20;
+/** The chunks that one piece can complete, the one that is held included. */
+const OUTPUT_BYTES = STREAM_HEADER_BYTES + (PIECE_BYTES / CHUNK_BYTES + 1) * (CHUNK_BYTES + TAG_BYTES);
 
 /**
  * Encrypts a file of version 2 while its plaintext is made, in one pass. Holds one chunk: the last one has another
@@ -12,48 +17,46 @@ const CHUNK_BYTES = 2 ** CHUNK_LOG2;
 export class EncryptedStream {
   /** Bytes of the plaintext so far. */
   plainBytes = 0;
-  /** The start of the file, until it was given. */
-  #header: Buffer | undefined;
   readonly #key: Buffer;
   readonly #pending = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   #held = 0;
   #next = 0;
+  /** Each call writes its part of the file here: the bytes are moved once, and no memory is taken for them. */
+  readonly #output = Buffer.allocUnsafeSlow(OUTPUT_BYTES);
+  #filled: number;
 
   constructor({ dataKey, salt }: ContentKey) {
-    this.#header = encodeStreamHeader(dataKey, salt);
-    this.#key = payloadKey(dataKey, this.#header);
+    const header = encodeStreamHeader(dataKey, salt);
+    this.#key = payloadKey(dataKey, header);
+    this.#filled = header.copy(this.#output);
   }
 
-  /** Takes the next bytes of the plaintext; returns the next ones of the file, perhaps none. */
+  /**
+   * Takes the next bytes of the plaintext, at most {@link PIECE_BYTES}. Returns the next ones of the file, perhaps none:
+   * they are valid until the next call.
+   */
   update(plain: Uint8Array): Buffer {
-    const pieces = this.#begin();
+    if (plain.byteLength > PIECE_BYTES) throw new RangeError(`a piece of ${plain.byteLength} bytes`);
     this.plainBytes += plain.byteLength;
     let at = 0;
     if (this.#held > 0) {
       at = Math.min(CHUNK_BYTES - this.#held, plain.byteLength);
       this.#hold(plain.subarray(0, at));
-      if (at === plain.byteLength) return join(pieces);
-      pieces.push(this.#seal(this.#pending, false));
+      if (at === plain.byteLength) return this.#take();
+      this.#seal(this.#pending, false);
       this.#held = 0;
     }
     for (; plain.byteLength - at > CHUNK_BYTES; at += CHUNK_BYTES) {
-      pieces.push(this.#seal(plain.subarray(at, at + CHUNK_BYTES), false));
+      this.#seal(plain.subarray(at, at + CHUNK_BYTES), false);
     }
     this.#hold(plain.subarray(at));
-    return join(pieces);
+    return this.#take();
   }
 
   /** The rest of the file. */
   finish(): Buffer {
-    const pieces = this.#begin();
-    pieces.push(this.#seal(this.#pending.subarray(0, this.#held), true));
-    return join(pieces);
-  }
-
-  #begin(): Buffer[] {
-    const header = this.#header;
-    this.#header = undefined;
-    return header ? [header] : [];
+    this.#seal(this.#pending.subarray(0, this.#held), true);
+    return this.#take();
   }
 
   #hold(plain: Uint8Array): void {
@@ -61,11 +64,13 @@ export class EncryptedStream {
     this.#held += plain.byteLength;
   }
 
-  #seal(plain: Uint8Array, isLast: boolean): Buffer {
-    return sealChunk(this.#key, this.#next++, isLast, plain);
+  #seal(plain: Uint8Array, isLast: boolean): void {
+    this.#filled += sealChunkInto(this.#key, this.#next++, isLast, plain, this.#output, this.#filled);
   }
-}
 
-function join(pieces: readonly Buffer[]): Buffer {
-  return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
+  #take(): Buffer {
+    const taken = this.#output.subarray(0, this.#filled);
+    this.#filled = 0;
+    return taken;
+  }
 }

@@ -4,7 +4,7 @@ import { defined } from '../core/defined.js';
 import type { FileHandle } from '../core/file-system.js';
 import type { ObjectDigest } from '../core/store.js';
 import type { ContentKey } from '../encryption/encrypted-content.js';
-import { EncryptedStream } from '../encryption/encrypted-stream.js';
+import { EncryptedStream, PIECE_BYTES } from '../encryption/encrypted-stream.js';
 
 const STAGING_BYTES = 256 * 1024;
 
@@ -83,7 +83,10 @@ export class DigestFile {
   }
 
   async #writeOut(bytes: Uint8Array): Promise<void> {
-    await this.#append(this.#encryption ? this.#encryption.update(bytes) : bytes);
+    if (!this.#encryption) await this.#append(bytes);
+    for (let at = 0; this.#encryption && at < bytes.byteLength; at += PIECE_BYTES) {
+      await this.#append(this.#encryption.update(bytes.subarray(at, at + PIECE_BYTES)));
+    }
     this.#written += bytes.byteLength;
   }
 

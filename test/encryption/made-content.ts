@@ -34,7 +34,8 @@ export function streamed(plain: Buffer, key: ContentKey, pieceBytes = 9_973): Bu
   const stream = new EncryptedStream(key);
   const pieces: Buffer[] = [];
   for (let at = 0; at < plain.length; at += pieceBytes) {
-    pieces.push(stream.update(plain.subarray(at, at + pieceBytes)));
+    // What it gives is valid until the next call.
+    pieces.push(Buffer.from(stream.update(plain.subarray(at, at + pieceBytes))));
   }
   return Buffer.concat([...pieces, stream.finish()]);
 }
