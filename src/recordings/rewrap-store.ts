@@ -1,37 +1,8 @@
 import { describeError, isHoldfastError } from '../core/errors.js';
-import { encodeManifest, type Manifest } from '../core/manifest.js';
+import { encodeManifest } from '../core/manifest.js';
 import type { ObjectInfo, Store } from '../core/store.js';
-import { factsOf } from '../encryption/encrypted-content.js';
-import { openDataKey, type Keyring } from '../encryption/keyring.js';
-import { recipientName, type RandomBytes, type Recipient } from '../encryption/wrapped-key.js';
 import { readManifestObject, storeEntries } from './catalogue/store-entries.js';
-import type { Problem } from './segment.js';
-
-/** What a rotation needs. */
-export interface RewrapPorts {
-  readonly random: RandomBytes;
-  /** Identities that open what is there now. */
-  readonly keyring: Keyring;
-  /** Who can read afterwards; nobody else can. */
-  readonly recipients: readonly Recipient[];
-  /** Only count what would be replaced. */
-  readonly dryRun: boolean;
-  readonly onProblem: (problem: Problem) => void;
-  readonly onProgress?: (done: number) => void;
-  readonly signal: AbortSignal;
-}
-
-/** Numbers of manifests. */
-export interface RewrapReport {
-  /** Replaced, or with `dryRun` to be replaced. */
-  readonly rewrapped: number;
-  /** They have exactly these recipients. */
-  readonly unchanged: number;
-  /** Of objects that are not encrypted, and tombstones. */
-  readonly plain: number;
-  /** No identity opens them, or they cannot be read. */
-  readonly failed: number;
-}
+import { rotateKeys, type RewrapPorts, type RewrapReport } from './rotate-keys.js';
 
 /**
  * Wraps the data keys of a store for other recipients. It replaces manifests, one at a time and each as a whole, and
@@ -52,9 +23,8 @@ async function rewrapOne(store: Store, info: ObjectInfo, ports: RewrapPorts): Pr
   const { signal, onProblem } = ports;
   try {
     const manifest = await readManifestObject(store, info, signal);
-    if (manifest.encryption === undefined) return 'plain';
-    const rotated = rotate(manifest, manifest.encryption, ports, info.key);
-    if (rotated === undefined) return 'unchanged';
+    const rotated = rotateKeys(manifest, ports, info.key);
+    if (typeof rotated === 'string') return rotated;
     if (!ports.dryRun) await store.put(info.key, Buffer.from(encodeManifest(rotated)), { signal });
     return 'rewrapped';
   } catch (error) {
@@ -62,18 +32,4 @@ async function rewrapOne(store: Store, info: ObjectInfo, ports: RewrapPorts): Pr
     onProblem({ where: info.key, reason: describeError(error) });
     return 'failed';
   }
-}
-
-/** Undefined: it has exactly these recipients. Throws `IDENTITY_MISSING`, `CIPHERTEXT_CORRUPT`. */
-function rotate(
-  manifest: Manifest,
-  encryption: NonNullable<Manifest['encryption']>,
-  { keyring, recipients, random }: RewrapPorts,
-  name: string,
-): Manifest | undefined {
-  const now = encryption.keys.map(({ recipient }) => recipient).sort();
-  const wanted = recipients.map(recipientName).sort();
-  if (now.join(' ') === wanted.join(' ')) return undefined;
-  const dataKey = openDataKey(keyring, encryption, name);
-  return { ...manifest, encryption: factsOf({ dataKey }, encryption.plainBytes, recipients, random) };
 }

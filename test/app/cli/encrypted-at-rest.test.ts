@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { dataFolder } from '../../../src/core/data-folder.js';
+import { decodeManifest } from '../../../src/core/manifest.js';
+import { acquireRoleLock } from '../../../src/host/role-lock.js';
 import { jsonOf, runCli, type CliRun } from '../../support/cli.js';
 
 describe('a data folder whose segments are encrypted', function () {
@@ -106,6 +110,38 @@ describe('a data folder whose segments are encrypted', function () {
     const next = String(jsonOf(await ok('keygen', '--out', at('next.key'), '--json'))['recipient']);
     await ok('rewrap', store, '--identity', key, '--recipient', next);
     await ok('cat', store, '--identity', at('next.key'), '--limit', '1');
+  });
+
+  it('changes its readers with rewrap, without a byte of its segments, while no recorder has the folder', async () => {
+    const next = String(jsonOf(await ok('keygen', '--out', at('local.key'), '--json'))['recipient']);
+    const sealed = async (): Promise<string[]> =>
+      Promise.all(
+        (await readdir(join(data, 'sealed')))
+          .filter((name) => name.endsWith('.enc'))
+          .sort()
+          .map((name) => readFile(join(data, 'sealed', name), 'base64')),
+      );
+    const before = await sealed();
+    const args = ['rewrap', data, '--identity', key, at('local.key'), '--recipient', next, '--json'];
+    const lock = await acquireRoleLock(fs, dataFolder(data), 'recorder');
+    const busy = await runCli(args);
+    await lock.close();
+    assert.equal(busy.exitCode, 1, busy.stderr);
+    assert.match(busy.stderr, /recorder/);
+    assert.equal(jsonOf(await ok(...args, '--dry-run'))['rewrapped'], before.length);
+    assert.equal(jsonOf(await ok(...args))['rewrapped'], before.length);
+    assert.equal(jsonOf(await ok(...args))['unchanged'], before.length);
+    assert.deepEqual(await sealed(), before);
+    for (const name of (await readdir(join(data, 'sealed'))).filter((one) => one.endsWith('.json'))) {
+      const { encryption } = decodeManifest(await readFile(join(data, 'sealed', name), 'utf8'), name);
+      assert.deepEqual([encryption?.version, encryption?.keys.map((one) => one.recipient)], [2, [next]]);
+    }
+    const old = await runCli(['cat', data, '--identity', key]);
+    assert.ok(old.stderr.includes(`is encrypted for ${next}`), old.stderr);
+    await ok('cat', data, '--identity', at('local.key'), '--limit', '1');
+    await ok('verify', data, '--identity', at('local.key'));
+    await ok('rewrap', data, '--identity', at('local.key'), '--recipient', recipient);
+    await ok('cat', data, '--identity', key, '--limit', '1');
   });
 
   it('refuses an identity in the place of a recipient, and sinks that make readable files of its segments', async () => {

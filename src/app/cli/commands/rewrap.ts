@@ -1,33 +1,38 @@
+import { HoldfastError } from '../../../core/errors.js';
+import type { Store } from '../../../core/store.js';
 import { exitCodes } from '../../../host/exit-code.js';
 import { humanCount, printable } from '../../../host/human.js';
+import type { RewrapPorts, RewrapReport } from '../../../recordings/rotate-keys.js';
 import type { Problem } from '../../../recordings/segment.js';
 import { configInvalid, type ConfigFault } from '../../../settings/fault.js';
+import type { Resolved } from '../../../settings/resolve.js';
 import { openConfiguredStore } from '../../setup/open-configured-store.js';
-import type { CommandDefinition } from '../command-definition.js';
+import type { CommandDefinition, Invocation } from '../command-definition.js';
 import { addIdentityFlag, readKeyring } from '../identity-option.js';
 import { readingParameters } from '../reading-arguments.js';
 
 export const rewrapCommand: CommandDefinition = {
   name: 'rewrap',
-  summary: 'change who can read an encrypted store, without rewriting its data',
+  summary: 'change who can read encrypted segments, without rewriting their data',
   description:
-    'Wraps the data key of every encrypted segment for these recipients, and for nobody else. It replaces ' +
+    'Wraps the data key of every encrypted segment of a store or data folder for these recipients, and for nobody else. It replaces ' +
     'manifests only, some kilobytes each. If it is interrupted, run it again: what has these recipients is skipped. ' +
-    'It cannot take back what was read or copied before (docs/encryption.md).',
+    'It cannot take back what was read or copied before (docs/encryption.md). Stop the recorder of a data folder first.',
   examples: [
     ['holdfast rewrap s3://rec/fleet --identity old.key --recipient hfpub1_...', 'a new key for everything'],
+    ['holdfast rewrap /data/holdfast --identity old.key --recipient hfpub1_...', 'what a robot still has'],
     ['holdfast rewrap dir:/mnt/nas --identity old.key --recipient file:team.txt --dry-run', 'count only'],
   ],
   parameters: readingParameters.filter((name) => name !== 'data' && name !== 'store.uri'),
   configure(command) {
     command
-      .argument('<store>', 'dir:PATH or s3://bucket/prefix')
+      .argument('<from>', 'a store (dir:PATH or s3://bucket/prefix), or a data folder')
       .requiredOption('--recipient <recipient...>', 'who can read afterwards: hfpub1_..., or file:PATH')
       .option('--dry-run', 'change nothing, and say what would be replaced');
     addIdentityFlag(command);
   },
   async run(invocation) {
-    const { args, options, ports, stop, terminal } = invocation;
+    const { options, ports, stop, terminal } = invocation;
     const resolved = invocation.resolve('sync');
     const faults: ConfigFault[] = [...resolved.faults];
     const { readRecipientTexts } = await import('../../../encryption/read-recipients.js');
@@ -37,10 +42,8 @@ export const rewrapCommand: CommandDefinition = {
     );
     if (faults.length > 0) throw configInvalid(faults);
     const keyring = await readKeyring(invocation);
-    const { rewrapStore } = await import('../../../recordings/rewrap-store.js');
-    await using store = await openConfiguredStore(args[0] ?? '', resolved, ports);
     const dryRun = options['dryRun'] === true;
-    const report = await rewrapStore(store, {
+    const report = await rewrap(invocation, resolved, {
       ...{ random: ports.random, keyring, recipients, dryRun, signal: stop.signal },
       onProblem: ({ where, reason }: Problem) =>
         terminal.note(`holdfast: ${printable(where)}: ${printable(reason)}\n`),
@@ -56,3 +59,29 @@ export const rewrapCommand: CommandDefinition = {
     return { exitCode: ok ? exitCodes.ok : exitCodes.findings, json: { ok, dryRun, ...report } };
   },
 };
+
+/** Of a store, or of a data folder that no recorder holds. */
+async function rewrap(
+  { args, ports }: Invocation,
+  resolved: Resolved,
+  how: RewrapPorts,
+): Promise<RewrapReport> {
+  const { locate } = await import('../../../recordings/locate.js');
+  const { fs, logger } = ports;
+  const openStore = (uri: string): Promise<Store> => openConfiguredStore(uri, resolved, ports);
+  const located = await locate(args[0] ?? '', { fs, logger, openStore });
+  if (located.kind === 'mcap') {
+    throw new HoldfastError('SOURCE_UNREADABLE', `${located.path} is not a store or a data folder`, {
+      facts: { path: located.path },
+    });
+  }
+  if (located.kind === 'store') {
+    await using store = located.store;
+    const { rewrapStore } = await import('../../../recordings/rewrap-store.js');
+    return await rewrapStore(store, how);
+  }
+  const { acquireRoleLock } = await import('../../../host/role-lock.js');
+  const { rewrapFolder } = await import('../../../recordings/rewrap-folder.js');
+  await using _lock = await acquireRoleLock(fs, located.folder, 'recorder', logger);
+  return await rewrapFolder(fs, located.folder, how);
+}
