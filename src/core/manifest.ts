@@ -7,6 +7,7 @@ import type { MarkedEvent } from './marked-event.js';
 import { gapFromJson, gapToJson, type Gap, type GapJson } from './gap.js';
 import type { Identity } from './identity.js';
 import type { Priority } from './message.js';
+import type { SinkPolicyRecord } from './send-policy/policy-record.js';
 import type { SegmentId } from './segment-id.js';
 import type { Tags } from './tags.js';
 
@@ -92,6 +93,8 @@ export interface Manifest {
   readonly events?: readonly MarkedEvent[];
   /** Tags that held when its WAL segment was opened; absent: none, or written by an earlier version. */
   readonly tags?: Tags;
+  /** What sync sent, when, how much and for whom, when it was sealed; absent: no sync had told the recorder. */
+  readonly policy?: readonly SinkPolicyRecord[];
   readonly identity: Identity;
   /** Jumps of the wall clock against monotonic time while this segment was open. */
   readonly clockSteps: readonly { readonly at: string; readonly stepNs: string }[];

@@ -7,6 +7,7 @@ import {
   object,
   oneOf,
   ros,
+  rosOrTrue,
   rosOrUnknown,
   text,
   timeNs,
@@ -62,34 +63,49 @@ const writes = object(
   'if files are made of segments (Parquet): how often that failed, and how long it takes',
 );
 
-const encryptedFor = list(
-  text(),
-  'who can read what is uploaded: hfpub1_ texts or names of symmetric keys; absent: it is not encrypted',
+const encryptedFor = ros(
+  list(
+    text(),
+    'who can read what is uploaded: hfpub1_ texts or names of symmetric keys; absent: it is not encrypted',
+  ),
+  'string[] encrypted_for',
 );
 
 export const sendPolicySchema = object(
   {
-    isOpen: flag('segments are sent; false: only those of `passing`'),
-    since: timeNs('since when it is so'),
+    isOpen: rosOrTrue(flag('segments are sent; false: only those of `passing`'), 'bool send_open'),
+    since: ros(timeNs('since when it is so'), 'builtin_interfaces/Time send_since'),
     conditions: list(
       object({
-        condition: text('as in `sync.when`'),
-        alternative: count('its place in `sync.when`; the conditions of one alternative must all be met'),
-        state: oneOf(['met', 'unmet', 'unknown'], 'unknown counts as not met'),
-        reason: text('what is known about it'),
+        condition: ros(text('as in `sync.when`'), 'string[] send_conditions'),
+        alternative: ros(
+          count('its place in `sync.when`; the conditions of one alternative must all be met'),
+          'uint32[] send_condition_alternatives',
+        ),
+        state: ros(
+          oneOf(['met', 'unmet', 'unknown'], 'unknown counts as not met'),
+          'string[] send_condition_states',
+        ),
+        reason: ros(text('what is known about it'), 'string[] send_condition_reasons'),
       }),
     ),
-    passing: list(text(), 'classes that are sent in any case: events, high, requested'),
+    passing: ros(
+      list(text(), 'classes that are sent in any case: events, high, requested'),
+      'string[] send_passing',
+    ),
     waiting: object({
-      segments: count('pending segments that are not sent now'),
-      bytes: count('their size'),
-      objects: count('objects of the store that they become'),
-      requests: count('requests that sending them takes, if none fails'),
+      segments: ros(count('pending segments that are not sent now'), 'uint64 send_waiting_segments'),
+      bytes: ros(count('their size'), 'uint64 send_waiting_bytes'),
+      objects: ros(count('objects of the store that they become'), 'uint64 send_waiting_objects'),
+      requests: ros(count('requests that sending them takes, if none fails'), 'uint64 send_waiting_requests'),
     }),
-    day: text('the local day that the budget counts'),
-    spentBytes: count('bytes of segments sent on this day'),
+    day: ros(text('the local day that the budget counts'), 'string send_day'),
+    spentBytes: ros(count('bytes of segments sent on this day'), 'uint64 send_spent_bytes'),
   },
-  { reason: text('why segments wait'), budgetBytes: count('what may be sent on one day') },
+  {
+    reason: ros(text('why segments wait'), 'string send_reason'),
+    budgetBytes: ros(count('what may be sent on one day'), 'uint64 send_budget_bytes'),
+  },
   'when and how much is sent (docs/send-policy.md); absent: at any time, any number of bytes',
 );
 

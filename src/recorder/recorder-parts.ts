@@ -1,7 +1,7 @@
 import { defined } from '../core/defined.js';
 import { Emitter } from '../core/emitter.js';
 import type { RecorderEvent } from '../core/events.js';
-import type { Channel } from '../core/message.js';
+import type { Channel, Message } from '../core/message.js';
 import type { ChannelRule } from '../ingest/channel-queue.js';
 import type { BatchLimits } from '../ingest/batch.js';
 import { DropLedger } from '../ingest/drop-ledger.js';
@@ -14,6 +14,7 @@ import { SealWorker } from '../seal/seal-in-worker.js';
 import { Sealer } from '../seal/sealer.js';
 import { Wal } from '../wal/wal.js';
 import { ClockWatch } from './clock-watch.js';
+import { ConditionWatch } from './condition-watch.js';
 import { EventMarks } from './event-marks.js';
 import type { RecorderOptions } from '../settings/recorder-options.js';
 import { RecorderCondition } from './recorder-condition.js';
@@ -63,6 +64,8 @@ export interface RecorderParts extends RecorderContext {
   readonly meters: RecorderMeters;
   readonly clockWatch: ClockWatch;
   readonly condition: RecorderCondition;
+  /** The policy of sync, and the topics that its conditions need. */
+  readonly conditions: ConditionWatch;
   readonly marks: EventMarks;
   readonly tags: TagBook;
   /** The rules for a topic of a source that does not support backpressure. */
@@ -93,6 +96,8 @@ export async function assembleRecorder(context: RecorderContext): Promise<Record
   const worker = openSealing(options.seal.thread);
   const retention = await openRetention(context, () => room.sealBytes);
   const marks = await EventMarks.open(folder.events, ports);
+  const latched = (): readonly Message[] => wal.latched.messages();
+  const conditions = await ConditionWatch.open(folder.root, { ...ports, latched });
   const onSpace = (): void => void retention.tick(sealer.unfinished());
   const onDiskFull = (): void => {
     retention.onDiskFull();
@@ -103,7 +108,9 @@ export async function assembleRecorder(context: RecorderContext): Promise<Record
     'encryption.recipients',
     ports.fs,
   );
-  const sealer = makeSealer(context, { worker, retention, marks, recipients, onDiskFull, onSpace });
+  const sealer = makeSealer(context, {
+    ...{ worker, retention, marks, conditions, recipients, onDiskFull, onSpace },
+  });
   const wal = makeWal(context, { buffer, condition, sealer, onDiskFull });
   const tags = await TagBook.open(folder.root, options.tags, ports, (now) => wal.retag(now));
   const room = new DiskRoom({ buffer, wal, sealer, retention });
@@ -125,6 +132,7 @@ export async function assembleRecorder(context: RecorderContext): Promise<Record
     meters: new RecorderMeters(buffer),
     clockWatch: new ClockWatch(clock),
     condition,
+    conditions,
     marks,
     tags,
     backpressured,
@@ -147,7 +155,7 @@ function openRetention(
   });
 }
 
-type Sealing = Pick<RecorderParts, 'worker' | 'retention' | 'marks'> & {
+type Sealing = Pick<RecorderParts, 'worker' | 'retention' | 'marks' | 'conditions'> & {
   readonly recipients: readonly Recipient[];
   readonly onDiskFull: () => void;
   /** A sealed segment can be evicted for commits that wait. */
@@ -155,7 +163,7 @@ type Sealing = Pick<RecorderParts, 'worker' | 'retention' | 'marks'> & {
 };
 
 function makeSealer(context: RecorderContext, parts: Sealing): Sealer {
-  const { worker, retention, marks, recipients, onDiskFull, onSpace } = parts;
+  const { worker, retention, marks, conditions, recipients, onDiskFull, onSpace } = parts;
   const { options, ports, folder, identity, listeners } = context;
   const { fs, clock, logger } = ports;
   const how = {
@@ -171,7 +179,7 @@ function makeSealer(context: RecorderContext, parts: Sealing): Sealer {
     clock,
     logger,
     identity,
-    seal: (request) => worker.seal(request),
+    seal: (request) => worker.seal({ ...request, ...defined({ policy: conditions.policy }) }),
     onSealed: (manifests) => {
       retention.add(manifests);
       if (!retention.state.admits) onSpace();

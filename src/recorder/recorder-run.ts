@@ -15,6 +15,7 @@ type Parts = Pick<
   | 'batchLimits'
   | 'buffer'
   | 'condition'
+  | 'conditions'
   | 'drops'
   | 'filterChanged'
   | 'flow'
@@ -77,8 +78,12 @@ export class RecorderRun {
       for (const source of this.sources) source.filterChanged();
       this.#wantedChanged.emit();
     });
+    parts.conditions.began();
+    const unlistenTopics = parts.conditions.onTopics(() => this.#wantedChanged.emit());
     this.done = this.#record().finally(() => {
       unlisten();
+      unlistenTopics();
+      parts.conditions.ended();
       this.#subscription?.unsubscribe();
     });
     // A caller that awaits `done` sees its error. Without one, the error must not end the process.
@@ -156,7 +161,7 @@ export class RecorderRun {
     wanted: (topic: string, type: string) => boolean,
     afterKill: boolean,
   ): RecordedSource {
-    const { ports, flow, buffer, wal, condition, backpressured, queueRule } = this.#parts;
+    const { ports, flow, buffer, wal, condition, conditions, backpressured, queueRule } = this.#parts;
     const { clock, logger } = ports;
     return new RecordedSource({
       source,
@@ -170,13 +175,14 @@ export class RecorderRun {
           : flow,
         robotOf: robotRule(robot, robotFromNamespace),
         queueRule,
-        wanted,
+        wanted: (topic, type) => wanted(topic, type) || conditions.needs(topic),
         onWantedChange: this.#wantedChanged.listen,
         signal: this.#stopSources.signal,
       },
       buffer,
       logger,
       wanted,
+      conditions,
       settledThrough: (channel) => wal.settledThrough(channel),
       identities: wal.identities,
       afterKill,

@@ -14,6 +14,7 @@ import type { SourceStatus } from '../core/status.js';
 import type { Identities } from '../wal/identities.js';
 import { jumpGap, numberingGaps } from '../ingest/numbering.js';
 import type { IngestBuffer } from '../ingest/ingest-buffer.js';
+import type { ConditionWatch } from './condition-watch.js';
 import { Thinning } from './thinning.js';
 import type { ThinningRule } from './thinning-pace.js';
 import type { TopicFilter } from '../settings/recorder-options.js';
@@ -38,6 +39,8 @@ export interface RecordedSourceParts {
   /** Called once per channel, before its first message is queued. */
   readonly onChannel: (channel: Channel) => void;
   readonly forget: (channel: Channel) => void;
+  /** Sees every message, also those that are not recorded. */
+  readonly conditions: Pick<ConditionWatch, 'see' | 'gone' | 'needs'>;
 }
 
 /**
@@ -114,10 +117,12 @@ export class RecordedSource {
         emit(event);
         return;
       case 'message':
+        this.#parts.conditions.see(event);
         if (!this.#message(event, emit)) event.lease?.release();
         return;
       case 'gap':
         this.unreadableBytes += event.gap.reason === 'source_unreadable' ? (event.gap.bytes ?? 0) : 0;
+        if (this.#isOnlySeen(event.gap.topic)) return;
         this.#robotsOf(this.#withoutRecorded(event)).forEach(emit);
         return;
       case 'numbering': {
@@ -139,6 +144,7 @@ export class RecordedSource {
         this.#verdicts.delete(event.channel);
         this.#leftOut(this.#thinning.forget(event.channel), emit);
         this.#parts.forget(event.channel);
+        this.#parts.conditions.gone(event.channel);
         return;
       case 'state':
         this.state = event.state;
@@ -247,6 +253,13 @@ export class RecordedSource {
       kind: 'gap',
       gap: { ...(index === 0 ? event.gap : rest), robot },
     }));
+  }
+
+  /** The topic is subscribed to for a condition and not recorded, so nothing of it is missing. */
+  #isOnlySeen(topic: string | undefined): boolean {
+    if (topic === undefined || !this.#parts.conditions.needs(topic)) return false;
+    const verdicts = [...this.#verdicts].filter(([channel]) => channel.topic === topic);
+    return verdicts.length > 0 && verdicts.every(([, isWanted]) => !isWanted);
   }
 
   #isWanted(channel: Channel): boolean {

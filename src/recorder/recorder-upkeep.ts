@@ -11,6 +11,7 @@ type Parts = Pick<
   RecorderParts,
   | 'clockWatch'
   | 'condition'
+  | 'conditions'
   | 'flow'
   | 'folder'
   | 'marks'
@@ -23,7 +24,7 @@ type Parts = Pick<
 >;
 
 /**
- * The periodic work of a recorder, once per second from `start` to `stop`: rates, anomaly rules, clock steps,
+ * The periodic work of a recorder, once per second from `start` to `stop`: rates, anomaly rules, topics of conditions, clock steps,
  * retention, backpressure while disk space is low, and the age of the open segment. A step that fails is logged and
  * runs again in the next tick.
  */
@@ -62,11 +63,12 @@ export class RecorderUpkeep {
   }
 
   async #tick(): Promise<void> {
-    const { wal, ports, meters, clockWatch, retention, sealer, condition } = this.#parts;
+    const { wal, ports, meters, clockWatch, retention, sealer, condition, conditions } = this.#parts;
     try {
       meters.tick(ports.clock.monotonic());
       await this.#checkFolder();
       this.#anomalies.tick(condition.state === 'recording');
+      await conditions.tick();
       const step = clockWatch.check();
       if (step) {
         wal.noteClockStep(step);

@@ -7,6 +7,8 @@ import { describeError } from '../core/errors.js';
 import { decodeEvent } from '../core/event-files.js';
 import { KNOWN_STORES_FILE, knownStoreFiles } from '../core/known-stores.js';
 import { LOST_FILE, lostFiles } from '../core/lost-segments.js';
+import { SEND_POLICY_FILE, sendPolicyFiles } from '../core/send-policy/policy-record.js';
+import { CONDITION_VALUES_FILE, conditionValueFiles } from '../core/send-policy/topic-values.js';
 import { SINKS_FILE, sinkFiles } from '../core/sink.js';
 import { EVICTED_FILE, evictedFiles } from '../seal/retention-records.js';
 import { UNSEALED_FILE, unsealedFiles } from '../seal/set-aside.js';
@@ -22,6 +24,8 @@ const documents: readonly (readonly [file: string, kind: DocumentKind<unknown>, 
   [EVICTED_FILE, evictedFiles, 'the totals of evictions start at zero'],
   [KNOWN_STORES_FILE, knownStoreFiles, 'stores are known by receipts only'],
   ['spent.json', documentKind('bytes sent by day', spentSchema), 'the budget of the day starts again'],
+  [SEND_POLICY_FILE, sendPolicyFiles, 'sync writes it again'],
+  [CONDITION_VALUES_FILE, conditionValueFiles, 'the recorder writes it again'],
   [
     'store-findings.json',
     documentKind('store findings', storeMemorySchema),

@@ -5,6 +5,7 @@ import type { ManifestChannel } from '../core/manifest.js';
 import { CARRIED_KEY } from '../core/mcap/definitions.js';
 import { SEQUENCE_HIGH_KEY } from '../core/full-sequence.js';
 import { serializedMetadata, type BagContent, type BagTopic } from '../core/mcap/rosbag2-metadata.js';
+import type { SinkPolicyRecord } from '../core/send-policy/policy-record.js';
 import type { ObjectDigest } from '../core/store.js';
 import { present } from '../core/present.js';
 import type { ContentKey } from '../encryption/encrypted-content.js';
@@ -179,6 +180,10 @@ export class ObjectWriter {
 
   async addEvent(event: MarkedEvent): Promise<void> {
     await this.addMetadata('holdfast_event', { ...event });
+  }
+
+  async addPolicy(policy: readonly SinkPolicyRecord[]): Promise<void> {
+    await this.addMetadata('holdfast_send_policy', { json: JSON.stringify(policy) });
   }
 
   async addMetadata(name: string, entries: Readonly<Record<string, string>>): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Identity } from '../core/identity.js';
 import type { Recipient } from '../encryption/wrapped-key.js';
 import type { MarkedEvent } from '../core/marked-event.js';
+import type { SinkPolicyRecord } from '../core/send-policy/policy-record.js';
 import type { SegmentId } from '../core/segment-id.js';
 import type { Compression } from './compression.js';
 
@@ -39,6 +40,8 @@ export interface SealRequest {
   readonly identity: Identity;
   /** Encrypts the objects for these; default: none, the objects are plain. */
   readonly recipients?: readonly Recipient[];
+  /** What sync sends, when and for whom; absent: no sync has told it. Written into every object. */
+  readonly policy?: readonly SinkPolicyRecord[];
   /** Written into the objects that overlap their windows. */
   readonly events?: readonly MarkedEvent[];
 }

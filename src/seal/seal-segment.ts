@@ -221,6 +221,7 @@ async function finishObject(
   for (const gap of gaps) await writer.addGap(gap);
   const events = eventsOf(request, object);
   for (const event of events) await writer.addEvent(event);
+  if (request.policy) await writer.addPolicy(request.policy);
   const content = await writer.finish();
   await object.close();
   const { sealedFolder } = request;
@@ -280,7 +281,7 @@ function describeObject(
     channels: content.channels,
     gaps: gapsForManifest(gaps),
     ...(events.length > 0 ? { events } : {}),
-    ...defined({ tags: survey.meta?.tags }),
+    ...defined({ tags: survey.meta?.tags, policy: request.policy }),
     identity: survey.meta?.identity ?? request.identity,
     clockSteps: survey.clockSteps.list,
     ...(survey.clockSteps.merged > 0 ? { clockStepsMerged: survey.clockSteps.merged } : {}),

@@ -65,6 +65,7 @@ const syncReads = {
   'sync.pass': ({ pass }) => pass,
   'sync.time_zone': ({ timeZone }) => timeZone,
   'sync.condition_poll_ms': ({ conditionPollMs }) => conditionPollMs,
+  'sync.topic_max_age_ms': ({ topicMaxAgeMs }) => topicMaxAgeMs,
   'upload.parts_per_upload': ({ partsPerUpload }) => partsPerUpload,
   'upload.uploads_in_flight': ({ uploadsInFlight }) => uploadsInFlight,
   'upload.segments_in_flight': ({ segmentsInFlight }) => segmentsInFlight,

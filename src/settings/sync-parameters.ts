@@ -193,6 +193,7 @@ export const syncParameters = {
     isTimeZone,
   ),
   'sync.condition_poll_ms': number('conditionPollMs'),
+  'sync.topic_max_age_ms': number('topicMaxAgeMs'),
   'sync.recipients': texts(
     {
       ...{ role, flag: 'recipient' },

@@ -57,6 +57,7 @@ export function compileSyncSettings(resolved: Resolved): SyncSettings {
       pass: values['sync.pass'],
       timeZone: values['sync.time_zone'],
       conditionPollMs: values['sync.condition_poll_ms'],
+      topicMaxAgeMs: values['sync.topic_max_age_ms'],
       partBytes: values['upload.part_bytes'],
       partsInFlight: values['upload.parts_in_flight'],
       partsPerUpload: values['upload.parts_per_upload'],

@@ -2,6 +2,7 @@ import { dataFolder, type DataFolder } from '../core/data-folder.js';
 import { dataFolderId } from '../host/host-identity.js';
 import { describeError } from '../core/errors.js';
 import { BandwidthLimit } from './bandwidth-limit.js';
+import { readConditionValues } from './condition-values.js';
 import { Link } from './link.js';
 import type { Backoff } from './link-state.js';
 import { LostSegments } from './lost-segments.js';
@@ -130,6 +131,7 @@ function sendGate(ports: SyncPorts, { isMarked }: SyncHooks, parts: Omit<SyncPar
     // The engine replaces them when they change.
     options: () => parts.options,
     network: ports.network ?? blind,
+    topicValues: () => readConditionValues(ports.fs, ports.dataFolder),
     isRequested: ({ name }) => requested.has(name) || only?.has(name) === true,
   });
 }

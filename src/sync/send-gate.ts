@@ -4,9 +4,15 @@ import { isAborted } from '../core/is-aborted.js';
 import type { Logger } from '../core/logger.js';
 import type { Alternative } from '../core/send-policy/condition.js';
 import { judge, reasonOf, type Verdict } from '../core/send-policy/evaluate.js';
-import { unknownNetwork, type NetworkFacts, type NetworkSource } from '../core/send-policy/facts.js';
+import {
+  unknownNetwork,
+  type Fact,
+  type NetworkFacts,
+  type NetworkSource,
+} from '../core/send-policy/facts.js';
 import { localTime } from '../core/send-policy/local-time.js';
 import type { PassClass } from '../core/send-policy/send-class.js';
+import type { TopicValue } from '../core/send-policy/topic-values.js';
 import type { SegmentEntry } from './segment-table.js';
 import { SendingWaits } from './sending-waits.js';
 import type { SpendLedger } from './spend-ledger.js';
@@ -35,6 +41,8 @@ export interface SendGateParts {
   readonly options: () => SyncOptions;
   readonly sink: SinkSpec;
   readonly network: NetworkSource;
+  /** What the recorder says about the topics of conditions. */
+  readonly topicValues: () => Promise<Fact<readonly TopicValue[]>>;
   readonly ledger: SpendLedger;
   readonly changed: () => void;
   readonly isMarked: (entry: SegmentEntry) => boolean;
@@ -53,6 +61,7 @@ export class SendGate {
   readonly #parts: SendGateParts;
   readonly #wakeUp = new WakeUp();
   #facts: NetworkFacts = unknownNetwork('not asked yet');
+  #topicValues: Fact<readonly TopicValue[]> = { unknown: 'not asked yet' };
   /** Day and budget for which a part did not fit. */
   #full = '';
   #told: boolean | undefined;
@@ -84,7 +93,10 @@ export class SendGate {
 
   /** The conditions as they are now. */
   get verdict(): Verdict {
-    return judge(this.policy.when, { ...this.#facts, minute: this.#localTime.minute });
+    const { clock, options } = this.#parts;
+    const { topicMaxAgeMs: maxAgeMs } = options();
+    const topics = { values: this.#topicValues, nowNs: clock.now(), maxAgeMs };
+    return judge(this.policy.when, { ...this.#facts, minute: this.#localTime.minute, topics });
   }
 
   /** Since when segments that do not pass wait, or do not; wall clock. */
@@ -156,19 +168,34 @@ export class SendGate {
   }
 
   async #read(signal: AbortSignal): Promise<void> {
-    const { clock, network } = this.#parts;
-    const needs = this.policy.when.some(({ conditions }) => conditions.some(({ kind }) => kind !== 'hours'));
-    if (!needs) return;
+    const { network, topicValues } = this.#parts;
+    const kinds = new Set(this.policy.when.flatMap(({ conditions }) => conditions.map(({ kind }) => kind)));
+    const readNetwork = async (): Promise<void> => {
+      this.#facts = await this.#inTime((within) => network.read(within), unknownNetwork, signal);
+    };
+    const readTopics = async (): Promise<void> => {
+      this.#topicValues = await this.#inTime(topicValues, (why) => ({ unknown: why }), signal);
+    };
+    const needsNetwork = [...kinds].some((kind) => kind !== 'hours' && kind !== 'topic');
+    await Promise.all([needsNetwork && readNetwork(), kinds.has('topic') && readTopics()]);
+  }
+
+  /** What the source answers; if it fails, or not in time, what is then known. */
+  async #inTime<T>(
+    read: (within: AbortSignal) => Promise<T>,
+    unknown: (why: string) => T,
+    signal: AbortSignal,
+  ): Promise<T> {
     const ended = new AbortController();
     const within = AbortSignal.any([signal, ended.signal]);
-    const late = clock
+    const late = this.#parts.clock
       .sleep(READ_TIMEOUT_MS, ended.signal)
-      .then(() => unknownNetwork(`no answer in ${READ_TIMEOUT_MS} ms`));
+      .then(() => unknown(`no answer in ${READ_TIMEOUT_MS} ms`));
     late.catch(() => undefined);
     try {
-      this.#facts = await Promise.race([network.read(within), late]);
+      return await Promise.race([read(within), late]);
     } catch (error) {
-      this.#facts = unknownNetwork(describeError(error));
+      return unknown(describeError(error));
     } finally {
       ended.abort();
     }

@@ -10,10 +10,11 @@ import { SINKS_FILE, writeRequiredSinks, type RequiredSink } from '../core/sink.
 import type { SyncStatus } from '../core/status.js';
 import type { Store } from '../core/store.js';
 import { present } from '../core/present.js';
-import { acquireRoleLock, type RoleLock } from '../host/role-lock.js';
 import { aggregateStatus, type EngineStatus } from './aggregate-status.js';
 import { BandwidthLimit } from './bandwidth-limit.js';
 import { Places } from './places.js';
+import { SendPolicyTeller } from './send-policy-file.js';
+import { SharedLock } from './shared-lock.js';
 import { SyncEngine } from './sync-engine.js';
 import { parseSyncOptions, type SyncOptions } from './sync-options.js';
 import type { SyncPorts } from './sync-ports.js';
@@ -48,6 +49,8 @@ export class SyncGroup implements AsyncDisposable {
   readonly #events: Emitter<SyncEvent>;
   readonly #changes: Emitter<void>;
   readonly #path: string;
+  readonly #policy: SendPolicyTeller;
+  #options: SyncOptions;
   #told = '';
   #triedAt: bigint | undefined;
   #closing: Promise<void> | undefined;
@@ -62,8 +65,12 @@ export class SyncGroup implements AsyncDisposable {
     engines: readonly [SyncEngine, ...SyncEngine[]],
     shared: SharedByEngines,
     lock: SharedLock,
+    options: SyncOptions,
   ) {
     this.#ports = ports;
+    this.#options = options;
+    const { fs, logger, dataFolder: root } = ports;
+    this.#policy = new SendPolicyTeller({ fs, root, turns: shared.files, logger });
     this.#engines = engines;
     this.#shared = shared;
     this.#lock = lock;
@@ -78,6 +85,7 @@ export class SyncGroup implements AsyncDisposable {
       });
       engine.onStatusChange(() => {
         void this.#tellRetention();
+        void this.#tellRecorder();
         this.#changes.emit();
       });
     }
@@ -118,9 +126,10 @@ export class SyncGroup implements AsyncDisposable {
       await lock.close();
       throw error;
     }
-    const group = new SyncGroup(ports, engines as [SyncEngine, ...SyncEngine[]], shared, lock);
+    const group = new SyncGroup(ports, engines as [SyncEngine, ...SyncEngine[]], shared, lock, options);
     // Before anything is verified: local copies now also wait for a new sink.
     await group.#tellRetention();
+    await group.#tellRecorder();
     return group;
   }
 
@@ -170,6 +179,8 @@ export class SyncGroup implements AsyncDisposable {
   /** See {@link SyncEngine.reconfigure}; all sinks, or none. */
   reconfigure(given: Partial<SyncOptions>): readonly (keyof SyncOptions)[] {
     const [changed] = this.#engines.map((engine) => engine.reconfigure(given));
+    this.#options = { ...this.#options, ...given };
+    void this.#tellRecorder();
     return changed ?? [];
   }
 
@@ -251,6 +262,12 @@ export class SyncGroup implements AsyncDisposable {
     }
   }
 
+  /** Does nothing if the recorder can know it. */
+  #tellRecorder(): Promise<void> {
+    const sinks = this.#engines.map(({ sink }) => sink);
+    return this.#policy.tell(sinks, this.#options);
+  }
+
   #summarize(summaries: ReadonlyMap<SyncEngine, SyncSummary>, counted: readonly SyncSummary[]): GroupSummary {
     const all = [...summaries.values()];
     const total = (value: (summary: SyncSummary) => number): number =>
@@ -304,33 +321,4 @@ export function sharedTombstones(sinks: readonly SinkSpec[]): SharedTombstones {
       return mayGo;
     },
   };
-}
-
-/** One lock for all engines: taken for the first that asks, released when the group ends. */
-class SharedLock {
-  #taking: Promise<RoleLock> | undefined;
-
-  readonly #ports: GroupPorts;
-
-  constructor(ports: GroupPorts) {
-    this.#ports = ports;
-  }
-
-  async take(folder: DataFolder): Promise<RoleLock> {
-    const { fs, acquireLock, logger } = this.#ports;
-    this.#taking ??= acquireLock?.(fs, folder) ?? acquireRoleLock(fs, folder, 'sync', logger);
-    try {
-      await this.#taking;
-    } catch (error) {
-      // The next caller tries again.
-      this.#taking = undefined;
-      throw error;
-    }
-    const close = (): Promise<void> => Promise.resolve();
-    return { close, [Symbol.asyncDispose]: close };
-  }
-
-  async close(): Promise<void> {
-    await (await this.#taking)?.close();
-  }
 }

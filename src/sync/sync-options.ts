@@ -21,6 +21,8 @@ export interface SyncOptions {
   readonly timeZone: string;
   /** Time between two looks at the conditions, ms. Default 2,000. */
   readonly conditionPollMs: number;
+  /** A value of a topic of a condition that is older counts as unknown, ms. Default 60,000. */
+  readonly topicMaxAgeMs: number;
   /** Size of one part, bytes. Larger files and stricter stores raise it. Default 8 MiB. */
   readonly partBytes: number;
   /** Parts held in memory, over all uploads: one being read, the others on their way. Default 3. */
@@ -84,6 +86,7 @@ export const liveSyncOptions = [
   'pass',
   'timeZone',
   'conditionPollMs',
+  'topicMaxAgeMs',
   'partsPerUpload',
   'uploadsInFlight',
   'segmentsInFlight',
@@ -190,6 +193,13 @@ export const syncOptionTable: { readonly [K in keyof SyncOptions]: Rule<SyncOpti
     description: 'Time zone of the hours and of the days of a budget; empty: that of the system.',
   },
   conditionPollMs: count(2_000, 5, 3_600_000, 'ms', 'Between two looks at the conditions.'),
+  topicMaxAgeMs: count(
+    60_000,
+    1_000,
+    86_400_000,
+    'ms',
+    'Age at which the last message of a topic of a condition counts as unknown.',
+  ),
   partBytes: count(8 * MIB, 4 * KIB, 512 * MIB, 'bytes', 'Size of one part.'),
   partsInFlight: count(
     3,

@@ -40,7 +40,8 @@ function fits(type: string, member: JsonSchema): boolean {
     object: /\[\]$/,
   };
   return allowed[String(member['type'])]!.test(
-    type.replace(/^(\w+)\[\]$/, member['type'] === 'string' ? '$1' : '$&'),
+    // A member of the objects in a list fills a list.
+    type.replace(/^(\w+)\[\]$/, ['string', 'integer'].includes(String(member['type'])) ? '$1' : '$&'),
   );
 }
 

@@ -36,20 +36,10 @@ import { Receipts } from '../../src/sync/receipts.js';
 import { SerialQueue } from '../../src/core/serial-queue.js';
 import { readHead, writeHead, type WalHead } from '../../src/wal/wal-head.js';
 import { identity } from '../wal/wal-support.js';
+import { textDocument, type GoldenDocument } from './golden-document.js';
 import { goldenGround } from './golden-ground.js';
 import { goldenMessages } from './golden-messages.js';
-
-/** One kind of document: what it says, how today's version writes it into a folder, and how it reads it back. */
-export interface GoldenDocument {
-  /** Folder of the format below `test/golden/`. */
-  readonly format: string;
-  /** The file in it. */
-  readonly file: string;
-  readonly value: unknown;
-  /** Writes the file into the folder, with the code that writes it in the product. */
-  write(folder: string): Promise<void>;
-  read(folder: string): Promise<unknown>;
-}
+import { goldenPolicy, policy } from './golden-policy.js';
 
 const hex = (digit: string, length = 64): string => digit.repeat(length);
 const STORE = hex('e', 32);
@@ -106,6 +96,13 @@ const tagged: Manifest = {
   segment: { id: taggedId, number: 8 },
   file: { ...manifest.file, name: `${TAGGED}.mcap` },
   tags,
+};
+const WITH_POLICY = NAME.replace('000000000006', '000000000011');
+const withPolicy: Manifest = {
+  ...manifest,
+  segment: { id: id.replace('000000000006', '000000000011'), number: 11 },
+  file: { ...manifest.file, name: `${WITH_POLICY}.mcap` },
+  policy,
 };
 /** Version 2: finished in its place, and not read since. */
 const UNDIGESTED = NAME.replace('000000000006', '000000000009');
@@ -236,49 +233,25 @@ const progress: Readonly<Record<string, ProgressRecord>> = {
   },
 };
 
-/** A document that is a text: one function writes it, one reads it. */
-function textDocument<T>(
-  format: string,
-  file: string,
-  value: T,
-  encode: (value: T) => string,
-  decode: (text: string, name: string) => unknown,
-): GoldenDocument {
-  return {
-    ...{ format, file, value },
-    write: (folder) => fs.writeFile(join(folder, file), encode(value)),
-    read: async (folder) => decode(await fs.readFile(join(folder, file), 'utf8'), file),
-  };
+function manifestDocument(format: string, name: string, value: Manifest): GoldenDocument {
+  return textDocument(format, `${name}.json`, value, encodeManifest, (text, file) => {
+    const { manifestCrc32: _crc, ...fields } = decodeManifest(text, file) as Manifest & {
+      manifestCrc32?: number;
+    };
+    return fields;
+  });
 }
 
 /** Without its own version: the reader gives it, the writer adds it. */
 const versioned = <T extends object>(value: T): T & { version: 1 } => ({ version: 1, ...value });
 
 export const goldenDocuments: readonly GoldenDocument[] = [
-  textDocument('manifest', `${NAME}.json`, manifest, encodeManifest, (text, name) => {
-    const { manifestCrc32: _crc, ...fields } = decodeManifest(text, name) as Manifest & {
-      manifestCrc32?: number;
-    };
-    return fields;
-  }),
-  textDocument('manifest', `${TAGGED}.json`, tagged, encodeManifest, (text, name) => {
-    const { manifestCrc32: _crc, ...fields } = decodeManifest(text, name) as Manifest & {
-      manifestCrc32?: number;
-    };
-    return fields;
-  }),
-  textDocument('manifest', `${UNDIGESTED}.json`, undigested, encodeManifest, (text, name) => {
-    const { manifestCrc32: _crc, ...fields } = decodeManifest(text, name) as Manifest & {
-      manifestCrc32?: number;
-    };
-    return fields;
-  }),
-  textDocument('manifest', `${ENCRYPTED}.json`, encryptedManifest, encodeManifest, (text, name) => {
-    const { manifestCrc32: _crc, ...fields } = decodeManifest(text, name) as Manifest & {
-      manifestCrc32?: number;
-    };
-    return fields;
-  }),
+  manifestDocument('manifest', NAME, manifest),
+  manifestDocument('manifest', TAGGED, tagged),
+  manifestDocument('manifest', UNDIGESTED, undigested),
+  manifestDocument('manifest', ENCRYPTED, encryptedManifest),
+  manifestDocument('manifest', WITH_POLICY, withPolicy),
+  ...goldenPolicy,
   {
     ...{ format: 'tags', file: TAG_FILE, value: { now: tags, configured: { site: 'south' } } },
     write: (folder) => writeTagFile(fs, folder, { now: tags, configured: { site: 'south' } }),
@@ -289,12 +262,7 @@ export const goldenDocuments: readonly GoldenDocument[] = [
   ),
   textDocument('request', 'request.json', fetchRequest, encodeRequest, decodeRequest),
   textDocument('answer', 'answer.json', fetchAnswer, encodeAnswer, decodeAnswer),
-  textDocument('tombstone', `${NAME}.json`, tombstone, encodeManifest, (text, name) => {
-    const { manifestCrc32: _crc, ...fields } = decodeManifest(text, name) as Manifest & {
-      manifestCrc32?: number;
-    };
-    return fields;
-  }),
+  manifestDocument('tombstone', NAME, tombstone),
   textDocument('lake-segment', 'marker.json', marker, encodeLake, decodeLakeSegment),
   textDocument('lake-change', '0000000012.json', change, encodeLake, decodeLakeChange),
   textDocument('event', `${event.id}.json`, event, encodeEvent, (text) => decodeEvent(text, event.id)),

@@ -76,6 +76,7 @@ function fieldRules(
     ];
   }
   const items = member['items'] as JsonSchema | undefined;
+  if (items?.['type'] === 'string') return [{ field: first, valueOf: (value) => listOf(inner(value)) }];
   if (items !== undefined) {
     const part = MessageType.own(field.slice(0, field.indexOf('[')));
     const rules = rulesOf(items, part, (value) => value);
@@ -96,7 +97,7 @@ function scalarOf(member: JsonSchema, field: string, type: MessageType): FieldRu
   }
   if (field.startsWith('builtin_interfaces/Time')) return (time) => BigInt((time as string | undefined) ?? 0);
   if (field.startsWith('string')) return (text) => text ?? '';
-  if (field.startsWith('bool')) return (flag) => flag ?? false;
+  if (field.startsWith('bool')) return (flag) => flag ?? member[ROS_ABSENT] ?? false;
   const absent = member[ROS_ABSENT] ?? 0;
   return (number) => number ?? absent;
 }

@@ -21,7 +21,7 @@ type ObjectOf<R extends Members, O extends Members> = Flat<
 
 /** Keyword of the fields of a ROS message that a member is published in, as in a .msg file: `uint64 received`. */
 export const ROS_FIELDS = 'x-ros-fields';
-/** Keyword of the number that such a field holds while the member is absent; without it: 0, empty, false. */
+/** Keyword of what such a field holds while the member is absent; without it: 0, empty, false. */
 export const ROS_ABSENT = 'x-ros-absent';
 
 const make = <T>(schema: Readonly<Record<string, unknown>>, description?: string): Schema<T> =>
@@ -83,4 +83,10 @@ export const ros = <T>(schema: Schema<T>, ...fields: readonly string[]): Schema<
 export const rosOrUnknown = (schema: Schema<number>, ...fields: readonly string[]): Schema<number> => ({
   ...ros(schema, ...fields),
   [ROS_ABSENT]: -1,
+});
+
+/** As `ros`; while the member is absent, the field is true. */
+export const rosOrTrue = (schema: Schema<boolean>, ...fields: readonly string[]): Schema<boolean> => ({
+  ...ros(schema, ...fields),
+  [ROS_ABSENT]: true,
 });

@@ -7,6 +7,7 @@ import {
   listOf,
   literal,
   object,
+  policySinks,
   sha256,
   tagsMember,
   text,
@@ -120,6 +121,27 @@ export const storeMemorySchema: SchemaObject = object({
 export const spentSchema: SchemaObject = object({
   version: literal(1),
   sinks: listOf(object({ form: text, uri: text, days: listOf(object({ day: text, bytes: count })) })),
+});
+
+/** `send-policy.json`. */
+export const sendPolicySchema: SchemaObject = object({
+  version: literal(1),
+  topicMaxAgeMs: count,
+  sinks: policySinks,
+});
+
+/** `condition-values.json`. */
+export const conditionValuesSchema: SchemaObject = object({
+  version: literal(1),
+  values: listOf(
+    object(
+      { topic: name, field: name, robot: text, at: time },
+      {
+        value: { type: ['boolean', 'number', 'string'], description: 'a truth value, a number or a string' },
+        problem: text,
+      },
+    ),
+  ),
 });
 
 /** `sinks/<name>.schemas.json`. */

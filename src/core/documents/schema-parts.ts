@@ -58,3 +58,11 @@ export const tagsMember: SchemaObject = {
   propertyNames: { maxLength: 100 },
   description: 'an object of at most 256 short texts by short names',
 };
+
+/** The send policy of each sink (`policy-record.ts`). A later version may have other words. */
+export const policySinks: SchemaObject = listOf(
+  object({
+    ...{ name: text, upload: text, budgetBytesPerDay: count },
+    ...{ when: listOf(text), pass: listOf(text), recipients: listOf(text) },
+  }),
+);

@@ -1,3 +1,5 @@
+import { parseFieldComparison, type FieldComparison } from './topic-condition.js';
+
 /** A window of the day, in minutes since local midnight; `from` after `to` spans midnight. */
 export interface HourWindow {
   readonly from: number;
@@ -11,6 +13,7 @@ export type Condition = { readonly text: string } & (
   | { readonly kind: 'metered'; readonly metered: boolean }
   | { readonly kind: 'link_rate'; readonly bitsPerS: number }
   | { readonly kind: 'hours'; readonly windows: readonly HourWindow[] }
+  | { readonly kind: 'topic'; readonly comparison: FieldComparison }
 );
 
 /** Conditions that must all hold. */
@@ -21,7 +24,8 @@ export interface Alternative {
 
 export const WHEN_FORM =
   'conditions with spaces between them, which must all hold: interface=NAME,... ssid=NAME,... (* stands for any text; ' +
-  'quote a name with spaces), metered=no|yes, link_rate=10Mbit, hours=HH:MM-HH:MM,...; ' +
+  'quote a name with spaces), metered=no|yes, link_rate=10Mbit, hours=HH:MM-HH:MM,..., topic=TOPIC[:FIELD][==VALUE] ' +
+  '(also != >= <= > <; without a value, the field must be true; without a field, data); ' +
   'for example "ssid=Depot,Yard hours=20:00-06:00"';
 
 const MAX_CHARS = 400;
@@ -38,11 +42,16 @@ export function parseAlternative(text: string): Alternative | undefined {
   while (rest !== '') {
     const match = CONDITION.exec(rest);
     const condition = match && parseCondition(match[1] ?? '', match[2] ?? '', match[0].trim());
-    if (!condition || conditions.some(({ kind }) => kind === condition.kind)) return undefined;
+    if (!condition || conditions.some((one) => isTwin(one, condition))) return undefined;
     conditions.push(condition);
     rest = rest.slice(match[0].length);
   }
   return Object.freeze({ text: text.trim(), conditions });
+}
+
+/** Two conditions of one kind cannot both hold, or one of them says nothing; but each topic is a thing of its own. */
+function isTwin(one: Condition, other: Condition): boolean {
+  return one.kind === other.kind && (one.kind !== 'topic' || one.text === other.text);
 }
 
 function parseCondition(name: string, value: string, text: string): Condition | undefined {
@@ -63,6 +72,10 @@ function parseCondition(name: string, value: string, text: string): Condition | 
     case 'hours': {
       const windows = values.map(parseWindow);
       return windows.every((one) => one !== undefined) ? { kind: name, windows, text } : undefined;
+    }
+    case 'topic': {
+      const comparison = parseFieldComparison(only);
+      return comparison && { kind: name, comparison, text };
     }
     default:
       return undefined;

@@ -1,11 +1,14 @@
 import { matches } from '../name-pattern.js';
 import type { Alternative, Condition, HourWindow } from './condition.js';
 import type { Fact, NetworkFacts } from './facts.js';
+import { compares, type FieldComparison } from './topic-condition.js';
+import { currentValues, type TopicFacts } from './topic-values.js';
 
 /** What the conditions are judged by. */
 export interface SendFacts extends NetworkFacts {
   /** Minutes since local midnight. */
   readonly minute: number;
+  readonly topics: TopicFacts;
 }
 
 /** `unknown` counts as not met. */
@@ -83,7 +86,23 @@ function judgeOne(condition: Condition, facts: SendFacts): Judgement {
       const isInside = condition.windows.some((window) => isWithin(window, facts.minute));
       return { state: isInside ? 'met' : 'unmet', reason: `it is ${clockText(facts.minute)}` };
     }
+    case 'topic':
+      return judgeTopic(condition.comparison, facts.topics);
   }
+}
+
+/** Every robot that has the topic must meet it: the link is theirs together. */
+function judgeTopic(comparison: FieldComparison, topics: TopicFacts): Judgement {
+  const values = currentValues(topics, comparison);
+  if ('unknown' in values) return { state: 'unknown', reason: `unknown: ${values.unknown}` };
+  const { topic, field } = comparison;
+  for (const value of values.value) {
+    const isMet = compares(comparison, value);
+    const reason = `${field} of ${topic} is ${String(value)}`;
+    if (isMet === undefined) return { state: 'unknown', reason: `unknown: ${reason}` };
+    if (!isMet) return { state: 'unmet', reason };
+  }
+  return { state: 'met', reason: `${field} of ${topic} is ${String(values.value[0])}` };
 }
 
 function judgeFact<T>(fact: Fact<T>, isMet: (value: T) => boolean, say: (value: T) => string): Judgement {

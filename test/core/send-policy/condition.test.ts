@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { parseAlternative } from '../../../src/core/send-policy/condition.js';
 import { judge, reasonOf, type SendFacts } from '../../../src/core/send-policy/evaluate.js';
+import type { FieldValue } from '../../../src/core/send-policy/topic-condition.js';
+import type { TopicValue } from '../../../src/core/send-policy/topic-values.js';
 import { unknownNetwork } from '../../../src/core/send-policy/facts.js';
 import { isTimeZone, localTime } from '../../../src/core/send-policy/local-time.js';
 import { present } from '../../../src/core/present.js';
@@ -11,6 +13,7 @@ const depot: SendFacts = {
   metered: { value: false },
   linkBitsPerS: { value: 54e6 },
   minute: 23 * 60,
+  topics: { values: { unknown: 'not set' }, nowNs: 0n, maxAgeMs: 60_000 },
 };
 
 const met = (facts: SendFacts, ...texts: string[]): boolean =>
@@ -42,7 +45,7 @@ describe('conditions of sync.when', () => {
   });
 
   it('count as not met when they cannot be known, with the reason', () => {
-    const facts = { ...unknownNetwork('the driver is gone'), minute: 0 };
+    const facts = { ...depot, ...unknownNetwork('the driver is gone'), minute: 0 };
     const when = ['ssid=Depot hours=00:00-01:00', 'metered=no'].map((text) =>
       present(parseAlternative(text)),
     );
@@ -64,6 +67,87 @@ describe('conditions of sync.when', () => {
     const none = { ...depot, interface: { value: '' }, ssid: { value: '' } };
     assert.ok(!met(none, 'interface=*'));
     assert.ok(!met(none, 'ssid=*'));
+  });
+
+  describe('of topics', () => {
+    const S = 1_000_000_000n;
+    const now = 1_000n * S;
+    const value = (given: FieldValue | undefined, more: Partial<TopicValue> = {}): TopicValue => ({
+      ...{ topic: '/dock/state', field: 'data', robot: 'r1', at: String(now - S) },
+      ...(given === undefined ? {} : { value: given }),
+      ...more,
+    });
+    const facts = (...values: TopicValue[]): SendFacts => ({
+      ...depot,
+      topics: { values: { value: values }, nowNs: now, maxAgeMs: 60_000 },
+    });
+    const stateOf = (text: string, ...values: TopicValue[]): unknown =>
+      judge([present(parseAlternative(text))], facts(...values)).conditions[0]?.state;
+
+    it('are met while the field is true, or compares as the condition says', () => {
+      const cases: [text: string, value: FieldValue, state: string][] = [
+        ['topic=/dock/state', true, 'met'],
+        ['topic=/dock/state', false, 'unmet'],
+        ['topic=/dock/state', 3, 'met'],
+        ['topic=/dock/state', 'yes', 'unmet'],
+        ['topic=/dock/state==false', false, 'met'],
+        ['topic=/dock/state!=2', 1, 'met'],
+        ['topic=/dock/state>=0.5', 0.5, 'met'],
+        ['topic=/dock/state>0.5', 0.5, 'unmet'],
+        ['topic=/dock/state<-1e2', -101, 'met'],
+        ['topic=/dock/state<=3', 4, 'unmet'],
+        ['topic=/dock/state==IDLE', 'IDLE', 'met'],
+        ['topic=/dock/state>3', 'much', 'unknown'],
+        ['topic=/dock/state==IDLE', 3, 'unknown'],
+      ];
+      for (const [text, given, state] of cases) assert.equal(stateOf(text, value(given)), state, text);
+      const nested = value(1, { topic: '/battery', field: 'status.charging' });
+      assert.equal(stateOf('topic=/battery:status.charging', nested), 'met');
+    });
+
+    it('need a value of every robot that has the topic, and none of them too old', () => {
+      const text = 'topic=/dock/state';
+      const other = { robot: 'r2' };
+      assert.equal(stateOf(text, value(true), value(true, other)), 'met');
+      assert.equal(stateOf(text, value(true), value(false, other)), 'unmet');
+      const old = { ...other, at: String(now - 60n * S) };
+      assert.equal(stateOf(text, value(true), value(true, old)), 'met');
+      assert.equal(stateOf(text, value(true), value(true, { ...old, at: String(now - 61n * S) })), 'unknown');
+      assert.equal(stateOf(text, value(true, { at: String(now + 6n * S) })), 'unknown');
+    });
+
+    it('are unknown without a message or a readable one, with the reason', () => {
+      const reason = (...values: TopicValue[]): string | undefined =>
+        judge([present(parseAlternative('topic=/dock/state'))], facts(...values)).conditions[0]?.reason;
+      assert.equal(reason(), 'unknown: the recorder has no message of /dock/state');
+      assert.equal(
+        reason(value(true, { at: '0' })),
+        'unknown: the last message of /dock/state is older than 60 s',
+      );
+      assert.equal(
+        reason(value(undefined, { problem: 'no field data' })),
+        'unknown: /dock/state: no field data',
+      );
+      assert.equal(reason(value(true)), 'data of /dock/state is true');
+    });
+
+    it('may name several topics in one alternative, each once', () => {
+      const both = parseAlternative('topic=/dock/state topic=/battery:percentage>=0.8 metered=no');
+      assert.equal(both?.conditions.length, 3);
+      for (const wrong of [
+        'topic=',
+        'topic=/a,/b',
+        'topic=/a:',
+        'topic=/a:1x',
+        'topic=/a==',
+        'topic=/a>true',
+        'topic=/a>=IDLE',
+        'topic=/a=1',
+        'topic=/a topic=/a',
+      ]) {
+        assert.equal(parseAlternative(wrong), undefined, wrong);
+      }
+    });
   });
 
   it('are refused in any other form', () => {

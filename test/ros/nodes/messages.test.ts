@@ -117,6 +117,14 @@ describe('messages of the ROS nodes', () => {
     assert.equal(sync['is_syncing'], true);
     assert.equal(sync['segments_lost'], 5n);
     assert.equal(sync['segments_retrying'], 14n);
+    assert.deepEqual(
+      [sync['send_open'], sync['send_reason'], sync['send_budget_bytes']],
+      [false, 'topic=/docked (it is false)', 26n],
+    );
+    assert.deepEqual(sync['send_conditions'], ['topic=/docked', 'metered=no']);
+    assert.deepEqual(sync['send_condition_alternatives'], Uint32Array.of(0, 1));
+    assert.deepEqual(sync['send_condition_states'], ['unmet', 'unknown']);
+    assert.deepEqual(sync['encrypted_for'], ['hfpub1_a', 'key:0123456789abcdef']);
     assert.deepEqual([sync['store_refuses'], sync['store_refuses_server']], ['checksums', 'Pail/1.0']);
     assert.deepEqual(
       (sync['sinks'] as { name: string; link: number; bytes_pending: bigint; segments_lost: bigint }[]).map(
@@ -132,13 +140,15 @@ describe('messages of the ROS nodes', () => {
 
   it('write -1 for times that are not known', () => {
     const { nextRetryInMs: _retry, etaMs: _eta, storeLatencyMs: _latency, ...known } = syncStatus;
-    const { current: _current, storeRefuses: _refuses, sinks: _sinks, ...rest } = known;
+    const { current: _current, storeRefuses: _refuses, sinks: _sinks, ...wide } = known;
+    const { sendPolicy: _policy, encryptedFor: _recipients, ...rest } = wide;
     const read = decode(rosMessages.syncStatus, rosMessages.syncStatus.encode(syncStatusFields(rest, STAMP)));
     assert.equal(read['next_retry_in_ms'], -1n);
     assert.equal(read['eta_ms'], -1n);
     assert.equal(read['store_latency_ms'], -1);
     assert.equal(read['current_segment'], '');
     assert.equal(read['current_progress'], 0);
+    assert.deepEqual([read['send_open'], read['send_conditions'], read['encrypted_for']], [true, [], []]);
     assert.equal(read['store_refuses'], '');
     assert.deepEqual(read['sinks'], []);
   });

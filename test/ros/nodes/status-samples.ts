@@ -99,6 +99,17 @@ export const syncStatus: SyncStatus = {
   segments: { pending: 1, verified: 2, parked: 3, lost: 5, retrying: 14, held: 17 },
   bytes: { pending: 10, verified: 20, resent: 30, held: 40 },
   uploadPolicy: 'events',
+  sendPolicy: {
+    ...{ isOpen: false, since: '1795235891384222075', reason: 'topic=/docked (it is false)' },
+    conditions: [
+      { condition: 'topic=/docked', alternative: 0, state: 'unmet', reason: 'it is false' },
+      { condition: 'metered=no', alternative: 1, state: 'unknown', reason: 'no D-Bus' },
+    ],
+    passing: ['events'],
+    waiting: { segments: 21, bytes: 22, objects: 23, requests: 24 },
+    ...{ day: '2026-12-01', spentBytes: 25, budgetBytes: 26 },
+  },
+  encryptedFor: ['hfpub1_a', 'key:0123456789abcdef'],
   resumedUploads: 4,
   current: { segment: 'seg.robot_1', robot: 'robot_1', bytes: 1000, progress: 0.25 },
   oldestUnsyncedAt: '1795235891384222074',
@@ -120,6 +131,7 @@ export const syncStatus: SyncStatus = {
       alarms: 10,
       lastSyncAt: '1795235891384222066',
       lastError: 'put: refused',
+      encryptedFor: ['hfpub1_b'],
     },
     {
       name: 'parquet',
