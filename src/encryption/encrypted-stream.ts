@@ -5,7 +5,7 @@ import { CHUNK_LOG2, encodeStreamHeader, payloadKey, STREAM_HEADER_BYTES } from 
 
 const CHUNK_BYTES = 2 ** CHUNK_LOG2;
 /** Plaintext of one call, at most: the memory for its ciphertext is kept. */
-export const PIECE_BYTES = 2 ** 20;
+export const PIECE_BYTES = 2 ** 18;
 /** The chunks that one piece can complete, the one that is held included. */
 const OUTPUT_BYTES = STREAM_HEADER_BYTES + (PIECE_BYTES / CHUNK_BYTES + 1) * (CHUNK_BYTES + TAG_BYTES);
 
@@ -22,7 +22,9 @@ export class EncryptedStream {
   #held = 0;
   #next = 0;
   /** Each call writes its part of the file here: the bytes are moved once, and no memory is taken for them. */
-  readonly #output = Buffer.allocUnsafeSlow(OUTPUT_BYTES);
+  #output = Buffer.allocUnsafeSlow(OUTPUT_BYTES);
+  /** What the last call gave. */
+  #given = Buffer.allocUnsafeSlow(OUTPUT_BYTES);
   #filled: number;
 
   constructor({ dataKey, salt }: ContentKey) {
@@ -33,7 +35,7 @@ export class EncryptedStream {
 
   /**
    * Takes the next bytes of the plaintext, at most {@link PIECE_BYTES}. Returns the next ones of the file, perhaps none:
-   * they are valid until the next call.
+   * they are valid until the call after the next, so that they can be written while the next ones are encrypted.
    */
   update(plain: Uint8Array): Buffer {
     if (plain.byteLength > PIECE_BYTES) throw new RangeError(`a piece of ${plain.byteLength} bytes`);
@@ -70,6 +72,7 @@ export class EncryptedStream {
 
   #take(): Buffer {
     const taken = this.#output.subarray(0, this.#filled);
+    [this.#output, this.#given] = [this.#given, this.#output];
     this.#filled = 0;
     return taken;
   }

@@ -33,6 +33,8 @@ export class DigestFile {
 
   readonly #handle: FileHandle;
   readonly #encryption: EncryptedStream | undefined;
+  /** The last write of ciphertext: the disk works while the next bytes are made and encrypted. */
+  #writing: Promise<void> = Promise.resolve();
 
   /**
    * @param begun - The existing start of the file; default: empty. Its hash must not be used again.
@@ -69,7 +71,8 @@ export class DigestFile {
   /** Writes out the staged bytes, makes the file durable and returns its digest. */
   async finish(): Promise<ObjectDigest> {
     await this.#flush();
-    if (this.#encryption) await this.#append(this.#encryption.finish());
+    if (this.#encryption) await this.#appendBehind(this.#encryption.finish());
+    await this.#writing;
     await this.#handle.sync();
     const sha256 = this.#sha256?.digest('hex');
     return { bytes: this.#fileBytes, ...defined({ sha256 }), crc32: this.#crc };
@@ -85,9 +88,16 @@ export class DigestFile {
   async #writeOut(bytes: Uint8Array): Promise<void> {
     if (!this.#encryption) await this.#append(bytes);
     for (let at = 0; this.#encryption && at < bytes.byteLength; at += PIECE_BYTES) {
-      await this.#append(this.#encryption.update(bytes.subarray(at, at + PIECE_BYTES)));
+      await this.#appendBehind(this.#encryption.update(bytes.subarray(at, at + PIECE_BYTES)));
     }
     this.#written += bytes.byteLength;
+  }
+
+  /** Begins to write bytes of the stream's own memory. A failure is thrown by the next call, or at the end. */
+  async #appendBehind(bytes: Uint8Array): Promise<void> {
+    await this.#writing;
+    this.#writing = this.#append(bytes);
+    this.#writing.catch(() => undefined);
   }
 
   async #append(bytes: Uint8Array): Promise<void> {
