@@ -199,6 +199,13 @@ export const recorderStatusSchema = object(
       'string[] tag_names',
       'string[] tag_values',
     ),
+    encryptedFor: ros(
+      list(
+        text(),
+        'who can read the segments that it seals: hfpub1_ texts or names of symmetric keys; absent: they are not encrypted',
+      ),
+      'string[] encrypted_for',
+    ),
     stalledReason: ros(text('why it is stalled, or why it did not get further'), 'string stalled_reason'),
     anomalies,
   },

@@ -68,6 +68,8 @@ export interface RecorderParts extends RecorderContext {
   readonly conditions: ConditionWatch;
   readonly marks: EventMarks;
   readonly tags: TagBook;
+  /** Who can read what is sealed; empty: it is not encrypted. */
+  readonly recipients: readonly Recipient[];
   /** The rules for a topic of a source that does not support backpressure. */
   readonly queueRule: (topic: string) => ChannelRule;
   /** Channels of sources that support backpressure: their queues block instead of dropping. */
@@ -133,6 +135,7 @@ export async function assembleRecorder(context: RecorderContext): Promise<Record
     clockWatch: new ClockWatch(clock),
     condition,
     conditions,
+    recipients,
     marks,
     tags,
     backpressured,
@@ -155,8 +158,7 @@ function openRetention(
   });
 }
 
-type Sealing = Pick<RecorderParts, 'worker' | 'retention' | 'marks' | 'conditions'> & {
-  readonly recipients: readonly Recipient[];
+type Sealing = Pick<RecorderParts, 'worker' | 'retention' | 'marks' | 'conditions' | 'recipients'> & {
   readonly onDiskFull: () => void;
   /** A sealed segment can be evicted for commits that wait. */
   readonly onSpace: () => void;

@@ -3,6 +3,7 @@ import type { RecorderStatus } from '../core/status.js';
 import type { Batch } from '../ingest/batch.js';
 import type { RecorderParts } from './recorder-parts.js';
 import type { RecordedSource } from './recorder-source.js';
+import { recipientName } from '../encryption/wrapped-key.js';
 import { version } from '../host/version.js';
 
 /** The parts that it uses. */
@@ -16,6 +17,7 @@ type Parts = Pick<
   | 'meters'
   | 'options'
   | 'ports'
+  | 'recipients'
   | 'retention'
   | 'sealer'
   | 'tags'
@@ -88,6 +90,7 @@ export function buildRecorderStatus(input: StatusInput): RecorderStatus {
     },
     robots: meters.robots(),
     tags: input.tags.now,
+    ...(input.recipients.length === 0 ? {} : { encryptedFor: input.recipients.map(recipientName) }),
     ...defined({ anomalies: input.anomalies }),
   };
 }

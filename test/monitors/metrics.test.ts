@@ -38,6 +38,7 @@ const withoutPanel: readonly string[] = [
   'holdfast_queue_bytes',
   'holdfast_queue_limit_bytes',
   'holdfast_robot_dropped_messages_total',
+  'holdfast_seal_recipients',
   'holdfast_sealed_segments',
   'holdfast_send_waiting_segments',
   'holdfast_source_acknowledge_duration_seconds',

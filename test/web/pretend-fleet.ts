@@ -40,6 +40,8 @@ export class PretendFleet {
   state: RecorderStatus['state'] = 'recording';
   hasSync = true;
   tags: Readonly<Record<string, string>> = {};
+  /** What a test wants to be said of sync beside the rest, at a moment. */
+  moreOfSync: (atMs: number) => Partial<SyncStatus> = () => ({});
   readonly #startMs: number;
   #nowMs: number;
   readonly #points: HistoryPoint[] = [];
@@ -289,6 +291,7 @@ export class PretendFleet {
             },
           ]
         : [],
+      ...this.moreOfSync(atMs),
     };
   }
 

@@ -45,12 +45,17 @@ export function describeRecorder(status: RecorderStatus, nowMs: number): string[
             `The next start tries again. ${printable(wal.setAsideError ?? '')}`,
         ]),
     `${label('sealed')}${sealed.segments} segments, ${humanBytes(sealed.bytes)}`,
+    ...describeRecipients(status.encryptedFor),
     `${label('disk')}${humanBytes(disk.freeBytes)} of ${humanBytes(disk.totalBytes)} free` +
       (disk.evictedSegments > 0 ? `, ${disk.evictedSegments} segments evicted` : ''),
     ...describeTagLine(status),
     ...describeAnomalies(status),
     ...describeRobots(status),
   ];
+}
+
+function describeRecipients(recipients: readonly string[] | undefined): string[] {
+  return recipients === undefined ? [] : [`${label('encrypted')}for ${recipients.map(printable).join(', ')}`];
 }
 
 function describeTagLine({ tags = {} }: RecorderStatus): string[] {
@@ -133,9 +138,7 @@ export function describeSync(status: SyncStatus, nowMs: number): string[] {
       (status.storeRefuses === undefined
         ? ''
         : ` (refuses ${status.storeRefuses.what} since ${since(status.storeRefuses.since, nowMs)}: uploads carry none)`),
-    ...(status.encryptedFor === undefined
-      ? []
-      : [`${label('encrypted')}for ${status.encryptedFor.map(printable).join(', ')}`]),
+    ...describeRecipients(status.encryptedFor),
     `${label('verified')}${segments.verified} segments, ${humanBytes(bytes.verified)}`,
     `${label('pending')}${segments.pending} segments, ${humanBytes(bytes.pending)}` +
       ((segments.retrying ?? 0) === 0

@@ -177,6 +177,12 @@ export const recorderMetrics: readonly Metric<Known>[] = [
     samples: ({ status }) => one(status.recorder.sealed.segments),
   },
   {
+    name: 'holdfast_seal_recipients',
+    help: 'Recipients that can read what is sealed; 0: it is not encrypted.',
+    type: 'gauge',
+    samples: ({ status }) => one(status.recorder.encryptedFor?.length ?? 0),
+  },
+  {
     name: 'holdfast_sealed_bytes',
     help: 'Bytes of the sealed segments on this disk.',
     type: 'gauge',

@@ -6,6 +6,7 @@ import type { RecorderStatus, SyncStatus, TopicStats } from '../../../src/core/s
 export const recorderStatus: RecorderStatus = {
   role: 'recorder',
   tags: { mission: 'm3', site: 'north' },
+  encryptedFor: ['hfpub1_c', 'hfpub1_d'],
   version: '1.2.3',
   pid: 4711,
   state: 'stalled',

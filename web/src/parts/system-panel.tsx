@@ -47,6 +47,9 @@ export function StoragePanel() {
         <Fact term="Sealed">
           {counted(sealed.segments, 'segment')}, {bytes(sealed.bytes)}
           {wal.waiting > 0 ? `; ${count(wal.waiting)} wait to be sealed` : ''}
+          {now.recorder.encryptedFor === undefined
+            ? ''
+            : `; encrypted for ${counted(now.recorder.encryptedFor.length, 'recipient')}`}
         </Fact>
         {disk.evictedSegments > 0 ? (
           <Fact term="Evicted">{counted(disk.evictedSegments, 'segment')}</Fact>
