@@ -39,6 +39,10 @@ const encode = (file: unknown): string => `${JSON.stringify(file, null, 1)}\n`;
 
 /** What sync and the recorder tell each other in the data folder. */
 export const goldenPolicy: readonly GoldenDocument[] = [
-  textDocument('send-policy', SEND_POLICY_FILE, sendPolicy, encode, sendPolicyFiles.parse),
-  textDocument('condition-values', CONDITION_VALUES_FILE, conditionValues, encode, conditionValueFiles.parse),
+  textDocument('send-policy', SEND_POLICY_FILE, sendPolicy, encode, (text, name) =>
+    sendPolicyFiles.parse(text, name),
+  ),
+  textDocument('condition-values', CONDITION_VALUES_FILE, conditionValues, encode, (text, name) =>
+    conditionValueFiles.parse(text, name),
+  ),
 ];
