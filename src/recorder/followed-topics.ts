@@ -86,7 +86,7 @@ export class FollowedTopics {
     });
   }
 
-  /** A topic that comes again with another type or from another source goes on where it was. */
+  /** A topic that comes again with another type or from another source continues where it was. */
   #follow(channel: Channel, fields: readonly string[]): Followed | undefined {
     const key = keyOf(channel);
     let followed = this.#followed.get(key);

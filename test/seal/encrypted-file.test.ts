@@ -3,9 +3,10 @@ import { createHash } from 'node:crypto';
 import type { FileHandle } from '../../src/core/file-system.js';
 import { newContentKey } from '../../src/encryption/encrypted-content.js';
 import { DigestFile } from '../../src/seal/digest-file.js';
+import { sleep } from '../../src/testing/waiting.js';
 import { counted, plainOf, streamed } from '../encryption/made-content.js';
 
-/** A file in memory that takes its time, writes at most some bytes at once, and fails when it is told to. */
+/** A file in memory that takes its time, writes at most some bytes at once, and fails when a test says so. */
 class SlowFile {
   readonly written: Buffer[] = [];
   failsAt = Infinity;
@@ -16,7 +17,7 @@ class SlowFile {
       assert.equal(this.atOnce, 1, 'one write at a time');
       if (this.written.length >= this.failsAt) throw new Error('no space left');
       const bytesWritten = Math.min(length, 100_000);
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await sleep(1);
       // As the kernel does: the bytes as they are now, not as they were when the call began.
       this.written.push(Buffer.from(bytes.subarray(at, at + bytesWritten)));
       this.atOnce--;

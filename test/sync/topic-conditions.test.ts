@@ -72,7 +72,7 @@ describe('conditions of topics in sync', () => {
     await eventually(() => group?.status().segments.verified === 2, 'sent again');
   });
 
-  it('are told to the recorder with the whole policy of each sink, and again when it changes', async () => {
+  it('reach the recorder with the whole policy of each sink, and again when it changes', async () => {
     const other = new MemoryStore();
     const recipients = [recipientOf(newIdentity())];
     const own = {
