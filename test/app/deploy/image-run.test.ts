@@ -126,4 +126,18 @@ describe('the files of the images', () => {
     assert.equal(own.length, 5);
     for (const one of own) assert.deepEqual([one.read_only, one.cap_drop], [true, ['ALL']]);
   });
+
+  it('give the ground of the compose file a database and a bus, and the fleet that ground', async () => {
+    const text = await readFile(join(packageRoot, 'deploy', 'compose.yaml'), 'utf8');
+    const { services } = parse(text, { merge: true }) as {
+      readonly services: Readonly<Record<string, { readonly command?: readonly string[] | string }>>;
+    };
+    const hosts = (name: string): string[] =>
+      [...JSON.stringify(services[name]?.command).matchAll(/(\w+):\/\/(?:\w+@)?(\w+)/g)].map(
+        ([, scheme, host]) => `${scheme} ${host}`,
+      );
+    assert.deepEqual(hosts('ground'), ['postgres database', 'nats nats']);
+    assert.deepEqual(hosts('fleet'), ['ws ground']);
+    for (const name of ['database', 'nats', 'ground', 'fleet']) assert.ok(services[name], name);
+  });
 });
