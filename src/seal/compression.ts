@@ -1,6 +1,7 @@
 import { deflateRawSync } from 'node:zlib';
 import type { FileHandle } from '../core/file-system.js';
 import type { Manifest } from '../core/manifest.js';
+import { loadZstd } from '../core/zstd.js';
 
 export type Compression = Manifest['file']['compression'];
 
@@ -48,9 +49,8 @@ export async function chunkCompressor(
     case 'none':
       return undefined;
     case 'zstd': {
-      const zstd = (await import('@foxglove/wasm-zstd')).default;
-      await zstd.isLoaded;
-      return whereWorthwhile(compression, (chunk) => zstd.compress(chunk, level));
+      const compress = await loadZstd();
+      return whereWorthwhile(compression, (chunk) => compress(chunk, level));
     }
     case 'lz4': {
       const { compressFrameSync } = await import('lz4-napi');
