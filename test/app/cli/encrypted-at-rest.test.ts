@@ -126,7 +126,7 @@ describe('a data folder whose segments are encrypted', function () {
     const lock = await acquireRoleLock(fs, dataFolder(data), 'recorder');
     const busy = await runCli(args);
     await lock.close();
-    assert.equal(busy.exitCode, 1, busy.stderr);
+    assert.equal(busy.exitCode, 4, busy.stderr);
     assert.match(busy.stderr, /recorder/);
     assert.equal(jsonOf(await ok(...args, '--dry-run'))['rewrapped'], before.length);
     assert.equal(jsonOf(await ok(...args))['rewrapped'], before.length);
