@@ -6,6 +6,8 @@ export type TagChanges = Readonly<Record<string, string>>;
 
 /** Maximum number of tags that hold at the same time. */
 export const TAGS_MAX = 32;
+/** Maximum number of tags that one request changes: every tag that holds goes, and as many come. */
+export const TAG_CHANGES_MAX = 2 * TAGS_MAX;
 /** Maximum length of a value, characters. */
 export const TAG_VALUE_MAX = 200;
 /** Lower case: a search then finds a tag whatever keyboard it was typed on. */

@@ -41,7 +41,7 @@ export interface AuditEntry {
   /** Empty: what was done concerns no robot. */
   readonly robot: string;
   readonly command: AuditedAction;
-  /** Of a marked event, what is requested, or which user; otherwise empty. */
+  /** Of a marked event, a parameter, tags, what is requested, or which user; otherwise empty. */
   readonly label: string;
   readonly state: AuditState;
   /** What the robot said, in words. */

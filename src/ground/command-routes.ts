@@ -1,6 +1,10 @@
+import { documentKind } from '../core/documents/document.js';
+import { defined } from '../core/defined.js';
 import { HoldfastError } from '../core/errors.js';
+import { isTag, TAG_FORM, TAGS_MAX, type TagChanges, type Tags } from '../core/tags.js';
 import { RouteReply, type JsonSchema, type Route, type RouteRequest } from '../monitors/http/route.js';
 import { list, object, ref } from '../monitors/http/schemas.js';
+import { tagsBody } from '../monitors/http/tags-body.js';
 import {
   actionNames,
   LABEL_MAX_CHARS,
@@ -29,6 +33,8 @@ const summaries: Readonly<Record<ActionName, string>> = {
   pause: 'The recorder refuses messages until resumed, of all its robots; they are counted as gaps',
   resume: 'The recorder records again after a pause',
   set_parameter: 'Sets a parameter of the recorder while it runs, until the recorder starts again',
+  set_tags:
+    'Sets tags of the segments that the recorder begins from now on, of all its robots; an empty value removes one',
 };
 
 const statuses: Readonly<Record<AuditState, number>> = {
@@ -75,6 +81,14 @@ const parameterBody: JsonSchema = {
 const bodies: Readonly<Partial<Record<ActionName, JsonSchema>>> = {
   mark_event: markBody,
   set_parameter: parameterBody,
+  set_tags: tagsBody,
+};
+
+/** What the answer has beside the entry. */
+const answers: Readonly<Partial<Record<ActionName, Readonly<Record<string, JsonSchema>>>>> = {
+  set_tags: {
+    tags: { type: 'object', additionalProperties: { type: 'string' }, description: 'all that hold now' },
+  },
 };
 
 /** Of all commands; the schema of each has checked it. */
@@ -84,6 +98,7 @@ interface CommandBody {
   readonly after_s: number;
   readonly parameter: string;
   readonly value: unknown;
+  readonly tags: TagChanges;
 }
 
 const AUDIT_MAX = 1_000;
@@ -105,17 +120,22 @@ function commandRoute(name: ActionName, { commands, nameOf }: CommandRouteParts)
     const robot = nameOf(params['robot'] ?? '');
     if (robot === undefined) return unheard(params['robot'] ?? '');
     const given = body as Partial<CommandBody>;
-    const { label = '', before_s: beforeS = 0, after_s: afterS = 0, parameter } = given;
+    const { label = '', before_s: beforeS = 0, after_s: afterS = 0, parameter, tags } = given;
+    if (tags !== undefined) checkTags(tags);
     const set = parameter === undefined ? {} : { parameter, value: valueText(parameter, given.value) };
-    const entry = await commands.give(who, address, robot, { name, label, beforeS, afterS, ...set });
-    return entry.state === 'done' ? new RouteReply(200, { ok: true, entry }) : notDone(entry);
+    const { entry, result } = await commands.give(who, address, robot, {
+      ...{ name, label, beforeS, afterS, ...set },
+      ...defined({ tags }),
+    });
+    if (entry.state !== 'done') return notDone(entry);
+    return new RouteReply(200, { ok: true, entry, ...(name === 'set_tags' ? tagsIn(result) : {}) });
   };
   const body = bodies[name];
   return {
     ...{ method: 'POST', path: `/api/robots/:robot/control/${name}`, role: 'operator' },
     summary: summaries[name],
     ...(body === undefined ? {} : { body }),
-    answer: object({ ok: { type: 'boolean' }, entry: ref('AuditEntry') }),
+    answer: object({ ok: { type: 'boolean' }, entry: ref('AuditEntry'), ...answers[name] }),
     also: alsoAnswers,
     handle: give,
   };
@@ -159,6 +179,27 @@ function valueText(parameter: string, value: unknown): string {
     'REQUEST_INVALID',
     `the value of ${parameter} has ${bytes} bytes, allowed: ${PARAMETER_VALUE_MAX_BYTES}`,
   );
+}
+
+/** All tags, as the robot answers with them. */
+const tagLists = documentKind<Tags>('tags of a robot', {
+  type: 'object',
+  maxProperties: TAGS_MAX,
+  additionalProperties: { type: 'string' },
+});
+
+function tagsIn(result: string | undefined): { readonly tags: Tags } {
+  return { tags: tagLists.parseIfValid(result ?? '') ?? {} };
+}
+
+/** Throws `REQUEST_INVALID`. A robot cannot answer what it cannot read. */
+function checkTags(tags: TagChanges): void {
+  for (const [name, value] of Object.entries(tags))
+    if (!isTag(name, value))
+      throw new HoldfastError(
+        'REQUEST_INVALID',
+        `the tag ${name}=${JSON.stringify(value)} is not allowed, allowed: ${TAG_FORM}`,
+      );
 }
 
 function auditRoute({ audit }: CommandRouteParts): Route {

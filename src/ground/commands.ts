@@ -1,4 +1,6 @@
 import { formatTime, type Clock } from '../core/clock.js';
+import { defined } from '../core/defined.js';
+import { describeTags } from '../core/tags.js';
 import { randomHex } from '../core/identity.js';
 import type { Identity } from '../monitors/http/access.js';
 import type { ActionName, RobotCommand } from '../uplink/protocol/robot-command.js';
@@ -17,6 +19,12 @@ export type RobotAction = RobotCommand & { readonly name: ActionName };
 
 /** Sends a command to a robot. Never rejects. */
 export type CommandSender = (robot: string, command: RobotCommand) => Promise<CommandOutcome>;
+
+/** A command that was given: how it ended, and what was asked for, as JSON. */
+export interface GivenCommand {
+  readonly entry: AuditEntry;
+  readonly result?: string;
+}
 
 /** Who does something to a robot, and what. */
 export interface Audited {
@@ -45,10 +53,16 @@ export class Commands {
   }
 
   /** Rejects if the audit log cannot be written; then nothing is sent. */
-  async give(who: Identity, address: string, robot: string, command: RobotAction): Promise<AuditEntry> {
-    const { name: action, parameter, value } = command;
-    const label = parameter === undefined ? command.label : `${parameter} = ${value ?? ''}`;
-    return await this.audited({ who, address, robot, action, label }, () => this.#send(robot, command));
+  async give(who: Identity, address: string, robot: string, command: RobotAction): Promise<GivenCommand> {
+    const { name: action } = command;
+    const label = labelOf(command);
+    let result: string | undefined;
+    const entry = await this.audited({ who, address, robot, action, label }, async () => {
+      const outcome = await this.#send(robot, command);
+      result = outcome.result;
+      return outcome;
+    });
+    return { entry, ...defined({ result }) };
   }
 
   /** Does something that is in the audit log before and after. Rejects if the log cannot be written, or as `work`. */
@@ -67,4 +81,10 @@ export class Commands {
     await audit.append(ended);
     return ended;
   }
+}
+
+/** What is asked for, in the audit log. */
+function labelOf({ label, parameter, value, tags }: RobotAction): string {
+  if (tags !== undefined) return describeTags(tags);
+  return parameter === undefined ? label : `${parameter} = ${value ?? ''}`;
 }

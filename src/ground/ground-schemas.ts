@@ -43,6 +43,10 @@ const robot = {
   status: said(orNull(ref('RobotFigures')), 'null: nothing was reported, or reports are missing'),
   reportedAt: said(orNull(text), 'on the clock of the ground'),
   alerts: said(list(ref('ReportedAlert')), 'the raised ones'),
+  tags: said(
+    orNull({ type: 'object', additionalProperties: text }),
+    'those that hold; null: the robot does not say, or reports are missing',
+  ),
 };
 
 const oneValue: JsonSchema[] = [{ type: 'string' }, { type: 'number' }, { type: 'boolean' }];
@@ -89,7 +93,7 @@ export const groundSchemas: Readonly<Record<string, JsonSchema>> = {
     ...{ address: text, robot: text, command: { type: 'string', enum: auditedActions } },
     label: said(
       text,
-      'of a marked event, what is requested, the parameter and its value, or the user; otherwise empty',
+      'of a marked event, what is requested, the parameter and its value, the tags, or the user; otherwise empty',
     ),
     state: { type: 'string', enum: auditStates, description: 'asked: no answer was noted' },
     message: said(text, 'what the robot said'),

@@ -1,5 +1,6 @@
 import { defined } from '../core/defined.js';
 import type { MarkedEvent } from '../core/marked-event.js';
+import type { Tags } from '../core/tags.js';
 import type { RobotFigures } from '../uplink/protocol/robot-figures.js';
 import type { ReportedAlert, ReportedSegment, RobotReport } from '../uplink/protocol/robot-report.js';
 
@@ -14,6 +15,8 @@ export class ReportedState {
   /** When the robot was known to be so, on the ground's clock. */
   atNs: bigint | undefined;
   alerts: readonly ReportedAlert[] = [];
+  /** Undefined: the robot does not say, or reports are missing. */
+  tags: Tags | undefined;
   readonly #segments = new Map<string, ReportedSegment>();
   readonly #events = new Map<string, MarkedEvent>();
   #epoch = 0;
@@ -47,6 +50,7 @@ export class ReportedState {
     this.#sequence = sequence;
     if (!complete && !continues) {
       this.figures = undefined;
+      this.tags = undefined;
       return false;
     }
     const figures: Record<string, string | number | undefined> = complete ? {} : { ...this.figures };
@@ -55,6 +59,7 @@ export class ReportedState {
     this.atNs = nowNs;
     if (report.alerts !== undefined) this.alerts = report.alerts;
     else if (complete) this.alerts = [];
+    if (report.tags !== undefined || complete) this.tags = report.tags;
     for (const segment of report.segments) {
       this.#segments.set(`${segment.segment} ${segment.priority ?? ''}`, segment);
     }

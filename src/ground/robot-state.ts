@@ -1,5 +1,6 @@
 import { formatTime } from '../core/clock.js';
 import type { MarkedEvent } from '../core/marked-event.js';
+import type { Tags } from '../core/tags.js';
 import type { Catalogue, FieldSpec } from '../uplink/protocol/field-spec.js';
 import type { RobotFigures } from '../uplink/protocol/robot-figures.js';
 import type { ReportedAlert, ReportedSegment } from '../uplink/protocol/robot-report.js';
@@ -48,6 +49,8 @@ export interface RobotView extends Readonly<RobotCounters> {
   readonly reportedAt: string | null;
   /** The raised alerts. */
   readonly alerts: readonly ReportedAlert[];
+  /** Those that hold; null: the robot does not say, or reports are missing. */
+  readonly tags: Tags | null;
 }
 
 /** A robot with what only its own page shows. */
@@ -140,6 +143,7 @@ export class RobotState {
       status: this.reported.figures ?? null,
       reportedAt: this.reported.atNs === undefined ? null : formatTime(this.reported.atNs),
       alerts: this.reported.alerts,
+      tags: this.reported.tags ?? null,
     };
   }
 

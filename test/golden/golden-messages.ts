@@ -57,6 +57,13 @@ const toGround: Readonly<Record<string, RobotMessage>> = {
   'full.binpb': { kind: 'telemetry', frame: full },
   'delta.binpb': { kind: 'telemetry', frame: delta },
   'report.binpb': { kind: 'report', report },
+  'report-tags.binpb': {
+    kind: 'report',
+    report: {
+      ...{ epoch: 300, sequence: 3, complete: false, figures: {}, unknown: [], segments: [], events: [] },
+      tags: { mission: 'größe 3', 'site.row-1': 'north' },
+    },
+  },
   'answer.binpb': {
     ...{ kind: 'answer', epoch: 300, id: 3 },
     answer: { ok: false, code: 'STATE_REFUSED', message: 'größe' },
@@ -104,6 +111,13 @@ const toRobot: Readonly<Record<string, GroundMessage>> = {
   'get-parameters.binpb': {
     ...{ kind: 'command', epoch: 300, id: 5 },
     command: { name: 'get_parameters', label: '', beforeS: 0, afterS: 0 },
+  },
+  'set-tags.binpb': {
+    ...{ kind: 'command', epoch: 300, id: 6 },
+    command: {
+      ...{ name: 'set_tags', label: '', beforeS: 0, afterS: 0 },
+      tags: { mission: 'größe 3', site: '' },
+    },
   },
   'requests.binpb': {
     ...{ kind: 'requests', epoch: 300 },

@@ -16,11 +16,17 @@ interface Answer {
   readonly status: number;
   readonly body: {
     readonly ok?: boolean;
+    readonly tags?: unknown;
     readonly error?: { readonly code: string; readonly message: string };
   };
 }
 
 const VIN = '1ZZZ5A3T0RF000001';
+/** What kind of message a robot reads from the bytes of a command. */
+function read(command: RobotCommand): string {
+  return decodeGroundMessage(encodeGroundMessage({ kind: 'command', epoch: 1, id: 1, command })).kind;
+}
+
 const split: RobotCommand = { name: 'split', label: '', beforeS: 0, afterS: 0 };
 
 describe('A command of the ground', () => {
@@ -92,6 +98,19 @@ describe('A command of the ground', () => {
     robot.obey = () => Promise.resolve({ message: 'the parameters', result: '[{"name": 1}]' });
     assert.equal((await look()).status, 502);
     assert.equal((await world.audit.list(10)).length, 1, 'a look is in no log');
+  });
+
+  it('sets tags, answers with all that hold, and is in the audit log with them', async () => {
+    robot.obey = () => Promise.resolve({ message: 'the tags', result: '{"mission":"m3","site":"north"}' });
+    const tags = { mission: 'm3', operator: '' };
+    const { status, body } = await give('robot_7/control/set_tags', { tags });
+    assert.deepEqual([status, body.tags], [200, { mission: 'm3', site: 'north' }]);
+    assert.deepEqual(robot.asked[0]?.tags, tags);
+    assert.equal((await world.audit.list(1))[0]?.label, 'mission=m3, operator=');
+    for (const wrong of [{ tags: { 'No Name': 'x' } }, { tags: { a: 'two\nlines' } }, { tags: {} }, {}])
+      assert.equal((await give('robot_7/control/set_tags', wrong)).status, 400, JSON.stringify(wrong));
+    assert.equal(robot.asked.length, 1, 'what is not allowed is not sent');
+    assert.equal((await world.audit.list(10)).length, 1);
   });
 
   it('is only for an operator, and a refused one is in no log', async () => {
@@ -186,8 +205,18 @@ describe('A command of the ground', () => {
   it('with a window or a label that is not allowed is not read', () => {
     for (const wrong of [{ beforeS: -1 }, { afterS: NaN }, { afterS: 3_601 }, { label: 'x'.repeat(201) }]) {
       const command = { ...split, ...wrong };
-      const bytes = encodeGroundMessage({ kind: 'command', epoch: 1, id: 1, command });
-      assert.equal(decodeGroundMessage(bytes).kind, 'unusable', JSON.stringify(wrong));
+      assert.equal(read(command), 'unusable', JSON.stringify(wrong));
     }
+  });
+
+  it('with more than 64 tags, or with what is no tag, is not read', () => {
+    const tags = (count: number): Record<string, string> =>
+      Object.fromEntries(Array.from({ length: count }, (_, n) => [`tag${n}`, 'x']));
+    const command = (changes: Record<string, string>): RobotCommand => ({
+      ...{ ...split, name: 'set_tags', tags: changes },
+    });
+    assert.equal(read(command(tags(64))), 'command');
+    for (const wrong of [tags(65), { Name: 'x' }, { '': 'x' }, { a: '\n' }, { a: 'x'.repeat(201) }])
+      assert.equal(read(command(wrong)), 'unusable');
   });
 });

@@ -13,7 +13,7 @@ const operations = {
     ],
     ...['POST /api/robots/{robot}/control/pause', 'POST /api/robots/{robot}/control/resume'],
     ...['POST /api/robots/{robot}/control/set_parameter', 'POST /api/robots/{robot}/control/split'],
-    'POST /api/robots/{robot}/control/sync_now',
+    ...['POST /api/robots/{robot}/control/set_tags', 'POST /api/robots/{robot}/control/sync_now'],
   ],
   admin: [
     ...['GET /api/enrolled', 'GET /api/people', 'POST /api/enrolled/{name}', 'POST /api/people/{name}'],

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Page } from 'playwright-core';
+import { changedTags } from '../../src/core/tags.js';
 import { present } from '../../src/core/present.js';
 import { trialRoutes, type TrialFleet, type TrialView } from '../../src/ground/trial-routes.js';
 import { parseMapSource } from '../../src/ground/map-source.js';
@@ -86,6 +87,27 @@ describe('the pages of a ground', function () {
     await waitForText(page, '.outcome', /Set parameter: segment.max_bytes is 64MiB/);
   }
 
+  /** What is removed from the text goes, and what is added comes. */
+  async function setTags(page: Page, robot: DrivingRobot): Promise<void> {
+    robot.obey = ({ tags = {} }) => {
+      const all = changedTags(robot.facts.tags ?? {}, tags);
+      robot.facts = { ...robot.facts, tags: all };
+      return Promise.resolve({ message: 'the tags are set', result: JSON.stringify(all) });
+    };
+    await waitForText(page, '.robot-tags', /mission m2.*site north/s);
+    await page.locator('[data-action=set_tags]').click();
+    const dialog = page.getByRole('dialog', { name: 'robot_7: Tags' });
+    const text = dialog.getByLabel('Tags, one name=value per line');
+    assert.equal(await text.inputValue(), 'mission=m2\nsite=north');
+    await text.fill('mission=m3\noperator=ada');
+    assert.deepEqual(await seriousFindings(page), []);
+    await screenshot(page, 'ground-tags-desktop', false);
+    await dialog.getByRole('button', { name: 'Set tags' }).click();
+    await waitForText(page, '.outcome', /Tags: the tags are set/);
+    assert.deepEqual(robot.asked.at(-1)?.tags, { site: '', mission: 'm3', operator: 'ada' });
+    await waitForText(page, '.robot-tags', /^mission m3\s*operator ada$/);
+  }
+
   const names = (page: Page): Promise<string[]> => page.locator('tr[data-robot] .line-name').allInnerTexts();
 
   it('say how to add the first robot, and show it once it is there', async () => {
@@ -150,7 +172,7 @@ describe('the pages of a ground', function () {
       lastLogTime: String(BigInt(Date.now() - 180_000 + index * 60_000) * 1_000_000n),
     }));
     const figures = { ...robot.facts.figures, outboxSamples: 1_200 };
-    robot.facts = { ...robot.facts, figures, segments };
+    robot.facts = { ...robot.facts, figures, segments, tags: { mission: 'm2', site: 'north' } };
     const page = await pages.open(`${url}#/robot/robot_7`);
     await waitForText(page, '[data-answer=state]', /Recording/);
     await waitForText(page, '.panel-uplink', /Outbox\s*1,200 samples of an outage to come/);
@@ -175,9 +197,14 @@ describe('the pages of a ground', function () {
     assert.equal(await page.locator('[data-lane="on the robot"] .bar').count(), 4);
     await screenshot(page, 'ground-robot-desktop');
     await setParameter(page, robot);
+    await setTags(page, robot);
     assert.deepEqual(await seriousFindings(page), []);
     await page.locator('nav.pages a', { hasText: 'Audit' }).click();
-    await waitForText(page, '.audit-grid tbody', /robot_7.*mark event.*hard stop at gate 4.*done/s);
+    await waitForText(
+      page,
+      '.audit-grid tbody',
+      /robot_7.*set tags.*site=, mission=m3, operator=ada.*mark event.*hard stop at gate 4.*done/s,
+    );
     assert.deepEqual(await seriousFindings(page), []);
     await screenshot(page, 'ground-audit-desktop');
   });
@@ -316,11 +343,20 @@ describe('the pages of a ground', function () {
     const robotPage = await pages.open(`${url}#/robot/robot_7`, phone);
     await waitForText(robotPage, '.field-chart', /\d\sm\/s/);
     await screenshot(robotPage, 'ground-robot-phone');
+    for (const label of ['hard stop at gate 4', `gate ${'x'.repeat(190)}`]) {
+      const asked = JSON.stringify({ label, before_s: 1, after_s: 1 });
+      const headers = { 'content-type': 'application/json' };
+      const path = `${url}api/robots/robot_7/control/mark_event`;
+      assert.equal((await fetch(path, { method: 'POST', headers, body: asked })).status, 200);
+    }
+    const auditPage = await pages.open(`${url}#/audit`, phone);
+    await waitForText(auditPage, '.audit-grid tbody', /mark event.*hard stop at gate 4/s);
+    await screenshot(auditPage, 'ground-audit-phone');
     await restart({ rows: () => fleetRows(40, Date.now()) });
     const page = await pages.open(url, phone);
     await waitForText(page, '[data-answer=heard]', /40 robots/);
     await page.locator('tr[data-robot]').first().waitFor();
-    for (const one of [robotPage, page]) {
+    for (const one of [robotPage, auditPage, page]) {
       const width = await one.evaluate<number>('document.documentElement.scrollWidth');
       assert.ok(width <= phone.viewport.width, `${width} px wide`);
       assert.deepEqual(await seriousFindings(one), []);

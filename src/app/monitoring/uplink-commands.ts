@@ -1,3 +1,4 @@
+import { describeTags } from '../../core/tags.js';
 import { documentKind } from '../../core/documents/document.js';
 import { HoldfastError } from '../../core/errors.js';
 import type { MonitoredParameters, MonitoredRecorder, MonitoredSync } from '../../core/monitoring.js';
@@ -5,7 +6,7 @@ import type { RobotCommand } from '../../uplink/protocol/robot-command.js';
 import type { Obeyed } from '../../uplink/robot/command-answerer.js';
 
 export interface CommandParts {
-  readonly recorder: Pick<MonitoredRecorder, 'markEvent' | 'split' | 'pause' | 'resume'>;
+  readonly recorder: Pick<MonitoredRecorder, 'markEvent' | 'split' | 'pause' | 'resume' | 'setTags'>;
   readonly sync: Pick<MonitoredSync, 'syncNow'>;
   /** Undefined: none can be set. */
   readonly parameters: MonitoredParameters | undefined;
@@ -13,7 +14,7 @@ export interface CommandParts {
 
 /** Does what a ground asks, as the recorder's own API does. Resolves with what was done, in words. */
 export async function doCommand(
-  { name, label, beforeS, afterS, parameter = '', value = '' }: RobotCommand,
+  { name, label, beforeS, afterS, parameter = '', value = '', tags = {} }: RobotCommand,
   { recorder, sync, parameters }: CommandParts,
 ): Promise<string | Obeyed> {
   switch (name) {
@@ -36,6 +37,11 @@ export async function doCommand(
     case 'set_parameter':
       some(parameters).set(parameter, parsed(parameter, value));
       return `${parameter} is ${value}`;
+    case 'set_tags': {
+      const all = await recorder.setTags(tags);
+      const message = Object.keys(all).length === 0 ? 'no tag holds' : `the tags are ${describeTags(all)}`;
+      return { message, result: JSON.stringify(all) };
+    }
     case 'get_parameters':
       return { message: 'the parameters', result: JSON.stringify(some(parameters).list()) };
   }

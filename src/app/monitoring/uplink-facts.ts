@@ -50,6 +50,7 @@ export class UplinkFacts implements Disposable {
     };
     return {
       figures: figuresOf(source),
+      ...defined({ tags: recorder.tags }),
       alerts: alerts.filter(({ raised }) => raised).map(reportedAlert),
       segments: this.#watch.timeline.segments
         .filter((one) => one.robot === undefined || one.robot === robot)

@@ -6,9 +6,10 @@ import type {
   MonitoredRecorder,
   MonitoredSync,
 } from '../../core/monitoring.js';
-import { TAG_NAME, TAG_VALUE_MAX, TAGS_MAX, type TagChanges } from '../../core/tags.js';
+import type { TagChanges } from '../../core/tags.js';
 import type { JsonSchema, Route } from './route.js';
 import { object, ref, said, text } from './schemas.js';
+import { tagsBody } from './tags-body.js';
 
 export interface ControlRouteParts {
   readonly recorder: MonitoredRecorder;
@@ -77,21 +78,7 @@ export function controlRoutes({ recorder, sync, log, exports }: ControlRoutePart
 function tagsRoute(recorder: MonitoredRecorder): Route {
   return {
     ...base('set_tags', 'Sets tags of the segments from now on; an empty value removes one'),
-    body: {
-      type: 'object',
-      properties: {
-        tags: {
-          type: 'object',
-          minProperties: 1,
-          maxProperties: TAGS_MAX,
-          propertyNames: { type: 'string', pattern: TAG_NAME.source },
-          additionalProperties: { type: 'string', maxLength: TAG_VALUE_MAX },
-          description: 'values by name, such as mission; tags that it does not name stay',
-        },
-      },
-      required: ['tags'],
-      additionalProperties: false,
-    },
+    body: tagsBody,
     answer: object({
       ok: { type: 'boolean' },
       tags: { type: 'object', additionalProperties: { type: 'string' } },

@@ -1,5 +1,6 @@
 import type { Writer } from 'protobufjs/minimal.js';
 import { FIXED64, LENGTH_DELIMITED, readUint53, VARINT } from '../../core/protobuf-wire.js';
+import { TAG_CHANGES_MAX } from '../../core/tags.js';
 import { readFields, utf8, WireFault } from './read-fields.js';
 import {
   commandNames,
@@ -11,6 +12,7 @@ import {
   type CommandAnswer,
   type RobotCommand,
 } from './robot-command.js';
+import { tagsReader, writeTags } from './tags-codec.js';
 import { double, string, varint } from './write-telemetry.js';
 
 /** A command or an answer, with the connection and the number that it belongs to. */
@@ -34,12 +36,14 @@ export function writeCommand(
   double(writer, 6, command.afterS);
   string(writer, 7, command.parameter ?? '');
   string(writer, 8, command.value ?? '');
+  writeTags(writer, 9, command.tags ?? {});
 }
 
 /** Reads a Command. Throws for one that is not allowed; the name is undefined if it is of a later version. */
 export function readCommand(bytes: Uint8Array): Numbered & { readonly command: RobotCommand | undefined } {
   let [epoch, id, number, label, beforeS, afterS] = [0, 0, 0, '', 0, 0];
   let [parameter, value] = ['', ''];
+  const tags = new Map<string, string>();
   readFields(bytes, {
     1: [VARINT, (reader) => (epoch = readUint53(reader))],
     2: [VARINT, (reader) => (id = readUint53(reader))],
@@ -49,6 +53,7 @@ export function readCommand(bytes: Uint8Array): Numbered & { readonly command: R
     6: [FIXED64, (reader) => (afterS = reader.double())],
     7: [LENGTH_DELIMITED, (reader) => (parameter = utf8(reader))],
     8: [LENGTH_DELIMITED, (reader) => (value = utf8(reader))],
+    9: tagsReader(tags, TAG_CHANGES_MAX),
   });
   if (label.length > LABEL_MAX_CHARS)
     throw new WireFault(`a label of ${label.length} characters, allowed: ${LABEL_MAX_CHARS}`);
@@ -59,8 +64,13 @@ export function readCommand(bytes: Uint8Array): Numbered & { readonly command: R
   checkLength(value, PARAMETER_VALUE_MAX_BYTES);
   const name = commandNames[number - 1];
   if (name === undefined) return { epoch, id, command: undefined };
-  const set = name === 'set_parameter' ? { parameter, value } : {};
-  return { epoch, id, command: { name, label, beforeS, afterS, ...set } };
+  const given =
+    name === 'set_parameter'
+      ? { parameter, value }
+      : name === 'set_tags'
+        ? { tags: Object.fromEntries(tags) }
+        : {};
+  return { epoch, id, command: { name, label, beforeS, afterS, ...given } };
 }
 
 /** Writes a CommandAnswer. */

@@ -1,5 +1,6 @@
 import type { Reader, Writer } from 'protobufjs/minimal.js';
 import type { MarkedEvent } from '../../core/marked-event.js';
+import type { Tags } from '../../core/tags.js';
 import {
   FIXED64,
   LENGTH_DELIMITED,
@@ -19,6 +20,7 @@ import {
   type ReportedSegment,
   type RobotReport,
 } from './robot-report.js';
+import { tagsReader, writeTags } from './tags-codec.js';
 import { double, nested, string, varint } from './write-telemetry.js';
 
 const byNumber = new Map<number, FigureName>(figureNames.map((name) => [figures[name].number, name]));
@@ -31,11 +33,12 @@ export function writeReport(writer: Writer, report: RobotReport): void {
   if (report.complete) varint(writer, 3, 1);
   nested(writer, 4, () => writeFigures(writer, report.figures));
   for (const name of report.unknown) varint(writer, 5, figures[name].number);
-  const { alerts } = report;
+  const { alerts, tags } = report;
   if (alerts !== undefined)
     nested(writer, 6, () => alerts.forEach((alert) => nested(writer, 1, () => writeAlert(writer, alert))));
   for (const segment of report.segments) nested(writer, 7, () => writeSegment(writer, segment));
   for (const event of report.events) nested(writer, 8, () => writeEvent(writer, event));
+  if (tags !== undefined) nested(writer, 9, () => writeTags(writer, 1, tags));
 }
 
 function writeFigures(writer: Writer, values: RobotFigures): void {
@@ -84,6 +87,7 @@ export function readReport(bytes: Uint8Array): RobotReport {
   let values: RobotFigures = {};
   const unknown: FigureName[] = [];
   let alerts: ReportedAlert[] | undefined;
+  let tags: Tags | undefined;
   const segments: ReportedSegment[] = [];
   const events: MarkedEvent[] = [];
   readFields(bytes, {
@@ -95,9 +99,19 @@ export function readReport(bytes: Uint8Array): RobotReport {
     6: [LENGTH_DELIMITED, (reader) => (alerts = readAlerts(reader.bytes()))],
     7: [LENGTH_DELIMITED, (reader) => add(segments, readSegment(reader.bytes()), 'segments')],
     8: [LENGTH_DELIMITED, (reader) => add(events, readEvent(reader.bytes()), 'events')],
+    9: [LENGTH_DELIMITED, (reader) => (tags = readTags(reader.bytes()))],
   });
   if (sequence < 1) throw new WireFault('sequence 0 of a report, allowed: at least 1');
-  return { epoch, sequence, complete, figures: values, unknown, ...defined({ alerts }), segments, events };
+  return {
+    epoch,
+    sequence,
+    complete,
+    figures: values,
+    unknown,
+    ...defined({ alerts, tags }),
+    segments,
+    events,
+  };
 }
 
 function readFigures(bytes: Uint8Array): RobotFigures {
@@ -126,6 +140,12 @@ function readAlerts(bytes: Uint8Array): ReportedAlert[] {
     1: [LENGTH_DELIMITED, (reader) => add(alerts, readAlert(reader.bytes()), 'alerts')],
   });
   return alerts;
+}
+
+function readTags(bytes: Uint8Array): Tags {
+  const tags = new Map<string, string>();
+  readFields(bytes, { 1: tagsReader(tags, reportLimits.tags) });
+  return Object.fromEntries(tags);
 }
 
 function readAlert(bytes: Uint8Array): ReportedAlert {

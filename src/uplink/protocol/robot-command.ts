@@ -1,12 +1,17 @@
-/** Commands that do something: each is in the audit log of the ground. */
-export const actionNames = ['mark_event', 'split', 'sync_now', 'pause', 'resume', 'set_parameter'] as const;
-
-export type ActionName = (typeof actionNames)[number];
+import type { TagChanges } from '../../core/tags.js';
 
 /** What a ground can ask of a robot, in the order of the numbers in uplink.proto. */
-export const commandNames = [...actionNames, 'get_parameters'] as const;
+export const commandNames = [
+  ...(['mark_event', 'split', 'sync_now', 'pause', 'resume', 'set_parameter'] as const),
+  ...(['get_parameters', 'set_tags'] as const),
+] as const;
 
 export type CommandName = (typeof commandNames)[number];
+
+/** A command that does something: each is in the audit log of the ground. */
+export type ActionName = Exclude<CommandName, 'get_parameters'>;
+
+export const actionNames = commandNames.filter((name): name is ActionName => name !== 'get_parameters');
 
 /** One request of the ground. */
 export interface RobotCommand {
@@ -19,6 +24,8 @@ export interface RobotCommand {
   /** Of `set_parameter`: its name, and its value as JSON in the spelling of a configuration file. */
   readonly parameter?: string;
   readonly value?: string;
+  /** Of `set_tags`: an empty value removes a tag, and a tag that it does not name stays. */
+  readonly tags?: TagChanges;
 }
 
 /** How a robot answers. */

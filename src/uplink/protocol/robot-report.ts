@@ -1,4 +1,5 @@
 import type { MarkedEvent } from '../../core/marked-event.js';
+import { TAGS_MAX, type Tags } from '../../core/tags.js';
 import { REPORT_TEXT_BYTES } from './report-text.js';
 import type { FigureName, RobotFigures } from './robot-figures.js';
 
@@ -51,6 +52,8 @@ export interface RobotReport {
   readonly unknown: readonly FigureName[];
   /** Every raised alert; absent: as before. */
   readonly alerts?: readonly ReportedAlert[];
+  /** Every tag that holds; absent: as before, and in a complete report: the robot does not say. */
+  readonly tags?: Tags;
   /** Segments that are new or changed. */
   readonly segments: readonly ReportedSegment[];
   /** Events that were marked. */
@@ -58,4 +61,7 @@ export interface RobotReport {
 }
 
 /** Bounds of a report; a receiver refuses one beyond them. A report of this size fits into one message. */
-export const reportLimits = { alerts: 64, segments: 200, events: 32, textBytes: REPORT_TEXT_BYTES } as const;
+export const reportLimits = {
+  ...{ alerts: 64, tags: TAGS_MAX, segments: 200, events: 32 },
+  textBytes: REPORT_TEXT_BYTES,
+} as const;

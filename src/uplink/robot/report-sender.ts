@@ -1,5 +1,7 @@
 import { NS_PER_S, type Clock } from '../../core/clock.js';
+import { defined } from '../../core/defined.js';
 import type { MarkedEvent } from '../../core/marked-event.js';
+import type { Tags } from '../../core/tags.js';
 import { figureNames, type FigureName, type RobotFigures } from '../protocol/robot-figures.js';
 import {
   reportLimits,
@@ -14,6 +16,8 @@ export interface RobotFacts {
   readonly figures: RobotFigures;
   /** The raised ones. */
   readonly alerts: readonly ReportedAlert[];
+  /** Those that hold; absent: not known yet. */
+  readonly tags?: Tags;
   /** The newest segments, oldest first. */
   readonly segments: readonly ReportedSegment[];
   /** The events that were marked last, oldest first. */
@@ -30,6 +34,8 @@ export class ReportSender {
   #completeAt: bigint | undefined;
   #figures: RobotFigures = {};
   #alerts = '';
+  /** The JSON of the tags that were sent; undefined: none were. */
+  #tags: string | undefined;
   /** The JSON of each segment that was sent, and the ids of events. */
   #segments = new Map<string, string>();
   #events = new Set<string>();
@@ -52,6 +58,7 @@ export class ReportSender {
       this.#completeAt = now;
       this.#figures = {};
       this.#alerts = '';
+      this.#tags = undefined;
       this.#segments.clear();
       this.#events.clear();
     }
@@ -61,10 +68,11 @@ export class ReportSender {
     const alerts = facts.alerts.slice(0, reportLimits.alerts).map(shortened);
     const alertsNow = JSON.stringify(alerts);
     const isAlertsChanged = alertsNow !== this.#alerts;
+    const tags = this.#changedTags(facts.tags);
     const segments = this.#changedSegments(facts.segments);
     const events = this.#newEvents(facts.events);
-    if (!complete && changed.length + segments.length + events.length === 0 && !isAlertsChanged)
-      return undefined;
+    const isSame = changed.length + segments.length + events.length === 0 && tags === undefined;
+    if (!complete && isSame && !isAlertsChanged) return undefined;
     this.#figures = figures;
     this.#alerts = alertsNow;
     const unknown: readonly FigureName[] = complete
@@ -75,8 +83,16 @@ export class ReportSender {
       figures: Object.fromEntries(
         changed.flatMap((name) => (figures[name] === undefined ? [] : [[name, figures[name]]])),
       ),
-      ...{ unknown, ...(isAlertsChanged ? { alerts } : {}), segments, events },
+      ...{ unknown, ...(isAlertsChanged ? { alerts } : {}), ...defined({ tags }), segments, events },
     };
+  }
+
+  /** Undefined: as before. */
+  #changedTags(tags: Tags | undefined): Tags | undefined {
+    const now = tags === undefined ? undefined : JSON.stringify(tags);
+    if (now === undefined || now === this.#tags) return undefined;
+    this.#tags = now;
+    return tags;
   }
 
   /** The newest first, so that a long list does not delay what happens now. */

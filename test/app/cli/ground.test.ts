@@ -185,7 +185,7 @@ describe('holdfast ground', function () {
     );
   });
 
-  it('shows and sets the live parameters of a robot from the command line', async () => {
+  it('shows and sets live parameters and tags of a robot from the command line', async () => {
     const { port } = await startGround();
     record(port, await enrol('vehicle1'));
     await eventually(async () => (await robotsAt(port)).some(({ connected }) => connected), 'the robot');
@@ -204,6 +204,14 @@ describe('holdfast ground', function () {
       [false, true],
       unknown.stderr,
     );
+    const tags = (...words: string[]): ReturnType<typeof runCli> =>
+      runCli(['ground', 'tags', 'vehicle1', ...words, '--url', `http://127.0.0.1:${port}`]);
+    assert.equal((await tags('mission=m3', 'site=north', '--json')).exitCode, 0);
+    const removed = await tags('site=', '--json');
+    assert.deepEqual([removed.exitCode, jsonOf(removed)['tags']], [0, { mission: 'm3' }], removed.stderr);
+    await eventually(async () => /^mission=m3\s*$/.test((await tags()).stdout), 'the ground knows the tags');
+    const faulty = await tags('Mission=m3');
+    assert.deepEqual([faulty.exitCode === 0, /Mission=m3/.test(faulty.stderr)], [false, true], faulty.stderr);
     const refused = await parameters('log.level', 'loud');
     assert.deepEqual(
       [refused.exitCode === 0, /log\.level/.test(refused.stderr)],
@@ -316,10 +324,11 @@ describe('holdfast ground', function () {
     const cases: [string[], RegExp][] = [
       [
         ['ground', 'dance'],
-        /ground dance: allowed: enrol ROBOT, revoke ROBOT, robots, user add NAME, user revoke NAME, user list, parameters ROBOT \[NAME \[VALUE...\]\], rebuild, migrate, or nothing/,
+        /ground dance: allowed: enrol ROBOT, revoke ROBOT, robots, user add NAME, user revoke NAME, user list, parameters ROBOT \[NAME \[VALUE...\]\], tags ROBOT \[NAME=VALUE...\], rebuild, migrate, or nothing/,
       ],
       [['ground', 'enrol'], /allowed: enrol ROBOT/],
       [['ground', 'parameters'], /allowed: enrol ROBOT/],
+      [['ground', 'tags'], /allowed: enrol ROBOT/],
       [['ground', 'parameters', 'r', '--url', 'ws://x'], /--url is "ws:\/\/x", allowed: http/],
       [['ground', 'enrol', 'a/b'], /"a\/b" is no name of a robot/],
       [['ground', '--listen', '8090'], /--listen is "8090", allowed: an address and a port/],

@@ -24,16 +24,17 @@ const report: RobotReport = {
   alerts: [{ id: 'drops', severity: 'warning', summary: 'messages are dropped', sinceMs: 12 }],
   segments: [{ segment: 'a', state: 'evicted', bytes: 5, messages: 0, gaps: 1 }],
   events: [{ id: 'e', label: 'gate', at: '5', from: '4', to: '6' }],
+  tags: { mission: 'dock 3', site: 'größe' },
 };
 const encoded = (one: RobotReport): Uint8Array => encodeRobotMessage({ kind: 'report', report: one });
 const decoded = (one: RobotReport): unknown => decodeRobotMessage(encoded(one));
 const source: FigureSource = { recorder: recorderStatus(), sync: syncStatus() };
 
 describe('Reports of a robot', () => {
-  it('are read as they were written, also without alerts, which is not the same as none', () => {
+  it('are read as they were written, also without alerts or tags, which is not the same as none', () => {
     const { alerts, ...without } = report;
     assert.equal(alerts?.length, 1);
-    for (const one of [report, without, { ...report, alerts: [] }])
+    for (const one of [report, without, { ...report, alerts: [] }, { ...report, tags: {} }])
       assert.deepEqual(decoded(one), { kind: 'report', report: one });
   });
 
@@ -50,6 +51,7 @@ describe('Reports of a robot', () => {
         alerts: { alerts: [{ id: 'drops', summary: 'messages are dropped', since_ms: 12 }] },
         segments: [{ segment: 'a', state: 'SEGMENT_STATE_EVICTED', bytes: '5', messages: '0', gaps: '1' }],
         events: [{ id: 'e', label: 'gate', at: '5', from: '4', to: '6' }],
+        tags: { tags: { mission: 'dock 3', site: 'größe' } },
       },
     });
   });
@@ -85,6 +87,11 @@ describe('Reports of a robot', () => {
       { ...report, alerts: Array.from({ length: 65 }, () => present(report.alerts)[0]!) },
       /more than 64 alerts/,
     ],
+    'too many tags': [
+      { ...report, tags: Object.fromEntries(Array.from({ length: 33 }, (_, n) => [`t${n}`, 'x'])) },
+      /more than 32 tags/,
+    ],
+    'a tag that is none': [{ ...report, tags: { 'No name': 'x' } }, /a tag that is none/],
     'too many events': [
       { ...report, events: Array.from({ length: 33 }, () => report.events[0]!) },
       /more than 32 events/,
@@ -112,6 +119,7 @@ describe('Reports of a robot', () => {
         ...{ bytes: 2 ** 53 - 1, messages: 2 ** 53 - 1, gaps: 2 ** 53 - 1 },
       }),
       events: of(reportLimits.events, { id: text, label: text, at: '9', from: '9', to: '9' }),
+      tags: Object.fromEntries(of(reportLimits.tags, '€'.repeat(200)).map((tag, n) => [`tag${n}`, tag])),
     };
     assert.ok(encoded(largest).byteLength < MAX_MESSAGE_BYTES);
     assert.equal((decoded(largest) as { kind: string }).kind, 'report');

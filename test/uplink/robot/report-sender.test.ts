@@ -38,6 +38,24 @@ describe('A robot that reports', () => {
     });
   });
 
+  it('sends tags when they change, and all of them with everything; without them they are unknown', () => {
+    const tagged = { ...quiet, tags: { mission: 'm3' } };
+    const first = take(tagged);
+    assert.deepEqual(first.tags, tagged.tags);
+    ground.apply(first, 1n);
+    assert.equal(sender.next(tagged), undefined);
+    const none = take({ ...quiet, tags: {} });
+    assert.deepEqual([none.complete, none.tags], [false, {}]);
+    ground.apply(none, 2n);
+    assert.deepEqual(ground.tags, {});
+    sender.requestComplete();
+    assert.deepEqual(take(tagged).tags, tagged.tags);
+    // A recorder of an earlier version says nothing about tags.
+    sender.requestComplete();
+    ground.apply({ ...take(quiet), sequence: 3 }, 3n);
+    assert.equal(ground.tags, undefined);
+  });
+
   it('sends everything again after 30 s, and on request', async () => {
     take(quiet);
     await clock.advance(29_000);

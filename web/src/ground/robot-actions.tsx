@@ -4,6 +4,7 @@ import { ParameterDialog } from './parameter-dialog.js';
 import { useStore } from '../model/store.js';
 import { post } from '../net/control.js';
 import { MarkDialog } from '../parts/mark-dialog.js';
+import { TagsDialog } from '../parts/tags-dialog.js';
 import { Dialog } from '../ui/dialog.js';
 import { Icon, type IconName } from '../ui/icon.js';
 
@@ -38,10 +39,21 @@ interface Result {
   readonly text: string;
 }
 
-type Asked = Action | 'mark' | 'parameter';
+type Asked = Action | 'mark' | 'parameter' | 'tags';
+
+type Tags = Readonly<Record<string, string>>;
 
 /** The commands to a robot, each confirmed and each with its outcome in words. */
-export function RobotActions({ robot, isPaused }: { readonly robot: string; readonly isPaused: boolean }) {
+export function RobotActions({
+  robot,
+  isPaused,
+  tags,
+}: {
+  readonly robot: string;
+  readonly isPaused: boolean;
+  /** Null: not known, so that no form can begin with them. */
+  readonly tags: Tags | null;
+}) {
   const mayAct = useStore(role) !== 'viewer';
   const [asked, setAsked] = useState<Asked | undefined>();
   const [result, setResult] = useState<Result | undefined>();
@@ -81,10 +93,20 @@ export function RobotActions({ robot, isPaused }: { readonly robot: string; read
         <Icon name="sliders" />
         Parameters
       </button>
+      <button
+        type="button"
+        class="button"
+        data-action="set_tags"
+        {...(tags === null ? { 'aria-disabled': true, title: 'The robot has not told its tags' } : why)}
+        onClick={tags === null ? undefined : press('tags')}
+      >
+        <Icon name="tag" />
+        Tags
+      </button>
       <p class={`outcome outcome-${result?.tone ?? 'info'}`} role="status">
         {result?.text ?? (mayAct ? '' : 'This token may look, but not control.')}
       </p>
-      <ActionDialog {...{ robot, asked, give }} onClose={() => setAsked(undefined)} />
+      <ActionDialog {...{ robot, asked, give }} tags={tags ?? {}} onClose={() => setAsked(undefined)} />
     </div>
   );
 }
@@ -92,10 +114,11 @@ export function RobotActions({ robot, isPaused }: { readonly robot: string; read
 function ActionDialog(props: {
   readonly robot: string;
   readonly asked: Asked | undefined;
+  readonly tags: Tags;
   readonly give: (name: string, title: string, body?: unknown) => Promise<string | undefined>;
   readonly onClose: () => void;
 }) {
-  const { robot, asked, give, onClose } = props;
+  const { robot, asked, tags, give, onClose } = props;
   /** The dialog stays open to show a refusal. */
   const giveOrStay = async (name: string, title: string, body: unknown): Promise<string | undefined> => {
     const refusal = await give(name, title, body);
@@ -106,6 +129,14 @@ function ActionDialog(props: {
   if (asked === 'mark')
     return (
       <MarkDialog onClose={onClose} onMark={(request) => giveOrStay('mark_event', 'Mark event', request)} />
+    );
+  if (asked === 'tags')
+    return (
+      <TagsDialog
+        {...{ tags, onClose }}
+        title={`${robot}: Tags`}
+        onSet={(changes) => giveOrStay('set_tags', 'Tags', { tags: changes })}
+      />
     );
   if (asked === 'parameter')
     return (

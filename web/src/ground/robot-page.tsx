@@ -69,7 +69,8 @@ function Known(props: {
           line={diskLine(verdict.disk)}
         />
       </section>
-      <RobotActions robot={detail.robot} isPaused={detail.status?.state === 'paused'} />
+      <RobotActions robot={detail.robot} isPaused={detail.status?.state === 'paused'} tags={detail.tags} />
+      <TagList tags={detail.tags ?? {}} />
       <Alerts alerts={detail.alerts} />
       <div class="robot-panels">
         <RobotTelemetry key={detail.robot} detail={detail} history={history} />
@@ -118,6 +119,20 @@ function linkLine({ status }: RobotDetail): string {
 
 function diskLine({ text }: Cell): string {
   return `Disk: ${text}.`;
+}
+
+function TagList({ tags }: { readonly tags: Readonly<Record<string, string>> }) {
+  const all = Object.entries(tags);
+  if (all.length === 0) return null;
+  return (
+    <ul class="robot-tags" role="list" aria-label="Tags">
+      {all.map(([name, value]) => (
+        <li key={name}>
+          <span class="dim">{name}</span> {value}
+        </li>
+      ))}
+    </ul>
+  );
 }
 
 function Alerts({ alerts }: Pick<RobotDetail, 'alerts'>) {

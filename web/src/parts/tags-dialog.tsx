@@ -5,10 +5,12 @@ type Tags = Readonly<Record<string, string>>;
 
 /** Edits the tags as lines of `name=value`. `onSet` resolves to the reason of a refusal, or to undefined. */
 export function TagsDialog({
+  title = 'Tags',
   tags,
   onClose,
   onSet,
 }: {
+  readonly title?: string;
   readonly tags: Tags;
   readonly onClose: () => void;
   readonly onSet: (changes: Tags) => Promise<string | undefined>;
@@ -25,16 +27,21 @@ export function TagsDialog({
       return;
     }
     if (isBusy) return;
-    setBusy(true);
     const removed = Object.keys(tags).filter((name) => !Object.hasOwn(parsed, name));
-    const refusal = await onSet({ ...Object.fromEntries(removed.map((name) => [name, ''])), ...parsed });
+    const changes = { ...Object.fromEntries(removed.map((name) => [name, ''])), ...parsed };
+    if (Object.keys(changes).length === 0) {
+      setFault('There is no tag to set.');
+      return;
+    }
+    setBusy(true);
+    const refusal = await onSet(changes);
     if (refusal === undefined) return;
     setBusy(false);
     setFault(`Refused: ${refusal}.`);
   };
 
   return (
-    <Dialog title="Tags" onClose={onClose} onSubmit={() => void submit()}>
+    <Dialog title={title} onClose={onClose} onSubmit={() => void submit()}>
       <p>The open segment ends. Every segment from then on has these tags, also after a restart.</p>
       <div class="field">
         <label for={`${id}-tags`}>Tags, one name=value per line</label>

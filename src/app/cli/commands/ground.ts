@@ -21,7 +21,8 @@ export const groundCommand: CommandDefinition = {
     'add prints the token of a viewer, operator or admin, user revoke ends it, and user list lists the users. ' +
     'All of them work while the ground runs.\n\nrebuild asks a running ground to empty its catalogue and to read ' +
     'every store again.\n\nparameters shows what can be set on a connected robot while it records. With a name and ' +
-    'a value it sets one, until the recorder starts again.\n\nmigrate brings the schema of the database to the newest step and exits. Without ' +
+    'a value it sets one, until the recorder starts again.\n\ntags shows the tags of a robot, and sets those that it names. NAME= ' +
+    'removes one.\n\nmigrate brings the schema of the database to the newest step and exits. Without ' +
     'it, the ground does that when it starts.',
   examples: [
     ['holdfast ground --data ground --listen 0.0.0.0:8090', 'until Ctrl-C'],
@@ -36,6 +37,7 @@ export const groundCommand: CommandDefinition = {
       'holdfast ground parameters robot_7 topics.exclude ^/camera ^/lidar',
       'set a live parameter of a robot; without a value, show it',
     ],
+    ['holdfast ground tags robot_7 mission=m3 site=', 'set one tag of a robot and remove another'],
     ['holdfast ground revoke robot_7 --data ground', 'within 5 s the robot is disconnected'],
   ],
   parameters: parameterNames.filter((name) => /^(s3\.|log\.(level|format)$)/.test(name)),
@@ -43,11 +45,11 @@ export const groundCommand: CommandDefinition = {
     command
       .argument(
         '[action]',
-        'enrol, revoke, robots, user, parameters, rebuild or migrate; without it, the ground runs',
+        'enrol, revoke, robots, user, parameters, tags, rebuild or migrate; without it, the ground runs',
       )
       .argument(
         '[words...]',
-        'name of a robot, for enrol, revoke and parameters; add, revoke or list, for user',
+        'name of a robot, for enrol, revoke, parameters and tags; add, revoke or list, for user',
       )
       .option('--data <folder>', 'folder of the ground: its database, tokens and epochs', 'ground')
       .option('--listen <address>', 'address and port for robots and people', DEFAULT_LISTEN)
@@ -64,8 +66,8 @@ export const groundCommand: CommandDefinition = {
         'let operators play the bundled fleet here, also if other machines reach the ground',
       )
       .option('--alerts-webhook <url>', 'gets a POST when an alert of a robot is raised or cleared')
-      .option('--url <url>', 'a running ground, for rebuild and parameters', `http://${DEFAULT_LISTEN}`)
-      .option('--token-file <file>', 'token of an operator, for rebuild and parameters')
+      .option('--url <url>', 'a running ground, for rebuild, parameters and tags', `http://${DEFAULT_LISTEN}`)
+      .option('--token-file <file>', 'token of an operator, for rebuild, parameters and tags')
       .option('--role <role>', 'viewer, operator or admin, for user add', 'viewer')
       .option('--database <where>', 'postgres://..., embedded (in the folder), or none', 'embedded')
       .option(
@@ -99,6 +101,11 @@ export const groundCommand: CommandDefinition = {
       const { robotParameters } = await import('../robot-parameters.js');
       return await robotParameters(robot, more, invocation);
     }
+    if (action === 'tags') {
+      if (robot === undefined) throw notAllowed(args);
+      const { robotTags } = await import('../robot-tags.js');
+      return await robotTags(robot, more, invocation);
+    }
     if (action === 'rebuild') {
       if (robot !== undefined) throw notAllowed(args);
       const { rebuildCatalogue } = await import('../rebuild-catalogue.js');
@@ -124,10 +131,12 @@ export const groundCommand: CommandDefinition = {
   },
 };
 
-const actions: readonly string[] = ['enrol', 'revoke', 'robots', 'user', 'parameters', 'rebuild', 'migrate'];
+const actions: readonly string[] = [
+  ...['enrol', 'revoke', 'robots', 'user', 'parameters', 'tags', 'rebuild', 'migrate'],
+];
 const ALLOWED =
   'allowed: enrol ROBOT, revoke ROBOT, robots, user add NAME, user revoke NAME, user list, ' +
-  'parameters ROBOT [NAME [VALUE...]], rebuild, migrate, or nothing';
+  'parameters ROBOT [NAME [VALUE...]], tags ROBOT [NAME=VALUE...], rebuild, migrate, or nothing';
 
 function notAllowed(args: readonly string[]): HoldfastError {
   return new HoldfastError('REQUEST_INVALID', `ground ${args.join(' ')}: ${ALLOWED}`, { facts: { args } });

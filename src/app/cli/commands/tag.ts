@@ -1,10 +1,9 @@
 import type { RecorderStatus } from '../../../core/status.js';
-import { parseTag, TAG_FORM, type TagChanges, type Tags } from '../../../core/tags.js';
+import type { Tags } from '../../../core/tags.js';
 import { exitCodes } from '../../../host/exit-code.js';
-import { printable } from '../../../host/human.js';
-import { configInvalid } from '../../../settings/fault.js';
 import { askRole } from '../../control/control-client.js';
 import type { CommandDefinition } from '../command-definition.js';
+import { parseTagChanges, sayTags } from '../tag-changes.js';
 
 export const tagCommand: CommandDefinition = {
   name: 'tag',
@@ -24,7 +23,7 @@ export const tagCommand: CommandDefinition = {
   },
   async run(invocation) {
     const { values, faults } = invocation.resolve('recorder');
-    const changes = parseChanges(invocation.args, faults);
+    const changes = parseTagChanges(invocation.args, faults);
     const tags =
       Object.keys(changes).length === 0
         ? (((await askRole(values.data, 'recorder', 'status')) as RecorderStatus).tags ?? {})
@@ -33,21 +32,7 @@ export const tagCommand: CommandDefinition = {
               tags: Tags;
             }
           ).tags;
-    const lines = Object.entries(tags).map(([name, value]) => `${name}=${value}`);
-    for (const line of lines.length === 0 ? ['no tags'] : lines) await invocation.say(printable(line));
+    await sayTags(tags, invocation);
     return { exitCode: exitCodes.ok, json: { ok: true, tags } };
   },
 };
-
-/** Throws `CONFIG_INVALID` with all faults. */
-function parseChanges(args: readonly string[], earlier: Parameters<typeof configInvalid>[0]): TagChanges {
-  const faults = [...earlier];
-  const changes = args.map((text) => {
-    const tag = parseTag(text);
-    if (tag === undefined)
-      faults.push({ where: 'tag', path: 'tags', value: text, allowed: `allowed: ${TAG_FORM}` });
-    return tag ?? (['', ''] as const);
-  });
-  if (faults.length > 0) throw configInvalid(faults);
-  return Object.fromEntries(changes);
-}
