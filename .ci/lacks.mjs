@@ -35,6 +35,7 @@ const lacks = {
   openssl: !works('openssl', 'version'),
   postgresql: !existsSync('/usr/lib/postgresql') && !canInstall,
   'prometheus-client': !works('/usr/bin/python3', '-c', 'import prometheus_client') && !canInstall,
+  promtool: !works('promtool', '--version') && !canInstall,
   python: !works('/usr/bin/python3', '-c', 'import numpy, pandas') && !canInstall,
   strace: !works('strace', '-qq', '-o', '/dev/null', 'true') && !canInstall,
   swift: !canInstall,

@@ -6,7 +6,8 @@ interface RobotMetric {
   readonly name: string;
   readonly help: string;
   readonly type: 'counter' | 'gauge';
-  readonly value: (robot: RobotView) => number;
+  /** Undefined: unknown, and absent. */
+  readonly value: (robot: RobotView) => number | undefined;
 }
 
 const metrics: readonly RobotMetric[] = [
@@ -62,6 +63,33 @@ const metrics: readonly RobotMetric[] = [
       help: 'Samples of all fields at a tick that waited on the robot.',
     },
     value: ({ outboxSamples }) => outboxSamples,
+  },
+  {
+    ...{ name: 'holdfast_ground_robot_pending_bytes', type: 'gauge' },
+    help: 'Bytes that the robot has recorded and that are in no store, as it reported last.',
+    value: ({ status }) => status?.pendingBytes,
+  },
+  {
+    ...{ name: 'holdfast_ground_robot_oldest_unsynced_timestamp_seconds', type: 'gauge' },
+    help: 'When the oldest message was recorded that is in no store, on the clock of the robot.',
+    value: ({ status }) =>
+      status?.oldestUnsyncedAt === undefined ? undefined : Number(status.oldestUnsyncedAt) / 1e9,
+  },
+  {
+    ...{ name: 'holdfast_ground_robot_disk_time_to_full_seconds', type: 'gauge' },
+    help: 'Time until the disk of the robot is full; absent: it does not fill.',
+    value: ({ status }) =>
+      status?.diskTimeToFullMs === undefined ? undefined : status.diskTimeToFullMs / 1_000,
+  },
+  {
+    ...{ name: 'holdfast_ground_robot_dropped_messages', type: 'gauge' },
+    help: 'Messages that the recorder of the robot has dropped since its start.',
+    value: ({ status }) => status?.dropped,
+  },
+  {
+    ...{ name: 'holdfast_ground_robot_lost_segments', type: 'gauge' },
+    help: 'Segments of the robot of which no copy is known.',
+    value: ({ status }) => status?.lostSegments,
   },
 ];
 
@@ -139,7 +167,10 @@ export function renderHoleMetrics({ values, ...states }: HoleFigures): string {
 export function renderGroundMetrics(robots: readonly RobotView[]): string {
   return metrics
     .map(({ name, help, type, value }) => {
-      const lines = robots.map((robot) => `${name}{robot="${robot.robot}"} ${value(robot)}\n`);
+      const lines = robots.flatMap((robot) => {
+        const now = value(robot);
+        return now === undefined ? [] : [`${name}{robot="${robot.robot}"} ${now}\n`];
+      });
       return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`;
     })
     .join('');

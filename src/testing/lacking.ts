@@ -23,6 +23,7 @@ const texts = {
   openssl: 'openssl',
   peer: 'a program or package that no package registry gave',
   postgresql: 'PostgreSQL from Debian',
+  promtool: 'promtool of Debian’s package prometheus',
   'prometheus-client': 'Debian’s python3-prometheus-client',
   python: 'Python packages such as NumPy and pandas',
   qemu: 'qemu-aarch64-static and debootstrap, and root to use them',
