@@ -6,7 +6,12 @@ import { MAX_MESSAGE_BYTES } from '../protocol/uplink-messages.js';
 import type { ConnectionEvents, UplinkConnection, UplinkTransport } from './uplink-transport.js';
 import { SUBPROTOCOL, WebSocketConnection } from './websocket-connection.js';
 
-const HANDSHAKE_TIMEOUT_MS = 10_000;
+/**
+ * A ground that hangs must not hold a robot: with the wait before the next attempt, the robot is with another process
+ * within 5 s. A link that is too slow for this gets twice the time at the next attempt.
+ */
+const HANDSHAKE_FIRST_MS = 3_000;
+const HANDSHAKE_MAX_MS = 12_000;
 const UNAUTHORIZED = 401;
 
 /** Connects a robot to the ground over a WebSocket. */
@@ -14,6 +19,7 @@ export class WebSocketTransport implements UplinkTransport {
   readonly address: string;
   readonly #token: string;
   readonly #clock: Clock;
+  #patienceMs = HANDSHAKE_FIRST_MS;
 
   /** @param url - `ws://host:port` or `wss://host`, without a path the usual one. */
   constructor(url: string, token: string, clock: Clock) {
@@ -30,12 +36,19 @@ export class WebSocketTransport implements UplinkTransport {
       const socket = new WebSocket(this.address, [SUBPROTOCOL], {
         headers: { authorization: `Bearer ${this.#token}` },
         ...{ maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate: false, followRedirects: false },
-        handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       });
       const fail = (error: Error): void => {
         unlisten();
+        timer.cancel();
         reject(error);
       };
+      const patienceMs = this.#patienceMs;
+      const timer = this.#clock.after(patienceMs, () => {
+        this.#patienceMs = Math.min(2 * patienceMs, HANDSHAKE_MAX_MS);
+        const text = `${this.address} did not answer within ${patienceMs / 1_000} s`;
+        fail(new HoldfastError('GROUND_UNREACHABLE', text, { facts: { patienceMs } }));
+        socket.terminate();
+      });
       const unlisten = onAbort(signal, () => {
         fail(signal.reason as Error);
         socket.terminate();
@@ -53,6 +66,8 @@ export class WebSocketTransport implements UplinkTransport {
       });
       socket.once('open', () => {
         unlisten();
+        timer.cancel();
+        this.#patienceMs = HANDSHAKE_FIRST_MS;
         const connection = new WebSocketConnection(socket, this.#clock);
         connection.listen(events);
         resolve(connection);

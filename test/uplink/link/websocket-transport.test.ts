@@ -60,6 +60,29 @@ describe('The WebSocket of the uplink', () => {
     await ground.stop();
   });
 
+  it('gives up a server that accepts and never answers after 3 s, and waits longer after each time', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const clock = new SimulatedClock();
+    const transport = new WebSocketTransport(`ws://127.0.0.1:${port}`, 't', clock);
+    for (const seconds of [3, 6, 12, 12]) {
+      const connected = once(server, 'connection');
+      const failed = assert.rejects(
+        transport.connect(new End(), new AbortController().signal),
+        (error) =>
+          isHoldfastError(error, 'GROUND_UNREACHABLE') && error.facts['patienceMs'] === seconds * 1_000,
+      );
+      await connected;
+      clock.pass(seconds * 1_000 - 1);
+      assert.equal(clock.pending, 1, 'it still waits');
+      clock.pass(1);
+      await failed;
+      assert.equal(clock.pending, 0, 'no timer is left');
+    }
+    server.close();
+  });
+
   it('gives up a server that accepts and never answers, when the signal aborts', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
