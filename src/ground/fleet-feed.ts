@@ -10,11 +10,13 @@ export interface FleetHello {
   readonly robots: readonly FleetRow[];
 }
 
-/** The members of each row that have changed. */
+/** The members of each row that have changed, and the robots that are no longer there. */
 export interface FleetUpdate {
   readonly type: 'update';
   readonly atMs: number;
   readonly robots: readonly (Pick<FleetRow, 'robot'> & Partial<FleetRow>)[];
+  /** Names of robots that were revoked; absent: none. */
+  readonly gone?: readonly string[];
 }
 
 /** A sample waits half of this on average: it is the largest part of the time from a sample to a page. */
@@ -53,8 +55,13 @@ export class FleetFeed implements Disposable {
   }
 
   #tick(): void {
-    const robots = this.#rows().flatMap((row) => this.#changes(row));
-    const update: FleetUpdate = { type: 'update', atMs: this.#nowMs(), robots };
+    const rows = this.#rows();
+    const robots = rows.flatMap((row) => this.#changes(row));
+    const gone = this.#gone(rows);
+    const update: FleetUpdate = {
+      ...{ type: 'update', atMs: this.#nowMs(), robots },
+      ...(gone.length > 0 ? { gone } : {}),
+    };
     this.#members.send(JSON.stringify(update), () => this.#hello());
   }
 
@@ -64,6 +71,15 @@ export class FleetFeed implements Disposable {
     this.#sent.set(row.robot, now);
     const changed = Object.entries(row).filter(([name]) => before?.get(name) !== now.get(name));
     return changed.length === 0 ? [] : [{ ...Object.fromEntries(changed), robot: row.robot }];
+  }
+
+  /** Each once. */
+  #gone(rows: readonly FleetRow[]): readonly string[] {
+    if (this.#sent.size === rows.length) return [];
+    const names = new Set(rows.map(({ robot }) => robot));
+    const gone = [...this.#sent.keys()].filter((robot) => !names.has(robot));
+    for (const robot of gone) this.#sent.delete(robot);
+    return gone;
   }
 
   #hello(): string {

@@ -219,6 +219,9 @@ describe('the pages of a ground', function () {
     await page.locator('.crumbs a').click();
     await waitForText(page, '[data-robot=robot_7]', /Was recording.*ago/s);
     await waitForTitle(page, /1 need attention/);
+    await world.registry.revoke('robot_7');
+    world.fleet.forget('robot_7');
+    await waitForText(page, 'h2', /No robot has connected yet/);
   });
 
   it('say that the ground is gone, and come back with it', async () => {

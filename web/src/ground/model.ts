@@ -18,12 +18,15 @@ export function applyGroundFrame(frame: GroundFrame): void {
   }
   noteServerTime(frame.atMs);
   if (frame.type === 'hello') byName = new Map(frame.robots.map((row) => [row.robot, row]));
-  else if (frame.robots.length === 0) return;
-  else
-    for (const change of frame.robots) {
+  else {
+    const { robots, gone = [] } = frame;
+    if (robots.length + gone.length === 0) return;
+    for (const change of robots) {
       const before = byName.get(change.robot);
       byName.set(change.robot, { ...before, ...change } as FleetRow);
     }
+    for (const robot of gone) byName.delete(robot);
+  }
   fleet.set([...byName.values()]);
 }
 

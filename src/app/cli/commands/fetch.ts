@@ -13,6 +13,8 @@ import { readingParameters } from '../reading-arguments.js';
 
 const POLL_MS = 5_000;
 const DEFAULT_DAYS = 7;
+/** ISO 3779: 17 capital letters and digits, without I, O and Q. */
+const VIN = /^[A-HJ-NPR-Z0-9]{17}$/;
 
 export const fetchCommand: CommandDefinition = {
   name: 'fetch',
@@ -96,6 +98,11 @@ export const fetchCommand: CommandDefinition = {
       if (all.length === 0) await invocation.say(`no requests to ${printable(robot)} in ${store.uri}`);
       return result(true, all);
     }
+    if (await isUnknownVin(store, robot))
+      terminal.note(
+        `holdfast: ${robot} looks like a VIN, and ${store.uri} has no recording of a robot of this name. ` +
+          'A store does not know VINs: name the robot, or give its VIN with --ground.\n',
+      );
     const { now, random } = { now: ports.clock.now(), random: ports.random };
     const request = await requestSegments(store, { robot, ...wanted }, { now, random });
     await invocation.say(`requested: ${request.id}`);
@@ -137,6 +144,13 @@ function parseWanted({ options }: Invocation): WantedTime | undefined {
   const topics = options['topics'] as readonly string[] | undefined;
   const by = options['by'] as string | undefined;
   return { from, to, days, ...(topics && { topics }), ...(by !== undefined && { by }) };
+}
+
+/** Whether a name has the form of a vehicle identification number, and no robot of this name has uploaded anything. */
+async function isUnknownVin(store: Store, robot: string): Promise<boolean> {
+  if (!VIN.test(robot)) return false;
+  for await (const _ of store.list(`robot=${robot}/`)) return false;
+  return true;
 }
 
 async function waitFor(
