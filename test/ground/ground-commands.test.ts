@@ -109,7 +109,7 @@ describe('A command of the ground', () => {
     assert.equal((await world.audit.list(1))[0]?.label, 'mission=m3, operator=');
     for (const wrong of [{ tags: { 'No Name': 'x' } }, { tags: { a: 'two\nlines' } }, { tags: {} }, {}])
       assert.equal((await give('robot_7/control/set_tags', wrong)).status, 400, JSON.stringify(wrong));
-    assert.equal(robot.asked.length, 1, 'what is not allowed is not sent');
+    assert.equal(robot.asked.length, 1, 'the ground sends no wrong tag');
     assert.equal((await world.audit.list(10)).length, 1);
   });
 

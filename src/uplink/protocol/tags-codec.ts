@@ -23,7 +23,8 @@ export function tagsReader(tags: Map<string, string>, most: number): FieldReader
         1: [LENGTH_DELIMITED, (entry) => (name = utf8(entry))],
         2: [LENGTH_DELIMITED, (entry) => (value = utf8(entry))],
       });
-      if (!isTag(name, value)) throw new WireFault(`a tag that is none, allowed: ${TAG_FORM}`);
+      if (!isTag(name, value))
+        throw new WireFault(`a name and value that are not a tag, allowed: ${TAG_FORM}`);
       tags.set(name, value);
       if (tags.size > most) throw new WireFault(`more than ${most} tags`);
     },

@@ -91,7 +91,7 @@ describe('Reports of a robot', () => {
       { ...report, tags: Object.fromEntries(Array.from({ length: 33 }, (_, n) => [`t${n}`, 'x'])) },
       /more than 32 tags/,
     ],
-    'a tag that is none': [{ ...report, tags: { 'No name': 'x' } }, /a tag that is none/],
+    'what is not a tag': [{ ...report, tags: { 'No name': 'x' } }, /not a tag, allowed/],
     'too many events': [
       { ...report, events: Array.from({ length: 33 }, () => report.events[0]!) },
       /more than 32 events/,
