@@ -176,7 +176,12 @@ const entries = {
   STORE_UNKNOWN: {
     retryable: false,
     meaning: 'No store supports this URI.',
-    remedy: 'Use dir:PATH or s3://bucket/prefix.',
+    remedy: 'Use dir:PATH, s3://bucket/prefix or azure://account/container/prefix.',
+  },
+  STORE_UNAVAILABLE: {
+    retryable: false,
+    meaning: 'The client library of this kind of store is not installed, or does not load.',
+    remedy: 'Run `npm install @azure/storage-blob` for an `azure:` store.',
   },
   STORE_OFFLINE: {
     retryable: true,
@@ -199,12 +204,12 @@ const entries = {
   STORE_ACCESS_DENIED: {
     retryable: false,
     meaning: 'The store refuses the credentials or lacks a permission for them.',
-    remedy: 'Check the AWS credential chain and the policy of the bucket.',
+    remedy: 'Check the AWS credential chain and the policy of the bucket, or the key or signature of the Azure account.',
   },
   STORE_NOT_FOUND: {
     retryable: false,
-    meaning: 'The bucket or folder does not exist.',
-    remedy: 'Create it. Holdfast creates prefixes but never buckets.',
+    meaning: 'The bucket, container or folder does not exist.',
+    remedy: 'Create it. Holdfast creates prefixes but never buckets or containers.',
   },
   STORE_BUSY: {
     retryable: true,

@@ -4,6 +4,7 @@ import { describeError, HoldfastError, systemCode } from '../core/errors.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { Logger } from '../core/logger.js';
 import type { Store } from '../core/store.js';
+import { isStoreUri } from '../core/store-uri.js';
 import { bagFiles } from '../sources/mcap/bag-files.js';
 
 /** The kind of a `--from` argument. The caller disposes of stores. */
@@ -20,12 +21,12 @@ export interface LocatePorts {
 }
 
 /**
- * Finds out what `from` is. `dir:PATH` or `s3://...` is a store; a file is an MCAP. A folder with `sealed/`
+ * Finds out what `from` is. A store's URI is a store; a file is an MCAP. A folder with `sealed/`
  * or `wal/` is a data folder; a folder with `.holdfast/store-id` is a store; any other folder with MCAP
  * files, or `mcap:PATH`, is a recording. Throws `SOURCE_UNREADABLE` for anything else.
  */
 export async function locate(from: string, { fs, logger, openStore }: LocatePorts): Promise<Located> {
-  if (/^(dir|s3):/.test(from)) return { kind: 'store', store: await openStore(from) };
+  if (isStoreUri(from)) return { kind: 'store', store: await openStore(from) };
   if (from.startsWith('mcap:')) return recording(fs, logger, from.slice('mcap:'.length));
   const kind = await kindOf(fs, from);
   if (kind === 'folder') {

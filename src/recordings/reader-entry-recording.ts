@@ -1,4 +1,5 @@
 import { defined } from '../core/defined.js';
+import { storePorts } from '../host/store-ports.js';
 import { openStore } from '../stores/open-store.js';
 import type { Store } from '../core/store.js';
 import { describeError, isHoldfastError } from '../core/errors.js';
@@ -155,7 +156,7 @@ export async function openRecordingFrom(
 ): Promise<Recording> {
   const { fs, clock, random, logger } = ports;
   const open = (uri: string): Promise<Store> =>
-    openStore(uri, uri.startsWith('s3:') ? (options.s3 ?? {}) : {}, { fileSystem: fs, clock, random });
+    openStore(uri, uri.startsWith('s3:') ? (options.s3 ?? {}) : {}, storePorts({ fs, clock, random }));
   const located = await locate(from, { fs, logger, openStore: open });
   const store =
     located.kind === 'data' && options.store !== undefined ? await open(options.store) : undefined;

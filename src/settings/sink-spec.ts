@@ -1,6 +1,7 @@
 import { defined } from '../core/defined.js';
 import type { Priority } from '../core/message.js';
 import type { SinkSelection } from '../core/sink.js';
+import { hasStoreOptions, isStoreUri, STORE_FORMS } from '../core/store-uri.js';
 import { isParquetCodec, parquetCodecs } from '../exporters/format.js';
 import { parseSinkPolicy, sinkPolicyOptions, type SinkPolicy } from './sink-policy.js';
 import {
@@ -59,7 +60,7 @@ type Option = (typeof shared)[number] | (typeof ofParquet)[number];
 const NAME = /^[A-Za-z0-9_.-]{1,40}$/;
 
 /**
- * Parses `KIND:STORE?options`. Options are the sink's own; for S3 the others belong to the store. Everything
+ * Parses `KIND:STORE?options`. Options are the sink's own; the others belong to the store, unless it is a folder. Everything
  * wrong is added to `faults`; then `undefined`.
  */
 export function parseSink(text: string, faults: SinkFault[]): SinkOptions | undefined {
@@ -72,8 +73,8 @@ export function parseSink(text: string, faults: SinkFault[]): SinkOptions | unde
   const rest = text.slice(kind.length + 1);
   const mark = rest.indexOf('?');
   const store = mark < 0 ? rest : rest.slice(0, mark);
-  if (!/^(dir|s3):./.test(store)) {
-    faults.push({ value: `${kind}:`, allowed: 'followed by dir:PATH or s3://bucket/prefix' });
+  if (!isStoreUri(store) || store.endsWith(':')) {
+    faults.push({ value: `${kind}:`, allowed: `followed by ${STORE_FORMS}` });
   }
   const own: readonly string[] = kind === 'parquet' ? [...shared, ...ofParquet] : shared;
   const given = new Map<string, string>();
@@ -82,7 +83,7 @@ export function parseSink(text: string, faults: SinkFault[]): SinkOptions | unde
     if (own.includes(name)) {
       if (given.has(name)) faults.push({ value: name, allowed: 'once' });
       given.set(name, value);
-    } else if (store.startsWith('s3:')) others.append(name, value);
+    } else if (hasStoreOptions(store)) others.append(name, value);
     else faults.push({ value: name, allowed: `options ${own.join(', ')}` });
   }
   const fault = (name: Option, allowed: string): void => {

@@ -1,6 +1,7 @@
 import { defined } from '../core/defined.js';
 import { isTimeZone } from '../core/send-policy/local-time.js';
 import { passClasses } from '../core/send-policy/send-class.js';
+import { STORE_FORMS } from '../core/store-uri.js';
 import { checksumModes } from '../stores/s3/s3-options.js';
 import { syncOptionTable, type SyncOptions } from '../sync/sync-options.js';
 import {
@@ -52,10 +53,10 @@ export const syncParameters = {
       default: '',
       placeholder: 'uri',
       description:
-        'Where sealed segments go: dir:PATH (a folder, NAS or USB disk) or s3://bucket/prefix. Credentials ' +
-        'come from the standard AWS chain only.',
+        'Where sealed segments go: dir:PATH (a folder, NAS or USB disk), s3://bucket/prefix or ' +
+        'azure://account/container/prefix. Credentials come from the environment only (for S3, the standard AWS chain).',
     },
-    'dir:PATH or s3://bucket/prefix',
+    STORE_FORMS,
     (value) => value === '' || /^[a-z][a-z0-9+.-]*:./i.test(value),
   ),
   'store.create_id': boolean('createStoreId', 'create-store-id'),

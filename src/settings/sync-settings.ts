@@ -1,5 +1,7 @@
 import { resolve as resolvePath } from 'node:path';
-import { s3OptionNames, type S3OptionTexts } from '../stores/s3/s3-options.js';
+import { STORE_FORMS } from '../core/store-uri.js';
+import type { StoreOptionTexts } from '../stores/option-reader.js';
+import { s3OptionNames } from '../stores/s3/s3-options.js';
 import { isBudgetTooSmall, type SyncOptions } from '../sync/sync-options.js';
 import { CrossCheck } from './cross-check.js';
 import { deepFreeze } from './deep-freeze.js';
@@ -19,7 +21,7 @@ export interface SyncSettings {
   readonly storeUri: string;
   readonly sinks: readonly SinkOptions[];
   /** The given `s3.` parameters, for `openStore`; empty for other stores. */
-  readonly s3: S3OptionTexts;
+  readonly s3: StoreOptionTexts;
   readonly options: SyncOptions;
 }
 
@@ -28,7 +30,7 @@ export function compileSyncSettings(resolved: Resolved): SyncSettings {
   const { values } = resolved;
   const check = new CrossCheck(resolved);
   if (values['store.uri'] === '' && values.sinks.length === 0) {
-    check.missing('store.uri', 'a store: --store dir:PATH or --store s3://bucket/prefix');
+    check.missing('store.uri', `a store: --store ${STORE_FORMS}`);
   }
   const sinks: SinkOptions[] = [];
   for (const text of values.sinks) {
@@ -105,7 +107,7 @@ function checkBudgets(check: CrossCheck, values: Resolved['values'], sinks: read
  * The given `s3.` parameters (the store has the defaults, which depend on each other). Empty for a store that
  * is not S3, so that one file can serve several stores.
  */
-export function s3OptionTexts({ values, origin }: Resolved, uri: string): S3OptionTexts {
+export function s3OptionTexts({ values, origin }: Resolved, uri: string): StoreOptionTexts {
   if (!/^s3:/i.test(uri)) return {};
   const texts: Record<string, string | number | boolean> = {};
   for (const option of s3OptionNames) {

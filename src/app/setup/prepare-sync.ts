@@ -8,7 +8,8 @@ import { keepingRoom } from '../../core/space-limits.js';
 import type { Store } from '../../core/store.js';
 import { soleSink } from '../../sync/sync-sink.js';
 import type { Sink } from '../../sync/sync-group.js';
-import { s3OptionNames, type S3OptionTexts } from '../../stores/s3/s3-options.js';
+import type { StoreOptionTexts } from '../../stores/option-reader.js';
+import { s3OptionNames } from '../../stores/s3/s3-options.js';
 import { configInvalid, type ConfigFault } from '../../settings/fault.js';
 import type { Resolved } from '../../settings/resolve.js';
 import type { SinkOptions } from '../../settings/sink-spec.js';
@@ -18,6 +19,7 @@ import {
   STORE_SINK,
   type SyncSettings,
 } from '../../settings/sync-settings.js';
+import { storePorts } from '../../host/store-ports.js';
 import type { SystemPorts } from '../../host/ports.js';
 import type { DescriptorFolder } from '../../jobs/lake/descriptor-folder.js';
 import { encryptedFor, readRecipients, refuseReadable } from './recipients.js';
@@ -126,14 +128,13 @@ async function openSinkStore(
 ): Promise<Store> {
   const { openStore } = await import('../../stores/open-store.js');
   const said = new URLSearchParams(storeUri.slice(storeUri.indexOf('?') + 1));
-  const texts: S3OptionTexts = Object.fromEntries(
+  const texts: StoreOptionTexts = Object.fromEntries(
     Object.entries(s3OptionTexts(resolved, storeUri)).filter(
       ([option]) =>
         !(storeUri.includes('?') && s3OptionNames.some((one) => one === option) && said.has(option)),
     ),
   );
-  const { fs, clock, random } = ports;
-  return openStore(storeUri, texts, { fileSystem: fs, clock, random });
+  return openStore(storeUri, texts, storePorts(ports));
 }
 
 /** Two sinks in one place would write the same keys. */

@@ -10,6 +10,8 @@ import { FilePool } from '../../recordings/file-readable.js';
 import { locate } from '../../recordings/locate.js';
 import { listSegments, type Problem } from '../../recordings/segments.js';
 import { configInvalid, type ConfigFault } from '../../settings/fault.js';
+import { isStoreUri } from '../../core/store-uri.js';
+import { storePorts } from '../../host/store-ports.js';
 import { openStore } from '../../stores/open-store.js';
 import type { ExportManifest } from './export-manifest.js';
 import type { ExportFormat, ExportOptions } from './export-options.js';
@@ -95,8 +97,8 @@ export interface ExportResult {
 
 /**
  * Exports a recording (a data folder, a store, an MCAP file or a folder of them) into an empty folder or a
- * store (`dir:PATH`, `s3://bucket/prefix`), within bounded memory. If a call was ended, or killed with its
- * process, the same call continues it.
+ * store (a `dir:`, `s3:` or `azure:` URI), within bounded memory. If a call was ended, or killed with its process, the
+ * same call continues it.
  *
  * Throws a HoldfastError: `CONFIG_INVALID` with all faults of the settings, `SOURCE_UNREADABLE` if there is
  * nothing to read, `OUTPUT_UNUSABLE` if `to` has other content, and the `STORE_` codes.
@@ -140,7 +142,7 @@ async function exportWith(
 ): Promise<ExportResult> {
   const { fs, clock, random, logger } = systemPorts(silentLogger);
   const open = async (uri: string): Promise<Store> =>
-    keep(await openStore(uri, uri.startsWith('s3:') ? s3 : {}, { fileSystem: fs, clock, random }));
+    keep(await openStore(uri, uri.startsWith('s3:') ? s3 : {}, storePorts({ fs, clock, random })));
   const files = keep(new FilePool(fs));
   const located = await locate(from, { fs, logger, openStore: open });
   const store = located.kind === 'data' && storeUri !== undefined ? await open(storeUri) : undefined;
@@ -152,7 +154,7 @@ async function exportWith(
   const keyring = keyringOf(identities);
   const ports = { files, filter: options.filter, signal, keyring, onProblem: listed, ...defined({ store }) };
   const segments = await listSegments(located, ports);
-  const isStore = /^(s3|dir):/.test(to);
+  const isStore = isStoreUri(to);
   const place = keep(isStore ? new StorePlace(await open(to), fs, signal) : new FolderPlace(resolve(to), fs));
   return await runExport({
     ...{ from, segments, listingProblems, options, place, clock, random, version, signal },

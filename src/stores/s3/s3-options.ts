@@ -1,5 +1,6 @@
 import { defined } from '../../core/defined.js';
-import { keySegments } from '../object-key.js';
+import { cleanPrefix } from '../bucket-uri.js';
+import { checkEndpoint, OptionReader, showValue, type StoreOptionTexts } from '../option-reader.js';
 
 /**
  * How the bytes of a part and of the whole object are protected, beyond the signature.
@@ -44,9 +45,6 @@ export interface S3Options {
   readonly caFile?: string;
 }
 
-/** Options as text, from a URI's query or a configuration file. Missing ones take their default. */
-export type S3OptionTexts = Readonly<Record<string, string | number | boolean | undefined>>;
-
 /** Names of the options, as in the query of a URI. */
 export const s3OptionNames = [
   'endpoint',
@@ -60,93 +58,42 @@ export const s3OptionNames = [
   'ca_file',
 ] as const;
 
+const CREDENTIALS = 'they come from the AWS credential chain alone';
 const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/;
 
 /** Parses all options and collects every fault; the result is valid only if there are none. */
 export function parseS3Options(
   bucket: string,
   prefix: string,
-  texts: S3OptionTexts,
+  texts: StoreOptionTexts,
   faults: string[],
 ): S3Options {
-  const text = (name: string): string | undefined => {
-    const value = texts[name];
-    return value === undefined || value === '' ? undefined : String(value);
-  };
-  const flag = (name: string, byDefault: boolean): boolean => {
-    const value = text(name);
-    if (value === undefined) return byDefault;
-    if (value !== 'true' && value !== 'false') faults.push(`${name} is ${show(value)}, allowed: true, false`);
-    return value === 'true';
-  };
-  const count = (name: string, byDefault: number, min: number, max: number): number => {
-    const value = text(name);
-    if (value === undefined) return byDefault;
-    const number = Number(value);
-    if (!Number.isSafeInteger(number) || number < min || number > max) {
-      faults.push(`${name} is ${show(value)}, allowed: a whole number from ${min} to ${max}`);
-    }
-    return number;
-  };
-
+  const read = new OptionReader(texts, s3OptionNames, faults);
   if (!BUCKET.test(bucket)) {
-    faults.push(`bucket is ${show(bucket)}, allowed: letters, digits, ".", "_", "-", at least 3`);
+    faults.push(`bucket is ${showValue(bucket)}, allowed: letters, digits, ".", "_", "-", at least 3`);
   }
-  const cleanPrefix = prefix.replace(/^\/+|\/+$/g, '');
-  if (cleanPrefix !== '') collect(faults, 'prefix', () => keySegments(cleanPrefix));
-  for (const name of Object.keys(texts)) {
-    if (!(s3OptionNames as readonly string[]).includes(name)) {
-      faults.push(`option ${show(name)} is unknown, allowed: ${s3OptionNames.join(', ')}`);
-    }
-  }
-  const endpoint = text('endpoint');
-  if (endpoint !== undefined) checkEndpoint(endpoint, faults);
-  const region = text('region');
+  const endpoint = read.text('endpoint');
+  if (endpoint !== undefined) checkEndpoint(endpoint, 'http(s)://host[:port]', CREDENTIALS, faults);
+  const region = read.text('region');
   if (region !== undefined && !/^[A-Za-z0-9-]{1,64}$/.test(region)) {
-    faults.push(`region is ${show(region)}, allowed: letters, digits and "-"`);
+    faults.push(`region is ${showValue(region)}, allowed: letters, digits and "-"`);
   }
-  const checksum = (text('checksum') ?? 'auto') as ChecksumMode;
-  if (!checksumModes.includes(checksum)) {
-    faults.push(`checksum is ${show(checksum)}, allowed: ${checksumModes.join(', ')}`);
-  }
+  const checksum = read.choice('checksum', checksumModes) ?? 'auto';
   if (checksum === 'none' && endpoint?.startsWith('http:')) {
     faults.push('checksum is "none" with an http endpoint, where nothing would protect the bytes');
   }
-  const caFile = text('ca_file');
+  const caFile = read.text('ca_file');
   const effectiveRegion = region ?? (endpoint === undefined ? undefined : 'us-east-1');
   return {
     bucket,
-    prefix: cleanPrefix,
+    prefix: cleanPrefix(prefix, faults),
     ...defined({ endpoint, region: effectiveRegion }),
-    pathStyle: flag('path_style', endpoint !== undefined),
+    pathStyle: read.flag('path_style', endpoint !== undefined),
     checksum,
-    conditional: flag('conditional', true),
-    connectTimeoutMs: count('connect_timeout_ms', 10_000, 100, 300_000),
-    timeoutMs: count('timeout_ms', 60_000, 100, 3_600_000),
-    maxSockets: count('max_sockets', 16, 1, 256),
+    conditional: read.flag('conditional', true),
+    connectTimeoutMs: read.count('connect_timeout_ms', 10_000, 100, 300_000),
+    timeoutMs: read.count('timeout_ms', 60_000, 100, 3_600_000),
+    maxSockets: read.count('max_sockets', 16, 1, 256),
     ...defined({ caFile }),
   };
-}
-
-function checkEndpoint(endpoint: string, faults: string[]): void {
-  const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
-  if (url && (url.username !== '' || url.password !== '')) {
-    faults.push('endpoint holds credentials; they come from the AWS credential chain alone');
-  } else if (!url || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '') {
-    faults.push(
-      `endpoint is ${show(endpoint.replace(/\/\/[^/]*@/, '//***@'))}, allowed: http(s)://host[:port]`,
-    );
-  }
-}
-
-function collect(faults: string[], name: string, check: () => unknown): void {
-  try {
-    check();
-  } catch (error) {
-    faults.push(`${name}: ${(error as Error).message}`);
-  }
-}
-
-function show(value: string): string {
-  return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}...` : value);
 }

@@ -1,6 +1,6 @@
 import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { crc32 } from 'node:zlib';
-import { HoldfastError, isHoldfastError } from '../../core/errors.js';
+import { isHoldfastError } from '../../core/errors.js';
 import type {
   CallOptions,
   ObjectDigest,
@@ -14,9 +14,9 @@ import type {
   WholeFile,
 } from '../../core/store.js';
 import { checkRange, type ByteRange } from '../byte-range.js';
-import { ID_KEY, MARK_MAX_BYTES, markKey, RESERVED_SEGMENT } from '../object-key.js';
+import { RESERVED_SEGMENT } from '../object-key.js';
+import { OwnObjects } from '../own-objects.js';
 import { corrupt, verifyByReading } from '../read-back.js';
-import { checkStoreId, ID_MAX_BYTES, parseStoreId } from '../store-id.js';
 import { decodeCrc32, encodeCrc32 } from './crc32-text.js';
 import { S3Calls } from './s3-calls.js';
 import { S3Features } from './s3-features.js';
@@ -42,57 +42,37 @@ export class S3Store implements Store {
   readonly #calls: S3Calls;
   readonly #features: S3Features;
   readonly #uploads: S3Uploads;
+  readonly #own: OwnObjects;
 
   constructor({ uri, options, ca }: S3StoreSetup) {
     this.uri = uri;
     this.#calls = new S3Calls(uri, options, ca);
     this.#features = new S3Features(this.#calls);
     this.#uploads = new S3Uploads(this.#calls, this.#features);
+    this.#own = new OwnObjects(uri, this.#calls.base, {
+      get: (fullKey, range, call) => this.#get(fullKey, range, call),
+      put: (fullKey, data, ifAbsent, call) => this.#put(fullKey, data, ifAbsent, call),
+    });
   }
 
   get supports(): StoreSupport {
     return this.#features.supports;
   }
 
-  async readId(options: CallOptions = {}): Promise<string | undefined> {
-    const text = await this.#getSmall(this.#idKey(), ID_MAX_BYTES, options);
-    return text === undefined ? undefined : parseStoreId(text, this.uri);
+  readId(options: CallOptions = {}): Promise<string | undefined> {
+    return this.#own.readId(options);
+  }
+
+  createId(id: string, options: CallOptions = {}): Promise<string> {
+    return this.#own.createId(id, options);
   }
 
   readMark(name: string, options: CallOptions = {}): Promise<string | undefined> {
-    return this.#getSmall(this.#calls.base + markKey(name), MARK_MAX_BYTES, options);
+    return this.#own.readMark(name, options);
   }
 
-  async writeMark(name: string, text: string, options: CallOptions = {}): Promise<void> {
-    await this.#put(this.#calls.base + markKey(name), Buffer.from(text), false, options);
-  }
-
-  async #getSmall(fullKey: string, maxBytes: number, options: CallOptions): Promise<string | undefined> {
-    try {
-      const chunks: Uint8Array[] = [];
-      const range = { start: 0, end: maxBytes };
-      for await (const chunk of this.#get(fullKey, range, options)) chunks.push(chunk);
-      return Buffer.concat(chunks).toString('latin1');
-    } catch (error) {
-      if (isHoldfastError(error, 'OBJECT_MISSING')) return undefined;
-      throw error;
-    }
-  }
-
-  async createId(id: string, options: CallOptions = {}): Promise<string> {
-    checkStoreId(id);
-    try {
-      await this.#put(this.#idKey(), Buffer.from(`${id}\n`), true, options);
-    } catch (error) {
-      if (!isHoldfastError(error, 'OBJECT_EXISTS')) throw error;
-    }
-    const now = await this.readId(options);
-    if (now === undefined) throw new HoldfastError('STORE_OFFLINE', `${this.uri} lost its new id object`);
-    return now;
-  }
-
-  #idKey(): string {
-    return this.#calls.base + ID_KEY;
+  writeMark(name: string, text: string, options: CallOptions = {}): Promise<void> {
+    return this.#own.writeMark(name, text, options);
   }
 
   async head(key: string, options: CallOptions = {}): Promise<ObjectInfo | undefined> {

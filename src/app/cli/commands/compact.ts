@@ -3,6 +3,7 @@ import { defined } from '../../../core/defined.js';
 import { isParquetCodec, parquetCodecs, type ParquetCodec } from '../../../exporters/format.js';
 import { parseRowGroup, ROW_GROUP_FORM } from '../../../settings/lake-layout.js';
 import { parseBytes, parseDurationMs } from '../../../settings/units.js';
+import { STORE_FORMS } from '../../../core/store-uri.js';
 import type { CommandDefinition, Invocation } from '../command-definition.js';
 import { exitCodes } from '../../../host/exit-code.js';
 import { humanBytes, humanCount, printable } from '../../../host/human.js';
@@ -31,7 +32,7 @@ export const compactCommand: CommandDefinition = {
   parameters: readingParameters.filter((name) => name !== 'data' && name !== 'store.uri'),
   configure(command) {
     command
-      .argument('<lake>', 'store of the lake: dir:PATH or s3://bucket/prefix')
+      .argument('<lake>', `store of the lake: ${STORE_FORMS}`)
       .option('--small <size>', 'merge files smaller than this', '32MiB')
       .option('--target <size>', 'approximate size of the largest merged file', '128MiB')
       .option('--keep <time>', 'keep replaced files for this long', '0')

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { ConfigFault } from '../../../settings/fault.js';
 import { configInvalid } from '../../../settings/fault.js';
 import { version } from '../../../host/version.js';
+import { isStoreUri } from '../../../core/store-uri.js';
 import type { CommandDefinition, CommandResult, Invocation } from '../command-definition.js';
 import { exitCodes } from '../../../host/exit-code.js';
 import { humanBytes, humanCount, printable } from '../../../host/human.js';
@@ -46,7 +47,7 @@ export const exportCommand: CommandDefinition = {
   configure(command) {
     command
       .option('--from <place>', FROM_HELP)
-      .requiredOption('--to <place>', 'empty folder, or s3://bucket/prefix, to export into')
+      .requiredOption('--to <place>', 'empty folder, or the URI of a store, to export into')
       .requiredOption('--format <format>', 'parquet, csv, jsonl, numpy, tfrecord or mcap')
       .option('--robots <name...>', 'only these robots; * stands for any text')
       .option('--topics <name...>', 'only these topics; * stands for any text')
@@ -198,7 +199,7 @@ async function sayResult(
 async function openPlace(invocation: Invocation, copyFs: FileSystem): Promise<OutputPlace> {
   const { ports, options, stop } = invocation;
   const to = String(options['to']);
-  if (/^(s3|dir):/.test(to)) {
+  if (isStoreUri(to)) {
     const { StorePlace } = await import('../../../jobs/export/store-place.js');
     const store = await openConfiguredStore(to, invocation.resolve('sync'), ports);
     return new StorePlace(store, copyFs, stop.signal);

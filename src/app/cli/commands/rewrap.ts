@@ -7,6 +7,7 @@ import type { Problem } from '../../../recordings/segment.js';
 import { configInvalid, type ConfigFault } from '../../../settings/fault.js';
 import type { Resolved } from '../../../settings/resolve.js';
 import { openConfiguredStore } from '../../setup/open-configured-store.js';
+import { STORE_FORMS } from '../../../core/store-uri.js';
 import type { CommandDefinition, Invocation } from '../command-definition.js';
 import { addIdentityFlag, readKeyring } from '../identity-option.js';
 import { readingParameters } from '../reading-arguments.js';
@@ -26,7 +27,7 @@ export const rewrapCommand: CommandDefinition = {
   parameters: readingParameters.filter((name) => name !== 'data' && name !== 'store.uri'),
   configure(command) {
     command
-      .argument('<from>', 'a store (dir:PATH or s3://bucket/prefix), or a data folder')
+      .argument('<from>', `a store (${STORE_FORMS}), or a data folder`)
       .requiredOption('--recipient <recipient...>', 'who can read afterwards: hfpub1_..., or file:PATH')
       .option('--dry-run', 'change nothing, and say what would be replaced');
     addIdentityFlag(command);
