@@ -2,6 +2,15 @@ import { defined } from '../core/defined.js';
 import { isTimeZone } from '../core/send-policy/local-time.js';
 import { passClasses } from '../core/send-policy/send-class.js';
 import { STORE_FORMS } from '../core/store-uri.js';
+import {
+  encryptionModes,
+  isKmsKeyId,
+  isStorageClass,
+  KMS_KEY_FORM,
+  parseTags,
+  STORAGE_CLASS_FORM,
+  TAGS_FORM,
+} from '../stores/s3/new-objects.js';
 import { checksumModes } from '../stores/s3/s3-options.js';
 import { syncOptionTable, type SyncOptions } from '../sync/sync-options.js';
 import {
@@ -157,6 +166,45 @@ export const syncParameters = {
     description:
       "PEM file of the authority that signed the server's certificate. Empty: what the system knows.",
   }),
+  's3.sse': choice(
+    {
+      role,
+      default: 'auto',
+      description: 'Server-side encryption of new objects. auto: what the bucket does by itself.',
+    },
+    ['auto', ...encryptionModes],
+  ),
+  's3.sse_kms_key_id': text(
+    {
+      role,
+      default: '',
+      placeholder: 'id',
+      description: 'Key for s3.sse aws:kms and aws:kms:dsse. Empty: the default key of the bucket.',
+    },
+    KMS_KEY_FORM,
+    (value) => value === '' || isKmsKeyId(value),
+  ),
+  's3.storage_class': text(
+    {
+      role,
+      default: '',
+      placeholder: 'class',
+      description: 'Storage class of new objects, as the store calls it. Empty: the default of the bucket.',
+    },
+    STORAGE_CLASS_FORM,
+    (value) => value === '' || isStorageClass(value),
+  ),
+  's3.tags': text(
+    {
+      role,
+      default: '',
+      placeholder: 'tags',
+      description:
+        'Tags of new objects, as name=value,name=value, for rules of the store about cost and age.',
+    },
+    TAGS_FORM,
+    (value) => value === '' || parseTags(value) !== undefined,
+  ),
   'sync.upload': choice(
     {
       ...{ role, flag: 'upload', default: syncOptionTable.upload.default },

@@ -47,6 +47,15 @@ export class OptionReader {
     return number;
   }
 
+  /** A text that must pass a check. */
+  form(name: string, isAllowed: (value: string) => boolean, allowed: string): string | undefined {
+    const value = this.text(name);
+    if (value !== undefined && !isAllowed(value)) {
+      this.#faults.push(`${name} is ${showValue(value)}, allowed: ${allowed}`);
+    }
+    return value;
+  }
+
   choice<T extends string>(name: string, allowed: readonly T[]): T | undefined {
     const value = this.text(name);
     if (value !== undefined && !allowed.some((one) => one === value)) {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { useAwsCredentials } from '../support/aws-environment.js';
+import { googleBehaviour } from '../support/s3-fault-server/operations.js';
 import { startFaultyS3, type FaultyS3, type FaultyS3Options } from '../support/s3-fault-server/server.js';
 import { storePorts } from '../support/store-ports.js';
 import { openStore } from '../../src/stores/open-store.js';
@@ -54,5 +55,10 @@ describe('an S3 store', () => {
       conditionalPut: 'refused',
       conditionalComplete: 'refused',
     }),
+  );
+  storeContract(
+    'S3 on a server that behaves as Google Cloud Storage',
+    contract,
+    harnessOn(googleBehaviour, '&conditional=false'),
   );
 });

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { useAwsCredentials } from '../support/aws-environment.js';
 import { storePorts } from '../support/store-ports.js';
@@ -30,6 +31,19 @@ describe('an S3 store on OpenStack Swift', () => {
     await store.verify('k', digestOf(bytesOf(5000)));
     await store.uploadPart(upload, 1, bytesOf(5000, 9));
     await assertCode(store.verify('k', digestOf(bytesOf(5000))), 'OBJECT_CORRUPT');
+  });
+
+  it('sends the class that Swift has, and says which request Swift refuses', async () => {
+    await swift.createBucket('classes');
+    const open = (options: Record<string, string>) =>
+      openStore(`s3://classes?endpoint=${swift.endpoint}`, options, storePorts);
+    await using standard = await open({ storage_class: 'STANDARD' });
+    await standard.put('k', bytesOf(10));
+    for (const options of [{ storage_class: 'STANDARD_IA' }, { sse: 'AES256' }, { tags: 'a=1' }]) {
+      await using store = await open(options);
+      const error = await assertCode(store.put('k', bytesOf(10)), 'STORE_REJECTED');
+      assert.match(error.message, /^PutObject in s3:\/\/classes.* failed \((400|501) /);
+    }
   });
 
   it('knows a missing bucket and wrong credentials apart', async () => {

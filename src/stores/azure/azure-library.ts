@@ -3,7 +3,7 @@ import { describeError, HoldfastError } from '../../core/errors.js';
 
 export type AzureLibrary = typeof storageBlob;
 
-/** The client is an optional dependency of 18 MB. Throws `STORE_UNAVAILABLE` if it cannot be loaded. */
+/** The client is an optional dependency of 35 MB. Throws `STORE_UNAVAILABLE` if it cannot be loaded. */
 export async function loadAzure(
   load: () => Promise<AzureLibrary> = () => import('@azure/storage-blob'),
 ): Promise<AzureLibrary> {

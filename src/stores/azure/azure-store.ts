@@ -21,7 +21,7 @@ import { corrupt, verifyByReading } from '../read-back.js';
 import { AzureCalls, requireAnswer, type AzureSetup } from './azure-calls.js';
 import { AzureUploads } from './azure-uploads.js';
 import { decodeBlockId, MAX_BLOCKS } from './block-id.js';
-import { cutPieces } from './cut-pieces.js';
+import { cutPieces } from '../cut-pieces.js';
 
 const MIB = 1024 * 1024;
 /** Of one block: Azure's limit. */

@@ -12,7 +12,7 @@ import { decodeBlockId, encodeBlockId, MAX_BLOCKS, UPLOAD_ID_BYTES, type BlockId
 const MAX_REMEMBERED = 1_000;
 const UPLOAD_ID = /^[0-9a-f]{20}$/;
 /** Of the metadata of a marker: the key, percent-encoded. */
-const KEY_NAME = 'holdfastkey';
+const KEY_NAME = 'holdfast_key';
 
 /**
  * Uploads that a later process can continue. The parts are uncommitted blocks of the blob itself. A small blob

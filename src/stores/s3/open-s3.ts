@@ -9,6 +9,8 @@ import { parseS3Options, type S3Options } from './s3-options.js';
 const RULES = {
   form: 's3://bucket/prefix',
   credentials: 'they come from the AWS credential chain alone (environment, profile, role)',
+  // It names a key and does not contain it.
+  harmless: ['sse_kms_key_id'],
 } as const;
 
 /** Opens the bucket of an `s3:` URI without contacting it. Throws `CONFIG_INVALID` with all faults together. */

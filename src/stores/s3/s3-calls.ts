@@ -6,6 +6,7 @@ import { keySegments } from '../object-key.js';
 import { createS3Client } from './s3-client.js';
 import { s3Error } from './s3-errors.js';
 import { requireAnswer, type Place } from './s3-listing.js';
+import { newObjectInput, type NewObjectInput } from './new-objects.js';
 import type { S3Options } from './s3-options.js';
 
 /** The client with what every call needs: full keys, cancelling, closing, errors as codes of the port. */
@@ -22,6 +23,11 @@ export class S3Calls {
   ) {
     this.base = options.prefix === '' ? '' : `${options.prefix}/`;
     this.#client = createS3Client(options, ca, (server) => (this.#server = server));
+  }
+
+  /** Members of a request that makes an object. */
+  get newObject(): NewObjectInput {
+    return newObjectInput(this.options.newObjects);
   }
 
   /** What the server called itself in its latest answer; empty: nothing. */

@@ -1,5 +1,6 @@
 import { defined } from '../../core/defined.js';
 import { cleanPrefix } from '../bucket-uri.js';
+import { newObjectOptionNames, parseNewObjectOptions, type NewObjectOptions } from './new-objects.js';
 import { checkEndpoint, OptionReader, showValue, type StoreOptionTexts } from '../option-reader.js';
 
 /**
@@ -23,13 +24,16 @@ export interface S3Options {
   readonly prefix: string;
   /** URL of an S3-compatible server; absent: AWS, or AWS_ENDPOINT_URL_S3. */
   readonly endpoint?: string;
-  /** Default: from the AWS chain; with an endpoint `us-east-1`. */
+  /** Default: from the AWS chain; with an endpoint `us-east-1`, with Google's `auto`. */
   readonly region?: string;
   /** Bucket in the path instead of the host name. Default: true with an endpoint, otherwise false. */
   readonly pathStyle: boolean;
   /** Default `auto`. */
   readonly checksum: ChecksumMode;
-  /** Whether the store honours `If-None-Match`; false: a check and a write, not atomic. Default true. */
+  /**
+   * Whether the store honours `If-None-Match`; false: a check and a write, not atomic. Default true, except for
+   * Google, whose own condition may not be mixed with headers of AWS.
+   */
   readonly conditional: boolean;
   /** Time limit for connecting, milliseconds. Default 10,000, limits 100 to 300,000. */
   readonly connectTimeoutMs: number;
@@ -43,6 +47,8 @@ export interface S3Options {
   readonly maxSockets: number;
   /** PEM file of the authority that signed the server's certificate, if the system does not know it. */
   readonly caFile?: string;
+  /** Encryption, class and tags of new objects. Default: those of the bucket. */
+  readonly newObjects: NewObjectOptions;
 }
 
 /** Names of the options, as in the query of a URI. */
@@ -56,6 +62,7 @@ export const s3OptionNames = [
   'timeout_ms',
   'max_sockets',
   'ca_file',
+  ...newObjectOptionNames,
 ] as const;
 
 const CREDENTIALS = 'they come from the AWS credential chain alone';
@@ -74,26 +81,32 @@ export function parseS3Options(
   }
   const endpoint = read.text('endpoint');
   if (endpoint !== undefined) checkEndpoint(endpoint, 'http(s)://host[:port]', CREDENTIALS, faults);
-  const region = read.text('region');
-  if (region !== undefined && !/^[A-Za-z0-9-]{1,64}$/.test(region)) {
-    faults.push(`region is ${showValue(region)}, allowed: letters, digits and "-"`);
-  }
+  const isRegion = (text: string): boolean => /^[A-Za-z0-9-]{1,64}$/.test(text);
+  const region = read.form('region', isRegion, 'letters, digits and "-"');
   const checksum = read.choice('checksum', checksumModes) ?? 'auto';
   if (checksum === 'none' && endpoint?.startsWith('http:')) {
     faults.push('checksum is "none" with an http endpoint, where nothing would protect the bytes');
   }
   const caFile = read.text('ca_file');
-  const effectiveRegion = region ?? (endpoint === undefined ? undefined : 'us-east-1');
+  const isGoogle = endpoint !== undefined && isGoogleEndpoint(endpoint);
+  const assumed = isGoogle ? 'auto' : 'us-east-1';
+  const effectiveRegion = region ?? (endpoint === undefined ? undefined : assumed);
   return {
     bucket,
     prefix: cleanPrefix(prefix, faults),
     ...defined({ endpoint, region: effectiveRegion }),
     pathStyle: read.flag('path_style', endpoint !== undefined),
     checksum,
-    conditional: read.flag('conditional', true),
+    conditional: read.flag('conditional', !isGoogle),
     connectTimeoutMs: read.count('connect_timeout_ms', 10_000, 100, 300_000),
     timeoutMs: read.count('timeout_ms', 60_000, 100, 3_600_000),
     maxSockets: read.count('max_sockets', 16, 1, 256),
     ...defined({ caFile }),
+    newObjects: parseNewObjectOptions(read, faults),
   };
+}
+
+/** Google Cloud Storage by its interoperable interface. */
+function isGoogleEndpoint(endpoint: string): boolean {
+  return URL.canParse(endpoint) && /(^|\.)storage\.googleapis\.com$/.test(new URL(endpoint).hostname);
 }

@@ -21,6 +21,7 @@ import { decodeCrc32, encodeCrc32 } from './crc32-text.js';
 import { S3Calls } from './s3-calls.js';
 import { S3Features } from './s3-features.js';
 import { pageObjects, requireAnswer } from './s3-listing.js';
+import { ownObjectInput, type NewObjectInput } from './new-objects.js';
 import type { S3Options } from './s3-options.js';
 import { sendWhole } from './send-whole.js';
 import { S3_MAX_PARTS, S3Uploads } from './s3-uploads.js';
@@ -51,7 +52,8 @@ export class S3Store implements Store {
     this.#uploads = new S3Uploads(this.#calls, this.#features);
     this.#own = new OwnObjects(uri, this.#calls.base, {
       get: (fullKey, range, call) => this.#get(fullKey, range, call),
-      put: (fullKey, data, ifAbsent, call) => this.#put(fullKey, data, ifAbsent, call),
+      put: (fullKey, data, ifAbsent, call) =>
+        this.#put(fullKey, data, ifAbsent, call, ownObjectInput(options.newObjects)),
     });
   }
 
@@ -127,11 +129,18 @@ export class S3Store implements Store {
     data: Uint8Array,
     options: CallOptions & { readonly ifAbsent?: boolean } = {},
   ): Promise<ObjectInfo> {
-    const etag = await this.#put(this.#calls.fullKey(key), data, options.ifAbsent === true, options);
+    const { fullKey, ifAbsent } = { fullKey: this.#calls.fullKey(key), ifAbsent: options.ifAbsent === true };
+    const etag = await this.#put(fullKey, data, ifAbsent, options, this.#calls.newObject);
     return { key, bytes: data.byteLength, etag };
   }
 
-  #put(fullKey: string, data: Uint8Array, ifAbsent: boolean, options: CallOptions): Promise<string> {
+  #put(
+    fullKey: string,
+    data: Uint8Array,
+    ifAbsent: boolean,
+    options: CallOptions,
+    more: NewObjectInput,
+  ): Promise<string> {
     const send = (withChecksum: boolean, conditional: boolean): Promise<string> =>
       this.#calls.run('PutObject', options, async ({ client, bucket, abort }) => {
         const command = new PutObjectCommand({
@@ -141,6 +150,7 @@ export class S3Store implements Store {
           ContentLength: data.byteLength,
           ...(withChecksum && { ChecksumCRC32: encodeCrc32(crc32(data)) }),
           ...(conditional && { IfNoneMatch: '*' }),
+          ...more,
         });
         const { ETag } = await client.send(command, abort);
         requireAnswer(ETag !== undefined, 'PutObject');

@@ -40,7 +40,7 @@ export class S3Uploads {
     let carries = false;
     const send = (withChecksum: boolean): Promise<string> =>
       this.#calls.run('CreateMultipartUpload', options, async ({ client, bucket, abort }) => {
-        const input = { Bucket: bucket, Key, ...(withChecksum && checksum) };
+        const input = { Bucket: bucket, Key, ...(withChecksum && checksum), ...this.#calls.newObject };
         const { UploadId } = await client.send(new CreateMultipartUploadCommand(input), abort);
         requireAnswer(UploadId !== undefined && UploadId !== '', 'CreateMultipartUpload');
         carries = withChecksum;

@@ -36,6 +36,7 @@ export async function sendWhole(
           Body: Readable.from(file.content(), { objectMode: false }),
           ContentLength: file.bytes,
           ...(withChecksum && { ChecksumAlgorithm: 'CRC32', ChecksumType: 'FULL_OBJECT' }),
+          ...calls.newObject,
         },
       });
       const { ETag } = await upload.done();

@@ -25,6 +25,16 @@ export interface Behaviour {
   readonly pageSize: number;
 }
 
+/**
+ * The XML interface of Google Cloud Storage as far as it is known: it refuses the checksums of AWS, does not look at
+ * `If-None-Match` of writes, and checks no CRC-32 of the whole object.
+ */
+export const googleBehaviour: Partial<Behaviour> = {
+  checksums: 'refused',
+  conditionalPut: 'ignored',
+  conditionalComplete: 'ignored',
+};
+
 export interface Call {
   readonly operation: Operation;
   readonly bucket: string;

@@ -37,6 +37,8 @@ export interface RequestRecord {
   readonly uploadId?: string;
   /** It carries a checksum, or asks for one. */
   readonly withChecksum: boolean;
+  /** What it asks of the new object: encryption, storage class and tags, by header. */
+  readonly wishes: Readonly<Record<string, string>>;
   /** The signature covers the SHA-256 of the body. */
   readonly isSigned: boolean;
   /** Body bytes that arrived. */
@@ -258,6 +260,7 @@ export class FaultyS3 {
       key: target.key,
       isSigned: request.headers['x-amz-content-sha256'] !== 'UNSIGNED-PAYLOAD',
       withChecksum: Object.keys(request.headers).some((name) => name.startsWith('x-amz-checksum-')),
+      wishes: wishesOf(request),
       bytes: 0,
       ...(partNumber !== null && { partNumber: Number(partNumber) }),
       ...(target.query.has('uploadId') && { uploadId: target.query.get('uploadId') as string }),
@@ -460,4 +463,14 @@ export async function startFaultyS3(options: FaultyS3Options = {}): Promise<Faul
   const server = new FaultyS3(options);
   await server.start(options.port);
   return server;
+}
+
+const WISHES = /^x-amz-(server-side-encryption.*|storage-class|tagging)$/;
+
+function wishesOf({ headers }: IncomingMessage): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers)
+      .filter(([name]) => WISHES.test(name))
+      .map(([name, value]) => [name, String(value)]),
+  );
 }
