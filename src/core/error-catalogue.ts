@@ -204,7 +204,8 @@ const entries = {
   STORE_ACCESS_DENIED: {
     retryable: false,
     meaning: 'The store refuses the credentials or lacks a permission for them.',
-    remedy: 'Check the AWS credential chain and the policy of the bucket, or the key or signature of the Azure account.',
+    remedy:
+      'Check the AWS credential chain and the policy of the bucket, or the key or signature of the Azure account.',
   },
   STORE_NOT_FOUND: {
     retryable: false,

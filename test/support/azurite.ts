@@ -35,7 +35,14 @@ export function findAzurite(): { readonly path: string } | { readonly missing: s
   if (existsSync(join(home, 'complete'))) return { path };
   mkdirSync(home, { recursive: true });
   writeFileSync(join(home, 'package.json'), '{}');
-  const install = ['install', '--ignore-scripts', '--no-audit', '--no-fund', `azurite@${VERSION}`];
+  const install = [
+    'install',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--legacy-peer-deps',
+    `azurite@${VERSION}`,
+  ];
   const { status, stderr, error } = spawnSync('npm', install, {
     cwd: home,
     timeout: INSTALL_TIMEOUT_MS,

@@ -18,6 +18,7 @@ import { recordCommand } from './commands/record.js';
 import { recoverCommand } from './commands/recover.js';
 import { replayCommand } from './commands/replay.js';
 import { reportCommand } from './commands/report.js';
+import { replicateCommand } from './commands/replicate.js';
 import { rewrapCommand } from './commands/rewrap.js';
 import { statusCommand } from './commands/status.js';
 import { tagCommand } from './commands/tag.js';
@@ -47,6 +48,7 @@ export const commands: readonly CommandDefinition[] = [
   keygenCommand,
   decryptCommand,
   rewrapCommand,
+  replicateCommand,
   groundCommand,
   doctorCommand,
   installServiceCommand,

@@ -197,6 +197,7 @@ describe('SIGTERM', function () {
       const made = await runCli(['keygen', '--out', data('rewrap.key')]);
       await ends(['rewrap', s3(), '--recipient', made.stdout.trim()], cut);
     },
+    replicate: () => ends(['replicate', s3(), `dir:${data('replica')}`, '--mend'], cut),
     ground: () =>
       ends(['ground', '--data', data('ground'), '--listen', '127.0.0.1:0'], [0], { when: /listens/ }),
     doctor: async () => {

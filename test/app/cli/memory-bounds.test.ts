@@ -91,6 +91,7 @@ describe('the memory of a command', function () {
     ['install-service', () => ['install-service', '--unit-dir', out()]],
     ['completion', () => ['completion', 'bash']],
     ['compact', () => ['compact', `dir:${join(folder, 'store')}`]],
+    ['replicate', () => ['replicate', `dir:${join(folder, 'store')}`, `dir:${out()}`, '--mend']],
   ];
 
   it('is measured here for every command, except tag, decrypt, rewrap, ground and those that only start others', () => {
