@@ -30,6 +30,8 @@ export interface DataFolder {
   readonly requests: string;
   /** Data keys of the sealed segments that sync encrypts, one file each, until the segment is evicted. */
   readonly encryption: string;
+  /** Files that `sync.transform` made of segments, until they are sent or their room is needed. A cache. */
+  readonly transformed: string;
   readonly trash: string;
   readonly lock: string;
 }
@@ -49,6 +51,7 @@ export function dataFolder(root: string): DataFolder {
     exports: at('exports'),
     requests: at('requests'),
     encryption: at('encryption'),
+    transformed: at('transformed'),
     trash: at('trash'),
     lock: at('lock'),
   };

@@ -132,6 +132,14 @@ const entries = {
       'Holdfast could not write a WAL segment as MCAP. The segment stays in the WAL, and sealing is tried again.',
     remedy: 'Look at the cause.',
   },
+  TRANSFORM_FAILED: {
+    retryable: false,
+    meaning:
+      'A rule of sync.transform could not be applied to a segment. Nothing of the segment was sent, and it stays in ' +
+      'the data folder. The message has the rule, the topic and the reason.',
+    remedy:
+      'Correct the rule, or drop the topic, and start sync with --retry-parked. docs/transform.md says what each rule allows.',
+  },
   SOURCE_UNKNOWN: {
     retryable: false,
     meaning: 'No source supports this URI.',

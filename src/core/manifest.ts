@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { documentKind } from './documents/document.js';
 import { manifestSchema } from './documents/manifest-schema.js';
+import type { Derivation } from './derivation.js';
 import type { EncryptionFacts } from './encryption-facts.js';
 import { HoldfastError } from './errors.js';
 import type { MarkedEvent } from './marked-event.js';
@@ -105,6 +106,8 @@ export interface Manifest {
   readonly sealedAt: string;
   readonly software: { readonly name: 'holdfast'; readonly version: string; readonly node: string };
   readonly evicted?: { readonly at: string; readonly reason: string };
+  /** Absent: the object has what was sealed. */
+  readonly derived?: Derivation;
   /** Absent: the object is a plain MCAP. */
   readonly encryption?: EncryptionFacts;
 }

@@ -30,6 +30,8 @@ export interface Derived {
   readonly undecoded?: number;
   /** Content of the segment that the files cannot hold, in words; absent if they hold all of it. */
   readonly leftOut?: string;
+  /** Payload bytes before and after `sync.transform`; absent if nothing was transformed. */
+  readonly transformed?: { readonly bytesIn: number; readonly bytesOut: number };
 }
 
 /** What the store holds at a marker's key; `torn`: an incomplete write. */
@@ -41,6 +43,8 @@ export type MarkerVerdict = 'complete' | 'evicted' | 'torn' | 'other';
  * read completely.
  */
 export interface SegmentDeriver extends AsyncDisposable {
+  /** Its file is the segment under the same key, so it answers requests for the segment. */
+  readonly standsForSegment?: true;
   /** Known before any file is made. */
   markerKey(manifest: Manifest): string;
   /** Whether a marker found in the store belongs to this segment. */

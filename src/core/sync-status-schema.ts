@@ -63,6 +63,17 @@ const writes = object(
   'if files are made of segments (Parquet): how often that failed, and how long it takes',
 );
 
+const transforms = object(
+  {
+    segments: count('segments changed'),
+    bytesIn: count('their payload bytes, as they were sealed'),
+    bytesOut: count('payload bytes of what was made of them'),
+    failed: count('attempts in which a rule could not be applied'),
+  },
+  {},
+  'what `sync.transform` did since the start of this process; absent: segments leave as they are',
+);
+
 const encryptedFor = ros(
   list(
     text(),
@@ -120,7 +131,7 @@ export const sinkStatusSchema = object(
     bytes,
     alarms: ros(count('alarms of this sink'), 'uint64 alarms'),
   },
-  { lastSyncAt, lastError, writes, encryptedFor, sendPolicy: sendPolicySchema },
+  { lastSyncAt, lastError, writes, transforms, encryptedFor, sendPolicy: sendPolicySchema },
 );
 
 export const syncAlarmSchema = object({
@@ -206,6 +217,7 @@ export const syncStatusSchema = object(
       'what this process did since its start; durations from the first byte sent to verified',
     ),
     writes,
+    transforms,
     current: object({
       segment: ros(text('the segment being uploaded'), 'string current_segment'),
       robot: ros(text('its robot'), 'string current_robot'),

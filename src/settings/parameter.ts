@@ -1,6 +1,8 @@
 import { ANOMALY_RULE_FORM, parseAnomalyRule, type AnomalyRule } from './anomaly-rule.js';
 import { FIELD_RULE_FORM, parseFieldRule, type FieldRule } from './field-rule.js';
 import { parseAlternative, WHEN_FORM, type Alternative } from '../core/send-policy/condition.js';
+import { parseRegex } from '../core/regex.js';
+import { parseTransformRule, TRANSFORM_RULE_FORM, type TransformRule } from '../core/transform/rule.js';
 import { parseTag, TAG_FORM } from '../core/tags.js';
 import type { TopicRule } from './recorder-options.js';
 import {
@@ -10,7 +12,7 @@ import {
   type StaticTopic,
 } from '../sources/ros/static-topics.js';
 import { parseSourceSpec, SOURCE_SPEC_FORM, type SourceSpec } from './source-spec.js';
-import { parseRegex, parseTopicRule, TOPIC_RULE_FORM } from './topic-rule.js';
+import { parseTopicRule, TOPIC_RULE_FORM } from './topic-rule.js';
 import { formatBytes, formatDurationMs, parseBytes, parseBytesPerS, parseDurationMs } from './units.js';
 
 /** The readers of a parameter: one of the two processes, or both. */
@@ -204,6 +206,10 @@ export function regexes(row: Row): Parameter<readonly RegExp[]> {
 
 export function topicRules(row: Row): Parameter<readonly TopicRule[]> {
   return list(row, 'rule', TOPIC_RULE_FORM, parseTopicRule);
+}
+
+export function transformRules(row: Row): Parameter<readonly TransformRule[]> {
+  return list(row, 'rule', TRANSFORM_RULE_FORM, parseTransformRule);
 }
 
 export function anomalyRules(row: Row): Parameter<readonly AnomalyRule[]> {

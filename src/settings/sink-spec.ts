@@ -24,6 +24,8 @@ export interface SinkOptions extends SinkPolicy {
   readonly selection: SinkSelection;
   /** False: readable for anyone with the store, although `sync.recipients` is set. */
   readonly encrypt: boolean;
+  /** False: it gets segments as they were sealed, although `sync.transform` has rules. */
+  readonly transform: boolean;
   /** For Parquet: the paths of files. */
   readonly layout?: LakeLayout;
   /** For Parquet: how files are encoded. */
@@ -39,7 +41,7 @@ export interface SinkFault {
 }
 
 export const SINK_FORM =
-  'mcap:STORE or parquet:STORE, with STORE as for --store, then ?option=value&...: required, name, topics, robots, priority, upload, when, budget, pass, encrypt';
+  'mcap:STORE or parquet:STORE, with STORE as for --store, then ?option=value&...: required, name, topics, robots, priority, upload, when, budget, pass, encrypt, transform';
 
 const kinds = ['mcap', 'parquet'] as const;
 const priorities: readonly Priority[] = ['high', 'normal', 'low'];
@@ -51,6 +53,7 @@ const shared = [
   'priority',
   'upload',
   'encrypt',
+  'transform',
   ...sinkPolicyOptions,
 ] as const;
 const ofParquet = ['layout', 'events', 'compression', 'row_group', 'descriptors'] as const;
@@ -97,7 +100,8 @@ export function parseSink(text: string, faults: SinkFault[]): SinkOptions | unde
     fault(name, 'names separated by commas; * stands for any text');
     return undefined;
   };
-  const [required, encrypt] = [isYes('required', given, fault), isYes('encrypt', given, fault)];
+  const yes = (option: Option): boolean => isYes(option, given, fault);
+  const [required, encrypt, transform] = [yes('required'), yes('encrypt'), yes('transform')];
   const name = given.get('name');
   if (name !== undefined && !NAME.test(name)) fault('name', 'up to 40 letters, digits, "_", "." and "-"');
   const [topics, robots, classes] = [list('topics'), list('robots'), list('priority')];
@@ -120,6 +124,7 @@ export function parseSink(text: string, faults: SinkFault[]): SinkOptions | unde
     storeUri: query === '' ? store : `${store}?${query}`,
     required,
     encrypt,
+    transform,
     selection: {
       ...(robots && { robots }),
       ...(classes && { priorities: classes as Priority[] }),

@@ -25,6 +25,7 @@ import {
   text,
   texts,
   toggle,
+  transformRules,
   type Parameter,
 } from './parameter.js';
 import { SINK_FORM } from './sink-spec.js';
@@ -243,6 +244,40 @@ export const syncParameters = {
   ),
   'sync.condition_poll_ms': number('conditionPollMs'),
   'sync.topic_max_age_ms': number('topicMaxAgeMs'),
+  'sync.transform': transformRules({
+    ...{ role, flag: 'transform' },
+    description:
+      'What is changed before segments leave (docs/transform.md), by topic and in this order: topics and fields are dropped, texts emptied or hashed, ' +
+      'numbers and positions rounded. Sealed segments stay as they are. Empty: segments leave as they are. A sink can be excepted with its option transform=no.',
+  }),
+  'sync.hash_key': text(
+    {
+      ...{ role, flag: 'hash-key' },
+      default: '',
+      placeholder: 'file',
+      description:
+        'File with the secret key of hash= in sync.transform, at least 16 bytes. Robots with the same key give a text the same hash.',
+    },
+    'a path',
+  ),
+  'sync.original': choice(
+    {
+      role,
+      default: 'keep',
+      description:
+        'What happens here to a segment that left changed: it stays until retention must take it, and counts as stored nowhere (keep), ' +
+        'or it counts as stored once its changed copy is (release).',
+    },
+    ['keep', 'release'],
+  ),
+  'sync.transform_cache': bytes({
+    role,
+    default: 256 * 1024 * 1024,
+    min: 0,
+    max: 1e12,
+    description:
+      'Changed segments that stay in transformed/ of each data folder, so that another sink or a later attempt need not make them again. 0: none.',
+  }),
   'sync.recipients': texts(
     {
       ...{ role, flag: 'recipient' },

@@ -1,3 +1,4 @@
+import { parseRegex } from '../core/regex.js';
 import type { Priority, QueuePolicy } from '../core/message.js';
 import type { TopicRule } from './recorder-options.js';
 import { parseBytes } from './units.js';
@@ -13,16 +14,6 @@ export const TOPIC_RULE_FORM =
 const HZ_MIN = 0.001;
 const HZ_MAX = 1_000_000;
 const EVERY_MAX = 1_000_000;
-
-/** The expression, or `undefined` if it is not valid. */
-export function parseRegex(text: string): RegExp | undefined {
-  if (text === '') return undefined;
-  try {
-    return new RegExp(text, 'u');
-  } catch {
-    return undefined; // the caller reports it with its path and what is allowed
-  }
-}
 
 /** Parses one rule of the form {@link TOPIC_RULE_FORM}; `undefined` if it has another form. */
 export function parseTopicRule(text: string): TopicRule | undefined {

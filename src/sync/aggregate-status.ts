@@ -35,6 +35,7 @@ export function aggregateStatus(engines: readonly [EngineStatus, ...EngineStatus
     etaMs: _etaMs,
     current: _current,
     writes: _writes,
+    transforms: _transforms,
     ...rest
   } = first.status;
   const lastError = speaker.lastError ?? all.find((status) => status.lastError !== undefined)?.lastError;
@@ -100,15 +101,15 @@ function alarmsOf(engines: readonly EngineStatus[]): SyncAlarm[] {
 }
 
 function sinkStatus({ sink, status }: EngineStatus): SinkStatus {
-  const { store, link, lastSyncAt, lastError, segments, bytes, writes, alarms, encryptedFor, sendPolicy } =
-    status;
+  const { store, link, lastSyncAt, lastError, segments, bytes, alarms } = status;
+  const { writes, transforms, encryptedFor, sendPolicy } = status;
   return {
     name: sink.name,
     kind: sink.kind,
     store,
     required: sink.required,
     link,
-    ...defined({ lastSyncAt, lastError, writes, encryptedFor, sendPolicy }),
+    ...defined({ lastSyncAt, lastError, writes, transforms, encryptedFor, sendPolicy }),
     segments,
     bytes,
     alarms: alarms.length,

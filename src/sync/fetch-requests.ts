@@ -77,7 +77,7 @@ export class FetchRequests {
   async run(): Promise<void> {
     const { clock, lifetime, sink, link } = this.#parts;
     // Files made of segments have requests of the sealed segments only.
-    if (sink.deriver) return;
+    if (sink.deriver && !sink.deriver.standsForSegment) return;
     while (!lifetime.aborted) {
       await this.#wakeUp.wait(clock, this.#waitMs(), lifetime);
       if (isAborted(lifetime)) return;

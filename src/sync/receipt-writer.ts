@@ -17,7 +17,7 @@ export async function writeReceipt(
 ): Promise<void> {
   const made = {
     ...(sink.form === '' ? {} : { form: sink.form }),
-    ...(sink.selection.topics ? { partial: true as const } : {}),
+    ...(sink.selection.topics || sink.partial ? { partial: true as const } : {}),
   };
   const { storeId } = asked;
   const sums = { sha256, crc32: file.crc32 };

@@ -27,6 +27,10 @@ export interface SinkSpec {
   readonly pass?: readonly PassClass[];
   /** Who can read what this sink sends; absent: anyone with the store. Not with a deriver. */
   readonly recipients?: readonly Recipient[];
+  /** `sync.transform` has rules, and this sink gets what they make. */
+  readonly isTransformed?: true;
+  /** What it holds does not count as the segment: the local copy stays as if this sink had nothing. */
+  readonly partial?: true;
   /** Absent: the sealed file unchanged. */
   readonly deriver?: SegmentDeriver;
 }

@@ -123,6 +123,7 @@ export function composeStatus(parts: StatusParts): SyncStatus {
       durations: counters.durations.toJson(),
     },
     ...(parts.sink.kind === 'parquet' ? { writes: counters.writes.toJson() } : {}),
+    ...(parts.sink.isTransformed ? { transforms: counters.writes.transforms.toJson() } : {}),
     ...(current ? { current } : {}),
     ...defined({ oldestUnsyncedAt: oldest }),
     transferBytesPerS: rate,

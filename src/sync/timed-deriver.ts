@@ -1,12 +1,13 @@
 import { defined } from '../core/defined.js';
 import { NS_PER_MS, type Clock } from '../core/clock.js';
 import { DurationHistogram, uploadBoundsMs, type DurationHistogramJson } from '../core/duration-histogram.js';
-import { describeError } from '../core/errors.js';
+import { describeError, isHoldfastError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { Manifest } from '../core/manifest.js';
 import type { Derived, SegmentDeriver } from '../core/segment-deriver.js';
 import { describeSchemaChange } from '../core/table-schema.js';
 import type { SchemaBook } from './schema-book.js';
+import { TransformCounters } from './transform-counters.js';
 
 /** Counters of a sink that makes files of segments, since its process started; they only grow. */
 export interface WriteStats {
@@ -35,6 +36,8 @@ export class WriteTimes {
   #schemaChanges = 0;
   #lastSchemaChange: string | undefined;
   readonly #durations = new DurationHistogram(uploadBoundsMs);
+  /** What `sync.transform` did on the way. */
+  readonly transforms = new TransformCounters();
   readonly #clock: Clock;
 
   constructor(clock: Clock) {
@@ -68,6 +71,7 @@ export class WriteTimes {
           const derived = await deriver.derive(path, manifest, scratch, signal);
           this.#durations.add(Number((this.#clock.monotonic() - begunAt) / (NS_PER_MS / 1_000n)) / 1_000);
           this.#undecoded += derived.undecoded ?? 0;
+          if (derived.transformed) this.transforms.done(derived.transformed);
           if (notes) {
             noteLeftOut(derived, manifest, notes.logger);
             await this.#compare(derived, manifest, notes);
@@ -75,6 +79,7 @@ export class WriteTimes {
           return derived;
         } catch (error) {
           if (!signal.aborted) this.#failures++;
+          if (isHoldfastError(error, 'TRANSFORM_FAILED')) this.transforms.failed();
           throw error;
         }
       },

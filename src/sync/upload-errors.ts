@@ -14,6 +14,7 @@ export const PARKING: ReadonlySet<string> = new Set([
   'SEGMENT_CORRUPT',
   'MANIFEST_INVALID',
   'IDENTITY_MISSING',
+  'TRANSFORM_FAILED',
 ]);
 
 const REFUSALS: ReadonlySet<string> = new Set([

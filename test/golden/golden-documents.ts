@@ -104,6 +104,18 @@ const withPolicy: Manifest = {
   file: { ...manifest.file, name: `${WITH_POLICY}.mcap` },
   policy,
 };
+/** Made of a sealed segment by sync.transform. */
+const DERIVED = NAME.replace('000000000006', '000000000012');
+const derivedManifest: Manifest = {
+  ...manifest,
+  segment: { id: id.replace('000000000006', '000000000012'), number: 12 },
+  file: { ...manifest.file, name: `${DERIVED}.mcap` },
+  derived: {
+    version: 1,
+    source: { bytes: 80_000, sha256: hex('c'), crc32: 9, messages: 4, payloadBytes: 90_000 },
+    stages: [{ name: 'fields', version: 1, rule: '/état hash=größe round=latitude+longitude:100m' }],
+  },
+};
 /** Version 2: finished in its place, and not read since. */
 const UNDIGESTED = NAME.replace('000000000006', '000000000009');
 const { sha256: _sha256, ...unread } = manifest.file;
@@ -251,6 +263,7 @@ export const goldenDocuments: readonly GoldenDocument[] = [
   manifestDocument('manifest', UNDIGESTED, undigested),
   manifestDocument('manifest', ENCRYPTED, encryptedManifest),
   manifestDocument('manifest', WITH_POLICY, withPolicy),
+  manifestDocument('manifest', DERIVED, derivedManifest),
   ...goldenPolicy,
   {
     ...{ format: 'tags', file: TAG_FILE, value: { now: tags, configured: { site: 'south' } } },

@@ -127,6 +127,16 @@ function describeRobots({ robots }: RecorderStatus): string[] {
   return rest > 0 ? [...table, `  and ${rest} more`] : table;
 }
 
+/** What was changed on the way to a store. */
+function describeTransforms(stats: SyncStatus['transforms'], name: (text: string) => string): string[] {
+  if (stats === undefined) return [];
+  const { segments, bytesIn, bytesOut, failed } = stats;
+  const failures = failed === 0 ? '' : `, ${failed} FAILED (sync.transform)`;
+  return [
+    `${name('changed')}${segments} segments, payloads of ${humanBytes(bytesIn)} to ${humanBytes(bytesOut)}${failures}`,
+  ];
+}
+
 /** Sync in a few lines for a person. */
 export function describeSync(status: SyncStatus, nowMs: number): string[] {
   const { segments, bytes, current } = status;
@@ -139,6 +149,7 @@ export function describeSync(status: SyncStatus, nowMs: number): string[] {
         ? ''
         : ` (refuses ${status.storeRefuses.what} since ${since(status.storeRefuses.since, nowMs)}: uploads carry none)`),
     ...describeRecipients(status.encryptedFor),
+    ...describeTransforms(status.transforms, label),
     `${label('verified')}${segments.verified} segments, ${humanBytes(bytes.verified)}`,
     `${label('pending')}${segments.pending} segments, ${humanBytes(bytes.pending)}` +
       ((segments.retrying ?? 0) === 0
@@ -165,9 +176,10 @@ export function describeSync(status: SyncStatus, nowMs: number): string[] {
       ? []
       : [`${label('errors')}${status.uploadErrors}, last: ${printable(status.lastError)}`]),
     ...(status.sinks ?? []).flatMap(
-      ({ name, store, link, required, segments: { verified, pending, parked }, sendPolicy }) => [
+      ({ name, store, link, required, segments: { verified, pending, parked }, sendPolicy, transforms }) => [
         `${label('sink')}${name}${required ? '' : ' (not required)'} ${printable(store)} ${link}: ${verified} verified, ` +
           `${pending} pending${parked > 0 ? `, ${parked} PARKED` : ''}`,
+        ...describeTransforms(transforms, (text) => `  ${label(text)}`),
         ...describeSendPolicy(sendPolicy, (text) => `  ${label(text)}`, nowMs),
       ],
     ),

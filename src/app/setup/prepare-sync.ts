@@ -23,6 +23,7 @@ import { storePorts } from '../../host/store-ports.js';
 import type { SystemPorts } from '../../host/ports.js';
 import type { DescriptorFolder } from '../../jobs/lake/descriptor-folder.js';
 import { encryptedFor, readRecipients, refuseReadable } from './recipients.js';
+import { refuseReadableTransforms, Transforms } from './transforms.js';
 import { openConfiguredStore } from './open-configured-store.js';
 
 export interface SyncSetup extends AsyncDisposable {
@@ -39,11 +40,13 @@ export async function prepareSync(resolved: Resolved, ports: SystemPorts): Promi
   const uri = resolved.values['store.uri'];
   const faults: ConfigFault[] = [...resolved.faults];
   const sinks: Sink[] = [];
+  let transforms: Transforms | undefined;
   const dispose = async (): Promise<void> => {
     for (const { spec, store } of sinks) {
       await spec.deriver?.[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();
     }
+    await transforms?.[Symbol.asyncDispose]();
   };
   const attempt = async (path: 'store.uri' | 'sinks', open: () => Promise<Sink>): Promise<void> => {
     try {
@@ -61,8 +64,10 @@ export async function prepareSync(resolved: Resolved, ports: SystemPorts): Promi
   };
   try {
     const recipients = await readRecipients(resolved, ports.fs, faults);
+    transforms = await Transforms.open(resolved, ports, faults);
     if (uri !== '') {
-      const spec = { ...soleSink, name: STORE_SINK, ...encryptedFor(recipients) };
+      const changed = (await transforms?.apply(undefined)) ?? {};
+      const spec = { ...soleSink, name: STORE_SINK, ...encryptedFor(recipients), ...changed };
       await attempt('store.uri', async () => ({
         spec,
         store: await openConfiguredStore(uri, resolved, ports),
@@ -70,8 +75,10 @@ export async function prepareSync(resolved: Resolved, ports: SystemPorts): Promi
     }
     const settings = compileSyncSettings({ ...resolved, faults });
     refuseReadable(settings.sinks, recipients, resolved, faults);
+    refuseReadableTransforms(settings.sinks, resolved, faults);
     for (const sink of settings.sinks) {
-      await attempt('sinks', () => openSink(sink, sink.encrypt ? recipients : [], resolved, ports));
+      const changes = sink.transform ? transforms : undefined;
+      await attempt('sinks', () => openSink(sink, sink.encrypt ? recipients : [], changes, resolved, ports));
     }
     if (faults.length > 0) throw configInvalid(faults);
     refuseTwins(sinks, resolved);
@@ -87,6 +94,7 @@ export async function prepareSync(resolved: Resolved, ports: SystemPorts): Promi
 async function openSink(
   sink: SinkOptions,
   recipients: readonly Recipient[],
+  transforms: Transforms | undefined,
   resolved: Resolved,
   ports: SystemPorts,
 ): Promise<Sink> {
@@ -95,7 +103,8 @@ async function openSink(
   const store = await openSinkStore(sink, resolved, ports);
   const policy = defined({ upload, when, budgetBytesPerDay, pass });
   const spec = { name, kind, required, selection, ...policy, ...encryptedFor(recipients) };
-  return { spec: deriver ? { ...spec, form: deriver.form, deriver } : { ...spec, form: '' }, store };
+  const plain = deriver ? { form: deriver.form, deriver } : { form: '' };
+  return { spec: { ...spec, ...((await transforms?.apply(deriver)) ?? plain) }, store };
 }
 
 /** Makes a sink's files out of segments; undefined if the segments are sent unchanged. */

@@ -57,6 +57,16 @@ export const encryptionSchema: SchemaObject = object({
   keys: { ...listOf(wrappedKeySchema), minItems: 1, maxItems: 100, description: 'a list of 1 to 100 keys' },
 });
 
+/** How a file was made of a sealed one. */
+const derivationSchema: SchemaObject = object({
+  version: literal(1),
+  source: object({ bytes: count, sha256, crc32, messages: count, payloadBytes: count }),
+  stages: {
+    ...listOf(object({ name, version: count, rule: { ...text, maxLength: 4_000 } })),
+    ...{ maxItems: 1_000, description: 'a list of at most 1000 stages' },
+  },
+});
+
 /** The manifest of a sealed segment, or its tombstone. */
 export const manifestSchema: SchemaObject = object(
   {
@@ -92,6 +102,7 @@ export const manifestSchema: SchemaObject = object(
     tags: tagsMember,
     policy: policySinks,
     evicted: object({ at: time, reason: text }),
+    derived: derivationSchema,
     encryption: encryptionSchema,
   },
 );

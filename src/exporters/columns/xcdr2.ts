@@ -14,6 +14,8 @@ export interface PlainCdr {
   readonly payload: Uint8Array;
   /** Number of bytes after the message, without padding. */
   readonly leftOver: number;
+  /** How nested structs are encoded in the given payload. */
+  readonly nested: Layout;
 }
 
 /**
@@ -85,7 +87,7 @@ export class Xcdr2 {
     const leftOver = bytesLeftOver(payload, rewriter.root(this.#type, kind.layout));
     // Leftover bytes may also mean that sizes were read as values, or wide characters with another width.
     if (leftOver > 0 && isGuess) throw new Error(`${leftOver} bytes are left behind the message`);
-    return { payload: rewriter.bytes(), leftOver };
+    return { payload: rewriter.bytes(), leftOver, nested };
   }
 }
 
@@ -96,7 +98,7 @@ function holdsStruct(node: TypeNode): boolean {
 }
 
 /** A time or a duration. */
-const timeType: StructNode = {
+export const timeType: StructNode = {
   kind: 'struct',
   fields: [
     { name: 'sec', node: { kind: 'primitive', type: 'int32' } },
@@ -109,8 +111,8 @@ function memberHash(name: string): number {
   return createHash('md5').update(name).digest().readUInt32LE(0) & 0x0fff_ffff;
 }
 
-/** Lists of numbers have no size before them. */
-function isNumber(type: Primitive): boolean {
+/** Lists of numbers have no size before them in XCDR2. */
+export function isNumber(type: Primitive): boolean {
   return type !== 'string' && type !== 'wstring' && type !== 'time' && type !== 'duration';
 }
 

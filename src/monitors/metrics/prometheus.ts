@@ -5,6 +5,7 @@ import { processMetrics } from './process-metrics.js';
 import { recorderMetrics } from './recorder-metrics.js';
 import { sourceMetrics } from './source-metrics.js';
 import { sendPolicyMetrics } from './send-policy-metrics.js';
+import { transformMetrics } from './transform-metrics.js';
 import { syncMetrics } from './sync-metrics.js';
 
 /** Every metric; docs/metrics.md lists them, config/monitoring uses them. */
@@ -13,6 +14,7 @@ export const allMetrics: readonly Metric<Known>[] = [
   ...sourceMetrics,
   ...syncMetrics,
   ...sendPolicyMetrics,
+  ...transformMetrics,
   ...processMetrics,
 ];
 

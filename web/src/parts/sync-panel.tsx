@@ -12,6 +12,7 @@ import {
 } from '../model/format.js';
 import { useStore } from '../model/store.js';
 import { ForecastFact, SendPolicyFacts } from './send-policy.js';
+import { TransformFacts } from './transforms.js';
 import { Fact, Facts, Meter, Panel } from '../ui/panel.js';
 import type { SyncStatus } from '../wire.js';
 
@@ -80,6 +81,7 @@ function SyncFacts({ sync }: { readonly sync: SyncStatus }) {
             {sync.uploadPolicy === 'events' ? 'marked events only' : 'on request only'}
           </Fact>
         )}
+        <TransformFacts sync={sync} />
         <SendPolicyFacts sync={sync} />
         <ForecastFact sync={sync} />
         {sync.oldestUnsyncedAt === undefined ? null : (

@@ -1,0 +1,25 @@
+/** Member `derived` of a manifest: the file was made of a sealed one on its way to the store. */
+export interface Derivation {
+  readonly version: 1;
+  /** The sealed file. It stays on the robot. */
+  readonly source: {
+    readonly bytes: number;
+    /** Lower-case hex. */
+    readonly sha256: string;
+    readonly crc32: number;
+    readonly messages: number;
+    readonly payloadBytes: number;
+  };
+  /** What was done, in this order. */
+  readonly stages: readonly DerivationStage[];
+}
+
+/** One rule of `sync.transform`. */
+export interface DerivationStage {
+  /** `fields` for drop, zero, hash and round. */
+  readonly name: string;
+  /** Of the stage: another one may give other bytes for the same rule. */
+  readonly version: number;
+  /** The rule as it was configured, with all of its parameters. */
+  readonly rule: string;
+}

@@ -1,0 +1,122 @@
+import { parseRegex } from '../regex.js';
+
+/** A field of a message: names from the outermost inwards. Lists on the way stand for all of their elements. */
+export interface FieldPath {
+  readonly names: readonly string[];
+  /** Types without this field pass unchanged; otherwise they are a fault. */
+  readonly optional: boolean;
+}
+
+/** What one setting of a rule does to fields. */
+export type FieldChange =
+  | { readonly kind: 'drop' | 'zero' | 'hash'; readonly path: FieldPath }
+  /** To a number of decimals. */
+  | { readonly kind: 'decimals'; readonly path: FieldPath; readonly decimals: number }
+  /** To multiples of a length, for a field in metres. */
+  | { readonly kind: 'step'; readonly path: FieldPath; readonly metres: number }
+  /** A latitude and a longitude in degrees, to a grid with this distance between its points. */
+  | {
+      readonly kind: 'grid';
+      readonly path: FieldPath;
+      readonly longitude: FieldPath;
+      readonly metres: number;
+    };
+
+/** What is done to messages of some topics before they leave the robot. */
+export interface TransformRule {
+  /** As it was given. */
+  readonly text: string;
+  readonly topics: RegExp;
+  /** `topic`: no message of these topics leaves. */
+  readonly drop: 'topic' | 'nothing';
+  /** Empty if the topic is dropped. */
+  readonly changes: readonly FieldChange[];
+}
+
+export const TRANSFORM_RULE_FORM =
+  'REGEX drop, or REGEX followed by one or more of drop=FIELDS, zero=FIELDS, hash=FIELDS, ' +
+  'round=FIELD:DECIMALS (0 to 15), round=FIELD:METRESm, round=LATITUDE+LONGITUDE:METRESm, each field once; ' +
+  'FIELDS are names such as driver.name with commas between them, and name? means "if the type has it", ' +
+  'for example "/fix round=latitude+longitude:100m" or "/driver hash=name drop=photo"';
+
+const DECIMALS_MAX = 15;
+const METRES_MAX = 1_000_000;
+const METRES_MIN = 0.001;
+/** Settings of one rule, each of them a pass over the message. */
+const CHANGES_MAX = 64;
+const PATH = /^[^\s,.:+?=]+(?:\.[^\s,.:+?=]+)*(\??)$/;
+
+/** Parses one rule of the form {@link TRANSFORM_RULE_FORM}; undefined if it has another form. */
+export function parseTransformRule(given: string): TransformRule | undefined {
+  const text = given.trim();
+  const [pattern = '', ...settings] = text.split(/\s+/);
+  const topics = parseRegex(pattern);
+  if (!topics || settings.length === 0) return undefined;
+  if (settings.length === 1 && settings[0] === 'drop') {
+    return Object.freeze({ text, topics, drop: 'topic', changes: [] });
+  }
+  const changes: FieldChange[] = [];
+  for (const setting of settings) {
+    const found = changesOf(setting);
+    if (!found) return undefined;
+    changes.push(...found);
+  }
+  if (changes.length > CHANGES_MAX || overlap(changes.flatMap(pathsOf))) return undefined;
+  return Object.freeze({ text, topics, drop: 'nothing', changes });
+}
+
+/** The fields that a change concerns. */
+export function pathsOf(change: FieldChange): readonly FieldPath[] {
+  return change.kind === 'grid' ? [change.path, change.longitude] : [change.path];
+}
+
+function changesOf(setting: string): readonly FieldChange[] | undefined {
+  const at = setting.indexOf('=');
+  const name = setting.slice(0, at);
+  const values = setting.slice(at + 1).split(',');
+  const parsed =
+    name === 'drop' || name === 'zero' || name === 'hash'
+      ? values.map((value) => {
+          const path = parsePath(value);
+          return path && ({ kind: name, path } as const);
+        })
+      : name === 'round'
+        ? values.map(roundOf)
+        : [undefined];
+  return parsed.every((one) => one !== undefined) ? parsed : undefined;
+}
+
+function roundOf(value: string): FieldChange | undefined {
+  const [, fields = '', amount = '', unit] = /^([^:]+):(\d+(?:\.\d+)?)(m?)$/.exec(value) ?? [];
+  const [first = '', second, ...more] = fields.split('+');
+  const path = parsePath(first);
+  const longitude = second === undefined ? undefined : parsePath(second);
+  if (!path || more.length > 0 || (second !== undefined && !longitude)) return undefined;
+  if (unit === 'm') {
+    const metres = Number(amount);
+    if (metres < METRES_MIN || metres > METRES_MAX) return undefined;
+    if (!longitude) return { kind: 'step', path, metres };
+    return isSameStruct(path, longitude) ? { kind: 'grid', path, longitude, metres } : undefined;
+  }
+  const decimals = Number(amount);
+  if (longitude || !Number.isInteger(decimals) || decimals > DECIMALS_MAX) return undefined;
+  return { kind: 'decimals', path, decimals };
+}
+
+/** The grid of a longitude depends on the latitude beside it. */
+function isSameStruct(a: FieldPath, b: FieldPath): boolean {
+  return a.names.slice(0, -1).join('.') === b.names.slice(0, -1).join('.') && a.optional === b.optional;
+}
+
+function parsePath(value: string): FieldPath | undefined {
+  const [found, mark] = PATH.exec(value) ?? [];
+  if (found === undefined) return undefined;
+  const optional = mark === '?';
+  return { names: (optional ? found.slice(0, -1) : found).split('.'), optional };
+}
+
+/** Whether a field is named twice, or inside of another. */
+function overlap(paths: readonly FieldPath[]): boolean {
+  const texts = paths.map(({ names }) => `${names.join('.')}.`);
+  return texts.some((one, at) => texts.some((other, index) => index !== at && other.startsWith(one)));
+}

@@ -1,0 +1,72 @@
+import { dirname } from 'node:path';
+import { HoldfastError } from '../../core/errors.js';
+import type { ErrorCode } from '../../core/error-catalogue.js';
+import { dataFolder } from '../../core/data-folder.js';
+import type { DigestedManifest, Manifest } from '../../core/manifest.js';
+import { SerialQueue } from '../../core/serial-queue.js';
+import { RequestWorker } from '../../host/request-worker.js';
+import type { TransformCache, TransformSettings } from './transform-cache.js';
+import type { TransformRequest } from './transform-segment.js';
+import type { TransformReply } from './transform-worker.js';
+
+/** Messages are streamed; a larger heap would be a leak, or one message that grows without end. */
+const LIMITS = { heapMb: 256, youngMb: 4 };
+
+/** Applies the rules of `sync.transform` to one segment after the other, in a thread of its own. */
+export class SegmentTransformer implements AsyncDisposable {
+  readonly #settings: TransformSettings;
+  readonly #cache: TransformCache;
+  readonly #turns = new SerialQueue();
+  readonly #worker = new RequestWorker<TransformRequest, TransformReply>(
+    new URL('./transform-worker', import.meta.url),
+    LIMITS,
+  );
+
+  constructor(settings: TransformSettings, cache: TransformCache) {
+    this.#settings = settings;
+    this.#cache = cache;
+  }
+
+  /**
+   * Makes the derived file of a sealed one at `target` and returns its manifest. Sinks take their turns, so that the
+   * second one finds the file in the cache. Throws `TRANSFORM_FAILED`, `SEGMENT_CORRUPT` and the errors of the disk.
+   */
+  transform(
+    path: string,
+    manifest: Manifest,
+    target: string,
+    signal: AbortSignal,
+  ): Promise<DigestedManifest> {
+    return this.#turns.run(async () => {
+      signal.throwIfAborted();
+      const { transformed } = dataFolder(dirname(dirname(path)));
+      const known = await this.#cache.take(transformed, manifest, target);
+      if (known) return known;
+      const made = await this.#make({ path, manifest, target, ...this.#settings }, signal);
+      await this.#cache.keep(transformed, made, target);
+      return made;
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#worker[Symbol.asyncDispose]();
+  }
+
+  async #make(request: TransformRequest, signal: AbortSignal): Promise<DigestedManifest> {
+    const { name } = request.manifest.file;
+    let reply: TransformReply;
+    try {
+      reply = await this.#worker.ask(request, signal);
+    } catch (cause) {
+      if (signal.aborted) throw cause;
+      throw new HoldfastError('TRANSFORM_FAILED', `the thread that transforms ${name} died`, {
+        cause,
+        facts: { name },
+      });
+    }
+    if ('manifest' in reply) return reply.manifest;
+    const { code, system, message } = reply.failure;
+    if (code !== undefined) throw new HoldfastError(code as ErrorCode, message, { facts: { name } });
+    throw Object.assign(new Error(message), system === undefined ? {} : { code: system });
+  }
+}

@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { describeError, systemCode } from '../../core/errors.js';
+import { makeDirectoryDurably, readFileIfPresent, writeFileDurably } from '../../core/durable-files.js';
+import type { FileSystem } from '../../core/file-system.js';
+import type { Logger } from '../../core/logger.js';
+import {
+  decodeManifest,
+  encodeManifest,
+  isDigested,
+  type DigestedManifest,
+  type Manifest,
+} from '../../core/manifest.js';
+
+/** What decides every byte of a derived file, apart from the sealed one. */
+export interface TransformSettings {
+  readonly rules: readonly string[];
+  readonly hashKey: Uint8Array;
+}
+
+/**
+ * Derived files that may be sent again: to another sink, or after the link was cut. An entry is the file and then its
+ * manifest, so a file without one is incomplete. It is only a cache: what is missing, damaged or of other rules is made
+ * again, with the same bytes.
+ */
+export class TransformCache {
+  readonly #fs: FileSystem;
+  readonly #logger: Logger;
+  readonly #maxBytes: number;
+  readonly #form: string;
+
+  /** @param maxBytes - Of all files of one data folder; 0: nothing is kept. */
+  constructor(fs: FileSystem, logger: Logger, settings: TransformSettings, maxBytes: number) {
+    this.#fs = fs;
+    this.#logger = logger;
+    this.#maxBytes = maxBytes;
+    const { rules, hashKey } = settings;
+    this.#form = createHash('sha256')
+      .update(JSON.stringify(rules))
+      .update(hashKey)
+      .digest('hex')
+      .slice(0, 12);
+  }
+
+  /** Puts the derived file of a segment at `target`; undefined if the cache does not have it. */
+  async take(folder: string, manifest: Manifest, target: string): Promise<DigestedManifest | undefined> {
+    if (this.#maxBytes === 0) return undefined;
+    const path = this.#path(folder, manifest);
+    try {
+      const text = await readFileIfPresent(this.#fs, `${path}.json`);
+      if (!text) return undefined;
+      const found = decodeManifest(text.toString('utf8'), `${path}.json`);
+      const { size } = await this.#fs.stat(`${path}.mcap`);
+      const isIts = isDigested(found) && found.derived?.source.sha256 === manifest.file.sha256;
+      if (!isIts || found.key !== manifest.key || size !== found.file.bytes) return undefined;
+      await this.#fs.link(`${path}.mcap`, target);
+      return found;
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') this.#warn(error);
+      return undefined;
+    }
+  }
+
+  /** Keeps a derived file that lies at `path`, if there is room for it. Never rejects. */
+  async keep(folder: string, manifest: DigestedManifest, path: string): Promise<void> {
+    if (manifest.file.bytes > this.#maxBytes) return;
+    const entry = this.#path(folder, manifest);
+    try {
+      await makeDirectoryDurably(this.#fs, folder);
+      await this.#makeRoom(folder, manifest.file.bytes);
+      for (const end of ['.json', '.mcap']) await this.#fs.rm(`${entry}${end}`, { force: true });
+      await this.#fs.link(path, `${entry}.mcap`);
+      await writeFileDurably(this.#fs, `${entry}.json`, encodeManifest(manifest));
+    } catch (error) {
+      this.#warn(error);
+    }
+  }
+
+  #path(folder: string, { file }: Manifest): string {
+    return join(folder, `${file.name.replace(/\.mcap$/, '')}.${this.#form}`);
+  }
+
+  /** Removes files, the oldest segments first, until one of this size fits. */
+  async #makeRoom(folder: string, bytes: number): Promise<void> {
+    const sizes = new Map<string, number>();
+    for (const name of (await this.#fs.readdir(folder)).sort()) {
+      if (name.endsWith('.mcap')) sizes.set(name, (await this.#fs.stat(join(folder, name))).size);
+    }
+    let used = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+    for (const [name, size] of sizes) {
+      if (used + bytes <= this.#maxBytes) return;
+      for (const end of ['.json', '.mcap']) {
+        await this.#fs.rm(join(folder, name.replace(/\.mcap$/, end)), { force: true });
+      }
+      used -= size;
+    }
+  }
+
+  #warn(error: unknown): void {
+    this.#logger.warn('derived segments cannot be kept for another upload', { error: describeError(error) });
+  }
+}

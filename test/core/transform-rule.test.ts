@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { parseTransformRule } from '../../src/core/transform/rule.js';
+import { toGrid } from '../../src/core/transform/rounding.js';
+
+describe('a rule of sync.transform', () => {
+  it('names topics, what is done, and the fields', () => {
+    const rule = parseTransformRule('/fix round=latitude+longitude:100m,altitude:0 hash=frame? drop=a.b,c');
+    assert.deepEqual(rule?.changes, [
+      {
+        ...{ kind: 'grid', metres: 100 },
+        path: { names: ['latitude'], optional: false },
+        longitude: { names: ['longitude'], optional: false },
+      },
+      { kind: 'decimals', decimals: 0, path: { names: ['altitude'], optional: false } },
+      { kind: 'hash', path: { names: ['frame'], optional: true } },
+      { kind: 'drop', path: { names: ['a', 'b'], optional: false } },
+      { kind: 'drop', path: { names: ['c'], optional: false } },
+    ]);
+    assert.equal(parseTransformRule('/camera/.* drop')?.drop, 'topic');
+    const step = parseTransformRule('/odom round=pose.pose.position.x:0.5m');
+    assert.deepEqual(step?.changes[0]?.kind === 'step' && step.changes[0].metres, 0.5);
+  });
+
+  it('is refused if it could be meant in two ways, or in none', () => {
+    for (const text of [
+      '',
+      '/a',
+      '( drop',
+      '/a drop zero=b',
+      '/a zero=',
+      '/a zero=b,',
+      '/a zero=b zero=b',
+      '/a drop=b hash=b.c',
+      '/a round=b',
+      '/a round=b:16',
+      '/a round=b:1.5',
+      '/a round=b:0m',
+      '/a round=b+c:3',
+      '/a round=b+c+d:3m',
+      '/a round=x.b+y.c:3m',
+      '/a blur=b',
+      '/a hash=b?.c',
+    ]) {
+      assert.equal(parseTransformRule(text), undefined, text);
+    }
+  });
+
+  it('rounds positions to a grid that is as wide in metres near a pole as at the equator', () => {
+    const metres = 111_195.08;
+    for (const latitude of [0, 47.3769, -60.5, 89]) {
+      const [row, column] = toGrid(latitude, 8.5417, 100);
+      assert.ok(Math.abs(row - latitude) * metres <= 50.001, String(row));
+      const east = Math.abs(column - 8.5417) * metres * Math.cos((row * Math.PI) / 180);
+      assert.ok(east <= 50.001, `${east} m`);
+      // Everything in one cell gives the same numbers.
+      assert.deepEqual(toGrid(row + 0.0001, column, 100), [row, column]);
+    }
+    assert.deepEqual(toGrid(NaN, 8.5, 100), [NaN, NaN]);
+    assert.deepEqual(toGrid(90, 8.5, 100)[0], 90);
+  });
+});

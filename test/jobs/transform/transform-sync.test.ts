@@ -1,0 +1,212 @@
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs/promises';
+import { join } from 'node:path';
+import { silentLogger } from '../../../src/core/logger.js';
+import { decodeManifest, manifestKey, type ManifestChannel } from '../../../src/core/manifest.js';
+import { present } from '../../../src/core/present.js';
+import { SegmentTransformer } from '../../../src/jobs/transform/segment-transformer.js';
+import { TransformCache } from '../../../src/jobs/transform/transform-cache.js';
+import { TransformDeriver } from '../../../src/jobs/transform/transform-deriver.js';
+import { soleSink, type SinkSpec } from '../../../src/sync/sync-sink.js';
+import { MemoryStore, MemoryStoreContent } from '../../support/memory-store.js';
+import { cdrString, testMcap } from '../../support/test-mcap.js';
+import { evictsAsVerified } from '../../sync/group-world.js';
+import { SyncWorld, type Sealed } from '../../sync/sync-world.js';
+
+const SECRET = 'Ann Example, 12 Private Road';
+const EIGHT = 1_795_852_800_000_000_000n;
+const CACHE_BYTES = 1024 * 1024;
+
+function transformer(rules: readonly string[], cacheBytes = CACHE_BYTES): SegmentTransformer {
+  const settings = { rules, hashKey: Buffer.from('a key of a fleet') };
+  return new SegmentTransformer(settings, new TransformCache(fs, silentLogger, settings, cacheBytes));
+}
+
+function sinkOf(work: SegmentTransformer, more: Partial<SinkSpec> = {}): SinkSpec {
+  const deriver = new TransformDeriver(work);
+  return { ...soleSink, form: deriver.form, deriver, isTransformed: true, partial: true, ...more };
+}
+
+/** As if no store had been there before. */
+async function forgetStore({ folder }: SyncWorld): Promise<void> {
+  for (const path of [folder.receipts, folder.sync, join(folder.root, 'stores.json')]) {
+    await fs.rm(path, { recursive: true, force: true });
+  }
+}
+
+/** Texts on these topics in turn; every other one is the secret. */
+async function sealTexts(
+  world: SyncWorld,
+  topics: readonly string[] = ['/driver', '/speed'],
+): Promise<Sealed> {
+  const payloads = Array.from({ length: 40 }, (_, index) =>
+    cdrString(index % 2 === 0 ? SECRET : `${index} km/h`),
+  );
+  const data = await testMcap({
+    topics: topics.map((topic) => ({ topic, payload: (index) => present(payloads[index]) })),
+    ...{ messages: payloads.length, firstTime: EIGHT, stepNs: 1n },
+  });
+  const channels = topics.map((topic, at): ManifestChannel => {
+    const own = payloads.filter((_, index) => index % topics.length === at);
+    return {
+      ...{ topic, type: 'std_msgs/msg/String', encoding: 'cdr', schemaEncoding: 'ros2msg', latched: false },
+      ...{ count: own.length, bytes: own.reduce((sum, one) => sum + one.byteLength, 0), carried: 0 },
+    };
+  });
+  const payloadBytes = channels.reduce((sum, { bytes }) => sum + bytes, 0);
+  const manifest = { channels, messages: payloads.length, payloadBytes };
+  return world.seal(0, { data: Buffer.from(data), manifest });
+}
+
+describe('sync with sync.transform', function () {
+  this.timeout(60_000);
+  let world: SyncWorld;
+  let work: SegmentTransformer | undefined;
+
+  const rules = (...texts: string[]): SegmentTransformer => (work = transformer(texts));
+  beforeEach(async () => {
+    world = await SyncWorld.create();
+  });
+  afterEach(async () => {
+    await work?.[Symbol.asyncDispose]();
+    work = undefined;
+    await world[Symbol.asyncDispose]();
+  });
+
+  it('sends a segment of its own under the same key, which names its source and what was done', async () => {
+    const sealed = await sealTexts(world);
+    const store = new MemoryStore();
+    const summary = await world.drain(store, { sink: sinkOf(rules('/driver hash=data')) });
+    assert.ok(summary.complete);
+    assert.deepEqual(summary.segments, { verified: 1, parked: 0, pending: 0 });
+    const { objects } = store.content;
+    const text = present(objects.get(manifestKey(sealed.manifest.key))).toString();
+    const manifest = decodeManifest(text, 'the manifest');
+    const { bytes, sha256, crc32 } = sealed.manifest.file;
+    const { messages, payloadBytes } = sealed.manifest;
+    assert.deepEqual(manifest.derived, {
+      version: 1,
+      source: { bytes, sha256, crc32, messages, payloadBytes },
+      stages: [{ name: 'fields', version: 1, rule: '/driver hash=data' }],
+    });
+    assert.equal(manifest.messages, messages);
+    assert.equal(manifest.file.bytes, objects.get(sealed.manifest.key)?.length);
+    assert.notEqual(manifest.payloadBytes, payloadBytes);
+    assert.deepEqual(await fs.readFile(join(world.folder.sealed, sealed.manifest.file.name)), sealed.data);
+  });
+
+  it('sends nothing of a segment to which a rule cannot be applied, says why, and sends the others', async () => {
+    const bad = await sealTexts(world, ['/odd']);
+    const good = await sealTexts(world, ['/driver']);
+    const store = new MemoryStore();
+    const sink = sinkOf(rules('/odd zero=name', '/driver zero=data'));
+    const summary = await world.drain(store, { sink });
+    assert.deepEqual(summary.segments, { verified: 1, parked: 1, pending: 0 });
+    const [alarm] = summary.alarms;
+    assert.equal(alarm?.code, 'TRANSFORM_FAILED');
+    assert.match(
+      alarm.message,
+      /"\/odd zero=name" of sync.transform cannot be applied to \/odd .*there are: data/,
+    );
+    const keys = [...store.content.objects.keys()].filter((key) => key.startsWith('robot='));
+    assert.deepEqual(keys.sort(), [manifestKey(good.manifest.key), good.manifest.key].sort());
+    assert.ok(!keys.includes(bad.manifest.key));
+    // It stays parked, and comes again with corrected rules.
+    assert.equal((await world.drain(store, { sink })).segments.parked, 1);
+    await work?.[Symbol.asyncDispose]();
+    const again = await world.drain(store, {
+      sink: sinkOf(rules('/odd zero=data')),
+      options: { retryParked: true },
+    });
+    assert.deepEqual(again.segments, { verified: 2, parked: 0, pending: 0 });
+  });
+
+  it('makes the same bytes after a kill at any call of the store, and sends no half result', async () => {
+    const sealed = await sealTexts(world);
+    const sink = sinkOf(rules('/driver hash=data', '/speed drop'));
+    const reference = new MemoryStore();
+    await world.drain(reference, { sink });
+    const expected = [...reference.content.objects].filter(([key]) => key.startsWith('robot='));
+    assert.equal(expected.length, 2);
+    const calls = reference.calls.length;
+    for (let dead = 1; dead < calls; dead += 2) {
+      await forgetStore(world);
+      await fs.rm(world.folder.transformed, { recursive: true, force: true });
+      const content = new MemoryStoreContent();
+      const end = new AbortController();
+      const faults = ({ index }: { readonly index: number }, phase: 'before' | 'after'): void => {
+        if (index < dead || phase === 'before') return;
+        end.abort();
+        throw new Error('killed');
+      };
+      await world.drain(new MemoryStore({ content, faults }), { sink }, end.signal);
+      const half = content.objects.get(manifestKey(sealed.manifest.key));
+      if (half) assert.deepEqual(half, expected.find(([key]) => key.endsWith('.json'))?.[1]);
+      const summary = await world.drain(new MemoryStore({ content }), { sink });
+      assert.ok(summary.complete, `killed at call ${dead}`);
+      const left = [...content.objects].filter(([key]) => key.startsWith('robot='));
+      assert.deepEqual(left.sort(), expected.sort(), `killed at call ${dead}`);
+    }
+  });
+
+  it('counts a changed copy as the segment only if sync.original is release', async () => {
+    const sealed = await sealTexts(world);
+    const store = new MemoryStore();
+    const own = rules('/driver zero=data');
+    await world.drain(store, { sink: sinkOf(own) });
+    assert.equal(await evictsAsVerified(world, sealed), false);
+    await forgetStore(world);
+    const { partial: _partial, ...released } = sinkOf(own);
+    await world.drain(new MemoryStore({ content: store.content }), { sink: released });
+    assert.equal(await evictsAsVerified(world, sealed), true);
+  });
+
+  it('keeps changed segments in a bounded folder, and makes a damaged one again', async () => {
+    const first = await sealTexts(world);
+    const sink = sinkOf(rules('/driver zero=data'));
+    const reference = new MemoryStore();
+    await world.drain(reference, { sink });
+    const names = async (): Promise<string[]> => (await fs.readdir(world.folder.transformed)).sort();
+    const [kept = '', text = ''] = (await names()).reverse();
+    assert.match(kept, /^000000000001-.*\.mcap$/);
+    for (const damage of [
+      () => fs.writeFile(join(world.folder.transformed, text), '{}'),
+      () => fs.rm(join(world.folder.transformed, kept)),
+      () => fs.rm(join(world.folder.transformed, text)),
+    ]) {
+      await damage();
+      await forgetStore(world);
+      const store = new MemoryStore();
+      assert.ok((await world.drain(store, { sink })).complete);
+      assert.deepEqual(
+        store.content.objects.get(first.manifest.key),
+        reference.content.objects.get(first.manifest.key),
+      );
+    }
+    const { size } = await fs.stat(join(world.folder.transformed, kept));
+    await work?.[Symbol.asyncDispose]();
+    work = transformer(['/driver zero=data'], Math.floor(size * 1.5));
+    await sealTexts(world);
+    await forgetStore(world);
+    await world.drain(new MemoryStore(), { sink: sinkOf(work) });
+    const left = await names();
+    assert.equal(left.length, 2, 'one file and its manifest, although there are two segments');
+    assert.equal(left[0]?.replace(/json$/, ''), left[1]?.replace(/mcap$/, ''));
+  });
+
+  it('tells how much was changed, and how often that failed', async () => {
+    await sealTexts(world, ['/odd']);
+    const sealed = await sealTexts(world, ['/driver']);
+    const engine = await world.open(new MemoryStore(), {
+      sink: sinkOf(rules('/odd zero=name', '/driver zero=data')),
+    });
+    try {
+      await engine.drain(AbortSignal.timeout(10_000));
+      const { segments, bytesIn, bytesOut, failed } = present(engine.status().transforms);
+      assert.deepEqual([segments, bytesIn, failed], [1, sealed.manifest.payloadBytes, 1]);
+      assert.ok(bytesOut < bytesIn);
+    } finally {
+      await engine.close();
+    }
+  });
+});
