@@ -39,11 +39,11 @@ export class SegmentTransformer implements AsyncDisposable {
   ): Promise<DigestedManifest> {
     return this.#turns.run(async () => {
       signal.throwIfAborted();
-      const { transformed } = dataFolder(dirname(dirname(path)));
-      const known = await this.#cache.take(transformed, manifest, target);
+      const folder = dataFolder(dirname(dirname(path)));
+      const known = await this.#cache.take(folder, manifest, target);
       if (known) return known;
       const made = await this.#make({ path, manifest, target, ...this.#settings }, signal);
-      await this.#cache.keep(transformed, made, target);
+      await this.#cache.keep(folder, made, target);
       return made;
     });
   }

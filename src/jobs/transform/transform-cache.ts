@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { describeError, systemCode } from '../../core/errors.js';
 import { makeDirectoryDurably, readFileIfPresent, writeFileDurably } from '../../core/durable-files.js';
+import type { DataFolder } from '../../core/data-folder.js';
 import type { FileSystem } from '../../core/file-system.js';
 import type { Logger } from '../../core/logger.js';
 import {
@@ -11,6 +12,10 @@ import {
   type DigestedManifest,
   type Manifest,
 } from '../../core/manifest.js';
+
+/** The end of a name: the digest of the rules. */
+const FORM_DIGITS = 12;
+const FORM_END = /\.[0-9a-f]{12}\.mcap$/;
 
 /** What decides every byte of a derived file, apart from the sealed one. */
 export interface TransformSettings {
@@ -39,11 +44,11 @@ export class TransformCache {
       .update(JSON.stringify(rules))
       .update(hashKey)
       .digest('hex')
-      .slice(0, 12);
+      .slice(0, FORM_DIGITS);
   }
 
   /** Puts the derived file of a segment at `target`; undefined if the cache does not have it. */
-  async take(folder: string, manifest: Manifest, target: string): Promise<DigestedManifest | undefined> {
+  async take(folder: DataFolder, manifest: Manifest, target: string): Promise<DigestedManifest | undefined> {
     if (this.#maxBytes === 0) return undefined;
     const path = this.#path(folder, manifest);
     try {
@@ -62,11 +67,11 @@ export class TransformCache {
   }
 
   /** Keeps a derived file that lies at `path`, if there is room for it. Never rejects. */
-  async keep(folder: string, manifest: DigestedManifest, path: string): Promise<void> {
+  async keep(folder: DataFolder, manifest: DigestedManifest, path: string): Promise<void> {
     if (manifest.file.bytes > this.#maxBytes) return;
     const entry = this.#path(folder, manifest);
     try {
-      await makeDirectoryDurably(this.#fs, folder);
+      await makeDirectoryDurably(this.#fs, folder.transformed);
       await this.#makeRoom(folder, manifest.file.bytes);
       for (const end of ['.json', '.mcap']) await this.#fs.rm(`${entry}${end}`, { force: true });
       await this.#fs.link(path, `${entry}.mcap`);
@@ -76,23 +81,32 @@ export class TransformCache {
     }
   }
 
-  #path(folder: string, { file }: Manifest): string {
-    return join(folder, `${file.name.replace(/\.mcap$/, '')}.${this.#form}`);
+  #path({ transformed }: DataFolder, { file }: Manifest): string {
+    return join(transformed, `${file.name.replace(/\.mcap$/, '')}.${this.#form}`);
   }
 
-  /** Removes files, the oldest segments first, until one of this size fits. */
-  async #makeRoom(folder: string, bytes: number): Promise<void> {
+  /** Removes the files of segments that are no longer here, and then the oldest ones until one of this size fits. */
+  async #makeRoom({ transformed, sealed }: DataFolder, bytes: number): Promise<void> {
+    const segments = new Set(await this.#fs.readdir(sealed));
     const sizes = new Map<string, number>();
-    for (const name of (await this.#fs.readdir(folder)).sort()) {
-      if (name.endsWith('.mcap')) sizes.set(name, (await this.#fs.stat(join(folder, name))).size);
+    for (const name of (await this.#fs.readdir(transformed)).sort()) {
+      if (!name.endsWith('.mcap')) continue;
+      if (segments.has(name.replace(FORM_END, '.mcap'))) {
+        sizes.set(name, (await this.#fs.stat(join(transformed, name))).size);
+      } else await this.#remove(transformed, name);
     }
     let used = [...sizes.values()].reduce((sum, size) => sum + size, 0);
     for (const [name, size] of sizes) {
       if (used + bytes <= this.#maxBytes) return;
-      for (const end of ['.json', '.mcap']) {
-        await this.#fs.rm(join(folder, name.replace(/\.mcap$/, end)), { force: true });
-      }
+      await this.#remove(transformed, name);
       used -= size;
+    }
+  }
+
+  /** The manifest first: a file without one is incomplete. */
+  async #remove(folder: string, name: string): Promise<void> {
+    for (const end of ['.json', '.mcap']) {
+      await this.#fs.rm(join(folder, name.replace(/\.mcap$/, end)), { force: true });
     }
   }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { silentLogger } from '../../../src/core/logger.js';
@@ -7,6 +8,8 @@ import { present } from '../../../src/core/present.js';
 import { SegmentTransformer } from '../../../src/jobs/transform/segment-transformer.js';
 import { TransformCache } from '../../../src/jobs/transform/transform-cache.js';
 import { TransformDeriver } from '../../../src/jobs/transform/transform-deriver.js';
+import { listRequests, requestSegments } from '../../../src/recordings/fetch.js';
+import { eventually } from '../../../src/testing/waiting.js';
 import { soleSink, type SinkSpec } from '../../../src/sync/sync-sink.js';
 import { MemoryStore, MemoryStoreContent } from '../../support/memory-store.js';
 import { cdrString, testMcap } from '../../support/test-mcap.js';
@@ -192,6 +195,44 @@ describe('sync with sync.transform', function () {
     const left = await names();
     assert.equal(left.length, 2, 'one file and its manifest, although there are two segments');
     assert.equal(left[0]?.replace(/json$/, ''), left[1]?.replace(/mcap$/, ''));
+  });
+
+  it('forgets the changed copies of segments that are no longer here', async () => {
+    const first = await sealTexts(world);
+    const sink = sinkOf(rules('/driver zero=data'));
+    const store = new MemoryStore();
+    await world.drain(store, { sink });
+    await world.evict(first);
+    const second = await sealTexts(world);
+    await world.drain(store, { sink });
+    const names = await fs.readdir(world.folder.transformed);
+    assert.deepEqual(new Set(names.map((name) => name.slice(0, second.name.length))), new Set([second.name]));
+  });
+
+  it('answers requests for segments with changed ones', async () => {
+    const sealed = await sealTexts(world);
+    const store = new MemoryStore();
+    const options = { upload: 'requested', requestPollMs: 5 } as const;
+    const engine = await world.open(store, { sink: sinkOf(rules('/driver zero=data')), options });
+    const running = engine.run(new AbortController().signal).catch(() => undefined);
+    try {
+      const range = { robot: 'r1', from: 0n, to: 10_000_000_000n };
+      const now = BigInt(Date.now()) * 1_000_000n;
+      const { id } = await requestSegments(
+        store,
+        { ...range, days: 1, by: 'ada' },
+        { now, random: randomBytes },
+      );
+      await eventually(async () => {
+        const all = await listRequests(store, 'r1', () => undefined);
+        return all.some((one) => one.request.id === id && one.state === 'done');
+      }, 'the request is done');
+      const object = present(store.content.objects.get(sealed.manifest.key));
+      assert.notDeepEqual(object, sealed.data);
+    } finally {
+      await engine.close();
+      await running;
+    }
   });
 
   it('tells how much was changed, and how often that failed', async () => {
