@@ -37,6 +37,24 @@ const entries = {
       'gives no byte of a chunk that fails.',
     remedy: 'Read another copy of it. holdfast verify finds damaged objects of a store without a key.',
   },
+  RECEIPT_UNPROVEN: {
+    retryable: false,
+    meaning:
+      'The signature of the receipt of a deletion is not one of the given keys, or the receipt was changed.',
+    remedy: 'Get the receipt again from its signer, and give the verifying key that the signer published.',
+  },
+  DELETION_REFUSED: {
+    retryable: false,
+    meaning: 'A deletion did not start. The message says why: its plan no longer fits, or it is too large.',
+    remedy: 'Run holdfast delete without --confirm, read the new plan, and confirm that one.',
+  },
+  SEGMENT_DELETED: {
+    retryable: false,
+    meaning:
+      'A store has the tombstone of a segment that was deleted there on request. Sync does not upload it again.',
+    remedy:
+      'Delete the segment from the data folder too: holdfast delete --data. Nothing is uploaded meanwhile.',
+  },
   DATA_FOLDER_BUSY: {
     retryable: true,
     meaning: 'Another process already runs as recorder or sync on this data folder.',

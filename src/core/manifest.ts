@@ -108,8 +108,20 @@ export interface Manifest {
   readonly evicted?: { readonly at: string; readonly reason: string };
   /** Absent: the object has what was sealed. */
   readonly derived?: Derivation;
+  /** Beside `evicted`, which earlier software reads: the segment was deleted on request. */
+  readonly deleted?: DeletedFacts;
   /** Absent: the object is a plain MCAP. */
   readonly encryption?: EncryptionFacts;
+}
+
+/** When, by whom and why a segment was deleted. */
+export interface DeletedFacts {
+  /** Decimal nanoseconds since the Unix epoch. */
+  readonly at: string;
+  readonly by: string;
+  readonly reason: string;
+  /** Id of the plan, which the receipt of the deletion repeats. */
+  readonly plan: string;
 }
 
 /** A manifest as every store has it. */

@@ -186,6 +186,11 @@ export interface Store extends AsyncDisposable {
    */
   verify(key: string, digest: ObjectDigest, options?: CallOptions): Promise<Verification>;
 
+  /**
+   * Whether the store keeps earlier versions of what is removed; `unknown`: it does not tell. Absent: it keeps none.
+   */
+  versioning?(options?: CallOptions): Promise<'on' | 'off' | 'unknown'>;
+
   /** Absent: there is nothing to find out. */
   findings?(): StoreFindings;
   /**

@@ -10,8 +10,14 @@ import { HoldfastError } from '../core/errors.js';
 export const KEY_BYTES = 32;
 const CHECK_BYTES = 4;
 
-/** What a text holds: a recipient's public key, its secret key, or a symmetric key. */
-export const keyPrefixes = { recipient: 'hfpub1', identity: 'hfsec1', symmetric: 'hfkey1' } as const;
+/** What a text holds: a recipient's public key, its secret key, a symmetric key, or a key for signatures. */
+export const keyPrefixes = {
+  recipient: 'hfpub1',
+  identity: 'hfsec1',
+  symmetric: 'hfkey1',
+  signing: 'hfsign1',
+  verifying: 'hfver1',
+} as const;
 
 /** A kind of key text. */
 export type KeyKind = keyof typeof keyPrefixes;
@@ -47,7 +53,7 @@ function checksum(prefix: string, key: Uint8Array): Buffer {
 }
 
 function invalidKey(kind: KeyKind, text: string, where: string): HoldfastError {
-  const shown = kind === 'recipient' ? ` ${JSON.stringify(text.slice(0, 80))}` : '';
+  const shown = kind === 'recipient' || kind === 'verifying' ? ` ${JSON.stringify(text.slice(0, 80))}` : '';
   return new HoldfastError(
     'KEY_INVALID',
     `${where}: the ${nameOfKind[kind]}${shown} is not valid; allowed: ${keyPrefixes[kind]}_ and 48 characters ` +
@@ -61,6 +67,8 @@ export const nameOfKind: Readonly<Record<KeyKind, string>> = {
   recipient: 'recipient',
   identity: 'identity',
   symmetric: 'symmetric key',
+  signing: 'signing key',
+  verifying: 'verifying key',
 };
 
 // The DER of a raw X25519 key is a constant head and the key (RFC 8410).

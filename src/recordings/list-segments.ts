@@ -21,12 +21,13 @@ import { namesIn, readManifestFile, type OpenCatalogue, type Problem } from './s
  * - `open`: being recorded (the newest of the WAL); `waiting`: to be sealed.
  * - `sealed`: on this disk only; `uploaded`: a receipt proves that a store holds it too, or it lies in a
  *   store.
- * - `evicted`: deleted by policy before it was uploaded, a tombstone is left; `quarantined`: damaged.
+ * - `evicted`: deleted by policy before it was uploaded, a tombstone is left; `deleted`: deleted on request, a
+ *   tombstone is left; `quarantined`: damaged.
  * - `unfinished`: an MCAP without a manifest, because its seal or upload was interrupted.
  * - `file`: a recording of another tool.
  */
 export type SegmentState =
-  'open' | 'waiting' | 'sealed' | 'uploaded' | 'evicted' | 'quarantined' | 'unfinished' | 'file';
+  'open' | 'waiting' | 'sealed' | 'uploaded' | 'evicted' | 'deleted' | 'quarantined' | 'unfinished' | 'file';
 
 /** One line of `ls`. */
 export interface SegmentRow {
@@ -113,7 +114,10 @@ async function* folderRows(folder: DataFolder, options: ListOptions): AsyncGener
     if (!name.endsWith('.json')) continue;
     const where = join(folder.tombstones, name);
     const manifest = await manifestAt(where, options);
-    if (manifest !== undefined) yield { ...describe(summarise(manifest), where, 'evicted'), bytes: 0 };
+    if (manifest !== undefined) {
+      const state = manifest.deleted === undefined ? 'evicted' : 'deleted';
+      yield { ...describe(summarise(manifest), where, state), bytes: 0 };
+    }
   }
   const sealed = await names(folder.sealed);
   const receipts = new Set(await names(folder.receipts));
@@ -148,7 +152,10 @@ async function* storeRows(store: Store, options: ListOptions): AsyncGenerator<Se
   const given = { cache, ...defined({ robots }), ...(signal && { signal }) };
   for await (const { object, manifest, summary, problem } of readCatalogue(store, given)) {
     if (problem !== undefined) onProblem({ where: present(manifest).key, reason: problem });
-    if (summary !== undefined && object !== undefined) {
+    if (summary?.deleted === true) {
+      // An object beside it is left over: the deletion was interrupted.
+      yield { ...describe(summary, present(manifest).key, 'deleted'), bytes: object?.bytes ?? 0 };
+    } else if (summary !== undefined && object !== undefined) {
       yield { ...describe(summary, object.key, 'uploaded'), bytes: object.bytes };
     } else if (summary?.evicted === true) {
       yield { ...describe(summary, present(manifest).key, 'evicted'), bytes: 0 };
@@ -189,7 +196,7 @@ async function* fileRows(
 }
 
 function describe(summary: ManifestSummary, where: string, state: SegmentState): Omit<SegmentRow, 'bytes'> {
-  const { id: segment, fileName: _, evicted: __, encryption, ...facts } = summary;
+  const { id: segment, fileName: _, evicted: __, deleted: ___, encryption, ...facts } = summary;
   return { segment, state, where, ...facts, ...(encryption && { encrypted: true }) };
 }
 

@@ -192,6 +192,7 @@ async function storeSegments(
   const options = { cache, ...defined({ robots }), ...(signal && { signal }) };
   for await (const { object, manifest, summary, problem } of readCatalogue(store, options)) {
     if (problem !== undefined) onProblem({ where: present(manifest).key, reason: problem });
+    if (summary?.deleted === true) continue;
     if (object === undefined) {
       const isLost = summary !== undefined && summary.evicted !== true;
       if (isLost && mayHold(filter, describe(summary))) {

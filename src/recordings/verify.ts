@@ -259,6 +259,12 @@ class Verification {
           this.#findings.add('error', present(info).key, 'segment', 'present', 'none');
         continue;
       }
+      if (manifest?.deleted !== undefined) {
+        this.#totals.tombstones++;
+        this.#sequences.isElsewhere(manifest.segment.id);
+        this.#findings.add('warning', object.key, 'deletion', 'finished', 'begun: run holdfast delete again');
+        continue;
+      }
       if (info === undefined) {
         this.#findings.add('warning', object.key, 'manifest', 'present', 'none: its upload did not finish');
         this.#sequences.isUnread(basename(object.key));

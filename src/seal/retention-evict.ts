@@ -161,7 +161,8 @@ export class Evictor {
         const manifest = await this.#readManifest(join(folder.sealed, marker));
         if (!manifest) continue;
         const decision = await this.#decide(name, manifest, stores, WHATEVER_AGE, true);
-        doomed.push({ name, manifest, confirmed: decision.kind === 'evict' });
+        const confirmed = decision.kind === 'evict' && manifest.deleted === undefined;
+        doomed.push({ name, manifest, confirmed });
       } catch (error) {
         failed.set(name, error);
       }
@@ -236,6 +237,8 @@ export class Evictor {
       try {
         const end = manifest.encryption ? ENCRYPTED_END : '.mcap';
         await fs.rm(join(folder.sealed, name + end), { force: true });
+        // A deletion writes the marker beside the manifest.
+        if (manifest.deleted) await fs.rm(join(folder.sealed, `${name}.json`), { force: true });
       } catch (error) {
         failed.set(name, error);
       }
@@ -267,13 +270,16 @@ export class Evictor {
 
   async #writeTombstone({ name, manifest, doubt }: Doomed, reason: string): Promise<void> {
     const { fs, clock, folder } = this.#ports;
+    const path = join(folder.tombstones, `${name}.json`);
+    // The marker of a deletion is its tombstone.
+    if (manifest.deleted) return writeFileDurably(fs, path, encodeManifest(manifest));
     const now = clock.now();
     const tombstone: Manifest = {
       ...manifest,
       gaps: [...manifest.gaps, evictionGap(name, manifest, reason)],
       evicted: { at: String(now), reason },
     };
-    await writeFileDurably(fs, join(folder.tombstones, `${name}.json`), encodeManifest(tombstone));
+    await writeFileDurably(fs, path, encodeManifest(tombstone));
     this.#ports.logger.warn('evicted a segment that no store is known to have', {
       segment: name,
       robot: manifest.robot,

@@ -6,6 +6,7 @@ import type { StoreAnswer, StoreReceipt } from '../core/receipt-file.js';
 import { isAborted } from '../core/is-aborted.js';
 import { present } from '../core/present.js';
 import { askForEncrypted, askForMarked, askForRecorded } from './ask-store.js';
+import { deletedInStore } from './deleted-in-store.js';
 import { WakeUp } from './wake-up.js';
 import type { Confirmer } from './confirmer.js';
 import { StoreTrouble } from './store-calls.js';
@@ -121,8 +122,16 @@ export class Scrub {
     const robot = name.slice(name.indexOf('.') + 1);
     const segment = name.slice(0, name.indexOf('.'));
     await receipts.write(name, { segment, robot, receipt: { ...receipt, asked } });
-    if (asked.answer !== 'held') await this.#tellLost(name, { ...receipt, asked });
+    if (asked.answer === 'held' || (await this.#isDeleted(receipt.key))) return 'held';
+    await this.#tellLost(name, { ...receipt, asked });
     return asked.answer;
+  }
+
+  /** A deletion on request is not a loss. */
+  async #isDeleted(key: string): Promise<boolean> {
+    const { sink, lifetime } = this.#parts;
+    if (sink.deriver) return false;
+    return (await deletedInStore(this.#confirmer.askPorts(), key, lifetime)) !== undefined;
   }
 
   async #tellLost(name: string, { key, uri, asked }: StoreReceipt & { asked: StoreAnswer }): Promise<void> {

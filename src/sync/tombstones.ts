@@ -147,7 +147,8 @@ export class Tombstones {
 
   /** False if the manifest key belongs to another segment. */
   async #tell(tombstone: Manifest, key: string, signal: AbortSignal): Promise<boolean> {
-    const manifest = (await this.#isStored(tombstone, key, signal)) ? revived(tombstone) : tombstone;
+    const isHere = tombstone.deleted === undefined && (await this.#isStored(tombstone, key, signal));
+    const manifest = isHere ? revived(tombstone) : tombstone;
     const data = Buffer.from(encodeManifest(manifest.key === key ? manifest : { ...manifest, key }));
     const isOurs = (other: Manifest | undefined): boolean =>
       other?.segment.id === tombstone.segment.id && other.robot === tombstone.robot;
@@ -160,7 +161,8 @@ export class Tombstones {
         if (!existing) return 'replace';
         if (!isOurs(existing)) return 'taken';
         // The segment's own manifest has more than a tombstone; a tombstone has less than the manifest.
-        return existing.evicted && !manifest.evicted ? 'replace' : 'accept';
+        // What was deleted on request stays deleted.
+        return existing.evicted && !existing.deleted && !manifest.evicted ? 'replace' : 'accept';
       },
       signal,
     );

@@ -15,6 +15,7 @@ export const PARKING: ReadonlySet<string> = new Set([
   'MANIFEST_INVALID',
   'IDENTITY_MISSING',
   'TRANSFORM_FAILED',
+  'SEGMENT_DELETED',
 ]);
 
 const REFUSALS: ReadonlySet<string> = new Set([

@@ -3,6 +3,7 @@ import { encodeManifest, isSameApartFromKeys, localFileName, manifestKey } from 
 import type { StoreAnswer } from '../core/receipt-file.js';
 import type { ObjectDigest, Receipt, Upload } from '../core/store.js';
 import { askForSegment } from './ask-store.js';
+import { deletedInStore, segmentDeleted } from './deleted-in-store.js';
 import { choosePlan, inferPartBytes, planParts } from './part-plan.js';
 import { putManifest, readObject } from './put-manifest.js';
 import { SegmentFile } from './segment-file.js';
@@ -80,6 +81,7 @@ export class UploadSteps {
       const found = await this.#call('look for', state, (signal, key) =>
         this.#ports.store.head(key, { signal }),
       );
+      if (!found) await this.#refuseDeleted(state);
       return { kind: found ? 'present' : 'absent' };
     },
     comparing: (state) => this.#compare(state),
@@ -267,14 +269,29 @@ export class UploadSteps {
         // Torn by a store that does not write atomically, or by a tombstone that came too early.
         if (!existing) return 'replace';
         if (existing.segment.id !== manifest.segment.id || existing.robot !== manifest.robot) return 'taken';
+        if (existing.deleted) throw segmentDeleted(this.key(state), existing.deleted);
         if (existing.evicted) return 'replace';
         // Its wrapped keys may have been rotated since: they are newer than those of this robot.
         if (this.#isOwnManifest(Buffer.from(encodeManifest(existing)), state)) return 'accept';
         return existing.file.sha256 === manifest.file.sha256 ? 'replace' : 'taken';
       },
       this.#signal,
-    );
+    ).catch(async (error: unknown) => {
+      // Deleted from the store on request, before or while it was sent: what was sent goes too.
+      if (isHoldfastError(error, 'SEGMENT_DELETED')) await this.#takeBack(state);
+      throw error;
+    });
     return { kind };
+  }
+
+  #takeBack(state: UploadState): Promise<void> {
+    return this.#call('remove', state, (signal, key) => this.#ports.store.delete(key, { signal }));
+  }
+
+  async #refuseDeleted(state: UploadState): Promise<void> {
+    if (this.#job.bare) return;
+    const deleted = await deletedInStore(this.#ports, this.key(state), this.#signal);
+    if (deleted) throw segmentDeleted(this.key(state), deleted);
   }
 
   /** The same manifest, apart from wrapped keys. */

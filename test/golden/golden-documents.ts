@@ -36,6 +36,7 @@ import { Receipts } from '../../src/sync/receipts.js';
 import { SerialQueue } from '../../src/core/serial-queue.js';
 import { readHead, writeHead, type WalHead } from '../../src/wal/wal-head.js';
 import { identity } from '../wal/wal-support.js';
+import { goldenDeletion } from './golden-deletion.js';
 import { textDocument, type GoldenDocument } from './golden-document.js';
 import { goldenGround } from './golden-ground.js';
 import { goldenMessages } from './golden-messages.js';
@@ -320,6 +321,7 @@ export const goldenDocuments: readonly GoldenDocument[] = [
     read: async (folder) =>
       knownStoreFiles.parse(await fs.readFile(join(folder, KNOWN_STORES_FILE), 'utf8'), 'stores'),
   },
+  ...goldenDeletion,
   ...goldenGround,
   ...goldenMessages,
 ];

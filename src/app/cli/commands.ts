@@ -5,11 +5,13 @@ import { checkCommand } from './commands/check.js';
 import { compactCommand } from './commands/compact.js';
 import { completionCommand } from './commands/completion.js';
 import { decryptCommand } from './commands/decrypt.js';
+import { deleteCommand } from './commands/delete.js';
 import { demoCommand } from './commands/demo.js';
 import { doctorCommand } from './commands/doctor.js';
 import { exportCommand } from './commands/export.js';
 import { fetchCommand } from './commands/fetch.js';
 import { groundCommand } from './commands/ground.js';
+import { holdCommand } from './commands/hold.js';
 import { installServiceCommand } from './commands/install-service.js';
 import { keygenCommand } from './commands/keygen.js';
 import { lsCommand } from './commands/ls.js';
@@ -25,6 +27,7 @@ import { tagCommand } from './commands/tag.js';
 import { syncCommand } from './commands/sync.js';
 import { upCommand } from './commands/up.js';
 import { verifyCommand } from './commands/verify.js';
+import { verifyReceiptCommand } from './commands/verify-receipt.js';
 
 /** Every command, in the order of the help. */
 export const commands: readonly CommandDefinition[] = [
@@ -49,6 +52,9 @@ export const commands: readonly CommandDefinition[] = [
   decryptCommand,
   rewrapCommand,
   replicateCommand,
+  holdCommand,
+  deleteCommand,
+  verifyReceiptCommand,
   groundCommand,
   doctorCommand,
   installServiceCommand,

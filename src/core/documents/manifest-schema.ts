@@ -103,6 +103,7 @@ export const manifestSchema: SchemaObject = object(
     policy: policySinks,
     evicted: object({ at: time, reason: text }),
     derived: derivationSchema,
+    deleted: object({ at: time, by: text, reason: text, plan: text }),
     encryption: encryptionSchema,
   },
 );

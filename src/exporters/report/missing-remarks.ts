@@ -35,6 +35,13 @@ export function missingRemarks(data: ReportData): Remark[] {
         text: `${counted(messages, 'message')} in ${counted(segments, 'segment')} deleted by policy before their upload.`,
       });
     }
+    if (state === 'deleted') {
+      remarks.push({
+        tone: 'quiet',
+        section: 'storage',
+        text: `${counted(messages, 'message')} in ${counted(segments, 'segment')} deleted on request; this is no loss.`,
+      });
+    }
     if (state === 'quarantined') {
       remarks.push({
         tone: 'bad',

@@ -13,6 +13,7 @@ const states: Readonly<Record<string, string>> = {
   sealed: 'sealed, on this disk only',
   uploaded: 'in a store',
   evicted: 'deleted by policy before its upload',
+  deleted: 'deleted on request',
   quarantined: 'damaged, set aside',
   unfinished: 'without a manifest: its seal or upload was interrupted',
   file: 'a file',

@@ -6,7 +6,7 @@ import type { ObjectInfo } from '../../core/store.js';
 import type { ManifestSummary } from './manifest-summary.js';
 
 /** Format of the cache; another one is discarded. */
-export const CACHE_VERSION = 3;
+export const CACHE_VERSION = 4;
 
 const entries = documentKind<readonly [bytes: number, etag: string, summary: ManifestSummary]>(
   'cached manifest',
@@ -19,7 +19,13 @@ const entries = documentKind<readonly [bytes: number, etag: string, summary: Man
         { id: text, robot: text, fileName: text, messages: count, channels: count, gaps: count },
         {
           ...{ priority: text, firstLogTime: time, lastLogTime: time },
-          ...{ uncleanEnd: flag, tags: tagsMember, evicted: flag, encryption: encryptionSchema },
+          ...{
+            uncleanEnd: flag,
+            tags: tagsMember,
+            evicted: flag,
+            deleted: flag,
+            encryption: encryptionSchema,
+          },
         },
       ),
     ],

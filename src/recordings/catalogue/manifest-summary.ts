@@ -21,6 +21,8 @@ export interface ManifestSummary {
   readonly tags?: Tags;
   /** A tombstone: the segment was deleted by policy. */
   readonly evicted?: true;
+  /** The tombstone of a segment that was deleted on request. */
+  readonly deleted?: true;
   /** The object is encrypted: its wrapped keys. */
   readonly encryption?: EncryptionFacts;
 }
@@ -38,5 +40,6 @@ export function summarise(manifest: Manifest): ManifestSummary {
     ...defined({ tags: manifest.tags, encryption: manifest.encryption }),
     ...(manifest.uncleanEnd ? { uncleanEnd: true } : {}),
     ...(manifest.evicted === undefined ? {} : { evicted: true }),
+    ...(manifest.deleted === undefined ? {} : { deleted: true }),
   };
 }

@@ -1,4 +1,9 @@
-import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import {
+  DeleteObjectCommand,
+  GetBucketVersioningCommand,
+  GetObjectCommand,
+  PutObjectCommand,
+} from '@aws-sdk/client-s3';
 import { crc32 } from 'node:zlib';
 import { isHoldfastError } from '../../core/errors.js';
 import type {
@@ -174,6 +179,20 @@ export class S3Store implements Store {
     } catch (error) {
       // Some stores answer like this.
       if (!isHoldfastError(error, 'OBJECT_MISSING')) throw error;
+    }
+  }
+
+  async versioning(options: CallOptions = {}): Promise<'on' | 'off' | 'unknown'> {
+    try {
+      const { Status } = await this.#calls.run('GetBucketVersioning', options, ({ client, bucket, abort }) =>
+        client.send(new GetBucketVersioningCommand({ Bucket: bucket }), abort),
+      );
+      // A suspended bucket still has the versions from before.
+      return Status === undefined ? 'off' : 'on';
+    } catch (error) {
+      // Many credentials may not ask, and some servers do not know the call.
+      if (isHoldfastError(error) && !error.retryable) return 'unknown';
+      throw error;
     }
   }
 

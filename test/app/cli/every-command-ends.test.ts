@@ -142,6 +142,7 @@ describe('SIGTERM', function () {
 
   const data = (name: string): string => join(folder, name);
   const cut = [143];
+  const robotAndTime = ['--robot', 'robot1', '--from', '2026-01-01', '--to', '2026-01-02'];
   /** Every command, busy with a store that never answers or with a source that never ends. */
   const cases: Readonly<Record<string, () => Promise<unknown>>> = {
     record: () =>
@@ -198,6 +199,14 @@ describe('SIGTERM', function () {
       await ends(['rewrap', s3(), '--recipient', made.stdout.trim()], cut);
     },
     replicate: () => ends(['replicate', s3(), `dir:${data('replica')}`, '--mend'], cut),
+    hold: () => ends(['hold', '--store', s3()], cut),
+    delete: () => ends(['delete', '--store', s3(), ...robotAndTime], cut),
+    // It reads one file of this machine.
+    'verify-receipt': async () => {
+      const made = await runCli(['keygen', '--signing', '--out', data('delete.key')]);
+      const none = await runCli(['verify-receipt', data('none.json'), '--key', made.stdout.trim()]);
+      assert.equal(none.exitCode, 1);
+    },
     ground: () =>
       ends(['ground', '--data', data('ground'), '--listen', '127.0.0.1:0'], [0], { when: /listens/ }),
     doctor: async () => {

@@ -86,6 +86,11 @@ describe('the memory of a command', function () {
         ...['--from', '2026-01-01T00:00:00Z', '--to', '2026-01-01T00:01:00Z'],
       ],
     ],
+    [
+      'delete',
+      () => ['delete', '--data', data, '--robot', 'robot1', '--from', '2026-01-01', '--to', '2026-01-02'],
+    ],
+    ['hold', () => ['hold', '--data', data]],
     ['keygen', () => ['keygen', '--out', out('.key')]],
     ['doctor', () => ['doctor', '--data', data]],
     ['install-service', () => ['install-service', '--unit-dir', out()]],
@@ -94,11 +99,11 @@ describe('the memory of a command', function () {
     ['replicate', () => ['replicate', `dir:${join(folder, 'store')}`, `dir:${out()}`, '--mend']],
   ];
 
-  it('is measured here for every command, except tag, decrypt, rewrap, ground and those that only start others', () => {
+  it('is measured here for every command, except tag, decrypt, rewrap, verify-receipt, ground and those that only start others', () => {
     const measured = new Set([...reading, ...others].map(([name]) => name.split(' ')[0]));
     assert.deepEqual(
       commands.map(({ name }) => name).filter((name) => !measured.has(name)),
-      ['up', 'tag', 'decrypt', 'rewrap', 'ground', 'demo'],
+      ['up', 'tag', 'decrypt', 'rewrap', 'verify-receipt', 'ground', 'demo'],
     );
   });
 

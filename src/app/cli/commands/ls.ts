@@ -58,7 +58,8 @@ export const lsCommand: CommandDefinition = {
   description:
     'Lists the contents of a data folder or a store, one line per segment and robot. States: open (being ' +
     'recorded), waiting (to be sealed), sealed (on this disk only), uploaded (verified in a store), ' +
-    'evicted (deleted by policy, with a tombstone), quarantined (damaged), unfinished (no manifest), ' +
+    'evicted (deleted by policy, with a tombstone), deleted (on request, with a tombstone), ' +
+    'quarantined (damaged), unfinished (no manifest), ' +
     'file (a recording that Holdfast did not make).',
   examples: [
     ['holdfast ls rec', 'a data folder'],

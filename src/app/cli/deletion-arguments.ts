@@ -1,0 +1,115 @@
+import type { Command } from 'commander';
+import { userInfo } from 'node:os';
+import { dataFolder } from '../../core/data-folder.js';
+import { systemCode } from '../../core/errors.js';
+import { parseTime, TIME_FORM } from '../../core/parse-time.js';
+import type { Store } from '../../core/store.js';
+import type { DeletionPlace } from '../../deletion/deletion-place.js';
+import { configInvalid, type ConfigFault } from '../../settings/fault.js';
+import { openConfiguredStore } from '../setup/open-configured-store.js';
+import type { Invocation } from './command-definition.js';
+import { readingParameters } from './reading-arguments.js';
+
+/** Parameters of commands that change several places at once, which they name with flags of their own. */
+export const placeParameters = readingParameters.filter((name) => name !== 'data' && name !== 'store.uri');
+
+/** The flags that name the places. */
+export function addPlaces(command: Command): void {
+  command
+    .option('--data <folder...>', 'data folders')
+    .option('--store <uri...>', 'stores: dir:PATH or s3://bucket/prefix');
+}
+
+/** The flags that name a robot and a time. */
+export function addRobotAndTime(command: Command): void {
+  command
+    .option('--robot <name>', 'the robot, by its exact name')
+    .option('--from <time>', `first log time (${TIME_FORM})`)
+    .option('--to <time>', 'last log time, inclusive');
+}
+
+/** Adds a fault for what is missing or wrong. */
+export type AddFault = (option: string, value: unknown, allowed: string) => void;
+
+/** Collects faults of options; `check` throws `CONFIG_INVALID` with all of them. */
+export function collectFaults(): { readonly add: AddFault; readonly check: () => void } {
+  const faults: ConfigFault[] = [];
+  return {
+    add: (option, value, allowed) => faults.push({ where: `--${option}`, path: option, value, allowed }),
+    check: () => {
+      if (faults.length > 0) throw configInvalid(faults);
+    },
+  };
+}
+
+/** A text that must be given. */
+export function requiredText({ options }: Invocation, name: string, add: AddFault): string {
+  const value = options[name];
+  if (typeof value === 'string' && value.trim() !== '') return value;
+  add(name, value, 'allowed: a text, and it must be given');
+  return '';
+}
+
+/** The robot and the time of {@link addRobotAndTime}. */
+export function robotAndTime(
+  invocation: Invocation,
+  add: AddFault,
+): { readonly robot: string; readonly from: bigint; readonly to: bigint } {
+  const robot = requiredText(invocation, 'robot', add);
+  const time = (name: 'from' | 'to'): bigint => {
+    const value = invocation.options[name];
+    const parsed = typeof value === 'string' ? parseTime(value) : undefined;
+    if (parsed === undefined) add(name, value, `allowed: ${TIME_FORM}`);
+    return parsed ?? 0n;
+  };
+  const [from, to] = [time('from'), time('to')];
+  if (to < from) add('to', invocation.options['to'], 'allowed: a time that is not before --from');
+  return { robot, from, to };
+}
+
+/** Who runs the command, for records. */
+export function runBy({ options, ports }: Invocation): string {
+  const given = options['by'];
+  if (typeof given === 'string' && given !== '') return given;
+  try {
+    return `${userInfo().username}@${ports.hostname}`;
+  } catch {
+    // A container may run as a user without a name.
+    return `user ${process.getuid?.() ?? 'unknown'}@${ports.hostname}`;
+  }
+}
+
+/** The places of {@link addPlaces}, opened. */
+export interface OpenPlaces extends AsyncDisposable {
+  readonly places: readonly DeletionPlace[];
+}
+
+/** Throws `CONFIG_INVALID` if no place is given, or a folder is not a data folder. */
+export async function openPlaces(invocation: Invocation): Promise<OpenPlaces> {
+  const { options, ports, stop } = invocation;
+  const { FolderPlace } = await import('../../deletion/folder-place.js');
+  const { StorePlace } = await import('../../deletion/store-place.js');
+  const resolved = invocation.resolve('sync');
+  if (resolved.faults.length > 0) throw configInvalid(resolved.faults);
+  const { add, check } = collectFaults();
+  const folders = (options['data'] as readonly string[] | undefined) ?? [];
+  const uris = (options['store'] as readonly string[] | undefined) ?? [];
+  if (folders.length + uris.length === 0)
+    add('data', undefined, 'give at least one place with --data or --store');
+  for (const folder of folders) {
+    const stats = await ports.fs.stat(dataFolder(folder).sealed).catch((error: unknown) => systemCode(error));
+    if (typeof stats !== 'object') add('data', folder, 'allowed: a data folder, with sealed/ in it');
+  }
+  check();
+  const stores: Store[] = [];
+  for (const uri of new Set(uris)) stores.push(await openConfiguredStore(uri, resolved, ports));
+  return {
+    places: [
+      ...[...new Set(folders)].map((folder) => new FolderPlace(ports.fs, dataFolder(folder))),
+      ...stores.map((store) => new StorePlace(store, stop.signal)),
+    ],
+    async [Symbol.asyncDispose]() {
+      for (const store of stores) await store[Symbol.asyncDispose]();
+    },
+  };
+}

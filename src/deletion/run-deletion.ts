@@ -1,0 +1,135 @@
+import { documentKind } from '../core/documents/document.js';
+import { listOf, literal, object, text, time } from '../core/documents/schema-parts.js';
+import { readFileIfPresent, syncDirectory, writeFileDurably } from '../core/durable-files.js';
+import type { Clock } from '../core/clock.js';
+import type { FileSystem } from '../core/file-system.js';
+import type { DeletedFacts } from '../core/manifest.js';
+import { dirname, join } from 'node:path';
+import type { KeyObject } from 'node:crypto';
+import type { DeletionPlace, KeptObject, PlacePlan, PlannedObject } from './deletion-place.js';
+import { allHolds, type DeletionPlan } from './deletion-plan.js';
+import {
+  encodeReceipt,
+  placePlanSchema,
+  requestSchema,
+  type DeletionReceipt,
+  type PlaceReceipt,
+} from './deletion-receipt.js';
+import { holdOn, type LegalHold } from './legal-hold.js';
+
+/** What a deletion has begun: written before the first removal, and removed after the receipt. */
+export interface DeletionJournal {
+  readonly format: 'holdfast-deletion-journal';
+  readonly version: 1;
+  readonly plan: DeletionPlan;
+  readonly facts: DeletedFacts;
+}
+
+const journals = documentKind<DeletionJournal>(
+  'journal of a deletion',
+  object({
+    ...{ format: literal('holdfast-deletion-journal'), version: literal(1) },
+    plan: object({ id: text, request: requestSchema, places: listOf(placePlanSchema) }),
+    facts: object({ at: time, by: text, reason: text, plan: text }),
+  }),
+);
+
+export function encodeJournal(journal: DeletionJournal): string {
+  return `${JSON.stringify(journal)}\n`;
+}
+
+/** Throws `MANIFEST_INVALID`. */
+export function decodeJournal(text: string, name: string): DeletionJournal {
+  return journals.parse(text, name);
+}
+
+/** Name of the journal of a request. */
+export function journalName(requestId: string): string {
+  return `deletion-${requestId}.journal`;
+}
+
+/** Name of the receipt of a plan. */
+export function receiptName(plan: string): string {
+  return `deletion-${plan}.receipt.json`;
+}
+
+/** Undefined: nothing was begun. Throws `MANIFEST_INVALID`. */
+export async function readJournal(fs: FileSystem, path: string): Promise<DeletionJournal | undefined> {
+  const bytes = await readFileIfPresent(fs, path);
+  return bytes && decodeJournal(bytes.toString('utf8'), path);
+}
+
+/** What a deletion needs. */
+export interface DeletionRun {
+  readonly fs: FileSystem;
+  readonly clock: Clock;
+  readonly places: readonly DeletionPlace[];
+  /** Path of the journal. The receipt is written beside it. */
+  readonly journal: string;
+  readonly secret: KeyObject;
+  readonly signal: AbortSignal;
+  readonly onProgress?: (done: number) => void;
+}
+
+/**
+ * Does what the journal says, and writes the receipt. If it is interrupted at any point, it may be run again with the
+ * same journal and ends in the same state. Throws errors after which the same run may succeed.
+ */
+export async function runDeletion(
+  run: DeletionRun,
+  begun: DeletionJournal,
+): Promise<{ readonly receipt: DeletionReceipt; readonly path: string }> {
+  const { fs, clock, places, journal } = run;
+  const { plan, facts } = begun;
+  await writeFileDurably(fs, journal, encodeJournal(begun));
+  // A hold that was placed since the plan was made counts too.
+  const holds = await allHolds(places);
+  const done: PlaceReceipt[] = [];
+  const progress = { done: 0 };
+  for (const place of places) {
+    const own = plan.places.find((one) => one.place === place.place);
+    if (own) done.push(await removeFrom(place, own, begun, holds, run, progress));
+  }
+  const receipt: DeletionReceipt = {
+    format: 'holdfast-deletion-receipt',
+    version: 1,
+    plan: plan.id,
+    request: plan.request,
+    by: facts.by,
+    reason: facts.reason,
+    startedAt: facts.at,
+    finishedAt: String(clock.now()),
+    places: done,
+  };
+  const path = join(dirname(journal), receiptName(plan.id));
+  await writeFileDurably(fs, path, encodeReceipt(receipt, run.secret));
+  await fs.rm(journal, { force: true });
+  await syncDirectory(fs, dirname(journal));
+  return { receipt, path };
+}
+
+async function removeFrom(
+  place: DeletionPlace,
+  plan: PlacePlan,
+  {
+    plan: {
+      request: { robot },
+    },
+    facts,
+  }: DeletionJournal,
+  holds: readonly LegalHold[],
+  { signal, onProgress }: DeletionRun,
+  progress: { done: number },
+): Promise<PlaceReceipt> {
+  const removed: PlannedObject[] = [];
+  const kept: KeptObject[] = [...plan.keep];
+  for (const object of plan.remove) {
+    signal.throwIfAborted();
+    const hold = holdOn({ ...object, robot }, holds);
+    const why = hold ? `legal hold ${hold.id}: ${hold.reason}` : await place.remove(object, facts);
+    if (why === undefined) removed.push(object);
+    else kept.push({ key: object.key, bytes: object.bytes, why });
+    onProgress?.(++progress.done);
+  }
+  return { place: plan.place, kind: plan.kind, removed, kept, notes: plan.notes };
+}

@@ -1,0 +1,229 @@
+import assert from 'node:assert/strict';
+import * as fs from 'node:fs/promises';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import type { FileSystem } from '../../src/core/file-system.js';
+import { decodeManifest, manifestKey } from '../../src/core/manifest.js';
+import { present } from '../../src/core/present.js';
+import { listRows } from '../../src/recordings/list-segments.js';
+import type { Located } from '../../src/recordings/locate.js';
+import { FilePool } from '../../src/recordings/file-readable.js';
+import { verify } from '../../src/recordings/verify.js';
+import type { LegalHold } from '../../src/deletion/legal-hold.js';
+import { HoldfastError } from '../../src/core/errors.js';
+import { silentLogger } from '../../src/core/logger.js';
+import { FolderPlace } from '../../src/deletion/folder-place.js';
+import { Evictor } from '../../src/seal/retention-evict.js';
+import { TestClock } from '../support/test-clock.js';
+import { MemoryStore } from '../support/memory-store.js';
+import { segmentIdOf, SECOND, START } from '../recordings/sealed-fixture.js';
+import { DeletionWorld, timesOf } from './deletion-world.js';
+
+const NAME = `${segmentIdOf(2)}.r1`;
+const hold: LegalHold = {
+  ...{
+    format: 'holdfast-hold',
+    version: 1,
+    id: '00000000000000aa',
+    robot: 'r1',
+    by: 'law',
+    reason: 'case 17',
+  },
+  ...{ from: String(START + 20n * SECOND), to: String(START + 21n * SECOND), at: '1' },
+};
+
+describe('a deletion', () => {
+  let world: DeletionWorld;
+  beforeEach(async () => {
+    world = await DeletionWorld.make();
+  });
+  afterEach(() => world[Symbol.asyncDispose]());
+
+  const second = { robot: 'r1', ...timesOf(2) };
+  const keyOf = (number: number, robot: string): string =>
+    present(
+      [...world.content.objects.keys()].find(
+        (key) => key.includes(`robot=${robot}/`) && key.endsWith(`${segmentIdOf(number)}.mcap`),
+      ),
+    );
+
+  async function rowsOf(located: Located): Promise<string[]> {
+    await using files = new FilePool(fs);
+    const rows: string[] = [];
+    const onProblem = ({ where, reason }: { where: string; reason: string }): never => {
+      throw new Error(`${where}: ${reason}`);
+    };
+    for await (const row of listRows(located, { files, onProblem }))
+      rows.push(`${row.state} ${row.robot} ${row.segment.slice(11, 12)}`);
+    return rows.sort();
+  }
+
+  it('plans without changing anything, and names the same plan for the same content', async () => {
+    const before = await world.state();
+    const plan = await world.plan(second);
+    assert.deepEqual(await world.state(), before);
+    assert.deepEqual(
+      plan.places.map(({ remove }) => remove.map(({ key }) => key)),
+      [[NAME], [keyOf(2, 'r1')]],
+    );
+    assert.equal((await world.plan(second)).id, plan.id);
+    const other = await world.plan({ ...second, robot: 'r2' });
+    assert.notEqual(other.id, plan.id);
+  });
+
+  it('removes whole segments of one robot from folder and store, and every reader says deleted', async () => {
+    const key = keyOf(2, 'r1');
+    const { receipt } = await world.run(second);
+    assert.deepEqual(
+      receipt.places.map(({ removed }) => removed.map((one) => one.key)),
+      [[NAME], [key]],
+    );
+    assert.ok(!world.content.objects.has(key));
+    const tombstone = decodeManifest(present(world.content.objects.get(manifestKey(key))).toString(), key);
+    assert.deepEqual(tombstone.deleted, {
+      at: '1900000000000000000',
+      by: 'ada@desk',
+      reason: 'request 12',
+      plan: receipt.plan,
+    });
+    const sealed = await fs.readdir(world.folder.sealed);
+    assert.ok(!sealed.some((name) => name.startsWith(NAME)), sealed.join());
+    await using files = new FilePool(fs);
+    for (const located of [
+      { kind: 'data', folder: world.folder },
+      { kind: 'store', store: world.store },
+    ] as const) {
+      const report = await verify(located, { files });
+      assert.deepEqual(report.findings, []);
+      assert.equal(report.totals.tombstones, 1);
+      const kept = located.kind === 'data' ? 'sealed' : 'uploaded';
+      assert.deepEqual(await rowsOf(located), [
+        'deleted r1 2',
+        ...[`${kept} r1 1`, `${kept} r1 3`, `${kept} r2 1`, `${kept} r2 2`, `${kept} r2 3`],
+      ]);
+    }
+  });
+
+  it('ends in the same state after a kill at every step', async function () {
+    this.timeout(60_000);
+    const restore = await world.snapshot();
+    await world.run(second);
+    const wanted = await world.state();
+    let points = 0;
+    for (; ; points++) {
+      await restore();
+      const { fs: disk, step } = killAfter(points + 1);
+      const dying = new MemoryStore({ content: world.content, faults: step });
+      const ended = await world.run(second, disk, dying).then(
+        () => true,
+        () => false,
+      );
+      if (ended) break;
+      // The last kill comes after the end.
+      if (!isDeepStrictEqual(await world.state(), wanted)) await world.run(second);
+      assert.deepEqual(await world.state(), wanted, `killed at step ${points + 1}`);
+    }
+    assert.ok(points > 50, `only ${points} steps`);
+  });
+
+  it('is finished by the recorder from the first step on, with the same tombstone', async () => {
+    const [place] = world.places();
+    const [plan] = (await world.plan(second)).places;
+    const object = present(plan?.remove[0]);
+    const facts = { at: '5', by: 'ada', reason: 'request 12', plan: '0123456789abcdef' };
+    // The tombstone is in place as the marker, and nothing is removed yet.
+    const { fs: disk } = killAfter(5);
+    await assert.rejects(new FolderPlace(disk, world.folder).remove(object, facts), { message: 'killed' });
+    const ports = { fs, clock: new TestClock(), logger: silentLogger, folder: world.folder };
+    assert.ok((await fs.readdir(world.folder.sealed)).includes(`${NAME}.evicted`));
+    await new Evictor(ports).finishInterrupted('quota');
+    const left = (await fs.readdir(world.folder.sealed)).filter((name) => name.startsWith(NAME));
+    assert.deepEqual(left, []);
+    const path = join(world.folder.tombstones, `${NAME}.json`);
+    assert.deepEqual(decodeManifest(await fs.readFile(path, 'utf8'), path).deleted, facts);
+    assert.equal(await place.remove(object, facts), undefined);
+  });
+
+  it('keeps what a legal hold covers in any place, and says so', async () => {
+    const [, store] = world.places();
+    await store.holds.write(hold);
+    const { receipt } = await world.run({ robot: 'r1', ...timesOf(1, 3) });
+    for (const { removed, kept } of receipt.places) {
+      assert.equal(removed.length, 2);
+      assert.deepEqual(
+        kept.map(({ why }) => why),
+        ['legal hold 00000000000000aa: case 17'],
+      );
+    }
+  });
+
+  it('counts a hold that was placed after the plan, and none that was released or is of another robot', async () => {
+    const [folder] = world.places();
+    await folder.holds.write({ ...hold, id: '00000000000000ab', robot: 'r2' });
+    await folder.holds.write({ ...hold, released: { at: '2', by: 'law', reason: 'closed' } });
+    assert.equal((await world.run(second)).receipt.places[0]?.removed.length, 1);
+  });
+
+  it('refuses to plan while a hold cannot be read', async () => {
+    const [, store] = world.places();
+    await store.holds.write(hold);
+    world.content.objects.set('_holdfast/holds/00000000000000aa.json', Buffer.from('{"format":'));
+    await assert.rejects(world.plan(second), { code: 'MANIFEST_INVALID' });
+  });
+
+  it('keeps segments with other messages, and gives the reason', async () => {
+    const short = { robot: 'r1', from: timesOf(1).from, to: timesOf(2).from };
+    const kept = (await world.plan(short)).places.map(({ keep }) => keep.map(({ why }) => why));
+    assert.deepEqual(kept, [
+      ['it also has messages of another time'],
+      ['it also has messages of another time'],
+    ]);
+    const first = { robot: 'r1', ...timesOf(1), topics: ['/r1/chat'] };
+    const [place] = (await world.plan(first)).places;
+    assert.deepEqual(
+      place?.keep.map(({ why }) => why),
+      ['it also has messages of other topics'],
+    );
+  });
+
+  it('puts the manifest back if the store refuses to remove the object', async () => {
+    const before = new Map(world.content.objects);
+    world.store.faults = ({ method }, phase) => {
+      if (method === 'delete' && phase === 'before') throw new HoldfastError('STORE_REJECTED', 'object lock');
+    };
+    const { receipt } = await world.run(second);
+    const { removed, kept } = present(receipt.places[1]);
+    assert.deepEqual(removed, []);
+    assert.match(present(kept[0]).why, /the store refuses.*object lock/);
+    assert.deepEqual(world.content.objects, before);
+  });
+
+  it('lists what is not sealed and what is in quarantine as kept', async () => {
+    await fs.mkdir(join(world.folder.wal, segmentIdOf(4)));
+    await fs.mkdir(join(world.folder.quarantine, segmentIdOf(5)));
+    const [place] = (await world.plan(second)).places;
+    assert.deepEqual(
+      place?.keep.map(({ key }) => key),
+      [segmentIdOf(4), segmentIdOf(5)],
+    );
+  });
+});
+
+/** A disk and a store of a process that dies at one step: that step and all after it fail. */
+function killAfter(steps: number): { readonly fs: FileSystem; readonly step: () => void } {
+  let left = steps;
+  const step = (): void => {
+    if (--left <= 0) throw new Error('killed');
+  };
+  const dying = new Proxy(fs, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== 'function') return value;
+      return async (...args: unknown[]): Promise<unknown> => {
+        step();
+        return (value as (...given: unknown[]) => Promise<unknown>)(...args);
+      };
+    },
+  });
+  return { fs: dying as unknown as FileSystem, step };
+}
