@@ -9,12 +9,14 @@ import type { BenchContext, BenchReport } from './bench-context.js';
 import { loadCatalogue } from './ground/catalogue-load.js';
 import { PageLatency } from './ground/page-latency.js';
 import { measureProcess, measureService } from './ground/measure-service.js';
-import { startBaseline, startGround, startRobots, type Service } from './ground/services.js';
+import { startBaseline, startGround, startRobots, type Service, type Talk } from './ground/services.js';
 import { quantile } from './measure.js';
 import { runCase } from './run-child.js';
 
 const ROBOTS = 1_000;
 const SMALL_FLEET = 50;
+/** As many as may connect to a ground: more than two cores can store. */
+const SATURATING = 2_000;
 const SECONDS = 45;
 const SMALL_SECONDS = 20;
 /** After all are connected; then memory and caches are as they stay. */
@@ -50,15 +52,31 @@ export async function benchGround({ folder, scale, say }: BenchContext): Promise
   ) as [number, number];
   const ground = await loadGround(join(folder, 'ground'), robots, seconds);
   const small = await loadGround(join(folder, 'small'), Math.min(SMALL_FLEET, robots), smallSeconds);
-  const plain = await loadBaseline(join(folder, 'plain'), robots, seconds);
-  const ratio = ground.durablePerS / plain.durablePerS;
-  const rows = [rowOf('ground', ground), rowOf('ground, few robots', small), rowOf('plain', plain)];
+  const most = await loadGround(join(folder, 'most'), Math.round(SATURATING * Math.min(1, scale)), seconds);
+  const plain = await loadBaseline('json-samples', join(folder, 'plain'), robots, seconds);
+  // As many messages per second, so that its backlog fits into memory.
+  const fewer = Math.max(2, Math.round(robots / FIELDS));
+  const plainValues = await loadBaseline('json-values', join(folder, 'plain-values'), fewer, seconds);
+  const durableMost = Math.max(ground.durablePerS, most.durablePerS);
+  const [ratio, ratioOfSamples] = [plainValues, plain].map((one) => durableMost / one.durablePerS) as [
+    number,
+    number,
+  ];
+  const rows = [
+    rowOf('ground', ground),
+    rowOf('ground, few robots', small),
+    rowOf('ground, most robots', most),
+  ];
+  rows.push(rowOf('plain, by value', plainValues), rowOf('plain, by sample', plain));
   const heads = ['', 'robots', 'offered/s', 'durable/s', 'kB/s', 'p50 ms', 'p99 ms', 'CPU % service']
     .concat(['database', 'robots', 'MB service', 'database', 'robots'])
     .map((head, i) => ({ head, right: i > 0 }));
   say(`\nground: ${FIELDS} fields at 10 samples/s, ${seconds} s; "durable" are values of fields on the disk`);
   for (const line of renderTable(heads, rows)) say(line);
-  say(`the ground makes ${ratio.toFixed(1)} times as many values durable as the plain service`);
+  say(
+    `the ground makes ${ratio.toFixed(1)} times as many values durable as the plain service with a message and an ` +
+      `INSERT for each value, and ${ratioOfSamples.toFixed(1)} times as many as with one for each sample of all fields`,
+  );
   const robotCpuPercent = await robotCpu(Math.max(3, Math.round(seconds / 3)));
   say(`uplink of one robot: ${robotCpuPercent.toFixed(2)} % of a core`);
   const catalogue = await loadCatalogue(folder, Math.max(200, Math.round(SEGMENTS * scale)));
@@ -67,7 +85,17 @@ export async function benchGround({ folder, scale, say }: BenchContext): Promise
     `catalogue of ${catalogue.segments.toLocaleString('en')} segments: rebuilt in ${catalogue.rebuildS.toFixed(1)} s, ` +
       `listed again in ${catalogue.refreshS.toFixed(1)} s, slowest search ${slowest.toFixed(0)} ms`,
   );
-  const results = { ground, small, plain, ratio, robotCpuPercent, catalogue };
+  const results = {
+    ground,
+    small,
+    most,
+    plain,
+    plainValues,
+    ratio,
+    ratioOfSamples,
+    robotCpuPercent,
+    catalogue,
+  };
   const measured = {
     ...{ durablePerS: ground.durablePerS, p99Ms: ground.p99Ms ?? Infinity, ratio, robotCpuPercent },
     smallFleetMb: small.memoryMb.service + small.memoryMb.database,
@@ -97,15 +125,20 @@ async function loadGround(folder: string, robots: number, seconds: number): Prom
   return { ...result, p50Ms, p99Ms };
 }
 
-async function loadBaseline(folder: string, robots: number, seconds: number): Promise<LoadResult> {
+async function loadBaseline(
+  talk: Talk,
+  folder: string,
+  robots: number,
+  seconds: number,
+): Promise<LoadResult> {
   await fs.mkdir(folder, { recursive: true });
-  await using service = await startBaseline(folder);
+  await using service = await startBaseline(talk, folder);
   const tokens = Object.fromEntries(Array.from({ length: robots }, (_, i) => [nameOf(i), '']));
-  return await load('json', service, folder, tokens, seconds, () => undefined);
+  return await load(talk, service, folder, tokens, seconds, () => undefined);
 }
 
 async function load(
-  kind: 'uplink' | 'json',
+  talk: Talk,
   service: Service,
   folder: string,
   tokens: Readonly<Record<string, string>>,
@@ -114,7 +147,7 @@ async function load(
 ): Promise<LoadResult> {
   const tokenFile = join(folder, 'tokens.json');
   await fs.writeFile(tokenFile, JSON.stringify(tokens));
-  const { pid, ended } = await startRobots(kind, service.url, tokenFile, WARM_UP_S + seconds);
+  const { pid, ended } = await startRobots(talk, service.url, tokenFile, WARM_UP_S + seconds);
   await systemClock.sleep(WARM_UP_S * 1_000);
   onBegin();
   const [began, durable] = [performance.now(), await service.durable()];

@@ -1,4 +1,4 @@
-// npm run bench [-- wal enqueue recorder seal small sync dashboard export logger log catalogue nats page uplink ground] [--rounds N] [--scale X] [--folder DIR]
+// npm run bench [-- wal enqueue recorder seal small sync dashboard export logger log catalogue nats page uplink ground history] [--rounds N] [--scale X] [--folder DIR]
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { benchDashboard } from './bench-dashboard.js';
 import { benchEnqueue } from './bench-enqueue.js';
 import { benchExport } from './bench-export.js';
 import { benchGround } from './bench-ground.js';
+import { benchHistory } from './bench-history.js';
 import { benchLog } from './bench-log.js';
 import { benchLogger } from './bench-logger.js';
 import { benchNats } from './bench-nats.js';
@@ -36,6 +37,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   page: benchPage,
   uplink: benchUplink,
   ground: benchGround,
+  history: benchHistory,
 };
 
 const options = await readBenchOptions(process.argv.slice(2), Object.keys(benchmarks));

@@ -1,4 +1,4 @@
-// Simulated robots in one process: fleet-load uplink|json URL TOKENS SECONDS; prints one JSON line at the end.
+// Simulated robots in one process: fleet-load uplink|json-samples|json-values URL TOKENS SECONDS; prints one JSON line at the end.
 import { readFileSync } from 'node:fs';
 import { WebSocket } from 'ws';
 import { systemClock } from '../../src/host/system-clock.js';
@@ -68,7 +68,12 @@ async function uplinkRobot(url: string, name: string, token: string, index: numb
   };
 }
 
-async function jsonRobot(url: string, name: string, index: number): Promise<SimulatedRobot> {
+async function jsonRobot(
+  url: string,
+  name: string,
+  index: number,
+  isByValue: boolean,
+): Promise<SimulatedRobot> {
   const socket = new WebSocket(url, { perMessageDeflate: false });
   await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
   socket.on('close', () => {
@@ -77,10 +82,14 @@ async function jsonRobot(url: string, name: string, index: number): Promise<Simu
   return {
     sample(atMs) {
       const values = valuesAt(index, atMs);
-      const named = Object.fromEntries(fieldNames.map((field, i) => [field, values[i]]));
-      const text = JSON.stringify({ robot: name, atMs, ...named });
-      bytes += text.length;
-      socket.send(text);
+      const messages = isByValue
+        ? fieldNames.map((field, i) => ({ robot: name, atMs, field, value: values[i] }))
+        : [{ robot: name, atMs, ...Object.fromEntries(fieldNames.map((field, i) => [field, values[i]])) }];
+      for (const message of messages) {
+        const text = JSON.stringify(message);
+        bytes += text.length;
+        socket.send(text);
+      }
       samples++;
     },
     close: () => socket.close(),
@@ -95,7 +104,9 @@ for (let at = 0; at < tokens.length; at += OPENING) {
   robots.push(
     ...(await Promise.all(
       some.map(([name, token], i) =>
-        kind === 'json' ? jsonRobot(url, name, at + i) : uplinkRobot(url, name, token, at + i),
+        kind === 'uplink'
+          ? uplinkRobot(url, name, token, at + i)
+          : jsonRobot(url, name, at + i, kind === 'json-values'),
       ),
     )),
   );

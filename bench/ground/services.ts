@@ -15,7 +15,9 @@ export interface Service extends AsyncDisposable {
   readonly durable: () => Promise<number>;
 }
 
-const FIELDS = 8;
+/** How simulated robots talk: as Holdfast does, or a JSON message for each sample or value. */
+export type Talk = 'uplink' | 'json-samples' | 'json-values';
+
 const READY_MS = 60_000;
 
 function scriptOf(name: string): string {
@@ -45,8 +47,10 @@ export async function startGround(folder: string, port: number): Promise<Service
 }
 
 /** The plain way, written for this benchmark. */
-export async function startBaseline(folder: string): Promise<Service> {
-  const child = fork(scriptOf('json-baseline'), [folder], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
+export async function startBaseline(talk: Talk, folder: string): Promise<Service> {
+  const child = fork(scriptOf('json-baseline'), [folder, talk.replace('json-', '')], {
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  });
   const [line] = (await once(present(child.stdout), 'data')) as [Buffer];
   const { port } = JSON.parse(line.toString('utf8')) as { port: number };
   return {
@@ -54,7 +58,7 @@ export async function startBaseline(folder: string): Promise<Service> {
     async durable() {
       child.send('count');
       const [{ stored }] = (await once(child, 'message')) as [{ stored: number }];
-      return stored * FIELDS;
+      return stored;
     },
     [Symbol.asyncDispose]: () => end(child),
   };
@@ -62,7 +66,7 @@ export async function startBaseline(folder: string): Promise<Service> {
 
 /** Robots in a process of their own; resolves once all are connected. */
 export async function startRobots(
-  kind: 'uplink' | 'json',
+  kind: Talk,
   url: string,
   tokenFile: string,
   seconds: number,

@@ -36,6 +36,18 @@ export interface ServerPrograms {
   readonly bin: string;
   /** Where libraries are linked; undefined: the system has them. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Further settings of the server, as `name=value`. */
+  readonly settings?: readonly string[];
+}
+
+/** Debian's server with TimescaleDB loaded, or what is missing. */
+export function timescalePrograms(): ServerPrograms | { readonly missing: string } {
+  const bin = debianPrograms();
+  if (bin === undefined) return { missing: `no PostgreSQL below ${DEBIAN}` };
+  const library = join(dirname(bin), 'lib', 'timescaledb.so');
+  if (!existsSync(library)) return { missing: `no ${library}` };
+  const settings = ['shared_preload_libraries=timescaledb', 'timescaledb.telemetry_level=off'];
+  return { bin, settings };
 }
 
 /**
@@ -98,6 +110,7 @@ export class PostgresServer implements AsyncDisposable {
       'listen_addresses=127.0.0.1',
       `port=${this.#port}`,
       `unix_socket_directories=${this.#folder}`,
+      ...(this.#programs.settings ?? []),
     ];
     const flags = settings.flatMap((one) => ['-c', one]);
     const child = spawn(join(this.#programs.bin, 'postgres'), ['-D', join(this.#folder, 'data'), ...flags], {

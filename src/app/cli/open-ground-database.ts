@@ -2,6 +2,7 @@ import { HoldfastError } from '../../core/errors.js';
 import type { Database } from '../../ground/database/database.js';
 import type { Store } from '../../core/store.js';
 import type { Refill } from '../../ground/refill/refill.js';
+import { timescaleChoices, type TimescaleChoice } from '../../ground/history/timescale-choice.js';
 import type { HistoryWriter } from '../../ground/history/history-writer.js';
 import type { Route } from '../../monitors/http/route.js';
 import type { Invocation } from './command-definition.js';
@@ -12,8 +13,9 @@ const MAX_DAYS = 36_500;
 /** Opens the database of a ground by its options; undefined: it runs without one. */
 export async function openGroundDatabase(
   folder: string,
-  { options, ports, logger }: Invocation,
+  { args, options, ports, logger }: Invocation,
 ): Promise<Database | undefined> {
+  const choice = timescaleChoice(options['timescale']);
   const { openDatabase, parseDatabase } = await import('../../ground/database/open-database.js');
   const { migrations } = await import('../../ground/database/migrations.js');
   const where = parseDatabase(String(options['database']));
@@ -28,7 +30,26 @@ export async function openGroundDatabase(
     return undefined;
   }
   if (where === 'embedded') return openDatabase({ kind: 'embedded', folder, user }, migrations, ports);
-  return openDatabase({ kind: 'external', url: where.href }, migrations, ports);
+  const { prepareTimescale } = await import('../../ground/history/timescale.js');
+  const database = await openDatabase({ kind: 'external', url: where.href }, migrations, ports);
+  try {
+    // Commands beside a ground need not know how it keeps its history.
+    if (args[0] === undefined || args[0] === 'migrate') await prepareTimescale(database, choice, logger);
+    return database;
+  } catch (error) {
+    await database[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+function timescaleChoice(value: unknown): TimescaleChoice {
+  const choice = timescaleChoices.find((one) => one === value);
+  if (choice !== undefined) return choice;
+  throw new HoldfastError(
+    'REQUEST_INVALID',
+    `--timescale is "${String(value)}", allowed: ${timescaleChoices.join(' or ')}`,
+    { facts: { timescale: value } },
+  );
 }
 
 /** Opens the history in the database of a ground; undefined: it runs without a database. */

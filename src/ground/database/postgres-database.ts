@@ -11,7 +11,9 @@ const MIN_VERSION = 150_000;
 const MAX_CONNECTIONS = 8;
 const CONNECT_TIMEOUT_MS = 10_000;
 const STATEMENT_TIMEOUT_MS = 60_000;
-const SETTINGS = `-c search_path=${SCHEMA} -c timezone=UTC -c datestyle=ISO -c statement_timeout=${STATEMENT_TIMEOUT_MS}`;
+/** Of TimescaleDB: late samples may reach any part of a compressed chunk. Servers without it ignore the setting. */
+const TIMESCALE_SETTINGS = '-c timescaledb.max_tuples_decompressed_per_dml_transaction=0';
+const SETTINGS = `-c search_path=${SCHEMA} -c timezone=UTC -c datestyle=ISO -c statement_timeout=${STATEMENT_TIMEOUT_MS} ${TIMESCALE_SETTINGS}`;
 /** States in which the server is there and not ready, or ends the connection. */
 const UNREADY = /^(08|57P0[1235]|53300)/;
 /** The login is not accepted, or there is no such database. */

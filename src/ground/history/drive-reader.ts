@@ -2,7 +2,7 @@ import { NS_PER_S } from '../../core/clock.js';
 import type { Queries } from '../database/database.js';
 import { writeTimestamp } from '../database/postgres-values.js';
 import { driveFieldsOf, isVehicle, type DriveFields, type DriveRole } from './drive-fields.js';
-import type { HistoryTable } from './months.js';
+import type { HistoryTable } from './history-tables.js';
 
 /** What a vehicle did in a time. Times are on its clock. */
 export interface Drive {

@@ -1,6 +1,6 @@
 import type { Queries } from '../database/database.js';
 import { writeTimestamp } from '../database/postgres-values.js';
-import type { HistoryTable } from './months.js';
+import type { HistoryTable } from './history-tables.js';
 
 /** Every sample, or what a time rolls up to. */
 export type Resolution = 'samples' | '1s' | '1min' | '1h';

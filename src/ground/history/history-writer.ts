@@ -2,11 +2,12 @@ import { NS_PER_S, type Clock, type Timer } from '../../core/clock.js';
 import { describeError, isHoldfastError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import type { Database } from '../database/database.js';
-import { writeTimestamp } from '../database/postgres-values.js';
-import { insertSamples, type SampleColumns } from './insert-samples.js';
+import { historyTables } from './history-tables.js';
+import { insertSamples } from './insert-samples.js';
 import { KnownIds } from './known-ids.js';
-import { createMonth, dropMonths, historyTables, monthOf } from './months.js';
-import { rowsOf, samplesOf, type HistorySink, type SampleBatch } from './sample-batch.js';
+import { createMonth, dropMonths, monthOf } from './months.js';
+import { rowsOf, ticksOf, type HistorySink, type SampleBatch } from './sample-batch.js';
+import { SampleRows } from './sample-rows.js';
 
 export interface HistoryOptions {
   /** Samples are kept for so long, days. */
@@ -41,10 +42,13 @@ interface Waiting {
 }
 
 const FLUSH_MS = 250;
-/** Rows of one statement. The more of one second come together, the less its roll-ups cost. */
-const MAX_ROWS = 40_000;
-/** About 30 MB. */
-const MAX_WAITING_ROWS = 200_000;
+/** Rows of one statement. The more of one second come together, the less its roll-ups and its index cost. */
+const MAX_ROWS = 100_000;
+/** So many rows wait for those of a second; fewer are stored at once. */
+const MANY_ROWS = 5_000;
+const MANY_NS = NS_PER_S;
+/** About 45 MB. */
+const MAX_WAITING_ROWS = 300_000;
 const RETRY_MS = 1_000;
 const CHECK_MS = 3_600_000;
 const NS_PER_DAY = 86_400n * NS_PER_S;
@@ -64,6 +68,7 @@ export class HistoryWriter implements HistorySink, AsyncDisposable {
   #waiting = 0;
   #running: Promise<void> | undefined;
   #retryAt = 0n;
+  #flushedAt = 0n;
   /** After a statement that failed: batches go alone, to find the one that cannot be stored. */
   #isAlone = false;
   #problem = '';
@@ -78,7 +83,7 @@ export class HistoryWriter implements HistorySink, AsyncDisposable {
     this.#ports = ports;
     this.#ids = new KnownIds(database);
     this.#timers = [
-      ports.clock.every(FLUSH_MS, () => this.#flushSoon(), { background: true }),
+      ports.clock.every(FLUSH_MS, () => this.#flushIfDue(), { background: true }),
       ports.clock.every(CHECK_MS, () => void this.removeOld(), { background: true }),
     ];
     void this.removeOld();
@@ -128,9 +133,15 @@ export class HistoryWriter implements HistorySink, AsyncDisposable {
     while (this.#queue.length > 0 && this.#problem === '') await this.#flush();
   }
 
+  #flushIfDue(): void {
+    const sinceNs = this.#ports.clock.monotonic() - this.#flushedAt;
+    if (this.#waiting < MANY_ROWS || sinceNs >= MANY_NS) this.#flushSoon();
+  }
+
   #flushSoon(): void {
     if (this.#running !== undefined || this.#queue.length === 0) return;
     if (this.#ports.clock.monotonic() < this.#retryAt) return;
+    this.#flushedAt = this.#ports.clock.monotonic();
     this.#running = this.#flush().finally(() => {
       this.#running = undefined;
       if (this.#waiting >= MAX_ROWS) this.#flushSoon();
@@ -140,10 +151,10 @@ export class HistoryWriter implements HistorySink, AsyncDisposable {
   async #flush(): Promise<void> {
     const taken = this.#take();
     try {
-      const { rows, refused } = await this.#columnsOf(taken);
-      const stored = rows.field.length === 0 ? 0 : await insertSamples(this.#database, rows);
+      const { rows, refused } = await this.#rowsOf(taken);
+      const stored = await insertSamples(this.#database, rows);
       this.#stored += stored;
-      this.#repeated += rows.field.length - stored;
+      this.#repeated += rows.count - stored;
       this.#refused += refused;
       this.#finish(taken);
       if (this.#problem !== '') this.#ports.logger.info('the history is stored again');
@@ -192,33 +203,28 @@ export class HistoryWriter implements HistorySink, AsyncDisposable {
     this.#finish(taken);
   }
 
-  async #columnsOf(taken: readonly Waiting[]): Promise<{ rows: SampleColumns; refused: number }> {
-    const rows: SampleColumns = { field: [], at: [], run: [], tick: [], value: [] };
+  async #rowsOf(taken: readonly Waiting[]): Promise<{ rows: SampleRows; refused: number }> {
+    const rows = new SampleRows(taken.reduce((sum, { batch }) => sum + rowsOf(batch), 0));
     let refused = 0;
-    // The fields of a tick have one time, which is written once.
-    let atNs: bigint | undefined;
-    let at = '';
     const now = this.#ports.clock.now();
     const [oldest, newest] = [now - BigInt(this.#options.sampleDays) * NS_PER_DAY, now + AHEAD_NS];
     await this.#ids.learn(taken.map(({ batch }) => batch));
     for (const { batch } of taken) {
-      const fields = await this.#ids.fieldsOf(batch);
+      const ids = await this.#ids.fieldsOf(batch);
       const run = await this.#ids.runOf(batch);
-      for (const { field, tick, timeNs, value } of samplesOf(batch)) {
-        const id = fields[field];
-        if (id === undefined || tick > MAX_TICK || timeNs < oldest || timeNs > newest) {
-          refused++;
+      for (const { tick, timeNs, first, fields } of ticksOf(batch)) {
+        if (tick > MAX_TICK || timeNs < oldest || timeNs > newest) {
+          refused += fields.length;
           continue;
         }
-        if (timeNs !== atNs) {
-          await this.#needMonth(timeNs);
-          [atNs, at] = [timeNs, writeTimestamp(timeNs)];
+        await this.#needMonth(timeNs);
+        rows.setTime(timeNs);
+        for (const field of fields) {
+          const id = ids[field];
+          const value = batch.values[first + field]!;
+          if (id === undefined) refused++;
+          else rows.add(id, run, tick, Number.isFinite(value) ? value : null);
         }
-        rows.field.push(id);
-        rows.at.push(at);
-        rows.run.push(run);
-        rows.tick.push(tick);
-        rows.value.push(value);
       }
     }
     return { rows, refused };

@@ -1,13 +1,5 @@
 import type { Queries } from '../database/database.js';
-
-/** Rows for the database, by column. */
-export interface SampleColumns {
-  readonly field: number[];
-  readonly at: string[];
-  readonly run: number[];
-  readonly tick: number[];
-  readonly value: (number | null)[];
-}
+import type { SampleRows } from './sample-rows.js';
 
 /** Adds the groups of a batch to those of a table. */
 const merge = (table: string, groups: string): string => `
@@ -23,11 +15,14 @@ const merge = (table: string, groups: string): string => `
     last = CASE WHEN excluded.last_at >= r.last_at THEN excluded.last ELSE r.last END,
     last_at = greatest(r.last_at, excluded.last_at)`;
 
+/** The value with the latest time. Sorting the values of each group would take longer than adding them up. */
+const lastOf = (value: string, at: string): string => `(max(ARRAY[date_part('epoch', ${at}), ${value}]))[2]`;
+
 /** Minutes follow from seconds, and hours from minutes: far fewer rows than the samples. */
 const coarser = (groups: string, unit: string): string => `
   SELECT field, date_trunc('${unit}', at) AS at, sum(count)::integer AS count, min(min) AS min, max(max) AS max,
     sum(sum) AS sum, sum(sum_sin) AS sum_sin, sum(sum_cos) AS sum_cos,
-    (array_agg(last ORDER BY last_at DESC))[1] AS last, max(last_at) AS last_at
+    ${lastOf('last', 'last_at')} AS last, max(last_at) AS last_at
   FROM ${groups} GROUP BY 1, 2 ORDER BY 1, 2`;
 
 /**
@@ -46,7 +41,7 @@ WITH new AS (
     max(value) AS max, sum(value) AS sum,
     sum(CASE WHEN turn > 0 THEN sind(value / turn * 360) ELSE 0 END) AS sum_sin,
     sum(CASE WHEN turn > 0 THEN cosd(value / turn * 360) ELSE 0 END) AS sum_cos,
-    (array_agg(value ORDER BY n.at DESC))[1] AS last, max(n.at) AS last_at
+    ${lastOf('value', 'n.at')} AS last, max(n.at) AS last_at
   FROM new n JOIN fields f ON f.id = n.field WHERE value IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2
 ), minutes AS (${coarser('seconds', 'minute')}
 ), hours AS (${coarser('minutes', 'hour')}
@@ -56,15 +51,8 @@ WITH new AS (
 ) SELECT count(*) AS stored FROM new`;
 
 /** Stores rows and rolls them up, in one statement. Returns how many were new. */
-export async function insertSamples(queries: Queries, rows: SampleColumns): Promise<number> {
-  const { field, at, run, tick } = rows;
-  const value = rows.value.map((one) => one ?? 'NULL');
-  const values = [field, at, run, tick, value].map(arrayOf);
-  const [row] = await queries.query<{ stored: number }>(INSERT, values);
+export async function insertSamples(queries: Queries, rows: SampleRows): Promise<number> {
+  if (rows.count === 0) return 0;
+  const [row] = await queries.query<{ stored: number }>(INSERT, rows.columns());
   return row?.stored ?? 0;
-}
-
-/** An array as PostgreSQL reads it. Numbers, times and NULL need no quotes, which would cost more than the rest. */
-function arrayOf(elements: readonly (number | string)[]): string {
-  return `{${elements.join(',')}}`;
 }

@@ -1,11 +1,8 @@
 import type { Database } from '../database/database.js';
+import { writeTimestamp } from '../database/postgres-values.js';
+import { historyTables, PARTS_LOCK, type HistoryTable } from './history-tables.js';
+import { dropChunks, hasHypertables } from './timescale.js';
 
-/** Every table that has months. */
-export const historyTables = ['samples', 'samples_1s', 'samples_1min', 'samples_1h'] as const;
-export type HistoryTable = (typeof historyTables)[number];
-
-/** Creating and dropping months of several processes wait for each other on it. */
-const LOCK = 7_046_029_255;
 const MONTH = /_(\d{4})_(\d\d)$/;
 
 /** `2026_11`, in UTC. */
@@ -18,13 +15,14 @@ function endOf(year: number, month: number): number {
   return Date.UTC(year, month, 1);
 }
 
-/** Creates a month of every table. Idempotent, also if several processes do it at once. */
+/** Creates a month of every table, unless TimescaleDB makes chunks. Idempotent, also if several processes do it at once. */
 export async function createMonth(database: Database, month: string): Promise<void> {
   const [year, number] = month.split('_').map(Number) as [number, number];
   const from = new Date(Date.UTC(year, number - 1, 1)).toISOString();
   const to = new Date(endOf(year, number)).toISOString();
   await database.transaction(async ({ query }) => {
-    await query('SELECT pg_advisory_xact_lock($1)', [LOCK]);
+    await query('SELECT pg_advisory_xact_lock($1)', [PARTS_LOCK]);
+    if (await hasHypertables({ query })) return;
     for (const table of historyTables) {
       await query(
         `CREATE TABLE IF NOT EXISTS ${table}_${month} PARTITION OF ${table} FOR VALUES FROM ('${from}') TO ('${to}')`,
@@ -33,14 +31,15 @@ export async function createMonth(database: Database, month: string): Promise<vo
   });
 }
 
-/** Removes the months of a table that ended before a time. Returns their names. */
+/** Removes the months or chunks of a table that ended before a time. Returns their names. */
 export async function dropMonths(
   database: Database,
   table: HistoryTable,
   beforeNs: bigint,
 ): Promise<readonly string[]> {
   return database.transaction(async ({ query }) => {
-    await query('SELECT pg_advisory_xact_lock($1)', [LOCK]);
+    await query('SELECT pg_advisory_xact_lock($1)', [PARTS_LOCK]);
+    if (await hasHypertables({ query })) return dropChunks({ query }, table, writeTimestamp(beforeNs));
     const found = await query<{ name: string }>(
       'SELECT c.relname::text AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid ' +
         'WHERE i.inhparent = $1::regclass ORDER BY 1',

@@ -27,34 +27,32 @@ export interface HistorySink {
   store(batch: SampleBatch, onDurable: () => void): void;
 }
 
-/** One field at one tick. */
-export interface Sample {
-  /** Place of the field in the batch. */
-  readonly field: number;
+/** The samples of one tick. */
+export interface SampledTick {
   readonly tick: number;
   readonly timeNs: bigint;
-  /** Null: the robot had no value. */
-  readonly value: number | null;
+  /** Place of its first value in the values of the batch. */
+  readonly first: number;
+  /** Places of the fields that are due. */
+  readonly fields: readonly number[];
 }
 
-/** The samples of a batch: of the fields that are due. */
-export function* samplesOf({
+/** The ticks of a batch at which a field is due. */
+export function* ticksOf({
   fields,
   tickNs,
   firstTick,
   ticks,
   timeNs,
-  values,
   full,
-}: SampleBatch): Generator<Sample> {
+}: SampleBatch): Generator<SampledTick> {
+  const all = fields.map((_, field) => field);
+  const isEach = full || fields.every(({ everyTicks }) => everyTicks === 1);
   for (let row = 0; row < ticks; row++) {
     const tick = firstTick + row;
-    const at = timeNs + BigInt(row) * BigInt(tickNs);
-    for (let field = 0; field < fields.length; field++) {
-      if (!full && !isDue(fields[field]!, tick)) continue;
-      const value = values[row * fields.length + field]!;
-      yield { field, tick, timeNs: at, value: Number.isFinite(value) ? value : null };
-    }
+    const due = isEach ? all : all.filter((field) => isDue(fields[field]!, tick));
+    if (due.length === 0) continue;
+    yield { tick, timeNs: timeNs + BigInt(row) * BigInt(tickNs), first: row * fields.length, fields: due };
   }
 }
 

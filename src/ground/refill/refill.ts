@@ -9,10 +9,10 @@ import { storeReadable } from '../../recordings/store-readable.js';
 import type { RemovedSamples } from '../../uplink/protocol/outbox-codec.js';
 import { STALE_NS } from '../../uplink/robot/telemetry-sampler.js';
 import type { Database } from '../database/database.js';
-import { writeTimestamp } from '../database/postgres-values.js';
-import { insertSamples, type SampleColumns } from '../history/insert-samples.js';
+import { insertSamples } from '../history/insert-samples.js';
 import { KnownIds } from '../history/known-ids.js';
 import { createMonth, monthOf } from '../history/months.js';
+import { SampleRows } from '../history/sample-rows.js';
 import { HoleBook, noHoles, type Hole, type HoleCounts, type TickRange, type HoleView } from './hole-book.js';
 import { HoleSampler, type SampledHole } from './sample-hole.js';
 import { coveredBy, findSegments, type StoredSegment } from './stored-segments.js';
@@ -176,15 +176,12 @@ export class Refill implements AsyncDisposable {
     for (const month of months) await createMonth(this.#database, month);
     let added = 0;
     for (let at = 0; at < samples.length; at += MAX_ROWS) {
-      const rows: SampleColumns = { field: [], at: [], run: [], tick: [], value: [] };
+      const rows = new SampleRows(MAX_ROWS);
       for (const { field, tick, timeNs, value } of samples.slice(at, at + MAX_ROWS)) {
         const id = ids[field];
         if (id === undefined) continue;
-        rows.field.push(id);
-        rows.at.push(writeTimestamp(timeNs));
-        rows.run.push(number);
-        rows.tick.push(tick);
-        rows.value.push(value);
+        rows.setTime(timeNs);
+        rows.add(id, number, tick, value);
       }
       added += await insertSamples(this.#database, rows);
     }

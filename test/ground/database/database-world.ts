@@ -9,7 +9,12 @@ import { EmbeddedPostgres } from '../../../src/ground/database/embedded-postgres
 import { systemClock } from '../../../src/host/system-clock.js';
 import { PostgresDatabase } from '../../../src/ground/database/postgres-database.js';
 import { lacking } from '../../../src/testing/lacking.js';
-import { packagedPrograms, PostgresServer, requirePostgres } from '../../support/postgres.js';
+import {
+  packagedPrograms,
+  PostgresServer,
+  requirePostgres,
+  timescalePrograms,
+} from '../../support/postgres.js';
 
 export const databasePorts = { fs, clock: systemClock, logger: silentLogger };
 
@@ -97,14 +102,38 @@ async function startPackaged(context: Mocha.Context): Promise<TestServer> {
   };
 }
 
+/** Debian's server with a database that has the extension. */
+export async function startTimescale(context: Mocha.Context): Promise<TestServer> {
+  const programs = timescalePrograms();
+  if ('missing' in programs) return lacking(context, 'peer', programs.missing);
+  const server = await startExternal(await PostgresServer.start(programs));
+  await using database = await server.connect();
+  await database.query('CREATE EXTENSION timescaledb SCHEMA public');
+  return server;
+}
+
+/** The kind of server that {@link onEveryHistory} adds. */
+export const TIMESCALE = 'an external PostgreSQL with TimescaleDB';
+type Suite = (server: () => TestServer, kind: string) => void;
+type Kind = readonly [string, (context: Mocha.Context) => Promise<TestServer>];
+const kinds: readonly Kind[] = [
+  ['the embedded PostgreSQL', () => EmbeddedServer.start()],
+  ['an external PostgreSQL of Debian', startDebian],
+  ['an external PostgreSQL 18', startPackaged],
+];
+
 /** Runs a suite on the embedded PostgreSQL, and on external ones: Debian's (15), and that of the npm package (18). */
-export function onEveryPostgres(title: string, suite: (server: () => TestServer) => void): void {
-  const kinds: readonly [string, (context: Mocha.Context) => Promise<TestServer>][] = [
-    ['the embedded PostgreSQL', () => EmbeddedServer.start()],
-    ['an external PostgreSQL of Debian', startDebian],
-    ['an external PostgreSQL 18', startPackaged],
-  ];
-  for (const [name, start] of kinds) {
+export function onEveryPostgres(title: string, suite: Suite): void {
+  onEach(kinds, title, suite);
+}
+
+/** As {@link onEveryPostgres}, and on one with TimescaleDB if this machine has it. */
+export function onEveryHistory(title: string, suite: Suite): void {
+  onEach([...kinds, [TIMESCALE, startTimescale]], title, suite);
+}
+
+function onEach(all: readonly Kind[], title: string, suite: Suite): void {
+  for (const [name, start] of all) {
     describe(`${title} on ${name}`, () => {
       let server: TestServer | undefined;
       before(async function () {
@@ -114,7 +143,7 @@ export function onEveryPostgres(title: string, suite: (server: () => TestServer)
       after(async () => {
         await server?.[Symbol.asyncDispose]();
       });
-      suite(() => present(server));
+      suite(() => present(server), name);
     });
   }
 }

@@ -8,10 +8,11 @@ import { migrations } from '../../../src/ground/database/migrations.js';
 import { driveFieldsOf, isVehicle } from '../../../src/ground/history/drive-fields.js';
 import { readDrive, type Drive } from '../../../src/ground/history/drive-reader.js';
 import { HistoryWriter } from '../../../src/ground/history/history-writer.js';
+import { prepareTimescale } from '../../../src/ground/history/timescale.js';
 import { systemClock } from '../../../src/host/system-clock.js';
 import { eventually } from '../../../src/testing/waiting.js';
 import type { FieldSpec } from '../../../src/uplink/protocol/field-spec.js';
-import { onEveryPostgres } from '../database/database-world.js';
+import { onEveryHistory } from '../database/database-world.js';
 
 const HOUR_NS = 3_600n * NS_PER_S;
 const TICK_NS = 100_000_000;
@@ -40,7 +41,7 @@ describe('the fields of a drive', () => {
   });
 });
 
-onEveryPostgres('A drive', (server) => {
+onEveryHistory('A drive', (server) => {
   let database: Database;
   let history: HistoryWriter;
   const startNs = (systemClock.now() / HOUR_NS - 4n) * HOUR_NS;
@@ -49,6 +50,7 @@ onEveryPostgres('A drive', (server) => {
     database = await server().connect();
     await database.query('DROP SCHEMA IF EXISTS holdfast CASCADE');
     await migrate(database, migrations, silentLogger);
+    await prepareTimescale(database, 'auto', silentLogger);
     const ports = { clock: systemClock, logger: silentLogger };
     history = new HistoryWriter(database, { sampleDays: 30, rollUpDays: 60 }, ports);
   });

@@ -12,13 +12,14 @@ import {
 } from '../../../src/ground/history/history-reader.js';
 import { FleetTable } from '../../../src/ground/fleet-table.js';
 import { HistoryWriter } from '../../../src/ground/history/history-writer.js';
+import { prepareTimescale } from '../../../src/ground/history/timescale.js';
 import { createMonth, dropMonths } from '../../../src/ground/history/months.js';
 import type { SampleBatch } from '../../../src/ground/history/sample-batch.js';
 import { present } from '../../../src/core/present.js';
 import { systemClock } from '../../../src/host/system-clock.js';
 import { eventually } from '../../../src/testing/waiting.js';
 import type { FieldSpec } from '../../../src/uplink/protocol/field-spec.js';
-import { onEveryPostgres } from '../database/database-world.js';
+import { onEveryHistory, TIMESCALE } from '../database/database-world.js';
 
 const VIN = '1ZZZ5A3T0RF000001';
 const HOUR_NS = 3_600n * NS_PER_S;
@@ -29,7 +30,7 @@ const speed: FieldSpec = {
 const battery: FieldSpec = { ...speed, topic: '/battery', path: 'percentage', unit: '%', everyTicks: 10 };
 const heading: FieldSpec = { ...speed, path: 'yaw', unit: '°', circle: { period: 360, lowest: -180 } };
 
-onEveryPostgres('The history', (server) => {
+onEveryHistory('The history', (server, kind) => {
   let database: Database;
   let history: HistoryWriter;
   /** The beginning of an hour that has passed. */
@@ -39,6 +40,7 @@ onEveryPostgres('The history', (server) => {
     database = await server().connect();
     await database.query('DROP SCHEMA IF EXISTS holdfast CASCADE');
     await migrate(database, migrations, silentLogger);
+    await prepareTimescale(database, 'auto', silentLogger);
     const ports = { clock: systemClock, logger: silentLogger };
     history = new HistoryWriter(database, { sampleDays: 30, rollUpDays: 60 }, ports);
   });
@@ -77,6 +79,21 @@ onEveryPostgres('The history', (server) => {
     assert.equal(one.points.at(-1)?.value, 9.125);
     assert.equal(one.points.length, 10);
     assert.deepEqual((await readHistory(database, { ...question('v'), robot: 'robot_8' })).series, []);
+  });
+
+  it('stores values bit for bit, and times to the microsecond', async () => {
+    const values = [-0.1, 5e-324, Number.MAX_VALUE, -Number.MAX_VALUE, NaN, 1 / 3, -0, 2 ** 53, 1e-9, 7];
+    await store(batch({ values, timeNs: startNs + 1_234_567n, tickNs: 4_294_967_296 / 4 }));
+    const points = (await read('v', 'samples')).series[0]?.points;
+    assert.deepEqual(
+      points?.map(({ value }) => value),
+      values.map((one) => (Number.isNaN(one) ? null : one)),
+    );
+    const rounded = (ns: bigint): bigint => ((ns + 500n) / 1_000n) * 1_000n;
+    assert.deepEqual(
+      points.map(({ atNs }) => atNs),
+      values.map((_, i) => rounded(startNs + 1_234_567n + BigInt(i) * 1_073_741_824n)),
+    );
   });
 
   it('is found by the VIN of the robot as well as by its name, also under its earlier names', async () => {
@@ -227,30 +244,32 @@ onEveryPostgres('The history', (server) => {
     assert.deepEqual({ stored, refused }, { stored: 10, refused: 30 });
   });
 
-  it('removes months that are too old, and no others', async () => {
-    for (const month of ['2020_01', '2020_12']) await createMonth(database, month);
-    assert.deepEqual(await dropMonths(database, 'samples', BigInt(Date.UTC(2020, 11, 31)) * 1_000_000n), [
-      'samples_2020_01',
-    ]);
-    await history.removeOld();
-    const left = await database.query<{ name: string }>(
-      "SELECT relname::text AS name FROM pg_class WHERE relname ~ '^samples.*_2020_..$'",
-    );
-    assert.deepEqual(left, []);
-    await store(batch({}));
-    await history.removeOld();
-    assert.equal((await read('v', 'samples')).series[0]?.points.length, 10);
-  });
+  if (kind !== TIMESCALE) {
+    it('removes months that are too old, and no others', async () => {
+      for (const month of ['2020_01', '2020_12']) await createMonth(database, month);
+      assert.deepEqual(await dropMonths(database, 'samples', BigInt(Date.UTC(2020, 11, 31)) * 1_000_000n), [
+        'samples_2020_01',
+      ]);
+      await history.removeOld();
+      const left = await database.query<{ name: string }>(
+        "SELECT relname::text AS name FROM pg_class WHERE relname ~ '^samples.*_2020_..$'",
+      );
+      assert.deepEqual(left, []);
+      await store(batch({}));
+      await history.removeOld();
+      assert.equal((await read('v', 'samples')).series[0]?.points.length, 10);
+    });
 
-  it('stores again after a month was removed by hand', async () => {
-    await store(batch({}));
-    const [month] = await database.query<{ name: string }>(
-      "SELECT relname::text AS name FROM pg_class WHERE relname ~ '^samples_[0-9]'",
-    );
-    await database.query(`DROP TABLE ${month?.name}`);
-    await store(batch({ run: 2n }));
-    assert.equal((await read('v', 'samples')).series[0]?.points.length, 10);
-  });
+    it('stores again after a month was removed by hand', async () => {
+      await store(batch({}));
+      const [month] = await database.query<{ name: string }>(
+        "SELECT relname::text AS name FROM pg_class WHERE relname ~ '^samples_[0-9]'",
+      );
+      await database.query(`DROP TABLE ${month?.name}`);
+      await store(batch({ run: 2n }));
+      assert.equal((await read('v', 'samples')).series[0]?.points.length, 10);
+    });
+  }
 
   it('reports nothing durable that the death of the server could take, and stores all of it then', async function () {
     this.timeout(90_000);

@@ -68,6 +68,11 @@ export const groundCommand: CommandDefinition = {
       .option('--role <role>', 'viewer, operator or admin, for user add', 'viewer')
       .option('--database <where>', 'postgres://..., embedded (in the folder), or none', 'embedded')
       .option(
+        '--timescale <when>',
+        'auto or never: keep the history in hypertables if the database has TimescaleDB',
+        'auto',
+      )
+      .option(
         '--sql-database <url>',
         'the same database with a user who only reads, for /api/sql (default: the embedded one has it)',
       )
