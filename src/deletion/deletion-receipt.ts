@@ -98,7 +98,7 @@ export function verifyReceipt(
   const signer = decodeKey('verifying', signature.key, `${name}, signature.key`);
   const known = keys.find((key) => key.equals(signer));
   if (known === undefined) {
-    throw unproven(name, `is signed by ${signature.key}, which is none of the given keys`);
+    throw unproven(name, `is signed by ${signature.key}, which no given key matches`);
   }
   const value = Buffer.from(signature.value, 'base64');
   const isCanonical = value.toString('base64') === signature.value;

@@ -277,7 +277,7 @@ export class UploadSteps {
       },
       this.#signal,
     ).catch(async (error: unknown) => {
-      // Deleted from the store on request, before or while it was sent: what was sent goes too.
+      // Deleted from the store on request, before or while it was sent. The sent parts go too.
       if (isHoldfastError(error, 'SEGMENT_DELETED')) await this.#takeBack(state);
       throw error;
     });

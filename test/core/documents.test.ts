@@ -239,7 +239,7 @@ describe('a document from a disk or a store', () => {
   it('becomes typed in one place', () => {
     // Messages between processes and people, settings of the program, and payloads of recordings are no documents.
     const others =
-      /^(app\/(control|supervise|demo)|sources|monitors|exporters|host\/version|jobs\/(query\/query-session|check\/topic-lens)|recordings\/message-decoder|ground\/(catalogue\/search-recordings|sql\/read-only-sql|fetch\/fetch-book)|core\/(documents|json-message))/;
+      /^(app\/(control|supervise|demo)|sources|monitors|exporters|host\/version|jobs\/(query\/query-session|check\/topic-lens|transform\/json-)|recordings\/message-decoder|ground\/(catalogue\/search-recordings|sql\/read-only-sql|fetch\/fetch-book)|core\/(documents|json-message))/;
     const source = join(packageRoot, 'src');
     const wrong = readdirSync(source, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))

@@ -225,5 +225,5 @@ function killAfter(steps: number): { readonly fs: FileSystem; readonly step: () 
       };
     },
   });
-  return { fs: dying as unknown as FileSystem, step };
+  return { fs: dying, step };
 }

@@ -69,7 +69,7 @@ export const deleteCommand: CommandDefinition = {
     const journal = join(String(options['out']), journalName(requestId(request, places)));
     const begun = await readJournal(ports.fs, journal);
     const plan = begun?.plan ?? (await planDeletion(request, places));
-    if (!isReal) return tellPlan(invocation, plan, begun);
+    if (!isReal) return await tellPlan(invocation, plan, begun);
     if (confirm !== undefined && confirm !== plan.id) throw stale(confirm, plan, begun);
     const signKey = String(options['signKey']);
     const { readSigningKey } = await import('../../../deletion/deletion-receipt.js');

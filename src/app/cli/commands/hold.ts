@@ -42,8 +42,8 @@ export const holdCommand: CommandDefinition = {
   async run(invocation) {
     const { robot, release } = invocation.options;
     await using open = await openPlaces(invocation);
-    if (release !== undefined) return releaseHold(invocation, open, String(release));
-    return robot === undefined ? listHolds(invocation, open) : placeHold(invocation, open);
+    if (release !== undefined) return await releaseHold(invocation, open, release as string);
+    return robot === undefined ? await listHolds(invocation, open) : await placeHold(invocation, open);
   },
 };
 
