@@ -88,7 +88,7 @@ const rules: readonly { readonly use: CpuUse; readonly pattern: RegExp; readonly
       /v8::internal::(\w*Scaveng|\w*Mark|\w*Sweep|\w*Evacuat|Heap::|ArrayBufferSweeper|\w*GarbageCollect)/,
   },
   { use: 'sums', pattern: /crc32|sha256|adler/i, leaf: true },
-  { use: 'compression', pattern: /ZSTD_|LZ4_|HUF_|FSE_|\+zstd\.|wasm-zstd/ },
+  { use: 'compression', pattern: /ZSTD_|LZ4_|HUF_|FSE_|wasm-zstd/ },
   { use: 'take', pattern: /rclTake|RclTake|rcl_take|rmw_take|__rmw_take/ },
   { use: 'wait', pattern: /rcl_wait|rmw_wait|__rmw_wait|rclnodejs::Executor|dds_waitset|WaitSet/ },
   { use: 'middleware', pattern: /\(\S*lib(fastrtps|fastdds|fastcdr|ddsc|zenoh\w*|rmw_\w+|rcl\w*)\.so/ },

@@ -120,7 +120,11 @@ function renderSplits(splits: ReadonlyMap<Case, CpuSplit>): string[] {
     name,
     ...cpuUses.map((use) => (100 * split[use]).toFixed(0)),
   ]);
-  return ['', ...renderTable(heads, rows), 'Sampled in a run of its own.'];
+  return [
+    '',
+    ...renderTable(heads, rows),
+    'Sampled in a run of its own. "JavaScript": with WebAssembly (zstd).',
+  ];
 }
 
 function renderCases(results: ReadonlyMap<Case, All<CaseResult>>): string[] {

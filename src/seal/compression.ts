@@ -1,7 +1,6 @@
 import { deflateRawSync } from 'node:zlib';
 import type { FileHandle } from '../core/file-system.js';
 import type { Manifest } from '../core/manifest.js';
-import { loadZstd } from '../core/zstd.js';
 
 export type Compression = Manifest['file']['compression'];
 
@@ -49,8 +48,9 @@ export async function chunkCompressor(
     case 'none':
       return undefined;
     case 'zstd': {
-      const compress = await loadZstd();
-      return whereWorthwhile(compression, (chunk) => compress(chunk, level));
+      const zstd = (await import('@foxglove/wasm-zstd')).default;
+      await zstd.isLoaded;
+      return whereWorthwhile(compression, (chunk) => zstd.compress(chunk, level));
     }
     case 'lz4': {
       const { compressFrameSync } = await import('lz4-napi');

@@ -3,7 +3,6 @@ import type { Batch } from '../../exporters/columns/batch.js';
 import { encoderOf } from '../../exporters/encoders.js';
 import type { EncodeBatch, EncodedBatch, TableSpec } from '../../exporters/format.js';
 import { present } from '../../core/present.js';
-import { loadZstd } from '../../core/zstd.js';
 
 /** `spec` comes with a table's first batch. */
 export interface EncodeRequest {
@@ -21,7 +20,8 @@ export type EncodeReply =
   | { readonly job: number; readonly encoded: EncodedBatch }
   | { readonly job: number; readonly problem: string };
 
-const compress = await loadZstd();
+const zstd = (await import('@foxglove/wasm-zstd')).default;
+await zstd.isLoaded;
 const ZSTD_LEVEL = 1;
 /** Of the memory that small Buffers share. Node.js 26 makes it larger than `Buffer.poolSize`. */
 const POOL_BYTES = Buffer.allocUnsafe(1).buffer.byteLength;
@@ -38,7 +38,7 @@ present(parentPort).on('message', (request: EncodeRequest | ForgetRequest) => {
   try {
     let encode = encoders.get(table);
     if (encode === undefined) {
-      encode = encoderOf(present(spec), (data) => compress(data, ZSTD_LEVEL));
+      encode = encoderOf(present(spec), (data) => zstd.compress(data, ZSTD_LEVEL));
       encoders.set(table, encode);
     }
     const encoded = encode(batch);

@@ -7,7 +7,6 @@ import type { FileSystem } from '../../core/file-system.js';
 import { randomHex, type RandomBytes } from '../../core/identity.js';
 import { encodeLake, lakeChangeKey, type LakeChange, type LakeFile } from '../../core/lake-manifest.js';
 import type { ObjectInfo, Store } from '../../core/store.js';
-import { loadZstd } from '../../core/zstd.js';
 import type { ParquetCodec } from '../../exporters/format.js';
 import { StorePlace } from '../export/store-place.js';
 import type { Problem } from '../../recordings/segments.js';
@@ -200,7 +199,7 @@ class Compaction {
       const rewriting = { distinct: first.table === 'events', ...defined({ codec, rowGroupRows }) };
       const merged =
         rewriting.distinct || rewriting.codec !== undefined || rewriting.rowGroupRows !== undefined
-          ? await rewriteTables(inputs, COMPACT_WRITER, rewriting, await loadCodec(), write)
+          ? await rewriteTables(inputs, COMPACT_WRITER, rewriting, await loadZstd(), write)
           : await joinTables(inputs, COMPACT_WRITER, write);
       const expected = files.reduce((sum, { rows }) => sum + rows, 0);
       if (merged.rows + merged.duplicates !== expected) {
@@ -271,12 +270,11 @@ class Compaction {
   }
 }
 
-async function loadCodec() {
-  const compress = await loadZstd();
+async function loadZstd() {
   const zstd = (await import('@foxglove/wasm-zstd')).default;
   await zstd.isLoaded;
   return {
-    compress: (data: Uint8Array): Uint8Array => compress(data, 1),
+    compress: (data: Uint8Array): Uint8Array => zstd.compress(data, 1),
     decompress: (data: Uint8Array, bytes: number): Uint8Array =>
       Uint8Array.from(zstd.decompress(data, bytes)),
   };
