@@ -94,7 +94,7 @@ describe('holdfast sync with several sinks and data folders', function () {
       /colour: allowed: options required, name/,
       /required=perhaps: allowed: yes, no/,
       /priority=top: allowed: high, normal, low/,
-      /mcap:: allowed: followed by dir:PATH or s3/,
+      /mcap:: allowed: followed by dir:PATH, s3:\/\//,
     ]) {
       assert.match(said, part, message);
     }
