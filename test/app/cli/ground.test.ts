@@ -240,10 +240,12 @@ describe('holdfast ground', function () {
     }, 'each has an identity of its own');
     await give('cut');
     await eventually(async () => (await connected()) === 0, 'no vehicle is connected');
-    const { isCut, lines, robots } = await view();
-    assert.ok(
-      isCut && robots.length === 5 && lines.some(({ text }) => /^try_suv_1 .*out of reach/.test(text)),
-    );
+    await eventually(async () => {
+      const { lines } = await view();
+      return lines.some(({ text }) => /^try_suv_1 .*out of reach/.test(text));
+    }, 'a vehicle says that it is cut off');
+    const { isCut, robots } = await view();
+    assert.deepEqual([isCut, robots.length], [true, 5]);
     await give('mend');
     await eventually(async () => (await connected()) === 5, 'they are back', 60_000);
     await give('stop');
