@@ -44,6 +44,7 @@ describe('holdfast delete', function () {
 
     const held = await ok(0, 'hold', ...wanted, '--reason', 'accident', '--json');
     const { id } = jsonOf(held)['hold'] as { readonly id: string };
+    assert.match((await ok(0, 'delete', ...wanted)).stdout, new RegExp(`keep .*legal hold ${id}: accident`));
     const kept = await ok(3, 'delete', ...wanted, '--yes', ...doing);
     assert.match(kept.stdout, new RegExp(`hold ${id}`));
     assert.deepEqual(await states(), ['robot1 uploaded', 'robot2 uploaded']);
