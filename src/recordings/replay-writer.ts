@@ -15,6 +15,9 @@ const CHUNK_BYTES = 1024 * 1024;
 /** Maximum channel and schema id: they are 16 bits wide, and 0 means none. */
 const MAX_IDS = 65_535;
 
+/** The members of a file handle that are used here: bytes are written at its position. */
+export type WrittenFile = Pick<FileHandle, 'write' | 'sync'>;
+
 interface OutChannel {
   readonly id: number;
   readonly channel: McapChannel;
@@ -41,7 +44,7 @@ export class ReplayWriter {
    * @param compressChunk none: chunks are not compressed
    * @param chunkBytes a chunk ends with the message that reaches this size, which is held in memory
    */
-  constructor(handle: FileHandle, compressChunk?: CompressChunk, chunkBytes = CHUNK_BYTES) {
+  constructor(handle: WrittenFile, compressChunk?: CompressChunk, chunkBytes = CHUNK_BYTES) {
     this.#out = new FileWritable(handle, chunkBytes);
     this.#writer = new McapWriter({
       writable: this.#out,
@@ -200,7 +203,7 @@ class FileWritable implements IWritable {
 
   /** @param holdBytes number of bytes collected per write */
   constructor(
-    readonly handle: FileHandle,
+    readonly handle: WrittenFile,
     readonly holdBytes: number,
   ) {}
 

@@ -1,18 +1,11 @@
 import { basename, dirname, join, resolve } from 'node:path';
-import { defined } from '../core/defined.js';
 import { syncDirectory, writeFileDurably } from '../core/durable-files.js';
 import { describeError, HoldfastError, isHoldfastError, systemCode } from '../core/errors.js';
 import type { FileSystem } from '../core/file-system.js';
-import { isLatched } from '../core/mcap/carried.js';
-import { takeOverRecords } from '../core/mcap/other-records.js';
-import { chunkCompressor } from '../seal/compression.js';
-import { LatchedState } from './latched-state.js';
-import { mergeMessages } from './merged-messages.js';
 import type { MessageFilter } from './message-filter.js';
-import { ReplayWriter } from './replay-writer.js';
 import { bagMetadataYaml } from '../core/mcap/rosbag2-metadata.js';
-import { present } from '../core/present.js';
 import type { Problem, Segment } from './segments.js';
+import { writeMerged, type MergedContent, type MergeProgress } from './write-merged.js';
 
 export interface ReplayOptions {
   /** The file (`mcap`) or folder (`rosbag2`) to create; it must not exist. */
@@ -28,11 +21,7 @@ export interface ReplayOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface ReplayProgress {
-  readonly messages: number;
-  /** Log time reached, nanoseconds since the Unix epoch. */
-  readonly logTime: bigint;
-}
+export type ReplayProgress = MergeProgress;
 
 export interface ReplayReport {
   readonly output: string;
@@ -46,8 +35,6 @@ export interface ReplayReport {
   readonly problems: readonly Problem[];
 }
 
-const ZSTD_LEVEL = 1;
-const PROGRESS_EVERY = 1000;
 const MAX_PROBLEMS = 1000;
 
 /**
@@ -98,51 +85,15 @@ async function writeMcap(
   segments: readonly Segment[],
   file: string,
   options: ReplayOptions,
-): Promise<{ content: Awaited<ReturnType<ReplayWriter['finish']>>; problems: Problem[] }> {
-  const { filter, onProgress, signal } = options;
-  const compressChunk = await chunkCompressor('zstd', ZSTD_LEVEL);
+): Promise<{ content: MergedContent; problems: Problem[] }> {
   const problems: Problem[] = [];
   const onProblem = (problem: Problem): void => {
     if (problems.length < MAX_PROBLEMS) problems.push(problem);
     options.onProblem?.(problem);
   };
-  const state = new LatchedState();
   const handle = await options.fs.open(file, 'wx');
   try {
-    const writer = new ReplayWriter(handle, compressChunk);
-    await writer.start(options.version);
-    let count = 0;
-    const start = filter.from;
-    const flush = async (): Promise<void> => {
-      for (const { message, robot } of state.take()) await writer.add(message, robot, present(start));
-    };
-    const merged = mergeMessages(segments, {
-      filter,
-      timesOf: (channel) => ({
-        ...(start === undefined || isLatched(channel) ? {} : { from: start }),
-        ...defined({ to: filter.to }),
-      }),
-      onOpen: async (reader, segment) => {
-        for (const { metadata } of await reader.metadata('holdfast_gap')) {
-          if (metadata['json'] !== undefined) await writer.addGap(metadata['json']);
-        }
-        await takeOverRecords(reader, writer, (reason) => onProblem({ where: segment.name, reason }));
-      },
-      onProblem,
-      ...defined({ signal }),
-    });
-    for await (const one of merged) {
-      const { logTime } = one.message;
-      if (start !== undefined && logTime < start) {
-        state.add(one);
-        continue;
-      }
-      await flush();
-      await writer.add(one.message, one.robot, logTime);
-      if (++count % PROGRESS_EVERY === 0) onProgress?.({ messages: count, logTime });
-    }
-    await flush();
-    return { content: await writer.finish(), problems };
+    return { content: await writeMerged(segments, handle, { ...options, onProblem }), problems };
   } finally {
     await handle.close();
   }

@@ -22,6 +22,7 @@ import { replayCommand } from './commands/replay.js';
 import { reportCommand } from './commands/report.js';
 import { replicateCommand } from './commands/replicate.js';
 import { rewrapCommand } from './commands/rewrap.js';
+import { serveCommand } from './commands/serve.js';
 import { statusCommand } from './commands/status.js';
 import { tagCommand } from './commands/tag.js';
 import { syncCommand } from './commands/sync.js';
@@ -46,6 +47,7 @@ export const commands: readonly CommandDefinition[] = [
   compactCommand,
   queryCommand,
   reportCommand,
+  serveCommand,
   bagCommand,
   fetchCommand,
   keygenCommand,

@@ -83,7 +83,10 @@ export interface Reading extends AsyncDisposable {
   /** The identities of `--identity`. */
   readonly keyring: Keyring;
   /** Without segments whose manifest has none of these robots and times. */
-  segments(filter?: Pick<MessageFilter, 'robots' | 'from' | 'to'>): Promise<Segment[]>;
+  segments(
+    filter?: Pick<MessageFilter, 'robots' | 'from' | 'to'>,
+    onProblem?: (problem: Problem) => void,
+  ): Promise<Segment[]>;
 }
 
 /**
@@ -131,10 +134,10 @@ export async function openReading(
     onProblem,
     openCatalogue,
     keyring,
-    segments: (filter = {}) =>
+    segments: (filter = {}, onListed = onProblem) =>
       listSegments(located, {
         files,
-        onProblem,
+        onProblem: onListed,
         signal: stop.signal,
         filter,
         openCatalogue,

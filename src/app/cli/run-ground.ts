@@ -1,8 +1,6 @@
 import { join } from 'node:path';
 import { dataFolder } from '../../core/data-folder.js';
-import type { Timer } from '../../core/clock.js';
 import { defined } from '../../core/defined.js';
-import { HoldfastError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { onAbort } from '../../core/on-abort.js';
 import type { AccessRouteParts } from '../../ground/access-routes.js';
@@ -19,7 +17,6 @@ import type { Refill } from '../../ground/refill/refill.js';
 import { exitCodes } from '../../host/exit-code.js';
 import { acquireRoleLock } from '../../host/role-lock.js';
 import { packageRoot, version } from '../../host/version.js';
-import type { TlsFiles } from '../../monitors/http/listener.js';
 import type { Route } from '../../monitors/http/route.js';
 import { isLoopback } from '../../monitors/http/request-checks.js';
 import type { CommandResult, Invocation } from './command-definition.js';
@@ -29,6 +26,8 @@ import { openRecordingFiles } from './open-recording-files.js';
 import { openGroundDatabase, openHistory, openRefill, openSql } from './open-ground-database.js';
 import { registryPlace, sharesDatabase } from './open-ground-registry.js';
 import { watchFleet } from './open-fleet-alerts.js';
+import { parseListen } from './parse-listen.js';
+import { openTls } from './open-tls.js';
 import { openTrial } from './open-trial.js';
 import { shareFleet } from './share-fleet.js';
 
@@ -45,7 +44,7 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   const { GroundServer } = await import('../../ground/ground-server.js');
   const { PeopleRegistry } = await import('../../ground/people-registry.js');
   const { RobotRegistry } = await import('../../ground/robot-registry.js');
-  const place = { ...parseListen(String(options['listen'])), ...(await mapOf(options)) };
+  const place = { ...parseListen(String(options['listen']), DEFAULT_LISTEN), ...(await mapOf(options)) };
   const tls = await openTls(invocation);
   // With a shared database, the folder has nothing that two processes could write.
   await using _lock = sharesDatabase(invocation)
@@ -188,43 +187,4 @@ async function openHoleRoutes(
     countsOf: (robot) => refill.countsOf(robot),
     shownOf: (robot) => refill.shownOf(robot),
   });
-}
-
-function parseListen(text: string): { readonly address: string; readonly port: number } {
-  const match = /^(?:\[([0-9a-f:]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/i.exec(text);
-  const port = Number(match?.[3]);
-  const address = match?.[1] ?? match?.[2];
-  if (address === undefined || port > 65_535) {
-    throw new HoldfastError(
-      'REQUEST_INVALID',
-      `--listen is "${text}", allowed: an address and a port, such as ${DEFAULT_LISTEN} or [::1]:8090`,
-      { facts: { listen: text } },
-    );
-  }
-  return { address, port };
-}
-
-interface OpenTls {
-  readonly files: TlsFiles;
-  /** Calls back with the files after each change. */
-  readonly watch: (onChange: (files: TlsFiles) => void) => Timer;
-}
-
-/** Undefined: without TLS. Throws for files that cannot be used. */
-async function openTls({ options, ports }: Invocation): Promise<OpenTls | undefined> {
-  const paths = parseTls(options);
-  if (paths === undefined) return undefined;
-  const { readTlsFiles, watchTlsFiles } = await import('../../ground/tls-files.js');
-  const files = await readTlsFiles(paths, ports);
-  return { files, watch: (onChange) => watchTlsFiles(paths, files, onChange, ports) };
-}
-
-function parseTls(
-  options: Readonly<Record<string, unknown>>,
-): { readonly cert: string; readonly key: string } | undefined {
-  const [cert, key] = [options['tlsCert'], options['tlsKey']];
-  if (cert === undefined && key === undefined) return undefined;
-  if (typeof cert === 'string' && typeof key === 'string') return { cert, key };
-  const missing = cert === undefined ? '--tls-cert' : '--tls-key';
-  throw new HoldfastError('REQUEST_INVALID', `${missing} is missing, allowed: both files or none`);
 }

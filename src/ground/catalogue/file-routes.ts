@@ -4,7 +4,7 @@ import { formatTime } from '../../core/clock.js';
 import type { Store } from '../../core/store.js';
 import { RouteReply, RouteStream, type Route, type RouteRequest } from '../../monitors/http/route.js';
 import type { Queries } from '../database/database.js';
-import { parseRange } from './file-range.js';
+import { parseRange } from '../../monitors/http/file-range.js';
 import type { FileTickets } from './file-tickets.js';
 import { recordingDetail } from './search-recordings.js';
 

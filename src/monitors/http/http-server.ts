@@ -37,6 +37,8 @@ export interface HttpServerOptions extends PortChoice {
   readonly anyHostWithToken?: boolean;
   /** Further origins of images on the page, such as map tiles. Default: none. */
   readonly imageOrigins?: readonly string[];
+  /** Time without any byte in either direction, after which a connection is closed. Default: 60 s. */
+  readonly idleMs?: number;
   /** An open port keeps the process alive. Default: false. */
   readonly keepsAlive?: boolean;
 }
@@ -57,7 +59,6 @@ const SOCKETS_MAX = 200;
 /** For the whole request, so that slow senders are disconnected. */
 const REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 10_000;
-/** Time without any byte in either direction. */
 const SOCKET_IDLE_MS = 60_000;
 
 const statusOf: Readonly<Partial<Record<ErrorCode, number>>> = {
@@ -111,7 +112,7 @@ export class HttpServer implements AsyncDisposable {
       bodyLimit: BODY_MAX_BYTES,
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      connectionTimeout: SOCKET_IDLE_MS,
+      connectionTimeout: options.idleMs ?? SOCKET_IDLE_MS,
       forceCloseConnections: true,
       return503OnClosing: true,
       exposeHeadRoutes: false,
@@ -212,7 +213,7 @@ export class HttpServer implements AsyncDisposable {
       );
     }
     this.#app.route({
-      method: route.method,
+      method: route.head ? ['GET', 'HEAD'] : route.method,
       url: route.path,
       config,
       schema: {
@@ -222,15 +223,16 @@ export class HttpServer implements AsyncDisposable {
         const { body, query, params } = request as Partial<RouteRequest>;
         const who = this.#known.get(request) ?? this.#parts.access.anonymous;
         const input = { body: body ?? {}, query: query ?? {}, params: params ?? {} };
-        const { range } = request.headers;
-        const result = await route.handle({ ...input, who, address: request.ip, ...defined({ range }) });
+        const { range, 'if-range': ifRange } = request.headers as Record<string, string | undefined>;
+        const asked = { who, address: request.ip, ...defined({ range, ifRange }) };
+        const result = await route.handle({ ...input, ...asked });
         reply.header('cache-control', 'no-store');
         if (result instanceof RouteStream) {
           const { status, headers, content } = result;
-          return reply
-            .code(status)
-            .headers(headers)
-            .send(Readable.from(content, { objectMode: false }));
+          reply.code(status).headers(headers);
+          return request.method === 'HEAD'
+            ? reply.send()
+            : reply.send(Readable.from(content, { objectMode: false }));
         }
         if (!(result instanceof RouteReply)) {
           return reply.type('application/json; charset=utf-8').send(JSON.stringify(result));

@@ -15,6 +15,8 @@ export interface RouteRequest {
   readonly address: string;
   /** The header `Range`; absent: the whole. */
   readonly range?: string;
+  /** The header `If-Range`: the range is wanted only of this version of the content. */
+  readonly ifRange?: string;
 }
 
 /** The answer of a route, if it is not just JSON with 200. */
@@ -45,6 +47,8 @@ export interface Route {
   readonly open?: true;
   /** Pages of other sites may ask, too: the request itself proves what it may. */
   readonly crossOrigin?: true;
+  /** `HEAD` is answered too, with the headers of `GET` and without its content. */
+  readonly head?: true;
   readonly role: AccessRole;
   readonly body?: JsonSchema;
   readonly query?: JsonSchema;

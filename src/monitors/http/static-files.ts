@@ -32,6 +32,9 @@ export interface StaticFile {
  * spelling of a path can leave it.
  */
 export class StaticFiles {
+  /** A server without pages. */
+  static readonly none = new StaticFiles(new Map());
+
   readonly #files: ReadonlyMap<string, StaticFile>;
 
   private constructor(files: ReadonlyMap<string, StaticFile>) {

@@ -209,6 +209,7 @@ describe('SIGTERM', function () {
     },
     ground: () =>
       ends(['ground', '--data', data('ground'), '--listen', '127.0.0.1:0'], [0], { when: /listens/ }),
+    serve: () => ends(['serve', heavy, '--listen', '127.0.0.1:0'], [0], { when: /serving/ }),
     doctor: async () => {
       const programs = data('programs');
       await mkdir(programs);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { NS_PER_S, type Clock } from '../../../src/core/clock.js';
 import { fileRoutes } from '../../../src/ground/catalogue/file-routes.js';
-import { parseRange } from '../../../src/ground/catalogue/file-range.js';
+import { parseRange } from '../../../src/monitors/http/file-range.js';
 import { FileTickets } from '../../../src/ground/catalogue/file-tickets.js';
 import type { Queries } from '../../../src/ground/database/database.js';
 import { systemClock } from '../../../src/host/system-clock.js';
@@ -70,7 +70,10 @@ describe('A file of the catalogue', () => {
     const asked = await fetch(at(path), {
       ...{ method: 'OPTIONS', headers: { ...headers, 'access-control-request-method': 'GET' } },
     });
-    assert.deepEqual([asked.status, asked.headers.get('access-control-allow-headers')], [204, 'range']);
+    assert.deepEqual(
+      [asked.status, asked.headers.get('access-control-allow-headers')],
+      [204, 'range, if-range'],
+    );
     // Every other address still refuses them.
     assert.equal((await fetch(at('api/robots'), { headers })).status, 403);
   });
