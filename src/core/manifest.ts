@@ -61,6 +61,8 @@ export interface Manifest {
     readonly salvagedFrom?: SegmentId;
   };
   readonly robot: string;
+  /** VIN of the vehicle (ISO 3779), if the recorder knew it; absent: none, or written by an earlier version. */
+  readonly vin?: string;
   /** Of the object as the store has it: of the ciphertext, if it is encrypted. */
   readonly file: {
     /** Name of the segment in `sealed/`, where an encrypted one has `.enc` after it: {@link localFileName}. */

@@ -1,4 +1,5 @@
 import type { RobotStatus } from '../core/status.js';
+import { VIN_KEY, vinOf, type Vins } from '../core/vin.js';
 import type { Batch } from '../ingest/batch.js';
 import type { ChannelQueue } from '../ingest/channel-queue.js';
 import type { IngestBuffer } from '../ingest/ingest-buffer.js';
@@ -26,9 +27,12 @@ export class RecorderMeters {
   #previousAt: bigint | undefined;
 
   readonly #buffer: IngestBuffer;
+  readonly #vins: Vins;
 
-  constructor(buffer: IngestBuffer) {
+  /** @param vins - Of the parameters, by robot: they go before those of channels. */
+  constructor(buffer: IngestBuffer, vins: Vins) {
     this.#buffer = buffer;
+    this.#vins = vins;
   }
 
   committed(batch: Batch): void {
@@ -84,7 +88,7 @@ export class RecorderMeters {
     for (const { channel, received, dropped, decimated } of this.#buffer.allQueues()) {
       let sum = totals.get(channel.robot);
       if (!sum) totals.set(channel.robot, (sum = { channels: 0, received: 0, dropped: 0, decimated: 0 }));
-      const vin = channel.metadata['vin'];
+      const vin = vinOf(this.#vins, channel.robot) ?? channel.metadata[VIN_KEY];
       if (vin !== undefined) sum.vin ??= vin;
       sum.channels++;
       sum.received += received;

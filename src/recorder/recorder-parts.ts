@@ -131,7 +131,7 @@ export async function assembleRecorder(context: RecorderContext): Promise<Record
     sealer,
     worker,
     retention,
-    meters: new RecorderMeters(buffer),
+    meters: new RecorderMeters(buffer, options.vins),
     clockWatch: new ClockWatch(clock),
     condition,
     conditions,
@@ -197,7 +197,10 @@ type Writing = Pick<RecorderParts, 'buffer' | 'condition' | 'sealer'> & { readon
 function makeWal(context: RecorderContext, { buffer, condition, sealer, onDiskFull }: Writing): Wal {
   const { options, ports, folder, identity, recovered, listeners } = context;
   const { fs, clock, random, logger } = ports;
-  const how = { durability: options.durability.mode, ...walLimits(options), softwareVersion: version };
+  const { vins } = options;
+  const how = {
+    ...{ durability: options.durability.mode, ...walLimits(options), softwareVersion: version, vins },
+  };
   return new Wal(folder, recovered.head, identity, how, {
     fs,
     clock,

@@ -222,6 +222,7 @@ function checkIdentity(where: string, survey: ObjectSurvey, manifest: Manifest, 
   }
   const expected: Readonly<Record<string, unknown>> = {
     robot: manifest.robot,
+    vin: manifest.vin,
     machine_id: identity.machineId,
     boot_id: identity.bootId,
     session_id: identity.sessionId,

@@ -14,7 +14,7 @@ import type { Tags } from '../core/tags.js';
 import { present } from '../core/present.js';
 import type { FilePool } from './file-readable.js';
 import type { Located } from './locate.js';
-import { matches } from './message-filter.js';
+import { matches, wantsRobot, type RobotFilter } from './message-filter.js';
 import { namesIn, readManifestFile, type OpenCatalogue, type Problem } from './segments.js';
 
 /**
@@ -34,6 +34,8 @@ export interface SegmentRow {
   readonly segment: string;
   /** Absent if it holds all robots (`open`, `waiting`, `quarantined`). */
   readonly robot?: string;
+  /** VIN of the vehicle; absent: the recorder did not know it. */
+  readonly vin?: string;
   readonly priority?: string;
   readonly state: SegmentState;
   /** Path or key. */
@@ -64,9 +66,7 @@ export interface ListOptions {
   readonly openCatalogue?: OpenCatalogue;
 }
 
-export interface RowFilter {
-  /** `*` stands for any text. */
-  readonly robots?: readonly string[];
+export interface RowFilter extends RobotFilter {
   /** Log times, inclusive, nanoseconds since the Unix epoch. */
   readonly from?: bigint;
   readonly to?: bigint;
@@ -91,13 +91,13 @@ function allRows(located: Located, options: ListOptions): AsyncGenerator<Segment
 
 /** A row without a robot or times may be a wanted one. */
 function isWanted(row: SegmentRow, filter: RowFilter): boolean {
-  const { robot, firstLogTime: first, lastLogTime: last, tags = {} } = row;
-  const { robots, from, to } = filter;
+  const { robot, vin, firstLogTime: first, lastLogTime: last, tags = {} } = row;
+  const { from, to } = filter;
   for (const [name, pattern] of Object.entries(filter.tags ?? {})) {
     const value = tags[name];
     if (value === undefined || !matches([pattern], value)) return false;
   }
-  if (robot !== undefined && !matches(robots, robot)) return false;
+  if (robot !== undefined && !wantsRobot(filter, robot, vin)) return false;
   if (from !== undefined && last !== undefined && BigInt(last) < from) return false;
   return to === undefined || first === undefined || BigInt(first) <= to;
 }

@@ -10,7 +10,7 @@ import type { McapReader } from '../core/mcap/open-mcap.js';
 import { describeDamage, lacksMessages } from '../core/mcap/scan-report.js';
 import { describeError, isHoldfastError } from '../core/errors.js';
 import { openSegment } from './open-segment.js';
-import { matches, wantsChannel, type MessageFilter } from './message-filter.js';
+import { wantsChannel, wantsRobot, type MessageFilter } from './message-filter.js';
 import type { Problem, Segment } from './segments.js';
 
 /** One message of several segments. */
@@ -86,10 +86,10 @@ export async function* mergeRuns(
   const { filter, signal } = options;
   const heap = new MinHeap<Lane>(earlier);
   segments.forEach((segment, index) => {
-    const { firstLogTime: first, lastLogTime: last, robot } = segment;
+    const { firstLogTime: first, lastLogTime: last, robot, vin } = segment;
     if (filter.from !== undefined && last !== undefined && last < filter.from) return;
     if (filter.to !== undefined && first !== undefined && first > filter.to) return;
-    if (robot !== undefined && !matches(filter.robots, robot)) return;
+    if (robot !== undefined && !wantsRobot(filter, robot, vin)) return;
     heap.push({ segment, index, time: first ?? 0n, robot, run: NOTHING, position: 0 });
   });
   const cache = options.cache ?? new BlockCache();

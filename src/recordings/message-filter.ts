@@ -5,19 +5,26 @@ import { parseTime } from '../core/parse-time.js';
 
 export { matches };
 
+/** Selects robots; an absent field selects all. */
+export interface RobotFilter {
+  /** `*` stands for any text. */
+  readonly robots?: readonly string[];
+  /** The robots that were chosen by VIN: only their recordings with one of these VINs, or without any, are wanted. */
+  readonly vehicles?: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
 /** Selects messages; an absent field selects all. `*` in a name stands for any text. */
-export interface MessageFilter {
+export interface MessageFilter extends RobotFilter {
   readonly topics?: readonly string[];
   /** Type names, `sensor_msgs/msg/Imu`. */
   readonly types?: readonly string[];
-  readonly robots?: readonly string[];
   /** Log times, inclusive, nanoseconds since the Unix epoch. */
   readonly from?: bigint;
   readonly to?: bigint;
 }
 
 /** What options give for the members of a {@link MessageFilter}: lists of names, and times as text. */
-export type GivenFilter = { readonly [Name in keyof MessageFilter]-?: unknown };
+export type GivenFilter = { readonly [Name in Exclude<keyof MessageFilter, 'vehicles'>]-?: unknown };
 
 /** The filter that options choose. `onFault` is called for each time that {@link parseTime} does not take. */
 export function parseMessageFilter(
@@ -38,6 +45,20 @@ export function parseMessageFilter(
     from: time('from', from),
     to: time('to', to),
   });
+}
+
+/**
+ * True if recordings of a robot are wanted.
+ *
+ * @param vin - By the manifest; undefined: it has none.
+ */
+export function wantsRobot(
+  { robots, vehicles }: RobotFilter,
+  robot: string,
+  vin: string | undefined,
+): boolean {
+  const vins = vehicles?.get(robot);
+  return matches(robots, robot) && (vins === undefined || vin === undefined || vins.has(vin));
 }
 
 /** True if the channel can have wanted messages. */

@@ -10,7 +10,8 @@ import { FilePool } from './file-readable.js';
 import { locate, type Located } from './locate.js';
 import { mergeMessages, type MergedMessage } from './merged-messages.js';
 import { MessageDecoder, type Decoded } from './message-decoder.js';
-import { wantsChannel, type MessageFilter } from './message-filter.js';
+import { wantsChannel, wantsRobot, type MessageFilter } from './message-filter.js';
+import { mayNameVin, robotsOfVins } from './robots-of-vins.js';
 import { openCatalogueCache } from './catalogue/catalogue-cache.js';
 import type { FileSystem } from '../core/file-system.js';
 import { silentLogger } from '../core/logger.js';
@@ -54,7 +55,7 @@ export interface ReadFilter {
   readonly topics?: readonly string[];
   /** Type names, such as `sensor_msgs/msg/Imu`. */
   readonly types?: readonly string[];
-  /** Robot names. */
+  /** Robot names, or VINs of vehicles (ISO 3779) by the manifests. */
   readonly robots?: readonly string[];
   /** Log times, inclusive, nanoseconds since the Unix epoch. */
   readonly from?: bigint;
@@ -72,6 +73,8 @@ export interface RecordingSegment {
   readonly id?: string;
   /** Its robot, if the recording has one. */
   readonly robot?: string;
+  /** VIN of the vehicle, if the recorder knew it. */
+  readonly vin?: string;
   /** Nanoseconds since the Unix epoch, inclusive; absent without a manifest. */
   readonly firstLogTime?: bigint;
   /** Nanoseconds since the Unix epoch, inclusive. */
@@ -192,9 +195,17 @@ class OpenRecording implements Recording {
     return this.#segments;
   }
 
-  async topics(filter: ReadFilter = {}): Promise<RecordingTopic[]> {
+  async #filterOf(given: ReadFilter): Promise<MessageFilter> {
+    if (!mayNameVin(given.robots)) return given;
+    const segments = await this.segments();
+    return { ...given, ...(await robotsOfVins(given.robots, () => segments)) };
+  }
+
+  async topics(given: ReadFilter = {}): Promise<RecordingTopic[]> {
+    const filter = await this.#filterOf(given);
     const topics = new Map<string, RecordingTopic>();
     for (const segment of await this.segments()) {
+      if (segment.robot !== undefined && !wantsRobot(filter, segment.robot, segment.vin)) continue;
       try {
         const { reader, robot } = await openSegment(segment, this.options.signal);
         for (const channel of reader.channels) {
@@ -220,7 +231,7 @@ class OpenRecording implements Recording {
   }
 
   async *messages(filter: ReadFilter = {}): AsyncGenerator<ReadMessage, void, void> {
-    const wanted: MessageFilter = filter;
+    const wanted = await this.#filterOf(filter);
     const decoder = new MessageDecoder();
     const merged = mergeMessages(await this.segments(), {
       filter: wanted,

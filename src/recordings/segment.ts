@@ -11,6 +11,8 @@ export interface Segment {
   /** Segment id and robot; absent without a manifest. */
   readonly id?: string;
   readonly robot?: string;
+  /** VIN of the vehicle; absent without a manifest, and if the recorder did not know it. */
+  readonly vin?: string;
   /** Log times; absent without a manifest. */
   readonly firstLogTime?: bigint;
   readonly lastLogTime?: bigint;

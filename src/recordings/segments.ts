@@ -16,7 +16,7 @@ import { EncryptedSegments, openEncryptedFile } from './encrypted-segments.js';
 import type { Problem, Segment } from './segment.js';
 import type { FilePool } from './file-readable.js';
 import type { Located } from './locate.js';
-import { matches, type MessageFilter } from './message-filter.js';
+import { wantsRobot, type MessageFilter } from './message-filter.js';
 import { storeReadable } from './store-readable.js';
 
 export type { Problem, Segment } from './segment.js';
@@ -28,7 +28,7 @@ export interface SegmentPorts {
   readonly onProblem: (problem: Problem) => void;
   readonly signal?: AbortSignal;
   /** Segments without these robots and times, by their manifests, are left out. */
-  readonly filter?: Pick<MessageFilter, 'robots' | 'from' | 'to'>;
+  readonly filter?: Pick<MessageFilter, 'robots' | 'vehicles' | 'from' | 'to'>;
   /** For encrypted segments. Default: none; then they are problems. */
   readonly keyring?: Keyring;
   /** The remembered manifests of a store; default: none, all are read. */
@@ -211,18 +211,19 @@ async function storeSegments(
 }
 
 /** Leaves out segments outside of the filter, as far as manifests tell. */
-function mayHold({ robots, from, to }: MessageFilter, segment: Partial<Segment>): boolean {
-  const { robot, firstLogTime, lastLogTime } = segment;
-  if (robot !== undefined && !matches(robots, robot)) return false;
+function mayHold(filter: MessageFilter, segment: Partial<Segment>): boolean {
+  const { from, to } = filter;
+  const { robot, vin, firstLogTime, lastLogTime } = segment;
+  if (robot !== undefined && !wantsRobot(filter, robot, vin)) return false;
   if (from !== undefined && lastLogTime !== undefined && lastLogTime < from) return false;
   return to === undefined || firstLogTime === undefined || firstLogTime <= to;
 }
 
-function describe({ id, fileName, robot, firstLogTime, lastLogTime }: ManifestSummary): Partial<Segment> {
+function describe(summary: ManifestSummary): Partial<Segment> {
+  const { id, fileName, robot, vin, firstLogTime, lastLogTime } = summary;
   return {
-    id,
-    fileName,
-    robot,
+    ...{ id, fileName, robot },
+    ...defined({ vin }),
     ...(firstLogTime === undefined ? {} : { firstLogTime: BigInt(firstLogTime) }),
     ...(lastLogTime === undefined ? {} : { lastLogTime: BigInt(lastLogTime) }),
   };

@@ -1,3 +1,5 @@
+import { defined } from '../core/defined.js';
+import { vinOf, type Vins } from '../core/vin.js';
 import { otherRecordId, type RobotRecord } from '../core/other-record.js';
 import { partId, type ObjectName } from '../core/object-name.js';
 import type { FileSystem } from '../core/file-system.js';
@@ -14,6 +16,8 @@ import type { SealRequest } from './seal-request.js';
 /** The part of a survey that this needs. */
 interface FilledSurvey {
   readonly meta: SegmentMeta | undefined;
+  /** By robot. */
+  readonly vins: Vins;
   /** Object files that become objects in their place, by object. */
   readonly files: ReadonlyMap<string, PlacedObject>;
 }
@@ -32,6 +36,7 @@ export async function fillObjects(
     const about = {
       segment: partId(id, own.name.part),
       robot: own.name.robot,
+      ...defined({ vin: vinOf(survey.vins, own.name.robot) }),
       ...(id === request.id ? {} : { salvaged_from: request.id }),
       data_folder_id: identity.dataFolderId,
       machine_id: identity.machineId,

@@ -17,6 +17,7 @@ import {
   type Manifest,
 } from '../core/manifest.js';
 import { segmentNumber, type SegmentId } from '../core/segment-id.js';
+import { vinOf } from '../core/vin.js';
 import type { SegmentReport } from '../wal/segment-reader.js';
 import { seemsIncompressible } from './compression.js';
 import { groupObjects } from './object-groups.js';
@@ -268,6 +269,7 @@ function describeObject(
       ...(id === request.id ? {} : { salvagedFrom: request.id }),
     },
     robot: name.robot,
+    ...defined({ vin: vinOf(survey.vins, name.robot) }),
     file: { name: object.fileName, ...content.digest, compression: request.compression },
     key: encryption ? encryptedKey(key) : key,
     messages: content.messages,

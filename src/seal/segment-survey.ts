@@ -1,8 +1,9 @@
 import type { FileSystem } from '../core/file-system.js';
 import { ClockSteps } from '../wal/clock-steps.js';
 import { FaultList } from '../wal/fault-list.js';
-import type { SegmentMeta } from '../wal/segment-format.js';
+import type { SegmentChannel, SegmentMeta } from '../wal/segment-format.js';
 import { SegmentReader, payloadIntact, type ReadBatch, type SegmentReport } from '../wal/segment-reader.js';
+import { isVin, VIN_KEY, type Vins } from '../core/vin.js';
 import { objectName, type ObjectName } from '../core/object-name.js';
 import { PlacedSurvey } from './placed-objects.js';
 import { ObjectRouter, objectKeyOf } from './object-router.js';
@@ -24,6 +25,8 @@ export interface SegmentSurvey {
   readonly meta: SegmentMeta | undefined;
   readonly objects: Map<string, ObjectSurvey>;
   readonly clockSteps: ClockSteps;
+  /** VINs by robot: of the parameters, or else of the first channel that has one. */
+  readonly vins: Vins;
   readonly placed: PlacedSurvey;
 }
 
@@ -40,6 +43,7 @@ export async function surveySegment(
 ): Promise<SegmentSurvey> {
   const reader = new SegmentReader(fs, directory, verifyPayloads);
   const objects = new Map<string, ObjectSurvey>();
+  const vins = new Map<string, string>();
   const byChannel = new Map<number, ObjectSurvey>();
   const clockSteps = new ClockSteps();
   let meta: SegmentMeta | undefined;
@@ -58,6 +62,7 @@ export async function surveySegment(
     if (entry.kind === 'meta') meta = entry.meta;
     else if (entry.kind === 'channel') {
       router.add(entry.id, entry.channel);
+      addVin(vins, entry.channel);
       placed.addChannel(entry.id, entry.channel);
     } else if (entry.kind === 'object') placed.addObject(entry.number, entry.object);
     else if (entry.kind === 'clock') clockSteps.add(entry.step);
@@ -93,7 +98,16 @@ export async function surveySegment(
   for (const [id, count] of unknown) {
     faults.add(`channel ${id}`, `was not read, ${count} records of it are left out`);
   }
-  return { report: withFaults(reader.report(), faults, unknown), meta, objects, clockSteps, placed };
+  return {
+    report: withFaults(reader.report(), faults, unknown),
+    ...{ meta, objects, clockSteps, placed, vins: { ...Object.fromEntries(vins), ...meta?.vins } },
+  };
+}
+
+/** The first channel of a robot with a VIN says it. */
+function addVin(vins: Map<string, string>, { robot, metadata }: SegmentChannel): void {
+  const vin = metadata[VIN_KEY];
+  if (vin !== undefined && isVin(vin) && !vins.has(robot)) vins.set(robot, vin);
 }
 
 function withFaults(

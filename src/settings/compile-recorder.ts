@@ -1,4 +1,5 @@
 import { changedTags, TAGS_MAX } from '../core/tags.js';
+import { VINS_MAX } from '../core/vin.js';
 import { MAX_ANOMALY_RULES } from './anomaly-options.js';
 import { CrossCheck } from './cross-check.js';
 import { deepFreeze } from './deep-freeze.js';
@@ -43,6 +44,7 @@ function recorderOptions(resolved: Resolved, host: HostFacts, check: CrossCheck)
     rules: values.rules,
     maxChannels: values.max_channels,
     tags: changedTags({}, Object.fromEntries(values.tags)),
+    vins: Object.fromEntries(values.vins.map(({ robot = general.robot, vin }) => [robot, vin])),
     queue: {
       maxBytes: check.atMost('queue.max_bytes', 'queue.total_max_bytes'),
       totalMaxBytes: values['queue.total_max_bytes'],
@@ -112,6 +114,9 @@ function checkBetween(values: Resolved['values'], check: CrossCheck): void {
   if (texts.length > MAX_ANOMALY_RULES) {
     check.fault('anomaly.rules', `${texts.length} rules`, `at most ${MAX_ANOMALY_RULES}`);
   }
+  const vehicles = values.vins.map(({ robot = values.robot }) => robot);
+  if (new Set(vehicles).size < vehicles.length) check.fault('vins', vehicles, 'one VIN for each robot');
+  if (vehicles.length > VINS_MAX) check.fault('vins', `${vehicles.length} VINs`, `at most ${VINS_MAX}`);
   const tagNames = values.tags.map(([name]) => name);
   if (new Set(tagNames).size < tagNames.length) check.fault('tags', tagNames, 'each name once');
   if (tagNames.length > TAGS_MAX) check.fault('tags', `${tagNames.length} tags`, `at most ${TAGS_MAX}`);

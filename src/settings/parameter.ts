@@ -4,6 +4,7 @@ import { parseAlternative, WHEN_FORM, type Alternative } from '../core/send-poli
 import { parseRegex } from '../core/regex.js';
 import { parseTransformRule, TRANSFORM_RULE_FORM, type TransformRule } from '../core/transform/rule.js';
 import { parseTag, TAG_FORM } from '../core/tags.js';
+import { parseVinSpec, VIN_FORM, type VinSpec } from '../core/vin.js';
 import type { TopicRule } from './recorder-options.js';
 import {
   parseStaticTopic,
@@ -218,6 +219,10 @@ export function anomalyRules(row: Row): Parameter<readonly AnomalyRule[]> {
 
 export function fieldRules(row: Row): Parameter<readonly FieldRule[]> {
   return list(row, 'rule', FIELD_RULE_FORM, parseFieldRule);
+}
+
+export function vinList(row: Row): Parameter<readonly VinSpec[]> {
+  return list(row, 'vin', VIN_FORM, parseVinSpec);
 }
 
 export function sourceSpecs(row: Row): Parameter<readonly SourceSpec[]> {

@@ -1,6 +1,7 @@
 import type { AnomalyOptions } from './anomaly-options.js';
 import type { Priority, QueuePolicy } from '../core/message.js';
 import type { Tags } from '../core/tags.js';
+import type { Vins } from '../core/vin.js';
 
 /** One `--source`. */
 export interface SourceOptions {
@@ -50,6 +51,8 @@ export interface RecorderOptions {
   readonly maxChannels: number;
   /** Tags of every segment, until they are changed while it runs. */
   readonly tags: Tags;
+  /** VINs of vehicles, by the name of the robot. */
+  readonly vins: Vins;
   readonly queue: {
     /** Per channel; a larger message is dropped as `message_too_large`. */
     readonly maxBytes: number;

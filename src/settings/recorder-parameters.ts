@@ -11,6 +11,7 @@ import {
   text,
   toggle,
   topicRules,
+  vinList,
 } from './parameter.js';
 
 const KIB = 2 ** 10;
@@ -39,6 +40,12 @@ export const recorderParameters = {
     default: false,
     description:
       'Takes the robot from the first segment of each topic (/robot_1/imu belongs to robot_1) for sources that do not set one. Simulated fleets always set it.',
+  }),
+  vins: vinList({
+    role,
+    flag: 'vin',
+    description:
+      'VIN of the vehicle that is recorded, or ROBOT=VIN for another robot than robot. It goes before a VIN in the metadata of channels (sources csv:, mcap:), and is in every manifest, so that the VIN leads to the recordings everywhere.',
   }),
   'topics.include': regexes({
     role,

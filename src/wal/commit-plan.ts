@@ -114,5 +114,6 @@ function metaOf({ id, number }: OpenSegment, context: CommitContext): NonNullabl
     softwareVersion: options.softwareVersion,
     durability: options.durability,
     ...(Object.keys(tags).length > 0 ? { tags } : {}),
+    ...(options.vins && Object.keys(options.vins).length > 0 ? { vins: options.vins } : {}),
   };
 }

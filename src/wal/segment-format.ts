@@ -6,6 +6,7 @@ import type { Channel, Priority, Schema } from '../core/message.js';
 import type { OtherRecord, RobotRecord } from '../core/other-record.js';
 import { segmentNumber, type SegmentId } from '../core/segment-id.js';
 import type { Tags } from '../core/tags.js';
+import type { Vins } from '../core/vin.js';
 import { clampTime } from '../core/time-range.js';
 import type { BatchLink } from './batch-codec.js';
 
@@ -46,6 +47,8 @@ export interface SegmentMeta {
   readonly durability: 'commit' | 'interval' | 'os';
   /** Tags that hold in it; absent: none, or written by an earlier version. */
   readonly tags?: Tags;
+  /** VINs that the parameters gave, by robot; absent: none, or written by an earlier version. */
+  readonly vins?: Vins;
 }
 
 export interface SegmentChannel extends Channel {

@@ -5,6 +5,7 @@ import type { RandomBytes } from '../core/identity.js';
 import type { Logger } from '../core/logger.js';
 import type { Channel, Priority } from '../core/message.js';
 import type { SegmentId } from '../core/segment-id.js';
+import type { Vins } from '../core/vin.js';
 import type { Durability } from './durability.js';
 import type { InPlaceOptions } from './placement.js';
 
@@ -20,6 +21,8 @@ export interface WalOptions {
   /** Which payloads lie in object files from the start. Default: none. */
   readonly inPlace?: InPlaceOptions;
   readonly softwareVersion: string;
+  /** VINs by robot, for every segment. Default: none. */
+  readonly vins?: Vins;
 }
 
 export interface WalPorts {

@@ -98,6 +98,13 @@ const tagged: Manifest = {
   file: { ...manifest.file, name: `${TAGGED}.mcap` },
   tags,
 };
+const OF_VEHICLE = NAME.replace('000000000006', '000000000013');
+const ofVehicle: Manifest = {
+  ...manifest,
+  segment: { id: id.replace('000000000006', '000000000013'), number: 13 },
+  file: { ...manifest.file, name: `${OF_VEHICLE}.mcap` },
+  vin: '1ZZZ5A3T0RF000001',
+};
 const WITH_POLICY = NAME.replace('000000000006', '000000000011');
 const withPolicy: Manifest = {
   ...manifest,
@@ -264,6 +271,7 @@ export const goldenDocuments: readonly GoldenDocument[] = [
   manifestDocument('manifest', UNDIGESTED, undigested),
   manifestDocument('manifest', ENCRYPTED, encryptedManifest),
   manifestDocument('manifest', WITH_POLICY, withPolicy),
+  manifestDocument('manifest', OF_VEHICLE, ofVehicle),
   manifestDocument('manifest', DERIVED, derivedManifest),
   ...goldenPolicy,
   {

@@ -23,7 +23,7 @@ export function addPlaces(command: Command): void {
 /** The flags that name a robot and a time. */
 export function addRobotAndTime(command: Command): void {
   command
-    .option('--robot <name>', 'the robot, by its exact name')
+    .option('--robot <name>', 'the robot, by its exact name or VIN')
     .option('--from <time>', `first log time (${TIME_FORM})`)
     .option('--to <time>', 'last log time, inclusive');
 }
@@ -82,6 +82,8 @@ export function runBy({ options, ports }: Invocation): string {
 /** The places of {@link addPlaces}, opened. */
 export interface OpenPlaces extends AsyncDisposable {
   readonly places: readonly DeletionPlace[];
+  /** The robot with a name, or with a VIN in a manifest of the places. Throws `CONFIG_INVALID` if several have it. */
+  readonly robotNamed: (given: string) => Promise<string>;
 }
 
 /** Throws `CONFIG_INVALID` if no place is given, or a folder is not a data folder. */
@@ -108,6 +110,17 @@ export async function openPlaces(invocation: Invocation): Promise<OpenPlaces> {
       ...[...new Set(folders)].map((folder) => new FolderPlace(ports.fs, dataFolder(folder))),
       ...stores.map((store) => new StorePlace(store, stop.signal)),
     ],
+    robotNamed: async (given) => {
+      const { FilePool } = await import('../../recordings/file-readable.js');
+      const { listRows } = await import('../../recordings/list-segments.js');
+      const { robotNamed } = await import('../../recordings/robots-of-vins.js');
+      await using files = new FilePool(ports.fs);
+      const quiet = { files, onProblem: () => undefined, signal: stop.signal };
+      return await robotNamed(given, async function* () {
+        for (const folder of folders) yield* listRows({ kind: 'data', folder: dataFolder(folder) }, quiet);
+        for (const store of stores) yield* listRows({ kind: 'store', store }, quiet);
+      });
+    },
     async [Symbol.asyncDispose]() {
       for (const store of stores) await store[Symbol.asyncDispose]();
     },

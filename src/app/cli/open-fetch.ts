@@ -12,8 +12,8 @@ export interface FetchParts {
   readonly open: OpenCatalogue | undefined;
   /** The robots that are connected to this process. */
   readonly fleet: Fleet;
-  /** The name of a robot by its name or VIN. */
-  readonly nameOf: (robot: string) => string;
+  /** The name of a robot by its name or VIN; undefined: it has never connected. */
+  readonly nameOf: (robot: string) => string | undefined;
   readonly registry: RobotRegistry;
   readonly commands: Commands;
 }
@@ -37,8 +37,10 @@ export async function openFetch(
   const { clock, random } = ports;
   const book = new FetchBook(database);
   const service = new Service({ book, robots: fleet, stores, clock, logger });
+  const { robotByVin } = await import('../../ground/catalogue/search-recordings.js');
   const routes = fetchRoutes({
-    ...{ book, service, hasStores: stores.length > 0, nameOf, clock, random },
+    ...{ book, service, hasStores: stores.length > 0, clock, random },
+    nameOf: async (name) => nameOf(name) ?? (await robotByVin(database, name)) ?? name,
     isEnrolled: async (robot) => (await registry.list()).includes(robot),
     audited: ({ who, address }, what, work) => commands.audited({ who, address, ...what }, work),
   });

@@ -8,8 +8,8 @@ import { parameterNames, type ParameterName } from '../../settings/parameter-tab
 import type { Keyring } from '../../encryption/keyring.js';
 import type { FilePool } from '../../recordings/file-readable.js';
 import type { Located } from '../../recordings/locate.js';
-import { parseMessageFilter, type MessageFilter } from '../../recordings/message-filter.js';
-import type { OpenCatalogue, Problem, Segment } from '../../recordings/segments.js';
+import { parseMessageFilter, type MessageFilter, type RobotFilter } from '../../recordings/message-filter.js';
+import type { OpenCatalogue, Problem, Segment, SegmentPorts } from '../../recordings/segments.js';
 import { addIdentityFlag, readKeyring } from './identity-option.js';
 import type { Invocation } from './command-definition.js';
 import { printable } from '../../host/human.js';
@@ -30,7 +30,7 @@ export function addMessageFilter(command: Command): void {
     .argument('[from]', FROM_HELP)
     .option('--topic <name...>', 'only these topics; * stands for any text')
     .option('--type <name...>', 'only these types, such as sensor_msgs/msg/Imu')
-    .option('--only-robot <name...>', 'only these robots')
+    .option('--only-robot <name...>', 'only these robots, by name or VIN')
     .option('--after <time>', `only messages logged at or after this (${TIME_FORM})`)
     .option('--before <time>', 'only messages logged at or before this');
   addCacheFlag(command);
@@ -65,6 +65,8 @@ export function messageFilter({ options }: Invocation): MessageFilter {
 /** Maximum number of problems kept for the report. */
 const MAX_PROBLEMS = 1000;
 
+type SegmentFilter = NonNullable<SegmentPorts['filter']>;
+
 /** A recording opened for reading, in any place. */
 export interface Reading extends AsyncDisposable {
   readonly from: string;
@@ -82,11 +84,10 @@ export interface Reading extends AsyncDisposable {
   readonly openCatalogue: OpenCatalogue;
   /** The identities of `--identity`. */
   readonly keyring: Keyring;
+  /** Names and VINs as a filter of the recording: VINs are looked up in its manifests. */
+  robotsNamed(given: readonly string[] | undefined): Promise<RobotFilter>;
   /** Without segments whose manifest has none of these robots and times. */
-  segments(
-    filter?: Pick<MessageFilter, 'robots' | 'from' | 'to'>,
-    onProblem?: (problem: Problem) => void,
-  ): Promise<Segment[]>;
+  segments(filter?: SegmentFilter, onProblem?: (problem: Problem) => void): Promise<Segment[]>;
 }
 
 /**
@@ -134,14 +135,18 @@ export async function openReading(
     onProblem,
     openCatalogue,
     keyring,
+    robotsNamed: async (given) => {
+      const { robotsOfVins } = await import('../../recordings/robots-of-vins.js');
+      const { listRows } = await import('../../recordings/list-segments.js');
+      const quiet = { files, onProblem: () => undefined, signal: stop.signal, openCatalogue };
+      return robotsOfVins(given, async function* () {
+        yield* listRows(located, quiet);
+        if (store) yield* listRows({ kind: 'store', store }, quiet);
+      });
+    },
     segments: (filter = {}, onListed = onProblem) =>
       listSegments(located, {
-        files,
-        onProblem: onListed,
-        signal: stop.signal,
-        filter,
-        openCatalogue,
-        keyring,
+        ...{ files, onProblem: onListed, signal: stop.signal, filter, openCatalogue, keyring },
         ...(store ? { store } : {}),
       }),
     async [Symbol.asyncDispose]() {

@@ -73,7 +73,7 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   const give: CommandSender = (...what) => view.give(...what);
   const { audit, commands } = await openCommands(folder, database, give, invocation);
   await using _alerts = await watchFleet({ fleet, view, registry, isFirst, database }, invocation);
-  const nameOf = (name: string): string => view.nameOf(name) ?? name;
+  const nameOf = (name: string): string | undefined => view.nameOf(name);
   await using fetching = await openFetch({ database, open, fleet, nameOf, registry, commands }, invocation);
   told.fetch = fetching;
   await using files = await openRecordingFiles(open, invocation);

@@ -99,6 +99,7 @@ export const manifestSchema: SchemaObject = object(
       clockStepsMerged: count,
     },
     events: listOf(object({ id: text, label: text, at: time, from: time, to: time })),
+    vin: text,
     tags: tagsMember,
     policy: policySinks,
     evicted: object({ at: time, reason: text }),

@@ -32,6 +32,7 @@ export function recordingRow({ info, manifest, state }: CataloguedManifest): Rec
     key: manifest.key,
     ...{ manifest_bytes: info.bytes, manifest_etag: info.etag ?? '', state },
     ...{ segment: segment.id, robot: cleanText(manifest.robot), priority: segment.priority ?? 'normal' },
+    vin: cleanText(manifest.vin ?? ''),
     first_at: firstLogTime === undefined ? null : floorTime(firstLogTime),
     last_at: lastLogTime === undefined ? null : ceilTime(lastLogTime),
     ...{ first_log_time: firstLogTime ?? null, last_log_time: lastLogTime ?? null },

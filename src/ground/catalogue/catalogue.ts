@@ -76,6 +76,7 @@ export class Catalogue implements AsyncDisposable {
         await query('SET LOCAL statement_timeout = 0');
         await query('DELETE FROM catalogue_stores WHERE uri <> $1', [ROBOT_STORE]);
         await query('DELETE FROM catalogue_channels');
+        await query('DELETE FROM robot_vins');
       }),
     );
     return this.refresh();

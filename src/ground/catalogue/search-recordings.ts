@@ -40,6 +40,8 @@ export interface FoundRecording {
   readonly state: RecordingState;
   readonly segment: string;
   readonly robot: string;
+  /** VIN of the vehicle by the manifest; empty: it has none. */
+  readonly vin: string;
   readonly priority: string;
   /** Exact, decimal nanoseconds since the Unix epoch; null without messages. */
   readonly firstLogTime: string | null;
@@ -72,7 +74,7 @@ export interface RecordingDetail extends FoundRecording {
   }[];
 }
 
-const SHOWN = `r.recording, s.uri AS store, r.key, r.state, r.segment, r.robot, r.priority,
+const SHOWN = `r.recording, s.uri AS store, r.key, r.state, r.segment, r.robot, r.vin, r.priority,
   r.first_log_time AS "firstLogTime", r.last_log_time AS "lastLogTime", r.messages, r.bytes, r.gaps,
   r.unclean_end AS "uncleanEnd", r.software, r.tags, cardinality(r.channels) AS topics,
   r.evicted_reason AS "evictedReason"`;
@@ -164,11 +166,28 @@ function conditions(filter: RecordingFilter, value: (one: unknown) => string): s
   return wanted;
 }
 
-/** By its name or VIN. */
+/**
+ * By its name or VIN. A manifest says whose a recording is; one without a VIN belongs to the vehicle that its robot
+ * is in now.
+ */
 function isRobot(pattern: string, value: (one: unknown) => string): string {
-  if (!pattern.includes('*')) return `r.robot = ANY(robots_named(${value(pattern)}))`;
+  if (!pattern.includes('*')) {
+    const name = value(pattern);
+    return `(r.robot = ANY(robots_named(${name})) AND (r.robot = ${name} OR r.vin IN ('', ${name})))`;
+  }
   const ofVin = `SELECT f.robot FROM fleet f WHERE f.vin <> '' AND ${likes('f.vin', pattern, value)}`;
-  return `(${likes('r.robot', pattern, value)} OR r.robot IN (${ofVin}))`;
+  const byVin = `${likes('r.vin', pattern, value)} OR (r.vin = '' AND r.robot IN (${ofVin}))`;
+  return `(${likes('r.robot', pattern, value)} OR ${byVin})`;
+}
+
+/** The robot that recorded last with a VIN; undefined: no recording has it. */
+export async function robotByVin(queries: Queries, vin: string): Promise<string | undefined> {
+  const [row] = await queries.query<{ robot: string }>(
+    `SELECT r.robot FROM recordings r WHERE r.vin = $1 AND r.vin <> ''
+     ORDER BY r.first_at DESC NULLS LAST, r.recording DESC LIMIT 1`,
+    [vin],
+  );
+  return row?.robot;
 }
 
 function likes(column: string, pattern: string, value: (one: unknown) => string): string {

@@ -1,7 +1,7 @@
 import type { Database } from '../database/database.js';
 import { recordingRow, ROBOT_STORE, type CataloguedManifest } from './catalogue-rows.js';
 
-const COLUMNS = `key text, manifest_bytes bigint, manifest_etag text, state text, segment text, robot text,
+const COLUMNS = `key text, manifest_bytes bigint, manifest_etag text, state text, segment text, robot text, vin text,
   priority text, first_at timestamptz, last_at timestamptz, first_log_time text, last_log_time text,
   messages bigint, payload_bytes bigint, bytes bigint, gaps integer, gap_messages bigint, unclean_end boolean,
   sealed_at timestamptz, software text, machine text, session text, evicted_at timestamptz,
@@ -34,6 +34,12 @@ const ADD_RECORDINGS = `
 /** The rows that belong to the recordings of these keys, before they are written again. */
 const OLD = (table: string): string =>
   `DELETE FROM ${table} d USING recordings r WHERE d.recording = r.recording AND r.store = $1 AND r.key = ANY($2)`;
+
+const ADD_VINS = `
+  INSERT INTO robot_vins (vin, robot)
+  SELECT DISTINCT r.vin, r.robot FROM jsonb_to_recordset($1::jsonb) AS r(vin text, robot text) WHERE r.vin <> ''
+  ORDER BY 1, 2
+  ON CONFLICT DO NOTHING`;
 
 /** What a store has, or a tombstone describes, is no longer only on its robot. */
 const FORGET_LOCAL = `
@@ -78,6 +84,7 @@ export async function writeCatalogue(
   const json = JSON.stringify([...rows.values()]);
   await database.transaction(async ({ query }) => {
     await query(ADD_CHANNELS, [json]);
+    await query(ADD_VINS, [json]);
     for (const table of DETAILS) await query(OLD(table), [store, [...rows.keys()]]);
     await query(ADD_RECORDINGS, [json, store]);
     for (const table of DETAILS) await query(ADD_DETAILS[table], [json, store]);

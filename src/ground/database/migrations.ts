@@ -9,6 +9,7 @@ import { localMigration } from './migrations/local.js';
 import { namesMigration } from './migrations/names.js';
 import { registryMigration } from './migrations/registry.js';
 import { secretsMigration } from './migrations/secrets.js';
+import { vinsMigration } from './migrations/vins.js';
 
 /** Every step of the schema, in order: a new one comes last. */
 export const migrations: readonly Migration[] = [
@@ -22,4 +23,5 @@ export const migrations: readonly Migration[] = [
   holesMigration,
   fleetMigration,
   namesMigration,
+  vinsMigration,
 ].map((one, index) => ({ ...one, number: index + 1 }));

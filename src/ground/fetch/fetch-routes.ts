@@ -23,7 +23,7 @@ export interface FetchRouteParts {
   readonly service: FetchService;
   readonly hasStores: boolean;
   /** The name of a robot by its name or VIN. */
-  readonly nameOf: (robot: string) => string;
+  readonly nameOf: (robot: string) => Promise<string>;
   /** Whether the robot may connect. */
   readonly isEnrolled: (robot: string) => Promise<boolean>;
   /** Does it with an entry in the audit log. Rejects if the log cannot be written; then nothing is done. */
@@ -124,7 +124,7 @@ export function fetchRoutes(parts: FetchRouteParts): readonly Route[] {
       summary: 'Requests for segments of robots, the newest first (docs/fetch.md)',
       answer: object({ requests: list(view) }),
       handle: async ({ query: { robot, open, limit } }) => {
-        const of = robot === undefined ? {} : { robot: nameOf(robot as string) };
+        const of = robot === undefined ? {} : { robot: await nameOf(robot as string) };
         const found = await book.list({ ...of, isOpen: open as boolean, limit: limit as number });
         return { requests: found.map(viewOf) };
       },
@@ -159,7 +159,7 @@ export function fetchRoutes(parts: FetchRouteParts): readonly Route[] {
 async function add(parts: FetchRouteParts, request: RouteRequest): Promise<unknown> {
   const { book, service, clock, random } = parts;
   const wanted = request.body as unknown as Body;
-  const robot = parts.nameOf(wanted.robot);
+  const robot = await parts.nameOf(wanted.robot);
   const via = await wayTo(parts, robot, wanted.via);
   const times = { from: timeOf('from', wanted.from), to: timeOf('to', wanted.to) };
   const { topics, days } = wanted;

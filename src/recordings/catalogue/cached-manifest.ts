@@ -6,7 +6,7 @@ import type { ObjectInfo } from '../../core/store.js';
 import type { ManifestSummary } from './manifest-summary.js';
 
 /** Format of the cache; another one is discarded. */
-export const CACHE_VERSION = 4;
+export const CACHE_VERSION = 5;
 
 const entries = documentKind<readonly [bytes: number, etag: string, summary: ManifestSummary]>(
   'cached manifest',
@@ -18,7 +18,7 @@ const entries = documentKind<readonly [bytes: number, etag: string, summary: Man
       object(
         { id: text, robot: text, fileName: text, messages: count, channels: count, gaps: count },
         {
-          ...{ priority: text, firstLogTime: time, lastLogTime: time },
+          ...{ vin: text, priority: text, firstLogTime: time, lastLogTime: time },
           ...{
             uncleanEnd: flag,
             tags: tagsMember,

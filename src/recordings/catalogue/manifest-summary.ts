@@ -7,6 +7,8 @@ import type { Tags } from '../../core/tags.js';
 export interface ManifestSummary {
   readonly id: string;
   readonly robot: string;
+  /** VIN of the vehicle; absent: the recorder did not know it. */
+  readonly vin?: string;
   /** Name of the sealed file: the same for a segment in any place. */
   readonly fileName: string;
   readonly priority?: string;
@@ -37,7 +39,7 @@ export function summarise(manifest: Manifest): ManifestSummary {
     messages: manifest.messages,
     channels: channels.filter(({ count }) => count > 0).length,
     gaps: manifest.gaps.length,
-    ...defined({ tags: manifest.tags, encryption: manifest.encryption }),
+    ...defined({ vin: manifest.vin, tags: manifest.tags, encryption: manifest.encryption }),
     ...(manifest.uncleanEnd ? { uncleanEnd: true } : {}),
     ...(manifest.evicted === undefined ? {} : { evicted: true }),
     ...(manifest.deleted === undefined ? {} : { deleted: true }),

@@ -61,12 +61,6 @@ describe('holdfast fetch', function () {
       child.kill('SIGTERM');
       await ended;
     }
-    const time = ['--from', '1970-01-01', '--to', '2100-01-01', '--to-store', store];
-    const vin = await runCli(['fetch', '1ZZZ5A3T0RF000001', ...time]);
-    assert.match(
-      vin.stderr,
-      /1ZZZ5A3T0RF000001 looks like a VIN.*name the robot, or give its VIN with --ground/,
-    );
     const wrong = await runCli(['fetch', 'robot2', '--from', 'noon', '--days', '0', '--to-store', store]);
     assert.equal(wrong.exitCode, 2);
     assert.match(wrong.stderr, /--from.*noon[\s\S]*--to[\s\S]*--days/);

@@ -15,6 +15,7 @@ import { LocalRecordings, type ReportedRecording } from '../../../src/ground/cat
 import { present } from '../../../src/core/present.js';
 import {
   recordingDetail,
+  robotByVin,
   searchRecordings,
   type RecordingFilter,
 } from '../../../src/ground/catalogue/search-recordings.js';
@@ -77,6 +78,8 @@ const reported = (one: Manifest, state: string): ReportedRecording => ({
   ...{ firstLogTime: present(one.firstLogTime), lastLogTime: present(one.lastLogTime) },
 });
 
+const CAR = '1ZZZ5A3T0RF000002';
+
 onEveryPostgres('The catalogue', (server) => {
   let database: Database;
   let store: MemoryStore;
@@ -106,6 +109,27 @@ onEveryPostgres('The catalogue', (server) => {
   }
   const event = (label: string): Partial<Manifest> => ({
     events: [{ id: 'e'.repeat(32), label, at: String(START), from: String(START), to: String(START + S) }],
+  });
+
+  it('knows the robots of a VIN and the VIN of a robot from manifests alone, also when it was rebuilt', async () => {
+    put(0, { robot: 'r1', changes: { vin: CAR } });
+    put(1, { robot: 'r2', changes: { vin: CAR } });
+    put(2, { robot: 'r2', changes: { vin: VIN } });
+    put(3, { robot: 'r2' });
+    for (const make of [() => catalogue.refresh(), () => catalogue.rebuild()]) {
+      await make();
+      const found = async (robot: string): Promise<string[]> => {
+        const { recordings } = await searchRecordings(database, { robot }, { limit: 10 });
+        return recordings.map((one) => `${one.robot} ${one.vin}`.trim()).sort();
+      };
+      // r2 went from the one vehicle into the other, and one of its recordings does not say in which it was made.
+      assert.deepEqual(await found(CAR), [`r1 ${CAR}`, 'r2', `r2 ${CAR}`].sort());
+      assert.deepEqual(await found(`${CAR.slice(0, -1)}*`), [`r1 ${CAR}`, `r2 ${VIN}`, `r2 ${CAR}`].sort());
+      assert.deepEqual(await found('r2'), ['r2', `r2 ${VIN}`, `r2 ${CAR}`].sort());
+      assert.deepEqual([await robotByVin(database, CAR), await robotByVin(database, '')], ['r2', undefined]);
+      const [named] = await database.query<{ robots: string[] }>('SELECT robots_named($1) AS robots', [CAR]);
+      assert.deepEqual([...present(named).robots].sort(), [CAR, 'r1', 'r2']);
+    }
   });
 
   it('finds recordings by robot, time, topic, type, event, tag, gap, size and state', async () => {

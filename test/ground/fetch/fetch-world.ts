@@ -40,7 +40,7 @@ export class FetchGround implements AsyncDisposable {
       ground.#service = service;
       return fetchRoutes({
         ...{ book, service, hasStores: stores.length > 0, clock: systemClock, random: randomBytes },
-        nameOf: (robot) => fleet.robot(robot)?.robot ?? robot,
+        nameOf: (robot) => Promise.resolve(fleet.robot(robot)?.robot ?? robot),
         isEnrolled: async (robot) => (await world.registry.list()).includes(robot),
         audited: ({ who, address }, what, work) => commands.audited({ who, address, ...what }, work),
       });

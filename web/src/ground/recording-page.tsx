@@ -96,6 +96,7 @@ function About({ detail }: { readonly detail: RecordingDetail }) {
         <Fact term="Robot">
           <a href={addressOf(detail.robot)}>{detail.robot}</a>
         </Fact>
+        {detail.vin === '' ? null : <Fact term="VIN">{detail.vin}</Fact>}
         <Fact term="State" tone={detail.state === 'missing' ? 'bad' : undefined}>
           {stateWords[detail.state]}
           {detail.evictedReason === null ? '' : ` (${reasonInWords(detail.evictedReason)})`}

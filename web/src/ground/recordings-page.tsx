@@ -180,7 +180,9 @@ function Recording({ one }: { readonly one: FoundRecording }) {
         </a>
       </th>
       <td>
-        <a href={addressOf(one.robot)}>{one.robot}</a>
+        <a href={addressOf(one.robot)} title={one.vin === '' ? undefined : `VIN ${one.vin}`}>
+          {one.robot}
+        </a>
       </td>
       <td>{first === null ? '–' : timeOfDay(msOf(first))}</td>
       <td>{first === null || last === null ? '–' : duration(msOf(last) - msOf(first))}</td>

@@ -36,7 +36,7 @@ export const bagCommand: CommandDefinition = {
         'refer to the files in place, hard-link them, or copy them',
         'refer',
       )
-      .option('--only-robot <name...>', 'only these robots; * stands for any text');
+      .option('--only-robot <name...>', 'only these robots, by name or VIN; * stands for any text of a name');
     addIdentityFlag(command);
   },
   async run(invocation) {
@@ -60,8 +60,9 @@ export const bagCommand: CommandDefinition = {
       reading.onProblem(problem);
     };
     const { writeBags } = await import('../../../recordings/write-bags.js');
-    const robots = options['onlyRobot'] as readonly string[] | undefined;
-    const segments = await reading.segments();
+    const chosen = await reading.robotsNamed(options['onlyRobot'] as readonly string[] | undefined);
+    const { robots } = chosen;
+    const segments = await reading.segments(chosen);
     if (files !== 'copy' && segments.some(({ name }) => name.endsWith(ENCRYPTED_END))) {
       const allowed = 'a bag of encrypted segments needs --files copy: it holds their plain copies';
       throw configInvalid([{ where: '--files', path: 'files', value: files, allowed }]);

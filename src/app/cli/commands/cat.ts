@@ -26,9 +26,10 @@ export const catCommand: CommandDefinition = {
   },
   async run(invocation) {
     const { terminal, stop } = invocation;
-    const filter = messageFilter(invocation);
+    const given = messageFilter(invocation);
     const limit = limitOf(invocation.options['limit']);
     await using reading = await openReading(invocation);
+    const filter = { ...given, ...(await reading.robotsNamed(given.robots)) };
     const { catMessages } = await import('../../../recordings/cat.js');
     const signal = AbortSignal.any([stop.signal, terminal.closed]);
     try {

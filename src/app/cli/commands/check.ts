@@ -46,7 +46,7 @@ export const checkCommand: CommandDefinition = {
       .option('--print-rules', 'print the default rules and exit')
       .option('--fail-on <severity>', 'exit with 3 on findings of this severity: error or warn', 'error')
       .option('--junit <file>', 'also write the result as JUnit XML')
-      .option('--robots <name...>', 'only these robots; * stands for any text')
+      .option('--robots <name...>', 'only these robots, by name or VIN; * stands for any text of a name')
       .option('--topics <name...>', 'only these topics; * stands for any text')
       .option('--types <name...>', 'only these types, such as sensor_msgs/msg/Imu')
       .option('--from-time <time>', `only messages logged at or after this (${TIME_FORM})`)
@@ -71,7 +71,7 @@ export const checkCommand: CommandDefinition = {
       throw configInvalid([{ where: '--fail-on', path: 'fail-on', value: failOn, allowed }]);
     }
     const { robots, topics, types, fromTime, toTime } = options;
-    const filter = messageFilter({
+    const given = messageFilter({
       ...invocation,
       options: { topic: topics, type: types, onlyRobot: robots, after: fromTime, before: toTime },
     });
@@ -79,11 +79,12 @@ export const checkCommand: CommandDefinition = {
     const robotName = textOf(options['robotName']);
     await using reading = await openReading(invocation);
     using progress = new Progress(terminal, { label: 'checking', nowMs: Date.now });
+    const chosen = await reading.robotsNamed(given.robots);
     const { runCheck } = await import('../../../jobs/check/run-check.js');
     const report = await runCheck({
-      segments: await reading.segments(),
+      segments: await reading.segments(chosen.vehicles && chosen),
       rules,
-      filter,
+      filter: { ...given, ...chosen },
       ...defined({ robotName }),
       onProgress: (opened, total) => progress.update(opened, total),
       signal: stop.signal,

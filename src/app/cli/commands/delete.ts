@@ -55,7 +55,7 @@ export const deleteCommand: CommandDefinition = {
     const { options, ports } = invocation;
     const { add, check } = collectFaults();
     const topics = options['topics'] as readonly string[] | undefined;
-    const request = { ...robotAndTime(invocation, add), ...(topics && { topics: [...topics] }) };
+    const named = { ...robotAndTime(invocation, add), ...(topics && { topics: [...topics] }) };
     const confirm = options['confirm'] as string | undefined;
     const isReal = confirm !== undefined || options['yes'] === true;
     const reason = isReal ? requiredText(invocation, 'reason', add) : '';
@@ -66,6 +66,7 @@ export const deleteCommand: CommandDefinition = {
     const { journalName, readJournal, runDeletion } = await import('../../../deletion/run-deletion.js');
     await using open = await openPlaces(invocation);
     const { places } = open;
+    const request = { ...named, robot: await open.robotNamed(named.robot) };
     const journal = join(String(options['out']), journalName(requestId(request, places)));
     const begun = await readJournal(ports.fs, journal);
     const plan = begun?.plan ?? (await planDeletion(request, places));

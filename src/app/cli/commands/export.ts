@@ -49,7 +49,7 @@ export const exportCommand: CommandDefinition = {
       .option('--from <place>', FROM_HELP)
       .requiredOption('--to <place>', 'empty folder, or the URI of a store, to export into')
       .requiredOption('--format <format>', 'parquet, csv, jsonl, numpy, tfrecord or mcap')
-      .option('--robots <name...>', 'only these robots; * stands for any text')
+      .option('--robots <name...>', 'only these robots, by name or VIN; * stands for any text of a name')
       .option('--topics <name...>', 'only these topics; * stands for any text')
       .option('--session <id...>', 'only these sessions of the recorder, or latest; * stands for any text')
       .option('--types <name...>', 'only these types, such as sensor_msgs/msg/Imu')
@@ -111,13 +111,15 @@ export const exportCommand: CommandDefinition = {
     const faults: ConfigFault[] = [];
     const given = parseExportOptions(options, faults);
     if (given === undefined) throw configInvalid(faults);
-    const parsed = { ...given, ...(await payloadsOf(invocation)) };
+    const wanted = { ...given, ...(await payloadsOf(invocation)) };
     const from = options['from'] === undefined ? [] : [options['from'] as string];
     await using reading = await openReading({ ...invocation, args: from });
+    const filter = { ...wanted.filter, ...(await reading.robotsNamed(wanted.filter.robots)) };
+    const parsed = { ...wanted, filter };
     await using place = await openPlace(invocation, reading.copyFs);
     using progress = new Progress(terminal, { label: 'exporting', nowMs: Date.now });
     const { runExport } = await import('../../../jobs/export/run-export.js');
-    const segments = await reading.segments(parsed.filter);
+    const segments = await reading.segments(filter);
     const report = await runExport({
       from: reading.from,
       segments,

@@ -2,6 +2,7 @@ import { describeError } from '../../../core/errors.js';
 import { isFinal, type FetchAnswer } from '../../../core/fetch-request.js';
 import { parseTime, TIME_FORM } from '../../../core/parse-time.js';
 import type { Store } from '../../../core/store.js';
+import { isVin } from '../../../core/vin.js';
 import { exitCodes } from '../../../host/exit-code.js';
 import { humanBytes, printable } from '../../../host/human.js';
 import type { KnownRequest, Wanted } from '../../../recordings/fetch.js';
@@ -13,8 +14,6 @@ import { readingParameters } from '../reading-arguments.js';
 
 const POLL_MS = 5_000;
 const DEFAULT_DAYS = 7;
-/** ISO 3779: 17 capital letters and digits, without I, O and Q. */
-const VIN = /^[A-HJ-NPR-Z0-9]{17}$/;
 
 export const fetchCommand: CommandDefinition = {
   name: 'fetch',
@@ -47,7 +46,7 @@ export const fetchCommand: CommandDefinition = {
   parameters: readingParameters,
   configure(command) {
     command
-      .argument('<robot>', 'the robot')
+      .argument('<robot>', 'the robot, by its name or VIN')
       .option('--to-store <uri>', 'the store that the robot uploads to')
       .option('--ground <url>', 'address of a ground, http(s)://...')
       .option('--ground-token-file <file>', 'file with the token of a user of the ground')
@@ -66,7 +65,6 @@ export const fetchCommand: CommandDefinition = {
   },
   async run(invocation) {
     const { args, options, ports, stop, terminal } = invocation;
-    const robot = args[0] ?? '';
     const wanted = parseWanted(invocation);
     if (options['ground'] !== undefined) {
       const { fetchAtGround } = await import('../fetch-at-ground.js');
@@ -77,6 +75,7 @@ export const fetchCommand: CommandDefinition = {
       invocation.resolve('sync'),
       ports,
     );
+    const robot = await robotIn(store, args[0] ?? '', invocation);
     const { listRequests, requestSegments, withdrawRequest } = await import('../../../recordings/fetch.js');
     const list = (): Promise<KnownRequest[]> =>
       listRequests(
@@ -98,11 +97,6 @@ export const fetchCommand: CommandDefinition = {
       if (all.length === 0) await invocation.say(`no requests to ${printable(robot)} in ${store.uri}`);
       return result(true, all);
     }
-    if (await isUnknownVin(store, robot))
-      terminal.note(
-        `holdfast: ${robot} looks like a VIN, and ${store.uri} has no recording of a robot of this name. ` +
-          'A store does not know VINs: name the robot, or give its VIN with --ground.\n',
-      );
     const { now, random } = { now: ports.clock.now(), random: ports.random };
     const request = await requestSegments(store, { robot, ...wanted }, { now, random });
     await invocation.say(`requested: ${request.id}`);
@@ -146,11 +140,28 @@ function parseWanted({ options }: Invocation): WantedTime | undefined {
   return { from, to, days, ...(topics && { topics }), ...(by !== undefined && { by }) };
 }
 
-/** Whether a name has the form of a vehicle identification number, and no robot of this name has uploaded anything. */
-async function isUnknownVin(store: Store, robot: string): Promise<boolean> {
-  if (!VIN.test(robot)) return false;
-  for await (const _ of store.list(`robot=${robot}/`)) return false;
-  return true;
+/** The robot with a name, or with a VIN in a manifest of the store. Throws `CONFIG_INVALID` if several have it. */
+async function robotIn(store: Store, given: string, { stop, ports, terminal }: Invocation): Promise<string> {
+  if (!isVin(given)) return given;
+  const { FilePool } = await import('../../../recordings/file-readable.js');
+  const { listRows } = await import('../../../recordings/list-segments.js');
+  const { robotNamed } = await import('../../../recordings/robots-of-vins.js');
+  await using files = new FilePool(ports.fs);
+  const found = { any: false };
+  const robot = await robotNamed(given, async function* () {
+    const options = { files, onProblem: () => undefined, signal: stop.signal };
+    for await (const row of listRows({ kind: 'store', store }, options)) {
+      found.any ||= row.robot === given || row.vin === given;
+      yield row;
+    }
+  });
+  if (!found.any)
+    terminal.note(
+      `holdfast: ${given} looks like a VIN, and no recording in ${store.uri} has it. ` +
+        'The request is to a robot of this name.\n',
+    );
+  else if (robot !== given) terminal.note(`holdfast: ${given} is the VIN of ${printable(robot)}\n`);
+  return robot;
 }
 
 async function waitFor(

@@ -47,12 +47,13 @@ export const holdCommand: CommandDefinition = {
   },
 };
 
-async function placeHold(invocation: Invocation, { places }: OpenPlaces): Promise<CommandResult> {
+async function placeHold(invocation: Invocation, { places, robotNamed }: OpenPlaces): Promise<CommandResult> {
   const { ports } = invocation;
   const { add, check } = collectFaults();
-  const { robot, from, to } = robotAndTime(invocation, add);
+  const { robot: named, from, to } = robotAndTime(invocation, add);
   const reason = requiredText(invocation, 'reason', add);
   check();
+  const robot = await robotNamed(named);
   const hold: LegalHold = {
     ...{ format: 'holdfast-hold', version: 1, id: Buffer.from(ports.random(8)).toString('hex') },
     ...{ robot, from: String(from), to: String(to), reason },

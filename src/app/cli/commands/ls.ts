@@ -24,6 +24,8 @@ const columns: readonly Column[] = [
   { head: 'GAPS', right: true },
   { head: 'SEGMENT' },
 ];
+/** Shown if a row has a VIN. */
+const vinColumn: Column = { head: 'VIN' };
 /** Shown if a row has tags. */
 const tagColumn: Column = { head: 'TAGS' };
 
@@ -74,7 +76,10 @@ export const lsCommand: CommandDefinition = {
   configure(command) {
     command
       .argument('[from]', FROM_HELP)
-      .option('--robots <name...>', 'only segments of these robots; * stands for any text')
+      .option(
+        '--robots <name...>',
+        'only segments of these robots, by name or VIN; * stands for any text of a name',
+      )
       .option('--from-time <time>', `only segments with messages at or after this (${TIME_FORM})`)
       .option('--to-time <time>', 'only segments with messages at or before this')
       .option('--tag <name=value...>', 'only segments with these tags; * in a value stands for any text')
@@ -93,7 +98,8 @@ export const lsCommand: CommandDefinition = {
     const { files, located, openCatalogue } = reading;
     const { listRows } = await import('../../../recordings/list-segments.js');
     const { signal } = invocation.stop;
-    const { filter, sort, limit } = options;
+    const { sort, limit } = options;
+    const filter = { ...options.filter, ...(await reading.robotsNamed(options.filter.robots)) };
     const all: SegmentRow[] = [];
     let shownAt = 0;
     for await (const row of listRows(located, { files, onProblem, signal, filter, openCatalogue })) {
@@ -108,10 +114,13 @@ export const lsCommand: CommandDefinition = {
     if (sort !== undefined) all.sort(orders[sort]);
     const segments = all.slice(0, limit);
     const isTagged = segments.some(({ tags }) => tags !== undefined);
-    const shown = isTagged ? [...columns, tagColumn] : columns;
-    const rows = segments.map((row) =>
-      isTagged ? [...cells(row), describeTags(row.tags ?? {})] : cells(row),
-    );
+    const hasVin = segments.some(({ vin }) => vin !== undefined);
+    const shown = [...columns, ...(hasVin ? [vinColumn] : []), ...(isTagged ? [tagColumn] : [])];
+    const rows = segments.map((row) => [
+      ...cells(row),
+      ...(hasVin ? [row.vin ?? ''] : []),
+      ...(isTagged ? [describeTags(row.tags ?? {})] : []),
+    ]);
     for (const line of renderTable(shown, rows)) await invocation.say(line);
     await invocation.say(total(segments));
     const ok = problems.length === 0;

@@ -6,6 +6,7 @@ import type { QueryEngine } from '../../../jobs/query/query-engine.js';
 import type { QuerySource } from '../../../jobs/query/query-source.js';
 import { sqlName } from '../../../jobs/query/view-plan.js';
 import type { CommandDefinition, CommandResult, Invocation } from '../command-definition.js';
+import { defined } from '../../../core/defined.js';
 import { exitCodes } from '../../../host/exit-code.js';
 import { humanCount, printable } from '../../../host/human.js';
 import { TIME_FORM } from '../../../core/parse-time.js';
@@ -44,7 +45,7 @@ export const queryCommand: CommandDefinition = {
       .option('--file <path>', 'a file with the SQL')
       .option('--from <place>', `export folder, folder of Parquet files, ${FROM_HELP}`)
       .option('--list', 'show the views and their columns instead')
-      .option('--robots <name...>', 'only these robots; * stands for any text')
+      .option('--robots <name...>', 'only these robots, by name or VIN; * stands for any text of a name')
       .option('--topics <name...>', 'only these topics; * stands for any text')
       .option('--from-time <time>', `only messages logged at or after this (${TIME_FORM})`)
       .option('--to-time <time>', 'only messages logged at or before this')
@@ -88,13 +89,14 @@ export const queryCommand: CommandDefinition = {
       await using reading = await openReading({ ...invocation, args: options.fromArgs });
       using progress = new Progress(terminal, { label: 'exporting', nowMs: Date.now });
       const { recordingSource } = await import('../../../jobs/query/temporary-export.js');
-      const segments = await reading.segments({ ...options.names, ...options.range });
+      const chosen = await reading.robotsNamed(options.names.robots);
+      const segments = await reading.segments({ ...chosen, ...options.range });
       let planned = '';
       const source = await recordingSource({
         from: reading.from,
         segments,
         listingProblems: [...reading.problems],
-        filter: options.exportFilter,
+        filter: { ...options.exportFilter, ...defined({ robots: chosen.robots }) },
         folder: exportFolder,
         ports: { ...ports, fs: reading.copyFs },
         signal,

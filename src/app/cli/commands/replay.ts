@@ -35,10 +35,11 @@ export const replayCommand: CommandDefinition = {
       const allowed = 'allowed: mcap, rosbag2';
       throw configInvalid([{ where: '--format', path: 'format', value: format, allowed }]);
     }
-    const filter = messageFilter(invocation);
+    const given = messageFilter(invocation);
+    await using reading = await openReading(invocation);
+    const filter = { ...given, ...(await reading.robotsNamed(given.robots)) };
     // Not by the start time: the latched messages from before it are in earlier segments.
     const { from: _, ...chosen } = filter;
-    await using reading = await openReading(invocation);
     const { replay } = await import('../../../recordings/replay.js');
     const { problems, ...report } = await replay(await reading.segments(chosen), {
       output,

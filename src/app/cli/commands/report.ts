@@ -36,7 +36,7 @@ export const reportCommand: CommandDefinition = {
       .option('--from <place>', FROM_HELP)
       .requiredOption('--output <file>', 'the page to be made; an earlier one of that name is replaced')
       .option('--title <text>', 'heading of the page (default: the name of the input)')
-      .option('--robots <name...>', 'only these robots; * stands for any text')
+      .option('--robots <name...>', 'only these robots, by name or VIN; * stands for any text of a name')
       .option('--topics <name...>', 'only these topics; * stands for any text')
       .option('--from-time <time>', `only messages logged at or after this (${TIME_FORM})`)
       .option('--to-time <time>', 'only messages logged at or before this')
@@ -58,6 +58,7 @@ export const reportCommand: CommandDefinition = {
     const { reportAssets } = await import('../../../jobs/report/report-assets.js');
     const assets = await reportAssets(ports.fs);
     await using reading = await openReading({ ...invocation, args: from });
+    const filter = { ...parsed.filter, ...(await reading.robotsNamed(parsed.filter.robots)) };
     using progress = new Progress(terminal, { label: 'reading', nowMs: Date.now });
     const problems = new ProblemList(reading.onProblem);
     const { collectReport } = await import('../../../jobs/report/run-report.js');
@@ -68,7 +69,7 @@ export const reportCommand: CommandDefinition = {
       ...defined({ store: reading.store }),
       openCatalogue: reading.openCatalogue,
       keyring: reading.keyring,
-      options: parsed,
+      options: { ...parsed, filter },
       problems,
       clock: ports.clock,
       version,
