@@ -202,12 +202,13 @@ const entries = {
   STORE_UNKNOWN: {
     retryable: false,
     meaning: 'No store supports this URI.',
-    remedy: 'Use dir:PATH, s3://bucket/prefix or azure://account/container/prefix.',
+    remedy: 'Use dir:PATH, s3://bucket/prefix, azure://account/container/prefix or sftp://host/path.',
   },
   STORE_UNAVAILABLE: {
     retryable: false,
     meaning: 'The client library of this kind of store is not installed, or does not load.',
-    remedy: 'Run `npm install @azure/storage-blob` for an `azure:` store.',
+    remedy:
+      'Run `npm install @azure/storage-blob` for an `azure:` store, or `npm install ssh2` for an `sftp:` store.',
   },
   STORE_OFFLINE: {
     retryable: true,

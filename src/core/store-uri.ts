@@ -1,7 +1,8 @@
 /** The forms of a store's URI, for messages. */
-export const STORE_FORMS = 'dir:PATH, s3://bucket/prefix or azure://account/container/prefix';
+export const STORE_FORMS =
+  'dir:PATH, s3://bucket/prefix, azure://account/container/prefix or sftp://host/path';
 
-const STORE = /^(dir|s3|azure):/;
+const STORE = /^(dir|s3|azure|sftp):/;
 
 /** Whether a text is the URI of a store, by its scheme. */
 export function isStoreUri(text: string): boolean {

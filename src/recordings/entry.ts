@@ -22,7 +22,7 @@ export { formatTime } from '../core/clock.js';
 export { parseTime } from '../core/parse-time.js';
 
 /**
- * Opens a data folder, a store (a `dir:`, `s3:` or `azure:` URI), an MCAP file or a folder of them for
+ * Opens a data folder, a store (a `dir:`, `s3:`, `azure:` or `sftp:` URI), an MCAP file or a folder of them for
  * reading. It changes nothing and does not disturb a running recorder. Dispose of the recording
  * (`await using`) when done.
  *

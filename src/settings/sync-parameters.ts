@@ -63,8 +63,8 @@ export const syncParameters = {
       default: '',
       placeholder: 'uri',
       description:
-        'Where sealed segments go: dir:PATH (a folder, NAS or USB disk), s3://bucket/prefix or ' +
-        'azure://account/container/prefix. Credentials come from the environment only (for S3, the standard AWS chain).',
+        'Where sealed segments go: dir:PATH (a folder, NAS or USB disk), s3://bucket/prefix, ' +
+        'azure://account/container/prefix or sftp://host/path. Credentials come from the environment only (for S3, the standard AWS chain).',
     },
     STORE_FORMS,
     (value) => value === '' || /^[a-z][a-z0-9+.-]*:./i.test(value),

@@ -6,6 +6,7 @@ import { DirectoryStore, type DirectoryStorePorts } from './directory/directory-
 import type { StoreOptionTexts } from './option-reader.js';
 import { refuseFaults } from './refuse-faults.js';
 import { openS3 } from './s3/open-s3.js';
+import { openSftp } from './sftp/open-sftp.js';
 
 export type StorePorts = DirectoryStorePorts & AzureStorePorts;
 
@@ -15,6 +16,7 @@ export type StorePorts = DirectoryStorePorts & AzureStorePorts;
  * - `dir:PATH`: a folder; everything after `dir:` is the path, taken literally.
  * - `s3://bucket/prefix?endpoint=...&region=...`: the options are those of `S3Options`.
  * - `azure://account/container/prefix?tier=...`: the options are those of `AzureOptions`.
+ * - `sftp://host:port/path?user=...&host_key=...`: the options are those of `SftpOptions`.
  *
  * `options` overrides the query. Throws `STORE_UNKNOWN`, `STORE_UNAVAILABLE` if the client of an optional
  * store is not installed, or `CONFIG_INVALID` with all faults together. Credentials in a URI are refused and
@@ -24,6 +26,7 @@ export async function openStore(uri: string, options: StoreOptionTexts, ports: S
   if (uri.startsWith('dir:')) return openDirectory(uri.slice('dir:'.length), options, ports);
   if (uri.startsWith('s3:')) return openS3(uri, options, ports);
   if (uri.startsWith('azure:')) return openAzure(uri, options, ports);
+  if (uri.startsWith('sftp:')) return openSftp(uri, options, ports);
   const scheme = /^[A-Za-z][A-Za-z0-9+.-]*:/.exec(uri)?.[0] ?? 'no scheme';
   throw new HoldfastError('STORE_UNKNOWN', `no store understands ${scheme}, allowed: ${STORE_FORMS}`, {
     facts: { scheme },

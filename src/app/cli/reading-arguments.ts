@@ -22,7 +22,7 @@ export const readingParameters: readonly ParameterName[] = parameterNames.filter
 );
 
 export const FROM_HELP =
-  'data folder, store (dir:, s3: or azure: URI), MCAP file or folder of them (default: --data)';
+  'data folder, store (dir:, s3:, azure: or sftp: URI), MCAP file or folder of them (default: --data)';
 
 /** The flags that select messages. */
 export function addMessageFilter(command: Command): void {

@@ -97,7 +97,7 @@ export interface ExportResult {
 
 /**
  * Exports a recording (a data folder, a store, an MCAP file or a folder of them) into an empty folder or a
- * store (a `dir:`, `s3:` or `azure:` URI), within bounded memory. If a call was ended, or killed with its process, the
+ * store (a `dir:`, `s3:`, `azure:` or `sftp:` URI), within bounded memory. If a call was ended, or killed with its process, the
  * same call continues it.
  *
  * Throws a HoldfastError: `CONFIG_INVALID` with all faults of the settings, `SOURCE_UNREADABLE` if there is

@@ -25,6 +25,14 @@ import { StoreFolder, TEMPORARY } from './store-folder.js';
 
 const READ_BYTES = 256 * 1024;
 
+/** Where the folder is, if it is not on this machine. */
+export interface RemoteFolder {
+  /** Of the store. Default: `dir:` and the path. */
+  readonly uri: string;
+  /** Ends the connection. Default: there is none. */
+  readonly close: () => void;
+}
+
 export interface DirectoryStorePorts {
   readonly fileSystem: FileSystem;
   readonly clock: Clock;
@@ -44,8 +52,11 @@ export class DirectoryStore implements Store {
   readonly #uploads: DirectoryUploads;
   readonly #random: RandomBytes;
 
-  constructor(root: string, ports: DirectoryStorePorts) {
-    this.#folder = new StoreFolder(ports.fileSystem, resolve(root));
+  readonly #remote: RemoteFolder | undefined;
+
+  constructor(root: string, ports: DirectoryStorePorts, remote?: RemoteFolder) {
+    this.#remote = remote;
+    this.#folder = new StoreFolder(ports.fileSystem, resolve(root), remote?.uri);
     this.#uploads = new DirectoryUploads(this.#folder, ports.clock, ports.random);
     this.#random = ports.random;
     this.uri = this.#folder.uri;
@@ -216,7 +227,10 @@ export class DirectoryStore implements Store {
     return 'read-back';
   }
 
-  async close(): Promise<void> {}
+  close(): Promise<void> {
+    this.#remote?.close();
+    return Promise.resolve();
+  }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();

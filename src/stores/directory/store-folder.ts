@@ -25,9 +25,10 @@ export class StoreFolder {
   constructor(
     readonly fs: FileSystem,
     root: string,
+    uri = `dir:${root}`,
   ) {
     this.root = root;
-    this.uri = `dir:${root}`;
+    this.uri = uri;
   }
 
   at(...segments: readonly string[]): string {

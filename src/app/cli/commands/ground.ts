@@ -55,7 +55,10 @@ export const groundCommand: CommandDefinition = {
       .option('--listen <address>', 'address and port for robots and people', DEFAULT_LISTEN)
       .option('--tls-cert <file>', 'certificate with its chain, PEM; read again when it changes')
       .option('--tls-key <file>', 'key of the certificate, PEM')
-      .option('--store <uri...>', 'stores whose recordings the catalogue shows (dir:, s3: or azure: URIs)')
+      .option(
+        '--store <uri...>',
+        'stores whose recordings the catalogue shows (dir:, s3:, azure: or sftp: URIs)',
+      )
       .option('--tiles <url>', 'map tiles for the pages: http(s)://host/path with {z}, {x} and {y}')
       .option('--tiles-attribution <text>', 'what the licence of the tiles wants to be shown')
       .option(

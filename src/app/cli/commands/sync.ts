@@ -23,8 +23,9 @@ export const syncCommand: CommandDefinition = {
   description:
     'Uploads sealed segments, resumes interrupted uploads, verifies each object and writes its ' +
     'manifest last. The command runs until you stop it. If the link is down, it waits. It can run ' +
-    'with or without the recorder. The store is a folder (dir:PATH) or an S3 bucket ' +
-    '(s3://bucket/prefix) or a container of Azure (azure://account/container/prefix). ' +
+    'with or without the recorder. The store is a folder (dir:PATH), an S3 bucket ' +
+    '(s3://bucket/prefix), a container of Azure (azure://account/container/prefix) or a folder on an SFTP ' +
+    'server (sftp://host/path). ' +
     'Credentials come from the environment only.',
   examples: [
     ['holdfast sync --data rec --store dir:/mnt/nas/recordings', 'to a NAS, until stopped'],
