@@ -16,10 +16,12 @@ export interface Derivation {
 
 /** One rule of `sync.transform`. */
 export interface DerivationStage {
-  /** `fields` for drop, zero, hash and round. */
+  /** `fields` for drop, zero, hash and round; `process` for an external program. */
   readonly name: string;
   /** Of the stage: another one may give other bytes for the same rule. */
   readonly version: number;
   /** The rule as it was configured, with all of its parameters. */
   readonly rule: string;
+  /** What an external program called itself, with its version; absent if none ran for this segment. */
+  readonly program?: string;
 }

@@ -158,6 +158,13 @@ const entries = {
     remedy:
       'Correct the rule, or drop the topic, and start sync with --retry-parked. docs/transform.md says what each rule allows.',
   },
+  TRANSFORM_PROCESS_FAILED: {
+    retryable: true,
+    meaning:
+      'A program of sync.transform crashed, exceeded a limit or broke the protocol. Nothing of the segment was sent. ' +
+      'It is tried again twice, and then parked with TRANSFORM_FAILED.',
+    remedy: 'Look at the reason in the message. docs/transform-process.md describes the protocol and the limits.',
+  },
   SOURCE_UNKNOWN: {
     retryable: false,
     meaning: 'No source supports this URI.',

@@ -79,7 +79,7 @@ export class WriteTimes {
           return derived;
         } catch (error) {
           if (!signal.aborted) this.#failures++;
-          if (isHoldfastError(error, 'TRANSFORM_FAILED')) this.transforms.failed();
+          if (isHoldfastError(error) && error.code.startsWith('TRANSFORM_')) this.transforms.failed();
           throw error;
         }
       },

@@ -21,6 +21,15 @@ describe('a rule of sync.transform', () => {
     assert.deepEqual(step?.changes[0]?.kind === 'step' && step.changes[0].metres, 0.5);
   });
 
+  it('names a program with its arguments and limits', () => {
+    const rule = parseTransformRule('/a memory=64MiB message=2s exec python3 blur.py drop');
+    assert.deepEqual(rule?.process, {
+      command: ['python3', 'blur.py', 'drop'],
+      ...{ memoryMaxBytes: 64 * 1024 * 1024, outputMaxBytes: 1024 * 1024 * 1024 },
+      ...{ messageMaxMs: 2_000, segmentMaxMs: 600_000 },
+    });
+  });
+
   it('is refused if it could be meant in two ways, or in none', () => {
     for (const text of [
       '',
@@ -40,6 +49,14 @@ describe('a rule of sync.transform', () => {
       '/a round=x.b+y.c:3m',
       '/a blur=b',
       '/a hash=b?.c',
+      '/a exec',
+      '/a memory=64MiB',
+      '/a memory=64 exec x',
+      '/a memory=64s exec x',
+      '/a memory=8MiB exec x',
+      '/a memory=64MiB memory=64MiB exec x',
+      '/a cpu=1s exec x',
+      '/a hash=b exec x',
     ]) {
       assert.equal(parseTransformRule(text), undefined, text);
     }

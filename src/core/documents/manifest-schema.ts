@@ -62,7 +62,12 @@ const derivationSchema: SchemaObject = object({
   version: literal(1),
   source: object({ bytes: count, sha256, crc32, messages: count, payloadBytes: count }),
   stages: {
-    ...listOf(object({ name, version: count, rule: { ...text, maxLength: 4_000 } })),
+    ...listOf(
+      object(
+        { name, version: count, rule: { ...text, maxLength: 4_000 } },
+        { program: { ...text, maxLength: 400 } },
+      ),
+    ),
     ...{ maxItems: 1_000, description: 'a list of at most 1000 stages' },
   },
 });

@@ -1,4 +1,5 @@
 import { parseRegex } from '../regex.js';
+import { parseProcess, PROCESS_RULE_FORM, type ProcessSpec } from './process-rule.js';
 
 /** A field of a message: names from the outermost inwards. Lists on the way stand for all of their elements. */
 export interface FieldPath {
@@ -29,12 +30,15 @@ export interface TransformRule {
   readonly topics: RegExp;
   /** `topic`: no message of these topics leaves. */
   readonly drop: 'topic' | 'nothing';
-  /** Empty if the topic is dropped. */
+  /** Empty if the topic is dropped, or if a process gets its messages. */
   readonly changes: readonly FieldChange[];
+  /** The program that gets the messages; absent: none. */
+  readonly process?: ProcessSpec;
 }
 
 export const TRANSFORM_RULE_FORM =
-  'REGEX drop, or REGEX followed by one or more of drop=FIELDS, zero=FIELDS, hash=FIELDS, ' +
+  `REGEX drop, or ${PROCESS_RULE_FORM}, ` +
+  'or REGEX followed by one or more of drop=FIELDS, zero=FIELDS, hash=FIELDS, ' +
   'round=FIELD:DECIMALS (0 to 15), round=FIELD:METRESm, round=LATITUDE+LONGITUDE:METRESm, each field once; ' +
   'FIELDS are names such as driver.name with commas between them, and name? means "if the type has it", ' +
   'for example "/fix round=latitude+longitude:100m" or "/driver hash=name drop=photo"';
@@ -54,6 +58,10 @@ export function parseTransformRule(given: string): TransformRule | undefined {
   if (!topics || settings.length === 0) return undefined;
   if (settings.length === 1 && settings[0] === 'drop') {
     return Object.freeze({ text, topics, drop: 'topic', changes: [] });
+  }
+  if (settings.includes('exec')) {
+    const process = parseProcess(settings);
+    return process && Object.freeze({ text, topics, drop: 'nothing', changes: [], process });
   }
   const changes: FieldChange[] = [];
   for (const setting of settings) {

@@ -4,6 +4,7 @@ import type { ErrorCode } from '../../core/error-catalogue.js';
 import { dataFolder } from '../../core/data-folder.js';
 import type { DigestedManifest, Manifest } from '../../core/manifest.js';
 import { SerialQueue } from '../../core/serial-queue.js';
+import { ChildSessions } from '../../host/child-sessions.js';
 import { RequestWorker } from '../../host/request-worker.js';
 import type { TransformCache, TransformSettings } from './transform-cache.js';
 import type { TransformRequest } from './transform-segment.js';
@@ -11,12 +12,17 @@ import type { TransformReply } from './transform-worker.js';
 
 /** Messages are streamed; a larger heap would be a leak, or one message that grows without end. */
 const LIMITS = { heapMb: 256, youngMb: 4 };
+/** How often a program may fail with a segment until the segment is parked. */
+const PROGRAM_ATTEMPTS = 3;
 
 /** Applies the rules of `sync.transform` to one segment after the other, in a thread of its own. */
 export class SegmentTransformer implements AsyncDisposable {
   readonly #settings: TransformSettings;
   readonly #cache: TransformCache;
   readonly #turns = new SerialQueue();
+  readonly #children = new ChildSessions();
+  /** How often a program has failed with a segment that is not parked, by name. */
+  readonly #failures = new Map<string, number>();
   readonly #worker = new RequestWorker<TransformRequest, TransformReply>(
     new URL('./transform-worker', import.meta.url),
     LIMITS,
@@ -29,7 +35,8 @@ export class SegmentTransformer implements AsyncDisposable {
 
   /**
    * Makes the derived file of a sealed one at `target` and returns its manifest. Sinks take their turns, so that the
-   * second one finds the file in the cache. Throws `TRANSFORM_FAILED`, `SEGMENT_CORRUPT` and the errors of the disk.
+   * second one finds the file in the cache. Throws `TRANSFORM_FAILED`, `SEGMENT_CORRUPT` and the errors of the disk,
+   * and `TRANSFORM_PROCESS_FAILED` if a program is to be tried again.
    */
   transform(
     path: string,
@@ -42,7 +49,9 @@ export class SegmentTransformer implements AsyncDisposable {
       const folder = dataFolder(dirname(dirname(path)));
       const known = await this.#cache.take(folder, manifest, target);
       if (known) return known;
-      const made = await this.#make({ path, manifest, target, ...this.#settings }, signal);
+      const children = this.#children.slots;
+      const made = await this.#make({ path, manifest, target, ...this.#settings, children }, signal);
+      this.#failures.delete(manifest.file.name);
       await this.#cache.keep(folder, made, target);
       return made;
     });
@@ -50,6 +59,7 @@ export class SegmentTransformer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#worker[Symbol.asyncDispose]();
+    this.#children.endAll();
   }
 
   async #make(request: TransformRequest, signal: AbortSignal): Promise<DigestedManifest> {
@@ -58,6 +68,7 @@ export class SegmentTransformer implements AsyncDisposable {
     try {
       reply = await this.#worker.ask(request, signal);
     } catch (cause) {
+      this.#children.endAll();
       if (signal.aborted) throw cause;
       throw new HoldfastError('TRANSFORM_FAILED', `the thread that transforms ${name} died`, {
         cause,
@@ -66,7 +77,20 @@ export class SegmentTransformer implements AsyncDisposable {
     }
     if ('manifest' in reply) return reply.manifest;
     const { code, system, message } = reply.failure;
+    if (code === 'TRANSFORM_PROCESS_FAILED') throw this.#programFailed(name, message);
     if (code !== undefined) throw new HoldfastError(code as ErrorCode, message, { facts: { name } });
     throw Object.assign(new Error(message), system === undefined ? {} : { code: system });
+  }
+
+  /** A program may fail by chance, for lack of memory for example; one that always does must not be started for ever. */
+  #programFailed(name: string, message: string): HoldfastError {
+    const failures = (this.#failures.get(name) ?? 0) + 1;
+    this.#failures.set(name, failures);
+    if (failures < PROGRAM_ATTEMPTS) {
+      return new HoldfastError('TRANSFORM_PROCESS_FAILED', message, { facts: { name } });
+    }
+    this.#failures.delete(name);
+    const text = `${message}, in ${failures} attempts`;
+    return new HoldfastError('TRANSFORM_FAILED', text, { facts: { name } });
   }
 }

@@ -2,63 +2,21 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
-import { silentLogger } from '../../../src/core/logger.js';
-import { decodeManifest, manifestKey, type ManifestChannel } from '../../../src/core/manifest.js';
+import { decodeManifest, manifestKey } from '../../../src/core/manifest.js';
 import { present } from '../../../src/core/present.js';
-import { SegmentTransformer } from '../../../src/jobs/transform/segment-transformer.js';
-import { TransformCache } from '../../../src/jobs/transform/transform-cache.js';
-import { TransformDeriver } from '../../../src/jobs/transform/transform-deriver.js';
+import type { SegmentTransformer } from '../../../src/jobs/transform/segment-transformer.js';
 import { listRequests, requestSegments } from '../../../src/recordings/fetch.js';
 import { eventually } from '../../../src/testing/waiting.js';
-import { soleSink, type SinkSpec } from '../../../src/sync/sync-sink.js';
 import { MemoryStore, MemoryStoreContent } from '../../support/memory-store.js';
-import { cdrString, testMcap } from '../../support/test-mcap.js';
 import { evictsAsVerified } from '../../sync/group-world.js';
-import { SyncWorld, type Sealed } from '../../sync/sync-world.js';
-
-const SECRET = 'Ann Example, 12 Private Road';
-const EIGHT = 1_795_852_800_000_000_000n;
-const CACHE_BYTES = 1024 * 1024;
-
-function transformer(rules: readonly string[], cacheBytes = CACHE_BYTES): SegmentTransformer {
-  const settings = { rules, hashKey: Buffer.from('a key of a fleet') };
-  return new SegmentTransformer(settings, new TransformCache(fs, silentLogger, settings, cacheBytes));
-}
-
-function sinkOf(work: SegmentTransformer, more: Partial<SinkSpec> = {}): SinkSpec {
-  const deriver = new TransformDeriver(work);
-  return { ...soleSink, form: deriver.form, deriver, isTransformed: true, partial: true, ...more };
-}
+import { SyncWorld } from '../../sync/sync-world.js';
+import { sealTexts, sinkOf, transformer } from './transform-world.js';
 
 /** As if no store had been there before. */
 async function forgetStore({ folder }: SyncWorld): Promise<void> {
   for (const path of [folder.receipts, folder.sync, join(folder.root, 'stores.json')]) {
     await fs.rm(path, { recursive: true, force: true });
   }
-}
-
-/** Texts on these topics in turn; every other one is the secret. */
-async function sealTexts(
-  world: SyncWorld,
-  topics: readonly string[] = ['/driver', '/speed'],
-): Promise<Sealed> {
-  const payloads = Array.from({ length: 40 }, (_, index) =>
-    cdrString(index % 2 === 0 ? SECRET : `${index} km/h`),
-  );
-  const data = await testMcap({
-    topics: topics.map((topic) => ({ topic, payload: (index) => present(payloads[index]) })),
-    ...{ messages: payloads.length, firstTime: EIGHT, stepNs: 1n },
-  });
-  const channels = topics.map((topic, at): ManifestChannel => {
-    const own = payloads.filter((_, index) => index % topics.length === at);
-    return {
-      ...{ topic, type: 'std_msgs/msg/String', encoding: 'cdr', schemaEncoding: 'ros2msg', latched: false },
-      ...{ count: own.length, bytes: own.reduce((sum, one) => sum + one.byteLength, 0), carried: 0 },
-    };
-  });
-  const payloadBytes = channels.reduce((sum, { bytes }) => sum + bytes, 0);
-  const manifest = { channels, messages: payloads.length, payloadBytes };
-  return world.seal(0, { data: Buffer.from(data), manifest });
 }
 
 describe('sync with sync.transform', function () {

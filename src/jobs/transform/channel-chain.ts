@@ -1,0 +1,42 @@
+import type { McapChannel } from '../../core/mcap/definitions.js';
+import type { TransformRule } from '../../core/transform/rule.js';
+import type { HashText } from './cdr-rewriter.js';
+import { compileTransform, type MessageTransform } from './message-transform.js';
+
+/** What happens to the messages of a channel from one rule on. */
+export interface ChannelChain {
+  /** All rules before the next program. */
+  readonly change: MessageTransform;
+  /** Place of the rule with the next program; undefined: there is none. */
+  readonly process: number | undefined;
+}
+
+/** Compiles the rules for channels, each from the places in the list at which its messages enter. */
+export class ChannelChains {
+  readonly #rules: readonly TransformRule[];
+  readonly #hash: HashText;
+  readonly #compiled = new Map<McapChannel, Map<number, ChannelChain>>();
+
+  constructor(rules: readonly TransformRule[], hash: HashText) {
+    this.#rules = rules;
+    this.#hash = hash;
+  }
+
+  /** Throws `TRANSFORM_FAILED` if a rule cannot be applied to this channel. */
+  of(channel: McapChannel, from: number): ChannelChain {
+    let chains = this.#compiled.get(channel);
+    if (!chains) this.#compiled.set(channel, (chains = new Map()));
+    let chain = chains.get(from);
+    if (!chain) chains.set(from, (chain = this.#compile(channel, from)));
+    return chain;
+  }
+
+  #compile(channel: McapChannel, from: number): ChannelChain {
+    const next = this.#rules.findIndex(
+      ({ topics, process }, at) => at >= from && process !== undefined && topics.test(channel.topic),
+    );
+    const until = next < 0 ? this.#rules.length : next;
+    const change = compileTransform(channel, this.#rules.slice(from, until), this.#hash);
+    return { change, process: next < 0 || change === 'drop' ? undefined : next };
+  }
+}

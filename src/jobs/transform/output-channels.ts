@@ -1,0 +1,78 @@
+import type { McapMessage } from '../../core/mcap/block.js';
+import type { McapChannel } from '../../core/mcap/definitions.js';
+import type { Manifest, ManifestChannel } from '../../core/manifest.js';
+import { channelName } from '../../recordings/survey-object.js';
+
+interface Tally {
+  readonly channel: McapChannel;
+  count: number;
+  bytes: number;
+  carried: number;
+  firstLogTime: bigint | undefined;
+  lastLogTime: bigint | undefined;
+}
+
+/** Counts the messages of a derived file, for the channels of its manifest. */
+export class OutputChannels {
+  readonly #byName = new Map<string, Tally>();
+  readonly #byChannel = new Map<McapChannel, Tally>();
+
+  note({ channel, data, logTime }: McapMessage): void {
+    const tally = this.#byChannel.get(channel) ?? this.#tallyOf(channel);
+    if (channel.carried) {
+      tally.carried++;
+      return;
+    }
+    tally.count++;
+    tally.bytes += data.byteLength;
+    if (tally.firstLogTime === undefined || logTime < tally.firstLogTime) tally.firstLogTime = logTime;
+    if (tally.lastLogTime === undefined || logTime > tally.lastLogTime) tally.lastLogTime = logTime;
+  }
+
+  /** The channels of the sealed file that are left, and then new ones, as they came. */
+  channels({ channels }: Manifest): ManifestChannel[] {
+    const rest = new Map(this.#byName);
+    const kept = channels.flatMap((channel) => {
+      const { topic, type, encoding, schemaEncoding } = channel;
+      const name = channelName(topic, type, encoding, schemaEncoding);
+      const tally = rest.get(name);
+      rest.delete(name);
+      return tally ? [left(channel, tally)] : [];
+    });
+    return [...kept, ...[...rest.values()].map(added)];
+  }
+
+  #tallyOf(channel: McapChannel): Tally {
+    const { topic, schema, encoding } = channel;
+    const name = channelName(topic, schema.name, encoding, schema.encoding);
+    const known = this.#byName.get(name);
+    const tally = known ?? {
+      ...{ channel, count: 0, bytes: 0, carried: 0, firstLogTime: undefined, lastLogTime: undefined },
+    };
+    this.#byName.set(name, tally);
+    this.#byChannel.set(channel, tally);
+    return tally;
+  }
+}
+
+/** The source's numbers stay only if no message is gone: which ones are left is not known. */
+function left(channel: ManifestChannel, tally: Tally): ManifestChannel {
+  const { count, bytes, carried } = tally;
+  if (count === channel.count) return { ...channel, bytes, carried };
+  const { topic, type, encoding, schemaEncoding, latched } = channel;
+  return { topic, type, encoding, schemaEncoding, latched, count, bytes, carried, ...timesOf(tally) };
+}
+
+function added(tally: Tally): ManifestChannel {
+  const { channel, count, bytes, carried } = tally;
+  const { topic, encoding, schema } = channel;
+  return {
+    ...{ topic, type: schema.name, encoding, schemaEncoding: schema.encoding, latched: false },
+    ...{ count, bytes, carried, ...timesOf(tally) },
+  };
+}
+
+function timesOf({ firstLogTime, lastLogTime }: Tally): Partial<ManifestChannel> {
+  if (firstLogTime === undefined || lastLogTime === undefined) return {};
+  return { firstLogTime: String(firstLogTime), lastLogTime: String(lastLogTime) };
+}

@@ -1,0 +1,71 @@
+import * as fs from 'node:fs/promises';
+import { silentLogger } from '../../../src/core/logger.js';
+import type { Manifest, ManifestChannel } from '../../../src/core/manifest.js';
+import type { McapMessage } from '../../../src/core/mcap/block.js';
+import { present } from '../../../src/core/present.js';
+import { SegmentTransformer } from '../../../src/jobs/transform/segment-transformer.js';
+import { TransformCache } from '../../../src/jobs/transform/transform-cache.js';
+import { TransformDeriver } from '../../../src/jobs/transform/transform-deriver.js';
+import { mergeRuns } from '../../../src/recordings/merged-messages.js';
+import { storeReadable } from '../../../src/recordings/store-readable.js';
+import { soleSink, type SinkSpec } from '../../../src/sync/sync-sink.js';
+import type { MemoryStore } from '../../support/memory-store.js';
+import { cdrString, testMcap } from '../../support/test-mcap.js';
+import type { Sealed, SyncWorld } from '../../sync/sync-world.js';
+
+/** Every other text of {@link sealTexts}. */
+export const SECRET = 'Ann Example, 12 Private Road';
+const EIGHT = 1_795_852_800_000_000_000n;
+const CACHE_BYTES = 1024 * 1024;
+
+/** The rules of `sync.transform`, with a cache. */
+export function transformer(rules: readonly string[], cacheBytes = CACHE_BYTES): SegmentTransformer {
+  const settings = { rules, hashKey: Buffer.from('a key of a fleet') };
+  return new SegmentTransformer(settings, new TransformCache(fs, silentLogger, settings, cacheBytes));
+}
+
+/** A sink that gets what they make. */
+export function sinkOf(work: SegmentTransformer, more: Partial<SinkSpec> = {}): SinkSpec {
+  const deriver = new TransformDeriver(work);
+  return { ...soleSink, form: deriver.form, deriver, isTransformed: true, partial: true, ...more };
+}
+
+/** Texts on these topics in turn; every other one is the secret. */
+export async function sealTexts(
+  world: SyncWorld,
+  topics: readonly string[] = ['/driver', '/speed'],
+): Promise<Sealed> {
+  const payloads = Array.from({ length: 40 }, (_, index) =>
+    cdrString(index % 2 === 0 ? SECRET : `${index} km/h`),
+  );
+  const data = await testMcap({
+    topics: topics.map((topic) => ({ topic, payload: (index) => present(payloads[index]) })),
+    ...{ messages: payloads.length, firstTime: EIGHT, stepNs: 1n },
+  });
+  const channels = topics.map((topic, at): ManifestChannel => {
+    const own = payloads.filter((_, index) => index % topics.length === at);
+    return {
+      ...{ topic, type: 'std_msgs/msg/String', encoding: 'cdr', schemaEncoding: 'ros2msg', latched: false },
+      ...{ count: own.length, bytes: own.reduce((sum, one) => sum + one.byteLength, 0), carried: 0 },
+    };
+  });
+  const payloadBytes = channels.reduce((sum, { bytes }) => sum + bytes, 0);
+  const manifest = { channels, messages: payloads.length, payloadBytes };
+  return world.seal(0, { data: Buffer.from(data), manifest });
+}
+
+/** The messages of a segment in a store. */
+export async function messagesIn(store: MemoryStore, { key, file }: Manifest): Promise<McapMessage[]> {
+  const readable = (): ReturnType<typeof storeReadable> => storeReadable(store, key, file.bytes);
+  const messages: McapMessage[] = [];
+  const onProblem = ({ reason }: { readonly reason: string }): never => {
+    throw new Error(reason);
+  };
+  for await (const run of mergeRuns([{ name: key, bytes: file.bytes, readable }], {
+    filter: {},
+    onProblem,
+  })) {
+    messages.push(...run.messages);
+  }
+  return messages;
+}
