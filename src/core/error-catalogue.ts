@@ -163,7 +163,8 @@ const entries = {
     meaning:
       'A program of sync.transform crashed, exceeded a limit or broke the protocol. Nothing of the segment was sent. ' +
       'It is tried again twice, and then parked with TRANSFORM_FAILED.',
-    remedy: 'Look at the reason in the message. docs/transform-process.md describes the protocol and the limits.',
+    remedy:
+      'Look at the reason in the message. docs/transform-process.md describes the protocol and the limits.',
   },
   SOURCE_UNKNOWN: {
     retryable: false,

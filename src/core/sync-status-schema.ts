@@ -65,10 +65,11 @@ const writes = object(
 
 const transforms = object(
   {
-    segments: count('segments changed'),
-    bytesIn: count('their payload bytes, as they were sealed'),
-    bytesOut: count('payload bytes of what was made of them'),
-    failed: count('attempts in which a rule could not be applied'),
+    segments: ros(count('segments changed'), 'uint64 transformed_segments'),
+    bytesIn: ros(count('their payload bytes, as they were sealed'), 'uint64 transformed_bytes_in'),
+    bytesOut: ros(count('payload bytes of what was made of them'), 'uint64 transformed_bytes_out'),
+    failed: ros(count('attempts in which a rule could not be applied'), 'uint64 transform_failures'),
+    parked: ros(count('segments that are parked because of it now'), 'uint64 transform_parked'),
   },
   {},
   'what `sync.transform` did since the start of this process; absent: segments leave as they are',

@@ -24,7 +24,15 @@ interface TagsRule {
   readonly default?: undefined;
 }
 
-type Rule = TextRule | NumberRule | TagsRule;
+interface TextsRule {
+  readonly kind: 'texts';
+  readonly default?: undefined;
+  readonly maxCount: number;
+  /** Of each of them. */
+  readonly maxLength: number;
+}
+
+type Rule = TextRule | NumberRule | TagsRule | TextsRule;
 type Rules = Readonly<Record<string, Rule>>;
 
 const seconds = (standard: number): NumberRule => ({ kind: 'number', default: standard, min: 0, max: 3_600 });
@@ -39,6 +47,8 @@ const argumentRules = {
   },
   /** An empty value removes a tag. */
   set_tags: { tags: { kind: 'tags' } },
+  /** All rules of `sync.transform`, instead of those so far. */
+  set_transform: { rules: { kind: 'texts', maxCount: 100, maxLength: 2_000 } },
   /** A page of topics: a robot may have 20,000. */
   topics: {
     offset: { kind: 'number', default: 0, min: 0, max: 1_000_000, whole: true },
@@ -50,7 +60,9 @@ type Value<R> = R extends { readonly kind: 'text' }
   ? string
   : R extends { readonly kind: 'tags' }
     ? TagChanges
-    : number;
+    : R extends { readonly kind: 'texts' }
+      ? readonly string[]
+      : number;
 
 /** The arguments of a handler: all of them, checked. */
 export type ControlArguments<R extends ControlRequest> = R extends keyof typeof argumentRules
@@ -84,6 +96,11 @@ function fits(rule: Rule, value: unknown): boolean {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
     return Object.entries(value).every(([name, one]) => isTag(name, one));
   }
+  if (rule.kind === 'texts') {
+    const isText = (one: unknown): boolean =>
+      typeof one === 'string' && one.trim() !== '' && one.length <= rule.maxLength;
+    return Array.isArray(value) && value.length <= rule.maxCount && value.every(isText);
+  }
   if (rule.kind === 'text') {
     return typeof value === 'string' && value.trim() !== '' && value.length <= rule.maxLength;
   }
@@ -93,6 +110,7 @@ function fits(rule: Rule, value: unknown): boolean {
 
 function describe(rule: Rule): string {
   if (rule.kind === 'tags') return `an object of tags (${TAG_FORM})`;
+  if (rule.kind === 'texts') return `up to ${rule.maxCount} texts of 1 to ${rule.maxLength} characters`;
   if (rule.kind === 'text') return `a text of 1 to ${rule.maxLength} characters`;
   return `a ${rule.whole ? 'whole number' : 'number'} from ${rule.min} to ${rule.max}`;
 }

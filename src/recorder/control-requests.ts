@@ -17,6 +17,7 @@ export const controlRequests = [
   'mark_event',
   'set_tags',
   'sync_now',
+  'set_transform',
   'drain',
   'end',
 ] as const;

@@ -88,8 +88,11 @@ const syncReads = {
 /** Parameters that a recorder accepts while it runs (`RecorderControl.reconfigure`). */
 export const liveRecorderParameters: ReadonlySet<ParameterName> = new Set(names(recorderReads));
 
-/** Parameters that sync accepts while it runs (`SyncEngine.reconfigure`). */
-export const liveSyncParameters: ReadonlySet<ParameterName> = new Set(names(syncReads));
+/** Parameters that sync accepts while it runs (`SyncEngine.reconfigure`; the rules by `SyncSetup.changeTransform`). */
+export const liveSyncParameters: ReadonlySet<ParameterName> = new Set([
+  ...names(syncReads),
+  'sync.transform',
+]);
 
 /** Parameters that differ between two sets of a recorder's options. */
 export function changedRecorderParameters(before: RecorderOptions, after: RecorderOptions): ParameterName[] {

@@ -142,11 +142,11 @@ const blind: NetworkSource = {
 
 function encryptionFor(
   { fs, random }: SyncPorts,
-  { recipients = [] }: SyncParts['sink'],
+  { recipients = [], deriver }: SyncParts['sink'],
   folder: DataFolder,
   shared: SharedByEngines,
 ): SegmentEncryption | undefined {
-  if (recipients.length === 0) return undefined;
+  if (recipients.length === 0 || deriver) return undefined;
   return new SegmentEncryption({ fs, random, folder, recipients, turns: shared.encryption });
 }
 

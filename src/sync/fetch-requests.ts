@@ -118,7 +118,7 @@ export class FetchRequests {
   }
 
   #keyOf({ key }: MatchedSegment): string {
-    return this.#parts.encryption ? encryptedKey(key) : key;
+    return (this.#parts.sink.recipients ?? []).length > 0 ? encryptedKey(key) : key;
   }
 
   /** Compares what is here, requests what matches, and brings the answers up to date. */

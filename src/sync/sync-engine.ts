@@ -215,6 +215,20 @@ export class SyncEngine implements AsyncDisposable {
     return changed;
   }
 
+  /** Tries segments again that were parked with this code, at the next turn. */
+  retryParked(code: string): void {
+    const { table } = this.#parts;
+    for (const entry of [...table.values()]) {
+      if (entry.state !== 'parked' || entry.alarm?.code !== code) continue;
+      delete entry.alarm;
+      delete entry.record;
+      entry.turns = 0;
+      table.move(entry, 'pending');
+    }
+    this.#sender.wake();
+    this.#changes.changed();
+  }
+
   /** Reports events when they happen. */
   get onEvent(): Listen<SyncEvent> {
     return this.#events.listen;

@@ -184,6 +184,11 @@ export class SyncGroup implements AsyncDisposable {
     return changed ?? [];
   }
 
+  /** See {@link SyncEngine.retryParked}. */
+  retryParked(code: string): void {
+    for (const engine of this.#engines) engine.retryParked(code);
+  }
+
   get onEvent(): Listen<SyncEvent> {
     return this.#events.listen;
   }

@@ -25,7 +25,7 @@ export interface SinkSpec {
   readonly budgetBytesPerDay?: number;
   /** What passes conditions and budget; absent: the classes of the process. */
   readonly pass?: readonly PassClass[];
-  /** Who can read what this sink sends; absent: anyone with the store. Not with a deriver. */
+  /** Who can read what this sink sends; absent: anyone with the store. A deriver encrypts its files itself. */
   readonly recipients?: readonly Recipient[];
   /** `sync.transform` has rules, and this sink gets what they make. */
   readonly isTransformed?: true;

@@ -1,6 +1,6 @@
 import { defined } from '../core/defined.js';
 import { describeError, isHoldfastError, type HoldfastError } from '../core/errors.js';
-import type { SegmentEncryption } from './segment-encryption.js';
+import { recipientName } from '../encryption/wrapped-key.js';
 import type { SyncStatus } from '../core/status.js';
 import { LOST } from './confirmer.js';
 import type { Link } from './link.js';
@@ -66,7 +66,6 @@ interface StatusParts extends Parts {
   /** Why the data folder cannot be read: its permissions. */
   readonly denied: HoldfastError | undefined;
   readonly options: SyncOptions;
-  readonly encryption: SegmentEncryption | undefined;
   readonly gate: SendGate;
 }
 
@@ -110,7 +109,7 @@ export function composeStatus(parts: StatusParts): SyncStatus {
     },
     uploadPolicy: policyOf(parts),
     ...defined({
-      encryptedFor: parts.encryption?.encryptedFor,
+      encryptedFor: parts.sink.recipients?.map(recipientName),
       sendPolicy: policyStatus(parts.gate, table, parts.options.partBytes),
       forecast: parts.sink.deriver ? undefined : forecastStatus(table, parts.options.partBytes),
     }),
@@ -123,7 +122,11 @@ export function composeStatus(parts: StatusParts): SyncStatus {
       durations: counters.durations.toJson(),
     },
     ...(parts.sink.kind === 'parquet' ? { writes: counters.writes.toJson() } : {}),
-    ...(parts.sink.isTransformed ? { transforms: counters.writes.transforms.toJson() } : {}),
+    ...(parts.sink.isTransformed
+      ? {
+          transforms: { ...counters.writes.transforms.toJson(), parked: parkedBy(table, 'TRANSFORM_FAILED') },
+        }
+      : {}),
     ...(current ? { current } : {}),
     ...defined({ oldestUnsyncedAt: oldest }),
     transferBytesPerS: rate,
@@ -211,4 +214,11 @@ function alarmsOf({ table, tombstones, link, lost }: Parts, denied?: HoldfastErr
   for (const { name, robot, alarm } of table.values()) if (alarm) add(name, robot, alarm);
   for (const [name, alarm] of tombstones.refused) add(name, '', alarm);
   return alarms;
+}
+
+function parkedBy(table: SegmentTable, code: string): number {
+  let parked = 0;
+  if (table.totals.parked.segments === 0) return parked;
+  for (const { state, alarm } of table.values()) if (state === 'parked' && alarm?.code === code) parked++;
+  return parked;
 }

@@ -130,8 +130,11 @@ function describeRobots({ robots }: RecorderStatus): string[] {
 /** What was changed on the way to a store. */
 function describeTransforms(stats: SyncStatus['transforms'], name: (text: string) => string): string[] {
   if (stats === undefined) return [];
-  const { segments, bytesIn, bytesOut, failed } = stats;
-  const failures = failed === 0 ? '' : `, ${failed} FAILED (sync.transform)`;
+  const { segments, bytesIn, bytesOut, failed, parked } = stats;
+  const failures =
+    failed === 0 && parked === 0
+      ? ''
+      : `, ${failed} attempts FAILED, ${parked} segments parked (sync.transform)`;
   return [
     `${name('changed')}${segments} segments, payloads of ${humanBytes(bytesIn)} to ${humanBytes(bytesOut)}${failures}`,
   ];

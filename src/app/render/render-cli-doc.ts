@@ -32,13 +32,14 @@ JSON object per line each way:
 \`\`\`
 
 Requests: \`status\` and \`end\` (both; \`end\` ends the process), \`start\`, \`stop\`, \`split\`, \`pause\`, \`resume\`,
-\`mark_event\`, \`set_tags\`, \`topics\` (recorder), \`sync_now\`, \`drain\` (sync). \`stop\` commits and seals and keeps the process and
+\`mark_event\`, \`set_tags\`, \`topics\` (recorder), \`sync_now\`, \`drain\`, \`set_transform\` (sync). \`stop\` commits and seals and keeps the process and
 its data folder; \`start\` continues with new connections. Messages that arrive while the recorder is paused are
 counted as a gap. What is not possible at the moment is refused with \`STATE_REFUSED\` and the reason.
 
 Some take arguments, all checked (\`REQUEST_INVALID\` names the one that is wrong): \`mark_event\` takes \`label\`
 (1 to 200 characters), \`before_s\` and \`after_s\` (0 to 3,600; default 30); \`set_tags\` takes \`tags\`, values by name
-(docs/tags.md); \`topics\` takes \`offset\` and \`limit\` (1 to 1,000).
+(docs/tags.md); \`topics\` takes \`offset\` and \`limit\` (1 to 1,000); \`set_transform\` takes \`rules\`, all rules of
+\`sync.transform\` (docs/transform.md).
 
 \`\`\`
 -> {"id":2,"request":"mark_event","args":{"label":"hit the kerb","before_s":60}}

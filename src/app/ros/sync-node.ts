@@ -3,6 +3,7 @@ import type { SyncEvent } from '../../core/events.js';
 import { latchedQos, type Qos } from '../../core/ros/qos.js';
 import type { SyncStatus } from '../../core/status.js';
 import { exitCodes } from '../../host/exit-code.js';
+import { changeTransform } from '../setup/change-transform.js';
 import { prepareSync } from '../setup/prepare-sync.js';
 import { listenForControl } from '../control/control-server.js';
 import { openSync } from '../setup/open-sync.js';
@@ -33,6 +34,8 @@ export async function runSyncNode(node: RunningNode): Promise<number> {
     const handlers = {
       status: () => group.status(),
       sync_now: () => group.syncNow(),
+      set_transform: ({ rules }: { readonly rules: readonly string[] }) =>
+        changeTransform(rules, setup, group),
       end: () => end.abort(new Error('ended by a control request')),
     };
     return listenForControl(data, 'sync', handlers, logger);
@@ -43,6 +46,7 @@ export async function runSyncNode(node: RunningNode): Promise<number> {
   });
   node.serveParameters((changes, all) => {
     const names = new Set([...given, ...changes.keys()]);
+    if (changes.has('sync.transform')) changeTransform(changes.get('sync.transform'), setup, engine);
     engine.reconfigure(compileSyncSettings(resolvedValues('sync', all, names)).options);
     for (const name of changes.keys()) given.add(name);
   });

@@ -5,6 +5,7 @@ import type { Recipient } from '../../encryption/wrapped-key.js';
 import type { Logger } from '../../core/logger.js';
 import type { SegmentDeriver } from '../../core/segment-deriver.js';
 import { keepingRoom } from '../../core/space-limits.js';
+import type { TransformRule } from '../../core/transform/rule.js';
 import type { Store } from '../../core/store.js';
 import { soleSink } from '../../sync/sync-sink.js';
 import type { Sink } from '../../sync/sync-group.js';
@@ -23,13 +24,15 @@ import { storePorts } from '../../host/store-ports.js';
 import type { SystemPorts } from '../../host/ports.js';
 import type { DescriptorFolder } from '../../jobs/lake/descriptor-folder.js';
 import { encryptedFor, readRecipients, refuseReadable } from './recipients.js';
-import { refuseReadableTransforms, Transforms } from './transforms.js';
+import { refused, Transforms } from './transforms.js';
 import { openConfiguredStore } from './open-configured-store.js';
 
 export interface SyncSetup extends AsyncDisposable {
   readonly settings: SyncSettings;
   /** Stores that were not contacted yet; the first is `store.uri`, if it is set. */
   readonly sinks: readonly [Sink, ...Sink[]];
+  /** Changes the rules of `sync.transform` while sync runs. Throws `STATE_REFUSED` with the reason. */
+  changeTransform(rules: readonly TransformRule[]): void;
 }
 
 /**
@@ -66,7 +69,7 @@ export async function prepareSync(resolved: Resolved, ports: SystemPorts): Promi
     const recipients = await readRecipients(resolved, ports.fs, faults);
     transforms = await Transforms.open(resolved, ports, faults);
     if (uri !== '') {
-      const changed = (await transforms?.apply(undefined)) ?? {};
+      const changed = (await transforms?.apply(undefined, recipients)) ?? {};
       const spec = { ...soleSink, name: STORE_SINK, ...encryptedFor(recipients), ...changed };
       await attempt('store.uri', async () => ({
         spec,
@@ -75,7 +78,6 @@ export async function prepareSync(resolved: Resolved, ports: SystemPorts): Promi
     }
     const settings = compileSyncSettings({ ...resolved, faults });
     refuseReadable(settings.sinks, recipients, resolved, faults);
-    refuseReadableTransforms(settings.sinks, resolved, faults);
     for (const sink of settings.sinks) {
       const changes = sink.transform ? transforms : undefined;
       await attempt('sinks', () => openSink(sink, sink.encrypt ? recipients : [], changes, resolved, ports));
@@ -84,7 +86,12 @@ export async function prepareSync(resolved: Resolved, ports: SystemPorts): Promi
     refuseTwins(sinks, resolved);
     const [first, ...others] = sinks;
     if (!first) throw new Error('without a sink there was a fault');
-    return { settings, sinks: [first, ...others], [Symbol.asyncDispose]: dispose };
+    const changeTransform = (rules: readonly TransformRule[]): void => {
+      if (!transforms)
+        throw refused(`${rules.length} rules`, 'no rules, because sync began without any; start it again');
+      transforms.change(rules);
+    };
+    return { settings, sinks: [first, ...others], changeTransform, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
     throw error;
@@ -104,7 +111,7 @@ async function openSink(
   const policy = defined({ upload, when, budgetBytesPerDay, pass });
   const spec = { name, kind, required, selection, ...policy, ...encryptedFor(recipients) };
   const plain = deriver ? { form: deriver.form, deriver } : { form: '' };
-  return { spec: { ...spec, ...((await transforms?.apply(deriver)) ?? plain) }, store };
+  return { spec: { ...spec, ...((await transforms?.apply(deriver, recipients)) ?? plain) }, store };
 }
 
 /** Makes a sink's files out of segments; undefined if the segments are sent unchanged. */

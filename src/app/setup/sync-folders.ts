@@ -113,6 +113,11 @@ export class SyncFolders implements AsyncDisposable {
     this.#options = { ...this.#options, ...given };
   }
 
+  /** See {@link SyncEngine.retryParked}, in all folders that are served now. */
+  retryParked(code: string): void {
+    for (const { group } of this.#served) group?.retryParked(code);
+  }
+
   get onEvent(): Listen<SyncEvent> {
     return this.#events.listen;
   }

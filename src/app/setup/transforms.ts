@@ -1,11 +1,14 @@
 import { readFileIfPresent } from '../../core/durable-files.js';
 import type { FileSystem } from '../../core/file-system.js';
 import { keepingRoom } from '../../core/space-limits.js';
+import { HoldfastError } from '../../core/errors.js';
+import type { TransformRule } from '../../core/transform/rule.js';
+import type { Recipient } from '../../encryption/wrapped-key.js';
 import type { SystemPorts } from '../../host/ports.js';
 import type { SegmentTransformer } from '../../jobs/transform/segment-transformer.js';
+import type { TransformCache, TransformSettings } from '../../jobs/transform/transform-cache.js';
 import type { ConfigFault } from '../../settings/fault.js';
 import type { Resolved } from '../../settings/resolve.js';
-import type { SinkOptions } from '../../settings/sink-spec.js';
 import type { SinkSpec } from '../../sync/sync-sink.js';
 
 const HASH_KEY_MIN_BYTES = 16;
@@ -13,16 +16,33 @@ const HASH_KEY_MAX_BYTES = 4096;
 
 type Deriver = NonNullable<SinkSpec['deriver']> & { readonly form: string };
 
+/** Keeps files that were made by these rules. */
+type CacheFor = (settings: TransformSettings) => TransformCache;
+
+interface TransformsParts {
+  readonly fs: FileSystem;
+  readonly keepsOriginals: boolean;
+  /** The rules of the configuration. */
+  readonly rules: readonly TransformRule[];
+  readonly hashKey: Uint8Array;
+  /** A cache for what these settings make. */
+  readonly cacheFor: CacheFor;
+  readonly create: (settings: TransformSettings) => SegmentTransformer;
+  /** For sinks that send readable copies, and for those that send encrypted ones. */
+  readonly transformers: Map<'plain' | 'encrypted', Transformer>;
+}
+
+interface Transformer {
+  readonly work: SegmentTransformer;
+  readonly recipients: readonly Recipient[];
+}
+
 /** `sync.transform` for the sinks of a process. */
 export class Transforms implements AsyncDisposable {
-  readonly #fs: FileSystem;
-  readonly #keepsOriginals: boolean;
-  readonly #transformer: SegmentTransformer;
+  readonly #parts: TransformsParts;
 
-  private constructor(fs: FileSystem, keepsOriginals: boolean, transformer: SegmentTransformer) {
-    this.#fs = fs;
-    this.#keepsOriginals = keepsOriginals;
-    this.#transformer = transformer;
+  private constructor(parts: TransformsParts) {
+    this.#parts = parts;
   }
 
   /** Undefined: there are no rules. Adds what is wrong to `faults`. */
@@ -37,45 +57,80 @@ export class Transforms implements AsyncDisposable {
     const hashKey = await readHashKey(resolved, fs, faults);
     const { SegmentTransformer } = await import('../../jobs/transform/segment-transformer.js');
     const { TransformCache } = await import('../../jobs/transform/transform-cache.js');
-    const settings = { rules: values['sync.transform'].map(({ text }) => text), hashKey };
+    const rules = values['sync.transform'];
     const room = keepingRoom(fs);
-    const cache = new TransformCache(room, logger, settings, values['sync.transform_cache']);
-    const transformer = new SegmentTransformer(settings, cache);
-    return new Transforms(room, values['sync.original'] === 'keep', transformer);
+    const cacheFor: CacheFor = (one) => new TransformCache(room, logger, one, values['sync.transform_cache']);
+    const create = (settings: TransformSettings): SegmentTransformer =>
+      new SegmentTransformer(settings, cacheFor(settings));
+    const keepsOriginals = values['sync.original'] === 'keep';
+    const transformers = new Map<'plain' | 'encrypted', Transformer>();
+    return new Transforms({ fs: room, keepsOriginals, rules, hashKey, cacheFor, create, transformers });
+  }
+
+  /**
+   * Changes the rules while sync runs; segments that have begun keep theirs. Throws `STATE_REFUSED` with the reason.
+   * A program must be one of the configuration: whoever may set parameters may not start any program.
+   */
+  change(rules: readonly TransformRule[]): void {
+    const { hashKey, cacheFor, transformers } = this.#parts;
+    if (rules.length === 0) {
+      throw refused('no rules', 'at least one rule while sync runs; without any, originals would leave');
+    }
+    const programs = this.#parts.rules.map(programOf);
+    for (const rule of rules) {
+      if (rule.process && !programs.includes(programOf(rule))) {
+        throw refused(`"${rule.text}"`, 'programs with the arguments and limits of the configuration');
+      }
+      if (hashKey.length === 0 && rule.changes.some(({ kind }) => kind === 'hash')) {
+        throw refused(`"${rule.text}"`, 'rules without hash, because sync began without sync.hash_key');
+      }
+    }
+    for (const { work, recipients } of transformers.values()) {
+      const settings = { rules: rules.map(({ text }) => text), hashKey, recipients };
+      work.use(settings, cacheFor(settings));
+    }
   }
 
   /** What a sink sends instead of what `inner` makes of sealed files; undefined: it would send them as they are. */
   async apply(
     inner: Deriver | undefined,
+    recipients: readonly Recipient[],
   ): Promise<Pick<SinkSpec, 'form' | 'deriver' | 'isTransformed' | 'partial'>> {
     const { TransformDeriver, TransformedDeriver } =
       await import('../../jobs/transform/transform-deriver.js');
+    // What another deriver makes is not encrypted, and a sink that must not send readable files has none.
     const deriver = inner
-      ? new TransformedDeriver(this.#fs, this.#transformer, inner)
-      : new TransformDeriver(this.#transformer);
-    const partial = this.#keepsOriginals ? { partial: true as const } : {};
+      ? new TransformedDeriver(this.#parts.fs, this.#transformerFor([]), inner)
+      : new TransformDeriver(this.#transformerFor(recipients), recipients.length > 0);
+    const partial = this.#parts.keepsOriginals ? { partial: true as const } : {};
     return { form: deriver.form, deriver, isTransformed: true, ...partial };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#transformer[Symbol.asyncDispose]();
+    for (const { work } of this.#parts.transformers.values()) await work[Symbol.asyncDispose]();
+  }
+
+  #transformerFor(recipients: readonly Recipient[]): SegmentTransformer {
+    const { rules, hashKey, create, transformers } = this.#parts;
+    const kind = recipients.length === 0 ? 'plain' : 'encrypted';
+    let found = transformers.get(kind);
+    if (!found) {
+      const settings = { rules: rules.map(({ text }) => text), hashKey, recipients };
+      transformers.set(kind, (found = { work: create(settings), recipients }));
+    }
+    return found.work;
   }
 }
 
-/** A sink that must not send readable files cannot send changed ones: these are not encrypted. */
-export function refuseReadableTransforms(
-  sinks: readonly SinkOptions[],
-  { values, origin }: Resolved,
-  faults: ConfigFault[],
-): void {
-  if (values['sync.transform'].length === 0 || values['sync.recipients'].length === 0) return;
-  const names = sinks.filter(({ transform, encrypt }) => transform && encrypt).map(({ name }) => name);
-  if (values['store.uri'] !== '') names.unshift('store.uri');
-  for (const name of names) {
-    const allowed =
-      'sinks with transform=no or encrypt=no together with sync.recipients: changed segments are not encrypted';
-    faults.push({ where: origin['sync.transform'], path: 'sync.transform', value: name, allowed });
-  }
+function programOf({ process }: TransformRule): string {
+  return JSON.stringify(process ?? null);
+}
+
+/** The answer to a change that cannot be made while sync runs. */
+export function refused(value: string, allowed: string): HoldfastError {
+  return new HoldfastError('STATE_REFUSED', `sync.transform is ${value}; allowed: ${allowed}`, {
+    facts: { value, allowed },
+  });
 }
 
 /** This machine cannot read what it has sealed for recipients. */

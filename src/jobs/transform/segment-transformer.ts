@@ -17,8 +17,8 @@ const PROGRAM_ATTEMPTS = 3;
 
 /** Applies the rules of `sync.transform` to one segment after the other, in a thread of its own. */
 export class SegmentTransformer implements AsyncDisposable {
-  readonly #settings: TransformSettings;
-  readonly #cache: TransformCache;
+  #settings: TransformSettings;
+  #cache: TransformCache;
   readonly #turns = new SerialQueue();
   readonly #children = new ChildSessions();
   /** How often a program has failed with a segment that is not parked, by name. */
@@ -29,6 +29,12 @@ export class SegmentTransformer implements AsyncDisposable {
   );
 
   constructor(settings: TransformSettings, cache: TransformCache) {
+    this.#settings = settings;
+    this.#cache = cache;
+  }
+
+  /** Segments that begin from now on are changed by these rules. */
+  use(settings: TransformSettings, cache: TransformCache): void {
     this.#settings = settings;
     this.#cache = cache;
   }
@@ -47,12 +53,13 @@ export class SegmentTransformer implements AsyncDisposable {
     return this.#turns.run(async () => {
       signal.throwIfAborted();
       const folder = dataFolder(dirname(dirname(path)));
-      const known = await this.#cache.take(folder, manifest, target);
+      const [settings, cache] = [this.#settings, this.#cache];
+      const known = await cache.take(folder, manifest, target);
       if (known) return known;
       const children = this.#children.slots;
-      const made = await this.#make({ path, manifest, target, ...this.#settings, children }, signal);
+      const made = await this.#make({ path, manifest, target, ...settings, children }, signal);
       this.#failures.delete(manifest.file.name);
-      await this.#cache.keep(folder, made, target);
+      await cache.keep(folder, made, target);
       return made;
     });
   }

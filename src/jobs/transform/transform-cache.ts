@@ -8,10 +8,12 @@ import type { Logger } from '../../core/logger.js';
 import {
   decodeManifest,
   encodeManifest,
+  encryptedKey,
   isDigested,
   type DigestedManifest,
   type Manifest,
 } from '../../core/manifest.js';
+import { recipientsName, type Recipient } from '../../encryption/wrapped-key.js';
 
 /** The end of a name: the digest of the rules. */
 const FORM_DIGITS = 12;
@@ -21,6 +23,8 @@ const FORM_END = /\.[0-9a-f]{12}\.mcap$/;
 export interface TransformSettings {
   readonly rules: readonly string[];
   readonly hashKey: Uint8Array;
+  /** Who can read it. Empty: it is not encrypted. Otherwise each copy has a data key of its own, and so other bytes. */
+  readonly recipients: readonly Recipient[];
 }
 
 /**
@@ -33,16 +37,19 @@ export class TransformCache {
   readonly #logger: Logger;
   readonly #maxBytes: number;
   readonly #form: string;
+  readonly #keyOf: (key: string) => string;
 
   /** @param maxBytes - Of all files of one data folder; 0: nothing is kept. */
   constructor(fs: FileSystem, logger: Logger, settings: TransformSettings, maxBytes: number) {
     this.#fs = fs;
     this.#logger = logger;
     this.#maxBytes = maxBytes;
-    const { rules, hashKey } = settings;
+    const { rules, hashKey, recipients } = settings;
+    this.#keyOf = recipients.length === 0 ? (key) => key : encryptedKey;
     this.#form = createHash('sha256')
       .update(JSON.stringify(rules))
       .update(hashKey)
+      .update(recipients.length === 0 ? '' : recipientsName(recipients))
       .digest('hex')
       .slice(0, FORM_DIGITS);
   }
@@ -57,7 +64,7 @@ export class TransformCache {
       const found = decodeManifest(text.toString('utf8'), `${path}.json`);
       const { size } = await this.#fs.stat(`${path}.mcap`);
       const isIts = isDigested(found) && found.derived?.source.sha256 === manifest.file.sha256;
-      if (!isIts || found.key !== manifest.key || size !== found.file.bytes) return undefined;
+      if (!isIts || found.key !== this.#keyOf(manifest.key) || size !== found.file.bytes) return undefined;
       await this.#fs.link(`${path}.mcap`, target);
       return found;
     } catch (error) {

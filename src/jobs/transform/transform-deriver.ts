@@ -1,7 +1,13 @@
 import { join } from 'node:path';
 import { makeDirectoryDurably } from '../../core/durable-files.js';
 import type { FileSystem } from '../../core/file-system.js';
-import { encodeManifest, type DigestedManifest, type Manifest } from '../../core/manifest.js';
+import {
+  encodeManifest,
+  encryptedKey,
+  manifestKey,
+  type DigestedManifest,
+  type Manifest,
+} from '../../core/manifest.js';
 import type {
   Derived,
   DerivedMarker,
@@ -24,10 +30,22 @@ export class TransformDeriver extends SegmentFileDeriver {
   readonly form = FORM;
   readonly standsForSegment = true;
   readonly #transformer: SegmentTransformer;
+  readonly #isEncrypted: boolean;
 
-  constructor(transformer: SegmentTransformer) {
+  /** @param isEncrypted - The transformer has recipients. */
+  constructor(transformer: SegmentTransformer, isEncrypted = false) {
     super();
     this.#transformer = transformer;
+    this.#isEncrypted = isEncrypted;
+  }
+
+  override markerKey({ key }: Manifest): string {
+    return manifestKey(this.#isEncrypted ? encryptedKey(key) : key);
+  }
+
+  /** A tombstone has nothing to encrypt, and lies where those of all segments do. */
+  override tombstone(manifest: Manifest): DerivedMarker {
+    return { key: manifestKey(manifest.key), text: encodeManifest(manifest) };
   }
 
   async derive(path: string, manifest: Manifest, scratch: string, signal: AbortSignal): Promise<Derived> {
@@ -35,7 +53,7 @@ export class TransformDeriver extends SegmentFileDeriver {
     const made = await this.#transformer.transform(path, manifest, target, signal);
     const { bytes, sha256, crc32 } = made.file;
     return {
-      files: [{ key: manifest.key, path: target, bytes, sha256, crc32 }],
+      files: [{ key: made.key, path: target, bytes, sha256, crc32 }],
       marker: { key: this.markerKey(manifest), text: encodeManifest(made) },
       transformed: sizes(manifest, made),
     };

@@ -1,8 +1,16 @@
+import { randomBytes } from 'node:crypto';
 import type { FileSystem } from '../../core/file-system.js';
 import { HoldfastError } from '../../core/errors.js';
-import type { DigestedManifest, Manifest } from '../../core/manifest.js';
+import {
+  ENCRYPTED_VERSION,
+  encryptedKey,
+  type DigestedManifest,
+  type Manifest,
+} from '../../core/manifest.js';
 import { openMcap } from '../../core/mcap/open-mcap.js';
 import { parseTransformRule, type TransformRule } from '../../core/transform/rule.js';
+import { factsOf, newContentKey, type ContentKey } from '../../encryption/encrypted-content.js';
+import type { Recipient } from '../../encryption/wrapped-key.js';
 import { ChildSessions } from '../../host/child-sessions.js';
 import { FilePool } from '../../recordings/file-readable.js';
 import { withChannels } from '../../recordings/manifest-part.js';
@@ -20,13 +28,15 @@ export interface TransformRequest {
   readonly target: string;
   readonly rules: readonly string[];
   readonly hashKey: Uint8Array;
+  /** Who can read the file. Empty: it is not encrypted. */
+  readonly recipients: readonly Recipient[];
   /** Ids of processes that it starts: {@link ChildSessions}. */
   readonly children: Int32Array;
 }
 
 /**
  * Makes the derived file of a segment, durably, and returns its manifest. The same request gives the same bytes at any
- * time. Throws `TRANSFORM_FAILED`, `TRANSFORM_PROCESS_FAILED`, `SEGMENT_CORRUPT` and the errors of the disk; the target is then incomplete.
+ * time, unless it has recipients: the data key is a new one. Throws `TRANSFORM_FAILED`, `TRANSFORM_PROCESS_FAILED`, `SEGMENT_CORRUPT` and the errors of the disk; the target is then incomplete.
  */
 export async function transformSegment(fs: FileSystem, request: TransformRequest): Promise<DigestedManifest> {
   const { path, manifest, target } = request;
@@ -38,7 +48,9 @@ export async function transformSegment(fs: FileSystem, request: TransformRequest
   const sessions = new ChildSessions(request.children);
   await using work = new Transformation(rules, request.hashKey, segment, sessions);
   await using handle = await fs.open(target, 'w');
-  const out = await SegmentCopy.begin(new DigestFile(handle), reader);
+  const key = request.recipients.length === 0 ? undefined : newContentKey(randomBytes);
+  const file = new DigestFile(handle, undefined, key);
+  const out = await SegmentCopy.begin(file, reader);
   const runs = mergeRuns([{ name: path, bytes: manifest.file.bytes, readable: () => readable }], {
     filter: {},
     onProblem: ({ reason }) => {
@@ -58,12 +70,27 @@ export async function transformSegment(fs: FileSystem, request: TransformRequest
   const { messages, payloadBytes } = manifest;
   return {
     ...kept,
+    ...(key ? encryptedWith(key, Number(file.position()), request, kept) : {}),
     file: { name: manifest.file.name, ...digest, compression: 'zstd' },
     derived: {
       version: 1,
       source: { bytes, sha256, crc32, messages, payloadBytes },
       stages: work.stages(),
     },
+  };
+}
+
+/** Members of the manifest of an encrypted file. */
+function encryptedWith(
+  key: ContentKey,
+  plainBytes: number,
+  { recipients }: TransformRequest,
+  manifest: Manifest,
+): Pick<Manifest, 'version' | 'key' | 'encryption'> {
+  return {
+    version: ENCRYPTED_VERSION,
+    key: encryptedKey(manifest.key),
+    encryption: factsOf(key, plainBytes, recipients, randomBytes, 2),
   };
 }
 

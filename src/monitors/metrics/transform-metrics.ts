@@ -36,8 +36,14 @@ export const transformMetrics: readonly Metric<Known>[] = [
   },
   {
     name: 'holdfast_transform_failures_total',
-    help: 'Attempts to change a segment that failed since sync started, by sink. The segment is parked.',
+    help: 'Attempts to change a segment that failed since sync started, by sink.',
     type: 'counter',
     samples: bySink(({ failed }) => [{ value: failed }]),
+  },
+  {
+    name: 'holdfast_transform_parked_segments',
+    help: 'Segments that are parked because sync.transform could not be applied, by sink.',
+    type: 'gauge',
+    samples: bySink(({ parked }) => [{ value: parked }]),
   },
 ];

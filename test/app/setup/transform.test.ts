@@ -3,7 +3,10 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { McapWriter } from '@mcap/core';
-import { jsonOf, runCli } from '../../support/cli.js';
+import { askRole } from '../../../src/app/control/control-client.js';
+import type { SyncStatus } from '../../../src/core/status.js';
+import { eventually } from '../../../src/testing/waiting.js';
+import { jsonOf, runCli, spawnCli } from '../../support/cli.js';
 import { BufferWritable, cdrString } from '../../support/test-mcap.js';
 
 const NAME = 'Ann Example of Private Road';
@@ -116,21 +119,79 @@ describe('holdfast sync --transform', function () {
     assert.ok(cat.stdout.includes('Ann Example'));
   });
 
-  it('refuses wrong rules, a missing key and recipients, each with what is allowed', async () => {
-    const sync = (...more: string[]): ReturnType<typeof runCli> =>
-      runCli(['sync', '--data', at('data'), '--store', `dir:${at('store')}`, '--drain', '--json', ...more]);
+  it('encrypts changed copies for recipients', async () => {
     const key = await runCli(['keygen', '--out', at('fleet.key'), '--json']);
     const recipient = /hfpub1_[\w-]+/.exec(key.stdout)?.[0] ?? '';
+    const store = `dir:${at('encrypted')}`;
+    const args = ['--transform', '/driver zero=data', '--recipient', recipient, '--accept-new-store'];
+    const sync = await runCli(['sync', '--data', at('data'), '--store', store, ...args, '--drain', '--json']);
+    assert.equal(sync.exitCode, 0, sync.stderr);
+    const cat = await runCli(['cat', store, '--identity', at('fleet.key'), '--json']);
+    assert.equal(cat.exitCode, 0, cat.stderr);
+    assert.match(cat.stdout, /speaks/);
+    assert.ok(!cat.stdout.includes(`"${NAME}"`));
+    const blind = await runCli(['cat', store, '--json']);
+    assert.ok(!blind.stdout.includes('speaks'));
+    const verified = await runCli(['verify', '--store', store, '--json']);
+    assert.equal(verified.exitCode, 0, verified.stdout);
+  });
+
+  it('refuses wrong rules and a missing key, each with what is allowed', async () => {
+    const sync = (...more: string[]): ReturnType<typeof runCli> =>
+      runCli(['sync', '--data', at('data'), '--store', `dir:${at('store')}`, '--drain', '--json', ...more]);
     for (const [given, words] of [
       [['--transform', '/driver blur=data'], /sync\.transform is \["\/driver blur=data"\]; .*drop=FIELDS/s],
       [['--transform', '/driver hash=data'], /sync\.hash_key.*secret key/s],
       [['--transform', '/driver hash=data', '--hash-key', at('nothing')], /sync\.hash_key.*can be read/s],
-      [['--transform', '/voice drop', '--recipient', recipient], /store\.uri.*transform=no or encrypt=no/s],
     ] as const) {
       const run = await sync(...given);
       assert.equal(run.exitCode, 2, run.stderr);
       const { message } = jsonOf(run)['error'] as { message: string };
       assert.match(message, words);
     }
+  });
+
+  it('changes its rules while it runs, and refuses wrong ones with a reason', async () => {
+    const store = at('live');
+    const rules = ['/driver zero=nothing', '/voice drop', '/none exec cat'].flatMap((rule) => [
+      '--transform',
+      rule,
+    ]);
+    const sync = spawnCli([
+      'sync',
+      '--data',
+      at('data'),
+      '--store',
+      `dir:${store}`,
+      ...rules,
+      '--accept-new-store',
+    ]);
+    const set = (...given: string[]): Promise<unknown> =>
+      askRole(at('data'), 'sync', 'set_transform', { args: { rules: given } });
+    const segments = async (): Promise<Record<string, number>> => {
+      const status = (await askRole(at('data'), 'sync', 'status')) as SyncStatus;
+      return status.segments as unknown as Record<string, number>;
+    };
+    try {
+      await eventually(async () => ((await segments())['parked'] ?? 0) > 0, 'the wrong rule parks');
+      for (const [given, words] of [
+        [['/driver blur=data'], /sync\.transform is .*drop=FIELDS/s],
+        [[], /no rules; allowed: at least one rule/],
+        [['/driver hash=data'], /without hash, because sync began without sync\.hash_key/],
+        [['/driver exec sh'], /"\/driver exec sh"; allowed: programs .* of the configuration/],
+      ] as const) {
+        await assert.rejects(set(...given), words);
+      }
+      assert.ok(((await segments())['parked'] ?? 0) > 0);
+      await set('/driver zero=data', '/voice drop', '/fix round=latitude+longitude:1000m', '/none exec cat');
+      await eventually(async () => (await segments())['parked'] === 0, 'nothing is parked');
+      await eventually(async () => (await segments())['pending'] === 0, 'everything is sent');
+    } finally {
+      sync.child.kill('SIGTERM');
+      await sync.ended;
+    }
+    const cat = await runCli(['cat', `dir:${store}`, '--json']);
+    assert.match(cat.stdout, /\/driver/);
+    assert.ok(!cat.stdout.includes('speaks'));
   });
 });

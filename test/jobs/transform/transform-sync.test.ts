@@ -2,15 +2,22 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
-import { decodeManifest, manifestKey } from '../../../src/core/manifest.js';
+import { silentLogger } from '../../../src/core/logger.js';
+import { decodeManifest, encryptedKey, manifestKey } from '../../../src/core/manifest.js';
+import { openMcap } from '../../../src/core/mcap/open-mcap.js';
 import { present } from '../../../src/core/present.js';
 import type { SegmentTransformer } from '../../../src/jobs/transform/segment-transformer.js';
+import { recipientName, recipientOf } from '../../../src/encryption/wrapped-key.js';
+import { TransformCache } from '../../../src/jobs/transform/transform-cache.js';
 import { listRequests, requestSegments } from '../../../src/recordings/fetch.js';
+import { storeReadable } from '../../../src/recordings/store-readable.js';
+import { TransformDeriver } from '../../../src/jobs/transform/transform-deriver.js';
+import { openedSegment, testIdentity } from '../../support/encrypted-segments.js';
 import { eventually } from '../../../src/testing/waiting.js';
 import { MemoryStore, MemoryStoreContent } from '../../support/memory-store.js';
 import { evictsAsVerified } from '../../sync/group-world.js';
 import { SyncWorld } from '../../sync/sync-world.js';
-import { sealTexts, sinkOf, transformer } from './transform-world.js';
+import { CACHE_BYTES, sealTexts, sinkOf, transformer } from './transform-world.js';
 
 /** As if no store had been there before. */
 async function forgetStore({ folder }: SyncWorld): Promise<void> {
@@ -167,6 +174,77 @@ describe('sync with sync.transform', function () {
     assert.deepEqual(new Set(names.map((name) => name.slice(0, second.name.length))), new Set([second.name]));
   });
 
+  it('tries parked segments again when the rules have changed, and keeps what a copy began with', async () => {
+    const sealed = await sealTexts(world, ['/odd']);
+    const store = new MemoryStore();
+    const own = rules('/odd zero=name');
+    const engine = await world.open(store, { sink: sinkOf(own) });
+    const running = engine.run(new AbortController().signal).catch(() => undefined);
+    try {
+      await eventually(() => Promise.resolve(engine.status().segments.parked === 1), 'it is parked');
+      const settings = { rules: ['/odd zero=data'], hashKey: Buffer.alloc(0), recipients: [] };
+      own.use(settings, new TransformCache(fs, silentLogger, settings, 0));
+      assert.equal(engine.status().segments.parked, 1);
+      engine.retryParked('STORE_REJECTED');
+      assert.equal(engine.status().segments.parked, 1);
+      engine.retryParked('TRANSFORM_FAILED');
+      await eventually(() => Promise.resolve(engine.status().segments.verified === 1), 'it is sent');
+      assert.deepEqual(engine.status().alarms, []);
+    } finally {
+      await engine.close();
+      await running;
+    }
+    const text = present(store.content.objects.get(manifestKey(sealed.manifest.key))).toString();
+    assert.equal(decodeManifest(text, 'it').derived?.stages[0]?.rule, '/odd zero=data');
+  });
+
+  it('finishes a copy with the rules with which it began', async () => {
+    const { manifest } = await sealTexts(world);
+    const own = rules('/driver zero=data');
+    const path = join(world.folder.sealed, manifest.file.name);
+    const target = join(world.folder.root, 'copy.mcap');
+    const copy = own.transform(path, manifest, target, new AbortController().signal);
+    const settings = { rules: ['/driver drop'], hashKey: Buffer.alloc(0), recipients: [] };
+    await new Promise(setImmediate);
+    own.use(settings, new TransformCache(fs, silentLogger, settings, 0));
+    const made = await copy;
+    assert.deepEqual(
+      made.derived?.stages.map(({ rule }) => rule),
+      ['/driver zero=data'],
+    );
+    assert.equal(made.messages, manifest.messages);
+  });
+
+  it('encrypts what it sends, so that only the recipients read it', async () => {
+    const sealed = await sealTexts(world);
+    const recipients = [recipientOf(testIdentity)];
+    work = transformer(['/speed drop'], CACHE_BYTES, recipients);
+    const store = new MemoryStore();
+    const deriver = new TransformDeriver(work, true);
+    const sink = sinkOf(work, { deriver, recipients });
+    assert.ok((await world.drain(store, { sink })).complete);
+    const key = encryptedKey(sealed.manifest.key);
+    const keys = [...store.content.objects.keys()].filter((one) => one.startsWith('robot='));
+    assert.deepEqual(keys.sort(), [manifestKey(key), key].sort());
+    const manifest = decodeManifest(present(store.content.objects.get(manifestKey(key))).toString(), 'it');
+    assert.equal(manifest.derived?.source.sha256, sealed.manifest.file.sha256);
+    const object = present(store.content.objects.get(key));
+    assert.equal(object.includes(Buffer.from('Ann Example')), false);
+    const readable = openedSegment(storeReadable(store, key, object.length), manifest, key);
+    assert.deepEqual(
+      [...new Set((await openMcap(readable, key)).channels().map(({ topic }) => topic))],
+      ['/driver'],
+    );
+    // The copy is sent to another store as it is.
+    await forgetStore(world);
+    const second = new MemoryStore();
+    await world.drain(second, { sink });
+    assert.deepEqual(second.content.objects.get(key), object);
+    const engine = await world.open(second, { sink });
+    assert.deepEqual(engine.status().encryptedFor, recipients.map(recipientName));
+    await engine.close();
+  });
+
   it('answers requests for segments with changed ones', async () => {
     const sealed = await sealTexts(world);
     const store = new MemoryStore();
@@ -201,8 +279,8 @@ describe('sync with sync.transform', function () {
     });
     try {
       await engine.drain(AbortSignal.timeout(10_000));
-      const { segments, bytesIn, bytesOut, failed } = present(engine.status().transforms);
-      assert.deepEqual([segments, bytesIn, failed], [1, sealed.manifest.payloadBytes, 1]);
+      const { segments, bytesIn, bytesOut, failed, parked } = present(engine.status().transforms);
+      assert.deepEqual([segments, bytesIn, failed, parked], [1, sealed.manifest.payloadBytes, 1, 1]);
       assert.ok(bytesOut < bytesIn);
     } finally {
       await engine.close();

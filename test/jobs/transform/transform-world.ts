@@ -3,6 +3,7 @@ import { silentLogger } from '../../../src/core/logger.js';
 import type { Manifest, ManifestChannel } from '../../../src/core/manifest.js';
 import type { McapMessage } from '../../../src/core/mcap/block.js';
 import { present } from '../../../src/core/present.js';
+import type { Recipient } from '../../../src/encryption/wrapped-key.js';
 import { SegmentTransformer } from '../../../src/jobs/transform/segment-transformer.js';
 import { TransformCache } from '../../../src/jobs/transform/transform-cache.js';
 import { TransformDeriver } from '../../../src/jobs/transform/transform-deriver.js';
@@ -16,11 +17,16 @@ import type { Sealed, SyncWorld } from '../../sync/sync-world.js';
 /** Every other text of {@link sealTexts}. */
 export const SECRET = 'Ann Example, 12 Private Road';
 const EIGHT = 1_795_852_800_000_000_000n;
-const CACHE_BYTES = 1024 * 1024;
+/** Larger than what a test makes. */
+export const CACHE_BYTES = 1024 * 1024;
 
 /** The rules of `sync.transform`, with a cache. */
-export function transformer(rules: readonly string[], cacheBytes = CACHE_BYTES): SegmentTransformer {
-  const settings = { rules, hashKey: Buffer.from('a key of a fleet') };
+export function transformer(
+  rules: readonly string[],
+  cacheBytes = CACHE_BYTES,
+  recipients: readonly Recipient[] = [],
+): SegmentTransformer {
+  const settings = { rules, hashKey: Buffer.from('a key of a fleet'), recipients };
   return new SegmentTransformer(settings, new TransformCache(fs, silentLogger, settings, cacheBytes));
 }
 

@@ -19,11 +19,12 @@ export function TransformFacts({ sync }: { readonly sync: SyncStatus }) {
 }
 
 function OneSink({ transforms, prefix }: { readonly transforms: Transforms; readonly prefix: string }) {
-  const { segments, bytesIn, bytesOut, failed } = transforms;
+  const { segments, bytesIn, bytesOut, failed, parked } = transforms;
   return (
-    <Fact term={`${prefix}Changed`} tone={failed > 0 ? 'warn' : undefined}>
+    <Fact term={`${prefix}Changed`} tone={parked > 0 ? 'warn' : undefined}>
       {counted(segments, 'segment')}, payloads of {bytes(bytesIn)} to {bytes(bytesOut)}
       {failed === 0 ? '' : `; ${counted(failed, 'attempt')} failed`}
+      {parked === 0 ? '' : `; ${counted(parked, 'segment')} parked`}
     </Fact>
   );
 }

@@ -10,6 +10,7 @@ import { exitCodes } from '../../../host/exit-code.js';
 import { humanBytes } from '../../../host/human.js';
 import { reportLive, syncLine } from '../live-report.js';
 import type { SyncGroup } from '../../../sync/sync-group.js';
+import { changeTransform } from '../../setup/change-transform.js';
 import { prepareSync } from '../../setup/prepare-sync.js';
 import { controlRole } from '../role-control.js';
 import { announceReady } from '../service-ready.js';
@@ -72,6 +73,10 @@ export const syncCommand: CommandDefinition = {
         {
           status: () => group.status(),
           sync_now: () => group.syncNow(),
+          set_transform: ({ rules }) => {
+            changeTransform(rules, setup, group);
+            logger.info('the rules of sync.transform were changed', { rules });
+          },
           drain: () => drainRequest.abort(),
           end: () => endRequest.abort(new Error('ended by a control request')),
         },
