@@ -30,6 +30,22 @@ describe('a rule of sync.transform', () => {
     });
   });
 
+  it('says what becomes of images', () => {
+    const blank = parseTransformRule('/a blank=3x4+1+2,5x6+0+0')?.image;
+    assert.deepEqual(blank, {
+      kind: 'blank',
+      regions: [
+        { x: 1, y: 2, width: 3, height: 4 },
+        { x: 0, y: 0, width: 5, height: 6 },
+      ],
+    });
+    assert.deepEqual(parseTransformRule('/a jpeg=80?')?.image, {
+      kind: 'jpeg',
+      quality: 80,
+      isLenient: true,
+    });
+  });
+
   it('is refused if it could be meant in two ways, or in none', () => {
     for (const text of [
       '',
@@ -49,6 +65,11 @@ describe('a rule of sync.transform', () => {
       '/a round=x.b+y.c:3m',
       '/a blur=b',
       '/a hash=b?.c',
+      '/a jpeg=0',
+      '/a jpeg=101',
+      '/a jpeg=80 blank=1x1+0+0',
+      '/a blank=1x1',
+      '/a blank=0x1+0+0',
       '/a exec',
       '/a memory=64MiB',
       '/a memory=64 exec x',

@@ -1,4 +1,5 @@
 import { parseRegex } from '../regex.js';
+import { IMAGE_RULE_FORM, isImageSetting, parseImageRule, type ImageRule } from './image-rule.js';
 import { parseProcess, PROCESS_RULE_FORM, type ProcessSpec } from './process-rule.js';
 
 /** A field of a message: names from the outermost inwards. Lists on the way stand for all of their elements. */
@@ -30,14 +31,16 @@ export interface TransformRule {
   readonly topics: RegExp;
   /** `topic`: no message of these topics leaves. */
   readonly drop: 'topic' | 'nothing';
-  /** Empty if the topic is dropped, or if a process gets its messages. */
+  /** Empty if the rule drops the topic, gives its messages to a process or is about images. */
   readonly changes: readonly FieldChange[];
   /** The program that gets the messages; absent: none. */
   readonly process?: ProcessSpec;
+  /** What is done to images; absent: nothing. */
+  readonly image?: ImageRule;
 }
 
 export const TRANSFORM_RULE_FORM =
-  `REGEX drop, or ${PROCESS_RULE_FORM}, ` +
+  `REGEX drop, or ${IMAGE_RULE_FORM}, or ${PROCESS_RULE_FORM}, ` +
   'or REGEX followed by one or more of drop=FIELDS, zero=FIELDS, hash=FIELDS, ' +
   'round=FIELD:DECIMALS (0 to 15), round=FIELD:METRESm, round=LATITUDE+LONGITUDE:METRESm, each field once; ' +
   'FIELDS are names such as driver.name with commas between them, and name? means "if the type has it", ' +
@@ -62,6 +65,11 @@ export function parseTransformRule(given: string): TransformRule | undefined {
   if (settings.includes('exec')) {
     const process = parseProcess(settings);
     return process && Object.freeze({ text, topics, drop: 'nothing', changes: [], process });
+  }
+  const [setting = ''] = settings;
+  if (isImageSetting(setting)) {
+    const image = settings.length === 1 ? parseImageRule(setting) : undefined;
+    return image && Object.freeze({ text, topics, drop: 'nothing', changes: [], image });
   }
   const changes: FieldChange[] = [];
   for (const setting of settings) {

@@ -5,10 +5,10 @@ import { compileTransform, type MessageTransform } from './message-transform.js'
 
 /** What happens to the messages of a channel from one rule on. */
 export interface ChannelChain {
-  /** All rules before the next program. */
+  /** All rules before the next one with a program or an image. */
   readonly change: MessageTransform;
-  /** Place of the rule with the next program; undefined: there is none. */
-  readonly process: number | undefined;
+  /** Place of the next rule with a program or an image; undefined: there is none. */
+  readonly next: number | undefined;
 }
 
 /** Compiles the rules for channels, each from the places in the list at which its messages enter. */
@@ -33,10 +33,11 @@ export class ChannelChains {
 
   #compile(channel: McapChannel, from: number): ChannelChain {
     const next = this.#rules.findIndex(
-      ({ topics, process }, at) => at >= from && process !== undefined && topics.test(channel.topic),
+      ({ topics, process, image }, at) =>
+        at >= from && (process !== undefined || image !== undefined) && topics.test(channel.topic),
     );
     const until = next < 0 ? this.#rules.length : next;
     const change = compileTransform(channel, this.#rules.slice(from, until), this.#hash);
-    return { change, process: next < 0 || change === 'drop' ? undefined : next };
+    return { change, next: next < 0 || change === 'drop' ? undefined : next };
   }
 }

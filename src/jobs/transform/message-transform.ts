@@ -34,7 +34,7 @@ export function compileTransform(
       const step = stepOf(channel, rule, hash);
       return step ? [{ rule, step }] : [];
     } catch (error) {
-      throw failed(rule, channel, error);
+      throw transformFailed(rule, channel, error);
     }
   });
   if (steps.length === 0) return 'keep';
@@ -44,7 +44,7 @@ export function compileTransform(
       try {
         changed = step(changed);
       } catch (error) {
-        throw failed(rule, channel, error);
+        throw transformFailed(rule, channel, error);
       }
     }
     return changed;
@@ -76,7 +76,12 @@ function isEmpty({ fields, grids }: FieldsPlan): boolean {
   return fields.size === 0 && grids.length === 0;
 }
 
-function failed({ text }: TransformRule, { topic, schema }: McapChannel, error: unknown): HoldfastError {
+/** The error for a rule that cannot be applied to messages of a channel. */
+export function transformFailed(
+  { text }: TransformRule,
+  { topic, schema }: McapChannel,
+  error: unknown,
+): HoldfastError {
   const type = schema.name === '' ? '' : ` (${schema.name})`;
   return new HoldfastError(
     'TRANSFORM_FAILED',

@@ -1,3 +1,4 @@
+import { HoldfastError } from '../../core/errors.js';
 import type { McapMessage } from '../../core/mcap/block.js';
 import type { McapChannel } from '../../core/mcap/definitions.js';
 import type { Manifest, ManifestChannel } from '../../core/manifest.js';
@@ -14,11 +15,19 @@ interface Tally {
 
 /** Counts the messages of a derived file, for the channels of its manifest. */
 export class OutputChannels {
+  /** By topic. */
+  readonly #isMade = new Map<string, boolean>();
   readonly #byName = new Map<string, Tally>();
   readonly #byChannel = new Map<McapChannel, Tally>();
 
-  note({ channel, data, logTime }: McapMessage): void {
-    const tally = this.#byChannel.get(channel) ?? this.#tallyOf(channel);
+  /**
+   * Counts a message that is written. Throws `TRANSFORM_FAILED` if a rule writes on a topic that is recorded as well:
+   * nobody could tell the two apart.
+   *
+   * @param isMade - A rule has made the channel.
+   */
+  note({ channel, data, logTime }: McapMessage, isMade: boolean): void {
+    const tally = this.#byChannel.get(channel) ?? this.#tallyOf(channel, isMade);
     if (channel.carried) {
       tally.carried++;
       return;
@@ -42,8 +51,13 @@ export class OutputChannels {
     return [...kept, ...[...rest.values()].map(added)];
   }
 
-  #tallyOf(channel: McapChannel): Tally {
+  #tallyOf(channel: McapChannel, isMade: boolean): Tally {
     const { topic, schema, encoding } = channel;
+    if ((this.#isMade.get(topic) ?? isMade) !== isMade) {
+      const message = `a rule of sync.transform writes ${topic}, which is recorded as well; allowed: drop the recorded one first`;
+      throw new HoldfastError('TRANSFORM_FAILED', message, { facts: { topic } });
+    }
+    this.#isMade.set(topic, isMade);
     const name = channelName(topic, schema.name, encoding, schema.encoding);
     const known = this.#byName.get(name);
     const tally = known ?? {

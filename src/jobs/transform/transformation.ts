@@ -3,16 +3,19 @@ import type { Manifest, ManifestChannel } from '../../core/manifest.js';
 import type { McapMessage } from '../../core/mcap/block.js';
 import { CARRIED_KEY, type McapChannel } from '../../core/mcap/definitions.js';
 import { present } from '../../core/present.js';
+import type { ImageRegion, ImageRule } from '../../core/transform/image-rule.js';
 import type { TransformRule } from '../../core/transform/rule.js';
 import type { ChildSessions } from '../../host/child-sessions.js';
 import { ChannelChains } from './channel-chain.js';
 import { MessageProcess, type ProcessedSegment } from './message-process.js';
-import { keyedHash } from './message-transform.js';
+import { holdsImages, ImageSteps } from './image-steps.js';
+import { keyedHash, transformFailed } from './message-transform.js';
 import { OutputChannels } from './output-channels.js';
 import { PROCESS_PROTOCOL_VERSION, type FramedChannel } from './process-frames.js';
 
 /** Version of the stage `fields`: another one may give other bytes for the same rule. */
 const FIELDS_VERSION = 1;
+const IMAGES_VERSION = 1;
 
 /** The messages of one segment on their way through the rules. Programs run from their first message on. */
 export class Transformation implements AsyncDisposable {
@@ -21,6 +24,7 @@ export class Transformation implements AsyncDisposable {
   readonly #sessions: ChildSessions;
   readonly #chains: ChannelChains;
   readonly #output = new OutputChannels();
+  readonly #images = new ImageSteps();
   /** By the place of the rule. */
   readonly #programs = new Map<number, MessageProcess>();
   /** The channels that programs have defined, for live and for carried messages. */
@@ -44,7 +48,10 @@ export class Transformation implements AsyncDisposable {
    */
   apply(message: McapMessage): readonly McapMessage[] | Promise<readonly McapMessage[]> {
     const made = this.#apply(message, 0);
-    return made instanceof Promise ? made.then((all) => this.#noted(all)) : this.#noted(made);
+    const { channel } = message;
+    return made instanceof Promise
+      ? made.then((all) => this.#noted(all, channel))
+      : this.#noted(made, channel);
   }
 
   /** Ends the programs after the last message. */
@@ -58,7 +65,8 @@ export class Transformation implements AsyncDisposable {
 
   /** What was done, for the manifest. */
   stages(): DerivationStage[] {
-    return this.#rules.map(({ text: rule, process }, at) => {
+    return this.#rules.map(({ text: rule, process, image }, at) => {
+      if (image) return { name: image.kind, version: IMAGES_VERSION, rule };
       if (!process) return { name: 'fields', version: FIELDS_VERSION, rule };
       const program = this.#programs.get(at)?.program;
       const name = 'process';
@@ -71,10 +79,51 @@ export class Transformation implements AsyncDisposable {
   }
 
   #apply(message: McapMessage, from: number): readonly McapMessage[] | Promise<readonly McapMessage[]> {
-    const { change, process } = this.#chains.of(message.channel, from);
+    const { change, next } = this.#chains.of(message.channel, from);
     if (change === 'drop') return [];
     const changed = change === 'keep' ? message : { ...message, data: change(message.data) };
-    return process === undefined ? [changed] : this.#ask(process, changed);
+    if (next === undefined) return [changed];
+    const rule = present(this.#rules[next]);
+    return rule.image ? this.#image(next, rule, rule.image, changed) : this.#ask(next, changed);
+  }
+
+  #image(
+    at: number,
+    rule: TransformRule,
+    image: ImageRule,
+    message: McapMessage,
+  ): readonly McapMessage[] | Promise<readonly McapMessage[]> {
+    if (image.kind === 'blank') {
+      return this.#apply({ ...message, data: this.#blanked(rule, image.regions, message) }, at + 1);
+    }
+    return holdsImages(message.channel)
+      ? this.#compress(at, rule, image, message)
+      : this.#apply(message, at + 1);
+  }
+
+  /** What is not an image is a fault here: a region that must not leave cannot be cut. */
+  #blanked(rule: TransformRule, regions: readonly ImageRegion[], { channel, data }: McapMessage): Uint8Array {
+    try {
+      if (!holdsImages(channel)) throw new Error('it has no messages of sensor_msgs/msg/Image in CDR');
+      return this.#images.blank(channel, data, regions);
+    } catch (error) {
+      throw transformFailed(rule, channel, error);
+    }
+  }
+
+  async #compress(
+    at: number,
+    rule: TransformRule,
+    image: Extract<ImageRule, { kind: 'jpeg' }>,
+    message: McapMessage,
+  ): Promise<readonly McapMessage[]> {
+    let made: McapMessage;
+    try {
+      made = await this.#images.compress(message, image);
+    } catch (error) {
+      throw transformFailed(rule, message.channel, error);
+    }
+    return this.#apply(made, at + 1);
   }
 
   async #ask(at: number, message: McapMessage): Promise<readonly McapMessage[]> {
@@ -101,8 +150,8 @@ export class Transformation implements AsyncDisposable {
     return pair[isCarried ? 1 : 0];
   }
 
-  #noted(made: readonly McapMessage[]): readonly McapMessage[] {
-    for (const message of made) this.#output.note(message);
+  #noted(made: readonly McapMessage[], source: McapChannel): readonly McapMessage[] {
+    for (const message of made) this.#output.note(message, message.channel !== source);
     return made;
   }
 }

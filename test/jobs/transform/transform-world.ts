@@ -1,7 +1,9 @@
 import * as fs from 'node:fs/promises';
+import { McapWriter } from '@mcap/core';
 import { silentLogger } from '../../../src/core/logger.js';
 import type { Manifest, ManifestChannel } from '../../../src/core/manifest.js';
 import type { McapMessage } from '../../../src/core/mcap/block.js';
+import { ros2Schema } from '../../../src/core/ros/schemas.js';
 import { present } from '../../../src/core/present.js';
 import type { Recipient } from '../../../src/encryption/wrapped-key.js';
 import { SegmentTransformer } from '../../../src/jobs/transform/segment-transformer.js';
@@ -11,7 +13,7 @@ import { mergeRuns } from '../../../src/recordings/merged-messages.js';
 import { storeReadable } from '../../../src/recordings/store-readable.js';
 import { soleSink, type SinkSpec } from '../../../src/sync/sync-sink.js';
 import type { MemoryStore } from '../../support/memory-store.js';
-import { cdrString, testMcap } from '../../support/test-mcap.js';
+import { BufferWritable, cdrString, testMcap } from '../../support/test-mcap.js';
 import type { Sealed, SyncWorld } from '../../sync/sync-world.js';
 
 /** Every other text of {@link sealTexts}. */
@@ -74,4 +76,40 @@ export async function messagesIn(store: MemoryStore, { key, file }: Manifest): P
     messages.push(...run.messages);
   }
   return messages;
+}
+
+/** The messages of a topic, 1 ms after each other. */
+export interface TypedTopic {
+  readonly topic: string;
+  /** `pkg/Type` of the common definitions. */
+  readonly type: string;
+  readonly payloads: readonly Uint8Array[];
+}
+
+/** A segment with messages of these types. */
+export async function sealTyped(world: SyncWorld, topics: readonly TypedTopic[]): Promise<Sealed> {
+  const out = new BufferWritable();
+  const writer = new McapWriter({ writable: out });
+  await writer.start({ profile: 'ros2', library: 'test' });
+  const channels: ManifestChannel[] = [];
+  for (const { topic, type, payloads } of topics) {
+    const schema = ros2Schema(type);
+    const schemaId = await writer.registerSchema({ ...schema });
+    const channelId = await writer.registerChannel({
+      ...{ schemaId, topic, messageEncoding: 'cdr', metadata: new Map() },
+    });
+    for (const [sequence, data] of payloads.entries()) {
+      const logTime = EIGHT + BigInt(sequence) * 1_000_000n;
+      await writer.addMessage({ channelId, sequence, logTime, publishTime: logTime, data });
+    }
+    channels.push({
+      ...{ topic, type: schema.name, encoding: 'cdr', schemaEncoding: 'ros2msg', latched: false, carried: 0 },
+      ...{ count: payloads.length, bytes: payloads.reduce((sum, one) => sum + one.byteLength, 0) },
+    });
+  }
+  await writer.end();
+  const [messages, payloadBytes] = (['count', 'bytes'] as const).map((name) =>
+    channels.reduce((sum, channel) => sum + channel[name], 0),
+  ) as [number, number];
+  return world.seal(0, { data: Buffer.from(out.bytes()), manifest: { channels, messages, payloadBytes } });
 }
