@@ -16,7 +16,7 @@ export interface Derivation {
 
 /** One rule of `sync.transform`. */
 export interface DerivationStage {
-  /** `fields` for drop, zero, hash and round; `process` for an external program; `jpeg` and `blank`. */
+  /** `fields` for drop, zero, hash and round; `process` for an external program; `jpeg`, `h264` and `blank`. */
   readonly name: string;
   /** Of the stage: another one may give other bytes for the same rule. */
   readonly version: number;

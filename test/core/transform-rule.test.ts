@@ -66,6 +66,8 @@ describe('a rule of sync.transform', () => {
       '/a blur=b',
       '/a hash=b?.c',
       '/a jpeg=0',
+      '/a h264=52',
+      '/a h264=',
       '/a jpeg=101',
       '/a jpeg=80 blank=1x1+0+0',
       '/a blank=1x1',

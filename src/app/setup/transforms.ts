@@ -5,6 +5,7 @@ import { HoldfastError } from '../../core/errors.js';
 import type { TransformRule } from '../../core/transform/rule.js';
 import type { Recipient } from '../../encryption/wrapped-key.js';
 import type { SystemPorts } from '../../host/ports.js';
+import { ffmpegLacks } from '../../host/ffmpeg.js';
 import type { SegmentTransformer } from '../../jobs/transform/segment-transformer.js';
 import type { TransformCache, TransformSettings } from '../../jobs/transform/transform-cache.js';
 import type { ConfigFault } from '../../settings/fault.js';
@@ -54,6 +55,7 @@ export class Transforms implements AsyncDisposable {
     const { values } = resolved;
     if (values['sync.transform'].length === 0) return undefined;
     refuseEncrypted(resolved, faults);
+    await refuseVideos(resolved, faults);
     const hashKey = await readHashKey(resolved, fs, faults);
     const { SegmentTransformer } = await import('../../jobs/transform/segment-transformer.js');
     const { TransformCache } = await import('../../jobs/transform/transform-cache.js');
@@ -77,9 +79,13 @@ export class Transforms implements AsyncDisposable {
       throw refused('no rules', 'at least one rule while sync runs; without any, originals would leave');
     }
     const programs = this.#parts.rules.map(programOf);
+    const hasVideos = this.#parts.rules.some(({ image }) => image?.kind === 'h264');
     for (const rule of rules) {
       if (rule.process && !programs.includes(programOf(rule))) {
         throw refused(`"${rule.text}"`, 'programs with the arguments and limits of the configuration');
+      }
+      if (rule.image?.kind === 'h264' && !hasVideos) {
+        throw refused(`"${rule.text}"`, 'rules without h264, because sync began without any');
       }
       if (hashKey.length === 0 && rule.changes.some(({ kind }) => kind === 'hash')) {
         throw refused(`"${rule.text}"`, 'rules without hash, because sync began without sync.hash_key');
@@ -131,6 +137,15 @@ export function refused(value: string, allowed: string): HoldfastError {
   return new HoldfastError('STATE_REFUSED', `sync.transform is ${value}; allowed: ${allowed}`, {
     facts: { value, allowed },
   });
+}
+
+async function refuseVideos({ values, origin }: Resolved, faults: ConfigFault[]): Promise<void> {
+  const path = 'sync.transform';
+  const rule = values[path].find(({ image }) => image?.kind === 'h264');
+  const lack = rule && (await ffmpegLacks());
+  if (lack === undefined) return;
+  const allowed = `no rule with h264, because ${lack}`;
+  faults.push({ where: origin[path], path, value: rule?.text, allowed });
 }
 
 /** This machine cannot read what it has sealed for recipients. */

@@ -16,18 +16,21 @@ export type ImageRule =
       readonly quality: number;
       /** Images that cannot become a JPEG stay as they are; otherwise they are a fault. */
       readonly isLenient: boolean;
-    };
+    }
+  /** A video of all images. `crf`: x264's constant rate factor, 0 (lossless) to 51. */
+  | { readonly kind: 'h264'; readonly crf: number };
 
 export const IMAGE_RULE_FORM =
-  'REGEX jpeg=QUALITY (1 to 100; with ? after it, images that have no JPEG stay), ' +
+  'REGEX jpeg=QUALITY (1 to 100; with ? after it, images that have no JPEG stay), REGEX h264=CRF (0 to 51), ' +
   'REGEX blank=WIDTHxHEIGHT+X+Y,... in pixels';
 
+const CRF_MAX = 51;
 const SIDE_MAX = 65_536;
 const REGION = /^(\d{1,5})x(\d{1,5})\+(\d{1,5})\+(\d{1,5})$/;
 
 /** Whether a setting is about images, well-formed or not. */
 export function isImageSetting(setting: string): boolean {
-  return /^(?:jpeg|blank)=/.test(setting);
+  return /^(?:jpeg|h264|blank)=/.test(setting);
 }
 
 /** Parses a setting of the form {@link IMAGE_RULE_FORM}; undefined if it has another form. */
@@ -37,6 +40,9 @@ export function parseImageRule(setting: string): ImageRule | undefined {
     const quality = Number(digits);
     return quality >= 1 && quality <= 100 ? { kind: 'jpeg', quality, isLenient: mark === '?' } : undefined;
   }
+  const [, factor] = /^h264=(\d{1,2})$/.exec(setting) ?? [];
+  if (factor !== undefined)
+    return Number(factor) <= CRF_MAX ? { kind: 'h264', crf: Number(factor) } : undefined;
   if (!setting.startsWith('blank=')) return undefined;
   const regions = setting.slice('blank='.length).split(',').map(regionOf);
   return regions.every((region) => region !== undefined) ? { kind: 'blank', regions } : undefined;

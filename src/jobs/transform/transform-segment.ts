@@ -46,7 +46,7 @@ export async function transformSegment(fs: FileSystem, request: TransformRequest
   const reader = await openMcap(readable, path);
   const segment = { robot: manifest.robot, name: manifest.file.name };
   const sessions = new ChildSessions(request.children);
-  await using work = new Transformation(rules, request.hashKey, segment, sessions);
+  await using work = new Transformation(rules, request.hashKey, segment, sessions, target);
   await using handle = await fs.open(target, 'w');
   const key = request.recipients.length === 0 ? undefined : newContentKey(randomBytes);
   const file = new DigestFile(handle, undefined, key);
@@ -63,7 +63,7 @@ export async function transformSegment(fs: FileSystem, request: TransformRequest
       for (const one of made instanceof Promise ? await made : made) await out.add(one);
     }
   }
-  await work.finish();
+  for await (const message of work.finish()) await out.add(message);
   const digest = await out.finish();
   const kept = withChannels(manifest, work.channels(manifest));
   const { sha256 = '', bytes, crc32 } = manifest.file;

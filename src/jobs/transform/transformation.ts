@@ -11,6 +11,7 @@ import { MessageProcess, type ProcessedSegment } from './message-process.js';
 import { holdsImages, ImageSteps } from './image-steps.js';
 import { keyedHash, transformFailed } from './message-transform.js';
 import { OutputChannels } from './output-channels.js';
+import { VideoSteps } from './video-steps.js';
 import { PROCESS_PROTOCOL_VERSION, type FramedChannel } from './process-frames.js';
 
 /** Version of the stage `fields`: another one may give other bytes for the same rule. */
@@ -25,17 +26,21 @@ export class Transformation implements AsyncDisposable {
   readonly #chains: ChannelChains;
   readonly #output = new OutputChannels();
   readonly #images = new ImageSteps();
+  readonly #videos: VideoSteps;
   /** By the place of the rule. */
   readonly #programs = new Map<number, MessageProcess>();
   /** The channels that programs have defined, for live and for carried messages. */
   readonly #own = new Map<FramedChannel, readonly [live: McapChannel, carried: McapChannel]>();
 
+  /** @param scratch - Path beside which files may lie until {@link finish}. */
   constructor(
     rules: readonly TransformRule[],
     hashKey: Uint8Array,
     segment: ProcessedSegment,
     sessions: ChildSessions,
+    scratch: string,
   ) {
+    this.#videos = new VideoSteps(scratch, sessions);
     this.#rules = rules;
     this.#segment = segment;
     this.#sessions = sessions;
@@ -54,8 +59,12 @@ export class Transformation implements AsyncDisposable {
       : this.#noted(made, channel);
   }
 
-  /** Ends the programs after the last message. */
-  async finish(): Promise<void> {
+  /** Gives the messages of videos after the last message, and ends the programs. */
+  async *finish(): AsyncGenerator<McapMessage, void, void> {
+    for await (const { message, place } of this.#videos.finish()) {
+      // Another object than the channel of the message: a rule has made it.
+      yield* this.#noted(await this.#apply(message, place + 1), undefined);
+    }
     for (const program of this.#programs.values()) await program.finish();
   }
 
@@ -75,6 +84,7 @@ export class Transformation implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#videos[Symbol.asyncDispose]();
     for (const program of this.#programs.values()) await program[Symbol.asyncDispose]();
   }
 
@@ -96,9 +106,9 @@ export class Transformation implements AsyncDisposable {
     if (image.kind === 'blank') {
       return this.#apply({ ...message, data: this.#blanked(rule, image.regions, message) }, at + 1);
     }
-    return holdsImages(message.channel)
-      ? this.#compress(at, rule, image, message)
-      : this.#apply(message, at + 1);
+    if (!holdsImages(message.channel)) return this.#apply(message, at + 1);
+    if (image.kind === 'jpeg') return this.#compress(at, rule, image, message);
+    return this.#videos.add(at, rule, image.crf, message).then(() => []);
   }
 
   /** What is not an image is a fault here: a region that must not leave cannot be cut. */
@@ -150,7 +160,7 @@ export class Transformation implements AsyncDisposable {
     return pair[isCarried ? 1 : 0];
   }
 
-  #noted(made: readonly McapMessage[], source: McapChannel): readonly McapMessage[] {
+  #noted(made: readonly McapMessage[], source: McapChannel | undefined): readonly McapMessage[] {
     for (const message of made) this.#output.note(message, message.channel !== source);
     return made;
   }
