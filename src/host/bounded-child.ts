@@ -66,6 +66,16 @@ export class BoundedChild implements AsyncDisposable {
     this.#child.stdout.destroy();
   }
 
+  /** Kills the program, for this reason, if the work takes longer. */
+  async within<T>(limitMs: number, reason: string, work: () => Promise<T>): Promise<T> {
+    const timer = setTimeout(() => this.kill(reason), limitMs);
+    try {
+      return await work();
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.kill('was stopped');
     await this.ended;

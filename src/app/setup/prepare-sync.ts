@@ -69,7 +69,7 @@ export async function prepareSync(resolved: Resolved, ports: SystemPorts): Promi
     const recipients = await readRecipients(resolved, ports.fs, faults);
     transforms = await Transforms.open(resolved, ports, faults);
     if (uri !== '') {
-      const changed = (await transforms?.apply(undefined, recipients)) ?? {};
+      const changed = (await transforms?.sending(undefined, recipients)) ?? {};
       const spec = { ...soleSink, name: STORE_SINK, ...encryptedFor(recipients), ...changed };
       await attempt('store.uri', async () => ({
         spec,
@@ -111,7 +111,7 @@ async function openSink(
   const policy = defined({ upload, when, budgetBytesPerDay, pass });
   const spec = { name, kind, required, selection, ...policy, ...encryptedFor(recipients) };
   const plain = deriver ? { form: deriver.form, deriver } : { form: '' };
-  return { spec: { ...spec, ...((await transforms?.apply(deriver, recipients)) ?? plain) }, store };
+  return { spec: { ...spec, ...((await transforms?.sending(deriver, recipients)) ?? plain) }, store };
 }
 
 /** Makes a sink's files out of segments; undefined if the segments are sent unchanged. */

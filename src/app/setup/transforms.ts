@@ -71,7 +71,7 @@ export class Transforms implements AsyncDisposable {
 
   /**
    * Changes the rules while sync runs; segments that have begun keep theirs. Throws `STATE_REFUSED` with the reason.
-   * A program must be one of the configuration: whoever may set parameters may not start any program.
+   * A program must be one of the configuration: a user who may set parameters may not start any program.
    */
   change(rules: readonly TransformRule[]): void {
     const { hashKey, cacheFor, transformers } = this.#parts;
@@ -98,7 +98,7 @@ export class Transforms implements AsyncDisposable {
   }
 
   /** What a sink sends instead of what `inner` makes of sealed files; undefined: it would send them as they are. */
-  async apply(
+  async sending(
     inner: Deriver | undefined,
     recipients: readonly Recipient[],
   ): Promise<Pick<SinkSpec, 'form' | 'deriver' | 'isTransformed' | 'partial'>> {

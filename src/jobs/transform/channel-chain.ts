@@ -25,7 +25,7 @@ export class ChannelChains {
   /** Throws `TRANSFORM_FAILED` if a rule cannot be applied to this channel. */
   of(channel: McapChannel, from: number): ChannelChain {
     let chains = this.#compiled.get(channel);
-    if (!chains) this.#compiled.set(channel, (chains = new Map()));
+    if (!chains) this.#compiled.set(channel, (chains = new Map<number, ChannelChain>()));
     let chain = chains.get(from);
     if (!chain) chains.set(from, (chain = this.#compile(channel, from)));
     return chain;

@@ -70,14 +70,8 @@ export class H264Stream implements AsyncDisposable {
     await fs.rm(this.path, { force: true });
   }
 
-  async #within(work: () => Promise<void>): Promise<void> {
-    const reason = `took no image for ${FRAME_MAX_MS / 1_000} s`;
-    const timer = setTimeout(() => this.#child.kill(reason), FRAME_MAX_MS);
-    try {
-      await work();
-    } finally {
-      clearTimeout(timer);
-    }
+  #within(work: () => Promise<void>): Promise<void> {
+    return this.#child.within(FRAME_MAX_MS, `took no image for ${FRAME_MAX_MS / 1_000} s`, work);
   }
 }
 

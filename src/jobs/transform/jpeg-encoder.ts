@@ -8,9 +8,13 @@ type EncodeJpeg = (
   options: Readonly<Record<string, number | boolean>>,
 ) => Promise<ArrayBuffer>;
 
+/** The types of Node.js lack this global. */
+const { WebAssembly: wasm } = globalThis as unknown as {
+  readonly WebAssembly: { compile(bytes: Uint8Array): Promise<object> };
+};
 /** A side of a JPEG. */
 const SIDE_MAX = 65_535;
-/** MozJPEG's colour spaces. */
+/** Colour spaces of MozJPEG. */
 const GREY = 1;
 const YCBCR = 3;
 
@@ -59,10 +63,10 @@ export class JpegEncoder {
 async function load(): Promise<EncodeJpeg> {
   const { default: encode, init } = (await import('@jsquash/jpeg/encode.js')) as {
     readonly default: EncodeJpeg;
-    readonly init: (module: WebAssembly.Module) => Promise<void>;
+    readonly init: (module: object) => Promise<void>;
   };
   const path = createRequire(import.meta.url).resolve('@jsquash/jpeg/codec/enc/mozjpeg_enc.wasm');
-  await init(await WebAssembly.compile(await readFile(path)));
+  await init(await wasm.compile(await readFile(path)));
   return encode;
 }
 

@@ -171,16 +171,14 @@ export class MessageProcess implements AsyncDisposable {
   }
 
   /** Ends the program if the work takes longer, or fails. */
-  async #within<T>(limitMs: number, what: string, work: () => Promise<T>): Promise<T> {
-    const reason = `did not give ${what} within ${limitMs / 1_000} s`;
-    const timer = setTimeout(() => this.#child.kill(reason), limitMs);
-    try {
-      return await work();
-    } catch (error) {
-      throw await this.#failure(error);
-    } finally {
-      clearTimeout(timer);
-    }
+  #within<T>(limitMs: number, what: string, work: () => Promise<T>): Promise<T> {
+    return this.#child.within(limitMs, `did not give ${what} within ${limitMs / 1_000} s`, async () => {
+      try {
+        return await work();
+      } catch (error) {
+        throw await this.#failure(error);
+      }
+    });
   }
 
   /** How the program ended says more than the error of a pipe. */

@@ -92,6 +92,7 @@ function bodyOf(type: number | undefined, fields: FieldReader): ProgramFrame {
       return { kind: 'done' };
     case Frame.end:
       return { kind: 'end', received: fields.uint64(), sent: fields.uint64() };
+    case undefined:
     default:
       throw new Error(`frame of type ${type}; there are: 1 to 5`);
   }

@@ -1,4 +1,4 @@
-import { CdrWriter } from '../../core/ros/cdr-writer.js';
+import type { CdrWriter } from '../../core/ros/cdr-writer.js';
 import type { ImageRegion } from '../../core/transform/image-rule.js';
 
 /** A decoded sensor_msgs/msg/Image. */
@@ -18,25 +18,30 @@ export interface ImageHeader {
   readonly frame_id: string;
 }
 
-/** Bytes of a pixel of the encodings in which zeros are black (sensor_msgs/image_encodings.hpp); and of alpha in it. */
-const blackIsZero: ReadonlyMap<string, { readonly pixelBytes: number; readonly alphaBytes: number }> =
-  new Map([
-    ...['mono8', '8UC1', '8SC1', 'bayer_rggb8', 'bayer_bggr8', 'bayer_gbrg8', 'bayer_grbg8'].map(plain(1)),
-    ...['mono16', '16UC1', '16SC1', '8UC2'].map(plain(2)),
-    ...['rgb8', 'bgr8', '8UC3'].map(plain(3)),
-    ...['32FC1', '32SC1'].map(plain(4)),
-    ...['rgb16', 'bgr16', '16UC3'].map(plain(6)),
-    ...['rgba8', 'bgra8'].map((name) => [name, { pixelBytes: 4, alphaBytes: 1 }] as const),
-    ...['rgba16', 'bgra16'].map((name) => [name, { pixelBytes: 8, alphaBytes: 2 }] as const),
-  ]);
+/** Bytes of a pixel, and of alpha at its end. */
+interface PixelForm {
+  readonly pixelBytes: number;
+  readonly alphaBytes: number;
+}
 
-function plain(pixelBytes: number) {
-  return (name: string) => [name, { pixelBytes, alphaBytes: 0 }] as const;
+/** The encodings of sensor_msgs/image_encodings.hpp in which zeros are black. */
+const blackIsZero: ReadonlyMap<string, PixelForm> = new Map<string, PixelForm>([
+  ...['mono8', '8UC1', '8SC1', 'bayer_rggb8', 'bayer_bggr8', 'bayer_gbrg8', 'bayer_grbg8'].map(plain(1)),
+  ...['mono16', '16UC1', '16SC1', '8UC2'].map(plain(2)),
+  ...['rgb8', 'bgr8', '8UC3'].map(plain(3)),
+  ...['32FC1', '32SC1'].map(plain(4)),
+  ...['rgb16', 'bgr16', '16UC3'].map(plain(6)),
+  ...['rgba8', 'bgra8'].map((name) => [name, { pixelBytes: 4, alphaBytes: 1 }] as const),
+  ...['rgba16', 'bgra16'].map((name) => [name, { pixelBytes: 8, alphaBytes: 2 }] as const),
+]);
+
+function plain(pixelBytes: number): (name: string) => readonly [string, PixelForm] {
+  return (name) => [name, { pixelBytes, alphaBytes: 0 }];
 }
 
 /** Throws an Error with the size if the data does not have all pixels. */
 export function checkSize({ width, height, step, data, encoding }: RawImage, pixelBytes: number): void {
-  if (step < width * pixelBytes || data.byteLength < step * height) {
+  if (step < width * pixelBytes || data.byteLength < step * (height - 1) + width * pixelBytes) {
     throw new Error(
       `${data.byteLength} bytes in rows of ${step} are not ${width} x ${height} pixels of "${encoding}"`,
     );

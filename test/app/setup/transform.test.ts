@@ -123,7 +123,8 @@ describe('holdfast sync --transform', function () {
     const key = await runCli(['keygen', '--out', at('fleet.key'), '--json']);
     const recipient = /hfpub1_[\w-]+/.exec(key.stdout)?.[0] ?? '';
     const store = `dir:${at('encrypted')}`;
-    const args = ['--transform', '/driver zero=data', '--recipient', recipient, '--accept-new-store'];
+    const rules = ['--transform', '/driver zero=data', '--transform', '/state drop=who'];
+    const args = [...rules, '--recipient', recipient, '--accept-new-store'];
     const sync = await runCli(['sync', '--data', at('data'), '--store', store, ...args, '--drain', '--json']);
     assert.equal(sync.exitCode, 0, sync.stderr);
     const cat = await runCli(['cat', store, '--identity', at('fleet.key'), '--json']);
@@ -170,9 +171,10 @@ describe('holdfast sync --transform', function () {
       askRole(at('data'), 'sync', 'set_transform', { args: { rules: given } });
     const segments = async (): Promise<Record<string, number>> => {
       const status = (await askRole(at('data'), 'sync', 'status')) as SyncStatus;
-      return status.segments as unknown as Record<string, number>;
+      return status.segments;
     };
     try {
+      await sync.waitFor(/syncing/);
       await eventually(async () => ((await segments())['parked'] ?? 0) > 0, 'the wrong rule parks');
       for (const [given, words] of [
         [['/driver blur=data'], /sync\.transform is .*drop=FIELDS/s],

@@ -98,7 +98,7 @@ describe('images through sync.transform', function () {
       '/mono8': imageOf('mono8', 1, [0]),
     };
     const sent = await send(images, ['.* jpeg=90']);
-    assert.ok('messages' in sent, JSON.stringify(sent));
+    assert.ok('messages' in sent, 'reason' in sent ? sent.reason : '');
     const names = Object.keys(images).map((topic) => `${topic}/compressed`);
     assert.deepEqual(sent.messages.map(({ channel }) => channel.topic).sort(), names.sort());
     assert.deepEqual(sent.manifest.channels.map(({ topic }) => topic).sort(), names);
@@ -141,7 +141,7 @@ describe('images through sync.transform', function () {
       '.* blank=16x8+4+2,100x4+60+46',
       '/both jpeg=95',
     ]);
-    assert.ok('messages' in sent, JSON.stringify(sent));
+    assert.ok('messages' in sent, 'reason' in sent ? sent.reason : '');
     const isCut = (x: number, y: number): boolean =>
       (x >= 4 && x < 20 && y >= 2 && y < 10) || (x >= 60 && y >= 46);
     const cut = valueOf(present(sent.messages.find(({ channel }) => channel.topic === '/cut'))) as RawImage;

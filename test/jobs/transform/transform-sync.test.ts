@@ -232,7 +232,7 @@ describe('sync with sync.transform', function () {
     assert.equal(object.includes(Buffer.from('Ann Example')), false);
     const readable = openedSegment(storeReadable(store, key, object.length), manifest, key);
     assert.deepEqual(
-      [...new Set((await openMcap(readable, key)).channels().map(({ topic }) => topic))],
+      [...new Set((await openMcap(readable, key)).channels.map(({ topic }) => topic))],
       ['/driver'],
     );
     // The copy is sent to another store as it is.
