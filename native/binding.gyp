@@ -14,6 +14,7 @@
         'addon/addon.cpp',
         'addon/bound_receiver.cpp',
         'core/arena.cpp',
+        'core/blocks.cpp',
         'core/receiver.cpp',
         'ros/endpoint_gid.cpp',
         'ros/find_node.cpp',

@@ -68,6 +68,8 @@ napi_value BoundReceiver::wrap(napi_env env, std::unique_ptr<BoundReceiver> rece
   add_method<&BoundReceiver::copy, 3>(env, object, "copy");
   add_method<&BoundReceiver::publisher, 1>(env, object, "publisher");
   add_method<&BoundReceiver::release, 0>(env, object, "release");
+  add_method<&BoundReceiver::add_block, 1>(env, object, "addBlock");
+  add_method<&BoundReceiver::trim_blocks, 0>(env, object, "trimBlocks");
   add_method<&BoundReceiver::totals, 0>(env, object, "totals");
   add_method<&BoundReceiver::failure, 0>(env, object, "failure");
   add_method<&BoundReceiver::close, 0>(env, object, "close");

@@ -60,7 +60,7 @@ BoundReceiver::BoundReceiver(napi_env env, napi_value options) : env_(env) {
   std::size_t bytes = 0;
   void* memory = nullptr;
   check(napi_get_arraybuffer_info(env, columns, &memory, &bytes), "array buffer of columns");
-  if (bytes != batch_messages * 36) throw std::runtime_error("the columns have another size");
+  if (bytes != batch_messages * 40) throw std::runtime_error("the columns have another size");
   columns_ = static_cast<std::uint8_t*>(memory);
   check(napi_create_reference(env, columns, 1, &columns_ref_), "reference");
   batch_.messages.reserve(batch_messages);
@@ -86,6 +86,17 @@ BoundReceiver::~BoundReceiver() {
     end(true);
   }
   if (columns_ref_ != nullptr) napi_delete_reference(env_, columns_ref_);
+  forget_blocks();
+}
+
+/// Their memory is JavaScript's again. Once nothing takes any more.
+void BoundReceiver::forget_blocks() {
+  while (!block_refs_.empty()) forget_block(block_refs_.begin()->first);
+}
+
+void BoundReceiver::forget_block(std::uint32_t number) {
+  napi_delete_reference(env_, block_refs_.at(number));
+  block_refs_.erase(number);
 }
 
 /// The process ends without having closed it: the middleware must not call it any more.
@@ -147,6 +158,7 @@ void BoundReceiver::write_columns() {
   auto* const subscription = reinterpret_cast<std::uint32_t*>(sequence + batch_messages);
   auto* const length = subscription + batch_messages;
   auto* const publisher = length + batch_messages;
+  auto* const block = publisher + batch_messages;
   for (std::size_t index = 0; index < batch_.messages.size(); index++) {
     const Handed& message = batch_.messages[index];
     received[index] = message.received_ns;
@@ -155,6 +167,8 @@ void BoundReceiver::write_columns() {
     subscription[index] = message.subscription;
     length[index] = message.length;
     publisher[index] = message.gid;
+    block[index] = message.block;
+    if (message.block != no_block) forget_block(message.block);
   }
 }
 
@@ -195,6 +209,7 @@ napi_value BoundReceiver::copy(napi_env env, napi_value* arguments) {
   for (std::size_t index = first; index < first + count; index++) {
     const Handed& message = batch_.messages[index];
     if (message.length > space) throw std::runtime_error("the buffer is too small for the messages");
+    if (message.block != no_block) throw std::runtime_error("the message lies in a block");
     if (message.length > 0) std::memcpy(target, receiver.memory() + message.offset, message.length);
     target += message.length;
     space -= message.length;
@@ -223,6 +238,30 @@ napi_value BoundReceiver::release(napi_env, napi_value*) {
   return nullptr;
 }
 
+napi_value BoundReceiver::add_block(napi_env env, napi_value* arguments) {
+  Receiver& receiver = open();
+  void* memory = nullptr;
+  std::size_t bytes = 0;
+  check(napi_get_buffer_info(env, arguments[0], &memory, &bytes), "buffer");
+  if (bytes == 0) throw std::runtime_error("a block must have memory");
+  napi_ref reference = nullptr;
+  check(napi_create_reference(env, arguments[0], 1, &reference), "reference");
+  const std::uint32_t number = receiver.add_block(static_cast<std::uint8_t*>(memory), bytes);
+  block_refs_.emplace(number, reference);
+  return make_number(env, number);
+}
+
+napi_value BoundReceiver::trim_blocks(napi_env env, napi_value*) {
+  napi_value list = nullptr;
+  check(napi_create_array(env, &list), "list");
+  std::uint32_t index = 0;
+  for (const std::uint32_t number : open().trim_blocks()) {
+    forget_block(number);
+    check(napi_set_element(env, list, index++, make_number(env, number)), "list");
+  }
+  return list;
+}
+
 napi_value BoundReceiver::totals(napi_env env, napi_value*) {
   const Receiver::Totals totals = open().totals();
   napi_value result = make_object(env);
@@ -240,6 +279,7 @@ napi_value BoundReceiver::close(napi_env env, napi_value*) {
   if (!is_open_) return nullptr;
   napi_remove_env_cleanup_hook(env, at_exit, this);
   end(false);
+  forget_blocks();
   return nullptr;
 }
 

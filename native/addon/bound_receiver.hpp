@@ -7,6 +7,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <unordered_map>
 
 #include "../core/receiver.hpp"
 #include "../ros/endpoint_gid.hpp"
@@ -34,6 +35,8 @@ class BoundReceiver {
   napi_value copy(napi_env env, napi_value* arguments);
   napi_value publisher(napi_env env, napi_value* arguments);
   napi_value release(napi_env env, napi_value* arguments);
+  napi_value add_block(napi_env env, napi_value* arguments);
+  napi_value trim_blocks(napi_env env, napi_value* arguments);
   napi_value totals(napi_env env, napi_value* arguments);
   napi_value failure(napi_env env, napi_value* arguments);
   napi_value close(napi_env env, napi_value* arguments);
@@ -41,6 +44,8 @@ class BoundReceiver {
  private:
   static void at_exit(void* self);
   void end(bool abandon);
+  void forget_blocks();
+  void forget_block(std::uint32_t number);
   void write_columns();
   napi_value drops(napi_env env);
   Receiver& open();
@@ -50,6 +55,8 @@ class BoundReceiver {
   napi_threadsafe_function wake_ = nullptr;
   napi_ref columns_ref_ = nullptr;
   std::uint8_t* columns_ = nullptr;
+  /// Keep the memory of blocks alive.
+  std::unordered_map<std::uint32_t, napi_ref> block_refs_;
   Batch batch_;
   bool is_open_ = false;
   std::unique_ptr<EndpointGids> gids_;

@@ -62,7 +62,7 @@ void Arena::append(std::uint64_t position, Queue& queue, const Record& facts) {
   }
   Record& made = record(position);
   made = facts;
-  made.bytes = static_cast<std::uint32_t>(record_bytes(facts.length));
+  made.bytes = static_cast<std::uint32_t>(record_bytes(facts.block == no_block ? facts.length : 0));
   made.kind = Record::live;
   made.queue = &queue;
   made.next = no_position;
@@ -71,6 +71,7 @@ void Arena::append(std::uint64_t position, Queue& queue, const Record& facts) {
   queue.last = position;
   queue.messages++;
   queue.bytes += facts.length;
+  queue.arena_bytes += made.bytes;
   waiting_messages_++;
   waiting_bytes_ += facts.length;
   head_ = position + made.bytes;
@@ -80,6 +81,7 @@ void Arena::unlink_first(Queue& queue) {
   const Record& first = record(queue.first);
   queue.messages--;
   queue.bytes -= first.length;
+  queue.arena_bytes -= first.bytes;
   waiting_messages_--;
   waiting_bytes_ -= first.length;
   queue.first = first.next;
@@ -119,7 +121,7 @@ void Arena::compact() {
     // The queue's links are made again in order: its first record is met first.
     Queue& queue = *moved.queue;
     const bool is_first = queue.first == from;
-    std::memmove(at(to), at(from), header_bytes + moved.length);
+    std::memmove(at(to), at(from), bytes);
     if (is_first) queue.first = to;
     else record(queue.last).next = to;
     queue.last = to;

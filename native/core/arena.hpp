@@ -15,6 +15,7 @@
 #include <deque>
 #include <memory>
 
+#include "blocks.hpp"
 #include "middleware.hpp"
 
 namespace holdfast {
@@ -29,9 +30,11 @@ struct Queue {
   std::size_t messages = 0;
   /// Payload bytes.
   std::size_t bytes = 0;
+  /// Bytes of the records.
+  std::size_t arena_bytes = 0;
 };
 
-/// In front of every payload. Pads have the first two fields alone.
+/// In front of every payload, unless the payload lies in a block. Pads have the first two fields alone.
 struct Record {
   enum Kind : std::uint32_t { live = 1, dead = 2, pad = 3 };
 
@@ -46,6 +49,8 @@ struct Record {
   std::uint64_t sequence;
   /// The next one of the same queue.
   std::uint64_t next;
+  /// Where the payload lies; none: behind this header.
+  std::uint32_t block;
 };
 
 /// A contiguous free piece for a record, header included.
@@ -71,7 +76,7 @@ class Arena {
   std::size_t waiting_messages() const { return waiting_messages_; }
   std::size_t waiting_bytes() const { return waiting_bytes_; }
 
-  /// The whole size of a record.
+  /// The whole size of a record with so many bytes behind its header.
   static std::size_t record_bytes(std::size_t length) {
     return (header_bytes + length + granularity - 1) / granularity * granularity;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <exception>
+#include <utility>
 
 namespace holdfast {
 
@@ -22,6 +23,8 @@ constexpr std::size_t publishers_told_apart = 1'024;
 constexpr std::size_t step_fraction = 16;
 /// Memory for messages that fit nowhere is kept up to this size.
 constexpr std::size_t spare_kept_bytes = 4u << 20;
+/// Messages from this size on go into blocks, if there are any.
+constexpr std::size_t block_min_bytes = 32u << 10;
 constexpr std::size_t arena_max_bytes = (1ull << 32) - 4'096;
 }  // namespace
 
@@ -52,24 +55,35 @@ struct Receiver::Source final : Listener {
   bool has_drops = false;
 };
 
-/// Memory for the message being taken: a free piece of the arena, or the spare memory.
+/// Memory for the message being taken: a block, a free piece of the arena, or the spare memory.
 class Receiver::Place final : public Room {
  public:
   Place(Receiver& receiver, std::size_t expected) : receiver_(receiver) {
     std::lock_guard<std::mutex> lock(receiver_.state_);
+    if (use_block(expected)) return;
     Piece piece = receiver_.arena_.find(Arena::record_bytes(expected));
     if (piece.position == no_position) piece = receiver_.arena_.largest();
-    use(piece);
+    use_piece(piece);
   }
+
+  ~Place() override {
+    if (block == no_block) return;
+    std::lock_guard<std::mutex> lock(receiver_.state_);
+    receiver_.blocks_.give(block);
+  }
+
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
 
   std::uint8_t* grow(std::size_t bytes) noexcept override {
     asked = std::max(asked, bytes);
     if (bytes <= capacity) return data;
     {
       std::lock_guard<std::mutex> lock(receiver_.state_);
+      if (use_block(bytes)) return data;
       const Piece piece = receiver_.arena_.find(Arena::record_bytes(bytes));
       if (piece.position != no_position) {
-        use(piece);
+        use_piece(piece);
         return data;
       }
     }
@@ -84,12 +98,27 @@ class Receiver::Place final : public Room {
     return data;
   }
 
-  /// In the arena; none: in the spare memory.
+  /// The block that holds the message becomes the receiver's.
+  std::uint32_t keep_block() { return std::exchange(block, no_block); }
+
+  /// In the arena; none: in the block or in the spare memory.
   std::uint64_t position = no_position;
+  std::uint32_t block = no_block;
   std::size_t asked = 0;
 
  private:
-  void use(const Piece& piece) {
+  bool use_block(std::size_t bytes) {
+    const std::uint32_t found = bytes < block_min_bytes ? no_block : receiver_.blocks_.take(bytes);
+    if (found == no_block) return false;
+    if (block != no_block) receiver_.blocks_.give(block);
+    block = found;
+    position = no_position;
+    data = receiver_.blocks_.data(found);
+    capacity = receiver_.blocks_.capacity(found);
+    return true;
+  }
+
+  void use_piece(const Piece& piece) {
     position = piece.position;
     data = position == no_position ? nullptr : receiver_.arena_.payload(position);
     capacity = position == no_position ? 0 : piece.bytes - Arena::header_bytes;
@@ -162,7 +191,7 @@ bool Receiver::close(std::uint32_t id) {
     if (found == sources_.end()) return false;
     closed = std::move(found->second);
     sources_.erase(found);
-    arena_.drop_all(closed->queue);
+    while (closed->queue.messages > 0) drop_oldest(*closed);
     move_drops(*closed, past_drops_);
   }
   closed->subscription->listen(nullptr);
@@ -201,7 +230,8 @@ void Receiver::take_batch(Batch& batch, std::size_t max_messages, std::size_t ma
     batch.messages.push_back({record.queue->id,
                               arena_.offset_of(position) + static_cast<std::uint32_t>(Arena::header_bytes),
                               record.length, record.gid, record.received_ns, record.source_ns,
-                              record.sequence});
+                              record.sequence, record.block});
+    if (record.block != no_block) blocks_.remove(record.block);
   }
   if (!batch.messages.empty()) batch.number = arena_.close_batch();
   if (drops_wait_) {
@@ -218,6 +248,18 @@ void Receiver::take_batch(Batch& batch, std::size_t max_messages, std::size_t ma
 bool Receiver::release(std::uint64_t batch) {
   std::lock_guard<std::mutex> lock(state_);
   return arena_.release(batch);
+}
+
+std::uint32_t Receiver::add_block(std::uint8_t* data, std::size_t capacity) {
+  std::lock_guard<std::mutex> lock(state_);
+  return blocks_.add(data, capacity);
+}
+
+std::vector<std::uint32_t> Receiver::trim_blocks() {
+  std::vector<std::uint32_t> removed;
+  std::lock_guard<std::mutex> lock(state_);
+  blocks_.trim(removed);
+  return removed;
 }
 
 Gid Receiver::gid(std::uint32_t index) {
@@ -380,7 +422,7 @@ Take Receiver::take_behind(Source& before, Source& source, std::size_t& bytes) {
     turn(before, predecessor_messages, SIZE_MAX);
     if (result == Take::message) {
       bytes += length;
-      store(source, no_position, held.data, length, info);
+      store(source, held.data, length, info, nullptr);
     }
   }
   return result;
@@ -393,7 +435,7 @@ Take Receiver::take_one(Source& source, std::size_t& bytes) {
   const Take result = source.subscription->take(place, length, info);
   if (result == Take::message) {
     bytes += length;
-    store(source, place.position, place.data, length, info);
+    store(source, place.data, length, info, &place);
   } else if (result == Take::failed) {
     count_failure(source, place.asked, place.capacity);
   }
@@ -408,9 +450,9 @@ void Receiver::count_failure(Source& source, std::size_t asked, std::size_t capa
   if (asked > capacity) drop(source, DropReason::memory_limit, asked, options_.now());
 }
 
-/// `position` is where the message lies in the arena; none: it lies at `data`, outside.
-void Receiver::store(Source& source, std::uint64_t position, const std::uint8_t* data, std::size_t length,
-                     const MessageInfo& info) {
+/// `place` has the message, unless it lies elsewhere, at `data`.
+void Receiver::store(Source& source, const std::uint8_t* data, std::size_t length, const MessageInfo& info,
+                     Place* place) {
   const std::int64_t received_ns = options_.now();
   std::lock_guard<std::mutex> lock(state_);
   totals_.taken++;
@@ -421,13 +463,18 @@ void Receiver::store(Source& source, std::uint64_t position, const std::uint8_t*
   }
   count_lost(source, info.sequence, received_ns);
   if (!fits_queue(source, length, received_ns)) return;
+  // A block for a message that became small is worth more to the next large one.
+  const bool is_in_block =
+      place != nullptr && place->block != no_block && data == blocks_.data(place->block) && length >= block_min_bytes;
+  std::uint64_t position = place == nullptr ? no_position : place->position;
   if (position == no_position) {
-    position = make_room(source, length);
+    const std::size_t stored = is_in_block ? 0 : length;
+    position = make_room(source, stored);
     if (position == no_position) {
       drop(source, DropReason::memory_limit, length, received_ns);
       return;
     }
-    if (length > 0) std::memcpy(arena_.payload(position), data, length);
+    if (stored > 0) std::memcpy(arena_.payload(position), data, stored);
   }
   Record facts{};
   facts.length = static_cast<std::uint32_t>(length);
@@ -435,6 +482,7 @@ void Receiver::store(Source& source, std::uint64_t position, const std::uint8_t*
   facts.received_ns = received_ns;
   facts.source_ns = info.source_ns;
   facts.sequence = info.sequence;
+  facts.block = is_in_block ? place->keep_block() : no_block;
   arena_.append(position, source.queue, facts);
 }
 
@@ -450,10 +498,17 @@ bool Receiver::fits_queue(Source& source, std::size_t length, std::int64_t recei
       drop(source, DropReason::queue_newest, length, received_ns);
       return false;
     }
-    const Record& oldest = arena_.drop_oldest(source.queue);
+    const Record& oldest = drop_oldest(source);
     drop(source, DropReason::queue_oldest, oldest.length, oldest.received_ns);
   }
   return true;
+}
+
+/// Valid until the next call.
+const Record& Receiver::drop_oldest(Source& source) {
+  const Record& oldest = arena_.drop_oldest(source.queue);
+  if (oldest.block != no_block) blocks_.give(oldest.block);
+  return oldest;
 }
 
 /// Room for a message where there was none: what waits moves together, and the oldest messages of the fullest
@@ -474,7 +529,7 @@ std::uint64_t Receiver::make_room(const Source& source, std::size_t length) {
     while (given < step) {
       Source* const fullest = victim(source.limits.priority);
       if (fullest == nullptr) break;
-      const Record& oldest = arena_.drop_oldest(fullest->queue);
+      const Record& oldest = drop_oldest(*fullest);
       given += oldest.bytes;
       drop(*fullest, DropReason::memory_limit, oldest.length, oldest.received_ns);
     }
@@ -492,7 +547,7 @@ Receiver::Source* Receiver::victim(std::uint8_t priority) {
     if (source->queue.messages == 0 || source->limits.priority > priority) continue;
     const bool is_lower = chosen != nullptr && source->limits.priority < chosen->limits.priority;
     const bool is_fuller = chosen != nullptr && source->limits.priority == chosen->limits.priority &&
-                           source->queue.bytes > chosen->queue.bytes;
+                           source->queue.arena_bytes > chosen->queue.arena_bytes;
     if (chosen == nullptr || is_lower || is_fuller) chosen = source.get();
   }
   return chosen;

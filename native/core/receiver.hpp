@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "arena.hpp"
+#include "blocks.hpp"
 #include "gid_table.hpp"
 #include "middleware.hpp"
 #include "turn_gate.hpp"
@@ -59,7 +60,7 @@ struct Drops {
   std::int64_t last_ns = 0;
 };
 
-/// One message of a batch; its bytes lie at `offset` of the arena.
+/// One message of a batch; its bytes lie at the beginning of `block`, or where that is none at `offset` of the arena.
 struct Handed {
   std::uint32_t subscription;
   std::uint32_t offset;
@@ -68,6 +69,8 @@ struct Handed {
   std::int64_t received_ns;
   std::int64_t source_ns;
   std::uint64_t sequence;
+  /// The consumer's again.
+  std::uint32_t block;
 };
 
 struct Batch {
@@ -112,6 +115,12 @@ class Receiver {
   /// The bytes of a batch are not needed any more. In any order. False: there is no such batch.
   bool release(std::uint64_t batch);
 
+  /// Lends memory for one large message, in addition to the arena; returns the number of the block. The memory is used
+  /// until a batch or `trim_blocks` returns the number, or until `stop` has returned.
+  std::uint32_t add_block(std::uint8_t* data, std::size_t capacity);
+  /// Blocks that were not needed since the last call: they are the consumer's again.
+  std::vector<std::uint32_t> trim_blocks();
+
   /// Ends the thread and all subscriptions. With `abandon` they are not told that they end. Idempotent.
   void stop(bool abandon = false);
 
@@ -151,8 +160,8 @@ class Receiver {
   Take take_one(Source& source, std::size_t& bytes);
   Take take_behind(Source& before, Source& source, std::size_t& bytes);
   void count_failure(Source& source, std::size_t asked, std::size_t capacity);
-  void store(Source& source, std::uint64_t position, const std::uint8_t* data, std::size_t length,
-             const MessageInfo& info);
+  void store(Source& source, const std::uint8_t* data, std::size_t length, const MessageInfo& info, Place* place);
+  const Record& drop_oldest(Source& source);
   bool fits_queue(Source& source, std::size_t length, std::int64_t received_ns);
   std::uint64_t make_room(const Source& source, std::size_t length);
   Source* victim(std::uint8_t priority);
@@ -169,6 +178,7 @@ class Receiver {
 
   std::mutex state_;
   Arena arena_;
+  Blocks blocks_;
   GidTable gids_;
   std::map<std::uint32_t, std::unique_ptr<Source>> sources_;
   /// Of sources that were closed.

@@ -126,7 +126,7 @@ export const rosParameters = {
     min: 2 ** 20,
     max: 2 ** 31,
     description:
-      'Memory in which the native receiver of one domain keeps messages until the recorder takes them. If it is full, messages are dropped and counted: of the lowest priority class first, of its fullest topic.',
+      'Memory in which the native receiver of one domain keeps messages until the recorder takes them. Large messages have at most as much again. If it is full, messages are dropped and counted: of the lowest priority class first, of its fullest topic.',
   }),
   'ros.hidden_topics': toggle({
     role,

@@ -65,6 +65,24 @@ class Consumer {
   std::uint32_t id_of(const FakeTopic& topic) { return id_of_[topic.id]; }
   Seen& seen(const FakeTopic& topic) { return seen_[topic.id]; }
 
+  /// Lends memory for a large message.
+  void lend(std::size_t bytes) {
+    auto memory = std::make_unique<std::uint8_t[]>(bytes);
+    std::uint8_t* const data = memory.get();
+    const std::uint32_t number = receiver.add_block(data, bytes);
+    CHECK(lent_.emplace(number, Lent{std::move(memory), bytes}).second);
+  }
+
+  /// Takes back what was not needed; returns how many blocks.
+  std::size_t trim() {
+    const auto removed = receiver.trim_blocks();
+    // Freed at once: the receiver must not use it any more.
+    for (const std::uint32_t number : removed) CHECK(lent_.erase(number) == 1);
+    return removed.size();
+  }
+
+  std::size_t lent() const { return lent_.size(); }
+
   /// Takes one batch and checks it; the caller releases it. 0: there was none.
   std::uint64_t take(std::size_t max_messages = 256, std::size_t max_bytes = 1u << 20) {
     receiver.take_batch(batch_, max_messages, max_bytes);
@@ -92,13 +110,23 @@ class Consumer {
 
   void check(const Handed& message) {
     const std::uint32_t topic = topic_of_[message.subscription];
-    CHECK(message.offset + std::size_t{message.length} <= receiver.capacity());
+    const std::uint8_t* data = receiver.memory() + message.offset;
+    Lent block;
+    if (message.block != holdfast::no_block) {
+      CHECK(lent_.count(message.block) == 1);
+      block = std::move(lent_[message.block]);
+      lent_.erase(message.block);
+      CHECK(message.length <= block.bytes);
+      data = block.memory.get();
+      in_blocks++;
+    } else CHECK(message.offset + std::size_t{message.length} <= receiver.capacity());
     std::vector<std::uint8_t> pattern(message.length);
     write_pattern(pattern.data(), pattern.size(), topic, message.sequence);
     CHECK(message.length == 0 ||
-          std::memcmp(receiver.memory() + message.offset, pattern.data(), message.length) == 0);
+          std::memcmp(data, pattern.data(), message.length) == 0);
     CHECK(message.source_ns == static_cast<std::int64_t>(message.sequence) + 1);
     CHECK(receiver.gid(message.gid)[0] == static_cast<std::uint8_t>(topic));
+    if (block.bytes > 0 && lends_again) lend(block.bytes);
   }
 
   const Batch& batch() const { return batch_; }
@@ -142,6 +170,10 @@ class Consumer {
   }
 
   std::uint64_t wakes = 0;
+  /// Messages that were taken into a block.
+  std::uint64_t in_blocks = 0;
+  /// A block is lent again when it came back.
+  bool lends_again = false;
 
  private:
   ReceiverOptions options(std::size_t arena_bytes) {
@@ -158,6 +190,12 @@ class Consumer {
     return made;
   }
 
+  struct Lent {
+    std::unique_ptr<std::uint8_t[]> memory;
+    std::size_t bytes = 0;
+  };
+
+  std::map<std::uint32_t, Lent> lent_;
   std::atomic<std::int64_t> clock_{0};
   std::mutex mutex_;
   std::condition_variable woken_changed_;

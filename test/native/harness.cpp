@@ -340,6 +340,87 @@ void the_consumer_stalls_again_and_again() {
   CHECK(consumer.receiver.totals().used_bytes == 0);
 }
 
+void large_messages_are_taken_into_blocks() {
+  Consumer consumer(4u << 20);
+  const auto topic = consumer.topic();
+  const auto small = consumer.topic();
+  for (int block = 0; block < 4; block++) consumer.lend(100'000);
+  // The first one shows how large they are.
+  topic->publish(90'000);
+  consumer.run_until_settled();
+  const auto before = consumer.in_blocks;
+  for (int message = 0; message < 10; message++) {
+    topic->publish(80'000 + static_cast<size_t>(message));
+    small->publish(100);
+  }
+  consumer.wait_until_taken();
+  // All of them wait: 4 blocks at most, and the arena has the others.
+  CHECK(consumer.receiver.totals().used_bytes > 6 * 80'000);
+  consumer.run_until_settled();
+  CHECK(consumer.in_blocks - before >= 3 && consumer.in_blocks <= 4);
+  CHECK(consumer.seen(*topic).numbers.size() == 11 && consumer.seen(*small).numbers.size() == 10);
+  CHECK(is_ascending(consumer.seen(*topic).numbers));
+  CHECK(consumer.lent() == 4 - consumer.in_blocks);
+  // Too large for any, less than half as large, and not large at all.
+  for (int block = 0; block < 4; block++) consumer.lend(100'000);
+  const auto used = consumer.in_blocks;
+  for (const size_t bytes : {100'001, 40'000, 30'000, 5}) {
+    topic->publish(bytes);
+    consumer.run_until_settled();
+  }
+  CHECK(consumer.in_blocks <= used + 1);
+}
+
+void a_dropped_message_frees_its_block() {
+  Consumer consumer(4u << 20);
+  const auto topic = consumer.topic(limits(250'000));
+  topic->publish(100'000);
+  consumer.run_until_settled();
+  for (int block = 0; block < 8; block++) consumer.lend(100'000);
+  for (int message = 0; message < 50; message++) topic->publish(100'000);
+  consumer.wait_until_taken();
+  consumer.run_until_settled();
+  const Seen& seen = consumer.seen(*topic);
+  CHECK(seen.reasons.at(DropReason::queue_oldest) == 48 && seen.numbers.back() == 50);
+  CHECK(consumer.in_blocks == 2 && consumer.lent() == 6);
+  // Also with the subscription.
+  topic->publish(100'000);
+  consumer.wait_until_taken();
+  CHECK(consumer.receiver.close(consumer.id_of(*topic)));
+  // What was free since the last call; before it nothing was known.
+  const size_t first = consumer.trim();
+  CHECK(first + consumer.trim() == 6 && consumer.lent() == 0);
+}
+
+void blocks_come_and_go_under_load() {
+  Consumer consumer(1u << 20);
+  consumer.lends_again = true;
+  std::vector<std::shared_ptr<FakeTopic>> topics;
+  for (int topic = 0; topic < 3; topic++) topics.push_back(consumer.topic(limits(300'000)));
+  std::atomic<bool> over{false};
+  std::thread publisher([&] {
+    std::mt19937_64 random(seed);
+    for (int message = 0; message < 3'000; message++) {
+      topics[random() % topics.size()]->publish(random() % 4 == 0 ? random() % 200'000 : 50'000 + random() % 4'000);
+      if (message % 8 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    over = true;
+  });
+  for (int round = 0; !over || !consumer.is_settled(); round++) {
+    if (consumer.lent() < 12) consumer.lend(60'000 + (static_cast<size_t>(round) % 5) * 40'000);
+    if (round % 50 == 0) consumer.trim();
+    if (round % 11 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(3));
+    if (const auto number = consumer.take(8)) CHECK(consumer.receiver.release(number));
+  }
+  publisher.join();
+  for (const auto& topic : topics) {
+    const Seen& seen = consumer.seen(*topic);
+    CHECK(seen.numbers.size() + seen.dropped == topic->published());
+    CHECK(is_ascending(seen.numbers));
+  }
+  CHECK(consumer.in_blocks > 100);
+}
+
 void a_failing_middleware_is_asked_again() {
   Consumer consumer(64u << 10);
   const auto topic = consumer.topic();
@@ -446,6 +527,9 @@ const std::vector<std::pair<std::string, void (*)()>> scenarios = {
     {"a-successor-never-overtakes", a_successor_never_overtakes},
     {"ten-receivers-in-one-process", ten_receivers_in_one_process},
     {"the-consumer-stalls-again-and-again", the_consumer_stalls_again_and_again},
+    {"large-messages-are-taken-into-blocks", large_messages_are_taken_into_blocks},
+    {"a-dropped-message-frees-its-block", a_dropped_message_frees_its_block},
+    {"blocks-come-and-go-under-load", blocks_come_and_go_under_load},
     {"a-failing-middleware-is-asked-again", a_failing_middleware_is_asked_again},
     {"what-the-middleware-loses-is-counted", what_the_middleware_loses_is_counted},
     {"wake-ups-are-coalesced", wake_ups_are_coalesced},

@@ -51,6 +51,8 @@ export interface BatchColumns {
   readonly subscriptions: Uint32Array;
   readonly lengths: Uint32Array;
   readonly publishers: Uint32Array;
+  /** The block that the message lies in, from its beginning on; 0: it lies in the arena. */
+  readonly blocks: Uint32Array;
 }
 
 /** One receiver of the add-on: subscriptions of one node, a thread and an arena. */
@@ -72,11 +74,18 @@ export interface NativeHandle {
   unsubscribe(subscription: number): void;
   /** Takes at once, on this thread, into the arena; returns how many messages. */
   drain(subscription: number, maxMessages: number): number;
-  /** Fills the columns. The caller copies the batch, then releases it. */
+  /** Fills the columns. The caller copies what lies in the arena, then releases the batch. */
   takeBatch(maxMessages: number, maxBytes: number): NativeBatch;
   /** Copies `count` messages of the batch, from message `first` on, one behind the other. */
   copy(first: number, count: number, target: Uint8Array): void;
   release(): void;
+  /**
+   * Lends memory for one large message, which is taken straight into it; returns the number of the block. The add-on uses
+   * and keeps it until a batch or {@link trimBlocks} returns the number, or until the receiver is closed.
+   */
+  addBlock(memory: Uint8Array): number;
+  /** Returns the blocks that no message needed since the last call. */
+  trimBlocks(): readonly number[];
   /**
    * The identifier of a publisher by its number in the columns: 32 hex digits, as the graph has it. Empty: the
    * publisher is not known any more.
@@ -111,7 +120,7 @@ export interface NativeBinding {
 /** Memory for the columns of a batch, and views of it. */
 export function batchColumns(): { memory: ArrayBuffer; columns: BatchColumns } {
   const size = BATCH_MESSAGES;
-  const memory = new ArrayBuffer(size * 36);
+  const memory = new ArrayBuffer(size * 40);
   return {
     memory,
     columns: {
@@ -121,6 +130,7 @@ export function batchColumns(): { memory: ArrayBuffer; columns: BatchColumns } {
       subscriptions: new Uint32Array(memory, size * 24, size),
       lengths: new Uint32Array(memory, size * 28, size),
       publishers: new Uint32Array(memory, size * 32, size),
+      blocks: new Uint32Array(memory, size * 36, size),
     },
   };
 }

@@ -48,8 +48,9 @@ export interface NativeReceiverParts {
 }
 
 /**
- * Receives on a thread of the add-on into an arena, from which batches are copied here. It subscribes with the node of
- * the session, beside rclnodejs, whose executor never sees these subscriptions.
+ * Receives on a thread of the add-on: large messages into blocks that are lent to it, all others into an arena, from
+ * which batches are copied here. It subscribes with the node of the session, beside rclnodejs, whose executor never sees
+ * these subscriptions.
  */
 export class NativeReceiver implements Receiver {
   readonly kind = 'native';
@@ -78,7 +79,6 @@ export class NativeReceiver implements Receiver {
     this.#parts = parts;
     const { memory, columns } = batchColumns();
     this.#columns = columns;
-    this.#pool = new PayloadPool(parts.wipe);
     const { session, logger } = parts;
     this.#onWaiting = guard('received messages', () => this.#turn(), logger);
     this.#handle = parts.binding.open({
@@ -89,6 +89,7 @@ export class NativeReceiver implements Receiver {
       columns: memory,
       onWaiting: this.#onWaiting,
     });
+    this.#pool = new PayloadPool(this.#handle, parts.arenaBytes, parts.wipe);
     // Its subscriptions must not outlive the node.
     this.#unlisten = session.beforeClose(() => this.close());
   }
@@ -118,7 +119,7 @@ export class NativeReceiver implements Receiver {
   }
 
   review(): void {
-    this.#pool.trim();
+    if (!this.#isClosed) this.#pool.trim();
     const failure = this.#isClosed ? '' : this.#handle.failure();
     if (failure === this.#failure) return;
     this.#failure = failure;
@@ -130,6 +131,7 @@ export class NativeReceiver implements Receiver {
     this.#isClosed = true;
     this.#unlisten();
     this.#handle.close();
+    this.#pool.close();
     this.#open.clear();
     this.#closed.clear();
     this.#batch = [];
@@ -236,15 +238,22 @@ export class NativeReceiver implements Receiver {
   }
 
   #copyBatch(messages: number): readonly Payload[] {
-    const { lengths } = this.#columns;
+    const { lengths, blocks } = this.#columns;
     const batch: Payload[] = [];
     for (let first = 0; first < messages;) {
       let end = first;
       let bytes = 0;
       do bytes += lengths[end++]!;
-      while (end < messages && bytes + lengths[end]! <= BLOCK_BYTES);
-      // A run of one message that is too large to share a block.
-      if (bytes >= LENT_MIN_BYTES && end === first + 1) batch.push(this.#copyLarge(first, bytes));
+      while (
+        end < messages &&
+        bytes + lengths[end]! <= BLOCK_BYTES &&
+        blocks[end - 1] === 0 &&
+        blocks[end] === 0
+      );
+      const block = blocks[first]!;
+      if (block !== 0) batch.push(this.#pool.takeBack(block, bytes));
+      // A run of one message that is too large to share memory.
+      else if (bytes >= LENT_MIN_BYTES && end === first + 1) batch.push(this.#copyLarge(first, bytes));
       else this.#copyRun(first, end, bytes, batch);
       first = end;
     }
@@ -253,7 +262,7 @@ export class NativeReceiver implements Receiver {
   }
 
   #copyLarge(index: number, bytes: number): Payload {
-    const payload = this.#pool.take(bytes);
+    const payload = this.#pool.allocate(bytes);
     this.#handle.copy(index, 1, payload.data);
     return payload;
   }

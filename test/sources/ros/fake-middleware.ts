@@ -40,6 +40,9 @@ export class FakeBinding implements NativeBinding {
   #taken: Taken[] = [];
   #batch: Taken[] = [];
   #isWoken = false;
+  /** Memory that it was lent, by number. */
+  readonly #lent = new Map<number, Uint8Array>();
+  #lastBlock = 0;
 
   readonly #batchMessages: number;
 
@@ -90,6 +93,11 @@ export class FakeBinding implements NativeBinding {
           at += data.length;
         }
       },
+      addBlock: (memory) => {
+        this.#lent.set(++this.#lastBlock, memory);
+        return this.#lastBlock;
+      },
+      trimBlocks: () => [],
       publisher: (index) => this.publishers[index] ?? '',
       release: () => {
         this.#batch = [];
@@ -117,6 +125,17 @@ export class FakeBinding implements NativeBinding {
     return taken.length;
   }
 
+  /** 0: it lies in the arena. */
+  #placeInBlock(data: Buffer): number {
+    for (const [number, memory] of this.#lent) {
+      if (data.length < 32 * 1024 || memory.length < data.length) continue;
+      this.#lent.delete(number);
+      memory.set(data);
+      return number;
+    }
+    return 0;
+  }
+
   #takeBatch({ columns }: NativeOptions, max: number): NativeBatch {
     this.batches++;
     this.#batch = this.#taken.splice(0, max);
@@ -125,12 +144,14 @@ export class FakeBinding implements NativeBinding {
     const subscriptions = new Uint32Array(columns, BATCH_MESSAGES * 24, BATCH_MESSAGES);
     const lengths = new Uint32Array(columns, BATCH_MESSAGES * 28, BATCH_MESSAGES);
     const publishers = new Uint32Array(columns, BATCH_MESSAGES * 32, BATCH_MESSAGES);
+    const blocks = new Uint32Array(columns, BATCH_MESSAGES * 36, BATCH_MESSAGES);
     for (const [index, { subscription, data, at }] of this.#batch.entries()) {
       received[index] = at;
       source[index] = at - this.ageNs;
       subscriptions[index] = subscription;
       lengths[index] = data.length;
       publishers[index] = this.from;
+      blocks[index] = this.#placeInBlock(data);
     }
     const more = this.#taken.length > 0;
     this.#isWoken = more;
