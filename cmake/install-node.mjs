@@ -23,6 +23,8 @@ const { values } = parseArgs({
 const tree = join(values.build, 'node');
 const { to } = values;
 
+const isGlibc = process.report.getReport().header.glibcVersionRuntime !== undefined;
+
 /** In the npm package, but of no use to an installation: CMake and ROS install these elsewhere, or not at all. */
 const NOT_INSTALLED = new Set(['CMakeLists.txt', 'colcon.meta', 'launch', 'cmake']);
 /** The files that npm packs by default, and the files that the build makes. */
@@ -82,9 +84,21 @@ function copyDependencies() {
     const inner = join(tree, path, 'node_modules');
     cpSync(join(tree, path), join(to, path), {
       recursive: true,
-      filter: (from) => from !== inner && !isObject(from),
+      filter: (from) => from !== inner && !isObject(from) && !isOfAnotherPlatform(from),
     });
   }
+}
+
+/**
+ * An add-on that a package brings compiled for another system, processor, C library or host. Of no use here, and the
+ * tools of Debian that look into binaries stop at it.
+ */
+function isOfAnotherPlatform(path) {
+  const [, platform, file] = /\/prebuilds\/([^/]+)(?:\/([^/]+))?$/.exec(path) ?? [];
+  if (platform === undefined) return false;
+  return file === undefined
+    ? platform !== `${process.platform}-${process.arch}`
+    : file.includes('-electron-') || (isGlibc && file.includes('.musl.'));
 }
 
 /** What the compiler left on the way to the addon. */
