@@ -353,6 +353,12 @@ const entries = {
     remedy:
       'Enrol the robot with holdfast ground enrol, and put the token into the file of ground.token_file.',
   },
+  GROUND_UNTRUSTED: {
+    retryable: true,
+    meaning: 'The robot does not trust the certificate of the ground service.',
+    remedy:
+      'Put the certificate of the ground, or of the authority that signed it, into the file of ground.certificate_file. Check its names and dates, and the clock of the robot. The robot keeps trying; recording continues.',
+  },
   GROUND_BUS_UNREACHABLE: {
     retryable: true,
     meaning: 'The ground cannot connect to NATS.',

@@ -29,6 +29,13 @@ export const groundParameters = {
     description:
       'Credentials of the recorder for NATS (.creds), if ground.url is a nats:// or natss:// address and the server needs them. The file is read again at every connection.',
   }),
+  'ground.certificate_file': text({
+    role,
+    default: '',
+    placeholder: 'path',
+    description:
+      'Certificates (PEM) that the recorder trusts at a wss:// or natss:// address, instead of those of the system: the own certificate of the server, whose names are then not compared, or that of the authority that signed it. The file is read again at every connection. Empty: what the system trusts.',
+  }),
   'ground.fields': fieldRules({
     role,
     flag: 'ground-field',

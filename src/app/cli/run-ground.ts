@@ -77,7 +77,11 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   await using fetching = await openFetch({ database, open, fleet, nameOf, registry, commands }, invocation);
   told.fetch = fetching;
   await using files = await openRecordingFiles(open, invocation);
-  const here = { address: place.address, port: () => bound.port };
+  const here = {
+    address: place.address,
+    port: () => bound.port,
+    ...defined({ certificate: tls?.files.cert }),
+  };
   await using trial = await openTrial(registry, here, invocation);
   const missing = (): string | undefined => history?.status().problem || undefined;
   const routes = [
@@ -95,7 +99,10 @@ export async function runGround(folder: string, invocation: Invocation): Promise
     },
   );
   bound.port = server.port;
-  const renewal = tls?.watch((renewed) => server.renew(renewed));
+  const renewal = tls?.watch((renewed) => {
+    server.renew(renewed);
+    trial.renew(renewed.cert);
+  });
   const where = { url: server.url, port: server.port, data: folder };
   logger.info('the ground listens', { ...where, database: database?.address ?? 'none', ...shared?.where });
   if (access.needsToken) await warnOfNobody(people, logger);

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { X509Certificate } from 'node:crypto';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describeError } from '../../core/errors.js';
@@ -16,6 +17,7 @@ import { mainScript } from '../setup/main-script.js';
 const KINDS = ['car', 'small_car', 'suv', 'sports_car', 'van'] as const;
 /** In front of the names of the vehicles: no robot of somebody else is replaced. */
 const PREFIX = 'try_';
+const CERTIFICATE_FILE = 'ground.pem';
 const LINES_MAX = 500;
 const LINE_MAX_CHARS = 400;
 /** A recorder seals for at most 3 s when it ends. */
@@ -54,6 +56,8 @@ export class TrialVehicles implements TrialFleet, AsyncDisposable {
   #problem = '';
   #lines: { readonly number: number; readonly text: string }[] = [];
   #lastNumber = 0;
+  /** The ground's own certificate, as PEM; empty: it has no TLS. */
+  #certificate = '';
 
   constructor(ports: TrialPorts) {
     this.#ports = ports;
@@ -94,6 +98,21 @@ export class TrialVehicles implements TrialFleet, AsyncDisposable {
     this.#say('the link is there again: the vehicles connect, and send what they kept');
   }
 
+  /**
+   * The vehicles trust this certificate and no other, also if its names are not those of this machine.
+   *
+   * @param chain - As PEM; the first certificate is the ground's own.
+   */
+  trust(chain: string): void {
+    const certificate = new X509Certificate(chain).toString();
+    if (certificate === this.#certificate) return;
+    this.#certificate = certificate;
+    const write = async (): Promise<void> => {
+      if (this.#scratch !== undefined) await this.#writeCertificate(this.#scratch.path);
+    };
+    void this.#turns.run(write).catch((error: unknown) => this.#say(describeError(error)));
+  }
+
   /** Nothing that they recorded is kept, so nothing needs to be sealed. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.stop();
@@ -107,6 +126,7 @@ export class TrialVehicles implements TrialFleet, AsyncDisposable {
       // A ground that was killed leaves them behind.
       for (const name of enrolled) await this.#ports.registry.revoke(name);
       this.#scratch = await openScratchFolder('trial');
+      await this.#writeCertificate(this.#scratch.path);
       for (const [index, kind] of KINDS.entries()) await this.#add(kind, index + 1, this.#scratch.path);
       if (this.#state === 'starting') this.#state = 'playing';
     } catch (error) {
@@ -116,6 +136,14 @@ export class TrialVehicles implements TrialFleet, AsyncDisposable {
     }
   }
 
+  /** In one step: a vehicle that connects now reads the file whole. */
+  async #writeCertificate(folder: string): Promise<void> {
+    if (this.#certificate === '') return;
+    const file = join(folder, CERTIFICATE_FILE);
+    await writeFile(`${file}.tmp`, this.#certificate);
+    await rename(`${file}.tmp`, file);
+  }
+
   async #add(kind: string, seed: number, folder: string): Promise<void> {
     const name = `${PREFIX}${kind}_1`;
     const tokenFile = join(folder, `${name}.token`);
@@ -123,9 +151,13 @@ export class TrialVehicles implements TrialFleet, AsyncDisposable {
     const { host, port } = this.#ports.ground;
     const tunnel = await LinkTunnel.open(port, host);
     const source = `csv:electric?vehicles=1&name=${PREFIX}${kind}_&profiles=${kind}&seed=${seed}&loop=true`;
+    const trust =
+      this.#certificate === '' ? [] : ['--ground-certificate-file', join(folder, CERTIFICATE_FILE)];
+    const scheme = trust.length === 0 ? 'ws' : 'wss';
     const args = [
       ...['record', '--source', source, '--data', join(folder, name), '--tag', 'mission=try'],
-      ...['--ground-url', `ws://127.0.0.1:${tunnel.port}`, '--ground-token-file', tokenFile],
+      ...['--ground-url', `${scheme}://127.0.0.1:${tunnel.port}`, '--ground-token-file', tokenFile],
+      ...trust,
       ...['--segment-max-age-ms', '20s', '--segment-max-bytes', '16MiB', '--ballast', '0'],
       ...[
         '--retention-max-bytes',

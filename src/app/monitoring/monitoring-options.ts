@@ -22,6 +22,8 @@ export interface UplinkOptions {
   readonly tokenFile: string;
   /** Credentials for NATS; empty: none. */
   readonly credsFile: string;
+  /** Certificates that are trusted at the ground; empty: those of the system. */
+  readonly certificateFile: string;
   /** The first rule that matches a path counts. */
   readonly fields: readonly FieldRule[];
   readonly defaultFields: boolean;
@@ -71,6 +73,14 @@ export function compileMonitoringOptions(resolved: Resolved): MonitoringOptions 
   if (values['ground.url'] !== '' && values['ground.token_file'] === '') {
     check.missing('ground.token_file', 'the file with the tokens of holdfast ground enrol');
   }
+  // Without TLS nothing would be compared with the file, and nobody would notice.
+  if (values['ground.certificate_file'] !== '' && /^(ws|nats):/.test(values['ground.url'])) {
+    check.fault(
+      'ground.url',
+      values['ground.url'],
+      'wss:// or natss:// together with ground.certificate_file',
+    );
+  }
   check.done();
   return deepFreeze({
     data: values.data,
@@ -106,6 +116,7 @@ export function compileMonitoringOptions(resolved: Resolved): MonitoringOptions 
       url: values['ground.url'],
       tokenFile: values['ground.token_file'],
       credsFile: values['ground.creds_file'],
+      certificateFile: values['ground.certificate_file'],
       fields: values['ground.fields'],
       defaultFields: values['ground.default_fields'],
       commands: values['ground.commands'],

@@ -5,6 +5,7 @@ import { describeError } from '../../core/errors.js';
 import type { MonitoredParameters, MonitoredRecorder, MonitoredSync } from '../../core/monitoring.js';
 import type { SystemPorts } from '../../host/ports.js';
 import { version } from '../../host/version.js';
+import { readTrust, type GroundTrust } from '../../uplink/link/ground-trust.js';
 import type { UplinkTransport } from '../../uplink/link/uplink-transport.js';
 import { WebSocketTransport } from '../../uplink/link/websocket-transport.js';
 import { defaultRules } from '../../uplink/robot/default-rules.js';
@@ -36,6 +37,7 @@ export async function startUplink(
   ports: SystemPorts & { readonly parameters?: MonitoredParameters },
 ): Promise<Uplinks> {
   const tokens = await readTokens(options.tokenFile, ports);
+  await readTrust(trustOf(options, ports));
   const rules = [...options.fields, ...(options.defaultFields ? defaultRules : [])];
   const { clock, logger, random } = ports;
   const facts = new UplinkFacts(recorder, watch, clock);
@@ -68,14 +70,21 @@ export async function startUplink(
 
 /** By the address. What only NATS needs is loaded only for it. */
 async function transportOf(
-  { url, credsFile }: UplinkOptions,
+  options: UplinkOptions,
   token: string,
-  { clock, random, fs }: SystemPorts,
+  ports: SystemPorts,
 ): Promise<UplinkTransport> {
-  if (!url.startsWith('nats')) return new WebSocketTransport(url, token, clock);
+  const { url, credsFile } = options;
+  const { clock, random, fs } = ports;
+  const trust = trustOf(options, ports);
+  if (!url.startsWith('nats')) return new WebSocketTransport(url, token, clock, trust);
   const { NatsTransport } = await import('../../uplink/link/nats-transport.js');
   const creds = credsFile === '' ? undefined : () => fs.readFile(credsFile);
-  return new NatsTransport(url, token, { clock, random }, creds);
+  return new NatsTransport(url, token, { clock, random }, defined({ creds, trust }));
+}
+
+function trustOf({ certificateFile: path }: UplinkOptions, { fs }: SystemPorts): GroundTrust | undefined {
+  return path === '' ? undefined : { path, read: () => fs.readFile(path) };
 }
 
 /** Undefined: samples of an outage are left out. Telemetry and recording continue without it. */

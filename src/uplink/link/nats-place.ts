@@ -1,4 +1,11 @@
-import { connect, credsAuthenticator, RequestError, type NatsConnection } from '@nats-io/transport-node';
+import {
+  connect,
+  credsAuthenticator,
+  RequestError,
+  type NatsConnection,
+  type TlsOptions,
+} from '@nats-io/transport-node';
+import type { TrustOptions } from './ground-trust.js';
 
 export type { NatsConnection };
 
@@ -8,6 +15,8 @@ export interface NatsPlace {
   readonly url: string;
   /** Content of a credentials file (`.creds`); absent: the server needs none. */
   readonly creds?: Uint8Array;
+  /** With `natss://`; absent: the certificates that the system trusts. */
+  readonly trust?: TrustOptions;
 }
 
 const DEFAULT_PORT = '4222';
@@ -36,7 +45,7 @@ export async function connectToNats(
   return await connect({
     servers: `${hostname}:${port || DEFAULT_PORT}`,
     name,
-    ...(protocol === 'natss:' ? { tls: {} } : {}),
+    ...(protocol === 'natss:' ? { tls: { ...place.trust } as TlsOptions } : {}),
     ...(place.creds === undefined ? {} : { authenticator: credsAuthenticator(place.creds) }),
     ...(inboxPrefix === undefined ? {} : { inboxPrefix }),
     ...{ timeout: CONNECT_TIMEOUT_MS, pingInterval: PING_INTERVAL_MS, maxPingOut: MAX_PINGS_OUT },

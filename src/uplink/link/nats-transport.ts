@@ -1,7 +1,9 @@
 import type { Clock } from '../../core/clock.js';
+import { defined } from '../../core/defined.js';
 import { describeError, HoldfastError } from '../../core/errors.js';
 import { randomHex } from '../../core/identity.js';
 import { onAbort } from '../../core/on-abort.js';
+import { distrust, readTrust, type GroundTrust } from './ground-trust.js';
 import { NatsLink } from './nats-link.js';
 import { readOpenAnswer, writeOpen } from './nats-open.js';
 import { connectToNats, natsAddress, type NatsConnection, type NatsPlace } from './nats-place.js';
@@ -13,6 +15,14 @@ export interface NatsTransportPorts {
   readonly random: (count: number) => Uint8Array;
 }
 
+/** How a robot logs in to NATS, and which server it trusts. */
+export interface NatsLogin {
+  /** Reads the credentials, at every connection. */
+  readonly creds?: () => Promise<Uint8Array>;
+  /** For `natss://`; absent: the certificates that the system trusts. */
+  readonly trust?: GroundTrust;
+}
+
 /** A process of the ground that hangs may get the question: the next one probably goes to another process. */
 const OPEN_TIMEOUT_MS = 4_000;
 const ROBOT = /^([A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}):/;
@@ -20,6 +30,7 @@ const ROBOT = /^([A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}):/;
 /** Connects a robot to a ground over NATS: what it sends goes into a stream, and comes back by NATS. */
 export class NatsTransport implements UplinkTransport {
   readonly address: string;
+  readonly #trust: GroundTrust | undefined;
   readonly #place: () => Promise<NatsPlace>;
   readonly #token: string;
   readonly #robot: string;
@@ -27,11 +38,14 @@ export class NatsTransport implements UplinkTransport {
 
   /**
    * @param url - `nats://host:port` or `natss://host:port`.
-   * @param creds - Reads the credentials, at every connection.
+   * @param login - What it needs to log in, and to trust a server with TLS.
    */
-  constructor(url: string, token: string, ports: NatsTransportPorts, creds?: () => Promise<Uint8Array>) {
+  constructor(url: string, token: string, ports: NatsTransportPorts, login: NatsLogin = {}) {
     this.address = natsAddress({ url });
-    this.#place = async () => (creds === undefined ? { url } : { url, creds: await creds() });
+    this.#trust = login.trust;
+    this.#place = async () => ({
+      ...{ url, ...defined({ creds: await login.creds?.(), trust: await readTrust(login.trust) }) },
+    });
     this.#token = token;
     // A token without a name is nobody's; the ground refuses it.
     this.#robot = subjectToken(ROBOT.exec(token)?.[1] ?? '_');
@@ -61,6 +75,8 @@ export class NatsTransport implements UplinkTransport {
     } catch (cause) {
       await nats?.close().catch(() => undefined);
       if (cause instanceof HoldfastError) throw cause;
+      const untrusted = distrust(this.address, cause, this.#trust);
+      if (untrusted !== undefined) throw untrusted;
       const message = `cannot connect to a ground at ${this.address}: ${describeError(cause)}`;
       throw new HoldfastError('GROUND_UNREACHABLE', message, { cause });
     } finally {

@@ -21,7 +21,7 @@ export interface UplinkTransport {
   readonly address: string;
   /**
    * Opens a connection. Rejects with `GROUND_UNREACHABLE`, with `GROUND_REFUSED` if the ground does not accept
-   * the token, or with the reason of the signal.
+   * the token, with `GROUND_UNTRUSTED` if its certificate is not trusted, or with the reason of the signal.
    */
   connect(events: ConnectionEvents, signal: AbortSignal): Promise<UplinkConnection>;
 }

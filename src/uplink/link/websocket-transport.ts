@@ -1,9 +1,10 @@
-import { WebSocket } from 'ws';
+import { WebSocket, type ClientOptions } from 'ws';
 import type { Clock } from '../../core/clock.js';
 import { HoldfastError } from '../../core/errors.js';
 import { onAbort } from '../../core/on-abort.js';
 import { MAX_MESSAGE_BYTES } from '../protocol/uplink-messages.js';
 import type { ConnectionEvents, UplinkConnection, UplinkTransport } from './uplink-transport.js';
+import { distrust, readTrust, type GroundTrust, type TrustOptions } from './ground-trust.js';
 import { SUBPROTOCOL, WebSocketConnection } from './websocket-connection.js';
 
 /**
@@ -19,23 +20,37 @@ export class WebSocketTransport implements UplinkTransport {
   readonly address: string;
   readonly #token: string;
   readonly #clock: Clock;
+  readonly #trust: GroundTrust | undefined;
   #patienceMs = HANDSHAKE_FIRST_MS;
 
-  /** @param url - `ws://host:port` or `wss://host`, without a path the usual one. */
-  constructor(url: string, token: string, clock: Clock) {
+  /**
+   * @param url - `ws://host:port` or `wss://host`, without a path the usual one.
+   * @param trust - For `wss://`; undefined: the certificates that the system trusts.
+   */
+  constructor(url: string, token: string, clock: Clock, trust?: GroundTrust) {
     const parsed = new URL(url);
     if (parsed.pathname === '/') parsed.pathname = '/uplink';
     this.address = parsed.href;
     this.#token = token;
     this.#clock = clock;
+    this.#trust = trust;
   }
 
-  connect(events: ConnectionEvents, signal: AbortSignal): Promise<UplinkConnection> {
+  async connect(events: ConnectionEvents, signal: AbortSignal): Promise<UplinkConnection> {
+    return await this.#connect(events, signal, await readTrust(this.#trust));
+  }
+
+  #connect(
+    events: ConnectionEvents,
+    signal: AbortSignal,
+    tls: TrustOptions | undefined,
+  ): Promise<UplinkConnection> {
     return new Promise((resolve, reject) => {
       signal.throwIfAborted();
       const socket = new WebSocket(this.address, [SUBPROTOCOL], {
         headers: { authorization: `Bearer ${this.#token}` },
         ...{ maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate: false, followRedirects: false },
+        ...(tls as ClientOptions | undefined),
       });
       const fail = (error: Error): void => {
         unlisten();
@@ -62,7 +77,11 @@ export class WebSocketTransport implements UplinkTransport {
         );
       });
       socket.on('error', (cause) => {
-        fail(new HoldfastError('GROUND_UNREACHABLE', `cannot connect to ${this.address}`, { cause }));
+        const unreachable = `cannot connect to ${this.address}`;
+        fail(
+          distrust(this.address, cause, this.#trust) ??
+            new HoldfastError('GROUND_UNREACHABLE', unreachable, { cause }),
+        );
       });
       socket.once('open', () => {
         unlisten();

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import type { LiveParameter } from '../../../src/core/monitoring.js';
 import { present } from '../../../src/core/present.js';
 import type { AuditEntry } from '../../../src/ground/audit-log.js';
-import type { TrialView } from '../../../src/ground/trial-routes.js';
 import type { RobotDetail, RobotView } from '../../../src/ground/robot-state.js';
 import { eventually } from '../../../src/testing/waiting.js';
 import { jsonOf, runCli, spawnCli, type CliProcess } from '../../support/cli.js';
@@ -220,45 +219,6 @@ describe('holdfast ground', function () {
     );
   });
 
-  it('plays the bundled fleet, cuts and mends its links, and leaves nothing behind', async () => {
-    const { ground, port } = await startGround();
-    const url = `http://127.0.0.1:${port}`;
-    const give = async (action: string): Promise<void> => {
-      const answer = await fetch(`${url}/api/trial/${action}`, { method: 'POST' });
-      assert.equal(answer.status, 200);
-    };
-    const view = async (): Promise<TrialView> =>
-      present((await ask<{ fleet?: TrialView }>(`${url}/api/trial`)).fleet);
-    assert.equal((await view()).state, 'stopped');
-    await give('play');
-    const connected = async (): Promise<number> =>
-      (await robotsAt(port)).filter((one) => one.connected && one.samples > 0).length;
-    await eventually(async () => (await connected()) === 5, 'five vehicles', 60_000);
-    await eventually(async () => {
-      const vins = (await robotsAt(port)).map(({ vin }) => vin).filter((vin) => vin !== '');
-      return new Set(vins).size === 5;
-    }, 'each has an identity of its own');
-    await give('cut');
-    await eventually(async () => (await connected()) === 0, 'no vehicle is connected');
-    await eventually(async () => {
-      const { lines } = await view();
-      return lines.some(({ text }) => /^try_suv_1 .*out of reach/.test(text));
-    }, 'a vehicle says that it is cut off');
-    const { isCut, robots } = await view();
-    assert.deepEqual([isCut, robots.length], [true, 5]);
-    await give('mend');
-    await eventually(async () => (await connected()) === 5, 'they are back', 60_000);
-    await give('stop');
-    await eventually(async () => (await view()).state === 'stopped', 'they have ended', 30_000);
-    const list = await runCli(['ground', 'robots', '--data', join(folder, 'ground'), '--json']);
-    assert.deepEqual(jsonOf(list)['robots'], []);
-    ground.child.kill('SIGTERM');
-    assert.equal((await ground.ended).exitCode, 0);
-    const open = ['ground', '--data', join(folder, 'ground'), '--database', 'none', '--try-it'];
-    const refused = await runCli([...open, '--tls-cert', 'a.pem', '--tls-key', 'b.pem']);
-    assert.notEqual(refused.exitCode, 0);
-  });
-
   it('adds, lists and revokes users, and says what is allowed', async () => {
     const user = (...words: string[]): ReturnType<typeof runCli> =>
       runCli(['ground', 'user', ...words, '--data', join(folder, 'ground')]);
@@ -338,6 +298,13 @@ describe('holdfast ground', function () {
       [
         ['record', '--source', 'sim:', '--ground-url', 'http://x'],
         /a ws:\/\/, wss:\/\/, nats:\/\/ or natss:\/\/ address/,
+      ],
+      [
+        [
+          ...['record', '--source', 'sim:', '--ground-url', 'ws://x', '--ground-token-file', 't'],
+          ...['--ground-certificate-file', 'c.pem'],
+        ],
+        /ground\.url.*"ws:\/\/x".*allowed: wss:\/\/ or natss:\/\/ together with ground\.certificate_file/,
       ],
       [['record', '--source', 'sim:', '--ground-field', '/x.y'], /TOPIC\.PATH threshold=N/],
     ];

@@ -185,7 +185,7 @@ describe('The uplink over NATS', function () {
         without.connect(new End(), never),
         (error) => isHoldfastError(error, 'GROUND_UNREACHABLE') && /authorization/i.test(error.message),
       );
-      const none = new NatsTransport(url, 'robot_7:secret', ports, creds).connect(new End(), never);
+      const none = new NatsTransport(url, 'robot_7:secret', ports, { creds }).connect(new End(), never);
       await assert.rejects(none, (error) => isHoldfastError(error, 'GROUND_UNREACHABLE'));
     } finally {
       await guarded.stop();
