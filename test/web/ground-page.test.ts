@@ -354,6 +354,15 @@ describe('the pages of a ground', function () {
     }
     const auditPage = await pages.open(`${url}#/audit`, phone);
     await waitForText(auditPage, '.audit-grid tbody', /mark event.*hard stop at gate 4/s);
+    const across = await auditPage.evaluate<number>(
+      "(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(document.querySelector('.audit-scroll'))",
+    );
+    assert.equal(across, 0, 'each command is read without scrolling to the side');
+    const parts = auditPage.locator('.audit-log tbody tr').first().locator('td, th');
+    for (const part of await parts.all()) {
+      const { x = -1, width = 0 } = (await part.boundingBox()) ?? {};
+      assert.ok(x >= 0 && width > 0 && x + width <= phone.viewport.width, await part.innerText());
+    }
     await screenshot(auditPage, 'ground-audit-phone');
     await restart({ rows: () => fleetRows(40, Date.now()) });
     const page = await pages.open(url, phone);

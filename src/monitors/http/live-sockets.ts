@@ -110,12 +110,17 @@ export class LiveSockets {
     return found?.role;
   }
 
-  /** Closes the page of a token that was revoked. */
-  #watchToken(socket: WebSocket, role: AccessRole, token: string): void {
+  /** Closes the page of a token that was revoked, and one without a token as soon as the server needs tokens. */
+  #watchAccess(socket: WebSocket, role: AccessRole, token: string | undefined): void {
     const check = async (): Promise<void> => {
-      const found = await Promise.resolve(this.#access.identify(token)).catch(() => undefined);
+      if (!this.#access.needsToken) return;
+      const found =
+        token === undefined
+          ? undefined
+          : await Promise.resolve(this.#access.identify(token)).catch(() => undefined);
       if (found?.role === role) return;
-      socket.close(closeCodes.unauthorized, 'the token is no longer valid');
+      const why = token === undefined ? 'a token is needed' : 'the token is no longer valid';
+      socket.close(closeCodes.unauthorized, why);
       this.#terminateSoon(socket);
     };
     const timer = this.#timers.every(TOKEN_CHECK_MS, () => void check(), { background: true });
@@ -124,7 +129,7 @@ export class LiveSockets {
 
   #serve(socket: WebSocket, role: AccessRole, token: string | undefined): void {
     if (!this.#admit(socket, this.#watching)) return;
-    if (token !== undefined && this.#access.needsToken) this.#watchToken(socket, role, token);
+    this.#watchAccess(socket, role, token);
     socket.send(
       JSON.stringify({
         type: 'welcome',

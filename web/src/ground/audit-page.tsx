@@ -46,7 +46,7 @@ export function AuditPage() {
 function Entries({ entries }: { readonly entries: readonly AuditEntry[] }) {
   return (
     <div class="scroll audit-scroll" role="region" aria-label="Table of commands" tabIndex={0}>
-      <table class="grid audit-grid">
+      <table class="grid audit-grid audit-log">
         <thead>
           <tr>
             <th scope="col">When</th>
@@ -59,16 +59,20 @@ function Entries({ entries }: { readonly entries: readonly AuditEntry[] }) {
         <tbody>
           {entries.map(({ id, at, who, role: as, address, robot, command, label, state, message }) => (
             <tr key={id}>
-              <td title={at}>{timeOfDay(Date.parse(at))}</td>
-              <td title={`${as} from ${address}`}>{who}</td>
-              <th scope="row">
-                <a href={addressOf(robot)}>{robot}</a>
+              <td class="cell-when" title={at}>
+                {timeOfDay(Date.parse(at))}
+              </td>
+              <td class="cell-who" title={`${as} from ${address}`}>
+                {who}
+              </td>
+              <th class="cell-robot" scope="row">
+                {robot === '' ? 'ground' : <a href={addressOf(robot)}>{robot}</a>}
               </th>
-              <td>
+              <td class="cell-command">
                 {command.replaceAll('_', ' ')}
                 {label === '' ? null : <span class="dim"> “{label}”</span>}
               </td>
-              <td>
+              <td class="cell-outcome">
                 <b class={states[state].tone}>{states[state].text}</b>
                 {message === '' ? null : <span class="dim"> {message}</span>}
               </td>

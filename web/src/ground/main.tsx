@@ -7,9 +7,11 @@ import { useStore } from '../model/store.js';
 import { connect, useFeed } from '../net/feed.js';
 import { ForgetToken, Mark, Pulse, ThemePicker } from '../parts/brand.js';
 import { TokenGate } from '../parts/token-dialog.js';
+import { AdminPage } from './admin-page.js';
 import { ask } from './ask.js';
 import { AuditPage } from './audit-page.js';
 import { FleetPage } from './fleet-page.js';
+import { IssuedTokenDialog } from './issued-token.js';
 import { worstFirst } from './judge.js';
 import { applyGroundFrame, fleet, followAddress, mayTry, place, role } from './model.js';
 import { RequestsPage } from './requests-page.js';
@@ -36,6 +38,8 @@ function App() {
           <RobotPage robot={where.robot} />
         ) : where.page === 'audit' ? (
           <AuditPage />
+        ) : where.page === 'admin' ? (
+          <AdminPage />
         ) : where.page === 'requests' ? (
           <RequestsPage />
         ) : where.page === 'try' ? (
@@ -48,6 +52,7 @@ function App() {
           <FleetPage />
         )}
       </main>
+      <IssuedTokenDialog />
     </>
   );
 }
@@ -78,6 +83,11 @@ function Header() {
         <a href="#/audit" {...current('audit')}>
           Audit
         </a>
+        {as === 'admin' ? (
+          <a href="#/admin" {...current('admin')}>
+            Admin
+          </a>
+        ) : null}
         {isTrial ? (
           <a href="#/try" {...current('try')}>
             Try it

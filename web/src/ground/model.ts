@@ -43,14 +43,14 @@ export type Place =
   | { readonly page: 'robot'; readonly robot: string }
   | { readonly page: 'recording'; readonly recording: string }
   | { readonly page: 'requests'; readonly wanted: Wanted }
-  | { readonly page: 'audit' };
+  | { readonly page: 'audit' | 'admin' };
 
 function readPlace(): Place {
   const [path = '', query = ''] = location.hash.replace(/^#\/?/, '').split('?');
   const [page, name = ''] = path.split('/');
   if (page === 'requests') return { page, wanted: Object.fromEntries(new URLSearchParams(query)) };
   if (page === 'recording' && name !== '') return { page, recording: name };
-  if (page === 'audit' || page === 'recordings' || page === 'try') return { page };
+  if (page === 'audit' || page === 'admin' || page === 'recordings' || page === 'try') return { page };
   return page === 'robot' && name !== '' ? { page, robot: decodeURIComponent(name) } : { page: 'fleet' };
 }
 

@@ -67,7 +67,11 @@ function open(): void {
       return;
     }
     close();
-    connection.set({ state: 'locked', reason: `The ${source.what} does not know this token.` });
+    const reason =
+      storedToken() === undefined
+        ? `This ${source.what} is protected. Enter its token.`
+        : `The ${source.what} does not know this token.`;
+    connection.set({ state: 'locked', reason });
   };
 }
 
