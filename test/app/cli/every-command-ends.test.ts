@@ -207,8 +207,12 @@ describe('SIGTERM', function () {
       const none = await runCli(['verify-receipt', data('none.json'), '--key', made.stdout.trim()]);
       assert.equal(none.exitCode, 1);
     },
-    ground: () =>
-      ends(['ground', '--data', data('ground'), '--listen', '127.0.0.1:0'], [0], { when: /listens/ }),
+    ground: async () => {
+      await ends(['ground', '--data', data('ground'), '--listen', '127.0.0.1:0'], [0], { when: /listens/ });
+      const asking = [['tags', 'robot1'], ['tags', 'robot1', 'site='], ['parameters', 'robot1'], ['rebuild']];
+      for (const words of asking)
+        await ends(['ground', ...words, '--url', `http://127.0.0.1:${store.port}`], cut);
+    },
     serve: () => ends(['serve', heavy, '--listen', '127.0.0.1:0'], [0], { when: /serving/ }),
     doctor: async () => {
       const programs = data('programs');

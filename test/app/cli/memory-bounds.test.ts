@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, rmdir, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { commands } from '../../../src/app/cli/commands.js';
+import { TAGS_MAX } from '../../../src/core/tags.js';
 import { lacking } from '../../../src/testing/lacking.js';
 import { runCli, testCacheFolder } from '../../support/cli.js';
 import { writeHeavyMcap } from '../../support/heavy-mcap.js';
@@ -44,6 +48,8 @@ describe('the memory of a command', function () {
   let heavy: string;
   let data: string;
   let outputs = 0;
+  /** A ground that knows one robot. */
+  let answers: Server;
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'holdfast-memory-'));
@@ -53,7 +59,19 @@ describe('the memory of a command', function () {
     const made = await runCli(['record', '--source', 'sim:?robots=3&duration=20s&rate=max', '--data', data]);
     assert.equal(made.exitCode, 0, made.stderr);
   });
-  after(() => rm(folder, { recursive: true, force: true }));
+  before(async () => {
+    const tags = Object.fromEntries(
+      Array.from({ length: TAGS_MAX }, (_, index) => [`tag_${index}`, 'x'.repeat(200)]),
+    );
+    answers = createServer((_request, response) => response.end(JSON.stringify({ tags, parameters: [] })));
+    answers.listen(0, '127.0.0.1');
+    await once(answers, 'listening');
+  });
+  after(async () => {
+    answers.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+  const ground = (): string => `http://127.0.0.1:${(answers.address() as AddressInfo).port}`;
 
   const out = (suffix = ''): string => join(folder, `out-${outputs++}${suffix}`);
   const exports = ['parquet', 'csv', 'jsonl', 'numpy', 'tfrecord', 'mcap'].map(
@@ -91,6 +109,8 @@ describe('the memory of a command', function () {
       () => ['delete', '--data', data, '--robot', 'robot1', '--from', '2026-01-01', '--to', '2026-01-02'],
     ],
     ['hold', () => ['hold', '--data', data]],
+    ['tags at a ground', () => ['ground', 'tags', 'robot1', '--url', ground()]],
+    ['parameters at a ground', () => ['ground', 'parameters', 'robot1', '--url', ground()]],
     ['keygen', () => ['keygen', '--out', out('.key')]],
     ['doctor', () => ['doctor', '--data', data]],
     ['install-service', () => ['install-service', '--unit-dir', out()]],
