@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Page } from 'playwright-core';
-import { roles } from '../../src/ground/people-registry.js';
+import type { roles } from '../../src/ground/people-registry.js';
 import { lacking } from '../../src/testing/lacking.js';
 import { eventually } from '../../src/testing/waiting.js';
 import { DrivingRobot, GroundWorld } from '../ground/ground-world.js';

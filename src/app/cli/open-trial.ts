@@ -23,7 +23,7 @@ export async function openTrial(
   place: {
     readonly address: string;
     readonly port: () => number;
-    readonly certificate?: string;
+    readonly certificate: string | undefined;
   },
   invocation: Invocation,
 ): Promise<OpenTrial> {

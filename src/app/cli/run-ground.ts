@@ -28,7 +28,7 @@ import { registryPlace, sharesDatabase } from './open-ground-registry.js';
 import { watchFleet } from './open-fleet-alerts.js';
 import { parseListen } from './parse-listen.js';
 import { openTls } from './open-tls.js';
-import { openTrial } from './open-trial.js';
+import { openTrial, type OpenTrial } from './open-trial.js';
 import { shareFleet } from './share-fleet.js';
 
 export const DEFAULT_LISTEN = '127.0.0.1:8090';
@@ -77,11 +77,7 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   await using fetching = await openFetch({ database, open, fleet, nameOf, registry, commands }, invocation);
   told.fetch = fetching;
   await using files = await openRecordingFiles(open, invocation);
-  const here = {
-    address: place.address,
-    port: () => bound.port,
-    ...defined({ certificate: tls?.files.cert }),
-  };
+  const here = { address: place.address, port: () => bound.port, certificate: tls?.files.cert };
   await using trial = await openTrial(registry, here, invocation);
   const missing = (): string | undefined => history?.status().problem || undefined;
   const routes = [
@@ -99,10 +95,7 @@ export async function runGround(folder: string, invocation: Invocation): Promise
     },
   );
   bound.port = server.port;
-  const renewal = tls?.watch((renewed) => {
-    server.renew(renewed);
-    trial.renew(renewed.cert);
-  });
+  const renewal = tls?.watch((renewed) => renew(renewed, server, trial));
   const where = { url: server.url, port: server.port, data: folder };
   logger.info('the ground listens', { ...where, database: database?.address ?? 'none', ...shared?.where });
   if (access.needsToken) await warnOfNobody(people, logger);
@@ -110,6 +103,12 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   renewal?.cancel();
   stop.endWithin(END_PATIENCE_MS);
   return { exitCode: exitCodes.ok, json: { ok: true, robots: fleet.robots().length } };
+}
+
+/** Serves another certificate, which the vehicles of the bundled fleet then trust. */
+function renew(files: TlsFiles, server: { renew(files: TlsFiles): void }, trial: OpenTrial): void {
+  server.renew(files);
+  trial.renew(files.cert);
 }
 
 /** Throws `REQUEST_INVALID`. */

@@ -1,10 +1,4 @@
-import {
-  connect,
-  credsAuthenticator,
-  RequestError,
-  type NatsConnection,
-  type TlsOptions,
-} from '@nats-io/transport-node';
+import { connect, credsAuthenticator, RequestError, type NatsConnection } from '@nats-io/transport-node';
 import type { TrustOptions } from './ground-trust.js';
 
 export type { NatsConnection };
@@ -45,7 +39,7 @@ export async function connectToNats(
   return await connect({
     servers: `${hostname}:${port || DEFAULT_PORT}`,
     name,
-    ...(protocol === 'natss:' ? { tls: { ...place.trust } as TlsOptions } : {}),
+    ...(protocol === 'natss:' ? { tls: { ...place.trust } } : {}),
     ...(place.creds === undefined ? {} : { authenticator: credsAuthenticator(place.creds) }),
     ...(inboxPrefix === undefined ? {} : { inboxPrefix }),
     ...{ timeout: CONNECT_TIMEOUT_MS, pingInterval: PING_INTERVAL_MS, maxPingOut: MAX_PINGS_OUT },

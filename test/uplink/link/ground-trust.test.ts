@@ -47,7 +47,7 @@ describe('The certificate of a ground', function () {
       return undefined;
     } catch (error) {
       assert.ok(isHoldfastError(error, 'GROUND_UNTRUSTED'), String(error));
-      return `${error.message}: ${String((error.cause as Error).message)}`;
+      return `${error.message}: ${(error.cause as Error).message}`;
     }
   }
 

@@ -20,10 +20,9 @@ export function NameForm(props: {
   const submit = async (): Promise<void> => {
     if (isBusy) return;
     const wanted = name.trim();
-    if (wanted === '') return setFault('Enter a name.');
-    // With a name that is there, the ground would end the token that is in use.
-    if (known.includes(wanted))
-      return setFault(`${wanted} is there already. Its line has a button for a new token.`);
+    const wrong = faultOf(wanted, known);
+    setFault(wrong);
+    if (wrong !== '') return;
     setBusy(true);
     const why = await onSubmit(wanted);
     setBusy(false);
@@ -62,4 +61,10 @@ export function NameForm(props: {
       </p>
     </form>
   );
+}
+
+/** With a name that is there, the ground would end the token that is in use. */
+function faultOf(wanted: string, known: readonly string[]): string {
+  if (wanted === '') return 'Enter a name.';
+  return known.includes(wanted) ? `${wanted} is there already. Its line has a button for a new token.` : '';
 }

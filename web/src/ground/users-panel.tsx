@@ -26,40 +26,19 @@ interface People {
 
 /** People who may ask the ground: add one, give one another role and a new token, revoke one. */
 export function UsersPanel() {
-  const { value, why, look } = usePoll<People>('api/people', ASK_MS);
-  const { value: me } = usePoll<{ readonly name: string }>('api/me', ASK_MS);
-  const users = value?.people.map(({ name, role, addedAt }): User => {
-    const self = name === me?.name ? ', you' : '';
-    return { name, role, about: `${role}${self}, token of ${timeOfDay(Date.parse(addedAt))}` };
-  });
+  const { users, self, why, look } = useUsers();
   const isFirst = users?.length === 0;
   const [chosen, setChosen] = useState<Role | undefined>();
   const role = chosen ?? (isFirst ? 'admin' : 'viewer');
-  const [asked, setAsked] = useState<
-    { readonly user: User; readonly does: 'renew' | 'revoke' } | undefined
-  >();
+  const [asked, setAsked] = useState<Asked | undefined>();
   const [fault, setFault] = useState<string | undefined>();
   const close = (): void => setAsked(undefined);
-  const add = async (name: string, as: Role): Promise<string | undefined> => {
-    const outcome = await post(`api/people/${encodeURIComponent(name)}`, { role: as });
+  const settle = async (work: Promise<string | undefined>): Promise<void> => {
+    close();
+    setFault(await work);
     look();
-    if (!outcome.ok) return outcome.why;
-    issuedToken.set({ kind: 'user', name, token: (outcome.result as { token: string }).token });
-    return undefined;
   };
-  const revoke = async (name: string): Promise<string | undefined> => {
-    const outcome = await post(`api/people/${encodeURIComponent(name)}/revoke`, {});
-    look();
-    return outcome.ok ? undefined : outcome.why;
-  };
-  const lastAdmin = users?.filter((user) => user.role === 'admin').length === 1;
-  const warning = (user: User, stays: boolean): string =>
-    [
-      ...(user.name === me?.name ? ['This is the token of this page.'] : []),
-      ...(user.role === 'admin' && lastAdmin && !stays
-        ? ['There is no other admin: only the command line can add one then.']
-        : []),
-    ].join(' ');
+  const trouble = fault ?? why;
   return (
     <Panel title="People" area="people" aside="Each has a role and a token">
       {isFirst ? (
@@ -70,13 +49,17 @@ export function UsersPanel() {
       ) : null}
       <NameForm
         {...{ what: 'user', button: 'Add', known: users?.map(({ name }) => name) ?? [] }}
-        onSubmit={(name) => add(name, role)}
+        onSubmit={async (name) => {
+          const refusal = await add(name, role);
+          look();
+          return refusal;
+        }}
       >
         <RoleField role={role} onChoose={setChosen} />
       </NameForm>
-      {(fault ?? why) === undefined ? null : (
+      {trouble === undefined ? null : (
         <p class="missing" role="alert">
-          <strong>It does not work:</strong> {fault ?? why}.
+          <strong>It does not work:</strong> {trouble}.
         </p>
       )}
       <AccessList
@@ -84,31 +67,81 @@ export function UsersPanel() {
         onRenew={(user) => setAsked({ user, does: 'renew' })}
         onRevoke={(user) => setAsked({ user, does: 'revoke' })}
       />
-      {asked === undefined ? null : asked.does === 'renew' ? (
-        <ChangeUser
-          {...{ user: asked.user, warningFor: (as) => warning(asked.user, as === 'admin'), onClose: close }}
-          onChange={async (as) => {
-            close();
-            setFault(await add(asked.user.name, as));
-          }}
+      {asked === undefined ? null : (
+        <UserDialog
+          {...{ asked, onClose: close }}
+          warningFor={(as) => warningOf(asked.user, as, self, users ?? [])}
+          onChange={(as) => void settle(add(asked.user.name, as))}
+          onRevoke={() => void settle(revoke(asked.user.name))}
         />
-      ) : (
-        <ConfirmAccess
-          {...{
-            title: `${asked.user.name}: Revoke the token?`,
-            button: 'Revoke',
-            isDanger: true,
-            onClose: close,
-          }}
-          onConfirm={() => {
-            close();
-            void revoke(asked.user.name).then(setFault);
-          }}
-        >
-          <p>The token ends at once, and open pages close within 5 s. {warning(asked.user, false)}</p>
-        </ConfirmAccess>
       )}
     </Panel>
+  );
+}
+
+/** What an admin wants to do to whom. */
+interface Asked {
+  readonly user: User;
+  readonly does: 'renew' | 'revoke';
+}
+
+function useUsers() {
+  const { value, why, look } = usePoll<People>('api/people', ASK_MS);
+  const { value: me } = usePoll<{ readonly name: string }>('api/me', ASK_MS);
+  const self = me?.name;
+  const users = value?.people.map(({ name, role, addedAt }): User => {
+    const who = name === self ? `${role}, you` : role;
+    return { name, role, about: `${who}, token of ${timeOfDay(Date.parse(addedAt))}` };
+  });
+  return { users, self, why, look };
+}
+
+/** Resolves with why the ground refuses; undefined: it is done, and the page shows the token. */
+async function add(name: string, role: Role): Promise<string | undefined> {
+  const outcome = await post(`api/people/${encodeURIComponent(name)}`, { role });
+  if (!outcome.ok) return outcome.why;
+  issuedToken.set({ kind: 'user', name, token: (outcome.result as { token: string }).token });
+  return undefined;
+}
+
+/** Resolves with why the ground refuses; undefined: it is done. */
+async function revoke(name: string): Promise<string | undefined> {
+  const outcome = await post(`api/people/${encodeURIComponent(name)}/revoke`, {});
+  return outcome.ok ? undefined : outcome.why;
+}
+
+/** @param as - The role that the user gets; undefined: none. */
+function warningOf(
+  user: User,
+  as: Role | undefined,
+  self: string | undefined,
+  users: readonly User[],
+): string {
+  const admins = users.filter(({ role }) => role === 'admin').length;
+  const wasLast = user.role === 'admin' && admins === 1 && as !== 'admin';
+  return [
+    ...(user.name === self ? ['This is the token of this page.'] : []),
+    ...(wasLast ? ['There is no other admin: only the command line can add one then.'] : []),
+  ].join(' ');
+}
+
+function UserDialog(props: {
+  readonly asked: Asked;
+  readonly warningFor: (role: Role | undefined) => string;
+  readonly onClose: () => void;
+  readonly onChange: (role: Role) => void;
+  readonly onRevoke: () => void;
+}) {
+  const { asked, warningFor, onClose, onChange, onRevoke } = props;
+  const { user, does } = asked;
+  if (does === 'renew') return <ChangeUser {...{ user, warningFor, onClose, onChange }} />;
+  return (
+    <ConfirmAccess
+      {...{ title: `${user.name}: Revoke the token?`, button: 'Revoke', isDanger: true, onClose }}
+      onConfirm={onRevoke}
+    >
+      <p>The token ends at once, and open pages close within 5 s. {warningFor(undefined)}</p>
+    </ConfirmAccess>
   );
 }
 
@@ -116,14 +149,14 @@ function ChangeUser(props: {
   readonly user: User;
   readonly warningFor: (role: Role) => string;
   readonly onClose: () => void;
-  readonly onChange: (role: Role) => Promise<void>;
+  readonly onChange: (role: Role) => void;
 }) {
   const { user, warningFor, onClose, onChange } = props;
   const [role, setRole] = useState<Role>(user.role);
   return (
     <ConfirmAccess
       {...{ title: `${user.name}: New token and role`, button: 'New token', isDanger: false, onClose }}
-      onConfirm={() => void onChange(role)}
+      onConfirm={() => onChange(role)}
     >
       <p>The present token ends at once. {warningFor(role)}</p>
       <RoleField role={role} onChoose={setRole} />
