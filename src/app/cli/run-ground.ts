@@ -17,6 +17,7 @@ import type { Refill } from '../../ground/refill/refill.js';
 import { exitCodes } from '../../host/exit-code.js';
 import { acquireRoleLock } from '../../host/role-lock.js';
 import { packageRoot, version } from '../../host/version.js';
+import type { TlsFiles } from '../../monitors/http/listener.js';
 import type { Route } from '../../monitors/http/route.js';
 import { isLoopback } from '../../monitors/http/request-checks.js';
 import type { CommandResult, Invocation } from './command-definition.js';
