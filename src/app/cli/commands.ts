@@ -1,4 +1,5 @@
 import type { CommandDefinition } from './command-definition.js';
+import { ageCommand } from './commands/age.js';
 import { bagCommand } from './commands/bag.js';
 import { catCommand } from './commands/cat.js';
 import { checkCommand } from './commands/check.js';
@@ -57,6 +58,7 @@ export const commands: readonly CommandDefinition[] = [
   holdCommand,
   deleteCommand,
   verifyReceiptCommand,
+  ageCommand,
   groundCommand,
   doctorCommand,
   installServiceCommand,

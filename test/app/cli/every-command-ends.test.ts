@@ -213,6 +213,7 @@ describe('SIGTERM', function () {
       for (const words of asking)
         await ends(['ground', ...words, '--url', `http://127.0.0.1:${store.port}`], cut);
     },
+    age: () => ends(['age', s3(), '--rule', 'delete after=1d', '--yes'], cut),
     serve: () => ends(['serve', heavy, '--listen', '127.0.0.1:0'], [0], { when: /serving/ }),
     doctor: async () => {
       const programs = data('programs');

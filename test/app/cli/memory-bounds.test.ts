@@ -111,6 +111,7 @@ describe('the memory of a command', function () {
     ['hold', () => ['hold', '--data', data]],
     ['tags at a ground', () => ['ground', 'tags', 'robot1', '--url', ground()]],
     ['parameters at a ground', () => ['ground', 'parameters', 'robot1', '--url', ground()]],
+    ['age', () => ['age', `dir:${join(folder, 'store')}`, '--rule', 'delete after=3650d', '--yes']],
     ['keygen', () => ['keygen', '--out', out('.key')]],
     ['doctor', () => ['doctor', '--data', data]],
     ['install-service', () => ['install-service', '--unit-dir', out()]],
