@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { defined } from '../../core/defined.js';
 import { describeError } from '../../core/errors.js';
 import { humanBytes } from '../../core/human-numbers.js';
 import { findingsOf, type Finding } from './finding.js';
@@ -11,22 +12,30 @@ export interface DataPlace {
   readonly folder: string;
   /** The folder itself, or the nearest one above it that exists. */
   readonly existing: string;
+  /** A symbolic link on the way to the folder whose target does not exist; no folder can be made there. */
+  readonly brokenLink?: string;
 }
 
 /** Finds what exists of a data folder. */
 export async function placeOf({ fs }: Machine, data: string): Promise<DataPlace> {
   const folder = resolve(data);
   let existing = folder;
+  let brokenLink: string | undefined;
   while (dirname(existing) !== existing && !(await fs.stat(existing).catch(() => undefined))) {
+    if (await fs.lstat(existing).catch(() => undefined)) brokenLink = existing;
     existing = dirname(existing);
   }
-  return { folder, existing };
+  return { folder, existing, ...defined({ brokenLink }) };
 }
 
 /** Whether this user can record into the folder. */
 export async function checkFolder(machine: Machine, place: DataPlace): Promise<Finding> {
   const { ok, bad } = findingsOf('data folder');
-  const { folder, existing } = place;
+  const { folder, existing, brokenLink } = place;
+  if (brokenLink !== undefined) {
+    const remedy = `mount the disk that the link leads to, or make its target: readlink ${quoted(brokenLink)}`;
+    return bad(`${brokenLink} is a link to a place that does not exist`, remedy);
+  }
   const make = `sudo install -d -m 700 -o "$USER" ${quoted(folder)}`;
   const found = await machine.fs.stat(existing);
   if (!found.isDirectory()) return bad(`${existing} is a file`, 'choose another folder with --data');
@@ -40,7 +49,12 @@ export async function checkFolder(machine: Machine, place: DataPlace): Promise<F
     await handle.close();
     await machine.fs.rm(probe);
   } catch (error) {
-    return bad(`nothing can be written into ${existing}: ${describeError(error)}`, make);
+    const isReadOnly = (error as NodeJS.ErrnoException).code === 'EROFS';
+    const remount = `find out why it is read-only (dmesg), then: sudo mount -o remount,rw "$(findmnt -no TARGET -T ${quoted(existing)})"`;
+    return bad(
+      `nothing can be written into ${existing}: ${describeError(error)}`,
+      isReadOnly ? remount : make,
+    );
   }
   return ok(existing === folder ? `${folder} can be written` : `${folder} can be made in ${existing}`);
 }

@@ -3,7 +3,14 @@ import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../../src/host/system-clock.js';
-import { checkFileSystem, checkSpace, mountOf, quoted } from '../../../src/jobs/doctor/data-folder.js';
+import {
+  checkFileSystem,
+  checkFolder,
+  checkSpace,
+  mountOf,
+  placeOf,
+  quoted,
+} from '../../../src/jobs/doctor/data-folder.js';
 import { judgeSpeed, measureDisk } from '../../../src/jobs/doctor/disk-speed.js';
 import { examine } from '../../../src/jobs/doctor/examine.js';
 import type { Finding, FindingState } from '../../../src/jobs/doctor/finding.js';
@@ -233,6 +240,35 @@ describe('holdfast doctor', () => {
     } finally {
       await fs.rm(parent, { recursive: true });
     }
+  });
+
+  it('finds a link on the way to the data folder that leads to a place that does not exist', async () => {
+    const parent = await fs.mkdtemp(join(tmpdir(), 'holdfast-doctor-'));
+    try {
+      const link = join(parent, 'disk');
+      await fs.symlink(join(parent, 'not-mounted'), link);
+      for (const data of [link, join(link, 'rec', 'robot')]) {
+        const finding = await checkFolder(machine(), await placeOf(machine(), data));
+        assert.deepEqual(
+          [finding.state, finding.text],
+          ['bad', `${link} is a link to a place that does not exist`],
+        );
+        assert.match(finding.remedy ?? '', /^mount the disk/);
+      }
+      await fs.mkdir(join(parent, 'not-mounted'));
+      assert.equal((await checkFolder(machine(), await placeOf(machine(), join(link, 'rec')))).state, 'ok');
+    } finally {
+      await fs.rm(parent, { recursive: true });
+    }
+  });
+
+  it('asks to remount a read-only file system, and gives no command that would fail there', async () => {
+    const readOnly = Object.assign(new Error('EROFS: read-only file system'), { code: 'EROFS' });
+    const real = machine();
+    const onReadOnly = { ...real, fs: { ...fs, open: () => Promise.reject(readOnly) } };
+    const finding = await checkFolder(onReadOnly, { folder: '/usr/rec', existing: '/usr' });
+    assert.equal(finding.state, 'bad');
+    assert.match(finding.remedy ?? '', /mount -o remount,rw "\$\(findmnt -no TARGET -T \/usr\)"$/);
   });
 
   it('quotes a path for the shell', () => {
