@@ -14,7 +14,7 @@ import { eventually } from '../../src/testing/waiting.js';
 import { EmbeddedServer } from '../ground/database/database-world.js';
 import { DrivingRobot, GroundWorld } from '../ground/ground-world.js';
 import { noBrowserBecause } from '../support/browser.js';
-import { carHistory, DrivingCar } from './driving-car.js';
+import { carAt, carHistory, DrivingCar } from './driving-car.js';
 import {
   buildGroundPages,
   desktop,
@@ -27,6 +27,8 @@ import {
 } from './page-support.js';
 
 const HOUR_S = 3_600;
+const VIN = '1ZZZ5A3T0RF000001';
+const METRES_PER_S_OF_MPH = 0.44704;
 const segmentId = (n: number): string => `${String(n).padStart(12, '0')}-${'0f'.repeat(16)}`;
 
 describe('the history on the page of a robot', function () {
@@ -34,6 +36,7 @@ describe('the history on the page of a robot', function () {
   let pages: PageWorld;
   let world: GroundWorld;
   let history: HistoryWriter;
+  let database: Database;
   /** What the catalogue and the book of holes say. */
   let [recordings, holes]: [readonly object[], readonly object[]] = [[], []];
   const closers: (() => PromiseLike<unknown>)[] = [];
@@ -47,7 +50,7 @@ describe('the history on the page of a robot', function () {
     closers.push(() => pages[Symbol.asyncDispose]());
     const server = await EmbeddedServer.start();
     closers.push(() => server[Symbol.asyncDispose]());
-    const database: Database = await server.connect();
+    database = await server.connect();
     closers.push(() => database[Symbol.asyncDispose]());
     await migrate(database, migrations, silentLogger);
     history = new HistoryWriter(
@@ -114,6 +117,30 @@ describe('the history on the page of a robot', function () {
     await waitForText(page, '.panel-drive .panel-aside', /of the last 1 h/);
     await page.waitForTimeout(500);
     await screenshot(page, 'ground-robot-hour-desktop', false);
+  });
+
+  it('is reached by the VIN of a vehicle, with the distance that it measured', async () => {
+    await using car = await drivenCar('car_5');
+    car.facts = { ...car.facts, figures: { ...car.facts.figures, vin: VIN } };
+    await world.seen('car_5', 'its VIN', ({ vin }) => vin === VIN);
+    // As FleetMemory does it every 10 s.
+    await database.query(
+      `INSERT INTO fleet (robot, vin, version, heard_at, alerts) VALUES ('car_5', $1, '', now(), '[]')`,
+      [VIN],
+    );
+    const nowS = Math.floor(Date.now() / 1_000);
+    const page = await pages.open(url(VIN));
+    await waitForText(page, '.crumbs', new RegExp(`car_5.*${VIN}`, 's'));
+    await page.getByRole('button', { name: '1 day' }).click();
+    await waitForText(page, '.panel-drive .panel-aside', /of the last 1 day/);
+    await waitForText(page, '.panel-drive', /Moving\s*2\sh/);
+    await isDrawn(page, 'v');
+    let metres = 0;
+    const seconds = [...Array(3 * HOUR_S).keys()].filter((s) => s < HOUR_S || s >= 1.5 * HOUR_S);
+    for (const s of seconds) metres += (carAt(nowS - 3 * HOUR_S + s)[0] ?? 0) * METRES_PER_S_OF_MPH;
+    const shown = /Distance\s*(\d+\.\d)\skm/.exec(await textOf(page, '.panel-drive'))?.[1];
+    const km = metres / 1_000;
+    assert.ok(Math.abs(Number(shown) - km) < km / 50, `${shown} km on the page, ${km} km measured`);
   });
 
   it('shows a time from–to, and says what is wrong with one', async () => {

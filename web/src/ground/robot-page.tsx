@@ -25,7 +25,7 @@ export function RobotPage({ robot }: { readonly robot: string }) {
   return (
     <>
       <nav class="crumbs" aria-label="Where">
-        <a href="#/">Fleet</a> <span aria-hidden="true">/</span> <b>{robot}</b>
+        <a href="#/">Fleet</a> <span aria-hidden="true">/</span> <b>{detail?.robot ?? robot}</b>
         {detail?.vin ? <span class="dim"> {detail.vin}</span> : null}
       </nav>
       {why === undefined ? null : (
