@@ -98,7 +98,16 @@ export interface Timeline {
   readonly quarantined: number;
 }
 
+/** What segments hold that a search looks for. Segments with the same share one object. */
+export interface SegmentContent {
+  /** Topics with messages, each with its type once. */
+  readonly topics: readonly { readonly topic: string; readonly type: string; readonly encoding: string }[];
+  readonly tags: Tags;
+}
+
 export interface MonitoredSegments {
+  /** What a sealed segment holds; undefined: not known. */
+  contentOf?(segment: TimelineSegment): SegmentContent | undefined;
   /** Looks again and returns the present state; bounded, and cheap if nothing changed. */
   refresh(sync: SyncStatus | undefined): Promise<Timeline>;
 }

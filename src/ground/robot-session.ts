@@ -1,3 +1,5 @@
+import { defined } from '../core/defined.js';
+import type { SegmentContent } from '../core/monitoring.js';
 import type { Clock } from '../core/clock.js';
 import { NS_PER_S } from '../core/clock.js';
 import { describeError } from '../core/errors.js';
@@ -61,6 +63,8 @@ export class RobotSession implements ConnectionEvents {
   #takesRequests = false;
   /** The open requests that the robot knows, as JSON. */
   #toldRequests: string | undefined;
+  /** What segments hold, by the number that the robot gave it. */
+  readonly #contents = new Map<number, SegmentContent>();
   #outboxCatalogue: Catalogue | undefined;
   #hasSaidHello = false;
   #isClosed = false;
@@ -190,9 +194,20 @@ export class RobotSession implements ConnectionEvents {
     if (this.#epoch === 0) this.end('a report before the Welcome');
     else if (report.epoch !== this.#epoch) this.#lose(`epoch ${report.epoch}, allowed: ${this.#epoch}`);
     else if (!state.reported.apply(report, clock.now())) this.#requestFull(false);
-    if (report.epoch === this.#epoch) this.#parts.onReport?.(report);
+    if (report.epoch === this.#epoch) this.#parts.onReport?.(this.#withContents(report));
     // Robots learn it from the metadata of their channels, after the Hello.
     state.vin = state.reported.figures?.vin ?? state.vin;
+  }
+
+  /** The same, with what its segments hold. */
+  #withContents(report: RobotReport): RobotReport {
+    for (const { number, topics, tags } of report.contents ?? [])
+      this.#contents.set(number, { topics, tags });
+    const segments = report.segments.map((one) => ({
+      ...one,
+      ...defined({ holds: one.content === undefined ? undefined : this.#contents.get(one.content) }),
+    }));
+    return { ...report, segments };
   }
 
   #apply(frame: TelemetryFrame): void {

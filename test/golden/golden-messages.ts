@@ -64,6 +64,20 @@ const toGround: Readonly<Record<string, RobotMessage>> = {
       tags: { mission: 'größe 3', 'site.row-1': 'north' },
     },
   },
+  'report-contents.binpb': {
+    kind: 'report',
+    report: {
+      ...{ epoch: 300, sequence: 4, complete: false, figures: {}, unknown: [], events: [] },
+      segments: [{ segment: 'x', state: 'sealed', bytes: 300, gaps: 0, content: 2 }],
+      contents: [
+        {
+          number: 2,
+          topics: [{ topic: '/état', type: 'std_msgs/msg/String', encoding: 'cdr' }],
+          tags: { mission: 'größe 3' },
+        },
+      ],
+    },
+  },
   'answer.binpb': {
     ...{ kind: 'answer', epoch: 300, id: 3 },
     answer: { ok: false, code: 'STATE_REFUSED', message: 'größe' },

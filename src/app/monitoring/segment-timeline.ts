@@ -6,7 +6,13 @@ import type { RecorderEvent } from '../../core/events.js';
 import type { FileSystem } from '../../core/file-system.js';
 import type { Manifest } from '../../core/manifest.js';
 import { decodePlacedManifest, nameFaults } from '../../core/manifest-place.js';
-import type { MonitoredSegments, Timeline, TimelineSegment, TimelineState } from '../../core/monitoring.js';
+import type {
+  MonitoredSegments,
+  SegmentContent,
+  Timeline,
+  TimelineSegment,
+  TimelineState,
+} from '../../core/monitoring.js';
 import { receiptFiles } from '../../core/receipt-file.js';
 import { isSegmentId, segmentNumber } from '../../core/segment-id.js';
 import type { SyncStatus } from '../../core/status.js';
@@ -42,6 +48,9 @@ export class SegmentTimeline implements MonitoredSegments {
   readonly #rows = new Map<string, Row>();
   readonly #stores = new Map<string, readonly string[]>();
   readonly #reasons = new Map<string, string>();
+  readonly #contents = new Map<string, SegmentContent>();
+  /** One object for all segments that hold the same, by its JSON. */
+  #shared = new Map<string, SegmentContent>();
   readonly #told = new Map<string, Manifest>();
   #shown: ShownSegments = new Map();
   #last: Timeline = { version: 0, segments: [], omitted: 0, quarantined: 0 };
@@ -86,6 +95,20 @@ export class SegmentTimeline implements MonitoredSegments {
       segments.push({ segment: name, state: 'quarantined', bytes: 0, gaps: [], moreGaps: 0 });
     }
     return this.#publish(segments, all.length - inView.length, present(quarantined).length);
+  }
+
+  contentOf(segment: TimelineSegment): SegmentContent | undefined {
+    return this.#contents.get(keyOf(segment));
+  }
+
+  #learn(name: string, manifest: Manifest): void {
+    const row = describe(manifest);
+    this.#rows.set(name, row);
+    const { text, content } = contentIn(manifest);
+    const shared = this.#shared.get(text) ?? content;
+    if (this.#shared.size >= SEGMENTS_MAX) this.#shared = new Map();
+    this.#shared.set(text, shared);
+    this.#contents.set(keyOf(row), shared);
   }
 
   #sealedSegment(name: string, row: Row, isHere: boolean, sync: SyncStatus | undefined): TimelineSegment {
@@ -134,7 +157,7 @@ export class SegmentTimeline implements MonitoredSegments {
       omitted === this.#last.omitted &&
       quarantined === this.#last.quarantined;
     const stable = segments.map((segment) => {
-      const key = `${segment.segment}/${segment.robot ?? ''}/${segment.priority ?? ''}`;
+      const key = keyOf(segment);
       const text = JSON.stringify(segment);
       const before = this.#shown.get(key);
       const entry = before?.text === text ? before : { text, segment };
@@ -164,7 +187,7 @@ export class SegmentTimeline implements MonitoredSegments {
       const from = tombstones.has(name) ? folder.tombstones : folder.sealed;
       if (!tombstones.has(name) && !sealed.has(name)) continue;
       if (isTold && !tombstones.has(name)) {
-        this.#rows.set(name, describe(present(this.#told.get(name))));
+        this.#learn(name, present(this.#told.get(name)));
         this.#told.delete(name);
         continue;
       }
@@ -173,7 +196,7 @@ export class SegmentTimeline implements MonitoredSegments {
       bytes += text?.length ?? 0;
       const manifest = text === undefined ? undefined : parsed(text, name);
       if (!manifest) continue;
-      this.#rows.set(name, describe(manifest));
+      this.#learn(name, manifest);
       if (manifest.evicted) this.#reasons.set(name, manifest.evicted.reason);
       else if (tombstones.has(name)) this.#reasons.set(name, 'evicted');
     }
@@ -191,6 +214,7 @@ export class SegmentTimeline implements MonitoredSegments {
   #forgetBefore(inView: readonly string[]): void {
     if (this.#rows.size <= SEGMENTS_MAX) return;
     const keep = new Set(inView);
+    for (const [name, row] of this.#rows) if (!keep.has(name)) this.#contents.delete(keyOf(row));
     for (const map of [this.#rows, this.#stores, this.#reasons] as const) {
       for (const name of map.keys()) if (!keep.has(name)) map.delete(name);
     }
@@ -214,6 +238,20 @@ export class SegmentTimeline implements MonitoredSegments {
       throw error;
     }
   }
+}
+
+function keyOf({ segment, robot, priority }: Pick<Row, 'segment' | 'robot' | 'priority'>): string {
+  return `${segment}/${robot ?? ''}/${priority ?? ''}`;
+}
+
+/** What a manifest says that its segment holds, and the same as JSON. */
+function contentIn({ channels, tags = {} }: Manifest): { text: string; content: SegmentContent } {
+  const topics = new Map<string, SegmentContent['topics'][number]>();
+  for (const { topic, type, encoding, count } of channels)
+    if (count > 0) topics.set(JSON.stringify([topic, type, encoding]), { topic, type, encoding });
+  const sorted = [...topics].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, topic]) => topic);
+  const content = { topics: sorted, tags };
+  return { text: JSON.stringify(content), content };
 }
 
 function describe(manifest: Manifest): Row {

@@ -1,6 +1,6 @@
 import { NS_PER_MS, type Clock } from '../../core/clock.js';
 import { defined } from '../../core/defined.js';
-import type { MonitoredRecorder, TimelineSegment } from '../../core/monitoring.js';
+import type { MonitoredRecorder, SegmentContent, TimelineSegment } from '../../core/monitoring.js';
 import type { MarkedEvent } from '../../core/marked-event.js';
 import type { Alert } from '../../monitors/alerts/evaluate-alerts.js';
 import type { StatusDocument, Watch } from '../../monitors/live/watch.js';
@@ -54,7 +54,7 @@ export class UplinkFacts implements Disposable {
       alerts: alerts.filter(({ raised }) => raised).map(reportedAlert),
       segments: this.#watch.timeline.segments
         .filter((one) => one.robot === undefined || one.robot === robot)
-        .map(reportedSegment),
+        .map((one) => reportedSegment(one, this.#watch.contentOf(one))),
       events: this.#events,
     };
   }
@@ -84,8 +84,12 @@ function reportedAlert({ id, severity, summary, sinceMs = 0 }: Alert): ReportedA
   return { id, severity, summary, sinceMs };
 }
 
-function reportedSegment(one: TimelineSegment): ReportedSegment {
+function reportedSegment(one: TimelineSegment, holds: SegmentContent | undefined): ReportedSegment {
   const { segment, state, bytes, messages, firstLogTime, lastLogTime, sealedAt, priority } = one;
   const optional = defined({ messages, firstLogTime, lastLogTime, sealedAt, priority });
-  return { segment, state, bytes, ...optional, gaps: one.gaps.length + one.moreGaps };
+  const isHere = state === 'sealed' || state === 'uploading';
+  return {
+    ...{ segment, state, bytes, ...optional, gaps: one.gaps.length + one.moreGaps },
+    ...(isHere && holds !== undefined ? { holds } : {}),
+  };
 }

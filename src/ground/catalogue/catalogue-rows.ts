@@ -1,5 +1,6 @@
 import { formatTime } from '../../core/clock.js';
 import { manifestGaps, type Manifest } from '../../core/manifest.js';
+import type { Tags } from '../../core/tags.js';
 import type { ObjectInfo } from '../../core/store.js';
 
 /** Stands for the disks of the robots among the stores. */
@@ -24,6 +25,9 @@ export const ceilTime = (time: string): string => formatTime(((BigInt(time) + US
 /** A text of PostgreSQL holds no zero character. */
 export const cleanText = (text: string): string => text.replaceAll('\0', '\uFFFD');
 
+export const cleanTags = (tags: Tags): Tags =>
+  Object.fromEntries(Object.entries(tags).map(([name, value]) => [cleanText(name), cleanText(value)]));
+
 /** One manifest as JSON for `jsonb_to_recordset`; the names are those of the columns. */
 export function recordingRow({ info, manifest, state }: CataloguedManifest): Record<string, unknown> {
   const { segment, firstLogTime, lastLogTime, channels, evicted, identity, software } = manifest;
@@ -45,9 +49,7 @@ export function recordingRow({ info, manifest, state }: CataloguedManifest): Rec
       evicted_at: evicted ? floorTime(evicted.at) : null,
       evicted_reason: evicted ? cleanText(evicted.reason) : null,
     },
-    tags: Object.fromEntries(
-      Object.entries(manifest.tags ?? {}).map(([name, value]) => [cleanText(name), cleanText(value)]),
-    ),
+    tags: cleanTags(manifest.tags ?? {}),
     topics: topicRows(channels),
     events: (manifest.events ?? []).map(({ id, label, at, from, to }) => ({
       ...{

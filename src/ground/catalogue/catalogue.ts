@@ -75,7 +75,10 @@ export class Catalogue implements AsyncDisposable {
       this.#database.transaction(async ({ query }) => {
         await query('SET LOCAL statement_timeout = 0');
         await query('DELETE FROM catalogue_stores WHERE uri <> $1', [ROBOT_STORE]);
-        await query('DELETE FROM catalogue_channels');
+        // Those of what lies on robots stay.
+        await query(
+          'DELETE FROM catalogue_channels WHERE channel NOT IN (SELECT unnest(channels) FROM recordings)',
+        );
         await query('DELETE FROM robot_vins');
       }),
     );

@@ -1,9 +1,11 @@
+import type { SegmentContent } from '../../core/monitoring.js';
 import type { MarkedEvent } from '../../core/marked-event.js';
 import { SerialQueue } from '../../core/serial-queue.js';
 import { objectKey, objectName } from '../../core/object-name.js';
 import { isSegmentId } from '../../core/segment-id.js';
 import type { Database } from '../database/database.js';
-import { ceilTime, cleanText, floorTime, ROBOT_STORE } from './catalogue-rows.js';
+import { ceilTime, cleanTags, cleanText, floorTime, ROBOT_STORE } from './catalogue-rows.js';
+import { ADD_CHANNELS } from './write-catalogue.js';
 import { storeNumber } from './list-store.js';
 import { priorityOf, type ReportedPlace } from './uploaded-keys.js';
 
@@ -15,6 +17,8 @@ export interface ReportedRecording extends ReportedPlace {
   readonly sealedAt?: string;
   /** Lists of missing messages in it. */
   readonly gaps: number;
+  /** Its topics and tags; absent: the robot does not say. */
+  readonly holds?: SegmentContent;
 }
 
 /** Segments of one report: with fewer, a complete one has everything that the robot lists. */
@@ -29,13 +33,27 @@ const ADD = `
     first_at, last_at, first_log_time, last_log_time, messages, payload_bytes, bytes, gaps, gap_messages,
     unclean_end, sealed_at, software, machine, session, tags, channels)
   SELECT $1, r.key, 0, '', 'local', r.segment, $2, r.priority, r.first_at, r.last_at, r.first_log_time,
-    r.last_log_time, r.messages, r.bytes, r.bytes, r.gaps, 0, false, r.sealed_at, '', '', '', '{}', '{}'
+    r.last_log_time, r.messages, r.bytes, r.bytes, r.gaps, 0, false, r.sealed_at, '', '', '', r.tags,
+    coalesce((
+      SELECT array_agg(c.channel)
+      FROM jsonb_to_recordset(r.topics) AS t(topic text, type text, encoding text)
+      JOIN catalogue_channels c USING (topic, type, encoding)
+    ), '{}')
   FROM jsonb_to_recordset($3::jsonb) AS r(key text, segment text, priority text, first_at timestamptz,
     last_at timestamptz, first_log_time text, last_log_time text, messages bigint, bytes bigint, gaps integer,
-    sealed_at timestamptz)
+    sealed_at timestamptz, tags jsonb, topics jsonb)
   ON CONFLICT (store, key) DO UPDATE SET bytes = excluded.bytes, payload_bytes = excluded.payload_bytes,
     messages = excluded.messages, gaps = excluded.gaps, last_at = excluded.last_at,
-    last_log_time = excluded.last_log_time`;
+    last_log_time = excluded.last_log_time,
+    -- A later report may not say what the segment holds.
+    tags = CASE WHEN excluded.channels = '{}' THEN recordings.tags ELSE excluded.tags END,
+    channels = CASE WHEN excluded.channels = '{}' THEN recordings.channels ELSE excluded.channels END`;
+
+interface KnownRecording {
+  readonly bytes: number;
+  /** Its topics and tags are known. */
+  readonly isHeld: boolean;
+}
 
 /** Events of one robot that are kept for segments that are sealed later. */
 const EVENTS_MAX = 32;
@@ -53,8 +71,8 @@ export class LocalRecordings implements AsyncDisposable {
   readonly #database: Database;
   readonly #onError: (error: unknown) => void;
   readonly #turns = new SerialQueue();
-  /** What is in the database, by robot: the size of each recording. Undefined: not read yet. */
-  readonly #known = new Map<string, Map<string, number>>();
+  /** What is in the database, by robot. Undefined: not read yet. */
+  readonly #known = new Map<string, Map<string, KnownRecording>>();
   /** By robot and id, the events that were marked last. */
   readonly #events = new Map<string, Map<string, MarkedEvent>>();
   #store: number | undefined;
@@ -124,25 +142,34 @@ export class LocalRecordings implements AsyncDisposable {
       if (key === undefined) continue;
       const isLocal = segment.state === 'sealed' || segment.state === 'uploading';
       if (!isLocal && known.has(key)) gone.push(key);
-      if (isLocal && known.get(key) !== segment.bytes && (known.size < ROWS_MAX || known.has(key)))
+      const before = known.get(key);
+      const isNews = before?.bytes !== segment.bytes || (segment.holds !== undefined && !before.isHeld);
+      if (isLocal && isNews && (known.size < ROWS_MAX || before !== undefined))
         added.set(key, rowOf(key, segment));
     }
-    if (added.size > 0) await this.#database.query(ADD, [store, robot, JSON.stringify([...added.values()])]);
+    if (added.size > 0) {
+      const json = JSON.stringify([...added.values()]);
+      await this.#database.query(ADD_CHANNELS, [json]);
+      await this.#database.query(ADD, [store, robot, json]);
+    }
     if (gone.length > 0)
       await this.#database.query('DELETE FROM recordings WHERE store = $1 AND key = ANY($2)', [store, gone]);
-    for (const [key, { bytes }] of added) known.set(key, bytes as number);
+    for (const [key, { bytes, topics }] of added) {
+      const isHeld = known.get(key)?.isHeld === true || (topics as readonly object[]).length > 0;
+      known.set(key, { bytes: bytes as number, isHeld });
+    }
     for (const key of gone) known.delete(key);
     return added.size > 0;
   }
 
-  async #knownOf(store: number, robot: string): Promise<Map<string, number>> {
+  async #knownOf(store: number, robot: string): Promise<Map<string, KnownRecording>> {
     const before = this.#known.get(robot);
     if (before !== undefined) return before;
-    const rows = await this.#database.query<{ key: string; bytes: number }>(
-      'SELECT key, bytes FROM recordings WHERE store = $1 AND robot = $2',
+    const rows = await this.#database.query<{ key: string } & KnownRecording>(
+      `SELECT key, bytes, channels <> '{}' AS "isHeld" FROM recordings WHERE store = $1 AND robot = $2`,
       [store, robot],
     );
-    const known = new Map(rows.map(({ key, bytes }) => [key, bytes]));
+    const known = new Map(rows.map(({ key, ...rest }) => [key, rest]));
     this.#known.set(robot, known);
     return known;
   }
@@ -180,5 +207,9 @@ function rowOf(key: string, one: ReportedRecording): Record<string, unknown> {
     ...{ first_at: floorTime(firstLogTime), last_at: ceilTime(lastLogTime) },
     ...{ first_log_time: firstLogTime, last_log_time: lastLogTime, messages: one.messages ?? 0 },
     ...{ bytes: one.bytes, gaps: one.gaps, sealed_at: floorTime(sealedAt) },
+    tags: cleanTags(one.holds?.tags ?? {}),
+    topics: (one.holds?.topics ?? []).map(({ topic, type, encoding }) => ({
+      ...{ topic: cleanText(topic), type: cleanText(type), encoding: cleanText(encoding) },
+    })),
   };
 }

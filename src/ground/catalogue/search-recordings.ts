@@ -62,8 +62,9 @@ export interface RecordingDetail extends FoundRecording {
     readonly topic: string;
     readonly type: string;
     readonly encoding: string;
-    readonly messages: number;
-    readonly bytes: number;
+    /** Null: it is on its robot only, which does not say it. */
+    readonly messages: number | null;
+    readonly bytes: number | null;
     readonly rateHz: number | null;
   }[];
   readonly events: readonly { readonly event: string; readonly label: string; readonly at: string }[];
@@ -103,6 +104,14 @@ export async function searchRecordings(
   return { recordings, next: Buffer.from(JSON.stringify([last.at, last.recording])).toString('base64url') };
 }
 
+const CHANNELS = `
+  SELECT c.topic, c.type, c.encoding, t.messages, t.bytes, t.rate_hz AS "rateHz"
+  FROM recording_topics t JOIN catalogue_channels c USING (channel) WHERE t.recording = $1 ORDER BY 1, 2, 3`;
+const LOCAL_CHANNELS = `
+  SELECT c.topic, c.type, c.encoding, NULL AS messages, NULL AS bytes, NULL AS "rateHz"
+  FROM recordings r JOIN catalogue_channels c ON c.channel = ANY(r.channels)
+  WHERE r.recording = $1 ORDER BY 1, 2, 3`;
+
 /** Undefined: there is no such recording. */
 export async function recordingDetail(
   queries: Queries,
@@ -113,8 +122,7 @@ export async function recordingDetail(
   ]);
   if (row === undefined) return undefined;
   const channels = await queries.query<RecordingDetail['channels'][number]>(
-    `SELECT c.topic, c.type, c.encoding, t.messages, t.bytes, t.rate_hz AS "rateHz"
-     FROM recording_topics t JOIN catalogue_channels c USING (channel) WHERE t.recording = $1 ORDER BY 1, 2, 3`,
+    row.state === 'local' ? LOCAL_CHANNELS : CHANNELS,
     [recording],
   );
   const events = await queries.query<RecordingDetail['events'][number]>(

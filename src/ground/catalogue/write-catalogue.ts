@@ -9,7 +9,8 @@ const COLUMNS = `key text, manifest_bytes bigint, manifest_etag text, state text
 const NAMES = COLUMNS.split(',').map((column) => column.trim().split(' ')[0] ?? '');
 const CHANNELS = 'topics jsonb';
 
-const ADD_CHANNELS = `
+/** Of rows with `topics`. */
+export const ADD_CHANNELS = `
   INSERT INTO catalogue_channels (topic, type, encoding)
   SELECT DISTINCT t.topic, t.type, t.encoding
   FROM jsonb_to_recordset($1::jsonb) AS r(${CHANNELS}),

@@ -7,6 +7,8 @@ import type {
   MonitoredLog,
   MonitoredRecorder,
   MonitoredSegments,
+  SegmentContent,
+  TimelineSegment,
   MonitoredSync,
   SystemUsage,
   Timeline,
@@ -88,6 +90,11 @@ export class Watch implements Disposable {
   constructor(ports: WatchPorts) {
     this.#ports = ports;
     this.#system = ports.system();
+  }
+
+  /** What a sealed segment holds; undefined: not known. */
+  contentOf(segment: TimelineSegment): SegmentContent | undefined {
+    return this.#ports.segments.contentOf?.(segment);
   }
 
   get clock(): Clock {

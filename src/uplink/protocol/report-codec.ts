@@ -20,6 +20,7 @@ import {
   type ReportedSegment,
   type RobotReport,
 } from './robot-report.js';
+import { readContent, writeContent, type NumberedContent } from './segment-content.js';
 import { tagsReader, writeTags } from './tags-codec.js';
 import { double, nested, string, varint } from './write-telemetry.js';
 
@@ -39,6 +40,7 @@ export function writeReport(writer: Writer, report: RobotReport): void {
   for (const segment of report.segments) nested(writer, 7, () => writeSegment(writer, segment));
   for (const event of report.events) nested(writer, 8, () => writeEvent(writer, event));
   if (tags !== undefined) nested(writer, 9, () => writeTags(writer, 1, tags));
+  for (const content of report.contents ?? []) nested(writer, 10, () => writeContent(writer, content));
 }
 
 function writeFigures(writer: Writer, values: RobotFigures): void {
@@ -71,6 +73,7 @@ function writeSegment(writer: Writer, segment: ReportedSegment): void {
   time(writer, 7, segment.sealedAt);
   varint(writer, 8, segment.gaps);
   string(writer, 9, segment.priority ?? '');
+  varint(writer, 10, segment.content ?? 0);
 }
 
 function writeEvent(writer: Writer, { id, label, at, from, to }: MarkedEvent): void {
@@ -90,6 +93,7 @@ export function readReport(bytes: Uint8Array): RobotReport {
   let tags: Tags | undefined;
   const segments: ReportedSegment[] = [];
   const events: MarkedEvent[] = [];
+  const contents: NumberedContent[] = [];
   readFields(bytes, {
     1: [VARINT, (reader) => (epoch = readUint53(reader))],
     2: [VARINT, (reader) => (sequence = readUint53(reader))],
@@ -100,6 +104,7 @@ export function readReport(bytes: Uint8Array): RobotReport {
     7: [LENGTH_DELIMITED, (reader) => add(segments, readSegment(reader.bytes()), 'segments')],
     8: [LENGTH_DELIMITED, (reader) => add(events, readEvent(reader.bytes()), 'events')],
     9: [LENGTH_DELIMITED, (reader) => (tags = readTags(reader.bytes()))],
+    10: [LENGTH_DELIMITED, (reader) => add(contents, readContent(reader.bytes()), 'contents')],
   });
   if (sequence < 1) throw new WireFault('sequence 0 of a report, allowed: at least 1');
   return {
@@ -108,7 +113,7 @@ export function readReport(bytes: Uint8Array): RobotReport {
     complete,
     figures: values,
     unknown,
-    ...defined({ alerts, tags }),
+    ...defined({ alerts, tags, contents: contents.length > 0 ? contents : undefined }),
     segments,
     events,
   };
@@ -163,6 +168,7 @@ function readAlert(bytes: Uint8Array): ReportedAlert {
 function readSegment(bytes: Uint8Array): ReportedSegment {
   let [segment, state, size, gaps] = ['', 0, 0, 0];
   let messages: number | undefined;
+  let content: number | undefined;
   let [firstLogTime, lastLogTime, sealedAt, priority]: (string | undefined)[] = [];
   readFields(bytes, {
     1: [LENGTH_DELIMITED, (reader) => (segment = limited(reader))],
@@ -174,11 +180,12 @@ function readSegment(bytes: Uint8Array): ReportedSegment {
     7: [FIXED64, (reader) => (sealedAt = timeOf(reader))],
     8: [VARINT, (reader) => (gaps = readUint53(reader))],
     9: [LENGTH_DELIMITED, (reader) => (priority = limited(reader))],
+    10: [VARINT, (reader) => (content = readUint53(reader))],
   });
   const known = segmentStates[state];
   if (known === undefined)
     throw new WireFault(`state ${state} of a segment, allowed: 0 to ${segmentStates.length - 1}`);
-  const optional = defined({ messages, firstLogTime, lastLogTime, sealedAt, priority });
+  const optional = defined({ messages, firstLogTime, lastLogTime, sealedAt, priority, content });
   return { segment, state: known, bytes: size, ...optional, gaps };
 }
 
@@ -194,7 +201,7 @@ function readEvent(bytes: Uint8Array): MarkedEvent {
   return { id, label, at, from, to };
 }
 
-function add<T>(list: T[], one: T, what: 'alerts' | 'segments' | 'events'): void {
+function add<T>(list: T[], one: T, what: 'alerts' | 'segments' | 'events' | 'contents'): void {
   if (list.length >= reportLimits[what])
     throw new WireFault(`more than ${reportLimits[what]} ${what} in a report`);
   list.push(one);

@@ -1,5 +1,7 @@
 import type { MarkedEvent } from '../../core/marked-event.js';
 import { TAGS_MAX, type Tags } from '../../core/tags.js';
+import type { SegmentContent } from '../../core/monitoring.js';
+import { contentLimits, type NumberedContent } from './segment-content.js';
 import { REPORT_TEXT_BYTES } from './report-text.js';
 import type { FigureName, RobotFigures } from './robot-figures.js';
 
@@ -37,6 +39,10 @@ export interface ReportedSegment {
   readonly sealedAt?: string;
   /** Lists of missing messages in it. */
   readonly gaps: number;
+  /** The number of what it holds; absent: not said. */
+  readonly content?: number;
+  /** That itself, on both sides of the connection. */
+  readonly holds?: SegmentContent;
 }
 
 /** What changed at a robot since the report before. */
@@ -54,6 +60,8 @@ export interface RobotReport {
   readonly alerts?: readonly ReportedAlert[];
   /** Every tag that holds; absent: as before, and in a complete report: the robot does not say. */
   readonly tags?: Tags;
+  /** What segments of this and later reports of the epoch hold; absent: as before. */
+  readonly contents?: readonly NumberedContent[];
   /** Segments that are new or changed. */
   readonly segments: readonly ReportedSegment[];
   /** Events that were marked. */
@@ -62,6 +70,6 @@ export interface RobotReport {
 
 /** Bounds of a report; a receiver refuses one beyond them. A report of this size fits into one message. */
 export const reportLimits = {
-  ...{ alerts: 64, tags: TAGS_MAX, segments: 200, events: 32 },
+  ...{ alerts: 64, tags: TAGS_MAX, segments: 200, events: 32, contents: contentLimits.inReport },
   textBytes: REPORT_TEXT_BYTES,
 } as const;

@@ -1,6 +1,7 @@
 import { NS_PER_S, type Clock } from '../../core/clock.js';
 import { defined } from '../../core/defined.js';
 import type { MarkedEvent } from '../../core/marked-event.js';
+import type { SegmentContent } from '../../core/monitoring.js';
 import type { Tags } from '../../core/tags.js';
 import { figureNames, type FigureName, type RobotFigures } from '../protocol/robot-figures.js';
 import {
@@ -9,6 +10,7 @@ import {
   type ReportedSegment,
   type RobotReport,
 } from '../protocol/robot-report.js';
+import { boundedTopics, contentLimits, type NumberedContent } from '../protocol/segment-content.js';
 import { reportText } from '../protocol/report-text.js';
 
 /** What a robot can say about itself now. */
@@ -39,6 +41,8 @@ export class ReportSender {
   /** The JSON of each segment that was sent, and the ids of events. */
   #segments = new Map<string, string>();
   #events = new Set<string>();
+  /** The contents that were sent in this epoch, with their numbers. */
+  readonly #contents = new Map<SegmentContent, number>();
 
   constructor(epoch: number, clock: Clock) {
     this.#epoch = epoch;
@@ -48,6 +52,7 @@ export class ReportSender {
   /** The next report is complete. */
   requestComplete(): void {
     this.#completeAt = undefined;
+    this.#contents.clear();
   }
 
   /** Undefined: nothing has changed. */
@@ -69,7 +74,8 @@ export class ReportSender {
     const alertsNow = JSON.stringify(alerts);
     const isAlertsChanged = alertsNow !== this.#alerts;
     const tags = this.#changedTags(facts.tags);
-    const segments = this.#changedSegments(facts.segments);
+    const contents: NumberedContent[] = [];
+    const segments = this.#changedSegments(facts.segments, contents);
     const events = this.#newEvents(facts.events);
     const isSame = changed.length + segments.length + events.length === 0 && tags === undefined;
     if (!complete && isSame && !isAlertsChanged) return undefined;
@@ -84,6 +90,7 @@ export class ReportSender {
         changed.flatMap((name) => (figures[name] === undefined ? [] : [[name, figures[name]]])),
       ),
       ...{ unknown, ...(isAlertsChanged ? { alerts } : {}), ...defined({ tags }), segments, events },
+      ...(contents.length > 0 ? { contents } : {}),
     };
   }
 
@@ -96,10 +103,11 @@ export class ReportSender {
   }
 
   /** The newest first, so that a long list does not delay what happens now. */
-  #changedSegments(all: readonly ReportedSegment[]): readonly ReportedSegment[] {
+  #changedSegments(all: readonly ReportedSegment[], contents: NumberedContent[]): readonly ReportedSegment[] {
     const seen = new Map<string, string>();
     const changed: ReportedSegment[] = [];
-    for (const segment of [...all].reverse()) {
+    for (const { holds, ...own } of [...all].reverse()) {
+      const segment = { ...own, ...defined({ content: holds && this.#numberOf(holds, contents) }) };
       const [key, now] = [`${segment.segment} ${segment.priority ?? ''}`, JSON.stringify(segment)];
       const isSent = this.#segments.get(key) === now;
       if (isSent || changed.length < reportLimits.segments) seen.set(key, now);
@@ -107,6 +115,18 @@ export class ReportSender {
     }
     this.#segments = seen;
     return changed;
+  }
+
+  /** Undefined: it comes with a later report, or there are too many. */
+  #numberOf(holds: SegmentContent, contents: NumberedContent[]): number | undefined {
+    const known = this.#contents.get(holds);
+    if (known !== undefined) return known;
+    const isFull = this.#contents.size >= contentLimits.numbers || contents.length >= contentLimits.inReport;
+    if (isFull) return undefined;
+    const number = this.#contents.size + 1;
+    this.#contents.set(holds, number);
+    contents.push({ number, topics: boundedTopics(holds.topics), tags: holds.tags });
+    return number;
   }
 
   #newEvents(all: readonly MarkedEvent[]): readonly MarkedEvent[] {

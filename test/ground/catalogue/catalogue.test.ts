@@ -402,6 +402,35 @@ onEveryPostgres('The catalogue', (server) => {
     assert.deepEqual(await find({ event: '*' }), [0, 1]);
   });
 
+  it('finds what is on a robot only by topic, type and tag, also when the catalogue is rebuilt', async () => {
+    const errors: unknown[] = [];
+    const local = new LocalRecordings(database, (error) => errors.push(error));
+    const holds = {
+      topics: [{ topic: '/lidar', type: 'pkg/msg/Points', encoding: 'cdr' }],
+      tags: { mission: 'm7' },
+    };
+    const [one, two] = [reported(manifestOf(0, {}), 'sealed'), reported(manifestOf(1, {}), 'sealed')];
+    put(2, { topics: { '/gone': 'pkg/msg/A' } });
+    await catalogue.refresh();
+    // A robot says it later than the segment, and may report the segment again without it.
+    local.note('r1', [one, two], change);
+    local.note('r1', [{ ...one, holds }], change);
+    local.note('r1', [{ ...one, bytes: one.bytes + 1 }], change);
+    await local[Symbol.asyncDispose]();
+    const whole = async (filter: RecordingFilter): Promise<number[]> => (await find(filter)).map(Math.floor);
+    for (const again of [false, true]) {
+      if (again) await catalogue.rebuild();
+      assert.deepEqual(await whole({ topic: '/lidar' }), [0]);
+      assert.deepEqual(await whole({ type: 'pkg/msg/Points', tags: { mission: 'm*' } }), [0]);
+      assert.deepEqual(await find({ tags: { mission: 'm7' }, state: 'stored' }), []);
+      assert.deepEqual(await find({ topic: '/gone' }), [2]);
+    }
+    const { recordings } = await searchRecordings(database, { topic: '/lidar' }, { limit: 2 });
+    const detail = present(await recordingDetail(database, present(recordings[0]).recording));
+    assert.deepEqual(detail.channels, [{ ...holds.topics[0], messages: null, bytes: null, rateHz: null }]);
+    assert.deepEqual(errors, []);
+  });
+
   it('has what lies on a robot only, until the robot reports that it is uploaded', async () => {
     const [first, second] = [manifestOf(1, {}), manifestOf(2, {})];
     const errors: unknown[] = [];

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { present } from '../../../src/core/present.js';
+import type { SegmentContent } from '../../../src/core/monitoring.js';
 import { Random } from '../../../src/core/random.js';
 import { ReportedState } from '../../../src/ground/reported-state.js';
 import type { ReportedSegment, RobotReport } from '../../../src/uplink/protocol/robot-report.js';
@@ -54,6 +55,41 @@ describe('A robot that reports', () => {
     sender.requestComplete();
     ground.apply({ ...take(quiet), sequence: 3 }, 3n);
     assert.equal(ground.tags, undefined);
+  });
+
+  it('says what segments hold once, two in a report, and again on request', () => {
+    const holds = (n: number): SegmentContent => ({
+      topics: [{ topic: `/t${n}`, type: 'T', encoding: 'cdr' }],
+      tags: { mission: `m${n}` },
+    });
+    const [a, b, c] = [holds(1), holds(2), holds(3)];
+    const sealed = (segment: string, own: SegmentContent): ReportedSegment => ({
+      ...{ segment, state: 'sealed', bytes: 1, gaps: 0, holds: own },
+    });
+    const facts = { ...quiet, segments: [sealed('1', c), sealed('2', a), sealed('3', b), sealed('4', a)] };
+    const numbers = ({ segments }: RobotReport): unknown[] =>
+      segments.map(({ segment, content }) => [segment, content]);
+    const said = ({ contents = [] }: RobotReport): unknown[] =>
+      contents.map(({ number, tags }) => [number, tags]);
+    const first = take(facts);
+    assert.deepEqual(said(first), [
+      [1, a.tags],
+      [2, b.tags],
+    ]);
+    assert.deepEqual(numbers(first), [
+      ['4', 1],
+      ['3', 2],
+      ['2', 1],
+      ['1', undefined],
+    ]);
+    const second = take(facts);
+    assert.deepEqual([said(second), numbers(second)], [[[3, c.tags]], [['1', 3]]]);
+    assert.equal(sender.next(facts), undefined);
+    clock.nowMs += 31_000;
+    const complete = take(facts);
+    assert.deepEqual([complete.complete, said(complete), complete.segments.length], [true, [], 4]);
+    sender.requestComplete();
+    assert.equal(said(take(facts)).length, 2);
   });
 
   it('sends everything again after 30 s, and on request', async () => {

@@ -149,9 +149,9 @@ function Topics({ detail: { channels } }: { readonly detail: RecordingDetail }) 
                 <tr key={`${topic} ${type} ${encoding}`}>
                   <th scope="row">{topic}</th>
                   <td class="dim">{type}</td>
-                  <td class="num">{count(messages)}</td>
+                  <td class="num">{messages === null ? '–' : count(messages)}</td>
                   <td class="num">{rateHz === null ? '–' : rate(rateHz)}</td>
-                  <td class="num">{bytes(size)}</td>
+                  <td class="num">{size === null ? '–' : bytes(size)}</td>
                 </tr>
               ))}
             </tbody>
