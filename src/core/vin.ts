@@ -24,7 +24,7 @@ export interface VinSpec {
   readonly vin: string;
 }
 
-/** Parses `[ROBOT=]VIN`; undefined if it is none. */
+/** Parses `[ROBOT=]VIN`; undefined if it is not of that form. */
 export function parseVinSpec(text: string): VinSpec | undefined {
   const at = text.lastIndexOf('=');
   const [robot, vin] = [text.slice(0, Math.max(at, 0)).trim(), text.slice(at + 1).trim()];

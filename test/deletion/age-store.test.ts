@@ -102,7 +102,7 @@ describe('ageing of a store', () => {
     decodeManifest(present(content.objects.get(manifestKey(key))).toString(), key);
   const MOVE = [`move after=30d to=${COLD}`];
 
-  it('changes nothing unless it is told to', async () => {
+  it('changes nothing in a dry run', async () => {
     const before = [...store.content.objects];
     const report = await age(['delete after=30d robot=r1', ...MOVE], { isReal: false });
     assert.deepEqual([report.deleted, report.moved, report.kept, report.failed], [3, 3, 0, 0]);

@@ -7,7 +7,7 @@ import { compileTransform, type MessageTransform } from './message-transform.js'
 export interface ChannelChain {
   /** All rules before the next one with a program or an image. */
   readonly change: MessageTransform;
-  /** Place of the next rule with a program or an image; undefined: there is none. */
+  /** Place of the next rule with a program or an image; undefined: this was the last one. */
   readonly next: number | undefined;
 }
 

@@ -3,7 +3,7 @@ import { FRAME_MAX_BYTES } from './process-frames.js';
 
 const SIZE_BYTES = 4;
 
-/** Frames of a stream, read when they are asked for: what nobody asks for stays in the pipe. */
+/** Frames of a stream, read when they are asked for: all others stay in the pipe. */
 export class FrameStream {
   readonly #chunks: AsyncIterator<Buffer>;
   readonly #maxBytes: number;

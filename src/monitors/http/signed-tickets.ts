@@ -22,7 +22,7 @@ export class SignedTickets<Content extends object> {
 
   /**
    * @param members of what a ticket is for, all of them required
-   * @param secret whoever has it accepts and makes tickets
+   * @param secret any process that has it accepts and makes tickets
    */
   constructor(
     members: Readonly<Record<keyof Content & string, SchemaObject>>,

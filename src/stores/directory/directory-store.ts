@@ -29,7 +29,7 @@ const READ_BYTES = 256 * 1024;
 export interface RemoteFolder {
   /** Of the store. Default: `dir:` and the path. */
   readonly uri: string;
-  /** Ends the connection. Default: there is none. */
+  /** Ends the connection. Default: does nothing. */
   readonly close: () => void;
 }
 

@@ -88,7 +88,7 @@ describe('VINs on the command line', function () {
     assert.match((await ok(2, 'fetch', OTHER, ...TIME, '--to-store', store)).stderr, two);
   });
 
-  it('that are none are refused by record', async () => {
+  it('that are not VINs are refused by record', async () => {
     const record = await ok(2, 'record', '--source', 'sim:', '--data', data, '--vin', 'robot1=123');
     assert.match(record.stderr, /vin.*robot1=123.*17 capital letters and digits/);
   });

@@ -69,7 +69,7 @@ describe('The certificate of a ground', function () {
     };
   });
 
-  it('is trusted if the file has it, whatever its names are and whoever has signed it', async () => {
+  it('is trusted if the file has it, whatever its names and its issuer are', async () => {
     assert.equal(await connects('own', trustIn('own')), undefined);
     assert.equal(await connects('elsewhere', trustIn('elsewhere')), undefined);
   });
