@@ -15,14 +15,18 @@ const DATA_END_BYTES = 13;
 /** Maximum number of metadata records checked; a segment has one per gap. */
 const MAX_METADATA_RECORDS = 1_000_000;
 
-/** The content of one channel of an MCAP. */
-export interface ChannelSurvey {
+/** What is counted of the messages of one channel. */
+export interface ChannelTally {
   readonly channel: McapChannel;
   count: number;
   bytes: number;
   carried: number;
   firstLogTime: bigint | undefined;
   lastLogTime: bigint | undefined;
+}
+
+/** The content of one channel of an MCAP. */
+export interface ChannelSurvey extends ChannelTally {
   /** Messages whose length does not fit their definition, and why the first of them does not. */
   misfits: number;
   misfit?: string;

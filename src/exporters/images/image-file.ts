@@ -1,3 +1,4 @@
+import type { RawImage } from '../../core/ros/image-message.js';
 import { encodePng, type Pixels } from './encode-png.js';
 
 /** An image as a file: its extension, its bytes, and the facts known without decoding it. */
@@ -25,15 +26,6 @@ export const IMAGE_MAX_BYTES = 256 * 1024 * 1024;
  */
 export async function imageFile(type: string, value: unknown): Promise<ImageFile | string> {
   return type === 'sensor_msgs/msg/Image' ? rawImage(value) : compressedImage(value);
-}
-
-interface RawImage {
-  readonly height: number;
-  readonly width: number;
-  readonly encoding: string;
-  readonly is_bigendian: number;
-  readonly step: number;
-  readonly data: Uint8Array;
 }
 
 async function rawImage(value: unknown): Promise<ImageFile | string> {

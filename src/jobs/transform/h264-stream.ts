@@ -1,7 +1,8 @@
 import * as fs from 'node:fs/promises';
+import type { RawImage } from '../../core/ros/image-message.js';
 import { BoundedChild } from '../../host/bounded-child.js';
 import type { ChildSessions } from '../../host/child-sessions.js';
-import { checkSize, type RawImage } from './raw-image.js';
+import { checkSize } from './raw-image.js';
 
 /** FFmpeg's names of the encodings. */
 export const videoFormats: ReadonlyMap<string, { readonly name: string; readonly pixelBytes: number }> =

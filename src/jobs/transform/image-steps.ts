@@ -1,3 +1,4 @@
+import type { RawImage } from '../../core/ros/image-message.js';
 import type { McapMessage } from '../../core/mcap/block.js';
 import type { McapChannel } from '../../core/mcap/definitions.js';
 import { CdrWriter } from '../../core/ros/cdr-writer.js';
@@ -5,7 +6,7 @@ import { ros2Schema, typeHash } from '../../core/ros/schemas.js';
 import type { ImageRegion, ImageRule } from '../../core/transform/image-rule.js';
 import { MessageDecoder } from '../../recordings/message-decoder.js';
 import { JpegEncoder } from './jpeg-encoder.js';
-import { blanked, encodeCompressedImage, encodeRawImage, type RawImage } from './raw-image.js';
+import { blanked, encodeCompressedImage, encodeRawImage } from './raw-image.js';
 
 const IMAGE = 'sensor_msgs/msg/Image';
 const COMPRESSED = 'sensor_msgs/CompressedImage';

@@ -1,6 +1,7 @@
+import type { RawImage } from '../../core/ros/image-message.js';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { checkSize, type RawImage } from './raw-image.js';
+import { checkSize } from './raw-image.js';
 
 /** Makes a JPEG of 8-bit pixels: width times height times red, green, blue and alpha, which is ignored. */
 type EncodeJpeg = (

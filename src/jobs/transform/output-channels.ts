@@ -2,23 +2,14 @@ import { HoldfastError } from '../../core/errors.js';
 import type { McapMessage } from '../../core/mcap/block.js';
 import type { McapChannel } from '../../core/mcap/definitions.js';
 import type { Manifest, ManifestChannel } from '../../core/manifest.js';
-import { channelName } from '../../recordings/survey-object.js';
-
-interface Tally {
-  readonly channel: McapChannel;
-  count: number;
-  bytes: number;
-  carried: number;
-  firstLogTime: bigint | undefined;
-  lastLogTime: bigint | undefined;
-}
+import { channelName, type ChannelTally } from '../../recordings/survey-object.js';
 
 /** Counts the messages of a derived file, for the channels of its manifest. */
 export class OutputChannels {
   /** By topic. */
   readonly #isMade = new Map<string, boolean>();
-  readonly #byName = new Map<string, Tally>();
-  readonly #byChannel = new Map<McapChannel, Tally>();
+  readonly #byName = new Map<string, ChannelTally>();
+  readonly #byChannel = new Map<McapChannel, ChannelTally>();
 
   /**
    * Counts a message that is written. Throws `TRANSFORM_FAILED` if a rule writes on a topic that is recorded as well:
@@ -51,7 +42,7 @@ export class OutputChannels {
     return [...kept, ...[...rest.values()].map(added)];
   }
 
-  #tallyOf(channel: McapChannel, isMade: boolean): Tally {
+  #tallyOf(channel: McapChannel, isMade: boolean): ChannelTally {
     const { topic, schema, encoding } = channel;
     if ((this.#isMade.get(topic) ?? isMade) !== isMade) {
       const message = `a rule of sync.transform writes ${topic}, which is recorded as well; allowed: drop the recorded one first`;
@@ -70,14 +61,14 @@ export class OutputChannels {
 }
 
 /** The source's numbers stay only if no message is gone: which ones are left is not known. */
-function left(channel: ManifestChannel, tally: Tally): ManifestChannel {
+function left(channel: ManifestChannel, tally: ChannelTally): ManifestChannel {
   const { count, bytes, carried } = tally;
   if (count === channel.count) return { ...channel, bytes, carried };
   const { topic, type, encoding, schemaEncoding, latched } = channel;
   return { topic, type, encoding, schemaEncoding, latched, count, bytes, carried, ...timesOf(tally) };
 }
 
-function added(tally: Tally): ManifestChannel {
+function added(tally: ChannelTally): ManifestChannel {
   const { channel, count, bytes, carried } = tally;
   const { topic, encoding, schema } = channel;
   return {
@@ -86,7 +77,7 @@ function added(tally: Tally): ManifestChannel {
   };
 }
 
-function timesOf({ firstLogTime, lastLogTime }: Tally): Partial<ManifestChannel> {
+function timesOf({ firstLogTime, lastLogTime }: ChannelTally): Partial<ManifestChannel> {
   if (firstLogTime === undefined || lastLogTime === undefined) return {};
   return { firstLogTime: String(firstLogTime), lastLogTime: String(lastLogTime) };
 }

@@ -1,22 +1,6 @@
 import type { CdrWriter } from '../../core/ros/cdr-writer.js';
+import type { ImageHeader, RawImage } from '../../core/ros/image-message.js';
 import type { ImageRegion } from '../../core/transform/image-rule.js';
-
-/** A decoded sensor_msgs/msg/Image. */
-export interface RawImage {
-  readonly header: ImageHeader;
-  readonly height: number;
-  readonly width: number;
-  readonly encoding: string;
-  readonly is_bigendian: number;
-  /** Bytes of a row. */
-  readonly step: number;
-  readonly data: Uint8Array;
-}
-
-export interface ImageHeader {
-  readonly stamp: { readonly sec: number; readonly nanosec?: number; readonly nsec?: number };
-  readonly frame_id: string;
-}
 
 /** Bytes of a pixel, and of alpha at its end. */
 interface PixelForm {

@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises';
+import type { ImageHeader, RawImage } from '../../core/ros/image-message.js';
 import { describeError, HoldfastError } from '../../core/errors.js';
 import type { McapMessage } from '../../core/mcap/block.js';
 import type { McapChannel } from '../../core/mcap/definitions.js';
@@ -9,7 +10,6 @@ import { MessageDecoder } from '../../recordings/message-decoder.js';
 import { accessUnits } from './access-units.js';
 import { H264Stream } from './h264-stream.js';
 import { transformFailed } from './message-transform.js';
-import type { ImageHeader, RawImage } from './raw-image.js';
 
 const VIDEO_END = '/h264';
 const TIME = `${'='.repeat(80)}\nMSG: builtin_interfaces/Time\nint32 sec\nuint32 nanosec\n`;

@@ -1,10 +1,11 @@
+import type { RawImage } from '../../../src/core/ros/image-message.js';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { decodeManifest, manifestKey, type Manifest } from '../../../src/core/manifest.js';
 import type { McapMessage } from '../../../src/core/mcap/block.js';
 import { present } from '../../../src/core/present.js';
 import { CdrWriter } from '../../../src/core/ros/cdr-writer.js';
-import { encodeRawImage, type RawImage } from '../../../src/jobs/transform/raw-image.js';
+import { encodeRawImage } from '../../../src/jobs/transform/raw-image.js';
 import { MessageDecoder } from '../../../src/recordings/message-decoder.js';
 import { MemoryStore } from '../../support/memory-store.js';
 import { SyncWorld } from '../../sync/sync-world.js';
