@@ -15,7 +15,7 @@ const NAMES_MAX = 100;
 
 /** Schema of a window in the query of a request. */
 export const windowQuery = {
-  robot: names('only these robots; * stands for any text'),
+  robot: names('only these robots, by name or VIN; * stands for any text'),
   topic: names('only these topics; * stands for any text'),
   type: names('only these types'),
   from: { type: 'string', maxLength: 100, description: 'log time of the first message: ISO 8601 or ns' },

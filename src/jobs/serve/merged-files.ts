@@ -3,7 +3,7 @@ import { NS_PER_S, type Clock, type Timer } from '../../core/clock.js';
 import { describeError, HoldfastError } from '../../core/errors.js';
 import type { FileSystem } from '../../core/file-system.js';
 import type { Logger } from '../../core/logger.js';
-import type { MessageFilter } from '../../recordings/message-filter.js';
+import type { MessageFilter, RobotFilter } from '../../recordings/message-filter.js';
 import type { Problem, Segment } from '../../recordings/segment.js';
 import { writeMerged, type MergedContent } from '../../recordings/write-merged.js';
 import { GrowingFile } from './growing-file.js';
@@ -21,9 +21,11 @@ export interface MergedFile {
 }
 
 export interface MergedFilesParts {
+  /** The names and VINs of a window as a filter of the recording. */
+  readonly robotsNamed: (given: readonly string[] | undefined) => Promise<RobotFilter>;
   /** The segments of the recording that a filter may want. */
   readonly list: (
-    filter: Pick<MessageFilter, 'robots' | 'from' | 'to'>,
+    filter: Pick<MessageFilter, 'robots' | 'vehicles' | 'from' | 'to'>,
     onProblem: (problem: Problem) => void,
   ) => Promise<readonly Segment[]>;
   readonly fs: FileSystem;
@@ -46,6 +48,8 @@ export interface FileWish {
 
 interface Listing {
   readonly digest: string;
+  /** The window's, with the robots of its VINs. */
+  readonly filter: MessageFilter;
   readonly members: ReadonlySet<string>;
   readonly segments: readonly Segment[];
   readonly problems: readonly Problem[];
@@ -109,7 +113,7 @@ export class MergedFiles implements AsyncDisposable {
       throw new HoldfastError('STATE_REFUSED', message);
     }
     remember(this.#last, window.key, listing.digest);
-    return this.#use(this.#files.get(listing.digest) ?? (await this.#begin(window, listing)));
+    return this.#use(this.#files.get(listing.digest) ?? (await this.#begin(listing)));
   }
 
   /** Ends what is being made, and removes every file. Idempotent. */
@@ -120,24 +124,26 @@ export class MergedFiles implements AsyncDisposable {
   }
 
   async #list({ key, filter }: MergeWindow): Promise<Listing> {
-    const { clock, list, version } = this.#parts;
+    const { clock, list, robotsNamed, version } = this.#parts;
     const known = this.#listings.get(key);
     if (known !== undefined && clock.monotonic() - known.at < LIST_EVERY_NS) return known;
     const problems: Problem[] = [];
-    const segments = await list(filter, (problem) => {
+    const chosen = { ...filter, ...(await robotsNamed(filter.robots)) };
+    const segments = await list(chosen, (problem) => {
       if (problems.length < PROBLEMS_MAX) problems.push(problem);
     });
     const names = segments.map(memberOf);
     const digest = createHash('sha256')
       .update(JSON.stringify([version, key, names]))
       .digest('hex');
-    const listing = { digest, members: new Set(names), segments, problems, at: clock.monotonic() };
+    const members = new Set(names);
+    const listing = { digest, filter: chosen, members, segments, problems, at: clock.monotonic() };
     remember(this.#listings, key, listing);
     return listing;
   }
 
   /** Once for each digest. */
-  #begin(window: MergeWindow, listing: Listing): Promise<Entry> {
+  #begin(listing: Listing): Promise<Entry> {
     const { digest } = listing;
     const begun = this.#begun.get(digest);
     if (begun !== undefined) return begun;
@@ -147,12 +153,12 @@ export class MergedFiles implements AsyncDisposable {
         retryable: true,
       });
     }
-    const made = this.#make(window, listing).finally(() => this.#begun.delete(digest));
+    const made = this.#make(listing).finally(() => this.#begun.delete(digest));
     this.#begun.set(digest, made);
     return made;
   }
 
-  async #make({ filter }: MergeWindow, listing: Listing): Promise<Entry> {
+  async #make(listing: Listing): Promise<Entry> {
     const { fs, folder, version, clock, logger } = this.#parts;
     if (this.#files.size >= KEPT_MAX) await this.#removeOldest();
     const file = await GrowingFile.create(fs, folder, `${++this.#made}.mcap`);
@@ -162,7 +168,7 @@ export class MergedFiles implements AsyncDisposable {
     };
     const stop = new AbortController();
     const { signal } = stop;
-    const { digest, members, segments } = listing;
+    const { digest, filter, members, segments } = listing;
     const writer = file.writer((bytes) => this.#makeRoom(bytes));
     const content = writeMerged(segments, writer, { filter, version, onProblem, signal });
     const entry: Entry = {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { jsonOf, runCli, type CliRun } from '../../support/cli.js';
+import { present } from '../../../src/core/present.js';
+import { jsonOf, runCli, spawnCli, type CliRun } from '../../support/cli.js';
 
 const VIN = '1ZZZ5A3T0RF000001';
 const OTHER = '1ZZZ5A3T0RF000002';
@@ -86,6 +87,23 @@ describe('VINs on the command line', function () {
     ]);
     const two = /is a VIN of the robot robot2, which also recorded as 1ZZZ5A3T0RF000001; give its name/;
     assert.match((await ok(2, 'fetch', OTHER, ...TIME, '--to-store', store)).stderr, two);
+  });
+
+  it('choose the robots that serve gives', async () => {
+    const server = spawnCli(['serve', data, '--listen', '127.0.0.1:0']);
+    await server.waitFor(/serving .* on http\S+/);
+    const url = present(/on (http\S+)/.exec(server.output())?.[1]);
+    const get = async (path: string) => (await (await fetch(url + path)).json()) as Record<string, unknown>;
+    const named = await get('api/window?robot=robot1');
+    assert.ok(Number(named['messages']) > 0);
+    assert.equal((await get(`api/window?robot=${VIN}`))['messages'], named['messages']);
+    const { segments } = await get(`api/segments?robot=${VIN}`);
+    assert.deepEqual(
+      new Set((segments as { robot: string }[]).map(({ robot }) => robot)),
+      new Set(['robot1']),
+    );
+    server.child.kill('SIGTERM');
+    assert.equal((await server.ended).exitCode, 0);
   });
 
   it('that are not VINs are refused by record', async () => {

@@ -41,6 +41,7 @@ describe('merged files', () => {
 
   const open = (maxBytes = 1e9): MergedFiles =>
     new MergedFiles({
+      robotsNamed: (robots) => Promise.resolve(robots === undefined ? {} : { robots }),
       list: () => {
         lists++;
         return Promise.resolve([...segments]);

@@ -64,6 +64,7 @@ export const serveCommand: CommandDefinition = {
     const { clock } = ports;
     await using merged = new MergedFiles({
       ...{
+        robotsNamed: (given) => reading.robotsNamed(given),
         list: (filter, onProblem) => reading.segments(filter, onProblem),
         fs: reading.copyFs,
         folder: scratch.path,
@@ -77,7 +78,10 @@ export const serveCommand: CommandDefinition = {
     const { signal } = stop;
     const routes = serveRoutes({
       ...{ files: merged, secret: ports.random(32), clock },
-      rows: (filter) => listRows(located, { files, onProblem, openCatalogue, signal, filter }),
+      rows: async function* (given) {
+        const filter = { ...given, ...(await reading.robotsNamed(given.robots)) };
+        yield* listRows(located, { files, onProblem, openCatalogue, signal, filter });
+      },
     });
     await using server = await HttpServer.listen(
       {
