@@ -260,6 +260,7 @@ describe('every recorder parameter', () => {
       'alerts.webhook': 'http://localhost/alerts',
       'ground.url': 'ws://ground',
       'ground.token_file': 'other',
+      vins: ['robot1=1ZZZ5A3T0RF000001'],
       'ground.fields': ['/a.b threshold=1'],
     };
     // A ground needs tokens.
