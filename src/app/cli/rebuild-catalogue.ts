@@ -30,6 +30,7 @@ export async function rebuildCatalogue(invocation: Invocation): Promise<CommandR
       ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
     });
   } catch (cause) {
+    stop.signal.throwIfAborted();
     throw new HoldfastError('GROUND_UNREACHABLE', `no ground answers at ${url}`, { cause, facts: { url } });
   }
   if (!answer.ok) {
