@@ -36,10 +36,17 @@ export function thirdParty(root) {
       path,
       name: nameOf(path),
       version,
-      licence: licenceOf(license),
+      licence: licenceOf(license ?? olderForm(join(root, path))),
       how: dev === true ? 'copied into the web pages' : 'installed by npm',
     }))
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.version < b.version ? -1 : 1));
+}
+
+/** Packages from before npm 2 list objects, which the lock file leaves out. */
+function olderForm(folder) {
+  const file = join(folder, 'package.json');
+  if (!existsSync(file)) return undefined;
+  return JSON.parse(readFileSync(file, 'utf8')).licenses?.map(({ type }) => type);
 }
 
 /** As an SPDX expression; old packages give a list of choices. */
