@@ -62,6 +62,11 @@ const lacks = {
   images: !isRoot || !works('buildah', '--version') || !works('debootstrap', '--version'),
   qemu: !isRoot || !works('qemu-aarch64-static', '--version') || !works('debootstrap', '--version'),
   // In no package registry.
+  timescaledb:
+    !existsSync('/usr/lib/postgresql') ||
+    !readdirSync('/usr/lib/postgresql').some((major) =>
+      existsSync(`/usr/lib/postgresql/${major}/lib/timescaledb.so`),
+    ),
   ros: !hasRos,
   rclnodejs: !hasRos,
   // No test is known to fail on Fast DDS (test/support/middleware-failures.ts), so none is skipped for it.

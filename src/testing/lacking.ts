@@ -38,6 +38,7 @@ const texts = {
   swift: 'OpenStack Swift from Debian',
   systemd: 'systemd-analyze',
   terraform: 'Terraform, and the providers that it finds by itself or by TF_CLI_ARGS_init',
+  timescaledb: 'TimescaleDB beside the PostgreSQL of Debian',
   zenoh: 'a Zenoh router',
 } as const;
 

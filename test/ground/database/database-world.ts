@@ -105,7 +105,7 @@ async function startPackaged(context: Mocha.Context): Promise<TestServer> {
 /** Debian's server with a database that has the extension. */
 export async function startTimescale(context: Mocha.Context): Promise<TestServer> {
   const programs = timescalePrograms();
-  if ('missing' in programs) return lacking(context, 'peer', programs.missing);
+  if ('missing' in programs) return lacking(context, 'timescaledb', programs.missing);
   const server = await startExternal(await PostgresServer.start(programs));
   await using database = await server.connect();
   await database.query('CREATE EXTENSION timescaledb SCHEMA public');
