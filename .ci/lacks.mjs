@@ -32,6 +32,8 @@ const lacks = {
       ['gcc', 'cc', 'clang'],
       ['g++', 'c++', 'clang++'],
     ].every((names) => names.some((name) => works(name, '--version'))) && !canInstall,
+  influxdb: !works('influxd', 'version') && !canInstall,
+  victoriametrics: !works('victoria-metrics', '-version') && !canInstall,
   openssl: !works('openssl', 'version'),
   postgresql: !existsSync('/usr/lib/postgresql') && !canInstall,
   'prometheus-client': !works('/usr/bin/python3', '-c', 'import prometheus_client') && !canInstall,

@@ -240,12 +240,13 @@ const entries = {
     retryable: false,
     meaning: 'The store refuses the credentials or lacks a permission for them.',
     remedy:
-      'Check the AWS credential chain and the policy of the bucket, or the key or signature of the Azure account.',
+      'Check the AWS credential chain and the policy of the bucket, the key or signature of the Azure account, or ' +
+      'the token of the sink.',
   },
   STORE_NOT_FOUND: {
     retryable: false,
-    meaning: 'The bucket, container or folder does not exist.',
-    remedy: 'Create it. Holdfast creates prefixes but never buckets or containers.',
+    meaning: 'The bucket, container, folder or database does not exist.',
+    remedy: 'Create it. Holdfast creates prefixes but never buckets, containers or databases.',
   },
   STORE_BUSY: {
     retryable: true,

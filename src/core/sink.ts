@@ -15,6 +15,11 @@ export interface SinkSelection {
   readonly topics?: readonly string[];
 }
 
+/** What a sink sends: sealed files, tables, points of numbers, or single messages. */
+export const sinkKinds = ['mcap', 'parquet', 'influx'] as const;
+
+export type SinkKind = (typeof sinkKinds)[number];
+
 /** What goes to a store by itself; the rest stays here until it is requested, or until retention takes it. */
 export const uploadPolicies = ['all', 'events', 'requested'] as const;
 

@@ -12,6 +12,7 @@ import {
   text,
   timeNs,
 } from './documents/described.js';
+import { sinkKinds } from './sink.js';
 import { dataFolder, durations, pid, startedAt, version } from './status-members.js';
 
 /* The description of the status of sync: see `status-schema.ts`. */
@@ -123,8 +124,8 @@ export const sendPolicySchema = object(
 
 export const sinkStatusSchema = object(
   {
-    name: ros(text('`mcap` or `parquet`, with a number if there are several of a kind'), 'string name'),
-    kind: ros(oneOf(['mcap', 'parquet']), 'string kind'),
+    name: ros(text('the kind, with a number if there are several of it, unless it was named'), 'string name'),
+    kind: ros(oneOf(sinkKinds), 'string kind'),
     store: ros(text('URI of the store, without credentials'), 'string store'),
     required: ros(flag('local copies stay until this sink has them'), 'bool required'),
     link,

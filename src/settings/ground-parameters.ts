@@ -37,13 +37,13 @@ export const groundParameters = {
       'Certificates (PEM) that the recorder trusts at a wss:// or natss:// address, instead of those of the system: the own certificate of the server, whose names are then not compared, or that of the authority that signed it. The file is read again at every connection. Empty: what the system trusts.',
   }),
   'ground.fields': fieldRules({
-    role,
+    role: 'both',
     flag: 'ground-field',
     description:
-      'Numbers to send to the ground, with their thresholds, before those of ground.default_fields. For each path of a topic the first matching rule counts.',
+      'Numbers to send to the ground, and with sync to a sink influx:, with their thresholds, before those of ground.default_fields. For each path of a topic the first matching rule counts.',
   }),
   'ground.default_fields': toggle({
-    role,
+    role: 'both',
     default: true,
     description: 'Also sends the usual fields of well-known message types (docs/uplink.md).',
   }),

@@ -1,7 +1,13 @@
 import { defined } from '../core/defined.js';
 import type { Priority } from '../core/message.js';
-import type { SinkSelection } from '../core/sink.js';
+import { sinkKinds, type SinkKind, type SinkSelection } from '../core/sink.js';
 import { hasStoreOptions, isStoreUri, STORE_FORMS } from '../core/store-uri.js';
+import {
+  describeInflux,
+  influxOptionNames,
+  parseInfluxOptions,
+  type InfluxOptions,
+} from '../stores/influx/influx-options.js';
 import { isParquetCodec, parquetCodecs } from '../exporters/format.js';
 import { parseSinkPolicy, sinkPolicyOptions, type SinkPolicy } from './sink-policy.js';
 import {
@@ -17,8 +23,8 @@ import {
 export interface SinkOptions extends SinkPolicy {
   /** Shown in the status; unique. */
   readonly name: string;
-  readonly kind: 'mcap' | 'parquet';
-  /** The store, with the part of the query that belongs to it. */
+  readonly kind: SinkKind;
+  /** The store, with the part of the query that belongs to it; for other kinds, the place of what is sent. */
   readonly storeUri: string;
   readonly required: boolean;
   readonly selection: SinkSelection;
@@ -32,6 +38,8 @@ export interface SinkOptions extends SinkPolicy {
   readonly encoding?: LakeEncoding;
   /** For Parquet: a folder of descriptors for the payloads of events. */
   readonly descriptors?: string;
+  /** For a time-series database: where points go. */
+  readonly influx?: InfluxOptions;
 }
 
 /** A fault of a sink: what, and what is allowed. Values that may hold a secret are not repeated. */
@@ -41,9 +49,8 @@ export interface SinkFault {
 }
 
 export const SINK_FORM =
-  'mcap:STORE or parquet:STORE, with STORE as for --store, then ?option=value&...: required, name, topics, robots, priority, upload, when, budget, pass, encrypt, transform';
+  'mcap:STORE, parquet:STORE or influx:http://host, with STORE as for --store, then ?option=value&...: required, name, topics, robots, priority, upload, when, budget, pass, encrypt, transform';
 
-const kinds = ['mcap', 'parquet'] as const;
 const priorities: readonly Priority[] = ['high', 'normal', 'low'];
 const shared = [
   'required',
@@ -57,6 +64,11 @@ const shared = [
   ...sinkPolicyOptions,
 ] as const;
 const ofParquet = ['layout', 'events', 'compression', 'row_group', 'descriptors'] as const;
+const ownOptions: Readonly<Record<SinkKind, readonly string[]>> = {
+  mcap: shared,
+  parquet: [...shared, ...ofParquet],
+  influx: [...shared, ...influxOptionNames],
+};
 type Option = (typeof shared)[number] | (typeof ofParquet)[number];
 
 /** The form of a sink's name, which appears in logs and the status. */
@@ -68,7 +80,7 @@ const NAME = /^[A-Za-z0-9_.-]{1,40}$/;
  */
 export function parseSink(text: string, faults: SinkFault[]): SinkOptions | undefined {
   const before = faults.length;
-  const kind = kinds.find((one) => text.startsWith(`${one}:`));
+  const kind = sinkKinds.find((one) => text.startsWith(`${one}:`));
   if (kind === undefined) {
     faults.push({ value: text.split(/[:/?]/, 1)[0], allowed: SINK_FORM });
     return undefined;
@@ -76,10 +88,10 @@ export function parseSink(text: string, faults: SinkFault[]): SinkOptions | unde
   const rest = text.slice(kind.length + 1);
   const mark = rest.indexOf('?');
   const store = mark < 0 ? rest : rest.slice(0, mark);
-  if (!isStoreUri(store) || store.endsWith(':')) {
+  if (kind !== 'influx' && (!isStoreUri(store) || store.endsWith(':'))) {
     faults.push({ value: `${kind}:`, allowed: `followed by ${STORE_FORMS}` });
   }
-  const own: readonly string[] = kind === 'parquet' ? [...shared, ...ofParquet] : shared;
+  const own = ownOptions[kind];
   const given = new Map<string, string>();
   const others = new URLSearchParams();
   for (const [name, value] of new URLSearchParams(mark < 0 ? '' : rest.slice(mark + 1))) {
@@ -92,14 +104,7 @@ export function parseSink(text: string, faults: SinkFault[]): SinkOptions | unde
   const fault = (name: Option, allowed: string): void => {
     faults.push({ value: given.has(name) ? `${name}=${given.get(name)}` : name, allowed });
   };
-  const list = (name: Option): string[] | undefined => {
-    const value = given.get(name);
-    if (value === undefined) return undefined;
-    const names = value.split(',').map((one) => one.trim());
-    if (!names.includes('')) return names;
-    fault(name, 'names separated by commas; * stands for any text');
-    return undefined;
-  };
+  const list = (name: Option): string[] | undefined => parseNames(name, given, fault);
   const yes = (option: Option): boolean => isYes(option, given, fault);
   const [required, encrypt, transform] = [yes('required'), yes('encrypt'), yes('transform')];
   const name = given.get('name');
@@ -116,12 +121,13 @@ export function parseSink(text: string, faults: SinkFault[]): SinkOptions | unde
   const encoding = kind === 'parquet' ? parseEncoding(given, fault) : undefined;
   const descriptors = given.get('descriptors');
   if (descriptors === '') fault('descriptors', 'a folder with descriptors of payloads');
+  const influx = kind === 'influx' ? parseInflux(store, given, faults) : undefined;
   if (faults.length > before) return undefined;
   const query = others.toString();
   return {
     name: name ?? kind,
     kind,
-    storeUri: query === '' ? store : `${store}?${query}`,
+    storeUri: influx ? describeInflux(influx) : query === '' ? store : `${store}?${query}`,
     required,
     encrypt,
     transform,
@@ -133,8 +139,30 @@ export function parseSink(text: string, faults: SinkFault[]): SinkOptions | unde
     ...policy,
     ...(layout && { layout }),
     ...(encoding && { encoding }),
-    ...defined({ descriptors }),
+    ...defined({ descriptors, influx }),
   };
+}
+
+function parseInflux(
+  address: string,
+  given: ReadonlyMap<string, string>,
+  faults: SinkFault[],
+): InfluxOptions {
+  return parseInfluxOptions(address, given, (value, allowed) => faults.push({ value, allowed }));
+}
+
+/** The list of names of an option; undefined: absent, or a fault. */
+function parseNames(
+  name: Option,
+  given: ReadonlyMap<string, string>,
+  fault: (name: Option, allowed: string) => void,
+): string[] | undefined {
+  const value = given.get(name);
+  if (value === undefined) return undefined;
+  const names = value.split(',').map((one) => one.trim());
+  if (!names.includes('')) return names;
+  fault(name, 'names separated by commas; * stands for any text');
+  return undefined;
 }
 
 /** An option that is yes unless it is given as no. */

@@ -1,4 +1,4 @@
-import type { SinkSelection, UploadPolicy } from '../core/sink.js';
+import type { SinkKind, SinkSelection, UploadPolicy } from '../core/sink.js';
 import type { Alternative } from '../core/send-policy/condition.js';
 import type { PassClass } from '../core/send-policy/send-class.js';
 import type { SegmentDeriver } from '../core/segment-deriver.js';
@@ -11,7 +11,7 @@ import type { SerialQueue } from '../core/serial-queue.js';
 export interface SinkSpec {
   /** Name of the sink within the data folder, in `status` and logs. */
   readonly name: string;
-  readonly kind: 'mcap' | 'parquet';
+  readonly kind: SinkKind;
   /** '' for the sealed file itself; otherwise the name of the derivation in receipts. */
   readonly form: string;
   /** The local copy of a segment stays until this sink holds it. */

@@ -16,6 +16,7 @@ const texts = {
   fsfreeze: 'the right to freeze a file system',
   helm: 'the library of Helm and the schemas of Kubernetes from PyPI',
   images: 'buildah and debootstrap, and root to use them',
+  influxdb: 'InfluxDB from Debian',
   mount: 'the right to mount file systems',
   netem: 'a kernel with the netem queueing discipline',
   netns: 'the right to make network namespaces',
@@ -39,6 +40,7 @@ const texts = {
   systemd: 'systemd-analyze',
   terraform: 'Terraform, and the providers that it finds by itself or by TF_CLI_ARGS_init',
   timescaledb: 'TimescaleDB beside the PostgreSQL of Debian',
+  victoriametrics: 'VictoriaMetrics from Debian',
   zenoh: 'a Zenoh router',
 } as const;
 

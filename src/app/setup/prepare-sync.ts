@@ -26,6 +26,7 @@ import type { DescriptorFolder } from '../../jobs/lake/descriptor-folder.js';
 import { encryptedFor, readRecipients, refuseReadable } from './recipients.js';
 import { refused, Transforms } from './transforms.js';
 import { openConfiguredStore } from './open-configured-store.js';
+import { openDelivery } from './open-delivery.js';
 
 export interface SyncSetup extends AsyncDisposable {
   readonly settings: SyncSettings;
@@ -106,12 +107,16 @@ async function openSink(
   ports: SystemPorts,
 ): Promise<Sink> {
   const { name, kind, required, selection, upload, when, budgetBytesPerDay, pass } = sink;
-  const deriver = await openDeriver(sink, ports);
-  const store = await openSinkStore(sink, resolved, ports);
+  const delivery = await openDelivery(sink, resolved, ports);
+  const deriver = delivery?.deriver ?? (await openDeriver(sink, ports));
+  const store = delivery?.store ?? (await openSinkStore(sink, resolved, ports));
   const policy = defined({ upload, when, budgetBytesPerDay, pass });
   const spec = { name, kind, required, selection, ...policy, ...encryptedFor(recipients) };
   const plain = deriver ? { form: deriver.form, deriver } : { form: '' };
-  return { spec: { ...spec, ...((await transforms?.sending(deriver, recipients)) ?? plain) }, store };
+  const sent = (await transforms?.sending(deriver, recipients)) ?? plain;
+  // A server that keeps no segments never counts as a copy of one.
+  const partial = delivery ? { partial: true as const } : {};
+  return { spec: { ...spec, ...sent, ...partial }, store };
 }
 
 /** Makes a sink's files out of segments; undefined if the segments are sent unchanged. */

@@ -35,7 +35,7 @@ export interface SamplerStats {
 }
 
 /** Larger messages are not decoded: one would take more than a turn. */
-const MESSAGE_MAX_BYTES = 1024 * 1024;
+export const MESSAGE_MAX_BYTES = 1024 * 1024;
 /** A field without a message for so long has no value. */
 export const STALE_NS = 10_000_000_000n;
 /** Messages of several sources come out of order by less than this. */

@@ -30,7 +30,7 @@ export function fieldsOf(
   rules: readonly FieldRule[],
   tickNs: number,
 ): TopicFields | undefined {
-  const type = typeOf(channel);
+  const type = fullTypeName(channel.schema.name);
   const chosen = rules.filter((rule) => matches([rule.topic], channel.topic) && (rule.type ?? type) === type);
   if (chosen.length === 0) return undefined;
   if (channel.encoding !== 'cdr' || channel.schema.encoding !== 'ros2msg')
@@ -50,10 +50,10 @@ export function fieldsOf(
   return { fields, decode: (payload) => void message.decode(payload) };
 }
 
-/** `pkg/Type` and `pkg/msg/Type` are the same type. */
-function typeOf({ schema }: Channel): string {
-  const parts = schema.name.split('/');
-  return parts.length === 2 ? parts.join('/msg/') : schema.name;
+/** `pkg/Type` and `pkg/msg/Type` are the same type: the second form. */
+export function fullTypeName(name: string): string {
+  const parts = name.split('/');
+  return parts.length === 2 ? parts.join('/msg/') : name;
 }
 
 function openFields(channel: Channel): MessageFields {
