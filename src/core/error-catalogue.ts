@@ -27,8 +27,9 @@ const entries = {
   },
   IDENTITY_MISSING: {
     retryable: false,
-    meaning: 'A recording is encrypted, and no given identity is one of its recipients.',
-    remedy: 'Give the key file of one of the recipients in the message with --identity.',
+    meaning: 'A recording, or what a recorder has not sealed yet, is encrypted, and no given key fits.',
+    remedy:
+      'Give the key file of one of the recipients in the message with --identity. For wal/ and outbox/, give it in encryption.at_rest_key.',
   },
   CIPHERTEXT_CORRUPT: {
     retryable: false,

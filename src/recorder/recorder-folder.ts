@@ -4,7 +4,9 @@ import type { Identity } from '../core/identity.js';
 import { releaseBallast } from '../seal/ballast.js';
 import { makeRoomForStart } from '../seal/retention-start.js';
 import type { RetentionOptions } from '../seal/retention-options.js';
+import type { WalKeys } from '../wal/segment-cipher.js';
 import { recoverWal, type RecoveredWal } from '../wal/recover.js';
+import { readAtRestKeys } from './at-rest-keys.js';
 import { writeFailureCode } from '../wal/write-failure.js';
 import { makeDataFolder } from '../host/make-data-folder.js';
 import { acquireRoleLock, type RoleLock } from '../host/role-lock.js';
@@ -18,6 +20,8 @@ export interface TakenFolder {
   readonly lock: RoleLock;
   readonly identity: Identity;
   readonly recovered: RecoveredWal;
+  /** Of `encryption.at_rest_key`; empty: the WAL is not encrypted. */
+  readonly walKeys: WalKeys;
 }
 
 /** The inputs of retention. */
@@ -31,10 +35,12 @@ export function retentionOptions(options: RecorderOptions): RetentionOptions {
 
 /**
  * Takes the recorder's role on the data folder and makes its WAL consistent. Throws `DATA_FOLDER_BUSY`,
- * `DATA_FOLDER_UNUSABLE` or `DISK_FULL`.
+ * `DATA_FOLDER_UNUSABLE` or `DISK_FULL`; about keys `KEY_INVALID`, or `IDENTITY_MISSING` if segments in `wal/` have
+ * another one.
  */
 export async function takeDataFolder(options: RecorderOptions, ports: SystemPorts): Promise<TakenFolder> {
   const folder = dataFolder(options.data);
+  const walKeys = await readAtRestKeys(options, ports.fs);
   try {
     await makeDataFolder(ports.fs, folder.root, options.dataAccess);
   } catch (cause) {
@@ -43,8 +49,8 @@ export async function takeDataFolder(options: RecorderOptions, ports: SystemPort
   const lock = await takeRole(folder, ports);
   try {
     const identity = await readIdentity(folder.root, ports);
-    const recovered = await recoverWithRoom(folder, options, ports);
-    return { folder, lock, identity, recovered };
+    const recovered = await recoverWithRoom(folder, options, ports, walKeys);
+    return { folder, lock, identity, recovered, walKeys };
   } catch (error) {
     await lock.close();
     throw unusable(folder, error);
@@ -84,9 +90,10 @@ async function recoverWithRoom(
   folder: DataFolder,
   options: RecorderOptions,
   ports: SystemPorts,
+  walKeys: WalKeys,
 ): Promise<RecoveredWal> {
   try {
-    return await recoverWal(ports.fs, folder, ports.logger);
+    return await recoverWal(ports.fs, folder, ports.logger, walKeys);
   } catch (cause) {
     if (!isFull(systemCode(cause))) throw cause;
     if (!(await makeRoomForStart(folder, retentionOptions(options), ports))) {
@@ -94,6 +101,6 @@ async function recoverWithRoom(
         cause,
       });
     }
-    return recoverWal(ports.fs, folder, ports.logger);
+    return recoverWal(ports.fs, folder, ports.logger, walKeys);
   }
 }

@@ -166,11 +166,12 @@ type Sealing = Pick<RecorderParts, 'worker' | 'retention' | 'marks' | 'condition
 
 function makeSealer(context: RecorderContext, parts: Sealing): Sealer {
   const { worker, retention, marks, conditions, recipients, onDiskFull, onSpace } = parts;
-  const { options, ports, folder, identity, listeners } = context;
+  const { options, ports, folder, identity, listeners, walKeys } = context;
   const { fs, clock, logger } = ports;
   const how = {
     ...options.seal,
     recipients,
+    walKeys,
     splitByPriority: options.segment.splitByPriority,
     softwareVersion: version,
     nodeVersion: process.version,
@@ -195,7 +196,7 @@ function makeSealer(context: RecorderContext, parts: Sealing): Sealer {
 type Writing = Pick<RecorderParts, 'buffer' | 'condition' | 'sealer'> & { readonly onDiskFull: () => void };
 
 function makeWal(context: RecorderContext, { buffer, condition, sealer, onDiskFull }: Writing): Wal {
-  const { options, ports, folder, identity, recovered, listeners } = context;
+  const { options, ports, folder, identity, recovered, listeners, walKeys } = context;
   const { fs, clock, random, logger } = ports;
   const { vins } = options;
   const how = {
@@ -206,6 +207,7 @@ function makeWal(context: RecorderContext, { buffer, condition, sealer, onDiskFu
     clock,
     random,
     logger,
+    keys: walKeys,
     priorityOf: (channel) => buffer.knownQueue(channel)?.rule.priority ?? 'normal',
     onClosed: (segment) => sealer.enqueue({ ...segment, recovered: false }),
     onGaps: (gaps) => {

@@ -51,7 +51,7 @@ export async function fillObjects(
   const router = new ObjectRouter(request.splitByPriority);
   const byKey = new Map(objects.map((object) => [objectKeyOf(object.survey.name), object]));
   const left = new Set([...survey.files.values()].map(({ file }) => file.number));
-  const reader = new SegmentReader(fs, request.directory, true, left);
+  const reader = new SegmentReader(fs, request.directory, true, left, request.walKeys);
   for await (const entry of reader.entries()) {
     switch (entry.kind) {
       case 'channel': {

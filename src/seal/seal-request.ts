@@ -3,6 +3,7 @@ import type { Recipient } from '../encryption/wrapped-key.js';
 import type { MarkedEvent } from '../core/marked-event.js';
 import type { SinkPolicyRecord } from '../core/send-policy/policy-record.js';
 import type { SegmentId } from '../core/segment-id.js';
+import type { WalKeys } from '../wal/segment-cipher.js';
 import type { Compression } from './compression.js';
 
 /** All inputs of a seal; plain data, because it is passed to a worker. */
@@ -38,6 +39,8 @@ export interface SealRequest {
   readonly sealedAt: bigint;
   /** Used if the segment's own cannot be read. */
   readonly identity: Identity;
+  /** For a segment that is encrypted in the WAL; default: none. */
+  readonly walKeys?: WalKeys;
   /** Encrypts the objects for these; default: none, the objects are plain. */
   readonly recipients?: readonly Recipient[];
   /** What sync sends, when and for whom; absent: no sync has told it. Written into every object. */

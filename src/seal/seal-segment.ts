@@ -111,8 +111,8 @@ async function sealOnce(
   request: SealRequest,
   verify: boolean,
 ): Promise<SealResult | undefined> {
-  const { directory, splitByPriority, cutAtSequence = Infinity } = request;
-  const found = await surveySegment(fs, directory, splitByPriority, cutAtSequence, verify);
+  const { directory, splitByPriority, cutAtSequence = Infinity, walKeys } = request;
+  const found = await surveySegment(fs, directory, splitByPriority, cutAtSequence, verify, walKeys);
   const { state } = found.report;
   const survey = continued(found, cutAtSequence);
   const damaged = survey.report.state === 'corrupt';

@@ -15,6 +15,7 @@ import type { Compression } from './compression.js';
 import type { SealResult } from './seal-segment.js';
 import type { SealRequest } from './seal-request.js';
 import { SealFailures } from './seal-failures.js';
+import type { WalKeys } from '../wal/segment-cipher.js';
 import { SetAside, type UnsealedSegment } from './set-aside.js';
 
 /** A closed WAL segment in the queue. */
@@ -43,6 +44,8 @@ export interface SealerOptions {
   readonly nodeVersion: string;
   /** ROS distribution of this machine; absent: none. */
   readonly rosDistro?: string;
+  /** For segments that are encrypted in the WAL. Default: none. */
+  readonly walKeys?: WalKeys;
   /** Encrypts the objects for these; default: none, they are plain. */
   readonly recipients?: readonly Recipient[];
 }
@@ -261,7 +264,7 @@ export class Sealer {
   async #sealOne(segment: WaitingSegment): Promise<void> {
     const folder = this.#folder;
     const ports = this.#ports;
-    const { splitByPriority, chunkBytes, softwareVersion, nodeVersion, rosDistro, recipients } =
+    const { splitByPriority, chunkBytes, softwareVersion, nodeVersion, rosDistro, recipients, walKeys } =
       this.#options;
     const result = await ports.seal({
       id: segment.id,
@@ -275,7 +278,7 @@ export class Sealer {
       ...(this.#failures.isSparing(segment.id) ? { sparing: true } : {}),
       softwareVersion,
       nodeVersion,
-      ...defined({ rosDistro, recipients }),
+      ...defined({ rosDistro, recipients, walKeys }),
       sealedAt: ports.clock.now(),
       identity: ports.identity,
       events: ports.events?.() ?? [],

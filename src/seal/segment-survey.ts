@@ -1,6 +1,7 @@
 import type { FileSystem } from '../core/file-system.js';
 import { ClockSteps } from '../wal/clock-steps.js';
 import { FaultList } from '../wal/fault-list.js';
+import type { WalKeys } from '../wal/segment-cipher.js';
 import type { SegmentChannel, SegmentMeta } from '../wal/segment-format.js';
 import { SegmentReader, payloadIntact, type ReadBatch, type SegmentReport } from '../wal/segment-reader.js';
 import { isVin, VIN_KEY, type Vins } from '../core/vin.js';
@@ -40,8 +41,9 @@ export async function surveySegment(
   splitByPriority: boolean,
   cutAtSequence: number,
   verifyPayloads: boolean,
+  keys: WalKeys = [],
 ): Promise<SegmentSurvey> {
-  const reader = new SegmentReader(fs, directory, verifyPayloads);
+  const reader = new SegmentReader(fs, directory, verifyPayloads, undefined, keys);
   const objects = new Map<string, ObjectSurvey>();
   const vins = new Map<string, string>();
   const byChannel = new Map<number, ObjectSurvey>();

@@ -69,7 +69,7 @@ function recorderOptions(resolved: Resolved, host: HostFacts, check: CrossCheck)
       compressMaxBytesPerS: values['seal.compress_limit'],
       thread: values['seal.thread'],
     },
-    encryption: { recipients: values['encryption.recipients'] },
+    encryption: encryptionOptions(values),
     latchedMaxBytes: values['latched.max_bytes'],
     retention: {
       minFreeBytes: values['retention.min_free_bytes'],
@@ -95,6 +95,10 @@ function recorderOptions(resolved: Resolved, host: HostFacts, check: CrossCheck)
   };
 }
 
+function encryptionOptions(values: Resolved['values']): RecorderOptions['encryption'] {
+  return { recipients: values['encryption.recipients'], atRestKey: values['encryption.at_rest_key'] };
+}
+
 /** Faults that only exist between two parameters. */
 function checkBetween(values: Resolved['values'], check: CrossCheck): void {
   const segmentMaxBytes = values['segment.max_bytes'];
@@ -108,6 +112,7 @@ function checkBetween(values: Resolved['values'], check: CrossCheck): void {
       );
     }
   }
+  checkAtRestKey(values, check);
   const texts = values['anomaly.rules'].map(({ text }) => text);
   const repeated = texts.filter((text, index) => texts.indexOf(text) !== index);
   for (const text of new Set(repeated)) check.fault('anomaly.rules', text, 'each rule once');
@@ -126,6 +131,26 @@ function checkBetween(values: Resolved['values'], check: CrossCheck): void {
       'retention.max_bytes',
       formatBytes(quota),
       `0 or at least two segments (${formatBytes(2 * segmentMaxBytes)})`,
+    );
+  }
+}
+
+/** Half of an encryption is a mistake, and object files cannot be encrypted. */
+function checkAtRestKey(values: Resolved['values'], check: CrossCheck): void {
+  const path = values['encryption.at_rest_key'];
+  if (path === '') return;
+  if (values['encryption.recipients'].length === 0) {
+    check.fault(
+      'encryption.at_rest_key',
+      path,
+      'together with encryption.recipients, without which sealed segments are readable',
+    );
+  }
+  if (values['seal.in_place'] === 'always') {
+    check.fault(
+      'seal.in_place',
+      'always',
+      'auto or never with encryption.at_rest_key, which writes nothing in place',
     );
   }
 }

@@ -1,4 +1,4 @@
-import { texts } from './parameter.js';
+import { text, texts } from './parameter.js';
 
 /** Encryption on the robot itself. */
 export const encryptionParameters = {
@@ -11,5 +11,14 @@ export const encryptionParameters = {
     },
     'recipient',
     'hfpub1_... as holdfast keygen prints it, or file:PATH of a file with recipients or symmetric keys',
+  ),
+  'encryption.at_rest_key': text(
+    {
+      ...{ role: 'recorder', flag: 'at-rest-key', default: '', placeholder: 'file' },
+      description:
+        'File of symmetric keys (holdfast keygen --symmetric) outside of the data folder. With it, segments are encrypted ' +
+        'before they are sealed too: the first key encrypts, all of them read. Needs encryption.recipients. Empty: wal/ is readable.',
+    },
+    'a path, or nothing',
   ),
 } as const;

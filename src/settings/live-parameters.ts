@@ -53,6 +53,8 @@ const recorderFixedReads = {
   'seal.thread': ({ seal }) => seal.thread,
   // A segment in the queue would be readable for others than those that were named when it was recorded.
   'encryption.recipients': ({ encryption }) => encryption.recipients,
+  // Segments of two kinds at a time would need two answers to who can read the WAL.
+  'encryption.at_rest_key': ({ encryption }) => encryption.atRestKey,
   // A half sealed segment would be sealed a second time under other names.
   'segment.split_by_priority': ({ segment }) => segment.splitByPriority,
 } as const satisfies Partial<Record<ParameterName, Read<RecorderOptions>>>;

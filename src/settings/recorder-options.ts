@@ -79,7 +79,11 @@ export interface RecorderOptions {
     readonly thread: boolean;
   };
   /** Who can read sealed segments: recipients, or files of some; empty: anyone. */
-  readonly encryption: { readonly recipients: readonly string[] };
+  readonly encryption: {
+    readonly recipients: readonly string[];
+    /** File of symmetric keys for everything before sealing; empty: it is readable. */
+    readonly atRestKey: string;
+  };
   readonly latchedMaxBytes: number;
   readonly retention: {
     /** The floor of free disk space is the smaller of the two. */

@@ -9,7 +9,7 @@ import { encodeMessages, type Placing, type Slab } from './batch-encoder.js';
 import type { ChannelRegistry } from './channel-registry.js';
 import type { LatchedSet } from './latched-set.js';
 import type { OpenSegment } from './open-segment.js';
-import { SEGMENT_FORMAT_VERSION, type ClockStep } from './segment-format.js';
+import { ENCRYPTED_FORMAT_VERSION, SEGMENT_FORMAT_VERSION, type ClockStep } from './segment-format.js';
 import type { CommitExtras } from './commit-extras.js';
 import type { WalOptions } from './wal-ports.js';
 
@@ -91,9 +91,9 @@ export function planCommit(current: OpenSegment, batch: Batch, context: CommitCo
 }
 
 /** Undefined: nothing is written in place. */
-function placingOf({ placement }: OpenSegment, context: CommitContext): Placing | undefined {
+function placingOf({ placement, writer }: OpenSegment, context: CommitContext): Placing | undefined {
   const { inPlace, softwareVersion } = context.options;
-  if (inPlace === undefined) return undefined;
+  if (inPlace === undefined || writer.isEncrypted) return undefined;
   const library = `holdfast ${softwareVersion}`;
   return {
     count: (channelId) => placement.count(channelId),
@@ -102,10 +102,13 @@ function placingOf({ placement }: OpenSegment, context: CommitContext): Placing 
   };
 }
 
-function metaOf({ id, number }: OpenSegment, context: CommitContext): NonNullable<CommitExtras['meta']> {
+function metaOf(
+  { id, number, writer }: OpenSegment,
+  context: CommitContext,
+): NonNullable<CommitExtras['meta']> {
   const { identity, options, nextSequence, startedAt, tags } = context;
   return {
-    version: SEGMENT_FORMAT_VERSION,
+    version: writer.isEncrypted ? ENCRYPTED_FORMAT_VERSION : SEGMENT_FORMAT_VERSION,
     id,
     number,
     firstSequence: nextSequence,

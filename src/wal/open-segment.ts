@@ -7,6 +7,7 @@ import type { RandomBytes } from '../core/identity.js';
 import type { Logger } from '../core/logger.js';
 import { newSegmentId, type SegmentId } from '../core/segment-id.js';
 import { SegmentPlacement } from './placement.js';
+import { SegmentCipher, type WalKeys } from './segment-cipher.js';
 import { SegmentWriter } from './segment-writer.js';
 
 /** The segment that receives commits, and its content so far. */
@@ -32,6 +33,8 @@ interface SupplyPorts {
   readonly fs: FileSystem;
   readonly random: RandomBytes;
   readonly logger: Logger;
+  /** Encrypts every segment with a fresh key, wrapped by the first of these. Default: none. */
+  readonly keys?: WalKeys;
 }
 
 /** Creates segments, one ahead of time, so that a roll costs no directory fsyncs. */
@@ -97,8 +100,10 @@ export class SegmentSupply {
     const number = this.#number++;
     const id = newSegmentId(number, this.#ports.random);
     const directory = join(this.#folder.wal, id);
+    const { fs, keys: [key] = [] } = this.#ports;
+    const cipher = key && SegmentCipher.create(key, this.#ports.random);
     try {
-      const writer = await SegmentWriter.create(this.#ports.fs, directory, id);
+      const writer = await SegmentWriter.create(fs, directory, id, undefined, cipher);
       return {
         id,
         number,

@@ -9,6 +9,7 @@ import { numberingKey } from '../core/message.js';
 import { SeenNumbers } from '../core/seen-numbers.js';
 import { isSegmentId, segmentNumber, type SegmentId } from '../core/segment-id.js';
 import { objectFileNumber } from './object-file.js';
+import type { WalKeys } from './segment-cipher.js';
 import { BLOB_FILE, type SegmentChannel } from './segment-format.js';
 import { SegmentReader, type SegmentReport } from './segment-reader.js';
 import { emptyHead, readHead, writeHead, type WalHead } from './wal-head.js';
@@ -43,9 +44,15 @@ interface Scan {
  * Makes the WAL consistent at start. It creates missing folders, empties the trash, removes unfinished files,
  * moves segments without any write into the trash, and updates `head.json`, so that segments may be sealed
  * and removed. It changes nothing else: sealing does the rest and can be repeated. Idempotent, and safe
- * against a kill at any point.
+ * against a kill at any point. Throws `IDENTITY_MISSING` if a segment is encrypted and none of the keys fits:
+ * without its last sequence nothing can be recorded after it.
  */
-export async function recoverWal(fs: FileSystem, folder: DataFolder, logger: Logger): Promise<RecoveredWal> {
+export async function recoverWal(
+  fs: FileSystem,
+  folder: DataFolder,
+  logger: Logger,
+  keys: WalKeys = [],
+): Promise<RecoveredWal> {
   await prepareFolders(fs, folder);
   const scans: Scan[] = [];
   let empty = 0;
@@ -55,7 +62,7 @@ export async function recoverWal(fs: FileSystem, folder: DataFolder, logger: Log
       continue;
     }
     await syncSegment(fs, join(folder.wal, name), logger);
-    const scan = await scanSegment(fs, name, join(folder.wal, name));
+    const scan = await scanSegment(fs, name, join(folder.wal, name), keys);
     if (scan.report.state === 'empty') {
       const trashed = await moveToTrash(fs, scan.directory, folder.trash);
       if (trashed) await fs.rm(trashed, { recursive: true, force: true });
@@ -125,8 +132,8 @@ async function syncSegment(fs: FileSystem, directory: string, logger: Logger): P
   }
 }
 
-async function scanSegment(fs: FileSystem, id: SegmentId, directory: string): Promise<Scan> {
-  const reader = new SegmentReader(fs, directory, false);
+async function scanSegment(fs: FileSystem, id: SegmentId, directory: string, keys: WalKeys): Promise<Scan> {
+  const reader = new SegmentReader(fs, directory, false, undefined, keys);
   const channels = new Map<number, SegmentChannel>();
   const sourceSequences = new Map<string, number>();
   const seen = new SeenNumbers();

@@ -27,11 +27,19 @@ import type { BatchLink } from './batch-codec.js';
  *   s                       nothing: a synced write after unsynced ones
  *   e                       SegmentEnd: the recorder ended this segment itself
  *
+ * In an encrypted segment every write has three entries: its stamp, the wrapped key (segment-cipher.ts), and all other
+ * entries, encrypted (encrypted-write.ts).
+ *
+ *   y                       the wrapped key of the segment
+ *   x + write (u64 BE)      the entries of this write, encrypted; writes count from 1
+ *
  * The value of a batch is a 0 and its bytes, or a 1 and a reference into the file `blob`. Payloads of a batch may be in
  * the object files beside it (object-file.ts); then the batch has their places.
  */
 
 export const SEGMENT_FORMAT_VERSION = 1;
+/** Version of encrypted segments. */
+export const ENCRYPTED_FORMAT_VERSION = 2;
 export const BLOB_FILE = 'blob';
 
 export interface SegmentMeta {
@@ -133,6 +141,8 @@ const LETTER = {
   clock: 'k',
   sync: 's',
   end: 'e',
+  key: 'y',
+  encrypted: 'x',
 } as const;
 export type EntryKind = keyof typeof LETTER;
 const KIND = Object.fromEntries(Object.entries(LETTER).map(([kind, letter]) => [letter, kind])) as Record<
@@ -149,7 +159,7 @@ export function segmentStamp(id: SegmentId): Buffer {
   return Buffer.from(id.slice(-32), 'hex');
 }
 
-export function plainKey(kind: 'stamp' | 'meta' | 'carried' | 'sync' | 'end'): Buffer {
+export function plainKey(kind: 'stamp' | 'meta' | 'carried' | 'sync' | 'end' | 'key'): Buffer {
   return Buffer.from(LETTER[kind], 'latin1');
 }
 
@@ -167,7 +177,12 @@ export function clockKey(at: bigint): Buffer {
   return numberedKey('clock', clampTime(at));
 }
 
-function numberedKey(kind: 'batch' | 'clock', number: bigint): Buffer {
+/** Key of the encrypted entries of a write, numbered from 1. */
+export function encryptedKey(write: bigint): Buffer {
+  return numberedKey('encrypted', write);
+}
+
+function numberedKey(kind: 'batch' | 'clock' | 'encrypted', number: bigint): Buffer {
   const key = Buffer.alloc(9, LETTER[kind], 'latin1');
   key.writeBigUInt64BE(number, 1);
   return key;

@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path';
 import { crc32 } from '@node-rs/crc32';
-import { describeError } from '../core/errors.js';
+import { describeError, isHoldfastError } from '../core/errors.js';
 import { isUnreadable } from '../core/durable-files.js';
 import type { FileHandle, FileSystem } from '../core/file-system.js';
 import type { Gap } from '../core/gap.js';
@@ -9,10 +9,12 @@ import type { RobotRecord } from '../core/other-record.js';
 import { isSegmentId } from '../core/segment-id.js';
 import { BATCH_PREFIX_BYTES, decodeColumns, decodePrefix, type BatchColumns } from './batch-codec.js';
 import { BlobReader } from './blob-reader.js';
+import { readKeyFile, WriteOpener } from './encrypted-write.js';
 import { FaultList, type SegmentFault } from './fault-list.js';
 import { readLog } from './leveldb-log.js';
 import { objectFileNumber, type ObjectEntry } from './object-file.js';
 import { ObjectReader } from './object-reader.js';
+import { KEY_FILE, type WalKeys } from './segment-cipher.js';
 import {
   BLOB_FILE,
   entryKind,
@@ -76,7 +78,7 @@ export interface SegmentReport {
 /**
  * Reads one WAL segment from its files alone, strictly, without LevelDB and without writing. It checks the
  * CRC-32C of every log record, the stamp of every write, the CRC of every batch, and the chain from batch to
- * batch. Iterate {@link entries} to the end, then call {@link report}.
+ * batch; of an encrypted segment also every tag. Iterate {@link entries} to the end, then call {@link report}.
  */
 export class SegmentReader {
   readonly #faults = new FaultList();
@@ -96,18 +98,27 @@ export class SegmentReader {
   readonly #fs: FileSystem;
   readonly #directory: string;
   readonly #payloads: boolean;
+  readonly #opener: WriteOpener;
 
   /**
    * @param payloads false: payload bytes beside the log are not read and every batch's `payload` is empty; enough
    *   to count and to find the last sequence.
    * @param left Object files whose payloads are not read. Default: none.
+   * @param keys For an encrypted segment. Default: none.
    */
-  constructor(fs: FileSystem, directory: string, payloads = true, left: ReadonlySet<number> = new Set()) {
+  constructor(
+    fs: FileSystem,
+    directory: string,
+    payloads = true,
+    left: ReadonlySet<number> = new Set(),
+    keys: WalKeys = [],
+  ) {
     this.#objects = new ObjectReader(fs, directory, (where, what) => this.#fault(where, what), left);
     this.#fs = fs;
     this.#directory = directory;
     this.#payloads = payloads;
     const name = basename(directory);
+    this.#opener = new WriteOpener(keys, name);
     if (isSegmentId(name)) this.#stamp = segmentStamp(name);
   }
 
@@ -125,12 +136,14 @@ export class SegmentReader {
     };
   }
 
+  /** Throws `IDENTITY_MISSING` if the segment is encrypted and no key fits. */
   async *entries(): AsyncGenerator<SegmentEntry> {
     const names = await this.#fs.readdir(this.#directory);
     const logs = names.filter((name) => /^\d+\.log$/.test(name)).sort();
     if (logs.length > 1 || names.some((name) => /\.(ldb|sst)$/.test(name))) {
       this.#fault('directory', `holds LevelDB files Holdfast never makes: ${names.join(', ').slice(0, 200)}`);
     }
+    this.#opener.isEncrypted = names.includes(KEY_FILE);
     this.#blob = await this.#openBlob(names.includes(BLOB_FILE));
     try {
       for (const name of logs) yield* this.#logEntries(name);
@@ -153,7 +166,9 @@ export class SegmentReader {
 
   async #openBlob(exists: boolean): Promise<BlobReader> {
     try {
-      return await BlobReader.open(this.#fs, this.#directory, exists);
+      return await BlobReader.open(this.#fs, this.#directory, exists, (where, what) =>
+        this.#fault(where, what),
+      );
     } catch (error) {
       this.#unreadable(BLOB_FILE, error);
       return BlobReader.open(this.#fs, this.#directory, false);
@@ -208,13 +223,26 @@ export class SegmentReader {
     }
     this.#expectedWrite = write.sequence + BigInt(write.puts.length);
     this.#anything = true;
-    for (const put of write.puts) {
+    for (const put of this.#decrypted(write, where)) {
       try {
         const entry = await this.#parse(put);
         if (entry) yield entry;
       } catch (error) {
         this.#fault(where, describeError(error));
       }
+    }
+  }
+
+  /** The entries of a write; none if it is damaged. Throws `IDENTITY_MISSING`. */
+  #decrypted(write: LevelWrite, where: string): readonly LevelPut[] {
+    try {
+      const puts = this.#opener.open(write);
+      (this.#blob as BlobReader).cipher = this.#opener.cipher;
+      return puts;
+    } catch (error) {
+      if (isHoldfastError(error, 'IDENTITY_MISSING')) throw error;
+      this.#fault(where, describeError(error));
+      return [];
     }
   }
 
@@ -273,6 +301,8 @@ export class SegmentReader {
       case 'stamp':
       case 'sync':
         return undefined;
+      case 'key':
+      case 'encrypted':
       case undefined:
         this.#fault('log', `unknown key ${key.toString('hex').slice(0, 40)}`);
         return undefined;
@@ -299,7 +329,8 @@ export class SegmentReader {
     }
     const columns = decodeColumns(whole, prefix);
     const start = BATCH_PREFIX_BYTES + prefix.headerBytes;
-    if ((inline ? whole.length : placed.reference.bytes) !== start + prefix.payloadBytes) {
+    const bytes = inline ? start + prefix.payloadBytes : (this.#blob as BlobReader).bytesOf(prefix);
+    if ((inline ? whole.length : placed.reference.bytes) !== bytes) {
       throw new Error(`batch ${prefix.firstSequence} is not as long as its lengths say`);
     }
     this.#tally.add(prefix, carried);
@@ -321,6 +352,7 @@ export class SegmentReader {
       this.#fault('directory', 'has payloads and no log');
     }
     if (this.#meta && this.#meta.durability !== 'commit') return;
+    if (blob.unreferencedBytes > 0) await this.#useKeyFile(blob);
     const batches = (await blob.unreferencedBatches()).filter(({ carried }) => !carried);
     const underWay = batches[1]?.ahead === true ? 2 : 1;
     let missing = 0;
@@ -335,6 +367,17 @@ export class SegmentReader {
       this.#fault(file, `holds ${chunks} chunks (${messages} records) the log says nothing of`);
     }
     this.#tally.missingRecords += missing;
+  }
+
+  /** Without a readable write, the key of the blob is in the file beside it. Throws `IDENTITY_MISSING`. */
+  async #useKeyFile(blob: BlobReader): Promise<void> {
+    if (blob.cipher || !this.#opener.isEncrypted) return;
+    try {
+      blob.cipher = this.#opener.useKey(await readKeyFile(this.#fs, this.#directory));
+    } catch (error) {
+      if (isHoldfastError(error, 'IDENTITY_MISSING')) throw error;
+      this.#fault(KEY_FILE, `cannot be read, and the blob has payloads: ${describeError(error)}`);
+    }
   }
 
   #fault(where: string, what: string): void {

@@ -6,8 +6,11 @@ import type { FileHandle, FileSystem } from '../core/file-system.js';
 import type { SegmentId } from '../core/segment-id.js';
 import { AppendFile } from './append-file.js';
 import { chainStart, type BatchLink, type EncodedBatch } from './batch-codec.js';
+import { sealFrame } from './blob-frame.js';
 import { encodeExtras, type CommitExtras, type Put } from './commit-extras.js';
+import { WriteSealer } from './encrypted-write.js';
 import { ObjectAppender } from './object-appender.js';
+import { KEY_FILE, type SegmentCipher } from './segment-cipher.js';
 import {
   BLOB_FILE,
   batchKey,
@@ -86,6 +89,7 @@ export class SegmentWriter {
   readonly #blob: AppendFile;
   readonly #objects: ObjectAppender;
   readonly #inlineMaxBytes: number;
+  readonly #sealer: WriteSealer | undefined;
 
   private constructor(
     fs: FileSystem,
@@ -94,24 +98,28 @@ export class SegmentWriter {
     level: Database,
     blob: FileHandle,
     inlineMaxBytes: number,
+    cipher: SegmentCipher | undefined,
   ) {
     this.#level = level;
     this.#blob = new AppendFile(blob);
     this.#objects = new ObjectAppender(fs, directory);
     this.#inlineMaxBytes = inlineMaxBytes;
     this.#stamp = { type: 'put', key: plainKey('stamp'), value: segmentStamp(id) };
+    this.#sealer = cipher && new WriteSealer(cipher, this.#stamp.value);
   }
 
   /**
    * Creates the directory and makes all its entries durable before the first acknowledgement can depend on
-   * them. Batches above `inlineMaxBytes` (default: the measured {@link INLINE_MAX_BYTES}) go to the blob.
-   * Throws the error of the disk.
+   * them. Batches above `inlineMaxBytes` (default: the measured {@link INLINE_MAX_BYTES}) go to the blob. With
+   * a cipher, which no other segment may have, everything is encrypted, and no batch may have chunks for object
+   * files. Throws the error of the disk.
    */
   static async create(
     fs: FileSystem,
     directory: string,
     id: SegmentId,
     inlineMaxBytes = INLINE_MAX_BYTES,
+    cipher?: SegmentCipher,
   ): Promise<SegmentWriter> {
     await makeDirectoryDurably(fs, dirname(directory));
     const level: Database = new Level(directory, {
@@ -126,6 +134,7 @@ export class SegmentWriter {
     let blob: FileHandle | undefined;
     try {
       blob = await fs.open(join(directory, BLOB_FILE), 'ax');
+      if (cipher) await writeNew(fs, join(directory, KEY_FILE), cipher.wrapped);
       // LevelDB syncs neither its CURRENT nor the directory. Its LOCK stays untouched: closing any descriptor
       // of it would drop the lock.
       for (const name of await fs.readdir(directory)) {
@@ -133,12 +142,16 @@ export class SegmentWriter {
       }
       await syncDirectory(fs, directory);
       await syncDirectory(fs, dirname(directory));
-      return new SegmentWriter(fs, directory, id, level, blob, inlineMaxBytes);
+      return new SegmentWriter(fs, directory, id, level, blob, inlineMaxBytes, cipher);
     } catch (error) {
       await blob?.close().catch(() => undefined);
       await level.close().catch(() => undefined);
       throw error;
     }
+  }
+
+  get isEncrypted(): boolean {
+    return this.#sealer !== undefined;
   }
 
   /** The end of the chain: the next batch must be encoded with it. */
@@ -250,7 +263,7 @@ export class SegmentWriter {
   }
 
   async #put(puts: Put[], sync: boolean): Promise<void> {
-    const stamped = [this.#stamp, ...puts];
+    const stamped = [this.#stamp, ...(this.#sealer?.seal(puts) ?? puts)];
     await this.#level.batch(stamped, { sync });
     this.bytes += sizeOf(stamped);
   }
@@ -262,13 +275,18 @@ export class SegmentWriter {
       this.#inlineBytes += batch.bytes;
       return { put: { type: 'put', key, value: inlineValue(batch.head, batch.payloads) }, blobBytes: 0 };
     }
-    const offset = await this.#inLine(() => this.#appendToBlob([batch.head, ...batch.payloads], batch.bytes));
-    const value = blobValue({ offset, bytes: batch.bytes, crc: batch.link.crc });
-    return { put: { type: 'put', key, value }, blobBytes: batch.bytes };
+    const { offset, bytes } = await this.#inLine(() => this.#appendToBlob(batch));
+    return {
+      put: { type: 'put', key, value: blobValue({ offset, bytes, crc: batch.link.crc }) },
+      blobBytes: bytes,
+    };
   }
 
   /** Returns the number of bytes written. */
   async #appendChunks({ chunks = [] }: EncodedBatch): Promise<number> {
+    if (this.#sealer && chunks.length > 0) {
+      throw new Error('an encrypted segment has no object files');
+    }
     const written = chunks.map(({ chunk, payloads }) =>
       this.#inLine(async () => {
         const bytes = await this.#objects.append(chunk, payloads);
@@ -291,16 +309,29 @@ export class SegmentWriter {
     return written;
   }
 
-  /** Returns the offset of its start. */
-  async #appendToBlob(pieces: readonly Uint8Array[], bytes: number): Promise<number> {
+  /** Returns its place. */
+  async #appendToBlob({ head, payloads, bytes }: EncodedBatch): Promise<{ offset: number; bytes: number }> {
     const offset = this.#blob.bytes;
-    await this.#blob.append(pieces, bytes);
-    this.bytes += bytes;
-    return offset;
+    const cipher = this.#sealer?.cipher;
+    const pieces = cipher ? sealFrame(cipher, offset, head, payloads) : [head, ...payloads];
+    const written = cipher ? pieces.reduce((sum, { byteLength }) => sum + byteLength, 0) : bytes;
+    await this.#blob.append(pieces, written);
+    this.bytes += written;
+    return { offset, bytes: written };
   }
 
   async #syncFiles(): Promise<void> {
     await Promise.all([this.#blob.sync(), this.#objects.sync()]);
+  }
+}
+
+/** Writes a file that must not exist. */
+async function writeNew(fs: FileSystem, path: string, bytes: Uint8Array): Promise<void> {
+  const handle = await fs.open(path, 'wx');
+  try {
+    await handle.writeFile(bytes);
+  } finally {
+    await handle.close();
   }
 }
 

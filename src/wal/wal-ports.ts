@@ -8,6 +8,7 @@ import type { SegmentId } from '../core/segment-id.js';
 import type { Vins } from '../core/vin.js';
 import type { Durability } from './durability.js';
 import type { InPlaceOptions } from './placement.js';
+import type { WalKeys } from './segment-cipher.js';
 
 export interface WalOptions {
   readonly durability: Durability;
@@ -30,6 +31,8 @@ export interface WalPorts {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly logger: Logger;
+  /** Encrypts segments: the first one wraps their keys. They have no object files then. Default: none. */
+  readonly keys?: WalKeys;
   readonly priorityOf: (channel: Channel) => Priority;
   /** A segment was closed and waits to be sealed. */
   readonly onClosed: (segment: ClosedSegment) => void;

@@ -1,5 +1,8 @@
 import { HoldfastError } from '../core/errors.js';
 
+/** The only operation that the WAL writes. */
+const PUT = 1;
+
 /** One put of a LevelDB write. */
 export interface LevelPut {
   readonly key: Buffer;
@@ -28,8 +31,8 @@ export function parseLevelWrite(data: Buffer): LevelWrite {
     return data.subarray(next, at);
   };
   while (at < data.length) {
-    if (data[at] !== 1)
-      throw corrupt(`LevelDB write holds an operation of type ${data[at]}, allowed: 1 (put)`);
+    if (data[at] !== PUT)
+      throw corrupt(`LevelDB write holds an operation of type ${data[at]}, allowed: ${PUT} (put)`);
     at++;
     const key = slice();
     puts.push({ key, value: slice() });
@@ -37,6 +40,25 @@ export function parseLevelWrite(data: Buffer): LevelWrite {
   if (puts.length !== count)
     throw corrupt(`LevelDB write holds ${puts.length} operations instead of ${count}`);
   return { sequence: data.readBigUInt64LE(0), puts };
+}
+
+/** Writes a LevelDB WriteBatch of puts, which {@link parseLevelWrite} reads. */
+export function encodeLevelWrite(sequence: bigint, puts: readonly LevelPut[]): Buffer {
+  const head = Buffer.alloc(12);
+  head.writeBigUInt64LE(sequence, 0);
+  head.writeUInt32LE(puts.length, 8);
+  const put = Buffer.of(PUT);
+  return Buffer.concat([
+    head,
+    ...puts.flatMap(({ key, value }) => [put, varint(key.length), key, varint(value.length), value]),
+  ]);
+}
+
+function varint(value: number): Buffer {
+  const bytes: number[] = [];
+  let left = value;
+  for (; left >= 0x80; left = Math.floor(left / 0x80)) bytes.push((left % 0x80) + 0x80);
+  return Buffer.from([...bytes, left]);
 }
 
 function readVarint(data: Buffer, from: number): [value: number, next: number] {

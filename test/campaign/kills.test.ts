@@ -35,6 +35,7 @@ describe('the long kill campaign', () => {
     [240, {}, ''],
     [200, { inPlace: true }, ', with large payloads in place'],
     [200, { inPlace: true, encrypted: true }, ', with segments that are encrypted when they are sealed'],
+    [200, { atRest: true }, ', with a WAL that is encrypted'],
   ] as const) {
     it(`keeps every acknowledged message exactly once through ${kills} kill -9 of recorder and sync${where}`, async function () {
       this.timeout(60 * 60_000);

@@ -6,6 +6,7 @@ describe('kill -9', () => {
     ['', {}],
     [', with large payloads in place,', { inPlace: true }],
     [', with segments that are encrypted when they are sealed,', { inPlace: true, encrypted: true }],
+    [', with a WAL that is encrypted,', { atRest: true }],
   ] as const) {
     it(`of recorder and sync at random moments${where} loses no acknowledged message and stores none twice`, async function () {
       this.timeout(180_000);

@@ -263,8 +263,12 @@ describe('every recorder parameter', () => {
       vins: ['robot1=1ZZZ5A3T0RF000001'],
       'ground.fields': ['/a.b threshold=1'],
     };
-    // A ground needs tokens.
-    const common = { sources: ['mcap:a'], 'ground.token_file': 'tokens' };
+    // A ground needs tokens, and a key at rest needs recipients.
+    const common = {
+      sources: ['mcap:a'],
+      'ground.token_file': 'tokens',
+      'encryption.recipients': ['hfpub1_x'],
+    };
     const compiled = (flags: RawFlags): string =>
       JSON.stringify(
         inspectable([

@@ -1,7 +1,7 @@
 // A recorder in a process of its own, to be killed: records numbered messages and writes every
 // acknowledged number to standard output before anything else can happen to it.
 //
-//   ack-recorder DATA CHANNELS FIRST_NUMBER RATE_PER_S [MAX_BYTES [IN_PLACE [RECIPIENT]]]
+//   ack-recorder DATA CHANNELS FIRST_NUMBER RATE_PER_S [MAX_BYTES [IN_PLACE [RECIPIENT [KEY_FILE]]]]
 //
 // With IN_PLACE `always`, payloads from 4 KiB on are written in place. With MAX_BYTES retention evicts, on answers of stores that are at most two seconds old.
 import { writeSync } from 'node:fs';
@@ -22,6 +22,8 @@ const given = process.argv.slice(2);
 const [data = '', channelCount = '4', first = '1', rate = '2000', maxBytes = '0', inPlace = 'never'] = given;
 /** Segments are encrypted for it when they are sealed. */
 const recipient = given[6];
+/** The WAL is encrypted with its first key. */
+const keyFile = given[7];
 
 const channels = Array.from({ length: Number(channelCount) }, (_, index): Channel => {
   return Object.freeze({
@@ -100,6 +102,7 @@ const flags = {
   'segment.max_age_ms': '400ms',
   'seal.in_place': inPlace,
   ...(recipient === undefined ? {} : { 'encryption.recipients': [recipient] }),
+  ...(keyFile === undefined ? {} : { 'encryption.at_rest_key': keyFile }),
   'seal.in_place_min_bytes': '4KiB',
   'retention.min_free_bytes': '0',
   'retention.min_free_percent': 0,

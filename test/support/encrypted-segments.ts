@@ -4,6 +4,7 @@ import type { Readable } from '../../src/core/mcap/readable.js';
 import { decryptedReadable } from '../../src/encryption/decrypted-readable.js';
 import { encodeKey } from '../../src/encryption/key-text.js';
 import { openDataKey } from '../../src/encryption/keyring.js';
+import type { WalKeys } from '../../src/wal/segment-cipher.js';
 import { recipientOf, type Identity, type Recipient } from '../../src/encryption/wrapped-key.js';
 
 /** The same in every process of the tests, and no secret. */
@@ -20,6 +21,9 @@ export const testRecipientText: string = encodeKey(
   'recipient',
   testRecipient.kind === 'x25519' ? testRecipient.publicKey : testRecipient.key,
 );
+
+/** Keys of the WAL, the same in every process of the tests, and no secret. */
+export const testWalKeys: WalKeys = [createHash('sha256').update('a key of the WAL in the tests').digest()];
 
 /** A segment as {@link testIdentity} reads it; a plain one as it is. */
 export function openedSegment(readable: Readable, { encryption }: Manifest, name: string): Readable {

@@ -13,7 +13,8 @@ import { storeReadable } from '../../src/recordings/store-readable.js';
 import { mainScript } from '../../src/app/setup/main-script.js';
 import { systemClock } from '../../src/host/system-clock.js';
 import { openStore } from '../../src/stores/open-store.js';
-import { openedSegment, testRecipientText } from './encrypted-segments.js';
+import { encodeKey } from '../../src/encryption/key-text.js';
+import { openedSegment, testRecipientText, testWalKeys } from './encrypted-segments.js';
 import { payloadOf } from './numbered-message.js';
 import { LyingS3 } from './s3-attacks.js';
 import { AttackedFolder, heldMessages, type AttackedStore } from './store-attacks.js';
@@ -50,6 +51,8 @@ export interface CampaignOptions {
   readonly inPlace?: boolean;
   /** Segments are encrypted when they are sealed. Default: false. */
   readonly encrypted?: boolean;
+  /** The WAL is encrypted too; not with `inPlace`. Default: false. */
+  readonly atRest?: boolean;
 }
 
 /** What the store held finally against what had been acknowledged. */
@@ -106,16 +109,18 @@ class Campaign {
   readonly #attacked: AttackedStore | undefined;
   readonly #inPlace: boolean;
   readonly #encrypted: boolean;
+  readonly #atRest: boolean;
 
   constructor(
     folder: string,
     attacked: AttackedStore | undefined,
-    { inPlace = false, encrypted = false }: CampaignOptions,
+    { inPlace = false, encrypted = false, atRest = false }: CampaignOptions,
   ) {
     this.#folder = folder;
     this.#attacked = attacked;
     this.#inPlace = inPlace;
-    this.#encrypted = encrypted;
+    this.#encrypted = encrypted || atRest;
+    this.#atRest = atRest;
   }
 
   async run({ kills, seed, onKill, killsPerAttack = 2 }: CampaignOptions): Promise<CampaignResult> {
@@ -124,6 +129,8 @@ class Campaign {
     let recorderKills = 0;
     let syncKills = 0;
     await fs.mkdir(this.#store);
+    const [key] = testWalKeys;
+    if (this.#atRest && key) await fs.writeFile(this.#keyFile, encodeKey('symmetric', key));
     for (let done = 0; done < kills; done++) {
       this.#recorder ??= this.#startRecorder();
       this.#sync ??= this.#startSync();
@@ -203,6 +210,10 @@ class Campaign {
     return join(this.#folder, 'data');
   }
 
+  get #keyFile(): string {
+    return join(this.#folder, 'wal.key');
+  }
+
   get #store(): string {
     return join(this.#folder, 'store');
   }
@@ -212,7 +223,9 @@ class Campaign {
     const [rate, quota] = this.#attacked ? [ATTACKED_RATE_PER_S, QUOTA_BYTES] : [RATE_PER_S, 0];
     const numbers = [CHANNELS, this.#highest + 1, rate, quota];
     const recipient = this.#encrypted ? [testRecipientText] : [];
-    const args = [this.#data, ...numbers.map(String), this.#inPlace ? 'always' : 'never', ...recipient];
+    const keyFile = this.#atRest ? [this.#keyFile] : [];
+    const how = [this.#inPlace ? 'always' : 'never', ...recipient, ...keyFile];
+    const args = [this.#data, ...numbers.map(String), ...how];
     const child = this.#spawn(script, args);
     this.#recorderReady = false;
     let rest = '';

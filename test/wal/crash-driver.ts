@@ -12,7 +12,8 @@ import type { Batch } from '../../src/ingest/batch.js';
 import { recoverWal } from '../../src/wal/recover.js';
 import type { Durability } from '../../src/wal/durability.js';
 import { crashMessage, largeNumber } from './crash-message.js';
-import { testRecipient } from '../support/encrypted-segments.js';
+import type { Encrypted } from './crash-states.js';
+import { testRecipient, testWalKeys } from '../support/encrypted-segments.js';
 import { batch, identity, makeWal } from './wal-support.js';
 import { Random } from '../../src/core/random.js';
 import { sleep } from '../../src/testing/waiting.js';
@@ -23,17 +24,18 @@ import { sleep } from '../../src/testing/waiting.js';
  * trace.
  *
  * Arguments: data folder, marks file, seed, first message number, commits, durability, `kill` or `close`, bytes from
- * which on payloads are written in place (0: none), whether segments are encrypted (`true`).
+ * which on payloads are written in place (0: none), what is encrypted (`nothing`, `sealed` or `wal`).
  */
 const [root, marks, seedText, firstText, commitsText, durability, ending, inPlaceText, encrypted] =
   process.argv.slice(2);
 const inPlaceMinBytes = Number(inPlaceText);
+const keys = (encrypted as Encrypted) === 'wal' ? testWalKeys : [];
 const folder = dataFolder(present(root));
 const marksFile = openSync(present(marks), 'a');
 const random = new Random(Number(seedText));
 const below = (limit: number): number => random.bits() % limit;
 
-const recovered = await recoverWal(fs, folder, silentLogger);
+const recovered = await recoverWal(fs, folder, silentLogger, keys);
 const sealer = new Sealer(
   folder,
   {
@@ -43,7 +45,8 @@ const sealer = new Sealer(
     splitByPriority: false,
     softwareVersion: '0',
     nodeVersion: '0',
-    recipients: encrypted === 'true' ? [testRecipient] : [],
+    recipients: (encrypted as Encrypted) === 'nothing' ? [] : [testRecipient],
+    walKeys: keys,
   },
   {
     fs,
@@ -64,6 +67,7 @@ for (const { id, directory, cutAtSequence } of recovered.segments) {
 }
 const { wal, closed } = makeWal(folder, recovered.head, systemClock, {
   random: (size) => randomBytes(size),
+  keys,
   options: {
     ...(inPlaceMinBytes > 0 ? { inPlace: { minBytes: inPlaceMinBytes, splitByPriority: false } } : {}),
     durability: durability as Durability,

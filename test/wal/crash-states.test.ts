@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Durability } from '../../src/wal/durability.js';
 import { shimLibrary } from '../support/crash-shim/trace.js';
-import { runCampaign, traceDrivers } from './crash-states.js';
+import { runCampaign, traceDrivers, type Encrypted } from './crash-states.js';
 import { lacking } from '../../src/testing/lacking.js';
 
 describe('Crash states below LevelDB', function () {
@@ -18,18 +18,21 @@ describe('Crash states below LevelDB', function () {
     if (scratch) await realFs.rm(scratch, { recursive: true, force: true });
   });
 
-  const cases: [Durability, number, number, encrypted?: boolean][] = [
+  const cases: [Durability, number, number, encrypted?: Encrypted][] = [
     ['commit', 70, 0],
     ['interval', 24, 0],
     ['os', 16, 0],
     ['commit', 70, 4096],
     ['interval', 24, 4096],
     ['os', 16, 4096],
-    ['commit', 40, 4096, true],
+    ['commit', 40, 4096, 'sealed'],
+    ['commit', 60, 4096, 'wal'],
+    ['interval', 24, 0, 'wal'],
+    ['os', 16, 0, 'wal'],
   ];
-  for (const [durability, states, inPlaceMinBytes, encrypted = false] of cases) {
+  for (const [durability, states, inPlaceMinBytes, encrypted = 'nothing'] of cases) {
     const inPlace = inPlaceMinBytes > 0 ? ', large payloads in place' : '';
-    const where = encrypted ? `${inPlace}, encrypted when it is sealed` : inPlace;
+    const where = encrypted === 'nothing' ? inPlace : `${inPlace}, encrypted (${encrypted})`;
     it(`keep every acknowledged message exactly once in mode ${durability}${where}`, async () => {
       const parent = await realFs.mkdtemp(join(scratch, 'trace-'));
       const common = { durability, inPlaceMinBytes, encrypted };
@@ -39,7 +42,7 @@ describe('Crash states below LevelDB', function () {
       ]);
       assert.equal(
         events.some((event) => event.op === 'link'),
-        inPlaceMinBytes > 0 && !encrypted,
+        inPlaceMinBytes > 0 && encrypted === 'nothing',
       );
       const how = { durability, encrypted, states, seed: 5, interruptEvery: 6, scratch };
       const result = await runCampaign({ events, ...how });

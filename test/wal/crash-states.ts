@@ -14,15 +14,19 @@ import { openMcap } from '../../src/core/mcap/open-mcap.js';
 import { bytesReadable } from '../../src/core/mcap/readable.js';
 import { sealSegment } from '../../src/seal/seal-segment.js';
 import { Sealer } from '../../src/seal/sealer.js';
+import type { WalKeys } from '../../src/wal/segment-cipher.js';
 import { recoverWal } from '../../src/wal/recover.js';
 import type { Durability } from '../../src/wal/durability.js';
-import { openedSegment, testRecipient } from '../support/encrypted-segments.js';
+import { openedSegment, testRecipient, testWalKeys } from '../support/encrypted-segments.js';
 import { DiskModel, type CutChoice, type Survival } from '../support/crash-shim/disk-model.js';
 import { readTrace, shimLibrary, type TraceEvent } from '../support/crash-shim/trace.js';
 import { crashMessage, crashNumber } from './crash-message.js';
 import { identity } from './wal-support.js';
 import { TestClock } from '../support/test-clock.js';
 import { Random } from '../../src/core/random.js';
+
+/** Nothing, segments when they are sealed, or also the WAL. */
+export type Encrypted = 'nothing' | 'sealed' | 'wal';
 
 /** One run of the driver process under the shim. */
 export interface DriverRun {
@@ -33,9 +37,12 @@ export interface DriverRun {
   readonly ending: 'kill' | 'close';
   /** Payloads of this many bytes and more are written in place; absent: none are. */
   readonly inPlaceMinBytes?: number;
-  /** Segments are encrypted when they are sealed. Default: false. */
-  readonly encrypted?: boolean;
+  /** What is encrypted. Default: nothing. */
+  readonly encrypted?: Encrypted;
 }
+
+/** For the WAL. */
+export const walKeysOf = (encrypted: Encrypted): WalKeys => (encrypted === 'wal' ? testWalKeys : []);
 
 /** Runs drivers one after the other on one folder; their file-system calls, in order. */
 export async function traceDrivers(parent: string, runs: readonly DriverRun[]): Promise<TraceEvent[]> {
@@ -45,7 +52,15 @@ export async function traceDrivers(parent: string, runs: readonly DriverRun[]): 
   const driver = self.replace('crash-states', 'crash-driver');
   const loader = extname(self) === '.ts' ? ['--import', 'tsx'] : [];
   for (const run of runs) {
-    const { seed, firstNumber, commits, durability, ending, inPlaceMinBytes = 0, encrypted = false } = run;
+    const {
+      seed,
+      firstNumber,
+      commits,
+      durability,
+      ending,
+      inPlaceMinBytes = 0,
+      encrypted = 'nothing',
+    } = run;
     const numbers = [seed, firstNumber, commits, durability, ending, inPlaceMinBytes, encrypted];
     const args = [root, marks, ...numbers].map(String);
     const child = spawn(process.execPath, [...loader, driver, ...args], {
@@ -74,14 +89,18 @@ export interface Restored {
 }
 
 /** Recovers and seals a data folder in this process, as the recorder does at its start, and reads it all. */
-export async function restore(root: string, fs: FileSystem, encrypted = false): Promise<Restored> {
+export async function restore(
+  root: string,
+  fs: FileSystem,
+  encrypted: Encrypted = 'nothing',
+): Promise<Restored> {
   const folder = dataFolder(root);
   await sealEverything(folder, fs, encrypted);
   return readSealed(folder, encrypted);
 }
 
-async function sealEverything(folder: DataFolder, fs: FileSystem, encrypted: boolean): Promise<void> {
-  const { segments, head } = await recoverWal(fs, folder, silentLogger);
+async function sealEverything(folder: DataFolder, fs: FileSystem, encrypted: Encrypted): Promise<void> {
+  const { segments, head } = await recoverWal(fs, folder, silentLogger, walKeysOf(encrypted));
   const errors: unknown[] = [];
   const sealer = new Sealer(
     folder,
@@ -92,7 +111,8 @@ async function sealEverything(folder: DataFolder, fs: FileSystem, encrypted: boo
       splitByPriority: false,
       softwareVersion: '0',
       nodeVersion: '0',
-      recipients: encrypted ? [testRecipient] : [],
+      recipients: encrypted === 'nothing' ? [] : [testRecipient],
+      walKeys: walKeysOf(encrypted),
     },
     {
       fs,
@@ -117,14 +137,14 @@ async function sealEverything(folder: DataFolder, fs: FileSystem, encrypted: boo
   assert.ok(head.nextSequence >= 1);
 }
 
-async function readSealed(folder: DataFolder, encrypted: boolean): Promise<Restored> {
+async function readSealed(folder: DataFolder, encrypted: Encrypted): Promise<Restored> {
   assert.deepEqual(await realFs.readdir(folder.wal), [], 'nothing waits in the WAL');
   assert.deepEqual(await realFs.readdir(folder.trash), [], 'the trash is empty');
   const found = new Map<number, number>();
   const manifests: Manifest[] = [];
   const names = await realFs.readdir(folder.sealed);
   for (const name of names) {
-    assert.match(name, encrypted ? /\.(mcap\.enc|json)$/ : /\.(mcap|json)$/);
+    assert.match(name, encrypted === 'nothing' ? /\.(mcap|json)$/ : /\.(mcap\.enc|json)$/);
     if (name.endsWith('.json')) continue;
     const path = join(folder.sealed, name);
     const text = await realFs.readFile(manifestKey(path), 'utf8');
@@ -205,8 +225,8 @@ export function quickFs(before: (method: string) => void = () => undefined): Fil
 export interface CampaignOptions {
   readonly events: readonly TraceEvent[];
   readonly durability: Durability;
-  /** Segments are encrypted when they are sealed. Default: false. */
-  readonly encrypted?: boolean;
+  /** What is encrypted. Default: nothing. */
+  readonly encrypted?: Encrypted;
   /** Cuts to try, spread evenly over the trace; each with one random choice of what survives. */
   readonly states: number;
   readonly seed: number;
@@ -231,7 +251,7 @@ const survivals: readonly Survival[] = ['none', 'all', 'prefix', 'subset', 'zero
  * acknowledged before the cut.
  */
 export async function runCampaign(options: CampaignOptions): Promise<CampaignResult> {
-  const { events, states, seed, interruptEvery, durability, encrypted = false, scratch } = options;
+  const { events, states, seed, interruptEvery, durability, encrypted = 'nothing', scratch } = options;
   const generator = new Random(seed);
   const random = (): number => generator.unit();
   const result = { states: 0, interrupted: 0, unclean: 0, salvaged: 0 };
@@ -292,7 +312,7 @@ function checkRestored(restored: Restored, acknowledged: ReadonlySet<number>, du
 }
 
 /** Lets recovery fail at several of its steps, each time starting over. */
-async function interruptOften(root: string, random: () => number, encrypted: boolean): Promise<number> {
+async function interruptOften(root: string, random: () => number, encrypted: Encrypted): Promise<number> {
   let interrupted = 0;
   for (let turn = 0; turn < 3; turn++) {
     let left = Math.floor(random() * 40);

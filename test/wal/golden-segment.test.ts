@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { goldenBatches, goldenFolder, goldenGap, writeGoldenSegment } from './golden-segment.js';
 import { identity, readSegment, temporaryFolder } from './wal-support.js';
 import { seal } from '../seal/seal-world.js';
+import { testWalKeys } from '../support/encrypted-segments.js';
 import { present } from '../../src/core/present.js';
 
 describe('Golden WAL segment', () => {
@@ -12,7 +13,11 @@ describe('Golden WAL segment', () => {
     const names = (await realFs.readdir(goldenFolder)).filter((name) => /^\d{12}-/.test(name));
     assert.ok(names.length > 0);
     for (const name of names) {
-      const { report, records, carried, gaps, entries } = await readSegment(join(goldenFolder, name));
+      const { report, records, carried, gaps, entries } = await readSegment(
+        join(goldenFolder, name),
+        realFs,
+        testWalKeys,
+      );
       assert.deepEqual([report.state, report.faults], ['clean', []]);
       const [latched, ...rest] = goldenBatches();
       assert.ok(latched);
@@ -57,7 +62,7 @@ describe('Golden WAL segment', () => {
     }
   });
 
-  for (const version of [1, 2] as const) {
+  for (const version of [1, 2, 3] as const) {
     it(`is written byte for byte as version ${version} of the format says`, async () => {
       const root = await realFs.mkdtemp(join(tmpdir(), 'holdfast-golden-'));
       try {
@@ -84,7 +89,7 @@ describe('Golden WAL segment', () => {
         await realFs.mkdir(folder.sealed, { recursive: true });
         const directory = join(folder.wal, name);
         await realFs.cp(join(goldenFolder, name), directory, { recursive: true });
-        const { manifests, report } = await seal(folder, { id: name, directory });
+        const { manifests, report } = await seal(folder, { id: name, directory }, { walKeys: testWalKeys });
         assert.equal(report.state, 'clean');
         assert.deepEqual(manifests.map(({ robot, messages }) => [robot, messages]).sort(), [
           ['crab', 3],
@@ -96,7 +101,7 @@ describe('Golden WAL segment', () => {
         assert.equal(object === undefined || object.ino === ino, true);
         await realFs.rm(folder.sealed, { recursive: true });
       }
-      assert.ok(names.length >= 2);
+      assert.ok(names.length >= 3);
     } finally {
       await realFs.rm(folder.root, { recursive: true });
     }

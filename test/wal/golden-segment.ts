@@ -6,6 +6,7 @@ import type { Gap } from '../../src/core/gap.js';
 import type { Batch } from '../../src/ingest/batch.js';
 import { emptyHead } from '../../src/wal/wal-head.js';
 import { channel, makeWal, message, payload } from './wal-support.js';
+import { testWalKeys } from '../support/encrypted-segments.js';
 import { TestClock } from '../support/test-clock.js';
 import { seededBytes } from '../../src/testing/seeded-bytes.js';
 
@@ -34,6 +35,9 @@ export const goldenGap: Gap = {
   settledThrough: 2 ** 34,
   detail: 'détail',
 };
+
+/** What is committed under test/fixtures/wal. */
+export type GoldenVersion = 1 | 2 | 3;
 
 const start = 1_700_000_000_000_000_000n;
 
@@ -75,9 +79,10 @@ export function goldenBatches(): Batch[] {
 /**
  * Writes the golden segment into a data folder whose `trash` and `wal` exist; returns its directory.
  *
- * @param version - Of the batch with the large payload: in version 2 the payload lies in an object file.
+ * @param version - 1, with the large payload in the blob; 2, with the payload in an object file; 3, as 1 and
+ *   encrypted with the keys of the tests.
  */
-export async function writeGoldenSegment(root: string, version: 1 | 2 = 1): Promise<string> {
+export async function writeGoldenSegment(root: string, version: GoldenVersion = 1): Promise<string> {
   const folder = dataFolder(root);
   for (const path of [folder.wal, folder.trash]) await realFs.mkdir(path, { recursive: true });
   const clock = new TestClock();
@@ -85,7 +90,8 @@ export async function writeGoldenSegment(root: string, version: 1 | 2 = 1): Prom
   const inPlace = { minBytes: 64 * 1024, splitByPriority: false };
   const { wal, closed } = makeWal(folder, head, clock, {
     random: seededBytes(2025 + version),
-    options: version === 1 ? {} : { inPlace },
+    options: version === 2 ? { inPlace } : {},
+    keys: version === 3 ? testWalKeys : [],
   });
   const [latched, ...rest] = goldenBatches() as [Batch, ...Batch[]];
   // The first segment only makes the second one carry what was latched.
@@ -99,11 +105,11 @@ export async function writeGoldenSegment(root: string, version: 1 | 2 = 1): Prom
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const root = await realFs.mkdtemp('/tmp/holdfast-golden-');
-  const directory = await writeGoldenSegment(root, process.argv[2] === '2' ? 2 : 1);
+  const directory = await writeGoldenSegment(root, Number(process.argv[2] ?? 1) as GoldenVersion);
   const target = join(goldenFolder, directory.split('/').at(-1) as string);
   await realFs.mkdir(target, { recursive: true });
   for (const name of await realFs.readdir(directory)) {
-    if (/^\d+\.log$|^blob$|^object-/.test(name))
+    if (/^\d+\.log$|^blob$|^key$|^object-/.test(name))
       await realFs.copyFile(join(directory, name), join(target, name));
   }
   await realFs.rm(root, { recursive: true });

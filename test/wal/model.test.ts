@@ -10,9 +10,10 @@ import { BLOB_FILE } from '../../src/wal/segment-format.js';
 import type { Message } from '../../src/core/message.js';
 import type { Batch } from '../../src/ingest/batch.js';
 import { crashMessage, largeNumber } from './crash-message.js';
-import { quickFs, restore } from './crash-states.js';
+import { quickFs, restore, walKeysOf, type Encrypted } from './crash-states.js';
 import { systemError, watchedFs } from './faulty-fs.js';
 import { batch, identity, openWal, temporaryFolder, type OpenedWal } from './wal-support.js';
+import { testRecipient } from '../support/encrypted-segments.js';
 import { TestClock } from '../support/test-clock.js';
 import { seededBytes } from '../../src/testing/seeded-bytes.js';
 
@@ -22,9 +23,12 @@ import { seededBytes } from '../../src/testing/seeded-bytes.js';
  */
 describe('WAL and sealing under random actions', function () {
   this.timeout(60_000);
-  for (const seed of [1, 2, 3, 4, 5, 6]) {
-    it(`keep every acknowledged message exactly once (seed ${seed})`, async () => {
-      const run = new RandomRun(seed, await temporaryFolder());
+  const runs: [number, Encrypted][] = [1, 2, 3, 4, 5, 6].map((seed) => [seed, 'nothing']);
+  runs.push([7, 'wal'], [8, 'wal']);
+  for (const [seed, encrypted] of runs) {
+    const form = encrypted === 'wal' ? ', encrypted' : '';
+    it(`keep every acknowledged message exactly once (seed ${seed}${form})`, async () => {
+      const run = new RandomRun(seed, await temporaryFolder(), encrypted);
       try {
         await run.start();
         for (let step = 0; step < 60; step++) await run.step();
@@ -58,8 +62,11 @@ class RandomRun {
 
   #folder: DataFolder;
 
-  constructor(seed: number, folder: DataFolder) {
+  readonly #encrypted: Encrypted;
+
+  constructor(seed: number, folder: DataFolder, encrypted: Encrypted) {
     this.#folder = folder;
+    this.#encrypted = encrypted;
     this.#bytes = seededBytes(seed * 977);
   }
 
@@ -74,7 +81,11 @@ class RandomRun {
       this.#failBlob = undefined;
       throw systemError('EIO');
     });
-    this.#opened = await openWal(this.#folder, { fs, options: { segmentMaxBytes: 400_000 } });
+    this.#opened = await openWal(this.#folder, {
+      fs,
+      options: { segmentMaxBytes: 400_000 },
+      keys: walKeysOf(this.#encrypted),
+    });
     this.#waiting = this.#opened.recovered.segments.map((segment) => ({ ...segment, recovered: true }));
   }
 
@@ -90,7 +101,7 @@ class RandomRun {
 
   async finish(): Promise<void> {
     await this.#opened.wal.close();
-    const { found, quarantined } = await restore(this.#folder.root, quickFs());
+    const { found, quarantined } = await restore(this.#folder.root, quickFs(), this.#encrypted);
     assert.deepEqual(
       [...found.keys()].sort((a, b) => a - b),
       [...this.#acknowledged].sort((a, b) => a - b),
@@ -145,6 +156,8 @@ class RandomRun {
         splitByPriority: false,
         softwareVersion: '0',
         nodeVersion: '0',
+        recipients: this.#encrypted === 'nothing' ? [] : [testRecipient],
+        walKeys: walKeysOf(this.#encrypted),
       },
       {
         fs,

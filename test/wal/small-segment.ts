@@ -6,6 +6,7 @@ import { newSegmentId } from '../../src/core/segment-id.js';
 import type { BatchKind, BatchLink, EncodedBatch } from '../../src/wal/batch-codec.js';
 import { encodeMessages, type Placing } from '../../src/wal/batch-encoder.js';
 import { SegmentPlacement } from '../../src/wal/placement.js';
+import { SegmentCipher, type WalKeys } from '../../src/wal/segment-cipher.js';
 import { SEGMENT_FORMAT_VERSION } from '../../src/wal/segment-format.js';
 import { SegmentWriter } from '../../src/wal/segment-writer.js';
 import { channel, identity, message, payload } from './wal-support.js';
@@ -30,13 +31,17 @@ export interface SmallSegmentOptions {
   readonly seed?: number;
   /** One-message batches in the blob that the log does not mention, each written ahead or not. */
   readonly staged?: readonly ('ahead' | 'alone')[];
+  /** Encrypts the segment. */
+  readonly keys?: WalKeys;
 }
 
 /** Writes a segment of chosen shape: carried message first, a gap with the second batch. */
 export async function smallSegment(root: string, options: SmallSegmentOptions): Promise<SmallSegment> {
   const id = newSegmentId(3, seededBytes(options.seed ?? 99));
   const directory = join(root, id);
-  const writer = await SegmentWriter.create(realFs, directory, id, options.inlineMaxBytes);
+  const [key] = options.keys ?? [];
+  const cipher = key && SegmentCipher.create(key, seededBytes(options.seed ?? 98));
+  const writer = await SegmentWriter.create(realFs, directory, id, options.inlineMaxBytes, cipher);
   const schema = { name: 'p/msg/T', encoding: 'ros2msg', data: Buffer.from('uint8[] data\n') };
   const channels = [channel('/a', { schema }), channel('/b', { schema, robot: 'squid' })];
   const latched = channel('/l', { schema, latched: true });

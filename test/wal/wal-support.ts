@@ -1,6 +1,7 @@
 import * as realFs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { defined } from '../../src/core/defined.js';
 import type { Clock } from '../../src/core/clock.js';
 import { dataFolder, type DataFolder } from '../../src/core/data-folder.js';
 import type { FileSystem } from '../../src/core/file-system.js';
@@ -17,6 +18,7 @@ import {
   type SegmentReport,
 } from '../../src/wal/segment-reader.js';
 import type { WalHead } from '../../src/wal/wal-head.js';
+import type { WalKeys } from '../../src/wal/segment-cipher.js';
 import type { ClosedSegment, WalOptions } from '../../src/wal/wal-ports.js';
 import { Wal } from '../../src/wal/wal.js';
 import { seededBytes } from '../../src/testing/seeded-bytes.js';
@@ -72,6 +74,8 @@ export interface WalSetup {
   readonly logger?: Logger;
   readonly random?: (size: number) => Uint8Array;
   readonly priorityOf?: (channel: Channel) => Priority;
+  /** Encrypt the segments. */
+  readonly keys?: WalKeys;
 }
 
 export interface OpenedWal {
@@ -89,7 +93,7 @@ export async function openWal(folder: DataFolder, setup: WalSetup = {}): Promise
   const fs = setup.fs ?? realFs;
   const clock = new TestClock();
   const logger = setup.logger ?? silentLogger;
-  const recovered = await recoverWal(fs, folder, logger);
+  const recovered = await recoverWal(fs, folder, logger, setup.keys);
   return { ...makeWal(folder, recovered.head, clock, setup), clock, recovered };
 }
 
@@ -122,6 +126,7 @@ export function makeWal(
       priorityOf: setup.priorityOf ?? (() => 'normal'),
       onClosed: (segment) => closed.push(segment),
       onStall: (reason) => stalls.push(reason),
+      ...defined({ keys: setup.keys }),
     },
   );
   return { wal, closed, stalls };
@@ -155,8 +160,12 @@ export interface ReadRecord {
 }
 
 /** Reads a whole segment, copying what the reader would reuse. */
-export async function readSegment(directory: string, fs: FileSystem = realFs): Promise<ReadSegment> {
-  const reader = new SegmentReader(fs, directory);
+export async function readSegment(
+  directory: string,
+  fs: FileSystem = realFs,
+  keys: WalKeys = [],
+): Promise<ReadSegment> {
+  const reader = new SegmentReader(fs, directory, true, undefined, keys);
   const entries: SegmentEntry[] = [];
   const records: ReadRecord[] = [];
   const carried: ReadRecord[] = [];
