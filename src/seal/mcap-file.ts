@@ -1,13 +1,12 @@
 import { crc32 } from '@node-rs/crc32';
 import { McapRecordBuilder, type McapTypes } from '@mcap/core';
-import type { FileSystem } from '../core/file-system.js';
 import { HoldfastError } from '../core/errors.js';
 import { MAGIC, Op } from '../core/mcap/records.js';
 import { ChunkBuilder } from './chunk-builder.js';
 import type { CompressChunk } from './compression.js';
 import type { DigestFile } from './digest-file.js';
 import { chunkHead, footer } from './mcap-frame.js';
-import { Spill } from './spill.js';
+import { Spill, type SpillPlace } from './spill.js';
 
 /** Maximum messages per chunk: the index takes about 50 bytes of memory per message, and messages may be empty. */
 export const CHUNK_MAX_MESSAGES = 16_384;
@@ -59,15 +58,11 @@ export class McapFile {
   /**
    * @param beside - Path beside which large sections of the summary are kept temporarily; absent: in memory.
    */
-  constructor(
-    file: DigestFile,
-    options: McapFileOptions,
-    beside?: { readonly fs: FileSystem; readonly path: string },
-  ) {
+  constructor(file: DigestFile, options: McapFileOptions, beside?: SpillPlace) {
     this.#file = file;
     this.#options = options;
     const spill = (section: Section): Spill =>
-      new Spill(beside && { fs: beside.fs, path: `${beside.path}.${section}.tmp` });
+      new Spill(beside && { ...beside, path: `${beside.path}.${section}.tmp` });
     this.#summary = {
       schemas: spill('schemas'),
       channels: spill('channels'),

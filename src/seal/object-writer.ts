@@ -85,7 +85,8 @@ export class ObjectWriter {
     this.#options = options;
     this.#file = new DigestFile(handle, options.placed, options.contentKey);
     const { chunkBytes, compressChunk, beside } = options;
-    this.#writer = new McapFile(this.#file, { chunkBytes, compressChunk }, beside);
+    const encrypts = options.contentKey !== undefined;
+    this.#writer = new McapFile(this.#file, { chunkBytes, compressChunk }, beside && { ...beside, encrypts });
   }
 
   async start(identity: Readonly<Record<string, string>>, tags?: Tags): Promise<void> {

@@ -1,12 +1,18 @@
+import { randomBytes } from 'node:crypto';
 import type { FileSystem } from '../core/file-system.js';
+import { decrypt, encrypt, NONCE_BYTES } from '../encryption/derive.js';
+import { KEY_BYTES } from '../encryption/key-text.js';
 
 /** Bytes kept in memory before a file is created. */
 const KEPT_BYTES = 1024 * 1024;
 const READ_BYTES = 256 * 1024;
 
-interface Place {
+/** Where the file of a {@link Spill} lies. */
+export interface SpillPlace {
   readonly fs: FileSystem;
   readonly path: string;
+  /** The file is encrypted, with a key that only this object ever has. Default: false. */
+  readonly encrypts?: boolean;
 }
 
 /**
@@ -19,12 +25,16 @@ export class Spill {
   #kept: Uint8Array[] = [];
   #keptBytes = 0;
   #filed = 0;
-  readonly #file: Place | undefined;
+  /** Bytes of each write in the file, if it is encrypted. Each has its number as the nonce. */
+  readonly #sealed: number[] = [];
+  readonly #key: Uint8Array | undefined;
+  readonly #file: SpillPlace | undefined;
   readonly #keptMaxBytes: number;
 
   /** @param file - Absent: everything stays in memory. */
-  constructor(file: Place | undefined, keptMaxBytes = KEPT_BYTES) {
+  constructor(file: SpillPlace | undefined, keptMaxBytes = KEPT_BYTES) {
     this.#file = file;
+    this.#key = file?.encrypts ? randomBytes(KEY_BYTES) : undefined;
     this.#keptMaxBytes = keptMaxBytes;
   }
 
@@ -52,8 +62,10 @@ export class Spill {
     this.#filed = 0;
   }
 
-  async #writeOut({ fs, path }: Place): Promise<void> {
-    const bytes = Buffer.concat(this.#kept, this.#keptBytes);
+  async #writeOut({ fs, path }: SpillPlace): Promise<void> {
+    const plain = Buffer.concat(this.#kept, this.#keptBytes);
+    const bytes = this.#key ? encrypt(this.#key, nonceOf(this.#sealed.length), plain) : plain;
+    this.#sealed.push(bytes.byteLength);
     const handle = await fs.open(path, this.#filed === 0 ? 'w' : 'a');
     try {
       for (let at = 0; at < bytes.byteLength;) {
@@ -67,18 +79,46 @@ export class Spill {
     this.#keptBytes = 0;
   }
 
-  async *#readFile({ fs, path }: Place): AsyncGenerator<Uint8Array, void, void> {
+  async *#readFile({ fs, path }: SpillPlace): AsyncGenerator<Uint8Array, void, void> {
     const handle = await fs.open(path, 'r');
+    const read = async (at: number, bytes: number): Promise<Buffer> => {
+      const part = Buffer.allocUnsafe(bytes);
+      for (let done = 0; done < bytes;) {
+        const { bytesRead } = await handle.read(part, done, bytes - done, at + done);
+        if (bytesRead === 0) throw new Error(`${path} ends at ${at + done}, before ${this.#filed}`);
+        done += bytesRead;
+      }
+      return part;
+    };
     try {
-      for (let at = 0; at < this.#filed;) {
-        const part = Buffer.allocUnsafe(Math.min(READ_BYTES, this.#filed - at));
-        const { bytesRead } = await handle.read(part, 0, part.byteLength, at);
-        if (bytesRead === 0) throw new Error(`${path} ends at ${at}, before ${this.#filed}`);
-        at += bytesRead;
-        yield part.subarray(0, bytesRead);
+      if (this.#key) yield* this.#decrypted(this.#key, path, read);
+      else {
+        for (let at = 0; at < this.#filed; at += READ_BYTES) {
+          yield await read(at, Math.min(READ_BYTES, this.#filed - at));
+        }
       }
     } finally {
       await handle.close();
     }
   }
+
+  async *#decrypted(
+    key: Uint8Array,
+    path: string,
+    read: (at: number, bytes: number) => Promise<Buffer>,
+  ): AsyncGenerator<Uint8Array, void, void> {
+    let at = 0;
+    for (const [number, bytes] of this.#sealed.entries()) {
+      const plain = decrypt(key, nonceOf(number), await read(at, bytes));
+      if (!plain) throw new Error(`${path} has other bytes at ${at} than were written`);
+      at += bytes;
+      yield plain;
+    }
+  }
+}
+
+function nonceOf(number: number): Buffer {
+  const nonce = Buffer.alloc(NONCE_BYTES);
+  nonce.writeUInt32BE(number, NONCE_BYTES - 4);
+  return nonce;
 }

@@ -109,19 +109,30 @@ describe('Sealing a segment of very many things', function () {
     assert.deepEqual(sizes([30_000, 30_000, 5_535].map((channels) => object(1000, 1, channels))), [1, 1, 1]);
   });
 
-  it('keeps what waits for the end of the file on disk, and gives it back in order', async () => {
-    const path = join(folder.root, 'spill.tmp');
-    const spill = new Spill({ fs: realFs, path }, 100);
-    const parts = Array.from({ length: 50 }, (_, i) => Buffer.alloc(30, i));
-    for (const part of parts) await spill.add(part);
-    const read: Uint8Array[] = [];
-    for await (const bytes of spill.read()) read.push(bytes);
-    assert.deepEqual(Buffer.concat(read), Buffer.concat(parts));
-    assert.equal(spill.bytes, 1500);
-    assert.ok((await realFs.stat(path)).size > 1000);
-    await spill.remove();
-    await assert.rejects(realFs.stat(path), { code: 'ENOENT' });
-  });
+  for (const encrypts of [false, true]) {
+    const form = encrypts ? ' encrypted' : '';
+    it(`keeps what waits for the end of the file${form} on disk, and gives it back in order`, async () => {
+      const path = join(folder.root, 'spill.tmp');
+      const spill = new Spill({ fs: realFs, path, encrypts }, 100);
+      const parts = Array.from({ length: 50 }, (_, i) => Buffer.alloc(30, i));
+      for (const part of parts) await spill.add(part);
+      const read: Uint8Array[] = [];
+      for await (const bytes of spill.read()) read.push(bytes);
+      assert.deepEqual(Buffer.concat(read), Buffer.concat(parts));
+      assert.equal(spill.bytes, 1500);
+      const file = await realFs.readFile(path);
+      assert.ok(file.length > 1000);
+      assert.equal(file.includes(parts[3] as Buffer), !encrypts);
+      file[500]! ^= 1;
+      await realFs.writeFile(path, file);
+      const again = (async () => {
+        for await (const _ of spill.read()) continue;
+      })();
+      await (encrypts ? assert.rejects(again, /has other bytes/) : again);
+      await spill.remove();
+      await assert.rejects(realFs.stat(path), { code: 'ENOENT' });
+    });
+  }
 });
 
 /** A disk that lets a process have only so many files open. */
