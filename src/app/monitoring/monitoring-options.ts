@@ -32,6 +32,8 @@ export interface UplinkOptions {
   /** Of each robot; 0: no samples are kept. */
   readonly outboxMaxBytes: number;
   readonly outboxPaceMs: number;
+  /** File of symmetric keys that encrypt the outbox; empty: it is readable. */
+  readonly atRestKey: string;
   /** The data folder. */
   readonly data: string;
 }
@@ -122,6 +124,7 @@ export function compileMonitoringOptions(resolved: Resolved): MonitoringOptions 
       commands: values['ground.commands'],
       outboxMaxBytes: values['ground.outbox_max_bytes'],
       outboxPaceMs: values['ground.outbox_pace_ms'],
+      atRestKey: values['encryption.at_rest_key'],
       data: values.data,
     },
   });

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { defined } from '../../core/defined.js';
 import { describeError } from '../../core/errors.js';
 import type { MonitoredParameters, MonitoredRecorder, MonitoredSync } from '../../core/monitoring.js';
+import { readSymmetricKeys } from '../../encryption/read-symmetric-keys.js';
+import type { SymmetricKeys } from '../../encryption/stored-key.js';
 import type { SystemPorts } from '../../host/ports.js';
 import { version } from '../../host/version.js';
 import { readTrust, type GroundTrust } from '../../uplink/link/ground-trust.js';
@@ -28,7 +30,7 @@ export interface Uplinks extends AsyncDisposable {
 const MAX_ROBOTS = 256;
 const TOKEN = /^([A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}):[A-Za-z0-9_-]{20,100}$/;
 
-/** Connects the robots of a recorder to the ground. Rejects if the token file cannot be used. */
+/** Connects the robots of a recorder to the ground. Rejects if the token file or the key file cannot be used. */
 export async function startUplink(
   recorder: MonitoredRecorder,
   sync: MonitoredSync,
@@ -38,6 +40,7 @@ export async function startUplink(
 ): Promise<Uplinks> {
   const tokens = await readTokens(options.tokenFile, ports);
   await readTrust(trustOf(options, ports));
+  const keys = await keysOf(options, ports);
   const rules = [...options.fields, ...(options.defaultFields ? defaultRules : [])];
   const { clock, logger, random } = ports;
   const facts = new UplinkFacts(recorder, watch, clock);
@@ -50,7 +53,7 @@ export async function startUplink(
   for (const [robot, token] of tokens) {
     const transport = await transportOf(options, token, ports);
     const run = Buffer.from(random(8)).readBigUInt64LE();
-    const outbox = await openOutbox(robot, run, options, ports);
+    const outbox = await openOutbox(robot, run, options, { ...ports, keys });
     const requests = options.commands ? fetchDesk(robot, options.data, sync, ports.fs) : undefined;
     const parts = { transport, clock, logger, randomBytes: random, facts: () => factsOf(robot) };
     const vin = (): string => facts.vinOf(robot);
@@ -87,12 +90,17 @@ function trustOf({ certificateFile: path }: UplinkOptions, { fs }: SystemPorts):
   return path === '' ? undefined : { path, read: () => fs.readFile(path) };
 }
 
+/** Of the outbox; none: it is readable. */
+async function keysOf({ atRestKey }: UplinkOptions, { fs }: SystemPorts): Promise<SymmetricKeys> {
+  return atRestKey === '' ? [] : readSymmetricKeys(atRestKey, 'encryption.at_rest_key', fs);
+}
+
 /** Undefined: samples of an outage are left out. Telemetry and recording continue without it. */
 async function openOutbox(
   robot: string,
   run: bigint,
   { data, outboxMaxBytes }: UplinkOptions,
-  ports: SystemPorts,
+  ports: SystemPorts & { readonly keys: SymmetricKeys },
 ): Promise<Outbox | undefined> {
   if (outboxMaxBytes === 0) return undefined;
   const folder = join(data, 'outbox', robot);

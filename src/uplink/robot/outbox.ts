@@ -1,11 +1,13 @@
 import { Level } from 'level';
 import { Writer } from 'protobufjs/minimal.js';
 import { NS_PER_S, type Clock } from '../../core/clock.js';
-import { describeError } from '../../core/errors.js';
+import { describeError, isHoldfastError } from '../../core/errors.js';
 import type { FileSystem } from '../../core/file-system.js';
+import type { RandomBytes } from '../../core/identity.js';
 import type { Logger } from '../../core/logger.js';
 import { makeDirectoryDurably } from '../../core/durable-files.js';
 import { dirname } from 'node:path';
+import type { SymmetricKeys } from '../../encryption/stored-key.js';
 import type { Catalogue, FieldSpec } from '../protocol/field-spec.js';
 import {
   readOutboxSample,
@@ -15,6 +17,7 @@ import {
 } from '../protocol/outbox-codec.js';
 import { readCatalogue } from '../protocol/read-telemetry.js';
 import { writeCatalogue } from '../protocol/write-telemetry.js';
+import { OutboxCipher } from './outbox-cipher.js';
 import { RemovedPieces } from './removed-pieces.js';
 import { TICK_NS } from './uplink-pace.js';
 
@@ -22,6 +25,9 @@ export interface OutboxPorts {
   readonly fs: FileSystem;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly random: RandomBytes;
+  /** Encrypt samples and the names of their fields. Default: none. */
+  readonly keys?: SymmetricKeys;
 }
 
 export interface OutboxStatus {
@@ -48,8 +54,9 @@ type Operation =
   | { readonly type: 'del'; readonly key: string };
 
 /**
- * Names of samples, catalogues and removed pieces: `s<run><tick>`, `c<run><version>` and `l<run><tick>`,
- * hexadecimal; samples begin with catalogue and run.
+ * Names of samples, catalogues, removed pieces and keys: `s<run><tick>`, `c<run><version>`, `l<run><tick>` and
+ * `k<run>`, hexadecimal; samples begin with catalogue and run. Samples behind that, and catalogues, are encrypted
+ * if their run has a key (outbox-cipher.ts).
  */
 const RUN_DIGITS = 8;
 const TICK_DIGITS = 14;
@@ -65,12 +72,12 @@ export class Outbox implements AsyncDisposable {
   readonly #database: Level<string, Uint8Array>;
   readonly #maxBytes: number;
   readonly #ports: OutboxPorts;
+  readonly #cipher: OutboxCipher;
   /** Order of this run among all. */
   #order = 0;
   #run = 0n;
   readonly #orders = new Map<bigint, number>();
   #version = 0;
-  #catalogue: Uint8Array | undefined;
   #queued: Operation[] = [];
   #turn: Promise<unknown> = Promise.resolve();
   #isWriting = false;
@@ -83,13 +90,22 @@ export class Outbox implements AsyncDisposable {
   /** There is no connection: a power cut must not take much. */
   isOffline = true;
 
-  private constructor(database: Level<string, Uint8Array>, maxBytes: number, ports: OutboxPorts) {
+  private constructor(
+    database: Level<string, Uint8Array>,
+    maxBytes: number,
+    ports: OutboxPorts,
+    cipher: OutboxCipher,
+  ) {
     this.#database = database;
     this.#maxBytes = maxBytes;
     this.#ports = ports;
+    this.#cipher = cipher;
   }
 
-  /** Opens the outbox in a folder. One that is damaged is emptied, and an error is logged. */
+  /**
+   * Opens the outbox in a folder. One that is damaged is emptied, and an error is logged. Throws `IDENTITY_MISSING` if it
+   * is encrypted and no key fits; then it stays as it is.
+   */
   static async open(folder: string, run: bigint, maxBytes: number, ports: OutboxPorts): Promise<Outbox> {
     await makeDirectoryDurably(ports.fs, dirname(folder));
     const open = async (): Promise<Outbox> => {
@@ -98,7 +114,8 @@ export class Outbox implements AsyncDisposable {
         cacheSize: 256 * 1024,
         writeBufferSize: 1024 * 1024,
       });
-      const outbox = new Outbox(database, maxBytes, ports);
+      const cipher = new OutboxCipher(ports.keys ?? [], `the outbox ${folder}`);
+      const outbox = new Outbox(database, maxBytes, ports, cipher);
       await database.open();
       try {
         await outbox.#load(run);
@@ -111,6 +128,7 @@ export class Outbox implements AsyncDisposable {
     try {
       return await open();
     } catch (error) {
+      if (isHoldfastError(error, 'IDENTITY_MISSING')) throw error;
       if ((error as { cause?: { code?: unknown } }).cause?.code === 'LEVEL_LOCKED') throw error;
       ports.logger.error('the outbox is damaged, its samples are lost', {
         folder,
@@ -128,8 +146,9 @@ export class Outbox implements AsyncDisposable {
   /** The fields of the samples from now on. */
   fields(fields: readonly FieldSpec[], tickNs: number): void {
     this.#version++;
-    this.#catalogue = writeCatalogue({ version: this.#version, tickNs, fields }).finish();
-    this.#queue({ type: 'put', key: catalogueKey(this.#order, this.#version), value: this.#catalogue });
+    const key = catalogueKey(this.#order, this.#version);
+    const catalogue = writeCatalogue({ version: this.#version, tickNs, fields }).finish();
+    this.#queue({ type: 'put', key, value: this.#cipher.seal(key, catalogue) });
   }
 
   /** Adds the sample of a tick. It survives a kill of the process a moment later. */
@@ -139,7 +158,9 @@ export class Outbox implements AsyncDisposable {
       this.#removed.add({ order: this.#order, version: this.#version, run: this.#run, tick, timeNs });
       return;
     }
-    const sample = writeOutboxSample(Writer.create(), { tick, timeNs, values: [...values] }).finish();
+    const key = sampleKey(this.#order, tick);
+    const plain = writeOutboxSample(Writer.create(), { tick, timeNs, values: [...values] }).finish();
+    const sample = this.#cipher.seal(key, plain);
     const value = new Uint8Array(HEAD_BYTES + sample.byteLength);
     const head = new DataView(value.buffer);
     head.setUint32(0, this.#version);
@@ -147,7 +168,7 @@ export class Outbox implements AsyncDisposable {
     value.set(sample, HEAD_BYTES);
     this.#samples++;
     this.#bytes += value.byteLength;
-    this.#queue({ type: 'put', key: sampleKey(this.#order, tick), value });
+    this.#queue({ type: 'put', key, value });
   }
 
   /** Removes what the ground has confirmed. */
@@ -201,7 +222,7 @@ export class Outbox implements AsyncDisposable {
         const head = { order: orderOf(key), ...headOf(value) };
         first ??= head;
         if (head.order !== first.order || head.version !== first.version) break;
-        samples.push(readOutboxSample(value.subarray(HEAD_BYTES)));
+        samples.push(this.#sampleOf(key, value));
         end = key;
         bytes += value.byteLength;
         if (bytes >= maxBytes || samples.length >= maxSamples) break;
@@ -243,15 +264,27 @@ export class Outbox implements AsyncDisposable {
       last = Math.max(last, orderOf(key));
       if (!used.has(orderOf(key))) await this.#database.del(key);
     }
+    for await (const [key, value] of this.#database.iterator({ gte: 'k', lt: 'l' })) {
+      last = Math.max(last, orderOf(key));
+      if (used.has(orderOf(key))) this.#cipher.load(orderOf(key), value);
+      else await this.#database.del(key);
+    }
     this.#order = last + 1;
     this.#run = run;
     this.#orders.set(run, this.#order);
+    const stored = this.#cipher.begin(this.#order, this.#ports.random);
+    // With the first value, so that none is without its key.
+    if (stored) this.#queued.push({ type: 'put', key: keyName(this.#order), value: stored });
+  }
+
+  #sampleOf(key: string, value: Uint8Array): OutboxSample {
+    return readOutboxSample(this.#cipher.open(orderOf(key), key, value.subarray(HEAD_BYTES)));
   }
 
   async #catalogueOf(key: string): Promise<Uint8Array> {
     const found = (await this.#database.get(key)) as Uint8Array | undefined;
     if (found === undefined) throw new Error(`the outbox lacks the fields ${key}`);
-    return found;
+    return this.#cipher.open(orderOf(key), key, found);
   }
 
   #queue(operation: Operation): void {
@@ -280,7 +313,7 @@ export class Outbox implements AsyncDisposable {
     const range = { gte: 's', lt: 't' };
     this.#lost += await this.#delete(range, bytes, (key, value) => {
       const tick = Number.parseInt(key.slice(1 + RUN_DIGITS), 16);
-      const { timeNs } = readOutboxSample(value.subarray(HEAD_BYTES));
+      const { timeNs } = this.#sampleOf(key, value);
       this.#removed.add({ order: orderOf(key), ...headOf(value), tick, timeNs });
     });
   }
@@ -332,6 +365,10 @@ function sampleKey(order: number, tick: number): string {
 
 function catalogueKey(order: number, version: number): string {
   return `c${order.toString(16).padStart(RUN_DIGITS, '0')}${version.toString(16).padStart(8, '0')}`;
+}
+
+function keyName(order: number): string {
+  return `k${order.toString(16).padStart(RUN_DIGITS, '0')}`;
 }
 
 function orderOf(key: string): number {

@@ -105,7 +105,10 @@ describe('Two processes of a ground', function () {
       random: randomBytes,
     });
     const run = randomBytes(8).readBigUInt64LE();
-    const outbox = await Outbox.open(join(folder, `${robot}-${run}`), run, 1024 * 1024, ports);
+    const outbox = await Outbox.open(join(folder, `${robot}-${run}`), run, 1024 * 1024, {
+      ...ports,
+      random: randomBytes,
+    });
     const rules = [present(parseFieldRule('*.v threshold=0.5')), present(parseFieldRule('*.w threshold=2'))];
     const obey = (): Promise<string> => Promise.resolve('done as asked');
     const facts = { figures: { state: 'recording' as const }, alerts: [], segments: [], events: [] };

@@ -63,7 +63,7 @@ describe('The history after an outage', function () {
   async function driving(name: string, clockOffNs = 0n): Promise<DrivingRobot> {
     const token = await ground.registry.enrol(name);
     const run = randomBytes(8).readBigUInt64LE();
-    const ports = { fs, clock: systemClock, logger: silentLogger };
+    const ports = { fs, clock: systemClock, logger: silentLogger, random: randomBytes };
     const outbox = await Outbox.open(join(folder, name), run, 1024 * 1024, ports);
     return new DrivingRobot(name, ground.url, token, clockOffNs, { outbox, run });
   }

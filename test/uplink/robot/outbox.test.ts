@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +9,7 @@ import { systemClock } from '../../../src/host/system-clock.js';
 import { Outbox, type Waiting } from '../../../src/uplink/robot/outbox.js';
 import { field } from '../protocol/uplink-world.js';
 
-const ports = { fs, clock: systemClock, logger: silentLogger };
+const ports = { fs, clock: systemClock, logger: silentLogger, random: randomBytes };
 const RUN = 2n ** 64n - 5n;
 const MIB = 1024 * 1024;
 
@@ -87,6 +88,63 @@ describe('The outbox', () => {
     assert.equal(next.status().waitingSamples, 10);
     await next.remove(RUN, 2, 8);
     assert.deepEqual(ticksOf(await read(next)), [0, 1]);
+  });
+
+  describe('with keys', () => {
+    const keys = [randomBytes(32)];
+    const secret = field({ path: 'the_name_of_a_field' });
+    const at = (name: string): string => join(folder, name);
+    const open = (name: string, run: bigint, given: readonly Uint8Array[]): Promise<Outbox> =>
+      Outbox.open(at(name), run, MIB, { ...ports, keys: given });
+    /** A sample whose bytes are known, so that they can be looked for. */
+    const value = 1234.5678;
+    const bytesOf = (): Buffer => Buffer.from(new Float64Array([value]).buffer);
+    async function foundIn(name: string): Promise<string[]> {
+      const files = await fs.readdir(at(name));
+      const all = Buffer.concat(await Promise.all(files.map((file) => fs.readFile(join(at(name), file)))));
+      return [...(all.includes(secret.path) ? ['name'] : []), ...(all.includes(bytesOf()) ? ['value'] : [])];
+    }
+    async function fill(into: Outbox): Promise<void> {
+      into.fields([secret], 100_000_000);
+      into.append(0, timeOf(0), Float64Array.of(value));
+      await read(into);
+    }
+
+    it('shows neither values nor names of fields in its files, and gives them back after a kill', async () => {
+      await using plain = await open('plain', 5n, []);
+      await fill(plain);
+      assert.deepEqual(await foundIn('plain'), ['name', 'value'], 'the search finds them in a plain outbox');
+      await using encrypted = await open('encrypted', 5n, keys);
+      await fill(encrypted);
+      assert.deepEqual(await foundIn('encrypted'), []);
+      await fs.cp(at('encrypted'), at('killed'), { recursive: true });
+      await using next = await open('killed', 7n, [randomBytes(32), ...keys]);
+      await fill(next);
+      const old = present(await read(next));
+      assert.deepEqual([old.run, old.samples[0]?.values, old.catalogue.fields], [5n, [value], [secret]]);
+      const own = present(await read(next, old.end));
+      assert.deepEqual([own.run, own.samples[0]?.values], [7n, [value]]);
+      assert.deepEqual(await foundIn('killed'), []);
+    });
+
+    it('reads what was kept before it had keys', async () => {
+      const before = await open('mixed', 5n, []);
+      await fill(before);
+      await before[Symbol.asyncDispose]();
+      await using next = await open('mixed', 7n, keys);
+      assert.deepEqual(present(await read(next)).samples[0]?.values, [value]);
+    });
+
+    it('is left as it is without its key, with an error that names it', async () => {
+      const before = await open('kept', 5n, keys);
+      await fill(before);
+      await before[Symbol.asyncDispose]();
+      for (const given of [[], [randomBytes(32)]]) {
+        await assert.rejects(open('kept', 7n, given), { code: 'IDENTITY_MISSING', message: /outbox.*key:/ });
+      }
+      await using next = await open('kept', 8n, keys);
+      assert.equal(next.status().waitingSamples, 1);
+    });
   });
 
   it('removes the oldest when it is full, and counts them', async () => {
