@@ -21,7 +21,7 @@ const sizes = [
   { size: 100_000, count: 6_000, puts: 2_000, target: undefined },
   { size: 1_000_000, count: 600, puts: 300, target: 0.7 },
 ] as const;
-const names = ['holdfast', 'append', 'level-put', 'mcap'] as const;
+const names = ['holdfast', 'encrypted', 'append', 'level-put', 'mcap'] as const;
 const SMALL_TARGET_PER_S = 300_000;
 
 /** Durable throughput against the alternatives, in turn, several rounds, medians. */

@@ -1,4 +1,4 @@
-// seal-case plain|encrypted none|zstd copied|in-place BYTES FOLDER: writes WAL segments, then seals them; prints JSON.
+// seal-case plain|encrypted|at-rest none|zstd copied|in-place BYTES FOLDER: writes WAL segments, then seals them; prints JSON.
 import { randomBytes, randomFillSync } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import { dataFolder } from '../src/core/data-folder.js';
@@ -26,6 +26,8 @@ const total = Number(bytesText);
 useNativeCrc();
 const { sealSegment } = await import('../src/seal/seal-segment.js');
 
+/** Of a WAL that is encrypted too. */
+const walKeys = variant === 'at-rest' ? [randomBytes(32)] : [];
 const data = dataFolder(folder);
 const { head } = await recoverWal(fs, data, silentLogger);
 const identity = { dataFolderId: '', machineId: '', bootId: '', sessionId: '', hostname: '' };
@@ -48,6 +50,7 @@ const wal = new Wal(
     clock: systemClock,
     random: randomBytes,
     logger: silentLogger,
+    keys: walKeys,
     priorityOf: () => 'normal',
     onClosed: (segment) => closed.push(segment),
     onStall: (reason, detail) => {
@@ -70,12 +73,13 @@ for (let written = 0; written < total; written += BATCH_BYTES) {
 }
 await wal.close();
 
-const recipients = variant === 'encrypted' ? [recipientOf(newIdentity())] : [];
+const recipients = variant === 'plain' ? [] : [recipientOf(newIdentity())];
 let sealedBytes = 0;
 const start = performance.now();
 for (const segment of closed) {
   const { manifests } = await sealSegment(fs, {
-    ...{ id: segment.id, directory: segment.directory, sealedFolder: data.sealed, identity, recipients },
+    ...{ id: segment.id, directory: segment.directory, sealedFolder: data.sealed, identity },
+    ...{ recipients, walKeys },
     ...{ compression: compression as Compression, level: 1, chunkBytes: CHUNK_BYTES },
     ...{ splitByPriority: false, verifyPayloads: false, softwareVersion: 'bench', nodeVersion: '' },
     sealedAt: systemClock.now(),

@@ -55,7 +55,7 @@ async function timed(work: (commitMs: number[]) => Promise<void>): Promise<Varia
   return { seconds: (performance.now() - start) / 1000, commitMs };
 }
 
-async function openWal(folder: string): Promise<Wal> {
+async function openWal(folder: string, keys: readonly Uint8Array[]): Promise<Wal> {
   const data = dataFolder(folder);
   const recovered = await recoverWal(fs, data, silentLogger);
   const identity = { dataFolderId: '', machineId: '', bootId: '', sessionId: '', hostname: '' };
@@ -76,6 +76,7 @@ async function openWal(folder: string): Promise<Wal> {
       clock: systemClock,
       random: randomBytes,
       logger: silentLogger,
+      keys,
       priorityOf: () => 'normal',
       // Sealing is measured elsewhere; here the closed segment only goes away.
       onClosed: ({ directory }) => void fs.rm(directory, { recursive: true, force: true }),
@@ -86,9 +87,17 @@ async function openWal(folder: string): Promise<Wal> {
   );
 }
 
-/** The product: queue, group commit, WAL. The feeder waits while the buffer is full, as a file source does. */
-const holdfast: Variant = async (folder, size, count) => {
-  const wal = await openWal(folder);
+/**
+ * The product: queue, group commit, WAL. The feeder waits while the buffer is full, as a file source does. With keys, the
+ * WAL is encrypted.
+ */
+async function product(
+  keys: readonly Uint8Array[],
+  folder: string,
+  size: number,
+  count: number,
+): Promise<VariantResult> {
+  const wal = await openWal(folder, keys);
   const drops = new DropLedger(randomBytes);
   const buffer = new IngestBuffer(
     { totalMaxBytes: 64 * 1024 * 1024, maxChannels: 10 },
@@ -137,7 +146,10 @@ const holdfast: Variant = async (folder, size, count) => {
   await wal.close();
   if (wal.durable !== count) throw new Error(`durable ${wal.durable} of ${count}`);
   return result;
-};
+}
+
+const holdfast: Variant = (...how) => product([], ...how);
+const encrypted: Variant = (...how) => product([randomBytes(32)], ...how);
 
 /** (a) The floor: the payloads of the same batches, appended to one file, fdatasync after each. */
 const append: Variant = async (folder, size, count) => {
@@ -224,4 +236,10 @@ const mcap: Variant = async (folder, size, count) => {
   return result;
 };
 
-export const variants: Readonly<Record<string, Variant>> = { holdfast, append, 'level-put': levelPut, mcap };
+export const variants: Readonly<Record<string, Variant>> = {
+  holdfast,
+  encrypted,
+  append,
+  'level-put': levelPut,
+  mcap,
+};
