@@ -96,6 +96,7 @@ export class EvictionRounds {
       ...verified.map(({ name }) => ({ name, mayDrop: false })),
       ...unverified.map(({ name }) => ({ name, mayDrop: true })),
     ];
+    const wasUnfinished = this.#unfinished;
     const limit = reason === 'quota' ? 'the data folder is over its quota' : 'free disk space is short';
     this.#unfinished = true;
     const why = `${this.whenFull}: ${limit}`;
@@ -104,7 +105,8 @@ export class EvictionRounds {
       requestOf: (name) => this.#requests.of(name),
       onAnswer: (name, nonce) => this.#requests.noteAnswer(name, nonce),
     });
-    this.#unfinished = outcome.begun.length > outcome.evicted.length;
+    // An earlier round of the same tick may have left some.
+    this.#unfinished = wasUnfinished || outcome.begun.length > outcome.evicted.length;
     for (const name of [...outcome.begun, ...outcome.vanished]) this.#index.remove(name);
     for (const [name, mayBeHeld] of outcome.unconfirmed) {
       const object = this.#index.get(name);

@@ -330,6 +330,24 @@ describe('retention', () => {
     assert.deepEqual((await disk.sealed()).length, 10);
   });
 
+  it('finishes such an eviction also if later ones of the same pass succeeded', async () => {
+    await sealMany(8);
+    let isRefused = false;
+    disk.before = (operation, path) => {
+      if (operation !== 'open' || !path.includes('tombstones') || isRefused) return;
+      isRefused = true;
+      // Another program takes what was freed, so the pass goes on.
+      disk.others += 150_000;
+      enospc();
+    };
+    const retention = await open({ minFreeBytes: 400_000, whenFull: 'drop-oldest' });
+    const { droppedSegments } = await retention.tick(none);
+    assert.ok(droppedSegments > 2, 'a second round followed');
+    assert.equal((await retention.tick(none)).droppedSegments, droppedSegments + 1);
+    assert.equal((await disk.tombstones()).length, droppedSegments + 1);
+    assert.ok(!(await disk.sealed()).some((name) => name.endsWith('.evicted')));
+  });
+
   it('removes what interrupted seals left behind', async () => {
     await fs.writeFile(join(disk.folder.sealed, `${idOf(1)}.r1.mcap.tmp`), 'x');
     await open();
