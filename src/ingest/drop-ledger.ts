@@ -48,6 +48,19 @@ export class DropLedger {
     return this.#open.size > 0 || this.#ready.size > 0 || this.#refused.size > 0;
   }
 
+  /**
+   * Messages that are missing from the recording while no durable gap accounts for them. What rules leave out does
+   * not count.
+   */
+  get unwritten(): number {
+    let sum = 0;
+    for (const { reason, count = 0 } of [...this.#ready.list(), ...this.#refused.list()]) {
+      if (reason !== 'decimated') sum += count;
+    }
+    for (const reasons of this.#open.values()) for (const { count } of reasons.values()) sum += count;
+    return sum;
+  }
+
   /** Messages dropped since the start, by reason. */
   droppedByReason(): Partial<Record<GapReason, number>> {
     return Object.fromEntries(this.#totals);
@@ -89,6 +102,12 @@ export class DropLedger {
   /** Adds a gap that is not a drop of the recorder: from a source, or found at recovery. */
   add(gap: Omit<Gap, 'id'> & { readonly id?: string }): void {
     this.#ready.add({ ...gap, id: gap.id ?? randomHex(this.#random, 16) });
+  }
+
+  /** Takes gaps back that were not made durable. They keep their ids, so a gap that is written twice counts once. */
+  putBack(gaps: readonly Gap[]): void {
+    if (gaps.length > 0 && !this.pending) this.onPending?.();
+    for (const gap of gaps) this.#ready.add(gap);
   }
 
   /** Everything collected so far, to be written with the next commit. */

@@ -6,6 +6,7 @@ import { bytesOfOther, type RobotRecord } from '../core/other-record.js';
 import type { SourceGap, SourceRecord } from '../core/source.js';
 import type { Batch, BatchLimits } from './batch.js';
 import type { DropLedger } from './drop-ledger.js';
+import type { Uncommitted } from './give-up.js';
 import type { IngestBuffer } from './ingest-buffer.js';
 
 export interface GroupCommitOptions {
@@ -16,10 +17,16 @@ export interface GroupCommitOptions {
   /** Emits when the limits changed, so that waiting messages are judged by the new ones. */
   readonly onLimits?: Listen<void>;
   readonly clock: Clock;
-  /** Writes one batch; called again only after it has settled. A rejection ends the stream. */
+  /** Writes one batch; called again only after it has settled. After a rejection, `giveUp` is called. */
   readonly commit: (batch: Batch) => Promise<void>;
   /** Receives a batch that is full before the present commit has settled: it is the next argument of `commit`. */
   readonly upcoming?: (batch: Batch) => void;
+  /**
+   * Called if `commit` has rejected, with everything that was taken in and is not committed. Resolves with a batch
+   * that accounts for all of it and is durable; the stream emits it and completes. If it rejects, or is absent, the
+   * stream ends with the error of `commit`.
+   */
+  readonly giveUp?: (left: Uncommitted) => Promise<Batch>;
 }
 
 /**
@@ -68,6 +75,8 @@ class GroupCommitter {
   #timer: Timer | undefined;
   #dropsTimer: Timer | undefined;
   #busy = false;
+  /** The batch whose commit is under way. */
+  #present: Batch | undefined;
   /** Taken out of the buffer; committed as soon as the present commit has settled. */
   #next: Batch | undefined;
   #ended = false;
@@ -81,9 +90,12 @@ class GroupCommitter {
   constructor(options: GroupCommitOptions, listener: Listener) {
     this.#options = options;
     this.#listener = listener;
-    options.drops.onPending = () => {
+    const onPending = (): void => {
       this.#dropsTimer ??= this.#options.clock.after(DROPS_MAX_AGE_MS, () => this.#onDropsAge());
     };
+    options.drops.onPending = onPending;
+    // An earlier stream may have left gaps that the disk refused.
+    if (options.drops.pending) onPending();
   }
 
   push(event: Message | SourceGap | SourceRecord): void {
@@ -145,7 +157,7 @@ class GroupCommitter {
     this.#busy = true;
     this.#timer?.cancel();
     this.#timer = undefined;
-    this.#run().catch((error: unknown) => this.#listener.failed(error));
+    this.#run().catch((error: unknown) => this.#giveUp(error));
   }
 
   async #run(): Promise<void> {
@@ -153,9 +165,11 @@ class GroupCommitter {
       const batch = this.#next ?? this.#takeBatch();
       this.#next = undefined;
       if (!batch) break;
+      this.#present = batch;
       const committed = this.#options.commit(batch);
       if (this.#isFull()) this.#lookAhead();
       await committed;
+      this.#present = undefined;
       this.#listener.committed(batch);
       for (const { lease } of batch.messages) lease?.release();
       if (!this.#ended && (this.#next as Batch | undefined) === undefined && !this.#isDue()) break;
@@ -170,6 +184,39 @@ class GroupCommitter {
     } else if (this.#options.buffer.oldestAt !== undefined) {
       this.#timer ??= this.#options.clock.after(this.#ageLeftMs(), () => this.#onAge());
     }
+  }
+
+  async #giveUp(error: unknown): Promise<void> {
+    if (!(await this.#isAccountedFor())) this.#listener.failed(error);
+    else if (this.#inputFailure) this.#listener.failed(this.#inputFailure.error);
+    else this.#listener.drained();
+  }
+
+  async #isAccountedFor(): Promise<boolean> {
+    const { giveUp } = this.#options;
+    if (!this.#present || !giveUp || this.#stopped) return false;
+    try {
+      this.#listener.committed(await giveUp(this.#takeUncommitted()));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Everything in the order in which it would have been committed. */
+  #takeUncommitted(): Uncommitted {
+    const batches: Batch[] = [];
+    for (let batch = this.#present; batch; batch = this.#next ?? this.#takeBatch()) {
+      if (batch === this.#next) this.#next = undefined;
+      batches.push(batch);
+    }
+    this.#present = undefined;
+    return {
+      messages: batches.flatMap(({ messages }) => messages),
+      gaps: batches.flatMap(({ gaps }) => gaps),
+      others: batches.flatMap(({ others = [] }) => others),
+      oldestAt: batches[0]?.oldestAt ?? this.#options.clock.monotonic(),
+    };
   }
 
   /** A complete batch waits: its content is final, so it may be prepared. */

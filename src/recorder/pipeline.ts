@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.js';
 import type { Listen } from '../core/listen.js';
 import type { Batch, BatchLimits } from '../ingest/batch.js';
 import type { DropLedger } from '../ingest/drop-ledger.js';
+import type { Uncommitted } from '../ingest/give-up.js';
 import { groupCommit } from '../ingest/group-commit.js';
 import type { IngestBuffer } from '../ingest/ingest-buffer.js';
 import type { RecordedSource } from './recorder-source.js';
@@ -19,6 +20,8 @@ export interface PipelineParts {
   readonly commit: (batch: Batch) => Promise<void>;
   /** Receives the batch that will be committed next, during another commit. */
   readonly upcoming: (batch: Batch) => void;
+  /** Accounts for what the disk refused until the end; see {@link groupCommit}. */
+  readonly giveUp: (left: Uncommitted) => Promise<Batch>;
 }
 
 /**
@@ -28,8 +31,8 @@ export interface PipelineParts {
  * completed and the last batch is committed.
  */
 export function recordingPipeline(parts: PipelineParts): Observable<Batch> {
-  const { sources, buffer, drops, limits, onLimits, clock, commit, upcoming } = parts;
+  const { sources, buffer, drops, limits, onLimits, clock, commit, upcoming, giveUp } = parts;
   return merge(...sources.map((source) => source.events())).pipe(
-    groupCommit({ buffer, drops, limits, onLimits, clock, commit, upcoming }),
+    groupCommit({ buffer, drops, limits, onLimits, clock, commit, upcoming, giveUp }),
   );
 }

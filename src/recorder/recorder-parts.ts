@@ -113,7 +113,7 @@ export async function assembleRecorder(context: RecorderContext): Promise<Record
   const sealer = makeSealer(context, {
     ...{ worker, retention, marks, conditions, recipients, onDiskFull, onSpace },
   });
-  const wal = makeWal(context, { buffer, condition, sealer, onDiskFull });
+  const wal = makeWal(context, { buffer, drops, condition, sealer, onDiskFull });
   const tags = await TagBook.open(folder.root, options.tags, ports, (now) => wal.retag(now));
   const room = new DiskRoom({ buffer, wal, sealer, retention });
   const { highBytes, highMessages } = flowMarks(options);
@@ -193,9 +193,12 @@ function makeSealer(context: RecorderContext, parts: Sealing): Sealer {
   });
 }
 
-type Writing = Pick<RecorderParts, 'buffer' | 'condition' | 'sealer'> & { readonly onDiskFull: () => void };
+type Writing = Pick<RecorderParts, 'buffer' | 'drops' | 'condition' | 'sealer'> & {
+  readonly onDiskFull: () => void;
+};
 
-function makeWal(context: RecorderContext, { buffer, condition, sealer, onDiskFull }: Writing): Wal {
+function makeWal(context: RecorderContext, parts: Writing): Wal {
+  const { buffer, drops, condition, sealer, onDiskFull } = parts;
   const { options, ports, folder, identity, recovered, listeners, walKeys } = context;
   const { fs, clock, random, logger } = ports;
   const { vins } = options;
@@ -216,6 +219,7 @@ function makeWal(context: RecorderContext, { buffer, condition, sealer, onDiskFu
         if (gap.reason !== 'decimated') listeners.events.emit({ kind: 'gap', gap });
       }
     },
+    onGapsUnsure: (gaps) => drops.putBack(gaps),
     onStall: (reason, detail) => {
       condition.stalledReason = reason === undefined ? undefined : `${reason}: ${detail}`;
       buffer.stalledBy = reason;

@@ -1,8 +1,10 @@
 import type { Subscription } from 'rxjs';
 import { Emitter } from '../core/emitter.js';
+import { describeError } from '../core/errors.js';
 import type { Message } from '../core/message.js';
 import type { Source } from '../core/source.js';
 import type { Batch } from '../ingest/batch.js';
+import { giveUp, type Uncommitted } from '../ingest/give-up.js';
 import { recordingPipeline } from './pipeline.js';
 import type { RecorderParts } from './recorder-parts.js';
 import { thinningOf } from './thinning.js';
@@ -50,12 +52,15 @@ export class RecorderRun {
   readonly sources: readonly RecordedSource[];
   /**
    * Resolves when every source has completed (by itself, or after {@link stop}) and the last batch is
-   * committed. Rejects if commits failed until the end.
+   * committed, or gaps in the recording account for messages that the disk refused until the end. Rejects if the
+   * disk refused the gaps too.
    */
   readonly done: Promise<void>;
   /** Batches that left the queues and are not durable yet: the one being committed, and the next one. */
   readonly inFlight = new Set<Batch>();
   gaps = 0;
+  /** Messages that the disk refused until the end, and that no source keeps. */
+  givenUp = 0;
   readonly #wantedChanged: Emitter<void>;
   readonly #stopSources = new AbortController();
   readonly #giveUp = new AbortController();
@@ -127,6 +132,7 @@ export class RecorderRun {
         clock: ports.clock,
         commit,
         upcoming,
+        giveUp: (left) => this.#accountFor(left),
       }).subscribe({
         next: (batch) => {
           this.gaps += batch.gaps.filter(({ reason }) => reason !== 'decimated').length;
@@ -137,6 +143,36 @@ export class RecorderRun {
         complete: resolve,
       });
     });
+  }
+
+  async #accountFor(left: Uncommitted): Promise<Batch> {
+    const { buffer, drops, wal, ports } = this.#parts;
+    const lost = left.messages.filter((message) => !message.ack);
+    this.givenUp = lost.length;
+    this.inFlight.clear();
+    for (const { ack, channel, sourceSequence } of left.messages) {
+      // It is new when its source delivers it again.
+      if (ack && channel.numberedIn !== undefined && sourceSequence !== undefined)
+        wal.identities.release(channel.numberedIn, [sourceSequence]);
+    }
+    this.#takeRoom();
+    // Each segment begins with them, and they may be large. The end of the run forgets them too.
+    wal.latched.clear();
+    const facts = { messages: lost.length, keptBySource: left.messages.length - lost.length };
+    try {
+      const batch = await giveUp(left, {
+        buffer,
+        drops,
+        commit: (gaps) => wal.commit(gaps, this.#giveUp.signal),
+        isKept: ({ ack }) => ack !== undefined,
+      });
+      ports.logger.error('commits failed until the end; gaps account for the messages in memory', facts);
+      return batch;
+    } catch (error) {
+      const words = describeError(error);
+      ports.logger.error('the gaps of the messages in memory cannot be written', { ...facts, error: words });
+      throw error;
+    }
   }
 
   #takeRoom(): void {

@@ -9,7 +9,12 @@ export interface RecordSummary {
   readonly dropped: number;
   /** Left out by the rules (`max_hz`, `every`). */
   readonly decimated: number;
-  /** Received and neither durable nor dropped nor left out: 0 unless the disk refused until the end. */
+  /** Of those dropped: in memory at the end, when the disk still refused them. */
+  readonly givenUp: number;
+  /**
+   * Received, and neither durable nor left out nor in a durable gap: 0 unless the disk refused even the gaps until
+   * the end, or a source keeps messages because they were not acknowledged.
+   */
   readonly undurable: number;
   readonly gaps: number;
   readonly unreadableBytes: number;
@@ -22,13 +27,15 @@ export interface RecordSummary {
 /** Facts of single runs, summed up. */
 export class RunTotals {
   gaps = 0;
+  givenUp = 0;
   unreadableBytes = 0;
   /** By URI: a source that fails each time it is opened counts once. */
   readonly failures = new Map<string, unknown>();
 
   /** Called once per run, when it has ended. */
-  add({ gaps, sources }: RecorderRun): void {
+  add({ gaps, givenUp, sources }: RecorderRun): void {
     this.gaps += gaps;
+    this.givenUp += givenUp;
     for (const { uri, failure, unreadableBytes } of sources) {
       this.unreadableBytes += unreadableBytes;
       if (failure !== undefined) this.failures.set(uri, failure);
@@ -38,7 +45,7 @@ export class RunTotals {
 
 /** Over all runs of one recorder. */
 export function summarize(
-  { wal, sealer, meters }: Pick<RecorderParts, 'wal' | 'sealer' | 'meters'>,
+  { wal, sealer, meters, drops }: Pick<RecorderParts, 'wal' | 'sealer' | 'meters' | 'drops'>,
   runs: RunTotals,
 ): RecordSummary {
   const { received, dropped, decimated } = meters.sums();
@@ -48,7 +55,8 @@ export function summarize(
     durableBytes: wal.durableBytes,
     dropped,
     decimated,
-    undurable: Math.max(0, received - dropped - decimated - wal.durable),
+    givenUp: runs.givenUp,
+    undurable: Math.max(0, received - dropped - decimated - wal.durable) + drops.unwritten,
     gaps: runs.gaps,
     unreadableBytes: runs.unreadableBytes,
     sealedSegments: sealer.sealedObjects,

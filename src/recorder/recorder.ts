@@ -159,6 +159,8 @@ export class Recorder implements AsyncDisposable {
       for (const queue of buffer.allQueues()) queue.lastSourceSequence = -1;
     }
     condition.enter('recording');
+    // The stop of the earlier run has reported it.
+    this.#failure = undefined;
     this.#run = new RecorderRun(this.#parts, inputs, !this.#run && recovered.unclean);
   }
 
@@ -282,7 +284,9 @@ export class Recorder implements AsyncDisposable {
       await run?.done;
     } catch (error) {
       this.#failure = error;
-      ports.logger.error('commits failed until shutdown; the messages in memory are lost', { error });
+      ports.logger.error('commits failed until shutdown; messages in memory are lost without a gap', {
+        error,
+      });
     }
     room.ended();
     flow.release();

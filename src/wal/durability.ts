@@ -1,11 +1,11 @@
 import { describeError } from '../core/errors.js';
 import type { Gap } from '../core/gap.js';
-import type { Logger } from '../core/logger.js';
 import { numberingKey, type Channel } from '../core/message.js';
 import { SeenNumbers } from '../core/seen-numbers.js';
 import type { Batch } from '../ingest/batch.js';
 import { Identities } from './identities.js';
 import type { WalHead } from './wal-head.js';
+import type { WalPorts } from './wal-ports.js';
 
 /**
  * When a commit is durable. `commit`: every commit is fsynced (loss window: the age of one batch plus one
@@ -31,6 +31,8 @@ interface Receipt extends UnsyncedBatch {
   readonly identified: ReadonlyMap<string, readonly number[]>;
 }
 
+type DurablePorts = Pick<WalPorts, 'logger' | 'onGaps' | 'onGapsUnsure'>;
+
 /** Handles what became durable: counts it, acknowledges it, and keeps the settled source numbers. */
 export class DurableLedger {
   /** Messages and payload bytes made durable since this process started. */
@@ -42,17 +44,10 @@ export class DurableLedger {
   #pending: Receipt[] = [];
   readonly #numbers: Map<string, number>;
 
-  readonly #logger: Logger;
-  /** Gaps that are part of the recording from now on. Must not throw. */
-  readonly #onGaps: ((gaps: readonly Gap[]) => void) | undefined;
+  readonly #ports: DurablePorts;
 
-  constructor(
-    head: Pick<WalHead, 'sourceSequences' | 'seen'>,
-    logger: Logger,
-    onGaps?: (gaps: readonly Gap[]) => void,
-  ) {
-    this.#logger = logger;
-    this.#onGaps = onGaps;
+  constructor(head: Pick<WalHead, 'sourceSequences' | 'seen'>, ports: DurablePorts) {
+    this.#ports = ports;
     this.#numbers = new Map(Object.entries(head.sourceSequences));
     this.identities = new Identities(new SeenNumbers(head.seen));
   }
@@ -86,8 +81,9 @@ export class DurableLedger {
     for (const { identified } of lost) {
       for (const [numbering, numbers] of identified) this.identities.release(numbering, numbers);
     }
+    this.#ports.onGapsUnsure?.(lost.flatMap(({ gaps }) => gaps));
     const messages = lost.reduce((sum, receipt) => sum + receipt.messages.length, 0);
-    this.#logger.error('fsync failed: messages that the disk had accepted may be lost', { messages });
+    this.#ports.logger.error('fsync failed: messages that the disk had accepted may be lost', { messages });
   }
 
   #settle(receipt: Receipt, now: bigint): void {
@@ -101,14 +97,16 @@ export class DurableLedger {
       this.#numbers.set(key, Math.max(number, this.#numbers.get(key) ?? 0));
     }
     for (const [numbering, numbers] of receipt.identified) this.identities.settle(numbering, numbers);
-    if (receipt.gaps.length > 0) this.#onGaps?.(receipt.gaps);
+    if (receipt.gaps.length > 0) this.#ports.onGaps?.(receipt.gaps);
     for (const ack of receipt.acks) {
       try {
         ack();
       } catch (error) {
         // The messages are durable: a fault of a source must not look like a failed commit, which would write
         // them twice.
-        this.#logger.error('acknowledging messages to a source failed', { error: describeError(error) });
+        this.#ports.logger.error('acknowledging messages to a source failed', {
+          error: describeError(error),
+        });
       }
     }
   }

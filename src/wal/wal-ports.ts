@@ -40,6 +40,11 @@ export interface WalPorts {
   readonly onStall: (reason: GapReason | undefined, detail: string) => void;
   /** Gaps that became durable. Must not throw. */
   readonly onGaps?: (gaps: readonly Gap[]) => void;
+  /**
+   * Gaps that were written and whose fsync failed: they may be lost, so they must be committed again. Must not
+   * throw.
+   */
+  readonly onGapsUnsure?: (gaps: readonly Gap[]) => void;
 }
 
 /** A segment of this process that accepts no more records. */

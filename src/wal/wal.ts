@@ -93,7 +93,7 @@ export class Wal {
     this.#ports = ports;
     this.#nextSequence = head.nextSequence;
     this.#supply = new SegmentSupply(folder, ports, head.nextNumber);
-    this.#ledger = new DurableLedger(head, ports.logger, ports.onGaps);
+    this.#ledger = new DurableLedger(head, ports);
     this.latched = new LatchedSet(options.latchedMaxBytes);
     this.#warnings = new CommitWarnings(ports.logger);
     this.#stall = new StallReport(folder, ports);
@@ -284,10 +284,10 @@ export class Wal {
         this.stats.failed++;
         await this.#stall.failed(error);
         await this.#abandonCurrent();
-        if (signal?.aborted) throw error;
-        await this.#ports.clock.sleep(RETRY_MS, signal).catch(() => {
-          throw error;
-        });
+        if (await this.#mayRetry(signal)) continue;
+        // Neither this batch nor the one named after it will be committed.
+        this.#stage.forget();
+        throw error;
       }
     }
     this.#stall.succeeded();
@@ -297,6 +297,15 @@ export class Wal {
     // The batch that was written ahead is in this segment.
     if (this.#stage.isAhead) return;
     if (writer.contentBytes >= this.#options.segmentMaxBytes || writer.full) await this.#rollNow();
+  }
+
+  /** Waits before the next attempt. Returns false if the signal has ended the attempts. */
+  async #mayRetry(signal: AbortSignal | undefined): Promise<boolean> {
+    if (signal?.aborted) return false;
+    return this.#ports.clock.sleep(RETRY_MS, signal).then(
+      () => true,
+      () => false,
+    );
   }
 
   async #appendTo(current: OpenSegment, batch: Batch): Promise<void> {

@@ -112,6 +112,20 @@ for (const { kind, mount } of [
       });
     }
 
+    for (const whenFull of ['stop', 'drop-oldest', 'drop-lowest'] as const) {
+      it(`accounts under ${whenFull} for the messages that the disk refuses until the end`, async () => {
+        const rig = await RecordingRig.open(disk.path, { whenFull, closePatienceMs: 0 });
+        await rig.sendUntil(() => rig.acknowledged.size > 20);
+        await disk.fill();
+        await rig.sendUntil(() => rig.stalls.length > 0 || rig.retention.state.full);
+        for (let i = 0; i < 40; i++) rig.send(16 * 1024);
+        await rig.close();
+        await disk.unfill();
+        await (await RecordingRig.open(disk.path, { whenFull: 'stop' })).close();
+        await assertAllAccounted(rig);
+      });
+    }
+
     it('starts on a full disk if a ballast or a verified segment makes room, and otherwise reports that the disk is full', async () => {
       const first = await RecordingRig.open(disk.path, { ballastBytes: 2 * MIB });
       await first.sendUntil(() => first.retention.ballastBytes > 0 && first.retention.index.segments > 3);

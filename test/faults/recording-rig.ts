@@ -7,9 +7,10 @@ import { dataFolder, type DataFolder } from '../../src/core/data-folder.js';
 import { systemCode } from '../../src/core/errors.js';
 import type { FileSystem } from '../../src/core/file-system.js';
 import { silentLogger, type Logger } from '../../src/core/logger.js';
-import type { Channel, Message, Priority } from '../../src/core/message.js';
+import type { Channel, Message, Priority, QueuePolicy } from '../../src/core/message.js';
 import type { SourceGap } from '../../src/core/source.js';
 import { DropLedger } from '../../src/ingest/drop-ledger.js';
+import { giveUp } from '../../src/ingest/give-up.js';
 import { groupCommit } from '../../src/ingest/group-commit.js';
 import { IngestBuffer } from '../../src/ingest/ingest-buffer.js';
 import { makeRoomForStart } from '../../src/seal/retention-start.js';
@@ -17,6 +18,7 @@ import { Retention } from '../../src/seal/retention.js';
 import type { RetentionOptions } from '../../src/seal/retention-options.js';
 import { sealSegment } from '../../src/seal/seal-segment.js';
 import { Sealer } from '../../src/seal/sealer.js';
+import type { Durability } from '../../src/wal/durability.js';
 import { recoverWal } from '../../src/wal/recover.js';
 import { Wal } from '../../src/wal/wal.js';
 import { sleep } from '../../src/testing/waiting.js';
@@ -28,6 +30,12 @@ const priorities: readonly Priority[] = ['high', 'normal', 'low'];
 export interface RigOptions extends Partial<RetentionOptions> {
   readonly fs?: FileSystem;
   readonly logger?: Logger;
+  /** Default: `drop-oldest`. */
+  readonly policy?: QueuePolicy;
+  /** Default: `commit`. */
+  readonly durability?: Durability;
+  /** How long {@link RecordingRig.close} lets commits fail. Default: 1 s. */
+  readonly closePatienceMs?: number;
 }
 
 /**
@@ -39,11 +47,14 @@ export class RecordingRig {
   readonly acknowledged = new Set<number>();
   readonly stalls: string[] = [];
   sent = 0;
+  /** Messages in memory when the rig closed and the disk still refused them. */
+  givenUp = 0;
   readonly #input = new Subject<Message | SourceGap>();
   readonly #drops = new DropLedger(randomBytes);
   readonly #buffer: IngestBuffer;
   readonly #channels: readonly Channel[];
   readonly #giveUp = new AbortController();
+  readonly #closePatienceMs: number;
   #subscription: Subscription | undefined;
   #ended: Promise<void> | undefined;
   #ticker: NodeJS.Timeout | undefined;
@@ -52,7 +63,8 @@ export class RecordingRig {
   sealer!: Sealer;
   retention!: Retention;
 
-  private constructor(root: string) {
+  private constructor(root: string, policy: QueuePolicy, closePatienceMs: number) {
+    this.#closePatienceMs = closePatienceMs;
     this.folder = dataFolder(root);
     this.#channels = priorities.map((priority) => ({
       robot: 'r1',
@@ -66,7 +78,7 @@ export class RecordingRig {
       { totalMaxBytes: 256 * KIB, maxChannels: 10 },
       ({ topic }) => ({
         priority: topic.slice(1) as Priority,
-        policy: 'drop-oldest',
+        policy,
         queueMaxBytes: 128 * KIB,
       }),
       this.#drops,
@@ -74,12 +86,14 @@ export class RecordingRig {
   }
 
   static async open(root: string, options: RigOptions = {}): Promise<RecordingRig> {
-    const rig = new RecordingRig(root);
+    const { policy = 'drop-oldest', closePatienceMs = 1000 } = options;
+    const rig = new RecordingRig(root, policy, closePatienceMs);
     await rig.#start(options);
     return rig;
   }
 
-  async #start({ fs = realFs, logger = silentLogger, ...given }: RigOptions): Promise<void> {
+  async #start(options: RigOptions): Promise<void> {
+    const { fs = realFs, logger = silentLogger, durability = 'commit', ...given } = options;
     const { folder } = this;
     const buffer = this.#buffer;
     const drops = this.#drops;
@@ -134,8 +148,8 @@ export class RecordingRig {
       recovered.head,
       identity,
       {
-        durability: 'commit',
-        intervalMs: 1000,
+        durability,
+        intervalMs: 100,
         segmentMaxBytes: retentionOptions.segmentMaxBytes,
         segmentMaxAgeMs: 60_000,
         latchedMaxBytes: KIB,
@@ -148,6 +162,7 @@ export class RecordingRig {
         logger,
         priorityOf: (channel) => channel.topic.slice(1) as Priority,
         onClosed: (segment) => this.sealer.enqueue({ ...segment, recovered: false }),
+        onGapsUnsure: (gaps) => drops.putBack(gaps),
         onStall: (reason) => {
           this.#walStall = reason as 'disk_full' | 'commit_failed' | undefined;
           if (reason) this.stalls.push(reason);
@@ -177,6 +192,16 @@ export class RecordingRig {
               await this.wal.commit(batch, this.#giveUp.signal);
             },
             upcoming: (batch) => this.wal.writeAhead(batch),
+            giveUp: (left) => {
+              this.givenUp = left.messages.length;
+              return giveUp(left, {
+                buffer,
+                drops,
+                commit: (batch) => this.wal.commit(batch, this.#giveUp.signal),
+                // It acknowledges to the test, which delivers nothing twice.
+                isKept: () => false,
+              });
+            },
           }),
         )
         .subscribe({ error: reject, complete: resolve });
@@ -213,10 +238,15 @@ export class RecordingRig {
     }
   }
 
+  /** Messages that no durable gap accounts for; the recorder reports them as undurable. */
+  get unwritten(): number {
+    return this.#drops.unwritten;
+  }
+
   /** Ends as the recorder does: commits what was taken in, ends the segment, seals. */
   async close(): Promise<void> {
     this.#input.complete();
-    const patience = setTimeout(() => this.#giveUp.abort(), 1000);
+    const patience = setTimeout(() => this.#giveUp.abort(), this.#closePatienceMs);
     await this.#ended?.catch(() => undefined);
     clearTimeout(patience);
     await this.wal.close();

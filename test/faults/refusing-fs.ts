@@ -2,8 +2,8 @@ import * as realFs from 'node:fs/promises';
 import type { FileSystem } from '../../src/core/file-system.js';
 
 export interface Refusal {
-  /** `open`, `rename`, ... or of an open file `write`, `writev`, `writeFile`, `sync`, `datasync`. */
-  readonly operation: string;
+  /** `open`, `rename`, ... or of an open file `write`, `writev`, `writeFile`, `sync`, `datasync`; or several. */
+  readonly operation: string | ReadonlySet<string>;
   readonly path: RegExp;
   readonly code: string;
 }
@@ -22,7 +22,7 @@ export class RefusingFs {
         return (...parameters: unknown[]): unknown => {
           const path = handlePath ?? String(parameters[0]);
           const { refusal } = this;
-          if (refusal?.operation === operation && refusal.path.test(path)) {
+          if (refusal && has(refusal.operation, operation) && refusal.path.test(path)) {
             this.refused++;
             return Promise.reject(
               Object.assign(new Error(`${refusal.code}: refused`), { code: refusal.code }),
@@ -35,4 +35,8 @@ export class RefusingFs {
       },
     });
   }
+}
+
+function has(operations: Refusal['operation'], operation: string): boolean {
+  return typeof operations === 'string' ? operations === operation : operations.has(operation);
 }

@@ -55,6 +55,26 @@ describe('Drop ledger', () => {
     assert.deepEqual([gap?.firstTime, gap?.lastTime], [10n, 30n]);
   });
 
+  it('knows how many messages are in gaps that are not written yet', () => {
+    const drops = new DropLedger(seededBytes());
+    const channel = makeChannel('/a');
+    let announced = 0;
+    drops.onPending = () => announced++;
+    drops.drop(makeMessage(channel, 1), 'memory_limit', false);
+    drops.drop(makeMessage(channel, 1), 'memory_limit', false);
+    drops.refuse(makeMessage(channel, 1), 'memory_limit');
+    drops.add({ reason: 'decimated', robot: 'crab', count: 50 });
+    assert.equal(drops.unwritten, 3);
+    const gaps = drops.take();
+    assert.equal(drops.unwritten, 0);
+    announced = 0;
+    drops.putBack(gaps);
+    assert.deepEqual([drops.unwritten, announced], [3, 1]);
+    const again = drops.take();
+    assert.deepEqual(new Set(again.map(({ id }) => id)), new Set(gaps.map(({ id }) => id)));
+    assert.deepEqual(drops.droppedByReason(), { memory_limit: 3 });
+  });
+
   it('keeps the id of a gap that has one, so that telling it twice counts once', () => {
     const drops = new DropLedger(seededBytes());
     drops.add({ id: 'known', reason: 'source_lost', robot: 'crab', count: 2 });

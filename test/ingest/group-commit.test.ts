@@ -3,7 +3,8 @@ import { Subject } from 'rxjs';
 import type { Message } from '../../src/core/message.js';
 import type { SourceGap } from '../../src/core/source.js';
 import type { Batch, BatchLimits } from '../../src/ingest/batch.js';
-import { groupCommit } from '../../src/ingest/group-commit.js';
+import type { Uncommitted } from '../../src/ingest/give-up.js';
+import { groupCommit, type GroupCommitOptions } from '../../src/ingest/group-commit.js';
 import { drain, makeBuffer, makeChannel, makeMessage } from './ingest-support.js';
 import { SimulatedClock } from '../support/simulated-clock.js';
 
@@ -23,7 +24,11 @@ describe('Group commit', () => {
     time = new SimulatedClock();
   });
 
-  function start(limits: Partial<BatchLimits> = {}, bufferSetup: Parameters<typeof makeBuffer>[0] = {}) {
+  function start(
+    limits: Partial<BatchLimits> = {},
+    bufferSetup: Parameters<typeof makeBuffer>[0] = {},
+    more: Pick<Partial<GroupCommitOptions>, 'giveUp'> = {},
+  ) {
     input = new Subject();
     commits = [];
     upcoming = [];
@@ -37,6 +42,7 @@ describe('Group commit', () => {
           clock: time,
           commit: (batch) => new Promise((done, fail) => commits.push({ batch, done, fail })),
           upcoming: (batch) => upcoming.push(batch),
+          ...more,
         }),
       )
       .subscribe({
@@ -208,6 +214,70 @@ describe('Group commit', () => {
     push(10);
     await settled();
     assert.equal(commits.length, 1);
+  });
+
+  describe('gives up after a failed commit', () => {
+    const gapsOnly: Batch = { messages: [], gaps: [], bytes: 0, oldestAt: 0n };
+    let left: Uncommitted[];
+    beforeEach(() => (left = []));
+    const takeLeft = (uncommitted: Uncommitted): Promise<Batch> => {
+      left.push(uncommitted);
+      return Promise.resolve(gapsOnly);
+    };
+
+    it('everything it has taken in, in order, and completes', async () => {
+      const { buffer, drops } = start({}, { queueMaxBytes: 150 }, { giveUp: takeLeft });
+      const sent = Array.from({ length: 35 }, () => makeMessage(channel, 10));
+      for (const message of sent) input.next(message);
+      await settled();
+      assert.equal(upcoming.length, 1, 'a batch is ready beside the one under way');
+      assert.equal(buffer.messages, 15);
+      drops.drop(makeMessage(channel, 1), 'paused', false);
+      commits[0]!.fail(new Error('disk gone'));
+      await settled();
+      assert.equal(left.length, 1);
+      assert.deepEqual(left[0]!.messages, sent);
+      assert.deepEqual(
+        left[0]!.gaps.map(({ reason, count }) => [reason, count]),
+        [['paused', 1]],
+      );
+      assert.deepEqual(seen, ['committed 0', 'complete']);
+      assert.deepEqual([buffer.messages, drops.pending, time.pending], [0, false, 0]);
+    });
+
+    it('and passes on the error of the commit if that fails too', async () => {
+      start({}, {}, { giveUp: () => Promise.reject(new Error('no space for gaps')) });
+      push(10);
+      commits[0]!.fail(new Error('disk gone'));
+      await settled();
+      assert.deepEqual(seen, ['error disk gone']);
+    });
+
+    it('and passes on an error of the input', async () => {
+      start({}, {}, { giveUp: takeLeft });
+      push(3);
+      input.error(new Error('source broke'));
+      await settled();
+      commits[0]!.fail(new Error('disk gone'));
+      await settled();
+      assert.deepEqual(seen, ['committed 0', 'error source broke']);
+    });
+  });
+
+  it('commits gaps that an earlier stream left, even if nothing follows', async () => {
+    const { drops, subscription } = start();
+    subscription.unsubscribe();
+    drops.putBack([{ id: 'left', reason: 'disk_full', robot: 'crab', count: 4 }]);
+    groupCommit({
+      ...{ drops, buffer: makeBuffer().buffer, clock: time },
+      limits: { maxBytes: 1000, maxCount: 10, maxAgeMs: 50 },
+      commit: (batch) => new Promise((done, fail) => commits.push({ batch, done, fail })),
+    })(input).subscribe();
+    await time.advance(1000);
+    assert.deepEqual(
+      commits[0]?.batch.gaps.map(({ id }) => id),
+      ['left'],
+    );
   });
 
   it('commits gaps without messages', async () => {

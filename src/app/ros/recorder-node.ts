@@ -88,7 +88,7 @@ export async function runRecorderNode(node: RunningNode): Promise<number> {
   });
   const summary = await host.close();
   topics.publishStatus();
-  const isWhole = summary === undefined || (summary.undurable === 0 && summary.waitingSegments === 0);
+  const isWhole = !summary || summary.givenUp + summary.undurable + summary.waitingSegments === 0;
   return isWhole ? exitCodes.ok : exitCodes.failed;
 }
 

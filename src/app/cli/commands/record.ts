@@ -108,9 +108,10 @@ async function report(summary: RecordSummary, invocation: Invocation): Promise<C
   const failedSources = summary.failedSources.map(({ uri, error }) => ({ uri, error: describeError(error) }));
   // After a signal, the next start seals the rest.
   const isSealed = summary.waitingSegments === 0 || invocation.stop.signal.aborted;
-  const ok = failedSources.length === 0 && summary.undurable === 0 && isSealed;
+  const ok = failedSources.length === 0 && summary.givenUp + summary.undurable === 0 && isSealed;
   const rest = [
     ...(summary.dropped > 0 ? [`${humanCount(summary.dropped)} dropped`] : []),
+    ...(summary.givenUp > 0 ? [`of these, the disk refused ${humanCount(summary.givenUp)} at the end`] : []),
     ...(summary.decimated > 0 ? [`${humanCount(summary.decimated)} left out by rules`] : []),
     ...(summary.gaps > 0 ? [`${humanCount(summary.gaps)} gaps, each in the recording`] : []),
     ...(summary.unreadableBytes > 0
