@@ -1,8 +1,10 @@
-/** Member `derived` of a manifest: the file was made of a sealed one on its way to the store. */
+/** Member `derived` of a manifest: the file was made of a sealed one, on its way to the store or by a deletion. */
 export interface Derivation {
   readonly version: 1;
-  /** The sealed file. It stays on the robot. */
+  /** The sealed file. After `sync.transform` it stays on the robot; after a deletion it is gone. */
   readonly source: {
+    /** Id of the segment, if that is another one: the file is what a deletion left of it. */
+    readonly segment?: string;
     readonly bytes: number;
     /** Lower-case hex. */
     readonly sha256: string;
@@ -14,9 +16,12 @@ export interface Derivation {
   readonly stages: readonly DerivationStage[];
 }
 
-/** One rule of `sync.transform`. */
+/** One rule of `sync.transform`, or one deletion. */
 export interface DerivationStage {
-  /** `fields` for drop, zero, hash and round; `process` for an external program; `jpeg`, `h264` and `blank`. */
+  /**
+   * `fields` for drop, zero, hash and round; `process` for an external program; `jpeg`, `h264` and `blank`; `delete` for
+   * a part that was removed on request.
+   */
   readonly name: string;
   /** Of the stage: another one may give other bytes for the same rule. */
   readonly version: number;

@@ -52,9 +52,10 @@ const entries = {
   SEGMENT_DELETED: {
     retryable: false,
     meaning:
-      'A store has the tombstone of a segment that was deleted there on request. Sync does not upload it again.',
+      'A segment, or a part of it, was deleted on request from the store and not from the data folder, or the other way ' +
+      'round. Sync does not upload it again, and it uploads no rest beside the whole.',
     remedy:
-      'Delete the segment from the data folder too: holdfast delete --data. Nothing is uploaded meanwhile.',
+      'Delete the same in the other place too: holdfast delete with --data and --store. Nothing is uploaded meanwhile.',
   },
   DATA_FOLDER_BUSY: {
     retryable: true,

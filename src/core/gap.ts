@@ -21,10 +21,15 @@ export const gapReasons = [
   'evicted',
   // Not a loss: left out on request, by a rule.
   'decimated',
+  // Not a loss: removed from the recording by holdfast delete.
+  'deleted',
 ] as const;
 
 /** A reason of a gap. */
 export type GapReason = (typeof gapReasons)[number];
+
+/** The reasons of gaps that are no loss: somebody asked for them. */
+export const requestedReasons: ReadonlySet<string> = new Set<GapReason>(['decimated', 'deleted']);
 
 /**
  * The durable record of messages that are not in the recording. Written into the WAL, into MCAP as a

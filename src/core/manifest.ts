@@ -124,6 +124,8 @@ export interface DeletedFacts {
   readonly reason: string;
   /** Id of the plan, which the receipt of the deletion repeats. */
   readonly plan: string;
+  /** Id of the segment with what is left. Absent: all of it was deleted. */
+  readonly remainder?: string;
 }
 
 /** A manifest as every store has it. */

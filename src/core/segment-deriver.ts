@@ -34,8 +34,8 @@ export interface Derived {
   readonly transformed?: { readonly bytesIn: number; readonly bytesOut: number };
 }
 
-/** What the store holds at a marker's key; `torn`: an incomplete write. */
-export type MarkerVerdict = 'complete' | 'evicted' | 'torn' | 'other';
+/** What the store holds at a marker's key; `torn`: an incomplete write; `deleted`: on request, not to be sent again. */
+export type MarkerVerdict = 'complete' | 'evicted' | 'deleted' | 'torn' | 'other';
 
 /**
  * Makes files out of one sealed segment. The output depends on the segment only: the same segment gives the

@@ -2,11 +2,16 @@ import type { Manifest } from '../core/manifest.js';
 import { matches } from '../core/name-pattern.js';
 import type { DeletionRequest } from './deletion-request.js';
 import { holdOn, type LegalHold } from './legal-hold.js';
+import { isRemainderAfter } from './remainder-name.js';
 
 /** What a deletion does with one segment. */
 export type DeletionDecision =
   /** It has nothing of what the request names. */
-  { readonly kind: 'none' } | { readonly kind: 'remove' } | { readonly kind: 'keep'; readonly why: string };
+  | { readonly kind: 'none' }
+  | { readonly kind: 'remove' }
+  /** Only a part of it goes, and the rest is written again. */
+  | { readonly kind: 'cut' }
+  | { readonly kind: 'keep'; readonly why: string };
 
 const none = { kind: 'none' } as const;
 
@@ -28,9 +33,8 @@ export function decideDeletion(
   const hold = holdOn({ robot, firstLogTime, lastLogTime }, holds);
   if (hold) return { kind: 'keep', why: `legal hold ${hold.id}: ${hold.reason}` };
   const isInside = BigInt(firstLogTime) >= request.from && BigInt(lastLogTime) <= request.to;
-  if (!isInside) return { kind: 'keep', why: 'it also has messages of another time' };
-  if (named.length < recorded.length) return { kind: 'keep', why: 'it also has messages of other topics' };
-  return { kind: 'remove' };
+  if (isInside && named.length === recorded.length) return { kind: 'remove' };
+  return isRemainderAfter(manifest, request) ? none : { kind: 'cut' };
 }
 
 function overlaps({ from, to }: DeletionRequest, first: string, last: string): boolean {

@@ -1,4 +1,6 @@
+import { describeError, isHoldfastError } from '../core/errors.js';
 import type { DeletedFacts, Manifest } from '../core/manifest.js';
+import { cutGapId } from './cut-segment.js';
 import type { DeletionRequest } from './deletion-request.js';
 import type { HoldBook } from './hold-book.js';
 import type { LegalHold } from './legal-hold.js';
@@ -13,7 +15,30 @@ export interface PlannedObject {
   /** Decimal nanoseconds since the Unix epoch. */
   readonly firstLogTime: string;
   readonly lastLogTime: string;
+  /** Only a part of it goes; the members are those of the whole. */
+  readonly part?: true;
 }
+
+/** What was removed from a place: a segment, or a part of one. */
+export interface RemovedObject extends PlannedObject {
+  /** With `part`: `messages` and the times are those of the part, and this is the segment with the rest. */
+  readonly remainder?: Remainder;
+}
+
+/** The segment with what is left of another one. */
+export interface Remainder {
+  readonly key: string;
+  readonly bytes: number;
+  readonly crc32: number;
+  readonly messages: number;
+}
+
+/** What came of a removal. */
+export type Removal =
+  | { readonly kind: 'removed'; readonly object: RemovedObject }
+  /** The segment has nothing that the request names, although its times and topics fit. */
+  | { readonly kind: 'none' }
+  | { readonly kind: 'kept'; readonly why: string };
 
 /** Something that may hold what the request names, and stays. */
 export interface KeptObject {
@@ -24,9 +49,9 @@ export interface KeptObject {
 
 /** What a deletion would do in one place. */
 export interface PlacePlan {
-  /** Path of the data folder, or URI of the store. */
+  /** Path of the data folder, or URI of the store; of the tables of its lakes, `lake ` before it; address of the ground. */
   readonly place: string;
-  readonly kind: 'data' | 'store';
+  readonly kind: 'data' | 'store' | 'lake' | 'ground';
   readonly remove: readonly PlannedObject[];
   readonly keep: readonly KeptObject[];
   /** Sentences for the receipt. */
@@ -38,19 +63,64 @@ export interface DeletionPlace {
   readonly place: string;
   readonly kind: PlacePlan['kind'];
   readonly holds: HoldBook;
+  /** It keeps what a hold covers itself, row by row. Absent: a hold on any of an object keeps all of it. */
+  readonly judgesHolds?: true;
   /** Changes nothing. */
   survey(request: DeletionRequest, holds: readonly LegalHold[]): Promise<PlacePlan>;
   /**
    * Removes one segment and leaves a tombstone. May be repeated after an interruption at any point. Resolves to the
    * reason if it could not be removed. Throws errors after which the same call may succeed.
    */
-  remove(object: PlannedObject, facts: DeletedFacts): Promise<string | undefined>;
+  remove(
+    object: PlannedObject,
+    facts: DeletedFacts,
+    request: DeletionRequest,
+    holds: readonly LegalHold[],
+  ): Promise<string | undefined>;
+  /**
+   * Replaces one segment by another one with what the request leaves of it, and leaves a tombstone. May be repeated and
+   * throws as {@link DeletionPlace.remove}.
+   */
+  cut(
+    object: PlannedObject,
+    facts: DeletedFacts,
+    request: DeletionRequest,
+    holds: readonly LegalHold[],
+  ): Promise<Removal>;
+  /** Called when all was removed. May be repeated. */
+  finish?(request: DeletionRequest): Promise<void>;
 }
 
 /** Throws nothing: only manifests with messages are planned. */
 export function plannedObject(key: string, { file, messages, ...times }: Manifest): PlannedObject {
   const { firstLogTime = '0', lastLogTime = firstLogTime } = times;
   return { key, bytes: file.bytes, crc32: file.crc32, messages, firstLogTime, lastLogTime };
+}
+
+/** What was removed of a segment, by the manifest of what is left of it, which lies under this key. */
+export function removedPart(
+  { key, bytes, crc32 }: PlannedObject,
+  remainderKey: string,
+  remainder: Manifest,
+): RemovedObject {
+  const gap = remainder.gaps.find(({ id }) => id === cutGapId(remainder.segment.id));
+  const { firstTime = '0', lastTime = firstTime } = gap ?? {};
+  const { file, messages } = remainder;
+  return {
+    ...{ key, bytes, crc32, messages: gap?.count ?? 0, firstLogTime: firstTime, lastLogTime: lastTime },
+    part: true,
+    remainder: { key: remainderKey, bytes: file.bytes, crc32: file.crc32, messages },
+  };
+}
+
+/** Why the content of a segment keeps a part of it from being removed, as a text. Throws what may pass. */
+export async function orRefusal<T>(work: Promise<T>): Promise<T | string> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!isHoldfastError(error) || error.retryable) throw error;
+    return `a part of it cannot be removed: ${describeError(error)}`;
+  }
 }
 
 /** Why a planned segment is left alone now: another one has its place. */

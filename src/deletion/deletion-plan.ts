@@ -46,7 +46,10 @@ export async function planDeletion(
     );
   }
   const json = requestToJson(request);
-  const named = plans.map(({ place, remove }) => [place, remove.map(({ key, crc32 }) => [key, crc32])]);
+  const named = plans.map(({ place, remove }) => [
+    place,
+    remove.map(({ key, crc32, part }) => [key, crc32, ...(part ? ['part'] : [])]),
+  ]);
   return { id: shortDigest([1, json, named]), request: json, places: plans };
 }
 

@@ -1,17 +1,17 @@
 import { createPublicKey, sign, verify, type KeyObject } from 'node:crypto';
 import { documentKind } from '../core/documents/document.js';
-import { count, listOf, literal, object, text, time } from '../core/documents/schema-parts.js';
+import { count, flag, listOf, literal, object, text, time } from '../core/documents/schema-parts.js';
 import { HoldfastError } from '../core/errors.js';
 import { decodeKey, encodeKey } from '../encryption/key-text.js';
 import { signingKey, verifyingBytes, verifyingKey } from '../encryption/signing-key.js';
-import type { KeptObject, PlacePlan, PlannedObject } from './deletion-place.js';
+import type { KeptObject, PlacePlan, RemovedObject } from './deletion-place.js';
 import type { DeletionRequestJson } from './deletion-request.js';
 
 /** What was removed from one place, and what stays there. */
 export interface PlaceReceipt {
   readonly place: string;
   readonly kind: PlacePlan['kind'];
-  readonly removed: readonly PlannedObject[];
+  readonly removed: readonly RemovedObject[];
   readonly kept: readonly KeptObject[];
   readonly notes: readonly string[];
 }
@@ -41,8 +41,13 @@ interface Signature {
 /** Before the JSON, so that a signature of something else can never pass for one of a receipt. */
 const DOMAIN = 'holdfast-deletion-receipt-v1\n';
 
-const plannedSchema = object({
+const planned = {
   ...{ key: text, bytes: count, crc32: count, messages: count, firstLogTime: time, lastLogTime: time },
+};
+const plannedSchema = object(planned, { part: flag });
+const removedSchema = object(planned, {
+  part: flag,
+  remainder: object({ key: text, bytes: count, crc32: count, messages: count }),
 });
 const keptSchema = object({ key: text, bytes: count, why: text });
 
@@ -67,7 +72,7 @@ const receipts = documentKind<DeletionReceipt & { readonly signature: Signature 
     ...{ request: requestSchema, by: text, reason: text, startedAt: time, finishedAt: time },
     places: listOf(
       object({
-        ...{ place: text, kind: text, removed: listOf(plannedSchema), kept: listOf(keptSchema) },
+        ...{ place: text, kind: text, removed: listOf(removedSchema), kept: listOf(keptSchema) },
         notes: listOf(text),
       }),
     ),

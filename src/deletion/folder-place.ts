@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import type { DataFolder } from '../core/data-folder.js';
 import {
@@ -18,19 +19,27 @@ import {
   type Manifest,
 } from '../core/manifest.js';
 import { decodePlacedManifest, nameFaults } from '../core/manifest-place.js';
+import { noKeys } from '../encryption/keyring.js';
+import type { CutPorts } from './cut-segment.js';
 import { decideDeletion } from './decide-deletion.js';
 import {
   CHANGED,
+  orRefusal,
   plannedObject,
+  removedPart,
+  type Removal,
   type DeletionPlace,
   type KeptObject,
   type PlacePlan,
   type PlannedObject,
 } from './deletion-place.js';
 import type { DeletionRequest } from './deletion-request.js';
-import { deletionTombstone } from './deletion-tombstone.js';
+import { deletionTombstone, partTombstone } from './deletion-tombstone.js';
 import { folderHolds, type HoldBook } from './hold-book.js';
 import type { LegalHold } from './legal-hold.js';
+import { partRefusal } from './part-keys.js';
+import { readRemainder, remainderInFolder } from './remainder-in-folder.js';
+import { remainderName } from './remainder-name.js';
 
 /**
  * The sealed segments of a data folder. Each goes in steps, of which every one may be repeated:
@@ -50,6 +59,7 @@ export class FolderPlace implements DeletionPlace {
   constructor(
     readonly fs: FileSystem,
     readonly folder: DataFolder,
+    readonly keys: Pick<CutPorts, 'keyring' | 'random'> = { keyring: noKeys, random: randomBytes },
   ) {
     this.place = resolve(folder.root);
     this.holds = folderHolds(fs, folder);
@@ -67,7 +77,12 @@ export class FolderPlace implements DeletionPlace {
         const decision = manifest && decideDeletion(manifest, request, holds);
         if (decision === undefined) keep.push({ key: name, bytes, why: 'it has no manifest yet' });
         else if (decision.kind === 'keep') keep.push({ key: name, bytes, why: decision.why });
-        else if (decision.kind === 'remove' && manifest) remove.push(plannedObject(name, manifest));
+        else if (decision.kind !== 'none' && manifest) {
+          const refusal = decision.kind === 'cut' ? partRefusal(manifest, this.keys.keyring) : undefined;
+          const part = decision.kind === 'cut' ? { part: true as const } : {};
+          if (refusal !== undefined) keep.push({ key: name, bytes, why: refusal });
+          else remove.push({ ...plannedObject(name, manifest), ...part });
+        }
       } catch (error) {
         if (!isHoldfastError(error, 'MANIFEST_INVALID')) throw error;
         keep.push({ key: name, bytes, why: describeError(error) });
@@ -98,14 +113,39 @@ export class FolderPlace implements DeletionPlace {
   }
 
   async remove(object: PlannedObject, facts: DeletedFacts): Promise<string | undefined> {
-    const { fs, folder } = this;
     const { key: name } = object;
-    const at = (end: string): string => join(folder.sealed, name + end);
     const manifest = await this.#manifest(name);
     if (manifest && manifest.file.crc32 !== object.crc32) return CHANGED;
     const tombstone = manifest ? deletionTombstone(manifest, facts) : await this.#begun(name, facts);
-    // Evicted since the plan was made: the stores or its tombstone tell where it is.
-    if (tombstone === undefined) return undefined;
+    if (tombstone) await this.#replace(name, tombstone);
+    // Evicted since the plan was made: the stores or its tombstone tell where it is. Another deletion may have left a
+    // part of it under another name.
+    const left = tombstone ?? (await this.#tombstone(name));
+    return left?.deleted?.remainder === undefined ? undefined : CHANGED;
+  }
+
+  /** Before the steps above, the segment with the rest is written beside it: see {@link remainderInFolder}. */
+  async cut(object: PlannedObject, facts: DeletedFacts, request: DeletionRequest): Promise<Removal> {
+    const { fs, folder, keys } = this;
+    const { key: name } = object;
+    const manifest = await this.#manifest(name);
+    if (manifest && manifest.file.crc32 !== object.crc32) return { kind: 'kept', why: CHANGED };
+    let tombstone: Manifest | undefined;
+    if (manifest) {
+      const made = await orRefusal(remainderInFolder({ fs, ...keys }, folder, manifest, request));
+      if (made === undefined) return { kind: 'none' };
+      if (typeof made === 'string') return { kind: 'kept', why: made };
+      tombstone = partTombstone(manifest, made, facts);
+    } else tombstone = await this.#begun(name, facts);
+    if (tombstone) await this.#replace(name, tombstone);
+    const remainder = await readRemainder(fs, folder, name, request);
+    if (remainder === undefined) return { kind: 'kept', why: CHANGED };
+    return { kind: 'removed', object: removedPart(object, remainderName(name, request), remainder) };
+  }
+
+  async #replace(name: string, tombstone: Manifest): Promise<void> {
+    const { fs, folder } = this;
+    const at = (end: string): string => join(folder.sealed, name + end);
     await writeFileDurably(fs, at('.evicted'), encodeManifest(tombstone));
     await fs.rm(at('.json'), { force: true });
     await syncDirectory(fs, folder.sealed);
@@ -115,7 +155,6 @@ export class FolderPlace implements DeletionPlace {
     await fs.rm(join(folder.encryption, `${name}.json`), { force: true });
     await syncDirectory(fs, folder.sealed);
     await fs.rm(at('.evicted'), { force: true });
-    return undefined;
   }
 
   /** The tombstone that an interrupted run wrote, or of an eviction that the recorder has begun. */
@@ -125,6 +164,12 @@ export class FolderPlace implements DeletionPlace {
     if (!bytes) return undefined;
     const marker = decodeManifest(bytes.toString('utf8'), path);
     return marker.deleted ? marker : deletionTombstone(marker, facts);
+  }
+
+  async #tombstone(name: string): Promise<Manifest | undefined> {
+    const path = join(this.folder.tombstones, `${name}.json`);
+    const bytes = await readFileIfPresent(this.fs, path);
+    return bytes && decodeManifest(bytes.toString('utf8'), path);
   }
 
   async #manifest(name: string): Promise<Manifest | undefined> {

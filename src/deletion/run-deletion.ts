@@ -6,7 +6,14 @@ import type { FileSystem } from '../core/file-system.js';
 import type { DeletedFacts } from '../core/manifest.js';
 import { dirname, join } from 'node:path';
 import type { KeyObject } from 'node:crypto';
-import type { DeletionPlace, KeptObject, PlacePlan, PlannedObject } from './deletion-place.js';
+import type {
+  Removal,
+  DeletionPlace,
+  KeptObject,
+  PlacePlan,
+  PlannedObject,
+  RemovedObject,
+} from './deletion-place.js';
 import { allHolds, type DeletionPlan } from './deletion-plan.js';
 import {
   encodeReceipt,
@@ -15,6 +22,7 @@ import {
   type DeletionReceipt,
   type PlaceReceipt,
 } from './deletion-receipt.js';
+import { requestFromJson, type DeletionRequest } from './deletion-request.js';
 import { holdOn, type LegalHold } from './legal-hold.js';
 
 /** What a deletion has begun: written before the first removal, and removed after the receipt. */
@@ -111,25 +119,34 @@ export async function runDeletion(
 async function removeFrom(
   place: DeletionPlace,
   plan: PlacePlan,
-  {
-    plan: {
-      request: { robot },
-    },
-    facts,
-  }: DeletionJournal,
+  { plan: whole, facts }: DeletionJournal,
   holds: readonly LegalHold[],
   { signal, onProgress }: DeletionRun,
   progress: { done: number },
 ): Promise<PlaceReceipt> {
-  const removed: PlannedObject[] = [];
+  const request = requestFromJson(whole.request);
+  const removed: RemovedObject[] = [];
   const kept: KeptObject[] = [...plan.keep];
   for (const object of plan.remove) {
     signal.throwIfAborted();
-    const hold = holdOn({ ...object, robot }, holds);
-    const why = hold ? `legal hold ${hold.id}: ${hold.reason}` : await place.remove(object, facts);
-    if (why === undefined) removed.push(object);
-    else kept.push({ key: object.key, bytes: object.bytes, why });
+    const hold = place.judgesHolds ? undefined : holdOn({ ...object, robot: request.robot }, holds);
+    const outcome = hold
+      ? { kind: 'kept' as const, why: `legal hold ${hold.id}: ${hold.reason}` }
+      : await removeOne(place, object, [facts, request, holds]);
+    if (outcome.kind === 'removed') removed.push(outcome.object);
+    else if (outcome.kind === 'kept') kept.push({ key: object.key, bytes: object.bytes, why: outcome.why });
     onProgress?.(++progress.done);
   }
+  await place.finish?.(request);
   return { place: plan.place, kind: plan.kind, removed, kept, notes: plan.notes };
+}
+
+async function removeOne(
+  place: DeletionPlace,
+  object: PlannedObject,
+  how: readonly [facts: DeletedFacts, request: DeletionRequest, holds: readonly LegalHold[]],
+): Promise<Removal> {
+  if (object.part || place.judgesHolds) return place.cut(object, ...how);
+  const why = await place.remove(object, ...how);
+  return why === undefined ? { kind: 'removed', object } : { kind: 'kept', why };
 }

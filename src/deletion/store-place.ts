@@ -7,17 +7,23 @@ import { readManifestObject, storeEntries, type StoreEntry } from '../recordings
 import { decideDeletion } from './decide-deletion.js';
 import {
   CHANGED,
+  orRefusal,
   plannedObject,
+  removedPart,
+  type Removal,
   type DeletionPlace,
   type KeptObject,
   type PlacePlan,
   type PlannedObject,
 } from './deletion-place.js';
 import type { DeletionRequest } from './deletion-request.js';
-import { deletionTombstone } from './deletion-tombstone.js';
+import { deletionTombstone, partTombstone } from './deletion-tombstone.js';
 import { storeHolds, type HoldBook } from './hold-book.js';
 import { lakeTables } from './lake-tables.js';
 import type { LegalHold } from './legal-hold.js';
+import { partRefusal } from './part-keys.js';
+import { readStoredRemainder, remainderInStore, type StoreCutPorts } from './remainder-in-store.js';
+import { remainderName } from './remainder-name.js';
 
 const UNFINISHED = 'it has no manifest: its upload did not finish';
 
@@ -33,6 +39,7 @@ export class StorePlace implements DeletionPlace {
   constructor(
     readonly store: Store,
     readonly signal: AbortSignal,
+    readonly ports?: StoreCutPorts,
   ) {
     this.place = store.uri;
     this.holds = storeHolds(store, signal);
@@ -66,12 +73,22 @@ export class StorePlace implements DeletionPlace {
       // An object beside its tombstone was left over by an interrupted run.
       const { deleted, evicted, ...rest } = manifest;
       const decision = decideDeletion(deleted ? rest : { ...rest, ...defined({ evicted }) }, request, holds);
-      if (decision.kind === 'remove') remove.push({ ...plannedObject(key, manifest), bytes });
-      else if (decision.kind === 'keep') keep.push({ key, bytes, why: decision.why });
+      const refusal = decision.kind === 'cut' ? this.#partRefusal(manifest) : undefined;
+      if (decision.kind === 'keep') keep.push({ key, bytes, why: decision.why });
+      else if (refusal !== undefined) keep.push({ key, bytes, why: refusal });
+      else if (decision.kind !== 'none') {
+        const part = decision.kind === 'cut' ? { part: true as const } : {};
+        remove.push({ ...plannedObject(key, manifest), bytes, ...part });
+      }
     } catch (error) {
       if (!isHoldfastError(error, 'MANIFEST_INVALID')) throw error;
       keep.push({ key, bytes, why: describeError(error) });
     }
+  }
+
+  #partRefusal(manifest: Manifest): string | undefined {
+    if (this.ports === undefined) return 'only a part of it would go';
+    return partRefusal(manifest, this.ports.keyring);
   }
 
   async #notes({ robot }: DeletionRequest): Promise<string[]> {
@@ -101,18 +118,67 @@ export class StorePlace implements DeletionPlace {
     if (info === undefined) return (await store.head(object.key, { signal })) && UNFINISHED;
     const manifest = await readManifestObject(store, info, signal);
     if (manifest.file.crc32 !== object.crc32) return CHANGED;
-    if (manifest.deleted === undefined) {
-      await this.#put(info, deletionTombstone(manifest, facts));
+    const why = await this.#replace(info, object.key, manifest, () => deletionTombstone(manifest, facts));
+    // Another deletion left a part of it under another key since the plan was made.
+    const isCut = manifest.deleted?.remainder !== undefined && manifest.messages !== object.messages;
+    return why ?? (isCut ? CHANGED : undefined);
+  }
+
+  /** The segment with the rest is in the store, verified and with its manifest, before the tombstone is written. */
+  async cut(object: PlannedObject, facts: DeletedFacts, request: DeletionRequest): Promise<Removal> {
+    const { store, signal, ports } = this;
+    const { key } = object;
+    const info = await store.head(manifestKey(key), { signal });
+    const manifest = info && (await readManifestObject(store, info, signal));
+    if (manifest && manifest.file.crc32 !== object.crc32) return { kind: 'kept', why: CHANGED };
+    if (info && manifest) {
+      let tombstone = manifest;
+      if (manifest.deleted === undefined) {
+        if (ports === undefined) return { kind: 'kept', why: 'only a part of it would go' };
+        const made = await orRefusal(remainderInStore(ports, { store, key, manifest, signal }, request));
+        if (made === undefined) return { kind: 'none' };
+        if (typeof made === 'string') return { kind: 'kept', why: made };
+        tombstone = partTombstone(manifest, made, facts);
+      }
+      const why = await this.#replace(info, key, manifest, () => tombstone);
+      if (why !== undefined) return { kind: 'kept', why: await this.#takeBack(key, request, why) };
     }
+    const remainder = await readStoredRemainder(store, key, request, signal);
+    if (remainder === undefined) return { kind: 'kept', why: CHANGED };
+    return { kind: 'removed', object: removedPart(object, remainderName(key, request), remainder) };
+  }
+
+  /** The tombstone first, and then the object goes. */
+  async #replace(
+    info: ObjectInfo,
+    key: string,
+    manifest: Manifest,
+    tombstone: () => Manifest,
+  ): Promise<string | undefined> {
+    const { store, signal } = this;
+    if (manifest.deleted === undefined) await this.#put(info, tombstone());
     try {
-      await store.delete(object.key, { signal });
+      await store.delete(key, { signal });
     } catch (error) {
       if (!isHoldfastError(error) || error.retryable) throw error;
       // Without its manifest, what stays would be unreadable.
       if (manifest.deleted === undefined) await this.#put(info, manifest);
       return `the store refuses: ${describeError(error)}`;
     }
-    return (await store.head(object.key, { signal })) && 'the store still shows it after its removal';
+    return (await store.head(key, { signal })) && 'the store still shows it after its removal';
+  }
+
+  /** The whole segment stays, so its remainder goes: readers would see the rest twice. */
+  async #takeBack(key: string, request: DeletionRequest, why: string): Promise<string> {
+    const remainder = remainderName(key, request);
+    try {
+      await this.store.delete(manifestKey(remainder), { signal: this.signal });
+      await this.store.delete(remainder, { signal: this.signal });
+      return why;
+    } catch (error) {
+      if (!isHoldfastError(error) || error.retryable) throw error;
+      return `${why}; ${remainder} has what would be left of it, and it stays too`;
+    }
   }
 
   async #put({ key }: ObjectInfo, manifest: Manifest): Promise<void> {

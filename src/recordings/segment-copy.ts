@@ -15,6 +15,14 @@ const ZSTD_LEVEL = 1;
 /** In addition to what {@link takeOverRecords} copies. */
 const KEPT_METADATA = ['holdfast', 'holdfast_gap'];
 
+/** What becomes of the records that are not messages. Default: all are copied. */
+export interface CopiedRecords {
+  /** The record to write; undefined: none. */
+  readonly metadata?: (record: MetadataRecord) => MetadataRecord | undefined;
+  /** False: the attachment is left out. */
+  readonly attachment?: (attachment: AttachmentRecord) => boolean;
+}
+
 /** Writes a sealed file again: records and channels unchanged, including the carried mark, and the messages that it is given. */
 export class SegmentCopy {
   readonly #writer: McapWriter;
@@ -25,6 +33,7 @@ export class SegmentCopy {
 
   private constructor(
     readonly file: DigestFile,
+    readonly records: CopiedRecords,
     compressChunk: Awaited<ReturnType<typeof chunkCompressor>>,
   ) {
     this.#writer = new McapWriter({
@@ -35,8 +44,12 @@ export class SegmentCopy {
   }
 
   /** Begins a file with the records of `reader` that are not messages. Its chunks are compressed with zstd. */
-  static async begin(file: DigestFile, reader: McapReader): Promise<SegmentCopy> {
-    const copy = new SegmentCopy(file, await chunkCompressor('zstd', ZSTD_LEVEL));
+  static async begin(
+    file: DigestFile,
+    reader: McapReader,
+    records: CopiedRecords = {},
+  ): Promise<SegmentCopy> {
+    const copy = new SegmentCopy(file, records, await chunkCompressor('zstd', ZSTD_LEVEL));
     await copy.#start(reader);
     return copy;
   }
@@ -44,20 +57,30 @@ export class SegmentCopy {
   async #start(reader: McapReader): Promise<void> {
     await this.#writer.start({ profile: 'ros2', library: reader.library });
     for (const name of KEPT_METADATA) {
-      for (const { metadata } of await reader.metadata(name)) {
-        await this.#writer.addMetadata({ name, metadata: new Map(Object.entries(metadata)) });
-      }
+      for (const record of await reader.metadata(name)) await this.#copyMetadata(record);
     }
+    const { attachment: isWanted } = this.records;
     const taker = {
-      addMetadata: ({ name, metadata }: MetadataRecord) =>
-        this.#writer.addMetadata({ name, metadata: new Map(Object.entries(metadata)) }),
-      addAttachment: (attachment: AttachmentRecord) => this.#writer.addAttachment(attachment),
+      addMetadata: (record: MetadataRecord) => this.#copyMetadata(record),
+      addAttachment: async (attachment: AttachmentRecord) => {
+        if (isWanted?.(attachment) !== false) await this.#writer.addAttachment(attachment);
+      },
     };
     await takeOverRecords(reader, taker, (reason) => {
       throw new HoldfastError('SEGMENT_CORRUPT', `${reader.name}: ${reason}`, {
         facts: { name: reader.name },
       });
     });
+  }
+
+  async #copyMetadata(record: MetadataRecord): Promise<void> {
+    const { metadata = (one: MetadataRecord) => one } = this.records;
+    const copied = metadata(record);
+    if (copied) await this.addMetadata(copied);
+  }
+
+  async addMetadata({ name, metadata }: MetadataRecord): Promise<void> {
+    await this.#writer.addMetadata({ name, metadata: new Map(Object.entries(metadata)) });
   }
 
   async add({ channel, sequence, logTime, publishTime, data }: McapMessage): Promise<void> {

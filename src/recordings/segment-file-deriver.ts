@@ -24,6 +24,7 @@ export abstract class SegmentFileDeriver implements SegmentDeriver {
       return 'torn';
     }
     if (found.segment.id !== manifest.segment.id || found.robot !== manifest.robot) return 'other';
+    if (found.deleted) return 'deleted';
     return found.evicted ? 'evicted' : 'complete';
   }
 

@@ -6,7 +6,7 @@ import type { Derived, DerivedFile, SegmentDeriver } from '../core/segment-deriv
 import type { StoreAnswer } from '../core/receipt-file.js';
 import type { Verification } from '../core/store.js';
 import { askForDerived } from './ask-store.js';
-import { putMarker } from './put-manifest.js';
+import { putMarker, readObject } from './put-manifest.js';
 import { SegmentFile, SegmentVanished } from './segment-file.js';
 import { StoreTrouble } from './store-calls.js';
 import { PARKING } from './upload-errors.js';
@@ -83,6 +83,7 @@ export class DerivedUpload {
     // A marker means that its files were there once.
     let answer = fresh ? undefined : await ask();
     if (answer?.answer !== 'held') {
+      if (answer?.answer === 'differs') await this.#refuseDeleted(key);
       this.#derived ??= await this.#derive();
       const { files, marker } = this.#derived;
       for (const file of files) {
@@ -105,6 +106,11 @@ export class DerivedUpload {
     const isSummed = ways.length > 0 && ways.every((way) => way === 'store-checksum');
     await this.#hooks.recorded(key, isSummed ? 'store-checksum' : 'read-back', answer);
     return { kind: 'verified' };
+  }
+
+  async #refuseDeleted(key: string): Promise<void> {
+    const found = await readObject(this.#ports, key, this.#signal);
+    if (found && this.#deriver.judge(found, this.#job.manifest) === 'deleted') throw markerDeleted(key);
   }
 
   async #derive(): Promise<Derived> {
@@ -163,6 +169,7 @@ export class DerivedUpload {
       (existing) => {
         const verdict = this.#deriver.judge(existing, manifest);
         if (verdict === 'other') return 'taken';
+        if (verdict === 'deleted') throw markerDeleted(key);
         return verdict === 'complete' ? 'accept' : 'replace';
       },
       this.#signal,
@@ -179,5 +186,14 @@ function unreadable(name: string): HoldfastError {
     `${name} was encrypted when it was sealed (encryption.recipients), so no process of this robot can make files ` +
       'of its content. Make them where an identity is, with holdfast export, or remove this sink',
     { facts: { name } },
+  );
+}
+
+/** Parks the segment. */
+function markerDeleted(key: string): HoldfastError {
+  return new HoldfastError(
+    'SEGMENT_DELETED',
+    `what ${key} lists was deleted from the store on request and is not uploaded again; delete it here too`,
+    { facts: { key } },
   );
 }

@@ -2,18 +2,19 @@ import { setMaxListeners } from 'node:events';
 import { basename, join } from 'node:path';
 import type { DataFolder } from '../core/data-folder.js';
 import { describeError, HoldfastError } from '../core/errors.js';
-import type { DigestedManifest } from '../core/manifest.js';
+import { encryptedKey, type DigestedManifest } from '../core/manifest.js';
 import type { EncryptedObject, StoreAnswer } from '../core/receipt-file.js';
 import type { Upload, Verification } from '../core/store.js';
 import { onAbort } from '../core/on-abort.js';
 import { WakeUp } from './wake-up.js';
 import { Budget } from './budget.js';
 import { DerivedUpload } from './derived-upload.js';
-import { readPublishedManifest } from './digest-segment.js';
+import { readPublishedManifest, type PublishedManifest } from './digest-segment.js';
 import { PartBuffers } from './part-buffers.js';
 import { writeReceipt } from './receipt-writer.js';
 import type { VerifiedRecord } from './sealed-scan.js';
 import type { SegmentEntry } from './segment-table.js';
+import { judgeRemainder } from './remainder-upload.js';
 import { SchemaBook } from './schema-book.js';
 import { SendWindow } from './send-window.js';
 import { keepRecord, outcomeOf, Settlement, type EndedTurn } from './settlement.js';
@@ -198,7 +199,8 @@ export class SegmentSender {
     const { deriver } = this.#parts.sink;
     // What was encrypted when it was sealed is not encrypted again: nobody here could read it.
     const encryption = plain.manifest.encryption ? undefined : this.#parts.encryption;
-    const published = (await encryption?.encrypt(entry.name, plain.manifest, signal)) ?? plain;
+    const rest = await this.#published(plain.manifest, signal);
+    const published = rest ?? (await encryption?.encrypt(entry.name, plain.manifest, signal)) ?? plain;
     const { manifest } = published;
     if (encryption) await this.#dropPlainUpload(entry, manifest.key);
     const found = deriver ? undefined : await this.#findUpload(entry, manifest);
@@ -207,7 +209,8 @@ export class SegmentSender {
     const job = {
       name: entry.name,
       ...published,
-      fresh: this.#isFresh(entry),
+      // The store may have what a deletion left of a segment, although it is new here.
+      fresh: this.#isFresh(entry) && plain.manifest.derived === undefined,
       ...(entry.record ? { record: entry.record } : {}),
       ...(found ? { found } : {}),
     };
@@ -224,6 +227,13 @@ export class SegmentSender {
       ).run();
     }
     return new SegmentUpload(this.#uploadPorts(entry), job, hooks, signal).run();
+  }
+
+  /** What a deletion has left of a segment, if the store has it already. Throws `SEGMENT_DELETED`, which parks it. */
+  #published(manifest: DigestedManifest, signal: AbortSignal): Promise<PublishedManifest | undefined> {
+    const { store, calls, sink, encryption } = this.#parts;
+    const key = encryption && !manifest.encryption ? encryptedKey(manifest.key) : manifest.key;
+    return judgeRemainder({ store, calls }, { ...manifest, key }, sink.deriver, signal);
   }
 
   /** Parts of the plain file, of a process without recipients, do not stay in the store until the sweep. */

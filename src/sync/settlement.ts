@@ -167,10 +167,17 @@ function givenUp(error: unknown, retries: number): UploadOutcome {
   return { kind: 'parked', code, message };
 }
 
+/** Found before anything is sent, and not to be tried again. */
+const PARKED_BEFORE: ReadonlySet<string> = new Set([
+  'MANIFEST_INVALID',
+  'SEGMENT_CORRUPT',
+  'SEGMENT_DELETED',
+]);
+
 /** The effect of an error outside the store on the segment. */
 export function outcomeOf(error: unknown): UploadOutcome {
   if (error instanceof SegmentVanished || systemCode(error) === 'ENOENT') return { kind: 'gone' };
-  if (isHoldfastError(error, 'MANIFEST_INVALID') || isHoldfastError(error, 'SEGMENT_CORRUPT')) {
+  if (isHoldfastError(error) && PARKED_BEFORE.has(error.code)) {
     return { kind: 'parked', code: error.code, message: error.message };
   }
   return { kind: 'deferred', error };

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
-import type { FileSystem } from '../../src/core/file-system.js';
 import { decodeManifest, manifestKey } from '../../src/core/manifest.js';
 import { present } from '../../src/core/present.js';
 import { listRows } from '../../src/recordings/list-segments.js';
@@ -15,9 +13,8 @@ import { silentLogger } from '../../src/core/logger.js';
 import { FolderPlace } from '../../src/deletion/folder-place.js';
 import { Evictor } from '../../src/seal/retention-evict.js';
 import { TestClock } from '../support/test-clock.js';
-import { MemoryStore } from '../support/memory-store.js';
 import { segmentIdOf, SECOND, START } from '../recordings/sealed-fixture.js';
-import { DeletionWorld, timesOf } from './deletion-world.js';
+import { DeletionWorld, killAfter, timesOf } from './deletion-world.js';
 
 const NAME = `${segmentIdOf(2)}.r1`;
 const hold: LegalHold = {
@@ -112,15 +109,9 @@ describe('a deletion', () => {
     let points = 0;
     for (; ; points++) {
       await restore();
-      const { fs: disk, step } = killAfter(points + 1);
-      const dying = new MemoryStore({ content: world.content, faults: step });
-      const ended = await world.run(second, disk, dying).then(
-        () => true,
-        () => false,
-      );
-      if (ended) break;
+      if (await world.runUntil(second, points + 1)) break;
       // The last kill comes after the end.
-      if (!isDeepStrictEqual(await world.state(), wanted)) await world.run(second);
+      if (!(await world.isState(wanted))) await world.run(second);
       assert.deepEqual(await world.state(), wanted, `killed at step ${points + 1}`);
     }
     assert.ok(points > 50, `only ${points} steps`);
@@ -171,21 +162,6 @@ describe('a deletion', () => {
     await assert.rejects(world.plan(second), { code: 'MANIFEST_INVALID' });
   });
 
-  it('keeps segments with other messages, and gives the reason', async () => {
-    const short = { robot: 'r1', from: timesOf(1).from, to: timesOf(2).from };
-    const kept = (await world.plan(short)).places.map(({ keep }) => keep.map(({ why }) => why));
-    assert.deepEqual(kept, [
-      ['it also has messages of another time'],
-      ['it also has messages of another time'],
-    ]);
-    const first = { robot: 'r1', ...timesOf(1), topics: ['/r1/chat'] };
-    const [place] = (await world.plan(first)).places;
-    assert.deepEqual(
-      place?.keep.map(({ why }) => why),
-      ['it also has messages of other topics'],
-    );
-  });
-
   it('puts the manifest back if the store refuses to remove the object', async () => {
     const before = new Map(world.content.objects);
     world.store.faults = ({ method }, phase) => {
@@ -208,22 +184,3 @@ describe('a deletion', () => {
     );
   });
 });
-
-/** A disk and a store of a process that dies at one step: that step and all after it fail. */
-function killAfter(steps: number): { readonly fs: FileSystem; readonly step: () => void } {
-  let left = steps;
-  const step = (): void => {
-    if (--left <= 0) throw new Error('killed');
-  };
-  const dying = new Proxy(fs, {
-    get(target, name) {
-      const value: unknown = Reflect.get(target, name);
-      if (typeof value !== 'function') return value;
-      return async (...args: unknown[]): Promise<unknown> => {
-        step();
-        return (value as (...given: unknown[]) => Promise<unknown>)(...args);
-      };
-    },
-  });
-  return { fs: dying, step };
-}

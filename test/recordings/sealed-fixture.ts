@@ -2,7 +2,13 @@ import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { dataFolder, type DataFolder } from '../../src/core/data-folder.js';
 import { gapToJson, type Gap } from '../../src/core/gap.js';
-import { encodeManifest, manifestKey, MANIFEST_VERSION, type Manifest } from '../../src/core/manifest.js';
+import {
+  encodeManifest,
+  localFileName,
+  manifestKey,
+  MANIFEST_VERSION,
+  type Manifest,
+} from '../../src/core/manifest.js';
 import { segmentNumber } from '../../src/core/segment-id.js';
 import type { Store } from '../../src/core/store.js';
 import { chunkCompressor } from '../../src/seal/compression.js';
@@ -38,6 +44,18 @@ export const segmentIdOf = (number: number): string =>
 /** Messages of `/<robot>/chat` in each segment; one per 10 ms from second `10 * number` on. */
 export const CHAT_MESSAGES = 50;
 
+/** What {@link sealedFolder} seals, and how. */
+export interface Made {
+  /** The message with this number, from 0, of `/<robot>/chat` in a segment. */
+  readonly textOf: (robot: string, segment: number, line: number) => string;
+  readonly compression: 'zstd' | 'none';
+}
+
+const usual: Made = {
+  textOf: (robot, segment, line) => `${robot} segment ${segment} line ${line}`,
+  compression: 'zstd',
+};
+
 /** WAL sequences of one segment, both robots together. */
 export const SEGMENT_SEQUENCES = 200;
 
@@ -45,24 +63,30 @@ export const SEGMENT_SEQUENCES = 200;
  * A data folder with sealed segments of two robots, written by the sealer's own writer: in the first segment
  * `/<robot>/tf_static` is published, in the others it is carried.
  */
-export async function sealedFolder(root: string, segments = 2): Promise<DataFolder> {
+export async function sealedFolder(root: string, segments = 2, made: Made = usual): Promise<DataFolder> {
   const folder = dataFolder(root);
   for (const path of [folder.sealed, folder.wal, folder.receipts, folder.tombstones, folder.quarantine]) {
     await fs.mkdir(path, { recursive: true });
   }
   for (let number = 1; number <= segments; number++) {
-    for (const [index, robot] of ['r1', 'r2'].entries()) await seal(folder, number, robot, index);
+    for (const [index, robot] of ['r1', 'r2'].entries()) await seal(folder, number, robot, index, made);
   }
   return folder;
 }
 
-async function seal(folder: DataFolder, number: number, robot: string, index: number): Promise<void> {
+async function seal(
+  folder: DataFolder,
+  number: number,
+  robot: string,
+  index: number,
+  { textOf, compression }: Made,
+): Promise<void> {
   const id = segmentIdOf(number);
   const name = objectName(robot, undefined);
   const fileName = sealedFileName(id, name);
   const path = join(folder.sealed, fileName);
   const handle = await fs.open(path, 'w');
-  const compressChunk = await chunkCompressor('zstd', 1);
+  const compressChunk = await chunkCompressor(compression, 1);
   const writer = new ObjectWriter(handle, { softwareVersion: '0', chunkBytes: 2000, compressChunk });
   const first = START + BigInt(number) * 10n * SECOND + BigInt(index);
   await writer.start({ segment: id, robot, data_folder_id: identity.dataFolderId });
@@ -73,7 +97,7 @@ async function seal(folder: DataFolder, number: number, robot: string, index: nu
   if (number === 1) await writer.add(tf);
   else await writer.addCarried(tf, first);
   for (let i = 0; i < CHAT_MESSAGES; i++) {
-    const data = cdrString(`${robot} segment ${number} line ${i}`);
+    const data = cdrString(textOf(robot, number, i));
     await writer.add({ ...record, channelId: 2, logTime: first + BigInt(i) * 10_000_000n, data });
   }
   const gap: Gap = {
@@ -93,7 +117,7 @@ async function seal(folder: DataFolder, number: number, robot: string, index: nu
     version: MANIFEST_VERSION,
     segment: { id, number: segmentNumber(id) },
     robot,
-    file: { name: fileName, ...content.digest, compression: 'zstd' },
+    file: { name: fileName, ...content.digest, compression },
     key: objectKey(id, name, first),
     messages: content.messages,
     payloadBytes: content.payloadBytes,
@@ -117,8 +141,9 @@ export async function uploadAll(folder: DataFolder, store: Store): Promise<void>
   for (const name of await fs.readdir(folder.sealed)) {
     if (!name.endsWith('.json')) continue;
     const text = await fs.readFile(join(folder.sealed, name), 'utf8');
-    const { key, file } = JSON.parse(text) as Manifest;
-    await store.put(key, await fs.readFile(join(folder.sealed, file.name)));
+    const manifest = JSON.parse(text) as Manifest;
+    const { key } = manifest;
+    await store.put(key, await fs.readFile(join(folder.sealed, localFileName(manifest))));
     await store.put(manifestKey(key), Buffer.from(text));
   }
 }

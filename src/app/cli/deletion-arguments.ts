@@ -8,6 +8,7 @@ import type { DeletionPlace } from '../../deletion/deletion-place.js';
 import { configInvalid, type ConfigFault } from '../../settings/fault.js';
 import { openConfiguredStore } from '../setup/open-configured-store.js';
 import type { Invocation } from './command-definition.js';
+import { readKeyring } from './identity-option.js';
 import { readingParameters } from './reading-arguments.js';
 
 /** Parameters of commands that change several places at once, which they name with flags of their own. */
@@ -86,7 +87,7 @@ export interface OpenPlaces extends AsyncDisposable {
   readonly robotNamed: (given: string) => Promise<string>;
 }
 
-/** Throws `CONFIG_INVALID` if no place is given, or a folder is not a data folder. */
+/** Opens the places. Throws `CONFIG_INVALID` if no place is given, or a folder is not a data folder. */
 export async function openPlaces(invocation: Invocation): Promise<OpenPlaces> {
   const { options, ports, stop } = invocation;
   const { FolderPlace } = await import('../../deletion/folder-place.js');
@@ -103,12 +104,16 @@ export async function openPlaces(invocation: Invocation): Promise<OpenPlaces> {
     if (typeof stats !== 'object') add('data', folder, 'allowed: a data folder, with sealed/ in it');
   }
   check();
+  const keys = { keyring: await readKeyring(invocation), random: ports.random };
+  const scratch = lazyScratch();
   const stores: Store[] = [];
   for (const uri of new Set(uris)) stores.push(await openConfiguredStore(uri, resolved, ports));
   return {
     places: [
-      ...[...new Set(folders)].map((folder) => new FolderPlace(ports.fs, dataFolder(folder))),
-      ...stores.map((store) => new StorePlace(store, stop.signal)),
+      ...[...new Set(folders)].map((folder) => new FolderPlace(ports.fs, dataFolder(folder), keys)),
+      ...stores.map(
+        (store) => new StorePlace(store, stop.signal, { fs: ports.fs, ...keys, scratch: scratch.open }),
+      ),
     ],
     robotNamed: async (given) => {
       const { FilePool } = await import('../../recordings/file-readable.js');
@@ -123,6 +128,20 @@ export async function openPlaces(invocation: Invocation): Promise<OpenPlaces> {
     },
     async [Symbol.asyncDispose]() {
       for (const store of stores) await store[Symbol.asyncDispose]();
+      await scratch.close();
     },
+  };
+}
+
+/** A folder for what is sent to a store, made when it is needed. */
+function lazyScratch(): { readonly open: () => Promise<string>; readonly close: () => Promise<void> } {
+  let opening: Promise<AsyncDisposable & { readonly path: string }> | undefined;
+  return {
+    open: async () => {
+      const { openScratchFolder } = await import('../../host/scratch-folder.js');
+      opening ??= openScratchFolder('delete');
+      return (await opening).path;
+    },
+    close: async () => (await opening)?.[Symbol.asyncDispose](),
   };
 }

@@ -60,7 +60,10 @@ export const encryptionSchema: SchemaObject = object({
 /** How a file was made of a sealed one. */
 const derivationSchema: SchemaObject = object({
   version: literal(1),
-  source: object({ bytes: count, sha256, crc32, messages: count, payloadBytes: count }),
+  source: object(
+    { bytes: count, sha256, crc32, messages: count, payloadBytes: count },
+    { segment: { ...text, maxLength: 100 } },
+  ),
   stages: {
     ...listOf(
       object(
@@ -109,7 +112,7 @@ export const manifestSchema: SchemaObject = object(
     policy: policySinks,
     evicted: object({ at: time, reason: text }),
     derived: derivationSchema,
-    deleted: object({ at: time, by: text, reason: text, plan: text }),
+    deleted: object({ at: time, by: text, reason: text, plan: text }, { remainder: text }),
     encryption: encryptionSchema,
   },
 );

@@ -1,3 +1,4 @@
+import { requestedReasons } from '../../core/gap.js';
 import { present } from '../../core/present.js';
 import { problemRemarks, times, worstFirst, type Remark } from './remark.js';
 import type { ReportData, TopicFacts } from './report-data.js';
@@ -6,21 +7,20 @@ import { counted, duration, listed, percentText, reasonText } from './words.js';
 /** A topic below this share of its expected messages gets a remark. */
 const LOW_SHARE = 0.9;
 
-/** The reason of gaps that are no loss: a rule left the messages out on request. */
-const LEFT_OUT = 'decimated';
-
-/** What rules left out on request; undefined: nothing. */
-export function leftOutRemark({ gaps }: ReportData): Remark | undefined {
-  const total = gaps.totals.find(({ reason }) => reason === LEFT_OUT);
-  if (total === undefined) return undefined;
-  const text = `${counted(total.messages, 'message')} ${reasonText(LEFT_OUT)}; this is no loss.`;
-  return { tone: 'quiet', section: 'losses', text };
+/** What rules left out, and what was deleted, on request. */
+export function requestedRemarks({ gaps }: ReportData): Remark[] {
+  return gaps.totals
+    .filter(({ reason }) => requestedReasons.has(reason))
+    .map(({ reason, messages }) => ({
+      ...{ tone: 'quiet', section: 'losses' },
+      text: `${counted(messages, 'message')} ${reasonText(reason)}; this is no loss.`,
+    }));
 }
 
 /** Missing messages, as far as they are known. */
 export function missingRemarks(data: ReportData): Remark[] {
   const { gaps, storage } = data;
-  const lost = gaps.totals.filter(({ reason }) => reason !== LEFT_OUT);
+  const lost = gaps.totals.filter(({ reason }) => !requestedReasons.has(reason));
   const remarks: Remark[] = lost.map(({ reason, messages, unknown, gaps: count }) => ({
     // It is unknown whether there was a message to receive.
     tone: reason === 'not_received' ? 'warn' : 'bad',
@@ -57,8 +57,10 @@ export function missingRemarks(data: ReportData): Remark[] {
       });
     }
   }
-  // A topic of which a rule leaves messages out has neither its rate nor its usual pauses.
-  const thinned = new Set(gaps.list.filter(({ reason }) => reason === LEFT_OUT).map(({ topic }) => topic));
+  // A topic of which messages are left out or deleted has neither its rate nor its usual pauses.
+  const thinned = new Set(
+    gaps.list.filter(({ reason }) => requestedReasons.has(reason)).map(({ topic }) => topic),
+  );
   const usual = data.topics.filter(({ topic }) => !thinned.has(topic));
   remarks.push(...problemRemarks(data), ...silenceRemarks(usual), ...rateRemarks(data, usual));
   return worstFirst(remarks);

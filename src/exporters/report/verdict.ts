@@ -1,5 +1,6 @@
+import { requestedReasons } from '../../core/gap.js';
 import { humanCount } from '../../core/human-numbers.js';
-import { leftOutRemark, missingRemarks } from './missing-remarks.js';
+import { missingRemarks, requestedRemarks } from './missing-remarks.js';
 import { problemRemarks, worstTone, type Remark, type Tone } from './remark.js';
 import type { ReportData } from './report-data.js';
 import { counted, duration } from './words.js';
@@ -115,8 +116,7 @@ function isHoldfasts({ sessions }: ReportData): boolean {
 }
 
 function missingAnswer(data: ReportData, remarks: readonly Remark[]): Answer {
-  const leftOut = leftOutRemark(data);
-  const lostMessages = data.gaps.totals.filter(({ reason }) => reason !== 'decimated');
+  const lostMessages = data.gaps.totals.filter(({ reason }) => !requestedReasons.has(reason));
   const known = lostMessages.reduce((sum, { messages }) => sum + messages, 0) + evictedMessages(data);
   const lost = remarks.some(({ tone }) => tone === 'bad');
   const silent = remarks.length > 0;
@@ -130,7 +130,7 @@ function missingAnswer(data: ReportData, remarks: readonly Remark[]): Answer {
       : silent
         ? 'No counted loss, but see below'
         : 'Nothing that is known',
-    remarks: leftOut === undefined ? remarks : [...remarks, leftOut],
+    remarks: [...remarks, ...requestedRemarks(data)],
   };
 }
 

@@ -72,6 +72,7 @@ const reasons: Readonly<Record<string, string>> = {
   paused: 'not recorded while paused',
   evicted: 'deleted by policy before their upload',
   decimated: 'left out on request (max_hz, every)',
+  deleted: 'deleted on request',
 };
 
 export function reasonText(reason: string): string {

@@ -95,7 +95,7 @@ export const checkKinds = {
     settings: {
       max_messages: number(...COUNT, 0),
       max_percent: number(0, 100, 0),
-      except_reasons: names(['paused', 'unclean_end', 'evicted', 'decimated']),
+      except_reasons: names(['paused', 'unclean_end', 'evicted', 'decimated', 'deleted']),
     },
   },
   unclean_end: { settings: {} },

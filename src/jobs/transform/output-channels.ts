@@ -2,6 +2,7 @@ import { HoldfastError } from '../../core/errors.js';
 import type { McapMessage } from '../../core/mcap/block.js';
 import type { McapChannel } from '../../core/mcap/definitions.js';
 import type { Manifest, ManifestChannel } from '../../core/manifest.js';
+import { noteMessage, restOfChannel, tallyTimes } from '../../recordings/manifest-part.js';
 import { channelName, type ChannelTally } from '../../recordings/survey-object.js';
 
 /** Counts the messages of a derived file, for the channels of its manifest. */
@@ -17,16 +18,8 @@ export class OutputChannels {
    *
    * @param isMade - A rule has made the channel.
    */
-  note({ channel, data, logTime }: McapMessage, isMade: boolean): void {
-    const tally = this.#byChannel.get(channel) ?? this.#tallyOf(channel, isMade);
-    if (channel.carried) {
-      tally.carried++;
-      return;
-    }
-    tally.count++;
-    tally.bytes += data.byteLength;
-    if (tally.firstLogTime === undefined || logTime < tally.firstLogTime) tally.firstLogTime = logTime;
-    if (tally.lastLogTime === undefined || logTime > tally.lastLogTime) tally.lastLogTime = logTime;
+  note(message: McapMessage, isMade: boolean): void {
+    noteMessage(this.#byChannel.get(message.channel) ?? this.#tallyOf(message.channel, isMade), message);
   }
 
   /** The channels of the sealed file that are left, and then new ones, as they came. */
@@ -37,7 +30,7 @@ export class OutputChannels {
       const name = channelName(topic, type, encoding, schemaEncoding);
       const tally = rest.get(name);
       rest.delete(name);
-      return tally ? [left(channel, tally)] : [];
+      return tally ? [restOfChannel(channel, tally)] : [];
     });
     return [...kept, ...[...rest.values()].map(added)];
   }
@@ -60,24 +53,11 @@ export class OutputChannels {
   }
 }
 
-/** The source's numbers stay only if no message is gone: which ones are left is not known. */
-function left(channel: ManifestChannel, tally: ChannelTally): ManifestChannel {
-  const { count, bytes, carried } = tally;
-  if (count === channel.count) return { ...channel, bytes, carried };
-  const { topic, type, encoding, schemaEncoding, latched } = channel;
-  return { topic, type, encoding, schemaEncoding, latched, count, bytes, carried, ...timesOf(tally) };
-}
-
 function added(tally: ChannelTally): ManifestChannel {
   const { channel, count, bytes, carried } = tally;
   const { topic, encoding, schema } = channel;
   return {
     ...{ topic, type: schema.name, encoding, schemaEncoding: schema.encoding, latched: false },
-    ...{ count, bytes, carried, ...timesOf(tally) },
+    ...{ count, bytes, carried, ...tallyTimes(tally) },
   };
-}
-
-function timesOf({ firstLogTime, lastLogTime }: ChannelTally): Partial<ManifestChannel> {
-  if (firstLogTime === undefined || lastLogTime === undefined) return {};
-  return { firstLogTime: String(firstLogTime), lastLogTime: String(lastLogTime) };
 }

@@ -7,9 +7,8 @@ import { ObjectSum } from './object-sum.js';
 /** Smaller objects are put whole; larger ones are sent in parts of at least this. */
 const PART_BYTES = 8 * 1024 * 1024;
 
-/** What {@link copyObject} needs. */
-export interface CopyPorts extends CallOptions {
-  readonly source: Store;
+/** What {@link putObject} needs. */
+export interface PutPorts extends CallOptions {
   readonly target: Store;
   /** Replace what the target has. */
   readonly overwrite: boolean;
@@ -17,8 +16,24 @@ export interface CopyPorts extends CallOptions {
   readonly uploads: ReadonlyMap<string, Upload>;
 }
 
+/** What {@link copyObject} needs. */
+export interface CopyPorts extends PutPorts {
+  readonly source: Store;
+}
+
+/** Copies one object as {@link putObject} does. */
+export function copyObject(
+  info: ObjectInfo,
+  expected: ObjectDigest | undefined,
+  { source, ...ports }: CopyPorts,
+): Promise<void> {
+  const { signal } = ports;
+  const content = source.read(info.key, undefined, signal === undefined ? {} : { signal });
+  return putObject(info, content, expected, ports);
+}
+
 /**
- * Copies one object and verifies it in the target. Continues an upload that an earlier run left, without sending
+ * Writes one object and verifies it in the target. Continues an upload that an earlier run left, without sending
  * its parts again. Memory is bounded by one part.
  *
  * Throws `OBJECT_CORRUPT` if the source does not have the bytes that its manifest describes, or the target not the
@@ -26,17 +41,18 @@ export interface CopyPorts extends CallOptions {
  *
  * @param expected - From the manifest; undefined if the object has none.
  */
-export async function copyObject(
+export async function putObject(
   { key, bytes }: ObjectInfo,
+  content: AsyncIterable<Uint8Array>,
   expected: ObjectDigest | undefined,
-  ports: CopyPorts,
+  ports: PutPorts,
 ): Promise<void> {
-  const { source, target, signal } = ports;
+  const { target, signal } = ports;
   const call = signal === undefined ? {} : { signal };
   const { minPartBytes, maxParts } = target.limits;
   const partBytes = Math.max(PART_BYTES, minPartBytes, Math.ceil(bytes / maxParts));
   const sum = new ObjectSum();
-  const pieces = sum.of(cutPieces(source.read(key, undefined, call), partBytes));
+  const pieces = sum.of(cutPieces(content, partBytes));
   const send = bytes <= partBytes ? putWhole : sendParts;
   await send(key, pieces, () => sum.check(key, bytes, expected), { ...ports, ...call });
   try {
@@ -52,7 +68,7 @@ async function putWhole(
   key: string,
   pieces: AsyncIterable<Buffer>,
   check: () => void,
-  { target, overwrite, signal }: CopyPorts,
+  { target, overwrite, signal }: PutPorts,
 ): Promise<void> {
   const all: Buffer[] = [];
   for await (const piece of pieces) all.push(piece);
@@ -64,7 +80,7 @@ async function sendParts(
   key: string,
   pieces: AsyncIterable<Buffer>,
   check: () => void,
-  { target, overwrite, uploads, signal }: CopyPorts,
+  { target, overwrite, uploads, signal }: PutPorts,
 ): Promise<void> {
   const call = signal === undefined ? {} : { signal };
   const open = uploads.get(key);

@@ -126,6 +126,7 @@ const reasons: Readonly<Record<string, string>> = {
   paused: 'recording was paused',
   evicted: 'evicted',
   decimated: 'left out by a rule',
+  deleted: 'deleted on request',
 };
 
 export function reasonInWords(reason: string): string {

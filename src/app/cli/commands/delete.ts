@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { KeptObject, RemovedObject } from '../../../deletion/deletion-place.js';
 import type { DeletionPlan } from '../../../deletion/deletion-plan.js';
 import type { DeletionJournal } from '../../../deletion/run-deletion.js';
 import { HoldfastError } from '../../../core/errors.js';
@@ -15,16 +16,17 @@ import {
   robotAndTime,
   runBy,
 } from '../deletion-arguments.js';
-import { readKeyFile } from '../identity-option.js';
+import { addIdentityFlag, readKeyFile } from '../identity-option.js';
 
 export const deleteCommand: CommandDefinition = {
   name: 'delete',
   summary: 'delete what a robot recorded in a time, from data folders and stores',
   description:
-    'Deletes whole sealed segments and leaves a tombstone for each, so that a reader can tell a deletion from a loss ' +
-    '(docs/deletion.md). Without --confirm or --yes it changes nothing: it prints what would go, what stays and why, ' +
-    'and the id of the plan. It writes a signed receipt of what was removed and what was not. If it is interrupted, ' +
-    'run the same command again. A legal hold beats it.',
+    'Deletes sealed segments and leaves a tombstone for each, so that a reader can tell a deletion from a loss ' +
+    '(docs/deletion.md). A segment that also has other messages is replaced by one without those that go. Without ' +
+    '--confirm or --yes it changes nothing: it prints what would go, what stays and why, and the id of the plan. It ' +
+    'writes a signed receipt of what was removed and what was not. If it is interrupted, run the same command again. ' +
+    'A legal hold beats it.',
   examples: [
     [
       'holdfast delete --data rec --store s3://rec/fleet --robot r1 --from 2026-11-21T08:00:00Z --to 2026-11-21T09:00:00Z',
@@ -40,16 +42,14 @@ export const deleteCommand: CommandDefinition = {
     addPlaces(command);
     addRobotAndTime(command);
     command
-      .option(
-        '--topics <name...>',
-        'only segments in which every topic is one of these; * stands for any text',
-      )
+      .option('--topics <name...>', 'only these topics; * stands for any text')
       .option('--confirm <plan>', 'do it, if the plan still has this id')
       .option('--yes', 'do it, whatever the plan is')
       .option('--reason <text>', 'why, for tombstones and receipt')
       .option('--by <name>', 'who, for tombstones and receipt (default: this user at this host)')
       .option('--sign-key <file>', 'the key that signs the receipt (holdfast keygen --signing)')
       .option('--out <folder>', 'folder for the receipt, and for the journal until it is written', '.');
+    addIdentityFlag(command);
   },
   async run(invocation) {
     const { options, ports } = invocation;
@@ -79,13 +79,18 @@ export const deleteCommand: CommandDefinition = {
     const { receipt, path } = await runDeletion(
       {
         ...{ fs: ports.fs, clock: ports.clock, places, journal, secret, signal: invocation.stop.signal },
-        onProgress: (done) => invocation.terminal.live(`${humanCount(done)} segments`),
+        onProgress: (done) => invocation.terminal.live(`${humanCount(done)} objects`),
       },
       begun ?? { format: 'holdfast-deletion-journal', version: 1, plan, facts },
     );
     invocation.terminal.live('');
     for (const { place, removed, kept, notes } of receipt.places) {
       await invocation.say(printable(`${place}: removed ${amount(removed)}, kept ${amount(kept)}`));
+      for (const { key, messages, remainder } of removed) {
+        if (remainder === undefined) continue;
+        const rest = `the other ${humanCount(remainder.messages)} are in ${remainder.key}`;
+        await invocation.say(printable(`  removed ${humanCount(messages)} messages of ${key}: ${rest}`));
+      }
       for (const { key, why } of kept) await invocation.say(printable(`  kept ${key}: ${why}`));
       for (const note of notes) await invocation.say(printable(`  ${note}`));
     }
@@ -103,8 +108,8 @@ async function tellPlan(
 ): Promise<CommandResult> {
   for (const { place, remove, keep, notes } of plan.places) {
     await invocation.say(printable(`${place}: would remove ${amount(remove)}, keep ${amount(keep)}`));
-    for (const { key, bytes } of remove)
-      await invocation.say(printable(`  remove ${key} (${humanBytes(bytes)})`));
+    for (const { key, bytes, part } of remove)
+      await invocation.say(printable(`  remove ${part ? 'a part of ' : ''}${key} (${humanBytes(bytes)})`));
     for (const { key, why } of keep) await invocation.say(printable(`  keep ${key}: ${why}`));
     for (const note of notes) await invocation.say(printable(`  ${note}`));
   }
@@ -116,9 +121,13 @@ async function tellPlan(
   return { exitCode: exitCodes.ok, json: { ok: true, dryRun: true, isBegun: begun !== undefined, plan } };
 }
 
-function amount(objects: readonly { readonly bytes: number }[]): string {
-  const bytes = objects.reduce((sum, one) => sum + one.bytes, 0);
-  return `${humanCount(objects.length)} segments (${humanBytes(bytes)})`;
+/** Of a part, the bytes that its place has less. */
+function amount(objects: readonly RemovedObject[] | readonly KeptObject[]): string {
+  const bytes = objects.reduce((sum, one) => {
+    const left = 'remainder' in one ? one.remainder.bytes : 0;
+    return sum + Math.max(0, one.bytes - left);
+  }, 0);
+  return `${humanCount(objects.length)} objects (${humanBytes(bytes)})`;
 }
 
 function stale(confirm: string, plan: DeletionPlan, begun: DeletionJournal | undefined): HoldfastError {
