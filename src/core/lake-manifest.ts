@@ -43,6 +43,8 @@ export interface LakeSegment {
   readonly form: string;
   readonly segment: { readonly id: SegmentId; readonly number: number };
   readonly robot: string;
+  /** VIN of the vehicle, by the manifest of the segment; absent: none, or written by an earlier version. */
+  readonly vin?: string;
   /** The sealed file. */
   readonly source: {
     readonly name: string;

@@ -6,9 +6,11 @@ import type { Manifest } from './manifest.js';
 import type { Priority } from './message.js';
 import { matches } from './name-pattern.js';
 import type { StoreReceipt } from './receipt-file.js';
+import { matchesRobot } from './vin.js';
 
 /** The selection of a sink; an absent field selects all. `*` in a name stands for any text. */
 export interface SinkSelection {
+  /** Names, and VINs in full: a VIN selects the segments whose manifest has it, whatever their robot is called. */
   readonly robots?: readonly string[];
   readonly priorities?: readonly Priority[];
   /** Only messages of these topics; a segment without them is skipped. */
@@ -55,7 +57,7 @@ export const sinkFiles = documentKind<SinksFile>('list of sinks', sinksSchema);
 /** Whether a sink takes any message of this segment. */
 export function selects(selection: SinkSelection, manifest: Manifest): boolean {
   const { robots, priorities, topics } = selection;
-  if (!matches(robots, manifest.robot)) return false;
+  if (!matchesRobot(robots, manifest.robot, manifest.vin)) return false;
   if (priorities && !priorities.includes(manifest.segment.priority ?? 'normal')) return false;
   return topics === undefined || manifest.channels.some(({ topic }) => matches(topics, topic));
 }

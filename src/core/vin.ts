@@ -1,3 +1,5 @@
+import { matches } from './name-pattern.js';
+
 /** VINs by the name of the robot that the vehicle records as. */
 export type Vins = Readonly<Record<string, string>>;
 
@@ -30,6 +32,19 @@ export function parseVinSpec(text: string): VinSpec | undefined {
   const [robot, vin] = [text.slice(0, Math.max(at, 0)).trim(), text.slice(at + 1).trim()];
   if (!isVin(vin) || (at >= 0 && robot === '')) return undefined;
   return at < 0 ? { vin } : { robot, vin };
+}
+
+/**
+ * True if one of the patterns matches the name (`*` stands for any text) or is the VIN, or if there is no list.
+ *
+ * @param vin - Of the recording, by its manifest; undefined: it has none.
+ */
+export function matchesRobot(
+  patterns: readonly string[] | undefined,
+  robot: string,
+  vin: string | undefined,
+): boolean {
+  return matches(patterns, robot) || (vin !== undefined && patterns?.includes(vin) === true);
 }
 
 /** The VIN of a robot; undefined: none is known. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.js';
+import { defined } from '../core/defined.js';
 import { describeError, HoldfastError, isHoldfastError } from '../core/errors.js';
 import type { RandomBytes } from '../core/identity.js';
 import { isDigested, manifestKey, type Manifest } from '../core/manifest.js';
@@ -92,11 +93,15 @@ class Ageing {
       signal.throwIfAborted();
       if (object === undefined || info === undefined) continue;
       const manifest = await this.#read(info, object);
-      const { firstLogTime, lastLogTime, robot, segment } = manifest ?? {};
+      const { firstLogTime, lastLogTime, robot, vin, segment } = manifest ?? {};
       if (!manifest || robot === undefined || firstLogTime === undefined || lastLogTime === undefined)
         continue;
       const priority = segment?.priority ?? 'normal';
-      const rule = ruleFor({ robot, priority, lastLogTime: BigInt(lastLogTime) }, rules, now);
+      const rule = ruleFor(
+        { robot, ...defined({ vin }), priority, lastLogTime: BigInt(lastLogTime) },
+        rules,
+        now,
+      );
       // A tombstone whose object is left over belongs to an interrupted run, which removes it.
       if (rule === undefined || rule.action === 'keep') continue;
       const hold = holdOn({ robot, firstLogTime, lastLogTime }, holds);

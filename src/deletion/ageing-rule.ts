@@ -1,6 +1,6 @@
 import { isStoreUri } from '../core/store-uri.js';
-import { matches } from '../core/name-pattern.js';
 import type { Priority } from '../core/message.js';
+import { matchesRobot } from '../core/vin.js';
 import { parseDurationMs } from '../settings/units.js';
 
 /** What happens to segments of a store that are older than an age. */
@@ -12,7 +12,7 @@ export interface AgeingRule {
   readonly afterMs: number;
   /** Absent: all classes. */
   readonly classes?: readonly Priority[];
-  /** `*` stands for any text. Absent: all robots. */
+  /** Names, where `*` stands for any text, or VINs. Absent: all robots. */
   readonly robots?: readonly string[];
   /** URI of the store for `move`. */
   readonly to?: string;
@@ -21,8 +21,8 @@ export interface AgeingRule {
 const CLASSES: ReadonlySet<string> = new Set<Priority>(['high', 'normal', 'low']);
 
 export const AGEING_RULE_FORM =
-  'keep, delete or move, then after=DURATION (30d, 12h), and if wanted class=low,normal, robot=NAME,NAME (* stands ' +
-  'for any text) and, for move, to=URI of the other store';
+  'keep, delete or move, then after=DURATION (30d, 12h), and if wanted class=low,normal, robot=NAME,VIN (* ' +
+  'stands for any text of a name) and, for move, to=URI of the other store';
 
 /** `move after=30d class=low to=s3://cold/fleet`; undefined if it is not one. */
 export function parseAgeingRule(text: string): AgeingRule | undefined {
@@ -56,6 +56,8 @@ function isClass(name: string): name is Priority {
 /** What a rule looks at. */
 export interface AgedSegment {
   readonly robot: string;
+  /** Absent: the manifest has none. */
+  readonly vin?: string;
   readonly priority: Priority;
   /** Nanoseconds since the Unix epoch. */
   readonly lastLogTime: bigint;
@@ -71,6 +73,6 @@ export function ruleFor(
     ({ afterMs, classes, robots }) =>
       now - segment.lastLogTime >= BigInt(afterMs) * 1_000_000n &&
       (classes === undefined || classes.includes(segment.priority)) &&
-      matches(robots, segment.robot),
+      matchesRobot(robots, segment.robot, segment.vin),
   );
 }

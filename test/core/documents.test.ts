@@ -120,7 +120,7 @@ const kinds: readonly (readonly [
     'manifest of an export',
     of(exportManifests),
     {
-      ...{ format_version: 1, export_id: 'e', format: 'parquet', num_records: 1, undecoded: 0 },
+      ...{ format_version: 1, export_id: 'e', format: 'parquet', num_records: 1, undecoded: 0, sources: [] },
       topics: [{ robot: 'r', topic: 't', message_type: 'm', sample_count: 1, schema: [], files: ['a'] }],
       ...{ files: [file], gaps: [gap], problems: [], fingerprint: {}, planned: ['p'] },
     },

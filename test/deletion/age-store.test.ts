@@ -57,6 +57,11 @@ describe('rules of ageing', () => {
     assert.equal(actionOf('r2', 'low', old), 'delete');
     assert.equal(actionOf('r2', 'normal', old), 'move');
     assert.equal(actionOf('r2', 'low', now - 29n * DAY), undefined);
+    const ofVehicle = rules('keep robot=1ZZZ5A3T0RF000001', 'delete after=30d');
+    const kept = (vin: string) =>
+      ruleFor({ robot: 'r2', vin, priority: 'low', lastLogTime: old }, ofVehicle, now);
+    assert.equal(kept('1ZZZ5A3T0RF000001')?.action, 'keep');
+    assert.equal(kept('1ZZZ5A3T0RF000002')?.action, 'delete');
   });
 });
 

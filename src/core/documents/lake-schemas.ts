@@ -17,6 +17,7 @@ export const lakeSegmentSchema: SchemaObject = object(
     ...{ rows: count, undecoded: count, files: listOf(lakeFile), gaps: listOf(gapSchema), crc32 },
   },
   {
+    vin: text,
     evicted: object({ at: time, reason: text }),
     schemas: listOf(
       object(

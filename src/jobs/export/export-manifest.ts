@@ -129,6 +129,8 @@ export interface ExportSource {
   readonly segment_id?: string;
   /** Robot; absent if the recording names none. */
   readonly robot?: string;
+  /** VIN of the vehicle; absent if the recording names none, or if an earlier version made the export. */
+  readonly vin?: string;
   /** Size of the file. */
   readonly bytes: number;
   /** Who wrote it. */
@@ -165,9 +167,9 @@ export function buildManifest(facts: ManifestFacts): ExportManifest {
     topics: all.map((tally) => topicOf(tally, schemas, paths.get(tallyKey(tally)) ?? [])),
     files: steps.flatMap((step) => step.files.map(withoutHolds)).sort((a, b) => (a.path < b.path ? -1 : 1)),
     gaps: gapsInside(inspected, options, range),
-    sources: inspected.map(({ segment, robot, library }) => ({
+    sources: inspected.map(({ segment, robot, vin, library }) => ({
       name: segment.name,
-      ...defined({ segment_id: segment.id, robot }),
+      ...defined({ segment_id: segment.id, robot, vin }),
       bytes: segment.bytes,
       version: library,
     })),

@@ -7,7 +7,9 @@ import { systemPorts } from '../../host/ports.js';
 import { version } from '../../host/version.js';
 import { keyringOf } from '../../encryption/keyring.js';
 import { FilePool } from '../../recordings/file-readable.js';
+import { listRows } from '../../recordings/list-segments.js';
 import { locate } from '../../recordings/locate.js';
+import { robotsOfVins } from '../../recordings/robots-of-vins.js';
 import { listSegments, type Problem } from '../../recordings/segments.js';
 import { configInvalid, type ConfigFault } from '../../settings/fault.js';
 import { isStoreUri } from '../../core/store-uri.js';
@@ -28,7 +30,7 @@ export interface ExportSettings {
   readonly format: ExportFormat;
   /** Only these sessions of the recorder: ids, `*` stands for any text, or `latest`. Default: all. */
   readonly session?: readonly string[];
-  /** Only these robots; `*` stands for any text. Default: all. */
+  /** Only these robots, by name or VIN; `*` stands for any text of a name. Default: all. */
   readonly robots?: readonly string[];
   /** Only these topics; `*` stands for any text. Default: all. */
   readonly topics?: readonly string[];
@@ -152,13 +154,19 @@ async function exportWith(
     onProblem?.(problem);
   };
   const keyring = keyringOf(identities);
-  const ports = { files, filter: options.filter, signal, keyring, onProblem: listed, ...defined({ store }) };
+  const chosen = await robotsOfVins(options.filter.robots, async function* () {
+    const quiet = { files, onProblem: () => undefined, signal };
+    yield* listRows(located, quiet);
+    if (store) yield* listRows({ kind: 'store', store }, quiet);
+  });
+  const filter = { ...options.filter, ...chosen };
+  const ports = { files, filter, signal, keyring, onProblem: listed, ...defined({ store }) };
   const segments = await listSegments(located, ports);
   const isStore = isStoreUri(to);
   const place = keep(isStore ? new StorePlace(await open(to), fs, signal) : new FolderPlace(resolve(to), fs));
   return await runExport({
-    ...{ from, segments, listingProblems, options, place, clock, random, version, signal },
-    ...defined({ onProgress, onProblem }),
+    ...{ from, segments, listingProblems, place, clock, random, version, signal },
+    ...{ options: { ...options, filter }, ...defined({ onProgress, onProblem }) },
   });
 }
 

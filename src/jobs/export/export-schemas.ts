@@ -16,12 +16,14 @@ const topic = object({
   ...{ schema: listOf(column), files: listOf(path) },
 });
 
+const source = object({ name: text }, { robot: text, vin: text });
+
 /** `manifest.json` of an export. */
 export const exportManifestSchema: SchemaObject = object({
   format_version: literal(1),
   ...{ export_id: text, format: text, num_records: count, undecoded: count },
   ...{ topics: listOf(topic), files: listOf(file), gaps: listOf(gapSchema), problems: listOf(problem) },
-  ...{ fingerprint: object({}), planned: listOf(text) },
+  ...{ sources: listOf(source), fingerprint: object({}), planned: listOf(text) },
 });
 
 /** `plan.json` of an export that has begun. */

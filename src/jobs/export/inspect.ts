@@ -3,6 +3,7 @@ import { gapDocuments, type GapJson } from '../../core/gap.js';
 import type { McapChannel } from '../../core/mcap/definitions.js';
 import { otherMetadata } from '../../core/mcap/other-records.js';
 import type { MetadataRecord } from '../../core/mcap/records.js';
+import { VIN_KEY } from '../../core/vin.js';
 import { wantsChannel, type MessageFilter } from '../../recordings/message-filter.js';
 import { openSegment } from '../../recordings/open-segment.js';
 import type { Problem, Segment } from '../../recordings/segments.js';
@@ -12,6 +13,8 @@ export interface InspectedSegment {
   readonly segment: Segment;
   /** From its manifest or its metadata. */
   readonly robot: string | undefined;
+  /** From its manifest or its metadata. */
+  readonly vin: string | undefined;
   readonly session: string;
   readonly library: string;
   readonly firstLogTime: bigint | undefined;
@@ -73,8 +76,10 @@ async function inspect(
   try {
     const { reader, robot } = await openSegment(segment, signal);
     let session = '';
+    let { vin } = segment;
     for (const { metadata } of await reader.metadata('holdfast')) {
       session = metadata['session_id'] ?? session;
+      vin ??= metadata[VIN_KEY];
     }
     const gaps: GapJson[] = [];
     for (const { metadata } of await reader.metadata('holdfast_gap')) {
@@ -87,6 +92,7 @@ async function inspect(
     return {
       segment,
       robot,
+      vin,
       session,
       library: reader.library,
       firstLogTime: reader.firstLogTime ?? segment.firstLogTime,

@@ -79,13 +79,14 @@ function describe(
   files: readonly LakeFile[],
   undecoded: number,
 ): LakeSegment {
-  const { segment, robot, file, key, gaps } = manifest;
+  const { segment, robot, vin, file, key, gaps } = manifest;
   return {
     format: 'holdfast-lake-segment',
     version: 1,
     form,
     segment: { id: segment.id, number: segment.number },
     robot,
+    ...defined({ vin }),
     source: { name: file.name, key, bytes: file.bytes, ...defined({ sha256: file.sha256 }) },
     rows: files.reduce((sum, { rows }) => sum + rows, 0),
     undecoded,

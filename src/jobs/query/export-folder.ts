@@ -5,6 +5,7 @@ import type { FileSystem } from '../../core/file-system.js';
 import { present } from '../../core/present.js';
 import { exportManifests, MANIFEST_NAME, type ExportManifest } from '../export/export-manifest.js';
 import { matches } from '../../recordings/message-filter.js';
+import { robotsOfVins } from '../../recordings/robots-of-vins.js';
 import { sqlText } from './query-errors.js';
 import type { NameFilter, PreparedTables, QuerySource } from './query-source.js';
 import type { ViewFiles } from './query-engine.js';
@@ -39,18 +40,26 @@ function unreadable(where: string, what: string, cause?: unknown): HoldfastError
   return new HoldfastError('SOURCE_UNREADABLE', `${where} ${what}`, { cause, facts: { where } });
 }
 
-/** An export as Parquet, by its manifest: no file is read to list the topics. */
-export function exportSource(folder: string, manifest: ExportManifest, filter: NameFilter): QuerySource {
+/**
+ * An export as Parquet, by its manifest: no file is read to list the topics. Throws `SOURCE_UNREADABLE` if it has
+ * another format, or if a vehicle that was chosen by its VIN shares files with another one.
+ */
+export async function exportSource(
+  folder: string,
+  manifest: ExportManifest,
+  filter: NameFilter,
+): Promise<QuerySource> {
   if (manifest.format !== 'parquet') {
     throw unreadable(
       folder,
       `was exported as ${manifest.format}; a query reads exports made with --format parquet`,
     );
   }
+  const robots = await robotsIn(folder, manifest, filter.robots);
   const isAligned = 'alignHz' in (manifest.fingerprint as object);
   const all = isAligned ? alignedTables(manifest) : topicTables(manifest);
   const wanted = all.filter(
-    ({ robot, topic }) => matches(filter.robots, robot) && (isAligned || matches(filter.topics, topic)),
+    ({ robot, topic }) => matches(robots, robot) && (isAligned || matches(filter.topics, topic)),
   );
   return {
     tables: wanted,
@@ -58,6 +67,26 @@ export function exportSource(folder: string, manifest: ExportManifest, filter: N
     prepare: () => Promise.resolve(preparedExport(folder, all)),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
+}
+
+/** Names for names and VINs. Its files do not say of which vehicle a row is: a robot with several has no VIN here. */
+async function robotsIn(
+  folder: string,
+  { sources }: ExportManifest,
+  given: NameFilter['robots'],
+): Promise<readonly string[] | undefined> {
+  const { robots, vehicles } = await robotsOfVins(given, () => sources);
+  for (const [robot, vins] of vehicles ?? []) {
+    const others = new Set(sources.flatMap((one) => (one.robot === robot ? (one.vin ?? []) : [])));
+    for (const vin of vins) others.delete(vin);
+    if (others.size === 0) continue;
+    const [mine, theirs] = [[...vins].join(' and '), [...others].join(' and ')];
+    throw unreadable(
+      folder,
+      `has ${robot} as ${mine} and as ${theirs} in the same tables: export it again with --robots ${[...vins].join(' ')}`,
+    );
+  }
+  return robots;
 }
 
 interface ExportTable extends QueryTable {

@@ -1,5 +1,7 @@
 import type { FileSystem } from '../../core/file-system.js';
+import { chooseFiles } from './chosen-files.js';
 import { exportSource, readExportManifest } from './export-folder.js';
+import { lakeOwners } from './lake-vehicles.js';
 import { lakeSource, parquetFiles } from './parquet-folder.js';
 import type { NameFilter, QuerySource } from './query-source.js';
 
@@ -16,10 +18,12 @@ export async function openTables(
   const folder = from.startsWith('dir:') ? from.slice('dir:'.length) : from;
   if (/^[a-z0-9]+:/i.test(folder)) return undefined;
   const manifest = await readExportManifest(fs, folder);
-  if (manifest !== undefined) return exportSource(folder, manifest, filter);
+  if (manifest !== undefined) return await exportSource(folder, manifest, filter);
   if (await holdsRecordings(fs, folder)) return undefined;
   const paths = await parquetFiles(fs, folder, signal);
-  return paths.length === 0 ? undefined : lakeSource(folder, paths, filter);
+  if (paths.length === 0) return undefined;
+  const choice = await chooseFiles(filter.robots, () => lakeOwners(fs, folder, signal));
+  return lakeSource(folder, paths, choice, filter.topics);
 }
 
 /** A data folder counts as one, even with exports in it. */

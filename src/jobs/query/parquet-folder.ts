@@ -2,7 +2,9 @@ import { join, resolve } from 'node:path';
 import { systemCode } from '../../core/errors.js';
 import type { FileSystem } from '../../core/file-system.js';
 import { matches } from '../../recordings/message-filter.js';
-import type { NameFilter, QuerySource } from './query-source.js';
+import type { Problem } from '../../recordings/segments.js';
+import type { FileChoice } from './chosen-files.js';
+import type { QuerySource } from './query-source.js';
 import type { QueryTable } from './view-plan.js';
 
 /** Maximum number of files; a larger lake must be queried in parts. */
@@ -35,13 +37,20 @@ export async function parquetFiles(fs: FileSystem, folder: string, signal?: Abor
 /**
  * A folder of Parquet files without a manifest of an export: a table per `topic=` of Hive paths, otherwise
  * per first folder of the paths (`logs/...` is `logs`), otherwise per file.
+ *
+ * @param topics - `*` stands for any text; undefined: all.
  */
-export function lakeSource(folder: string, paths: readonly string[], filter: NameFilter): QuerySource {
+export function lakeSource(
+  folder: string,
+  paths: readonly string[],
+  choice: FileChoice,
+  topics: readonly string[] | undefined,
+): QuerySource {
   const tables = new Map<string, { robot: string; topic: string; type: string; files: string[] }>();
   for (const path of paths) {
     const robot = hivePart(path, 'robot') ?? '';
     const topic = hivePart(path, 'topic') ?? plainName(path);
-    if (!matches(filter.robots, robot) || !matches(filter.topics, topic)) continue;
+    if (!choice.wants(path, robot) || !matches(topics, topic)) continue;
     const key = JSON.stringify([robot, topic]);
     const known = tables.get(key);
     if (known !== undefined) known.files.push(path);
@@ -52,10 +61,10 @@ export function lakeSource(folder: string, paths: readonly string[], filter: Nam
   return {
     tables: all,
     timeColumns: ['log_time', 'timestamp_ns', 'time'],
-    prepare: () =>
+    prepare: (wanted) =>
       Promise.resolve({
         ok: true,
-        remarks: [],
+        remarks: all.filter((table) => wanted.includes(table)).flatMap((table) => mixed(table.files, choice)),
         filesOf: (wanted: readonly QueryTable[]) => {
           const files = all.filter((table) => wanted.includes(table)).flatMap((table) => table.files);
           const hive = files.every((path) => path.split('/').some((part) => /^[^=]+=/.test(part)));
@@ -64,6 +73,16 @@ export function lakeSource(folder: string, paths: readonly string[], filter: Nam
       }),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
+}
+
+function mixed(files: readonly string[], choice: FileChoice): readonly Problem[] {
+  return files.flatMap((path) => {
+    const others = choice.othersIn(path);
+    if (others.length === 0) return [];
+    return [
+      { where: path, reason: `a compaction merged rows of ${others.join(' and ')} into it; they count too` },
+    ];
+  });
 }
 
 function hivePart(path: string, name: string): string | undefined {

@@ -20,7 +20,7 @@ export interface PreparedTables {
   readonly remarks: readonly Problem[];
 }
 
-/** Which robots and topics; `*` stands for any text. */
+/** Which robots and topics, as they were given; `*` stands for any text, and a robot may be given by its VIN. */
 export interface NameFilter {
   readonly robots?: readonly string[];
   readonly topics?: readonly string[];

@@ -68,7 +68,8 @@ export async function recordingSource(request: TemporaryExportRequest): Promise<
       if (wanted.length === 0) return { ok: true, remarks: [], filesOf: () => ({ files: [], hive: false }) };
       const topics = [...new Set(wanted.map(({ topic }) => topic))].sort();
       const report = await exportTopics(request, topics);
-      const prepared = await exportSource(request.folder, report.manifest, {}).prepare(wanted);
+      const source = await exportSource(request.folder, report.manifest, {});
+      const prepared = await source.prepare(wanted);
       const tables = await withEmptyTables(prepared, wanted as readonly RecordedTable[], request);
       return { ...tables, ok: report.ok, remarks: remarksOf(report) };
     },

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { present } from '../../../src/core/present.js';
+import { exportRecording } from '../../../src/jobs/export/entry.js';
 import { jsonOf, runCli, spawnCli, type CliRun } from '../../support/cli.js';
 
 const VIN = '1ZZZ5A3T0RF000001';
@@ -104,6 +105,65 @@ describe('VINs on the command line', function () {
     );
     server.child.kill('SIGTERM');
     assert.equal((await server.ended).exitCode, 0);
+  });
+
+  it('choose what a sink gets, and what is exported and queried', async () => {
+    const sink = join(folder, 'sink');
+    const lake = join(folder, 'lake');
+    for (const place of [sink, lake]) await mkdir(place);
+    const sinks = ['--sink', `mcap:dir:${sink}?robots=${VIN}`, '--sink', `parquet:dir:${lake}`];
+    await ok(0, 'sync', '--data', data, '--store', store, ...sinks, '--drain');
+    assert.deepEqual(await rowsOf(`dir:${sink}`), [['robot1', VIN]]);
+
+    const sql = 'SELECT DISTINCT robot FROM odom ORDER BY robot';
+    const asked = async (from: string, ...robots: string[]): Promise<string[]> => {
+      const chosen = robots.length === 0 ? [] : ['--robots', ...robots];
+      const { stdout } = await ok(0, 'query', sql, '--from', from, ...chosen, '--output-format', 'csv');
+      return stdout.trim().split('\n').slice(1);
+    };
+    assert.deepEqual(await asked(lake), ['robot1', 'robot2']);
+    assert.deepEqual(await asked(lake, VIN), ['robot1']);
+    assert.deepEqual(await asked(lake, 'robot1', OTHER), ['robot1', 'robot2']);
+
+    const tables = join(folder, 'tables');
+    await ok(0, 'export', '--from', data, '--to', tables, '--format', 'parquet');
+    assert.deepEqual(await asked(tables, OTHER), ['robot2']);
+    const one = await exportRecording(data, join(folder, 'one'), { format: 'parquet', robots: [OTHER] });
+    assert.deepEqual([...new Set(one.manifest.topics.map(({ robot }) => robot))], ['robot2']);
+    assert.deepEqual(
+      one.manifest.sources.map(({ robot, vin }) => [robot, vin]),
+      [['robot2', OTHER]],
+    );
+  });
+
+  it('of a robot with two are told apart in a lake, and refused where tables have both', async () => {
+    const lake = join(folder, 'two');
+    const moved = join(folder, 'other-vehicle');
+    await mkdir(lake);
+    await recorded(moved, `robot2=${VIN}`);
+    const layout = 'layout=robot={robot}/topic={topic}/{segment}';
+    const sink = ['--sink', `parquet:dir:${lake}?${layout}`, '--drain'];
+    for (const from of [data, moved]) await ok(0, 'sync', '--data', from, '--store', store, ...sink);
+    const rows = async (from: string, vin?: string): Promise<number> => {
+      const robots = vin === undefined ? [] : ['--robots', vin];
+      const sql = "SELECT count(*) FROM odom WHERE robot = 'robot2'";
+      const { stdout } = await ok(0, 'query', sql, '--from', from, ...robots, '--output-format', 'csv');
+      return Number(stdout.trim().split('\n')[1]);
+    };
+    const [all, one, other] = [await rows(lake), await rows(lake, OTHER), await rows(lake, VIN)];
+    assert.ok(one > 0 && other > 0);
+    assert.equal(one + other, all);
+
+    const merged = ['query', 'SELECT * FROM odom', '--from', lake, '--robots', OTHER];
+    await ok(0, 'compact', `dir:${lake}`);
+    assert.match((await ok(0, ...merged)).stderr, /robot=robot2.*merged rows of 1ZZZ5A3T0RF000001 into it/);
+    const tables = join(folder, 'two-tables');
+    await ok(0, 'export', '--from', store, '--to', tables, '--format', 'parquet');
+    const refused = await ok(1, 'query', 'SELECT * FROM odom', '--from', tables, '--robots', OTHER);
+    assert.match(
+      refused.stderr,
+      /has robot2 as 1ZZZ5A3T0RF000002 and as 1ZZZ5A3T0RF000001 .* --robots 1ZZZ5A3T0RF000002/,
+    );
   });
 
   it('that are not VINs are refused by record', async () => {

@@ -32,7 +32,7 @@ export const ageCommand: CommandDefinition = {
   configure(command) {
     command
       .argument('<store>', STORE_FORMS)
-      .option('--rule <rule...>', 'keep, delete or move, with after=, class=, robot= and to=')
+      .option('--rule <rule...>', 'keep, delete or move, with after=, class=, robot= (name or VIN) and to=')
       .option('--rules <file>', 'file of rules, one a line, before those of --rule')
       .option('--yes', 'do it')
       .option('--max-segments <n>', 'segments that one run deletes or moves', '1000')
