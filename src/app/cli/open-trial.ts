@@ -13,8 +13,21 @@ export interface OpenTrial extends AsyncDisposable {
 }
 
 /**
- * The fleet may be played if only this machine reaches the ground, or if `--try-it` allows it. Throws
- * `REQUEST_INVALID` if it cannot be.
+ * Several processes share such a database, and each would enrol vehicles of the same names. Throws `REQUEST_INVALID`,
+ * before anything is opened.
+ */
+export function refuseSharedTrial(invocation: Pick<Invocation, 'options'>): void {
+  if (invocation.options['tryIt'] !== true || !sharesDatabase(invocation)) return;
+  throw new HoldfastError(
+    'REQUEST_INVALID',
+    '--try-it plays its vehicles in one process, and --database postgres:// is for several, which would all enrol the ' +
+      'same vehicles; allowed with --try-it: --database embedded (the default) or none',
+  );
+}
+
+/**
+ * The fleet may be played if only this machine reaches the ground, or if `--try-it` allows it, and never with a shared
+ * database.
  *
  * @param place - Where the ground listens; the port is known later. `certificate`, as PEM: it has TLS.
  */
@@ -30,11 +43,6 @@ export async function openTrial(
   const { options, logger } = invocation;
   const { trialRoutes } = await import('../../ground/trial-routes.js');
   const isPossible = !sharesDatabase(invocation);
-  if (options['tryIt'] === true && !isPossible)
-    throw new HoldfastError(
-      'REQUEST_INVALID',
-      '--try-it is given with --database postgres://, allowed: without it',
-    );
   if (!isPossible || !(isLoopback(place.address) || options['tryIt'] === true))
     return {
       ...{ routes: trialRoutes(undefined), renew: () => undefined },

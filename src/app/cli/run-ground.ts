@@ -29,7 +29,7 @@ import { registryPlace, sharesDatabase } from './open-ground-registry.js';
 import { watchFleet } from './open-fleet-alerts.js';
 import { parseListen } from './parse-listen.js';
 import { openTls } from './open-tls.js';
-import { openTrial, type OpenTrial } from './open-trial.js';
+import { openTrial, refuseSharedTrial, type OpenTrial } from './open-trial.js';
 import { shareFleet } from './share-fleet.js';
 
 export const DEFAULT_LISTEN = '127.0.0.1:8090';
@@ -39,6 +39,7 @@ const pageFolder = join(packageRoot, 'dist', 'web-ground');
 /** Runs the ground until a signal stops it. */
 export async function runGround(folder: string, invocation: Invocation): Promise<CommandResult> {
   const { ports, logger, options, stop } = invocation;
+  refuseSharedTrial(invocation);
   const { Fleet } = await import('../../ground/fleet.js');
   const { FleetFeed } = await import('../../ground/fleet-feed.js');
   const { GroundAccess } = await import('../../ground/ground-access.js');
