@@ -2,10 +2,11 @@ import type { Clock, Timer } from '../core/clock.js';
 import { describeError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { SerialQueue } from '../core/serial-queue.js';
+import type { AlertRule } from '../monitors/alerts/alert-rules.js';
 import { describeAlert, type Alert } from '../monitors/alerts/evaluate-alerts.js';
 import type { Webhook } from '../monitors/alerts/webhook.js';
 import type { AlertTable, KeptAlert } from './alert-table.js';
-import { fleetRules, type FleetAlertId } from './fleet-alerts.js';
+import type { FleetAlertId } from './fleet-alerts.js';
 
 const LOOK_MS = 1_000;
 /** Changes that the webhook has at a time; the others wait here. */
@@ -16,6 +17,8 @@ export interface AlertTellerParts {
   readonly table: AlertTable | undefined;
   /** Undefined: nothing is posted. */
   readonly webhook: Pick<Webhook, 'tell'> | undefined;
+  /** Those of the ground, for the limits that a post names. */
+  readonly rules: readonly AlertRule<never, FleetAlertId>[];
   readonly hostname: string;
   /** Of several processes of a ground, one tells. */
   readonly isTeller: () => boolean;
@@ -114,8 +117,8 @@ export class AlertTeller implements AsyncDisposable {
   }
 
   #tell(key: string, { robot, alert: id, raised, sinceMs, value }: KeptAlert): void {
-    const { webhook, hostname } = this.#parts;
-    const rule = fleetRules.find((one) => one.id === id);
+    const { webhook, hostname, rules } = this.#parts;
+    const rule = rules.find((one) => one.id === id);
     if (webhook === undefined || rule === undefined) return;
     const alert = describeAlert(rule, { raised, sinceMs, ...(value === null ? {} : { value }) });
     this.#underWay.add(key);

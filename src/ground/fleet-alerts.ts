@@ -9,6 +9,7 @@ import {
   type AlertMemories,
 } from '../monitors/alerts/evaluate-alerts.js';
 import type { KeptAlert } from './alert-table.js';
+import { BacklogTrend, type BacklogLimits } from './backlog-trend.js';
 import type { FleetRow } from './fleet-row.js';
 
 const EVERY_MS = 5_000;
@@ -19,6 +20,7 @@ const SILENT_MS = 2 * MINUTE_MS;
 export const fleetAlertIds = [
   'robot_silent',
   'backlog_old',
+  'backlog_growing',
   'disk_time_to_full',
   'drops',
   'segment_lost',
@@ -32,6 +34,8 @@ export interface FleetFacts {
   readonly silentMs?: number;
   /** Age of the oldest recorded message that is not in the store; 0: everything is there. */
   readonly oldestUnsyncedMs?: number;
+  /** Growth of the unsynced bytes, see {@link BacklogTrend}. */
+  readonly backlogGrowthBytes?: number;
   /** Infinite if the disk does not fill. */
   readonly diskTimeToFullMs?: number;
   /** Messages dropped since the last look. */
@@ -42,7 +46,19 @@ export interface FleetFacts {
 const above = { bad: 'above', raiseAfterMs: 0, clearAfterMs: 0 } as const;
 
 /** The rules for each robot. */
-export const fleetRules: readonly AlertRule<FleetFacts, FleetAlertId>[] = [
+export function fleetRules({ growthBytes }: BacklogLimits): readonly FleetRule[] {
+  const growing: FleetRule = {
+    ...{ ...above, id: 'backlog_growing', severity: 'warning', unit: 'bytes', raise: growthBytes, clear: 0 },
+    value: ({ backlogGrowthBytes }) => backlogGrowthBytes,
+    summary: 'the robot records more than it uploads: its unsynced data grows',
+  };
+  return [...steadyRules, growing];
+}
+
+type FleetRule = AlertRule<FleetFacts, FleetAlertId>;
+
+/** Those without a setting. */
+const steadyRules: readonly FleetRule[] = [
   {
     ...{ ...above, id: 'robot_silent', severity: 'warning', unit: 'ms', raise: SILENT_MS, clear: 0 },
     value: ({ silentMs }) => silentMs,
@@ -76,6 +92,7 @@ export const fleetRules: readonly AlertRule<FleetFacts, FleetAlertId>[] = [
 export interface FleetAlertsPorts {
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly backlog: BacklogLimits;
 }
 
 /** Watches each robot from the ground, where also a robot that says nothing is noticed. */
@@ -85,6 +102,8 @@ export class FleetAlerts implements Disposable {
   readonly #tell: (robot: string, alert: Alert<FleetAlertId>) => void;
   readonly #memories = new Map<string, AlertMemories<FleetAlertId>>();
   readonly #dropped = new Map<string, number>();
+  readonly #backlogs = new Map<string, BacklogTrend>();
+  readonly #rules: readonly FleetRule[];
   readonly #startedMs: number;
   readonly #timer: Timer;
 
@@ -101,6 +120,7 @@ export class FleetAlerts implements Disposable {
     this.#rows = rows;
     this.#tell = tell;
     this.#ports = ports;
+    this.#rules = fleetRules(ports.backlog);
     this.#startedMs = Number(ports.clock.monotonic() / NS_PER_MS);
     for (const { robot, alert, raised, sinceMs, value } of before) {
       const memory = { raised, sinceMs, ...(value === null ? {} : { value }) };
@@ -121,7 +141,7 @@ export class FleetAlerts implements Disposable {
     for (const row of rows) {
       const { robot } = row;
       const facts = this.#factsOf(row, wallMs, nowMs);
-      const round = evaluateAlerts(fleetRules, facts, this.#memories.get(robot) ?? {}, nowMs, wallMs);
+      const round = evaluateAlerts(this.#rules, facts, this.#memories.get(robot) ?? {}, nowMs, wallMs);
       this.#memories.set(robot, round.memories);
       for (const alert of round.changed) this.#changed(robot, alert);
     }
@@ -141,7 +161,8 @@ export class FleetAlerts implements Disposable {
       if (known.has(robot)) continue;
       this.#memories.delete(robot);
       this.#dropped.delete(robot);
-      for (const rule of fleetRules) {
+      this.#backlogs.delete(robot);
+      for (const rule of this.#rules) {
         if (memories[rule.id]?.raised === true)
           this.#changed(robot, describeAlert(rule, { raised: false, sinceMs }));
       }
@@ -161,13 +182,30 @@ export class FleetAlerts implements Disposable {
       pendingBytes === 0 ? 0 : oldestMs === undefined ? undefined : Math.max(0, wallMs - oldestMs);
     const full = diskFreeBytes === undefined ? undefined : (status.diskTimeToFullMs ?? Infinity);
     const newlyDropped = this.#newlyDropped(robot, dropped);
-    return defined({ silentMs, oldestUnsyncedMs, diskTimeToFullMs: full, newlyDropped, lostSegments });
+    const backlogGrowthBytes = this.#backlogGrowth(robot, nowMs, pendingBytes);
+    return defined({
+      ...{
+        silentMs,
+        oldestUnsyncedMs,
+        backlogGrowthBytes,
+        diskTimeToFullMs: full,
+        newlyDropped,
+        lostSegments,
+      },
+    });
   }
 
   /** A ground that has just started gives its robots the same time as always to connect. */
   #silentMs(sinceHeardMs: number, nowMs: number): number | undefined {
     const upMs = nowMs - this.#startedMs;
     return upMs < SILENT_MS && sinceHeardMs > upMs ? undefined : Math.max(0, sinceHeardMs);
+  }
+
+  #backlogGrowth(robot: string, nowMs: number, bytes: number | undefined): number | undefined {
+    if (bytes === undefined) return undefined;
+    const trend = this.#backlogs.get(robot) ?? new BacklogTrend(this.#ports.backlog.windowMs);
+    this.#backlogs.set(robot, trend);
+    return trend.note(nowMs, bytes);
   }
 
   /** A recorder that was started again counts from 0. */

@@ -4,7 +4,8 @@ import { silentLogger } from '../../src/core/logger.js';
 import { AlertTable } from '../../src/ground/alert-table.js';
 import { AlertTeller } from '../../src/ground/alert-teller.js';
 import type { Queries } from '../../src/ground/database/database.js';
-import { FleetAlerts } from '../../src/ground/fleet-alerts.js';
+import { defaultBacklogLimits } from '../../src/ground/backlog-trend.js';
+import { FleetAlerts, fleetRules } from '../../src/ground/fleet-alerts.js';
 import type { FleetRow } from '../../src/ground/fleet-row.js';
 import { Webhook, type WebhookBody } from '../../src/monitors/alerts/webhook.js';
 import { sleep } from '../../src/testing/waiting.js';
@@ -66,7 +67,7 @@ export class AlertingGround implements AsyncDisposable {
     this.#clock = clock;
     this.#webhook = webhook;
     this.#teller = teller;
-    const ports = { clock, logger: silentLogger };
+    const ports = { clock, logger: silentLogger, backlog: defaultBacklogLimits };
     this.#alerts = new FleetAlerts(rows, (robot, alert) => teller.note(robot, alert), ports, teller.kept);
   }
 
@@ -78,7 +79,9 @@ export class AlertingGround implements AsyncDisposable {
     const ports = { clock, logger: silentLogger };
     const webhook = new Webhook(url, { ...ports, fetch });
     const table = new AlertTable(queries);
-    const teller = await AlertTeller.open({ ...ports, table, webhook, hostname: 'ground', isTeller });
+    const teller = await AlertTeller.open({
+      ...{ ...ports, table, webhook, hostname: 'ground', isTeller, rules: fleetRules(defaultBacklogLimits) },
+    });
     return new AlertingGround(clock, rows, webhook, teller);
   }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { silentLogger } from '../../src/core/logger.js';
+import { defaultBacklogLimits } from '../../src/ground/backlog-trend.js';
 import { FleetAlerts } from '../../src/ground/fleet-alerts.js';
 import type { FleetRow } from '../../src/ground/fleet-row.js';
 import { systemClock } from '../../src/host/system-clock.js';
@@ -31,7 +32,11 @@ describe('The alerts of a ground', () => {
     const tell = (robot: string, { id, raised }: { id: string; raised: boolean }): void => {
       told.push(`${robot} ${id} ${raised ? 'raised' : 'cleared'}`);
     };
-    alerts = new FleetAlerts(() => rows, tell, { clock, logger: silentLogger });
+    alerts = new FleetAlerts(() => rows, tell, {
+      clock,
+      logger: silentLogger,
+      backlog: defaultBacklogLimits,
+    });
   });
   afterEach(() => alerts[Symbol.dispose]());
 
@@ -88,6 +93,33 @@ describe('The alerts of a ground', () => {
     });
   }
 
+  /** The robot says every minute how much waits. */
+  async function wait(megabytes: readonly number[]): Promise<void> {
+    const status = { state: 'recording', dropped: 5, diskFreeBytes: 1e9, lostSegments: 0 };
+    for (const one of megabytes) {
+      become({ status: { ...status, pendingBytes: one * 1e6, oldestUnsyncedAt: `${clock.nowMs}000000` } });
+      await pass(60_000);
+    }
+  }
+  const minutes = (count: number, value: (minute: number) => number): number[] =>
+    Array.from({ length: count }, (_, minute) => value(minute));
+
+  it('name a robot that records more than it uploads, until its backlog no longer grows', async () => {
+    await wait(minutes(31, (minute) => (minute % 3) * 100));
+    assert.deepEqual(told, [], 'it rises and falls');
+    await wait(minutes(20, () => 5_000));
+    assert.deepEqual(told, [], 'it rose once');
+    await wait(minutes(9, (minute) => 5_000 + 5 * minute));
+    assert.deepEqual(told, [], 'it grows by less than the limit');
+    await wait(minutes(15, (minute) => 5_045 + 20 * minute + (minute % 2) * 50));
+    assert.deepEqual(told, ['robot_7 backlog_growing raised']);
+    become({ connected: false, heardMs: clock.nowMs });
+    await pass(60_000);
+    assert.deepEqual(told, ['robot_7 backlog_growing raised']);
+    await wait(minutes(20, (minute) => 5_400 - 20 * minute));
+    assert.deepEqual(told, ['robot_7 backlog_growing raised', 'robot_7 backlog_growing cleared']);
+  });
+
   it('keep the state of what is unknown while a robot is silent', async () => {
     become({ status: { pendingBytes: 0, dropped: 5, diskFreeBytes: 1e9, lostSegments: 1 } });
     await pass(10_000);
@@ -113,7 +145,7 @@ describe('The alerts of a ground', () => {
       using _watching = new FleetAlerts(
         () => rows,
         (robot, alert) => webhook.tell({ source: 'holdfast', host: 'ground', robots: [robot], alert }),
-        { clock, logger: silentLogger },
+        { clock, logger: silentLogger, backlog: defaultBacklogLimits },
       );
       become({ status: { pendingBytes: 0, dropped: 5, diskFreeBytes: 1e9, lostSegments: 1 } });
       await pass(10_000);

@@ -3,8 +3,14 @@ import type { Database } from '../../ground/database/database.js';
 import type { FleetView } from '../../ground/fleet-view.js';
 import type { Fleet } from '../../ground/fleet.js';
 import type { RobotRegistry } from '../../ground/robot-registry.js';
+import type { BacklogLimits } from '../../ground/backlog-trend.js';
 import type { Webhook } from '../../monitors/alerts/webhook.js';
+import { configInvalid, type ConfigFault } from '../../settings/fault.js';
+import { parseBytes, parseDurationMs } from '../../settings/units.js';
 import type { Invocation } from './command-definition.js';
+
+const MIN_WINDOW_MS = 60_000;
+const MAX_WINDOW_MS = 86_400_000;
 
 interface WatchedFleet {
   readonly fleet: Fleet;
@@ -28,7 +34,7 @@ async function rememberFleet(
 
 /**
  * Takes the robots and alerts of an earlier run, watches the robots, and posts alerts to `--alerts-webhook`. Throws
- * `REQUEST_INVALID`.
+ * `REQUEST_INVALID` and `CONFIG_INVALID`.
  */
 export async function watchFleet(watched: WatchedFleet, invocation: Invocation): Promise<AsyncDisposable> {
   const { view, isFirst: isTeller, database } = watched;
@@ -36,15 +42,17 @@ export async function watchFleet(watched: WatchedFleet, invocation: Invocation):
   const { clock, hostname } = ports;
   const { AlertTable } = await import('../../ground/alert-table.js');
   const { AlertTeller } = await import('../../ground/alert-teller.js');
-  const { FleetAlerts } = await import('../../ground/fleet-alerts.js');
+  const { FleetAlerts, fleetRules } = await import('../../ground/fleet-alerts.js');
   const table = database === undefined ? undefined : new AlertTable(database);
+  const backlog = backlogLimits(invocation.options);
   const webhook = await openWebhook(invocation);
   const memory = await rememberFleet(watched, invocation);
-  const teller = await AlertTeller.open({ table, webhook, hostname, isTeller, clock, logger });
+  const rules = fleetRules(backlog);
+  const teller = await AlertTeller.open({ table, webhook, rules, hostname, isTeller, clock, logger });
   const alerts = new FleetAlerts(
     () => view.rows(),
     (robot, alert) => teller.note(robot, alert),
-    { clock, logger },
+    { clock, logger, backlog },
     teller.kept,
   );
   return {
@@ -55,6 +63,21 @@ export async function watchFleet(watched: WatchedFleet, invocation: Invocation):
       await memory?.[Symbol.asyncDispose]();
     },
   };
+}
+
+/** When a backlog counts as growing. Throws `CONFIG_INVALID`. */
+function backlogLimits(options: Invocation['options']): BacklogLimits {
+  const [window, growth] = [String(options['backlogWindow']), String(options['backlogGrowth'])];
+  const [windowMs, growthBytes] = [parseDurationMs(window), parseBytes(growth)];
+  const faults: ConfigFault[] = [];
+  const fault = (option: string, value: string, allowed: string): void => {
+    faults.push({ where: `--${option}`, path: option, value, allowed: `allowed: ${allowed}` });
+  };
+  if (windowMs === undefined || windowMs < MIN_WINDOW_MS || windowMs > MAX_WINDOW_MS)
+    fault('backlog-window', window, 'a time from 1min to 24h, such as 10min');
+  if (growthBytes === undefined || growthBytes < 1) fault('backlog-growth', growth, 'a size such as 32MiB');
+  if (windowMs === undefined || growthBytes === undefined || faults.length > 0) throw configInvalid(faults);
+  return { windowMs, growthBytes };
 }
 
 /** Absent without an address. Throws `REQUEST_INVALID` for one that is not allowed; no message shows it. */

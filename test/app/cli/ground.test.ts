@@ -282,6 +282,24 @@ describe('holdfast ground', function () {
     assert.deepEqual(jsonOf(await runCli(['ground', 'robots', '--data', data, '--json']))['robots'], []);
   });
 
+  it('refuses to play the bundled fleet with a shared database, before it connects to that', async () => {
+    const shared = ['--database', 'postgres://ada:secret@127.0.0.1:1/fleet'];
+    const run = await runCli(['ground', '--try-it', ...shared, '--data', join(folder, 'ground')]);
+    assert.equal(run.exitCode, 1);
+    const why =
+      /--try-it plays its vehicles in one process.*for several.*--database embedded \(the default\) or none/s;
+    assert.match(run.stderr, why);
+    assert.doesNotMatch(run.stderr, /secret|not reach/);
+  });
+
+  it('says what is allowed, for limits of the backlog', async () => {
+    const limits = ['--backlog-window', '5s', '--backlog-growth', 'much'];
+    const place = ['--data', join(folder, 'ground'), '--database', 'none', '--listen', '127.0.0.1:0'];
+    const run = await runCli(['ground', ...limits, ...place]);
+    assert.equal(run.exitCode, 2);
+    assert.match(run.stderr, /--backlog-window.*5s.*1min to 24h[\s\S]*--backlog-growth.*much.*such as 32MiB/);
+  });
+
   it('says what is allowed, for actions, addresses, names and a missing token file', async () => {
     const cases: [string[], RegExp][] = [
       [

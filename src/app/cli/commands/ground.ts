@@ -66,6 +66,16 @@ export const groundCommand: CommandDefinition = {
         'let operators play the bundled fleet here, also if other machines reach the ground',
       )
       .option('--alerts-webhook <url>', 'gets a POST when an alert of a robot is raised or cleared')
+      .option(
+        '--backlog-window <time>',
+        'time in which unsynced data must grow for the alert backlog_growing',
+        '10min',
+      )
+      .option(
+        '--backlog-growth <size>',
+        'by how much it must grow from one third of this time to the next',
+        '32MiB',
+      )
       .option('--url <url>', 'a running ground, for rebuild, parameters and tags', `http://${DEFAULT_LISTEN}`)
       .option('--token-file <file>', 'token of an operator, for rebuild, parameters and tags')
       .option('--role <role>', 'viewer, operator or admin, for user add', 'viewer')
