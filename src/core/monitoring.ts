@@ -103,6 +103,8 @@ export interface SegmentContent {
   /** Topics with messages, each with its type once. */
   readonly topics: readonly { readonly topic: string; readonly type: string; readonly encoding: string }[];
   readonly tags: Tags;
+  /** VIN by the manifest; absent: it has none. */
+  readonly vin?: string;
 }
 
 export interface MonitoredSegments {

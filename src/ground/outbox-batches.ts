@@ -4,7 +4,7 @@ import type { SampleBatch } from './history/sample-batch.js';
 
 /** Splits the samples of an outbox where ticks are missing or the robot's clock jumped. */
 export function batchesOf(
-  robot: string,
+  { robot, vin }: Pick<SampleBatch, 'robot'> & { readonly vin: string },
   { run, samples }: OutboxBatch,
   { fields, tickNs }: Catalogue,
 ): readonly SampleBatch[] {
@@ -17,7 +17,7 @@ export function batchesOf(
     else runs.push([sample]);
   }
   return runs.map((list) => ({
-    ...{ robot, run, fields, tickNs, full: false, ticks: list.length },
+    ...{ robot, vin, run, fields, tickNs, full: false, ticks: list.length },
     ...{ firstTick: list[0]!.tick, timeNs: list[0]!.timeNs, values: list.flatMap(({ values }) => values) },
   }));
 }

@@ -66,6 +66,10 @@ export class RobotSession implements ConnectionEvents {
   /** What segments hold, by the number that the robot gave it. */
   readonly #contents = new Map<number, SegmentContent>();
   #outboxCatalogue: Catalogue | undefined;
+  /** What the robot said on this connection, for catalogues without a VIN; empty: nothing. */
+  #vin = '';
+  /** Of the live telemetry; undefined: there was none. */
+  #run: bigint | undefined;
   #hasSaidHello = false;
   #isClosed = false;
   #lastRequestAt: bigint | undefined;
@@ -138,6 +142,7 @@ export class RobotSession implements ConnectionEvents {
       return;
     }
     state.version = version;
+    this.#vin = vin;
     if (vin !== '') state.vin = vin;
     this.#confirms = outbox === true;
     this.#takesRequests = requests === true;
@@ -196,13 +201,13 @@ export class RobotSession implements ConnectionEvents {
     else if (!state.reported.apply(report, clock.now())) this.#requestFull(false);
     if (report.epoch === this.#epoch) this.#parts.onReport?.(this.#withContents(report));
     // Robots learn it from the metadata of their channels, after the Hello.
+    if (report.epoch === this.#epoch) this.#vin = report.figures.vin ?? this.#vin;
     state.vin = state.reported.figures?.vin ?? state.vin;
   }
 
   /** The same, with what its segments hold. */
   #withContents(report: RobotReport): RobotReport {
-    for (const { number, topics, tags } of report.contents ?? [])
-      this.#contents.set(number, { topics, tags });
+    for (const { number, ...content } of report.contents ?? []) this.#contents.set(number, content);
     const segments = report.segments.map((one) => ({
       ...one,
       ...defined({ holds: one.content === undefined ? undefined : this.#contents.get(one.content) }),
@@ -231,11 +236,17 @@ export class RobotSession implements ConnectionEvents {
   }
 
   #keep({ catalogue, ...ticks }: DecodedTicks): void {
-    const { history, state } = this.#parts;
+    const { history } = this.#parts;
     const { fields, tickNs } = catalogue;
     const { run, firstTick } = ticks;
+    this.#run = run;
     const confirm = (): void => this.#confirm({ kind: 'stored', run, firstTick, ticks: ticks.ticks });
-    history?.store({ ...ticks, robot: state.robot, fields, tickNs }, confirm);
+    history?.store({ ...ticks, ...this.#vehicleOf(catalogue, run), fields, tickNs }, confirm);
+  }
+
+  /** A robot of an earlier version says in no catalogue in which vehicle it was: it is known of the present run only. */
+  #vehicleOf({ vin }: Catalogue, run: bigint): { readonly robot: string; readonly vin: string } {
+    return { robot: this.#parts.state.robot, vin: vin ?? (run === this.#run ? this.#vin : '') };
   }
 
   /** Stores what waited on the robot. Without a history nobody asked for it. */
@@ -253,7 +264,7 @@ export class RobotSession implements ConnectionEvents {
     }
     this.#outboxCatalogue = catalogue;
     state.counters.outboxSamples += message.samples.length;
-    const batches = batchesOf(state.robot, message, catalogue);
+    const batches = batchesOf(this.#vehicleOf(catalogue, message.run), message, catalogue);
     let open = batches.length;
     for (const batch of batches) {
       history?.store(batch, () => {

@@ -78,6 +78,13 @@ const toGround: Readonly<Record<string, RobotMessage>> = {
       ],
     },
   },
+  'report-contents-vin.binpb': {
+    kind: 'report',
+    report: {
+      ...{ epoch: 300, sequence: 5, complete: false, figures: {}, unknown: [], segments: [], events: [] },
+      contents: [{ number: 1, topics: [], tags: {}, vin: '1ZZZ5A3T0RF000001' }],
+    },
+  },
   'answer.binpb': {
     ...{ kind: 'answer', epoch: 300, id: 3 },
     answer: { ok: false, code: 'STATE_REFUSED', message: 'größe' },
@@ -102,6 +109,10 @@ const toGround: Readonly<Record<string, RobotMessage>> = {
       { tick: 2 ** 40, timeNs: 1_700_000_000_000_000_001n, values: [30.5, NaN, -1 / 3] },
       { tick: 2 ** 40 + 2, timeNs: -1n, values: [0, 1e300, NaN] },
     ],
+  },
+  'outbox-vin.binpb': {
+    ...{ kind: 'outbox', run: 1n, catalogue: { ...catalogue, vin: '1ZZZ5A3T0RF000001' } },
+    samples: [{ tick: 1, timeNs: 2n, values: [1, 2, 3] }],
   },
   'removed.binpb': {
     ...{ kind: 'removed', run: 2n ** 64n - 3n, firstTick: 2 ** 40, ticks: 300, timeNs: -1n },

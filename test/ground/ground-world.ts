@@ -169,7 +169,7 @@ export class DrivingRobot implements AsyncDisposable {
     url: string,
     token: string,
     clockOffNs = 0n,
-    kept: { readonly outbox?: Outbox; readonly run?: bigint; readonly requests?: FetchDesk } = {},
+    { vin, ...kept }: { outbox?: Outbox; run?: bigint; requests?: FetchDesk; vin?: () => string } = {},
   ) {
     const transport = new WebSocketTransport(url, token, systemClock);
     const rules = [present(parseFieldRule(`*.v threshold=${THRESHOLD} predictor=linear unit=m/s`))];
@@ -179,7 +179,7 @@ export class DrivingRobot implements AsyncDisposable {
     };
     const facts = (): RobotFacts => this.facts;
     const ports = { transport, clock: systemClock, logger: silentLogger, randomBytes, facts, obey, ...kept };
-    this.client = new UplinkClient({ robot: name, version: '0.1.0', rules }, ports);
+    this.client = new UplinkClient({ robot: name, version: '0.1.0', rules, ...defined({ vin }) }, ports);
     this.#channel = {
       ...{ robot: name, topic: '/speed', encoding: 'cdr', metadata: {}, latched: false },
       schema: {

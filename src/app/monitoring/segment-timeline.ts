@@ -245,12 +245,12 @@ function keyOf({ segment, robot, priority }: Pick<Row, 'segment' | 'robot' | 'pr
 }
 
 /** What a manifest says that its segment holds, and the same as JSON. */
-function contentIn({ channels, tags = {} }: Manifest): { text: string; content: SegmentContent } {
+function contentIn({ channels, tags = {}, vin }: Manifest): { text: string; content: SegmentContent } {
   const topics = new Map<string, SegmentContent['topics'][number]>();
   for (const { topic, type, encoding, count } of channels)
     if (count > 0) topics.set(JSON.stringify([topic, type, encoding]), { topic, type, encoding });
   const sorted = [...topics].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, topic]) => topic);
-  const content = { topics: sorted, tags };
+  const content = { topics: sorted, tags, ...defined({ vin }) };
   return { text: JSON.stringify(content), content };
 }
 

@@ -7,7 +7,7 @@ import type { StatusDocument, Watch } from '../../monitors/live/watch.js';
 import { figuresOf } from '../../uplink/protocol/robot-figures.js';
 import type { ReportedAlert, ReportedSegment } from '../../uplink/protocol/robot-report.js';
 import type { RobotFacts } from '../../uplink/robot/report-sender.js';
-import type { UplinkStatus } from '../../uplink/robot/uplink-client.js';
+import type { UplinkStatus } from '../../uplink/robot/uplink-status.js';
 
 type OutboxStatus = Pick<UplinkStatus, 'waitingSamples' | 'lostSamples'>;
 

@@ -29,25 +29,31 @@ const ROWS_MAX = 10_000;
 const WAITING_MAX = 1_000;
 
 const ADD = `
-  INSERT INTO recordings (store, key, manifest_bytes, manifest_etag, state, segment, robot, priority,
+  INSERT INTO recordings (store, key, manifest_bytes, manifest_etag, state, segment, robot, vin, priority,
     first_at, last_at, first_log_time, last_log_time, messages, payload_bytes, bytes, gaps, gap_messages,
     unclean_end, sealed_at, software, machine, session, tags, channels)
-  SELECT $1, r.key, 0, '', 'local', r.segment, $2, r.priority, r.first_at, r.last_at, r.first_log_time,
+  SELECT $1, r.key, 0, '', 'local', r.segment, $2, r.vin, r.priority, r.first_at, r.last_at, r.first_log_time,
     r.last_log_time, r.messages, r.bytes, r.bytes, r.gaps, 0, false, r.sealed_at, '', '', '', r.tags,
     coalesce((
       SELECT array_agg(c.channel)
       FROM jsonb_to_recordset(r.topics) AS t(topic text, type text, encoding text)
       JOIN catalogue_channels c USING (topic, type, encoding)
     ), '{}')
-  FROM jsonb_to_recordset($3::jsonb) AS r(key text, segment text, priority text, first_at timestamptz,
+  FROM jsonb_to_recordset($3::jsonb) AS r(key text, segment text, vin text, priority text, first_at timestamptz,
     last_at timestamptz, first_log_time text, last_log_time text, messages bigint, bytes bigint, gaps integer,
     sealed_at timestamptz, tags jsonb, topics jsonb)
   ON CONFLICT (store, key) DO UPDATE SET bytes = excluded.bytes, payload_bytes = excluded.payload_bytes,
     messages = excluded.messages, gaps = excluded.gaps, last_at = excluded.last_at,
     last_log_time = excluded.last_log_time,
     -- A later report may not say what the segment holds.
+    vin = CASE WHEN excluded.vin = '' THEN recordings.vin ELSE excluded.vin END,
     tags = CASE WHEN excluded.channels = '{}' THEN recordings.tags ELSE excluded.tags END,
     channels = CASE WHEN excluded.channels = '{}' THEN recordings.channels ELSE excluded.channels END`;
+
+const ADD_VINS = `
+  INSERT INTO robot_vins (vin, robot)
+  SELECT DISTINCT r.vin, $1 FROM jsonb_to_recordset($2::jsonb) AS r(vin text) WHERE r.vin <> '' ORDER BY 1
+  ON CONFLICT DO NOTHING`;
 
 interface KnownRecording {
   readonly bytes: number;
@@ -150,6 +156,7 @@ export class LocalRecordings implements AsyncDisposable {
     if (added.size > 0) {
       const json = JSON.stringify([...added.values()]);
       await this.#database.query(ADD_CHANNELS, [json]);
+      await this.#database.query(ADD_VINS, [robot, json]);
       await this.#database.query(ADD, [store, robot, json]);
     }
     if (gone.length > 0)
@@ -207,6 +214,7 @@ function rowOf(key: string, one: ReportedRecording): Record<string, unknown> {
     ...{ first_at: floorTime(firstLogTime), last_at: ceilTime(lastLogTime) },
     ...{ first_log_time: firstLogTime, last_log_time: lastLogTime, messages: one.messages ?? 0 },
     ...{ bytes: one.bytes, gaps: one.gaps, sealed_at: floorTime(sealedAt) },
+    vin: cleanText(one.holds?.vin ?? ''),
     tags: cleanTags(one.holds?.tags ?? {}),
     topics: (one.holds?.topics ?? []).map(({ topic, type, encoding }) => ({
       ...{ topic: cleanText(topic), type: cleanText(type), encoding: cleanText(encoding) },

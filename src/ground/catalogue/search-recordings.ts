@@ -175,15 +175,15 @@ function conditions(filter: RecordingFilter, value: (one: unknown) => string): s
 }
 
 /**
- * By its name or VIN. A manifest says whose a recording is; one without a VIN belongs to the vehicle that its robot
- * is in now.
+ * By its name or VIN. A manifest says whose a recording is; one without a VIN belongs to the vehicle of its robot, if
+ * that has been in one only.
  */
 function isRobot(pattern: string, value: (one: unknown) => string): string {
   if (!pattern.includes('*')) {
     const name = value(pattern);
-    return `(r.robot = ANY(robots_named(${name})) AND (r.robot = ${name} OR r.vin IN ('', ${name})))`;
+    return `(r.robot = ANY(robots_named(${name})) AND (r.robot = ${name} OR r.vin = ${name} OR (r.vin = '' AND r.robot = ANY(robots_only_in(${name})))))`;
   }
-  const ofVin = `SELECT f.robot FROM fleet f WHERE f.vin <> '' AND ${likes('f.vin', pattern, value)}`;
+  const ofVin = `SELECT v.robot FROM vehicles v GROUP BY v.robot HAVING bool_and(${likes('v.vin', pattern, value)})`;
   const byVin = `${likes('r.vin', pattern, value)} OR (r.vin = '' AND r.robot IN (${ofVin}))`;
   return `(${likes('r.robot', pattern, value)} OR ${byVin})`;
 }

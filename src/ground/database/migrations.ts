@@ -9,6 +9,7 @@ import { localMigration } from './migrations/local.js';
 import { namesMigration } from './migrations/names.js';
 import { registryMigration } from './migrations/registry.js';
 import { secretsMigration } from './migrations/secrets.js';
+import { vehiclesMigration } from './migrations/vehicles.js';
 import { vinsMigration } from './migrations/vins.js';
 
 /** Every step of the schema, in order: a new one comes last. */
@@ -24,4 +25,5 @@ export const migrations: readonly Migration[] = [
   fleetMigration,
   namesMigration,
   vinsMigration,
+  vehiclesMigration,
 ].map((one, index) => ({ ...one, number: index + 1 }));

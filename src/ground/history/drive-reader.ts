@@ -45,7 +45,7 @@ export interface DriveStep {
 }
 
 export interface DriveQuestion {
-  /** Its name or VIN. */
+  /** Its name, for all vehicles that it was in, or a VIN, for that vehicle alone. */
   readonly robot: string;
   /** From is included, to is not. */
   readonly fromNs: bigint;
@@ -102,7 +102,7 @@ interface SumRow {
 export async function readDrive(queries: Queries, question: DriveQuestion): Promise<Drive | undefined> {
   const { robot, fromNs, toNs } = question;
   const known = await queries.query<{ id: number; topic: string; path: string; unit: string }>(
-    'SELECT id, topic, path, unit FROM fields WHERE robot = ANY(robots_named($1)) ORDER BY topic, path, id',
+    'SELECT id, topic, path, unit FROM fields_named($1) ORDER BY topic, path, id',
     [robot],
   );
   const fields = driveFieldsOf(known);

@@ -8,7 +8,7 @@ export type Resolution = 'samples' | '1s' | '1min' | '1h';
 export const resolutions: readonly Resolution[] = ['samples', '1s', '1min', '1h'];
 
 export interface HistoryQuestion {
-  /** Its name or VIN. */
+  /** Its name, for all vehicles that it was in, or a VIN, for that vehicle alone. */
   readonly robot: string;
   readonly topic: string;
   readonly path: string;
@@ -96,7 +96,7 @@ interface RollUpRow {
 export async function readHistory(queries: Queries, question: HistoryQuestion): Promise<HistoryAnswer> {
   const { robot, topic, path } = question;
   const fields = await queries.query<FieldRow>(
-    'SELECT id, unit, threshold, period_ns, turn, lowest FROM fields WHERE robot = ANY(robots_named($1)) AND topic = $2 AND path = $3 ORDER BY id',
+    'SELECT id, unit, threshold, period_ns, turn, lowest FROM fields_named($1) WHERE topic = $2 AND path = $3 ORDER BY id',
     [robot, topic, path],
   );
   const plan = planOf(question, fields);

@@ -3,6 +3,8 @@ import { isDue, type FieldSpec } from '../../uplink/protocol/field-spec.js';
 /** Samples of one robot at consecutive ticks. */
 export interface SampleBatch {
   readonly robot: string;
+  /** VIN of the vehicle that it was in; absent or empty: unknown. */
+  readonly vin?: string;
   /** Run of the robot's process. Run, tick and field name a sample. */
   readonly run: bigint;
   readonly fields: readonly FieldSpec[];

@@ -14,6 +14,8 @@ export interface TickRange {
 export interface Hole {
   readonly id: number;
   readonly robot: string;
+  /** VIN of the vehicle that it was in; empty: unknown. */
+  readonly vin: string;
   readonly run: bigint;
   readonly firstTick: number;
   /** Of the first tick, on the robot's clock. */
@@ -32,8 +34,8 @@ const MIN_WAIT_NS = 5n * NS_PER_S;
 const MAX_WAIT_NS = 3_600n * NS_PER_S;
 
 const NOTE = `
-  INSERT INTO holes AS h (robot, run, first_tick, ticks, at, tick_ns, fields, noted_at, look_at)
-  SELECT $1::text, $2::numeric, $3::integer, $4::integer, $5::timestamptz, $6::bigint, $7::jsonb,
+  INSERT INTO holes AS h (robot, vin, run, first_tick, ticks, at, tick_ns, fields, noted_at, look_at)
+  SELECT $1::text, $10::text, $2::numeric, $3::integer, $4::integer, $5::timestamptz, $6::bigint, $7::jsonb,
     $8::timestamptz, $8::timestamptz
   WHERE (SELECT count(*) FROM holes WHERE robot = $1 AND state = 'open') < $9
   ON CONFLICT (robot, run, first_tick) DO UPDATE
@@ -41,7 +43,7 @@ const NOTE = `
     WHERE excluded.ticks > h.ticks`;
 
 const DUE = `
-  SELECT id, robot, run::text, first_tick, at, tick_ns, fields, noted_at, (
+  SELECT id, robot, vin, run::text, first_tick, at, tick_ns, fields, noted_at, (
     SELECT coalesce(json_agg(json_build_object('from', lower(r), 'to', upper(r)) ORDER BY r), '[]')
     FROM unnest(int4multirange(int4range(first_tick, first_tick + ticks)) - settled) AS r) AS "left"
   FROM holes WHERE state = 'open' AND look_at <= $1 ORDER BY look_at, id LIMIT $2`;
@@ -86,6 +88,9 @@ const COUNTS = `
     count(*) FILTER (WHERE state = 'lost')::integer AS lost, coalesce(sum(filled), 0)::bigint AS "values"
   FROM holes`;
 
+/** As `fields_named`: of a robot in all vehicles, or of a vehicle on all robots. */
+const NAMED = `(robot = $1 OR ($1 <> '' AND (vin = $1 OR (vin = '' AND robot = ANY(robots_only_in($1))))))`;
+
 /** The holes of the history that robots told, in the database. */
 export class HoleBook {
   readonly #database: Database;
@@ -100,7 +105,8 @@ export class HoleBook {
     const ticks = Math.min(removed.ticks, MAX_TICK - firstTick);
     if (ticks < 1) return;
     const what = [robot, String(run), firstTick, ticks, writeTimestamp(timeNs), String(catalogue.tickNs)];
-    const values = [...what, JSON.stringify(catalogue.fields), writeTimestamp(nowNs), MAX_OPEN];
+    const { fields, vin = '' } = catalogue;
+    const values = [...what, JSON.stringify(fields), writeTimestamp(nowNs), MAX_OPEN, vin];
     await this.#database.query(NOTE, values);
   }
 
@@ -112,23 +118,23 @@ export class HoleBook {
     }));
   }
 
-  /** Of all robots, or of one. */
+  /** Of all robots, or of one by its name, or of one vehicle by its VIN. */
   async counts(robot?: string): Promise<HoleCounts> {
     const [row] =
       robot === undefined
         ? await this.#database.query<HoleCounts>(COUNTS)
-        : await this.#database.query<HoleCounts>(`${COUNTS} WHERE robot = $1`, [robot]);
+        : await this.#database.query<HoleCounts>(`${COUNTS} WHERE ${NAMED}`, [robot]);
     return row ?? noHoles;
   }
 
-  /** The newest of a robot, the oldest first. */
+  /** The newest of a robot, or of a vehicle by its VIN, the oldest first. */
   async shown(robot: string): Promise<readonly HoleView[]> {
     const rows = await this.#database.query<{
       readonly at: bigint;
       readonly ticks: number;
       readonly tick_ns: number;
       readonly state: HoleView['state'];
-    }>('SELECT at, ticks, tick_ns, state FROM holes WHERE robot = $1 ORDER BY at DESC LIMIT $2', [
+    }>(`SELECT at, ticks, tick_ns, state FROM holes WHERE ${NAMED} ORDER BY at DESC LIMIT $2`, [
       ...[robot, SHOWN_MAX],
     ]);
     return [...rows].reverse().map(({ at, ticks, tick_ns: tickNs, state }) => ({
@@ -154,6 +160,7 @@ export class HoleBook {
 interface HoleRow {
   readonly id: number;
   readonly robot: string;
+  readonly vin: string;
   readonly run: string;
   readonly first_tick: number;
   readonly at: bigint;

@@ -66,12 +66,12 @@ export class Refill implements AsyncDisposable {
     return this.#counts;
   }
 
-  /** Of one robot, now. */
+  /** Of one robot, or of one vehicle by its VIN, now. */
   countsOf(robot: string): Promise<HoleCounts> {
     return this.#book.counts(robot);
   }
 
-  /** The newest holes of one robot. */
+  /** The newest holes of one robot, or of one vehicle by its VIN. */
   shownOf(robot: string): Promise<readonly HoleView[]> {
     return this.#book.shown(robot);
   }
@@ -133,7 +133,7 @@ export class Refill implements AsyncDisposable {
       hole.timeNs + BigInt(tick - hole.firstTick) * BigInt(hole.tickNs);
     // What a message said holds for a while.
     const [fromNs, toNs] = [timeOf(range.from) - STALE_NS - BigInt(hole.tickNs), timeOf(range.to)];
-    const segments = await findSegments(this.#database, hole.robot, fromNs, toNs);
+    const segments = await findSegments(this.#database, hole, fromNs, toNs);
     const wanted = new Set(hole.fields.map(({ topic }) => topic));
     const priorities = new Map(segments.flatMap((one) => one.topics.map((topic) => [topic, one.priority])));
     const sampler = new HoleSampler(hole, range, coveredBy(segments), (topic) => priorities.get(topic));
@@ -168,8 +168,19 @@ export class Refill implements AsyncDisposable {
   }
 
   async #store(hole: Hole, samples: SampledHole['samples']): Promise<number> {
-    const { robot, run, fields, tickNs } = hole;
-    const batch = { robot, run, fields, tickNs, firstTick: 0, ticks: 1, timeNs: 0n, values: [], full: false };
+    const { robot, vin, run, fields, tickNs } = hole;
+    const batch = {
+      robot,
+      vin,
+      run,
+      fields,
+      tickNs,
+      firstTick: 0,
+      ticks: 1,
+      timeNs: 0n,
+      values: [],
+      full: false,
+    };
     const ids = await this.#ids.fieldsOf(batch);
     const number = await this.#ids.runOf(batch);
     const months = new Set(samples.map(({ timeNs }) => monthOf(timeNs)));

@@ -37,18 +37,22 @@ const FIND = `
     array(SELECT c.topic FROM catalogue_channels c WHERE c.channel = ANY(r.channels)) AS topics
   FROM recordings r JOIN catalogue_stores s USING (store)
   WHERE r.robot = $1 AND r.state = 'stored' AND r.first_at <= $3 AND r.last_at >= $2
-    AND r.first_log_time IS NOT NULL
+    AND r.first_log_time IS NOT NULL AND ($5 = '' OR r.vin IN ('', $5))
   ORDER BY r.key LIMIT $4`;
 
-/** The uploaded segments of a robot around a time, in the order of their numbers. */
+/**
+ * The uploaded segments of a robot around a time, in the order of their numbers.
+ *
+ * @param vehicle.vin - Segments of another vehicle are left out; empty: unknown.
+ */
 export async function findSegments(
   queries: Queries,
-  robot: string,
+  { robot, vin }: { readonly robot: string; readonly vin: string },
   fromNs: bigint,
   toNs: bigint,
 ): Promise<readonly StoredSegment[]> {
   const around = [writeTimestamp(fromNs - AROUND_NS), writeTimestamp(toNs + AROUND_NS)];
-  const rows = await queries.query<SegmentRow>(FIND, [robot, ...around, MAX_SEGMENTS]);
+  const rows = await queries.query<SegmentRow>(FIND, [robot, ...around, MAX_SEGMENTS, vin]);
   return rows
     .map(({ segment, first, last, ...rest }) => ({
       ...rest,

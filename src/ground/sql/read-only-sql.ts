@@ -32,7 +32,7 @@ const LOCK = 7_046_029_258;
 
 /** What people may read: telemetry and catalogue. Not: tokens, users and the audit log. */
 const TABLES = [
-  ...['fields', 'runs', 'samples', 'samples_1s', 'samples_1min', 'samples_1h', 'holes', 'fleet'],
+  ...['fields', 'runs', 'samples', 'samples_1s', 'samples_1min', 'samples_1h', 'holes', 'fleet', 'vehicles'],
   ...['catalogue_stores', 'catalogue_channels', 'recordings', 'robot_vins'],
   ...['recording_topics', 'recording_events', 'recording_gaps'],
 ] as const;

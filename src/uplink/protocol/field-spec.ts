@@ -35,7 +35,12 @@ export interface Catalogue {
   /** Time between two ticks, nanoseconds. */
   readonly tickNs: number;
   readonly fields: readonly FieldSpec[];
+  /** VIN of the vehicle with which the samples are taken; absent: the robot does not know it. */
+  readonly vin?: string;
 }
+
+/** Maximum length of a VIN, bytes. Those of ISO 3779 have 17. */
+export const MAX_VIN_BYTES = 64;
 
 /** Maximum number of fields of one robot: it bounds what one robot can make the ground keep. */
 export const MAX_FIELDS = 256;
@@ -60,16 +65,23 @@ export function isDue({ everyTicks }: FieldSpec, tick: number): boolean {
 }
 
 /** What is wrong with a catalogue, with the value and what is allowed; undefined: nothing. */
-export function catalogueFault({ version, tickNs, fields }: Catalogue): string | undefined {
+export function catalogueFault({ version, tickNs, fields, vin = '' }: Catalogue): string | undefined {
   if (version < 1) return 'the version of the catalogue is 0, allowed: at least 1';
   if (tickNs < MIN_TICK_NS || tickNs > MAX_TICK_NS)
     return `a tick of ${tickNs} ns, allowed: ${MIN_TICK_NS} to ${MAX_TICK_NS}`;
+  if (!isVinText(vin))
+    return `a VIN of ${Buffer.byteLength(vin)} bytes, allowed: up to ${MAX_VIN_BYTES}, without NUL`;
   if (fields.length > MAX_FIELDS) return `${fields.length} fields, allowed: ${MAX_FIELDS}`;
   for (const [index, field] of fields.entries()) {
     const fault = fieldFault(field);
     if (fault !== undefined) return `field ${index}: ${fault}`;
   }
   return undefined;
+}
+
+/** Whether a VIN may be in a message. A text of PostgreSQL holds no NUL. */
+export function isVinText(vin: string): boolean {
+  return Buffer.byteLength(vin) <= MAX_VIN_BYTES && !vin.includes('\0');
 }
 
 function fieldFault({

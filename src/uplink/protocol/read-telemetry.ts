@@ -72,6 +72,7 @@ function readFull(bytes: Uint8Array): FullState {
 /** Reads a Catalogue. Throws a WireFault or a RangeError with what is wrong with it. */
 export function readCatalogue(bytes: Uint8Array): Catalogue {
   let [version, tickNs] = [0, 0];
+  let vin = '';
   const fields: FieldSpec[] = [];
   readFields(bytes, {
     1: [VARINT, (reader) => (version = readUint53(reader))],
@@ -83,8 +84,9 @@ export function readCatalogue(bytes: Uint8Array): Catalogue {
           throw new WireFault(`more than ${MAX_FIELDS} fields`);
       },
     ],
+    4: [LENGTH_DELIMITED, (reader) => (vin = utf8(reader))],
   });
-  const catalogue = { version, tickNs, fields };
+  const catalogue = { version, tickNs, fields, ...(vin === '' ? {} : { vin }) };
   const fault = catalogueFault(catalogue);
   if (fault !== undefined) throw new WireFault(fault);
   return catalogue;

@@ -2,6 +2,7 @@ import type { Writer } from 'protobufjs/minimal.js';
 import type { SegmentContent } from '../../core/monitoring.js';
 import { LENGTH_DELIMITED, readUint53, VARINT } from '../../core/protobuf-wire.js';
 import { TAGS_MAX } from '../../core/tags.js';
+import { isVinText } from './field-spec.js';
 import { readFields, utf8, WireFault } from './read-fields.js';
 import { REPORT_TEXT_BYTES } from './report-text.js';
 import { tagsReader, writeTags } from './tags-codec.js';
@@ -32,7 +33,7 @@ export function boundedTopics(topics: readonly Topic[]): readonly Topic[] {
 }
 
 /** Writes a SegmentContent. */
-export function writeContent(writer: Writer, { number, topics, tags }: NumberedContent): void {
+export function writeContent(writer: Writer, { number, topics, tags, vin = '' }: NumberedContent): void {
   varint(writer, 1, number);
   for (const { topic, type, encoding } of topics)
     nested(writer, 2, () => {
@@ -41,11 +42,13 @@ export function writeContent(writer: Writer, { number, topics, tags }: NumberedC
       string(writer, 3, encoding);
     });
   writeTags(writer, 3, tags);
+  if (isVinText(vin)) string(writer, 4, vin);
 }
 
 /** Reads a SegmentContent. Throws for one that is not allowed. */
 export function readContent(bytes: Uint8Array): NumberedContent {
   let number = 0;
+  let vin = '';
   const topics: Topic[] = [];
   const tags = new Map<string, string>();
   readFields(bytes, {
@@ -59,10 +62,12 @@ export function readContent(bytes: Uint8Array): NumberedContent {
       },
     ],
     3: tagsReader(tags, TAGS_MAX),
+    4: [LENGTH_DELIMITED, (reader) => (vin = utf8(reader))],
   });
+  if (!isVinText(vin)) throw new WireFault('a VIN that is too long, or has a NUL');
   if (number < 1 || number > contentLimits.numbers)
     throw new WireFault(`number ${number} of a content, allowed: 1 to ${contentLimits.numbers}`);
-  return { number, topics, tags: Object.fromEntries(tags) };
+  return { number, topics, tags: Object.fromEntries(tags), ...(vin === '' ? {} : { vin }) };
 }
 
 function readTopic(bytes: Uint8Array): Topic {

@@ -36,10 +36,11 @@ function writeFull(writer: Writer, { run, catalogueVersion, catalogue, values }:
 
 /** Writes a Catalogue. */
 export function writeCatalogue(catalogue: Catalogue, writer: Writer = Writer.create()): Writer {
-  const { version, tickNs, fields } = catalogue;
+  const { version, tickNs, fields, vin = '' } = catalogue;
   varint(writer, 1, version);
   varint(writer, 2, tickNs);
   for (const field of fields) nested(writer, 3, () => writeField(writer, field));
+  string(writer, 4, vin);
   return writer;
 }
 

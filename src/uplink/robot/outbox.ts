@@ -143,11 +143,11 @@ export class Outbox implements AsyncDisposable {
     return { waitingSamples: this.#samples, waitingBytes: this.#bytes, lostSamples: this.#lost };
   }
 
-  /** The fields of the samples from now on. */
-  fields(fields: readonly FieldSpec[], tickNs: number): void {
+  /** The fields of the samples from now on, and the VIN of their vehicle; empty: unknown. */
+  fields(fields: readonly FieldSpec[], tickNs: number, vin = ''): void {
     this.#version++;
     const key = catalogueKey(this.#order, this.#version);
-    const catalogue = writeCatalogue({ version: this.#version, tickNs, fields }).finish();
+    const catalogue = writeCatalogue({ version: this.#version, tickNs, fields, vin }).finish();
     this.#queue({ type: 'put', key, value: this.#cipher.seal(key, catalogue) });
   }
 

@@ -125,7 +125,7 @@ export class ReportSender {
     if (isFull) return undefined;
     const number = this.#contents.size + 1;
     this.#contents.set(holds, number);
-    contents.push({ number, topics: boundedTopics(holds.topics), tags: holds.tags });
+    contents.push({ ...holds, number, topics: boundedTopics(holds.topics) });
     return number;
   }
 

@@ -6,7 +6,7 @@ import type { Logger } from '../../core/logger.js';
 import type { Message } from '../../core/message.js';
 import type { FieldRule } from '../../settings/field-rule.js';
 import type { UplinkConnection, UplinkTransport } from '../link/uplink-transport.js';
-import type { FieldSpec } from '../protocol/field-spec.js';
+import type { Catalogue, FieldSpec } from '../protocol/field-spec.js';
 import type { FetchUpdate } from '../protocol/fetch-update.js';
 import { TelemetryEncoder } from '../protocol/telemetry-encoder.js';
 import { SampleSizes } from '../protocol/sample-bytes.js';
@@ -20,15 +20,16 @@ import {
 import { CommandAnswerer, type Obey } from './command-answerer.js';
 import { FetchRelay, type FetchDesk } from './fetch-relay.js';
 import { ReportSender, type RobotFacts } from './report-sender.js';
-import { TelemetrySampler, type SamplerStats, type SampleTaker } from './telemetry-sampler.js';
-import type { Outbox, OutboxStatus } from './outbox.js';
+import { TelemetrySampler, type SampleTaker } from './telemetry-sampler.js';
+import type { Outbox } from './outbox.js';
 import { OutboxSender } from './outbox-sender.js';
 import { defaultPace, TICK_NS } from './uplink-pace.js';
+import type { UplinkStatus } from './uplink-status.js';
 
 export interface UplinkClientOptions {
   /** Name of the robot, as it was enrolled. */
   readonly robot: string;
-  /** Vehicle identification number, as far as it is known when the robot connects; absent: not a vehicle. */
+  /** Vehicle identification number, as far as it is known; absent: not a vehicle. */
   readonly vin?: () => string;
   /** Version of Holdfast. */
   readonly version: string;
@@ -53,27 +54,6 @@ export interface UplinkClientPorts {
   readonly outbox?: Outbox | undefined;
   /** Random number of this run of the process. */
   readonly run?: bigint;
-}
-
-/** What the uplink of one robot does, since its start. */
-export interface UplinkStatus extends SamplerStats, OutboxStatus {
-  readonly robot: string;
-  /** `open`: telemetry is sent. `waiting`: the last attempt failed, and another one follows. */
-  readonly state: 'connecting' | 'open' | 'waiting' | 'closed';
-  /** Why it is waiting. */
-  readonly reason: string;
-  readonly connections: number;
-  readonly sentFrames: number;
-  readonly sentBytes: number;
-  /** Of these, bytes of telemetry. */
-  readonly telemetryBytes: number;
-  /** Bytes of the same samples as Protocol Buffers messages of doubles, one for each sample. */
-  readonly fullBytes: number;
-  /** Bytes of the same samples as JSON objects, one for each sample. */
-  readonly jsonBytes: number;
-  /** Ticks whose sample was not sent: no connection, or a link that is too slow. */
-  readonly unsentTicks: number;
-  readonly sentReports: number;
 }
 
 /** What was sent live and is not confirmed after so many ticks goes by the outbox. */
@@ -105,6 +85,8 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
   /** The last message: its own time, and when it came. */
   #heard: { readonly timeNs: bigint; readonly monotonic: bigint } | undefined;
   #fields: readonly FieldSpec[] = [];
+  /** Of the samples; empty: no channel has said it, yet. */
+  #vin = '';
   #connection: UplinkConnection | undefined;
   /** From the Welcome of the connection. */
   #epoch: number | undefined;
@@ -134,7 +116,11 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
     this.#sampler = new TelemetrySampler({ rules: options.rules, tickNs: TICK_NS }, this, ports.logger);
     this.#run = ports.run ?? Buffer.from(ports.randomBytes(8)).readBigUInt64LE();
     this.#timer = ports.clock.every(TICK_NS / 1e6, () => this.#tick(), { background: true });
-    this.#reportTimer = ports.clock.every(REPORT_MS, () => this.#report(), { background: true });
+    const report = (): void => {
+      if (this.#fields.length > 0 && this.#learnVin()) this.#announceFields();
+      this.#report();
+    };
+    this.#reportTimer = ports.clock.every(REPORT_MS, report, { background: true });
     this.#running = this.#keepConnected();
   }
 
@@ -159,8 +145,8 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
   fields(specs: readonly FieldSpec[]): void {
     this.#fields = specs;
     this.#sizes = new SampleSizes(specs);
-    this.#ports.outbox?.fields(specs, TICK_NS);
-    if (this.#encoder !== undefined) this.#send(this.#encoder.changeFields(this.#catalogue()));
+    this.#learnVin();
+    this.#announceFields();
   }
 
   sample(tick: number, timeNs: bigint, values: Float64Array): void {
@@ -194,6 +180,20 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
     this.#connection?.close('the recorder ends');
     await this.#running;
     await this.#ports.outbox?.[Symbol.asyncDispose]();
+  }
+
+  /** Both ends of the uplink, and the outbox, know of which fields and vehicle the next samples are. */
+  #announceFields(): void {
+    this.#ports.outbox?.fields(this.#fields, TICK_NS, this.#vin);
+    if (this.#encoder !== undefined) this.#send(this.#encoder.changeFields(this.#catalogue()));
+  }
+
+  /** True: the VIN is new. */
+  #learnVin(): boolean {
+    const vin = this.#options.vin?.() ?? '';
+    if (vin === '' || vin === this.#vin) return false;
+    this.#vin = vin;
+    return true;
   }
 
   /** Ticks pass by the time of the messages: a replay has another one than the clock. */
@@ -329,8 +329,8 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
     return new TelemetryEncoder({ run: this.#run, epoch, catalogue: this.#catalogue(), pace: defaultPace });
   }
 
-  #catalogue(): { readonly tickNs: number; readonly fields: readonly FieldSpec[] } {
-    return { tickNs: TICK_NS, fields: this.#fields };
+  #catalogue(): Omit<Catalogue, 'version'> {
+    return { tickNs: TICK_NS, fields: this.#fields, vin: this.#vin };
   }
 
   #send(frames: readonly TelemetryFrame[]): void {

@@ -22,6 +22,7 @@ import type { FieldSpec } from '../../../src/uplink/protocol/field-spec.js';
 import { onEveryHistory, TIMESCALE } from '../database/database-world.js';
 
 const VIN = '1ZZZ5A3T0RF000001';
+const OTHER = '1ZZZ5A3T0RF000002';
 const HOUR_NS = 3_600n * NS_PER_S;
 const speed: FieldSpec = {
   ...{ topic: '/odom', path: 'v', unit: 'm/s', threshold: 0.5, quantum: 0.0625 },
@@ -114,6 +115,50 @@ onEveryHistory('The history', (server, kind) => {
     assert.deepEqual(await counts('robot_7'), [10]);
     assert.deepEqual(await counts(VIN), [10, 10]);
     assert.deepEqual(await counts(''), []);
+  });
+
+  it('is that of one vehicle by its VIN, also if the computer moved to another one meanwhile', async () => {
+    const at = (second: number, over: Partial<SampleBatch>): Promise<void> =>
+      store(batch({ firstTick: second * 10, timeNs: startNs + BigInt(second) * NS_PER_S, ...over }));
+    const value = (one: number): number[] => Array.from({ length: 10 }, () => one);
+    await at(0, { vin: VIN, values: value(1) });
+    await at(10, { vin: OTHER, values: value(2) });
+    // The clock of the computer in the second vehicle was behind: the times overlap.
+    await at(0, { vin: OTHER, run: 8n, values: value(3) });
+    await at(20, { values: value(4) });
+    await at(30, { robot: 'robot_8', vin: OTHER, values: value(5) });
+    await at(40, { robot: 'robot_8', values: value(6) });
+    const valuesOf = async (robot: string, resolution: Resolution): Promise<number[]> => {
+      const { series } = await readHistory(database, { ...question('v'), robot, resolution });
+      return [...new Set(series.flatMap(({ points }) => points.map((one) => one.value ?? NaN)))].sort();
+    };
+    for (const resolution of ['samples', '1s', '1min', '1h'] as const) {
+      const isFine = resolution === 'samples' || resolution === '1s';
+      assert.deepEqual(await valuesOf(VIN, resolution), [1], resolution);
+      // robot_8 was only in this vehicle: what it sent before it knew the VIN is of this one, too.
+      assert.deepEqual(await valuesOf(OTHER, resolution), isFine ? [2, 3, 5, 6] : [2, 5, 6], resolution);
+      assert.deepEqual(await valuesOf('robot_7', resolution), isFine ? [1, 2, 3, 4] : [1, 2, 4], resolution);
+    }
+  });
+
+  it('of an earlier version belongs to the vehicle of its robot, if that was in one only', async () => {
+    await database.query('DROP SCHEMA holdfast CASCADE');
+    await migrate(database, migrations.slice(0, -1), silentLogger);
+    await database.query("INSERT INTO robot_vins VALUES ($1, 'one'), ($1, 'both'), ($2, 'both')", [
+      VIN,
+      OTHER,
+    ]);
+    const add =
+      "INSERT INTO fields (robot, topic, path, unit, threshold, period_ns, turn, lowest) SELECT r, '/odom', 'v', '', 0, 1, 0, 0 FROM unnest($1::text[]) AS r";
+    await database.query(add, [['one', 'both', 'none']]);
+    await migrate(database, migrations, silentLogger);
+    const rows = await database.query<{ robot: string; vin: string }>(
+      'SELECT robot, vin FROM fields ORDER BY 1',
+    );
+    assert.deepEqual(
+      rows.map(({ robot, vin }) => `${robot} ${vin}`.trim()),
+      ['both', 'none', `one ${VIN}`],
+    );
   });
 
   const question = (path: string) => ({

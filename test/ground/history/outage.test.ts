@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { defined } from '../../../src/core/defined.js';
 import { silentLogger } from '../../../src/core/logger.js';
 import { present } from '../../../src/core/present.js';
 import { migrations } from '../../../src/ground/database/migrations.js';
@@ -60,12 +61,12 @@ describe('The history after an outage', function () {
     );
   }
 
-  async function driving(name: string, clockOffNs = 0n): Promise<DrivingRobot> {
+  async function driving(name: string, clockOffNs = 0n, vin?: () => string): Promise<DrivingRobot> {
     const token = await ground.registry.enrol(name);
     const run = randomBytes(8).readBigUInt64LE();
     const ports = { fs, clock: systemClock, logger: silentLogger, random: randomBytes };
     const outbox = await Outbox.open(join(folder, name), run, 1024 * 1024, ports);
-    return new DrivingRobot(name, ground.url, token, clockOffNs, { outbox, run });
+    return new DrivingRobot(name, ground.url, token, clockOffNs, { outbox, run, ...defined({ vin }) });
   }
 
   const rowsOf = (): Promise<readonly Row[]> =>
@@ -134,6 +135,43 @@ describe('The history after an outage', function () {
       assert.ok(behindNs > -1_000_000_000n && behindNs < 60_000_000_000n, `${behindNs} ns behind`);
     });
   }
+
+  it('keeps two vehicles apart between which the computer moved while the ground was down', async () => {
+    const [first, second] = ['1ZZZ5A3T0RF000001', '1ZZZ5A3T0RF000002'];
+    const ticksOf = async (name: string): Promise<number[]> => {
+      const rows = await database.query<{ run: number; tick: number }>(
+        'SELECT run, tick FROM samples WHERE field IN (SELECT id FROM fields_named($1)) ORDER BY run, tick',
+        [name],
+      );
+      return rows.map(({ run, tick }) => run * 1_000_000 + tick);
+    };
+    {
+      await using robot = await driving('mover', 0n, () => first);
+      await ground.seen('mover', 'samples', ({ samples }) => samples > 5);
+      await ground.kill();
+      const { ticks } = robot.client.status();
+      await eventually(() => robot.client.status().ticks > ticks + 15, 'an outage');
+    }
+    // The next process finds the outbox of the last one, which this ground has never heard of.
+    await ground.startServer();
+    let vin = '';
+    await using robot = await driving('mover', 0n, () => vin);
+    await ground.seen('mover', 'samples', ({ samples }) => samples > 5);
+    vin = second;
+    await eventually(async () => (await ticksOf(second)).length > 20, 'samples of the second vehicle');
+    const all = await complete(robot);
+    const runs = [...new Set(all.map((row) => row.run))];
+    assert.equal(runs.length, 2);
+    const own = all.filter((row) => row.run === runs[0]).map((row) => row.run * 1_000_000 + row.tick);
+    assert.deepEqual(await ticksOf(first), own, 'everything of the first run, and nothing else');
+    assert.ok(own.length > 20);
+    const ofSecond = await ticksOf(second);
+    assert.ok(ofSecond.every((one) => !own.includes(one)));
+    // The seconds before a channel said the VIN may be of either vehicle: only the name leads to them.
+    const unknown = all.length - own.length - ofSecond.length;
+    assert.ok(unknown > 5 && unknown < 60, `${unknown} samples before the VIN was known`);
+    assert.equal((await ticksOf('mover')).length, all.length);
+  });
 
   it('has no hole where the database was killed, while the robot stayed connected', async () => {
     await using robot = await driving('robot_2');

@@ -70,6 +70,7 @@ const robotMessages: readonly RobotMessage[] = [
   { kind: 'hello', protocol: 1, robot: 'r', version: '', vin: '', outbox: true },
   { kind: 'outbox', run: 2n ** 64n - 2n, catalogue, samples: outboxSamples },
   { kind: 'outbox', run: 1n, samples: outboxSamples },
+  { kind: 'outbox', run: 1n, catalogue: { ...catalogue, vin: '1ZZZ5A3T0RF000001' }, samples: outboxSamples },
   { kind: 'hello', protocol: 1, robot: 'r', version: '', vin: '', requests: true },
   { kind: 'fetch', update: fetchUpdate },
 ];
