@@ -10,6 +10,7 @@ import type { Commands, CommandSender } from '../../ground/commands.js';
 import type { Database } from '../../ground/database/database.js';
 import type { PeopleRegistry as People } from '../../ground/people-registry.js';
 import type { MapSource } from '../../ground/map-source.js';
+import type { RobotRegistry } from '../../ground/robot-registry.js';
 import type { FleetView } from '../../ground/fleet-view.js';
 import type { GroundServerParts } from '../../ground/ground-server.js';
 import type { HistoryWriter } from '../../ground/history/history-writer.js';
@@ -85,7 +86,7 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   const routes = [
     ...(await controlRoutes({ commands, audit, ask: give, people, registry }, (name) => view.nameOf(name))),
     ...(fetching?.routes ?? []),
-    ...(await dataRoutes({ database, open, refill, view }, invocation)),
+    ...(await dataRoutes({ database, open, refill, view, registry }, invocation)),
     ...[...(files?.routes ?? []), ...trial.routes],
   ];
   await using server = await GroundServer.listen(
@@ -157,10 +158,11 @@ async function dataRoutes(
     readonly open: OpenCatalogue | undefined;
     readonly refill: Refill | undefined;
     readonly view: Pick<FleetView, 'nameOf'>;
+    readonly registry: RobotRegistry;
   },
   invocation: Invocation,
 ): Promise<readonly Route[]> {
-  const { database, open, refill, view } = parts;
+  const { database, open, refill } = parts;
   const { driveRoutes } = await import('../../ground/history/drive-routes.js');
   const { catalogueRoutes } = await import('../../ground/catalogue/catalogue-routes.js');
   const { historyRoutes } = await import('../../ground/history/history-routes.js');
@@ -168,7 +170,7 @@ async function dataRoutes(
     ...(database === undefined ? [] : [...historyRoutes(database), ...driveRoutes(database)]),
     ...(open === undefined ? [] : catalogueRoutes(open.catalogue)),
     ...(await openSql(database, invocation)),
-    ...(await openHoleRoutes(refill, view)),
+    ...(database === undefined || refill === undefined ? [] : await openHoleRoutes(database, refill, parts)),
   ];
 }
 
@@ -185,13 +187,15 @@ function countsOf(
 
 /** How many holes of the history are filled in, over HTTP. */
 async function openHoleRoutes(
-  refill: Refill | undefined,
-  view: Pick<FleetView, 'nameOf'>,
+  database: Database,
+  refill: Refill,
+  { view, registry }: { readonly view: Pick<FleetView, 'nameOf'>; readonly registry: RobotRegistry },
 ): Promise<readonly Route[]> {
-  if (refill === undefined) return [];
+  const { isKnownRobot } = await import('../../ground/is-known-robot.js');
   const { holeRoutes } = await import('../../ground/refill/hole-routes.js');
+  const sources = { nameOf: (name: string) => view.nameOf(name), enrolled: () => registry.list() };
   return holeRoutes({
-    nameOf: (name) => view.nameOf(name),
+    isKnown: (name) => isKnownRobot(database, name, sources),
     countsOf: (robot) => refill.countsOf(robot),
     shownOf: (robot) => refill.shownOf(robot),
   });

@@ -3,14 +3,14 @@ import { list, object, said, text, whole } from '../../monitors/http/schemas.js'
 import { SHOWN_MAX, type HoleCounts, type HoleView } from './hole-book.js';
 
 export interface HoleRouteParts {
-  /** The name of a robot that is known, by its name or VIN. */
-  readonly nameOf: (robot: string) => string | undefined;
+  /** Whether a name or VIN is that of a robot. */
+  readonly isKnown: (robot: string) => Promise<boolean>;
   readonly countsOf: (robot: string) => Promise<HoleCounts>;
   readonly shownOf: (robot: string) => Promise<readonly HoleView[]>;
 }
 
 /** The holes of the history over HTTP. */
-export function holeRoutes({ nameOf, countsOf, shownOf }: HoleRouteParts): readonly Route[] {
+export function holeRoutes({ isKnown, countsOf, shownOf }: HoleRouteParts): readonly Route[] {
   return [
     {
       ...{ method: 'GET', path: '/api/robots/:robot/holes', role: 'viewer' },
@@ -25,11 +25,11 @@ export function holeRoutes({ nameOf, countsOf, shownOf }: HoleRouteParts): reado
           `the newest ${SHOWN_MAX}, the oldest first, on the clock of the robot`,
         ),
       }),
-      also: { '404': 'it has never connected' },
+      also: { '404': 'it is not enrolled, and the history and the catalogue do not know it' },
       handle: async ({ params }) => {
-        const robot = nameOf(params['robot'] ?? '');
-        if (robot !== undefined) return { ...(await countsOf(robot)), holes: await shownOf(robot) };
-        const message = `robot ${params['robot'] ?? ''} has never connected`;
+        const given = params['robot'] ?? '';
+        if (await isKnown(given)) return { ...(await countsOf(given)), holes: await shownOf(given) };
+        const message = `robot ${given} is not enrolled, and the history and the catalogue do not know it`;
         return new RouteReply(404, { error: { code: 'NOT_FOUND', message } });
       },
     },
