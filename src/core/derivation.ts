@@ -1,3 +1,8 @@
+/**
+ * Form of changed copies in receipts. It has no rules in it: what a store holds is not sent again under other rules.
+ */
+export const TRANSFORMED_FORM = 'transformed';
+
 /** Member `derived` of a manifest: the file was made of a sealed one, on its way to the store or by a deletion. */
 export interface Derivation {
   readonly version: 1;
@@ -27,6 +32,23 @@ export interface DerivationStage {
   readonly version: number;
   /** The rule as it was configured, with all of its parameters. */
   readonly rule: string;
-  /** What an external program called itself, with its version; absent if none ran for this segment. */
+  /**
+   * The program that ran, with its version: what an external program called itself, or FFmpeg. Absent if none ran for
+   * this segment.
+   */
   readonly program?: string;
+  /** Absent: written by an earlier version. */
+  readonly counts?: StageCounts;
+}
+
+/** What one rule did to the messages of a segment, without carried ones. */
+export interface StageCounts {
+  /** Messages that the rule got and passed on as they were. */
+  readonly unchanged: number;
+  /** Messages that it passed on with other bytes, or on another topic. */
+  readonly changed: number;
+  /** Messages that end with it. */
+  readonly dropped: number;
+  /** Further messages that it wrote. */
+  readonly made: number;
 }

@@ -124,6 +124,23 @@ const derivedManifest: Manifest = {
     stages: [{ name: 'fields', version: 1, rule: '/état hash=größe round=latitude+longitude:100m' }],
   },
 };
+/** The same by a version that counts what each rule did. */
+const COUNTED = NAME.replace('000000000006', '000000000014');
+const countedManifest: Manifest = {
+  ...derivedManifest,
+  segment: { id: id.replace('000000000006', '000000000014'), number: 14 },
+  file: { ...manifest.file, name: `${COUNTED}.mcap` },
+  derived: {
+    version: 1,
+    source: { bytes: 80_000, sha256: hex('c'), crc32: 9, messages: 4, payloadBytes: 90_000 },
+    stages: [
+      {
+        ...{ name: 'h264', version: 1, rule: '/caméra h264=23', program: 'ffmpeg 5.1.6-0+deb12u1' },
+        counts: { unchanged: 1, changed: 2, dropped: 3, made: 4 },
+      },
+    ],
+  },
+};
 /** Version 2: finished in its place, and not read since. */
 const UNDIGESTED = NAME.replace('000000000006', '000000000009');
 const { sha256: _sha256, ...unread } = manifest.file;
@@ -273,6 +290,7 @@ export const goldenDocuments: readonly GoldenDocument[] = [
   manifestDocument('manifest', WITH_POLICY, withPolicy),
   manifestDocument('manifest', OF_VEHICLE, ofVehicle),
   manifestDocument('manifest', DERIVED, derivedManifest),
+  manifestDocument('manifest', COUNTED, countedManifest),
   ...goldenPolicy,
   {
     ...{ format: 'tags', file: TAG_FILE, value: { now: tags, configured: { site: 'south' } } },

@@ -68,7 +68,10 @@ const derivationSchema: SchemaObject = object({
     ...listOf(
       object(
         { name, version: count, rule: { ...text, maxLength: 4_000 } },
-        { program: { ...text, maxLength: 400 } },
+        {
+          program: { ...text, maxLength: 400 },
+          counts: object({ unchanged: count, changed: count, dropped: count, made: count }),
+        },
       ),
     ),
     ...{ maxItems: 1_000, description: 'a list of at most 1000 stages' },

@@ -6,6 +6,7 @@ import { CdrRewriter, type HashText } from './cdr-rewriter.js';
 import { appliesTo, checkWritable } from './check-fields.js';
 import { planOf, type FieldsPlan } from './field-plan.js';
 import { rewriteJson } from './json-rewriter.js';
+import { StageTallies } from './stage-tally.js';
 
 /** Hex digits of a hash: 128 bits, so that two texts do not share one by chance. */
 const HASH_DIGITS = 32;
@@ -20,29 +21,33 @@ export function keyedHash(key: Uint8Array): HashText {
 
 /**
  * Compiles the rules for the messages of a channel, in their order. Throws `TRANSFORM_FAILED` if a rule cannot be
- * applied to this channel: nothing of it may then leave. The function that it returns throws the same for a message.
+ * applied to this channel: nothing of it may then leave. The function that it returns throws the same for a message,
+ * and counts what each rule did to it. With `drop`, the caller counts.
  */
 export function compileTransform(
   channel: McapChannel,
   rules: readonly TransformRule[],
   hash: HashText,
+  tallies = new StageTallies(),
 ): MessageTransform {
   const own = rules.filter(({ topics }) => topics.test(channel.topic));
   if (own.some(({ drop }) => drop === 'topic')) return 'drop';
-  const steps = own.flatMap((rule) => {
+  if (own.length === 0) return 'keep';
+  const steps = own.map((rule) => {
     try {
-      const step = stepOf(channel, rule, hash);
-      return step ? [{ rule, step }] : [];
+      const tally = tallies.of(rule, channel.carried);
+      return { rule, tally, step: stepOf(channel, rule, hash) };
     } catch (error) {
       throw transformFailed(rule, channel, error);
     }
   });
-  if (steps.length === 0) return 'keep';
   return (data) => {
     let changed = data;
-    for (const { rule, step } of steps) {
+    for (const { rule, tally, step } of steps) {
       try {
-        changed = step(changed);
+        const before = changed;
+        if (step) changed = step(before);
+        tally.passed(before, changed);
       } catch (error) {
         throw transformFailed(rule, channel, error);
       }
@@ -51,6 +56,7 @@ export function compileTransform(
   };
 }
 
+/** Undefined: no field of the rule is in the messages. */
 function stepOf(
   { encoding, schema }: McapChannel,
   rule: TransformRule,

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { TRANSFORMED_FORM } from '../../core/derivation.js';
 import { makeDirectoryDurably } from '../../core/durable-files.js';
 import type { FileSystem } from '../../core/file-system.js';
 import {
@@ -19,15 +20,12 @@ import type { Store } from '../../core/store.js';
 import { SegmentFileDeriver } from '../../recordings/segment-file-deriver.js';
 import type { SegmentTransformer } from './segment-transformer.js';
 
-/** Name of the derivation in receipts. It has no rules in it: what a store holds is not sent again under other rules. */
-const FORM = 'transformed';
-
 /** The file that a sink gets of a sealed one. */
 const fileIn = (scratch: string): string => join(scratch, 'transformed.mcap');
 
 /** Sends the derived segment instead of the sealed one, under the same key. */
 export class TransformDeriver extends SegmentFileDeriver {
-  readonly form = FORM;
+  readonly form = TRANSFORMED_FORM;
   readonly standsForSegment = true;
   readonly #transformer: SegmentTransformer;
   readonly #isEncrypted: boolean;

@@ -2,6 +2,7 @@ import type { DerivationStage } from '../../core/derivation.js';
 import type { Manifest, ManifestChannel } from '../../core/manifest.js';
 import type { McapMessage } from '../../core/mcap/block.js';
 import { CARRIED_KEY, type McapChannel } from '../../core/mcap/definitions.js';
+import { defined } from '../../core/defined.js';
 import { present } from '../../core/present.js';
 import type { ImageRegion, ImageRule } from '../../core/transform/image-rule.js';
 import type { TransformRule } from '../../core/transform/rule.js';
@@ -11,6 +12,7 @@ import { MessageProcess, type ProcessedSegment } from './message-process.js';
 import { holdsImages, ImageSteps } from './image-steps.js';
 import { keyedHash, transformFailed } from './message-transform.js';
 import { OutputChannels } from './output-channels.js';
+import { StageTallies } from './stage-tally.js';
 import { VideoSteps } from './video-steps.js';
 import { PROCESS_PROTOCOL_VERSION, type FramedChannel } from './process-frames.js';
 
@@ -25,6 +27,7 @@ export class Transformation implements AsyncDisposable {
   readonly #sessions: ChildSessions;
   readonly #chains: ChannelChains;
   readonly #output = new OutputChannels();
+  readonly #tallies = new StageTallies();
   readonly #images = new ImageSteps();
   readonly #videos: VideoSteps;
   /** By the place of the rule. */
@@ -44,7 +47,7 @@ export class Transformation implements AsyncDisposable {
     this.#rules = rules;
     this.#segment = segment;
     this.#sessions = sessions;
-    this.#chains = new ChannelChains(rules, keyedHash(hashKey));
+    this.#chains = new ChannelChains(rules, keyedHash(hashKey), this.#tallies);
   }
 
   /**
@@ -74,12 +77,10 @@ export class Transformation implements AsyncDisposable {
 
   /** What was done, for the manifest. */
   stages(): DerivationStage[] {
-    return this.#rules.map(({ text: rule, process, image }, at) => {
-      if (image) return { name: image.kind, version: IMAGES_VERSION, rule };
-      if (!process) return { name: 'fields', version: FIELDS_VERSION, rule };
-      const program = this.#programs.get(at)?.program;
-      const name = 'process';
-      return { name, version: PROCESS_PROTOCOL_VERSION, rule, ...(program === undefined ? {} : { program }) };
+    return this.#rules.map((rule, at) => {
+      const program = rule.image ? this.#videos.programOf(rule) : this.#programs.get(at)?.program;
+      const counts = this.#tallies.of(rule, false).counts();
+      return { ...stageOf(rule), rule: rule.text, ...defined({ program }), counts };
     });
   }
 
@@ -89,7 +90,8 @@ export class Transformation implements AsyncDisposable {
   }
 
   #apply(message: McapMessage, from: number): readonly McapMessage[] | Promise<readonly McapMessage[]> {
-    const { change, next } = this.#chains.of(message.channel, from);
+    const { change, next, dropping } = this.#chains.of(message.channel, from);
+    if (dropping) dropping.dropped++;
     if (change === 'drop') return [];
     const changed = change === 'keep' ? message : { ...message, data: change(message.data) };
     if (next === undefined) return [changed];
@@ -103,11 +105,18 @@ export class Transformation implements AsyncDisposable {
     image: ImageRule,
     message: McapMessage,
   ): readonly McapMessage[] | Promise<readonly McapMessage[]> {
+    const tally = this.#tallies.of(rule, message.channel.carried);
     if (image.kind === 'blank') {
-      return this.#apply({ ...message, data: this.#blanked(rule, image.regions, message) }, at + 1);
+      const data = this.#blanked(rule, image.regions, message);
+      tally.passed(message.data, data);
+      return this.#apply({ ...message, data }, at + 1);
     }
-    if (!holdsImages(message.channel)) return this.#apply(message, at + 1);
+    if (!holdsImages(message.channel)) {
+      tally.unchanged++;
+      return this.#apply(message, at + 1);
+    }
     if (image.kind === 'jpeg') return this.#compress(at, rule, image, message);
+    tally.changed++;
     return this.#videos.add(at, rule, image.crf, message).then(() => []);
   }
 
@@ -133,13 +142,20 @@ export class Transformation implements AsyncDisposable {
     } catch (error) {
       throw transformFailed(rule, message.channel, error);
     }
+    this.#tallies.of(rule, message.channel.carried).passed(message.data, made.data);
     return this.#apply(made, at + 1);
   }
 
   async #ask(at: number, message: McapMessage): Promise<readonly McapMessage[]> {
     const program = this.#programs.get(at) ?? (await this.#start(at));
+    const tally = this.#tallies.of(present(this.#rules[at]), message.channel.carried);
     const made: McapMessage[] = [];
-    for (const { own, data } of await program.answer(message)) {
+    const outputs = await program.answer(message);
+    const answer = outputs.find(({ own }) => !own);
+    if (answer) tally.passed(message.data, answer.data);
+    else tally.dropped++;
+    tally.made += outputs.length - (answer ? 1 : 0);
+    for (const { own, data } of outputs) {
       const channel = own ? this.#channelOf(own, message.channel.carried) : message.channel;
       const sequence = own ? 0 : message.sequence;
       made.push(...(await this.#apply({ ...message, channel, sequence, data }, at + 1)));
@@ -164,6 +180,13 @@ export class Transformation implements AsyncDisposable {
     for (const message of made) this.#output.note(message, message.channel !== source);
     return made;
   }
+}
+
+function stageOf({ image, process }: TransformRule): Pick<DerivationStage, 'name' | 'version'> {
+  if (image) return { name: image.kind, version: IMAGES_VERSION };
+  return process
+    ? { name: 'process', version: PROCESS_PROTOCOL_VERSION }
+    : { name: 'fields', version: FIELDS_VERSION };
 }
 
 function ownChannel(own: FramedChannel, carried: boolean): McapChannel {

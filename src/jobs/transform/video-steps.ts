@@ -6,6 +6,7 @@ import type { McapChannel } from '../../core/mcap/definitions.js';
 import { CdrWriter } from '../../core/ros/cdr-writer.js';
 import type { TransformRule } from '../../core/transform/rule.js';
 import type { ChildSessions } from '../../host/child-sessions.js';
+import { ffmpegRelease } from '../../host/ffmpeg.js';
 import { MessageDecoder } from '../../recordings/message-decoder.js';
 import { accessUnits } from './access-units.js';
 import { H264Stream } from './h264-stream.js';
@@ -58,6 +59,7 @@ export class VideoSteps implements AsyncDisposable {
   readonly #decoder = new MessageDecoder();
   readonly #videos = new Map<McapChannel, Video>();
   #files = 0;
+  #program: string | undefined;
 
   /** @param base - Path beside which files lie until their video is written. */
   constructor(base: string, sessions: ChildSessions) {
@@ -84,11 +86,17 @@ export class VideoSteps implements AsyncDisposable {
     } catch (error) {
       throw transformFailed(rule, channel, error);
     }
+    this.#program ??= await ffmpegRelease();
     const { data: _data, ...rest } = message;
     run.frames.push({ message: rest, header: image.header });
     await run.stream.add(image).catch((error: unknown) => {
       throw ffmpegFailed(rule, error);
     });
+  }
+
+  /** FFmpeg with its version, if it has made a video for this rule. */
+  programOf(rule: TransformRule): string | undefined {
+    return [...this.#videos.values()].some((video) => video.rule === rule) ? this.#program : undefined;
   }
 
   /** Ends the videos and gives their messages, one video after the other. */

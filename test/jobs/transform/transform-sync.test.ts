@@ -55,7 +55,12 @@ describe('sync with sync.transform', function () {
     assert.deepEqual(manifest.derived, {
       version: 1,
       source: { bytes, sha256, crc32, messages, payloadBytes },
-      stages: [{ name: 'fields', version: 1, rule: '/driver hash=data' }],
+      stages: [
+        {
+          ...{ name: 'fields', version: 1, rule: '/driver hash=data' },
+          counts: { unchanged: 0, changed: 20, dropped: 0, made: 0 },
+        },
+      ],
     });
     assert.equal(manifest.messages, messages);
     assert.equal(manifest.file.bytes, objects.get(sealed.manifest.key)?.length);

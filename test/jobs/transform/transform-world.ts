@@ -58,7 +58,8 @@ export async function sealTexts(
     };
   });
   const payloadBytes = channels.reduce((sum, { bytes }) => sum + bytes, 0);
-  const manifest = { channels, messages: payloads.length, payloadBytes };
+  const [firstLogTime, lastLogTime] = [String(EIGHT), String(EIGHT + BigInt(payloads.length - 1))];
+  const manifest = { channels, messages: payloads.length, payloadBytes, firstLogTime, lastLogTime };
   return world.seal(0, { data: Buffer.from(data), manifest });
 }
 

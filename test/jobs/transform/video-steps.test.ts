@@ -121,6 +121,10 @@ describe('videos through sync.transform', function () {
       assert.ok(db > PSNR_MIN, `picture ${index}: ${db} dB`);
     }
     assert.ok(manifest.payloadBytes < present(manifest.derived).source.payloadBytes / 20);
+    const [stage] = present(manifest.derived).stages;
+    const said = execFileSync('ffmpeg', ['-version'], { encoding: 'utf8' });
+    assert.equal(stage?.program, `ffmpeg ${present(/^ffmpeg version (\S+)/.exec(said)?.[1])}`);
+    assert.deepEqual(stage?.counts, { unchanged: 0, changed: FRAMES, dropped: 0, made: 0 });
   });
 
   it('begin again when the size changes, and take sizes that are odd', async () => {
