@@ -12,6 +12,7 @@ import { storageSection } from './storage-section.js';
 import { timeAxis } from './time-axis.js';
 import { timelineSection } from './timeline-section.js';
 import { trackSection } from './track-section.js';
+import { transformSection } from './transform-section.js';
 import type { Tone } from './remark.js';
 import { answers, robotCount, type Answer } from './verdict.js';
 import { clockTime, duration } from './words.js';
@@ -43,6 +44,7 @@ export function renderReport(data: ReportData, { css, script }: ReportAssets): s
     ['latency', 'Latency', axis && latencySection(data, axis, factor)],
     ['values', 'Values', axis && fieldSection(data, axis, factor)],
     ['storage', 'Storage and sync', storageSection(data, axis)],
+    ['transform', 'Changes before sending', transformSection(data)],
     ['identity', 'Who recorded it', identitySection(data, axis)],
   ];
   const there = sections.filter(([, , section]) => section !== undefined);

@@ -1,3 +1,5 @@
+import type { StageCounts } from '../../core/derivation.js';
+
 /**
  * All content of a report as plain data: the input of rendering, and nothing else. Times whose names end in
  * `S` are seconds since the start of the range.
@@ -29,6 +31,8 @@ export interface ReportData {
   readonly diagnostics: DiagnosticFacts;
   readonly events: readonly EventMark[];
   readonly storage: StorageFacts;
+  /** Absent: no segment was changed before it was sent, as far as is known here. */
+  readonly transform?: TransformFacts;
   readonly sessions: readonly SessionFacts[];
   readonly clockSteps: readonly ClockStep[];
   /** Tags of the segments, by time. */
@@ -202,6 +206,31 @@ export interface StorageFacts {
   }[];
   readonly payloadBytes: number;
   readonly fileBytes: number;
+}
+
+/** What `sync.transform` did. */
+export interface TransformFacts {
+  /** Segments that were changed. */
+  readonly segments: number;
+  /** Those of them whose manifests of the changed copy are known; the sums are of these. */
+  readonly counted: number;
+  readonly messagesIn: number;
+  readonly messagesOut: number;
+  /** Payloads. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** In the order of the rules. */
+  readonly stages: readonly StageFacts[];
+}
+
+/** What one rule of `sync.transform` did to all segments. */
+export interface StageFacts extends StageCounts {
+  readonly name: string;
+  readonly rule: string;
+  /** Programs that ran for it, with their versions. */
+  readonly programs: readonly string[];
+  /** Segments that say their counts; 0: earlier versions made them. */
+  readonly segments: number;
 }
 
 export interface SegmentFact {

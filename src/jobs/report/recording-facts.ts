@@ -8,6 +8,7 @@ import { receiptFiles, type StoreReceipt } from '../../core/receipt-file.js';
 import { listRows, type RowFilter, type SegmentState } from '../../recordings/list-segments.js';
 import type { FilePool } from '../../recordings/file-readable.js';
 import type { Located } from '../../recordings/locate.js';
+import { changedCopies } from './changed-copies.js';
 import { readManifestFile, type OpenCatalogue, type Problem } from '../../recordings/segments.js';
 import { readManifestObject } from '../../recordings/catalogue/store-entries.js';
 
@@ -21,6 +22,8 @@ export interface SegmentRecord {
   readonly lastLogTime?: bigint;
   readonly messages?: number;
   readonly manifest?: Manifest;
+  /** Of the changed copy in the data folder, if it is there. */
+  readonly copy?: Manifest;
   readonly receipts: readonly StoreReceipt[];
 }
 
@@ -44,19 +47,24 @@ export async function recordingFacts(located: Located, ports: FactPorts): Promis
   const events = new Map<string, MarkedEvent>();
   // Files of other tools have no facts beside their content.
   if (located.kind === 'mcap') return { segments, events: [] };
+  const copies =
+    located.kind === 'data'
+      ? await changedCopies(located.folder.transformed, ports)
+      : new Map<string, Manifest>();
   for await (const row of listRows(located, ports)) {
     ports.signal.throwIfAborted();
     const { where, state, bytes } = row;
     const manifest = await manifestOf(located, where, state, ports);
     for (const event of manifest?.events ?? []) events.set(event.id, event);
+    const name = basename(where).replace(/\.(mcap|json)$/, '');
     segments.push({
-      name: basename(where).replace(/\.(mcap|json)$/, ''),
+      name,
       state,
       bytes,
       ...defined({ robot: row.robot }),
       ...(row.firstLogTime === undefined ? {} : { firstLogTime: BigInt(row.firstLogTime) }),
       ...(row.lastLogTime === undefined ? {} : { lastLogTime: BigInt(row.lastLogTime) }),
-      ...defined({ messages: row.messages, manifest }),
+      ...defined({ messages: row.messages, manifest, copy: copies.get(name) }),
       receipts: await receiptsOf(located, where, ports.files),
     });
   }

@@ -23,6 +23,7 @@ import { clockSteps, sessionFacts } from './session-facts.js';
 import { tagFacts } from './tag-facts.js';
 import { storageFacts } from './storage-facts.js';
 import { TimeSpan } from './time-span.js';
+import { transformFacts } from './transform-facts.js';
 
 export interface ReportRequest {
   readonly from: string;
@@ -100,6 +101,7 @@ export async function collectReport(request: ReportRequest): Promise<ReportData>
     diagnostics: board.boards.diagnostics.facts(),
     events: eventMarks(events, span),
     storage: storageFacts(facts, inspected, filter, span),
+    ...defined({ transform: transformFacts(facts, filter, span) }),
     sessions: sessionFacts(facts, board.identities, filter, span),
     clockSteps: clockSteps(facts, filter, span),
     tags: tagFacts(facts, filter, span),
