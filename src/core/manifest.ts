@@ -57,6 +57,8 @@ export interface Manifest {
     readonly id: SegmentId;
     readonly number: number;
     readonly priority?: Priority;
+    /** Of the topics in it (`segment=` of a rule); absent: it has the topics without one. */
+    readonly group?: string;
     /** The quarantined segment from which this one was salvaged. */
     readonly salvagedFrom?: SegmentId;
   };

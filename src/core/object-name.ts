@@ -5,8 +5,8 @@ import type { SegmentId } from './segment-id.js';
 import { NS_PER_MS } from './clock.js';
 
 /**
- * One sealed object per robot, or per robot and priority class; several if its channels do not fit into one
- * MCAP.
+ * One sealed object per robot, or per robot and priority class, and one for each group of its topics; several if its
+ * channels do not fit into one MCAP.
  */
 export interface ObjectName {
   readonly robot: string;
@@ -21,24 +21,48 @@ export interface ObjectName {
    * id.
    */
   readonly part: number;
+  /** Topics with objects of their own (`segment=` of a rule), which have {@link ownId}; undefined: all others. */
+  readonly group?: string;
 }
 
-/** @param part - See {@link ObjectName.part}; default: 0. */
-export function objectName(robot: string, priority: Priority | undefined, part = 0): ObjectName {
+/**
+ * @param part - See {@link ObjectName.part}; default: 0.
+ * @param group - See {@link ObjectName.group}; default: none.
+ */
+export function objectName(
+  robot: string,
+  priority: Priority | undefined,
+  part = 0,
+  group?: string,
+): ObjectName {
   const encoded = encodeName(robot);
   // `normal` is the default class and keeps the plain name.
   const classed = priority === undefined || priority === 'normal' ? undefined : priority;
-  return { robot, priority: classed, suffix: classed ? `${encoded}~${classed}` : encoded, part };
+  const suffix = classed ? `${encoded}~${classed}` : encoded;
+  return { robot, priority: classed, suffix, part, ...(group === undefined ? {} : { group }) };
+}
+
+/**
+ * The segment id of one object of a segment. It has the same number as the segment and is the same each time the segment
+ * is sealed. Only the first part of the topics without a group has the segment's own id.
+ */
+export function ownId(id: SegmentId, { part, group }: Pick<ObjectName, 'part' | 'group'>): SegmentId {
+  if (group === undefined) return partId(id, part);
+  return derivedId(id, `part ${part} of group ${group} of ${id}`);
 }
 
 /**
  * The segment id of a part of a segment. It has the same number as the segment and is the same each time the
  * segment is sealed. Part 0 has the segment's own id.
  */
-export function partId(id: SegmentId, part: number): SegmentId {
+function partId(id: SegmentId, part: number): SegmentId {
   if (part === 0) return id;
-  const digest = createHash('sha256').update(`part ${part} of ${id}`).digest('hex').slice(0, 32);
-  return `${id.slice(0, 12)}-${digest}`;
+  return derivedId(id, `part ${part} of ${id}`);
+}
+
+/** An id with the same number. */
+function derivedId(id: SegmentId, source: string): SegmentId {
+  return `${id.slice(0, 12)}-${createHash('sha256').update(source).digest('hex').slice(0, 32)}`;
 }
 
 /** File name inside `sealed/`. */

@@ -1,7 +1,10 @@
 import type { Channel, Message, QueueRule } from '../core/message.js';
 
 /** How one channel is queued; computed once, when the channel appears. */
-export type ChannelRule = QueueRule;
+export interface ChannelRule extends QueueRule {
+  /** Group of topics with sealed segments of their own; absent: none. */
+  readonly group?: string;
+}
 
 /** The messages of one channel that wait for a batch: a deque, whose owner bounds it in bytes. */
 export class ChannelQueue {

@@ -212,6 +212,7 @@ function makeWal(context: RecorderContext, parts: Writing): Wal {
     logger,
     keys: walKeys,
     priorityOf: (channel) => buffer.knownQueue(channel)?.rule.priority ?? 'normal',
+    groupOf: (channel) => buffer.knownQueue(channel)?.rule.group,
     onClosed: (segment) => sealer.enqueue({ ...segment, recovered: false }),
     onGaps: (gaps) => {
       for (const gap of gaps) {
@@ -239,6 +240,7 @@ function ruleOf(options: RecorderOptions, topic: string, waits: boolean): Channe
   const policy = matching.find((rule) => rule.policy)?.policy ?? 'drop-oldest';
   return {
     priority: matching.find((rule) => rule.priority)?.priority ?? 'normal',
+    ...defined({ group: matching.find((rule) => rule.segment !== undefined)?.segment }),
     // A source without backpressure cannot block, so the queue drops its oldest messages.
     policy: waits ? 'block' : policy === 'block' ? 'drop-oldest' : policy,
     queueMaxBytes: matching.find((rule) => rule.queueMaxBytes)?.queueMaxBytes ?? options.queue.maxBytes,

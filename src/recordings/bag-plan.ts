@@ -5,10 +5,16 @@ import type { BagContent, BagTopic } from '../core/mcap/rosbag2-metadata.js';
 import type { SurveyedFile } from './bag-survey.js';
 import type { Located } from './locate.js';
 
-/** One bag: the files of one robot (and priority class), in the order of time. */
-export interface PlannedBag {
+/** What distinguishes a bag from the others. */
+export interface BagClass {
   readonly robot?: string;
   readonly priority?: string;
+  /** Topics with segments of their own. */
+  readonly group?: string;
+}
+
+/** One bag: the files of one robot (and priority class, and group of topics), in the order of time. */
+export interface PlannedBag extends BagClass {
   /** The folder for the metadata.yaml. */
   readonly folder: string;
   readonly files: readonly SurveyedFile[];
@@ -19,7 +25,7 @@ const OVERLAP_TOLERATED_NS = 1_000_000_000n;
 
 /**
  * Groups files into bags. `ros2 bag play` reads one file after the other, so a bag must only have files that
- * follow each other in time: those of one robot and one priority class.
+ * follow each other in time: those of one robot, one priority class and one group of topics.
  *
  * @param output folder that gets one folder per bag; without it the bags lie beside their files
  */
@@ -30,15 +36,16 @@ export function planBags(
 ): PlannedBag[] {
   const groups = new Map<string, SurveyedFile[]>();
   for (const file of surveyed) {
-    const key = JSON.stringify([file.robot ?? null, file.priority ?? '']);
+    const key = JSON.stringify([file.robot ?? null, file.priority ?? '', file.group ?? '']);
     groups.set(key, [...(groups.get(key) ?? []), file]);
   }
   return [...groups.values()]
     .map((files) => {
-      const { robot, priority } = files[0]!;
+      const { robot, priority, group } = files[0]!;
+      const own = defined({ robot, priority, group });
       return {
-        ...defined({ robot, priority }),
-        folder: folderOf(located, output, robot, priority, groups.size),
+        ...own,
+        folder: folderOf(located, output, own, groups.size),
         files: files.sort(byTime),
       };
     })
@@ -46,19 +53,15 @@ export function planBags(
 }
 
 /** Name of a bag: the facts that distinguish it from the others. */
-export function bagName(robot: string | undefined, priority: string | undefined): string {
+export function bagName({ robot, priority, group }: BagClass): string {
   const name = robot === undefined ? 'recording' : encodeName(robot);
-  return priority === undefined ? name : `${name}~${priority}`;
+  const classed = priority === undefined ? name : `${name}~${priority}`;
+  return group === undefined ? classed : `${classed}~segment=${group}`;
 }
 
-function folderOf(
-  located: Located,
-  output: string | undefined,
-  robot: string | undefined,
-  priority: string | undefined,
-  bags: number,
-): string {
-  const name = bagName(robot, priority);
+function folderOf(located: Located, output: string | undefined, own: BagClass, bags: number): string {
+  const { robot, priority, group } = own;
+  const name = bagName(own);
   if (output !== undefined) return join(output, name);
   switch (located.kind) {
     case 'data':
@@ -66,7 +69,8 @@ function folderOf(
     case 'store': {
       // The robot's own folder, so that it can be copied elsewhere as a whole.
       const ofRobot = join(located.store.uri.replace(/^dir:/, ''), `robot=${encodeName(robot ?? '')}`);
-      return priority === undefined ? ofRobot : join(ofRobot, `priority=${priority}`);
+      const ofClass = priority === undefined ? ofRobot : join(ofRobot, `priority=${priority}`);
+      return group === undefined ? ofClass : join(ofClass, `segment=${group}`);
     }
     case 'mcap':
       return bags === 1 ? located.path : join(located.path, name);

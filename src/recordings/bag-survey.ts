@@ -16,6 +16,8 @@ export interface SurveyedFile {
   readonly robot?: string;
   /** `high` or `low`: such objects of one robot overlap in time with those of the other classes. */
   readonly priority?: string;
+  /** Topics with segments of their own, which overlap in time with those of the others. */
+  readonly group?: string;
   readonly topics: readonly BagTopic[];
   /** All messages, including the carried ones. */
   readonly messages: number;
@@ -67,9 +69,10 @@ export async function surveyFile(segment: Segment): Promise<SurveyedFile> {
   }
   const priority = /[~-](high|low)\.mcap$/.exec(basename(segment.fileName ?? segment.name))?.[1];
   const rosDistro = await distroOf(reader);
+  const group = (await reader.metadata('holdfast'))[0]?.metadata['group'];
   return {
     segment,
-    ...defined({ robot, priority }),
+    ...defined({ robot, priority, group }),
     topics,
     messages: messageCount,
     carried,

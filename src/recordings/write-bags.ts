@@ -32,6 +32,8 @@ export interface WrittenBag {
   readonly path: string;
   readonly robot?: string;
   readonly priority?: string;
+  /** Topics with segments of their own. */
+  readonly group?: string;
   readonly files: number;
   readonly topics: number;
   /** Count of `ros2 bag info`, which includes the carried ones. */
@@ -107,10 +109,10 @@ async function writeBag(bag: PlannedBag, located: Located, options: WriteBagsOpt
     throw asOutputError(cause, folder);
   }
   const { topics, messages, carried } = bagContent(bag);
-  const { robot, priority, files } = bag;
+  const { robot, priority, group, files } = bag;
   return {
     path: folder,
-    ...defined({ robot, priority }),
+    ...defined({ robot, priority, group }),
     files: files.length,
     topics: topics.length,
     messages,
@@ -145,7 +147,7 @@ async function fillFolder(
   await fs.rm(temporary, { recursive: true, force: true });
   await fs.mkdir(temporary);
   try {
-    const names = bag.files.map((_, i) => `${bagName(bag.robot, bag.priority)}_${i}.mcap`);
+    const names = bag.files.map((_, i) => `${bagName(bag)}_${i}.mcap`);
     for (const [i, { segment }] of bag.files.entries()) {
       signal?.throwIfAborted();
       onProgress?.(segment.name);

@@ -1,6 +1,7 @@
 import { defined } from '../core/defined.js';
 import { isLatched } from '../core/mcap/carried.js';
-import { takeOverRecords } from '../core/mcap/other-records.js';
+import { withoutFoxgloveKey } from '../core/foxglove-record.js';
+import { takeOverRecords, type RecordTaker } from '../core/mcap/other-records.js';
 import { present } from '../core/present.js';
 import { chunkCompressor } from '../seal/compression.js';
 import { LatchedState } from './latched-state.js';
@@ -59,7 +60,11 @@ export async function writeMerged(
       for (const { metadata } of await reader.metadata('holdfast_gap')) {
         if (metadata['json'] !== undefined) await writer.addGap(metadata['json']);
       }
-      await takeOverRecords(reader, writer, (reason) => onProblem({ where: segment.name, reason }));
+      const taker: RecordTaker = {
+        addMetadata: (record) => writer.addMetadata(withoutFoxgloveKey(record)),
+        addAttachment: (attachment) => writer.addAttachment(attachment),
+      };
+      await takeOverRecords(reader, taker, (reason) => onProblem({ where: segment.name, reason }));
     },
     onProblem,
     ...defined({ signal }),

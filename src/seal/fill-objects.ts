@@ -1,7 +1,8 @@
 import { defined } from '../core/defined.js';
+import { FOXGLOVE_RECORD, foxgloveRecord } from '../core/foxglove-record.js';
 import { vinOf, type Vins } from '../core/vin.js';
 import { otherRecordId, type RobotRecord } from '../core/other-record.js';
-import { partId, type ObjectName } from '../core/object-name.js';
+import { ownId, type ObjectName } from '../core/object-name.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { SegmentId } from '../core/segment-id.js';
 import { isLeft } from '../wal/object-reader.js';
@@ -34,7 +35,8 @@ export async function fillObjects(
   const identity = survey.meta?.identity ?? request.identity;
   for (const { writer, survey: own } of objects) {
     const about = {
-      segment: partId(id, own.name.part),
+      segment: ownId(id, own.name),
+      ...defined({ group: own.name.group }),
       robot: own.name.robot,
       ...defined({ vin: vinOf(survey.vins, own.name.robot) }),
       ...(id === request.id ? {} : { salvaged_from: request.id }),
@@ -45,6 +47,8 @@ export async function fillObjects(
       hostname: identity.hostname,
     };
     await writer?.start(about, survey.meta?.tags);
+    const record = request.foxglove && foxgloveRecord(request.foxglove, about.robot, about.segment);
+    if (record) await writer?.addMetadata(FOXGLOVE_RECORD, record);
   }
   const channels = new Map<number, { channel: SegmentChannel; object: OpenObject }>();
   const others = new Set<string>();
@@ -103,8 +107,8 @@ async function addOther(
  * If a robot has several objects, the one with the plain name has the gaps: the survey makes sure that it
  * exists.
  */
-function isPlainOf({ robot, priority, part }: ObjectName, of: string): boolean {
-  return robot === of && priority === undefined && part === 0;
+function isPlainOf({ robot, priority, part, group }: ObjectName, of: string): boolean {
+  return robot === of && priority === undefined && part === 0 && group === undefined;
 }
 
 async function addBatch(

@@ -7,7 +7,7 @@ import { objectName, type ObjectName } from '../core/object-name.js';
  */
 export const OBJECT_MAX_CHANNELS = 30_000;
 
-/** Decides which object of a segment holds a channel, by robot, priority class and count. */
+/** Decides which object of a segment holds a channel, by robot, priority class, group and count. */
 export class ObjectRouter {
   readonly #names = new Map<number, ObjectName>();
   readonly #counts = new Map<string, number>();
@@ -18,12 +18,13 @@ export class ObjectRouter {
   }
 
   /** Adds a channel. Call it for all channels of a segment in stored order, so that every pass agrees. */
-  add(id: number, { robot, priority }: SegmentChannel): ObjectName {
-    const first = objectName(robot, this.#splitByPriority ? priority : undefined);
-    const count = this.#counts.get(first.suffix) ?? 0;
-    this.#counts.set(first.suffix, count + 1);
+  add(id: number, { robot, priority, group }: SegmentChannel): ObjectName {
+    const first = objectName(robot, this.#splitByPriority ? priority : undefined, 0, group);
+    const key = objectKeyOf(first);
+    const count = this.#counts.get(key) ?? 0;
+    this.#counts.set(key, count + 1);
     const part = Math.floor(count / OBJECT_MAX_CHANNELS);
-    const name = part === 0 ? first : objectName(robot, first.priority, part);
+    const name = part === 0 ? first : objectName(robot, first.priority, part, group);
     this.#names.set(id, name);
     return name;
   }
@@ -35,6 +36,7 @@ export class ObjectRouter {
 }
 
 /** Key of an object among those of one segment. */
-export function objectKeyOf({ suffix, part }: ObjectName): string {
-  return part === 0 ? suffix : `${suffix}/${part}`;
+export function objectKeyOf({ suffix, part, group }: ObjectName): string {
+  const own = group === undefined ? suffix : `${suffix}/${group}`;
+  return part === 0 ? own : `${own}/${part}`;
 }

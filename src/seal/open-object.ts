@@ -8,7 +8,7 @@ import type { EncryptionFacts } from '../core/encryption-facts.js';
 import { decodeManifest, encryptedKey, type Manifest } from '../core/manifest.js';
 import type { SegmentId } from '../core/segment-id.js';
 import { chunkCompressor } from './compression.js';
-import { partId, sealedFileName, type ObjectName } from '../core/object-name.js';
+import { ownId, sealedFileName, type ObjectName } from '../core/object-name.js';
 import { objectKeyOf } from './object-router.js';
 import { objectKeys } from './object-keys.js';
 import { ObjectWriter, type ObjectContent } from './object-writer.js';
@@ -48,7 +48,7 @@ export async function openObjects(
 ): Promise<void> {
   const compressChunk = await chunkCompressor(request.compression, request.level);
   for (const objectSurvey of surveys) {
-    const fileName = sealedFileName(partId(id, objectSurvey.name.part), objectSurvey.name);
+    const fileName = sealedFileName(ownId(id, objectSurvey.name), objectSurvey.name);
     const existing =
       (await readManifest(fs, join(request.sealedFolder, manifestName(fileName)))) ??
       (await sealedBeforeDamage(fs, request, id, objectSurvey.name));
@@ -195,7 +195,7 @@ async function sealedBeforeDamage(
   if (id === request.id) return undefined;
   return readManifest(
     fs,
-    join(request.sealedFolder, manifestName(sealedFileName(partId(request.id, name.part), name))),
+    join(request.sealedFolder, manifestName(sealedFileName(ownId(request.id, name), name))),
   );
 }
 

@@ -79,7 +79,7 @@ export class PlacedSurvey {
   }
 
   addObject(number: number, entry: ObjectEntry): void {
-    const key = objectKeyOf(objectName(entry.robot, entry.priority));
+    const key = objectKeyOf(objectName(entry.robot, entry.priority, 0, entry.group));
     const file = new ObjectFile(number, entry);
     this.#files.set(number, { file, key, chunks: [], indexes: [], fits: true });
   }

@@ -1,3 +1,4 @@
+import type { FoxgloveOptions } from '../core/foxglove-record.js';
 import type { Identity } from '../core/identity.js';
 import type { Recipient } from '../encryption/wrapped-key.js';
 import type { MarkedEvent } from '../core/marked-event.js';
@@ -45,6 +46,8 @@ export interface SealRequest {
   readonly recipients?: readonly Recipient[];
   /** What sync sends, when and for whom; absent: no sync has told it. Written into every object. */
   readonly policy?: readonly SinkPolicyRecord[];
+  /** What every object tells Foxglove; absent: nothing. */
+  readonly foxglove?: FoxgloveOptions;
   /** Written into the objects that overlap their windows. */
   readonly events?: readonly MarkedEvent[];
 }

@@ -21,7 +21,7 @@ import { vinOf } from '../core/vin.js';
 import type { SegmentReport } from '../wal/segment-reader.js';
 import { seemsIncompressible } from './compression.js';
 import { groupObjects } from './object-groups.js';
-import { objectKey, partId } from '../core/object-name.js';
+import { objectKey, ownId as ownIdOf } from '../core/object-name.js';
 import { fillObjects } from './fill-objects.js';
 import type { ObjectContent } from './object-writer.js';
 import { abandonObjects, manifestName, NoLinksError, openObjects, type OpenObject } from './open-object.js';
@@ -31,8 +31,8 @@ import type { SealRequest } from './seal-request.js';
 import { surveySegment, type ObjectSurvey, type SegmentSurvey } from './segment-survey.js';
 
 /*
- * Sealing turns a closed WAL segment into one standalone MCAP per robot (and priority class), each with its
- * manifest.
+ * Sealing turns a closed WAL segment into one standalone MCAP per robot (and priority class, and group of topics), each
+ * with its manifest.
  *
  * Layout: `sealed/<segment>.<robot>.mcap`, and the manifest beside it under the same name with `.json`. A
  * file has a temporary name in the same folder while it is written. An object file of the segment is finished
@@ -256,7 +256,7 @@ function describeObject(
 ): Manifest {
   const { name, firstLogTime } = object.survey;
   const { state } = survey.report;
-  const ownId = partId(id, name.part);
+  const ownId = ownIdOf(id, name);
   const key = objectKey(ownId, name, firstLogTime ?? request.sealedAt);
   const encryption = object.describeKeys(content);
   return {
@@ -265,7 +265,7 @@ function describeObject(
     segment: {
       id: ownId,
       number: segmentNumber(ownId),
-      ...(name.priority ? { priority: name.priority } : {}),
+      ...defined({ priority: name.priority, group: name.group }),
       ...(id === request.id ? {} : { salvagedFrom: request.id }),
     },
     robot: name.robot,

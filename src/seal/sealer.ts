@@ -6,6 +6,7 @@ import { moveToTrash, syncDirectory, writeFileDurably } from '../core/durable-fi
 import { describeError } from '../core/errors.js';
 import type { MarkedEvent } from '../core/marked-event.js';
 import type { FileSystem } from '../core/file-system.js';
+import type { FoxgloveOptions } from '../core/foxglove-record.js';
 import type { Identity } from '../core/identity.js';
 import type { Logger } from '../core/logger.js';
 import type { Manifest } from '../core/manifest.js';
@@ -46,6 +47,8 @@ export interface SealerOptions {
   readonly rosDistro?: string;
   /** For segments that are encrypted in the WAL. Default: none. */
   readonly walKeys?: WalKeys;
+  /** What every object tells Foxglove. Default: nothing. */
+  readonly foxglove?: FoxgloveOptions;
   /** Encrypts the objects for these; default: none, they are plain. */
   readonly recipients?: readonly Recipient[];
 }
@@ -264,8 +267,8 @@ export class Sealer {
   async #sealOne(segment: WaitingSegment): Promise<void> {
     const folder = this.#folder;
     const ports = this.#ports;
-    const { splitByPriority, chunkBytes, softwareVersion, nodeVersion, rosDistro, recipients, walKeys } =
-      this.#options;
+    const { splitByPriority, chunkBytes, softwareVersion, nodeVersion, rosDistro, recipients } = this.#options;
+    const { walKeys, foxglove } = this.#options;
     const result = await ports.seal({
       id: segment.id,
       directory: segment.directory,
@@ -278,7 +281,7 @@ export class Sealer {
       ...(this.#failures.isSparing(segment.id) ? { sparing: true } : {}),
       softwareVersion,
       nodeVersion,
-      ...defined({ rosDistro, recipients, walKeys }),
+      ...defined({ rosDistro, recipients, walKeys, foxglove }),
       sealedAt: ports.clock.now(),
       identity: ports.identity,
       events: ports.events?.() ?? [],

@@ -67,6 +67,12 @@ function recorderOptions(resolved: Resolved, host: HostFacts, check: CrossCheck)
       inPlace: values['seal.in_place'],
       inPlaceMinBytes: values['seal.in_place_min_bytes'],
       compressMaxBytesPerS: values['seal.compress_limit'],
+      foxglove: {
+        project: values['seal.foxglove_project'],
+        device: values['seal.foxglove_device'],
+        deviceIds: Object.fromEntries(values['seal.foxglove_device_ids']),
+        key: values['seal.foxglove_key'],
+      },
       thread: values['seal.thread'],
     },
     encryption: encryptionOptions(values),

@@ -51,6 +51,11 @@ const recorderFixedReads = {
   // The meaning of an acknowledgement is written into each segment at its start.
   'durability.mode': ({ durability }) => durability.mode,
   'seal.thread': ({ seal }) => seal.thread,
+  // A segment that is sealed a second time after a crash would say something else.
+  'seal.foxglove_project': ({ seal }) => seal.foxglove.project,
+  'seal.foxglove_device': ({ seal }) => seal.foxglove.device,
+  'seal.foxglove_device_ids': ({ seal }) => seal.foxglove.deviceIds,
+  'seal.foxglove_key': ({ seal }) => seal.foxglove.key,
   // A segment in the queue would be readable for others than those that were named when it was recorded.
   'encryption.recipients': ({ encryption }) => encryption.recipients,
   // Segments of two kinds at a time would need two answers to who can read the WAL.

@@ -1,6 +1,7 @@
 import { ANOMALY_RULE_FORM, parseAnomalyRule, type AnomalyRule } from './anomaly-rule.js';
 import { FIELD_RULE_FORM, parseFieldRule, type FieldRule } from './field-rule.js';
 import { parseAlternative, WHEN_FORM, type Alternative } from '../core/send-policy/condition.js';
+import { DEVICE_ID_FORM, parseDeviceId } from '../core/foxglove-record.js';
 import { parseRegex } from '../core/regex.js';
 import { parseTransformRule, TRANSFORM_RULE_FORM, type TransformRule } from '../core/transform/rule.js';
 import { parseTag, TAG_FORM } from '../core/tags.js';
@@ -251,6 +252,10 @@ export function choices<const T extends string>(
   values: readonly T[],
 ): Parameter<readonly T[]> {
   return list(row, placeholder, values.join(', '), (text) => values.find((value) => value === text));
+}
+
+export function deviceIds(row: Row): Parameter<readonly (readonly [robot: string, id: string])[]> {
+  return list(row, 'robot=id', DEVICE_ID_FORM, parseDeviceId);
 }
 
 export function tagList(row: Row): Parameter<readonly (readonly [name: string, value: string])[]> {

@@ -1,4 +1,5 @@
 import type { AnomalyOptions } from './anomaly-options.js';
+import type { FoxgloveOptions } from '../core/foxglove-record.js';
 import type { Priority, QueuePolicy } from '../core/message.js';
 import type { Tags } from '../core/tags.js';
 import type { Vins } from '../core/vin.js';
@@ -36,6 +37,8 @@ export interface TopicRule {
   readonly maxHz?: number;
   /** Each n-th message is recorded. */
   readonly every?: number;
+  /** Group of topics with sealed segments of their own. */
+  readonly segment?: string;
 }
 
 export type DurabilityMode = 'commit' | 'interval' | 'os';
@@ -75,6 +78,8 @@ export interface RecorderOptions {
     readonly inPlaceMinBytes: number;
     /** With `auto`: the most of these payloads that sealing compresses, bytes per second. */
     readonly compressMaxBytesPerS: number;
+    /** What sealed segments tell Foxglove. */
+    readonly foxglove: FoxgloveOptions;
     /** In a thread of its own; otherwise in the thread that records. */
     readonly thread: boolean;
   };

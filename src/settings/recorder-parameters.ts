@@ -3,6 +3,7 @@ import {
   bytes,
   choice,
   count,
+  deviceIds,
   duration,
   rate,
   regexes,
@@ -189,6 +190,31 @@ export const recorderParameters = {
     min: KIB,
     max: 64 * MIB,
     description: 'Size of a chunk in sealed MCAPs before compression. Readers seek by chunk.',
+  }),
+  'seal.foxglove_project': text(
+    {
+      ...{ role, default: '', placeholder: 'id' },
+      description:
+        'Id of a Foxglove project, which each sealed MCAP has in its metadata record foxglove (docs/foxglove.md). Empty: not said.',
+    },
+    'an id without white space',
+    (value) => !/\s/.test(value),
+  ),
+  'seal.foxglove_device': text({
+    ...{ role, default: '', placeholder: 'name' },
+    description:
+      'Name of the Foxglove device in the metadata record foxglove of each sealed MCAP; {robot} stands for the name of the robot. Empty: not said.',
+  }),
+  'seal.foxglove_device_ids': deviceIds({
+    role,
+    description:
+      'Ids of Foxglove devices by robot, in the metadata record foxglove of sealed MCAPs. A robot that has an id has no device name there.',
+  }),
+  'seal.foxglove_key': toggle({
+    role,
+    default: false,
+    description:
+      'Puts the id of the segment as key into the metadata record foxglove of each sealed MCAP, so that Foxglove imports it once.',
   }),
   'seal.in_place': choice(
     {

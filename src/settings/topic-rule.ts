@@ -8,12 +8,14 @@ const policies: readonly QueuePolicy[] = ['drop-oldest', 'drop-newest', 'block']
 
 export const TOPIC_RULE_FORM =
   'REGEX followed by one or more of priority=high|normal|low, policy=drop-oldest|drop-newest|block, ' +
-  'queue=BYTES, max_hz=0.001 to 1000000, every=1 to 1000000, for example ' +
+  'queue=BYTES, max_hz=0.001 to 1000000, every=1 to 1000000, segment=NAME (up to 32 of a to z, 0 to 9, _ and -), for example ' +
   '"/camera/ priority=low policy=drop-oldest queue=32MiB max_hz=10"';
 
 const HZ_MIN = 0.001;
 const HZ_MAX = 1_000_000;
 const EVERY_MAX = 1_000_000;
+/** As in names of folders and bags. */
+const SEGMENT_NAME = /^[a-z0-9][a-z0-9_-]{0,31}$/;
 
 /** Parses one rule of the form {@link TOPIC_RULE_FORM}; `undefined` if it has another form. */
 export function parseTopicRule(text: string): TopicRule | undefined {
@@ -52,6 +54,9 @@ function withSetting(rule: TopicRule, setting: string): TopicRule | undefined {
   if (name === 'every' && rule.every === undefined) {
     const every = /^\d+$/.test(value) ? Number(value) : 0;
     return every >= 1 && every <= EVERY_MAX ? { ...rule, every } : undefined;
+  }
+  if (name === 'segment' && rule.segment === undefined) {
+    return SEGMENT_NAME.test(value) ? { ...rule, segment: value } : undefined;
   }
   return undefined;
 }

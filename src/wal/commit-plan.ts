@@ -1,6 +1,6 @@
 import { defined } from '../core/defined.js';
 import type { Identity } from '../core/identity.js';
-import type { Channel, Message, Priority } from '../core/message.js';
+import type { Channel, Message } from '../core/message.js';
 import type { Batch } from '../ingest/batch.js';
 import type { Tags } from '../core/tags.js';
 import { clampTime } from '../core/time-range.js';
@@ -9,6 +9,7 @@ import { encodeMessages, type Placing, type Slab } from './batch-encoder.js';
 import type { ChannelRegistry } from './channel-registry.js';
 import type { LatchedSet } from './latched-set.js';
 import type { OpenSegment } from './open-segment.js';
+import type { ObjectClass } from './placement.js';
 import { ENCRYPTED_FORMAT_VERSION, SEGMENT_FORMAT_VERSION, type ClockStep } from './segment-format.js';
 import type { CommitExtras } from './commit-extras.js';
 import type { WalOptions } from './wal-ports.js';
@@ -23,7 +24,7 @@ export interface CommitContext {
   readonly nextSequence: number;
   /** Nanoseconds since the Unix epoch. */
   readonly startedAt: bigint;
-  readonly priorityOf: (channel: Channel) => Priority;
+  readonly classOf: (channel: Channel) => ObjectClass;
   /** For the batch's small payloads; the plan is valid until the slab is used again. */
   readonly slab: Slab;
   /** The previous commit is under way: what it writes of the segment is not written again. */
@@ -55,8 +56,9 @@ export function planCommit(current: OpenSegment, batch: Batch, context: CommitCo
       schemas.push({ id: schemaId, schema });
     }
     const { name, encoding } = schema;
-    const priority = context.priorityOf(channel);
-    channels.push({ id, channel: { ...rest, priority, schemaId, schema: { name, encoding } } });
+    const { priority, group } = context.classOf(channel);
+    const own = { priority, ...defined({ group }) };
+    channels.push({ id, channel: { ...rest, ...own, schemaId, schema: { name, encoding } } });
     return id;
   };
   const first = current.startedAt === undefined && !context.ahead;
@@ -98,7 +100,7 @@ function placingOf({ placement, writer }: OpenSegment, context: CommitContext): 
   return {
     count: (channelId) => placement.count(channelId),
     fileOf: (message, channelId) =>
-      placement.fileFor(message, channelId, context.priorityOf(message.channel), library, inPlace),
+      placement.fileFor(message, channelId, context.classOf(message.channel), library, inPlace),
   };
 }
 

@@ -18,6 +18,8 @@ export interface ObjectEntry {
   readonly robot: string;
   /** Absent: sealing does not split by priority, or the class is `normal`. */
   readonly priority?: Priority;
+  /** Absent: the channels have no group. */
+  readonly group?: string;
   /** The `library` field of the Header. */
   readonly library: string;
 }

@@ -1,7 +1,14 @@
 import { defined } from '../core/defined.js';
 import type { Message, Priority } from '../core/message.js';
-import { objectName } from '../core/object-name.js';
+import { objectName, type ObjectName } from '../core/object-name.js';
 import { ObjectFile, type ObjectEntry } from './object-file.js';
+
+/** What decides, beside its robot, in which object a channel lies. */
+export interface ObjectClass {
+  readonly priority: Priority;
+  /** Absent: none. */
+  readonly group?: string;
+}
 
 /** Which payloads are written directly into an object file, so that sealing does not copy them. */
 export interface InPlaceOptions {
@@ -41,7 +48,7 @@ export class SegmentPlacement {
   fileFor(
     message: Message,
     channelId: number,
-    priority: Priority,
+    { priority, group }: ObjectClass,
     library: string,
     options: InPlaceOptions,
   ): ObjectFile | undefined {
@@ -50,8 +57,8 @@ export class SegmentPlacement {
     if (data.byteLength < minBytes) return undefined;
     // Identifying numbers above 2^32 need a separate channel for their upper bits.
     if (channel.numberedIn !== undefined && sourceSequence >= 2 ** 32) return undefined;
-    const name = objectName(channel.robot, splitByPriority ? priority : undefined);
-    const file = this.#files.get(name.suffix) ?? this.#open(name, library);
+    const name = objectName(channel.robot, splitByPriority ? priority : undefined, 0, group);
+    const file = this.#files.get(keyOf(name)) ?? this.#open(name, library);
     return file?.hasRoomFor(channelId) === true ? file : undefined;
   }
 
@@ -62,15 +69,20 @@ export class SegmentPlacement {
     return unnamed;
   }
 
-  #open(name: ReturnType<typeof objectName>, library: string): ObjectFile | undefined {
+  #open(name: ObjectName, library: string): ObjectFile | undefined {
     if (this.#files.size >= MAX_FILES) return undefined;
-    const { robot, priority } = name;
-    const entry: ObjectEntry = { robot, library, ...defined({ priority }) };
+    const { robot, priority, group } = name;
+    const entry: ObjectEntry = { robot, library, ...defined({ priority, group }) };
     const file = new ObjectFile(this.#files.size + 1, entry);
-    this.#files.set(name.suffix, file);
+    this.#files.set(keyOf(name), file);
     this.#unnamed.push(file);
     return file;
   }
+}
+
+/** No suffix has a slash. */
+function keyOf({ suffix, group = '' }: ObjectName): string {
+  return `${suffix}/${group}`;
 }
 
 /** Whether a chunk of this size takes another payload. */

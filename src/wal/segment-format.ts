@@ -61,6 +61,8 @@ export interface SegmentMeta {
 
 export interface SegmentChannel extends Channel {
   readonly priority: Priority;
+  /** Topics with objects of their own; absent: none, or written by an earlier version. */
+  readonly group?: string;
 }
 
 /** A channel as stored. Thousands of channels share a few schemas, so the schema text is stored separately. */

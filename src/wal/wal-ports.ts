@@ -34,6 +34,8 @@ export interface WalPorts {
   /** Encrypts segments: the first one wraps their keys. They have no object files then. Default: none. */
   readonly keys?: WalKeys;
   readonly priorityOf: (channel: Channel) => Priority;
+  /** Group of a channel with objects of its own. Default: none has one. */
+  readonly groupOf?: (channel: Channel) => string | undefined;
   /** A segment was closed and waits to be sealed. */
   readonly onClosed: (segment: ClosedSegment) => void;
   /** Called when commits begin to fail (with the reason) and when they succeed again (undefined). */

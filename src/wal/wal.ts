@@ -1,4 +1,5 @@
 import type { DataFolder } from '../core/data-folder.js';
+import { defined } from '../core/defined.js';
 import { HoldfastError, isHoldfastError } from '../core/errors.js';
 import type { Identity } from '../core/identity.js';
 import type { Channel, Message } from '../core/message.js';
@@ -115,7 +116,10 @@ export class Wal {
         latched: this.latched,
         clockSteps: this.#clockSteps.list,
         startedAt: this.#ports.clock.now(),
-        priorityOf: this.#ports.priorityOf,
+        classOf: (channel) => ({
+          priority: this.#ports.priorityOf(channel),
+          ...defined({ group: this.#ports.groupOf?.(channel) }),
+        }),
       }),
       mayWriteAhead: () => this.#options.durability === 'commit' && this.#queue.length <= 1,
     });

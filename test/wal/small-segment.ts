@@ -54,7 +54,7 @@ export async function smallSegment(root: string, options: SmallSegmentOptions): 
   } as const;
   const placing: Placing = {
     count: (id) => placement.count(id),
-    fileOf: (one, id) => placement.fileFor(one, id, 'normal', 'holdfast 0', inPlace),
+    fileOf: (one, id) => placement.fileFor(one, id, { priority: 'normal' }, 'holdfast 0', inPlace),
   };
   const encode = (
     sent: readonly Message[],

@@ -83,7 +83,7 @@ export const manifestSchema: SchemaObject = object(
   {
     format: literal('holdfast-manifest'),
     version: { enum: [1, 2, 3], description: '1, 2 or 3' },
-    segment: object({ id: text, number: count }, { priority: text, salvagedFrom: text }),
+    segment: object({ id: text, number: count }, { priority: text, group: text, salvagedFrom: text }),
     robot: text,
     file,
     key,
