@@ -155,6 +155,7 @@ describe('package.json', () => {
     readonly files: string[];
     readonly dependencies: Record<string, string>;
     readonly optionalDependencies: Record<string, string>;
+    readonly peerDependencies: Record<string, string>;
     readonly devDependencies: Record<string, string>;
   }
   const manifest = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as Package;
@@ -164,7 +165,8 @@ describe('package.json', () => {
   });
 
   it('declares every package that is imported, for users what src imports', () => {
-    const shipped = { ...manifest.dependencies, ...manifest.optionalDependencies };
+    const { dependencies, optionalDependencies, peerDependencies } = manifest;
+    const shipped = { ...dependencies, ...optionalDependencies, ...peerDependencies };
     const known = { src: shipped, test: { ...shipped, ...manifest.devDependencies } };
     // tsx is loaded by threads that run from the sources, in a checkout.
     const PACKAGE =

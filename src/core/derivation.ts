@@ -24,8 +24,8 @@ export interface Derivation {
 /** One rule of `sync.transform`, or one deletion. */
 export interface DerivationStage {
   /**
-   * `fields` for drop, zero, hash and round; `process` for an external program; `jpeg`, `h264` and `blank`; `delete` for
-   * a part that was removed on request.
+   * `fields` for drop, zero, hash and round; `process` for an external program; `infer` for a model; `jpeg`, `h264` and
+   * `blank`; `delete` for a part that was removed on request.
    */
   readonly name: string;
   /** Of the stage: another one may give other bytes for the same rule. */
@@ -33,10 +33,12 @@ export interface DerivationStage {
   /** The rule as it was configured, with all of its parameters. */
   readonly rule: string;
   /**
-   * The program that ran, with its version: what an external program called itself, or FFmpeg. Absent if none ran for
-   * this segment.
+   * The program that ran, with its version: what an external program called itself, FFmpeg, or the runtime of a model.
+   * Absent if none ran for this segment.
    */
   readonly program?: string;
+  /** SHA-256 of the model, in lower-case hex; absent: no model. */
+  readonly model?: string;
   /** Absent: written by an earlier version. */
   readonly counts?: StageCounts;
 }

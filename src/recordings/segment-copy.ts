@@ -1,5 +1,6 @@
 import { McapWriter } from '@mcap/core';
 import { HoldfastError } from '../core/errors.js';
+import type { MarkedEvent } from '../core/marked-event.js';
 import type { McapMessage } from '../core/mcap/block.js';
 import type { McapChannel } from '../core/mcap/definitions.js';
 import type { McapReader } from '../core/mcap/open-mcap.js';
@@ -90,6 +91,12 @@ export class SegmentCopy {
     if (this.#first === undefined || logTime < this.#first) this.#first = logTime;
     if (this.#last === undefined || logTime > this.#last) this.#last = logTime;
     await this.#writer.addMessage({ channelId: out.id, sequence, logTime, publishTime, data });
+  }
+
+  /** Adds a mark that the reader's file does not have. */
+  async addEvent(event: MarkedEvent): Promise<void> {
+    const metadata = new Map(Object.entries({ ...event }));
+    await this.#writer.addMetadata({ name: 'holdfast_event', metadata });
   }
 
   async finish(): Promise<{ bytes: number; sha256: string; crc32: number }> {

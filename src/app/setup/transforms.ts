@@ -6,11 +6,13 @@ import type { TransformRule } from '../../core/transform/rule.js';
 import type { Recipient } from '../../encryption/wrapped-key.js';
 import type { SystemPorts } from '../../host/ports.js';
 import { ffmpegLacks } from '../../host/ffmpeg.js';
+import type { ModelDigests } from '../../jobs/transform/infer-steps.js';
 import type { SegmentTransformer } from '../../jobs/transform/segment-transformer.js';
 import type { TransformCache, TransformSettings } from '../../jobs/transform/transform-cache.js';
 import type { ConfigFault } from '../../settings/fault.js';
 import type { Resolved } from '../../settings/resolve.js';
 import type { SinkSpec } from '../../sync/sync-sink.js';
+import { modelDigests } from './transform-models.js';
 
 const HASH_KEY_MIN_BYTES = 16;
 const HASH_KEY_MAX_BYTES = 4096;
@@ -26,6 +28,8 @@ interface TransformsParts {
   /** The rules of the configuration. */
   readonly rules: readonly TransformRule[];
   readonly hashKey: Uint8Array;
+  /** Of the models of the configuration. */
+  readonly models: ModelDigests;
   /** A cache for what these settings make. */
   readonly cacheFor: CacheFor;
   readonly create: (settings: TransformSettings) => SegmentTransformer;
@@ -56,25 +60,28 @@ export class Transforms implements AsyncDisposable {
     if (values['sync.transform'].length === 0) return undefined;
     refuseEncrypted(resolved, faults);
     await refuseVideos(resolved, faults);
+    const models = await modelDigests(resolved, fs, faults);
     const hashKey = await readHashKey(resolved, fs, faults);
     const { SegmentTransformer } = await import('../../jobs/transform/segment-transformer.js');
     const { TransformCache } = await import('../../jobs/transform/transform-cache.js');
+    const { MarkKeeper } = await import('../../jobs/transform/mark-keeper.js');
     const rules = values['sync.transform'];
     const room = keepingRoom(fs);
     const cacheFor: CacheFor = (one) => new TransformCache(room, logger, one, values['sync.transform_cache']);
     const create = (settings: TransformSettings): SegmentTransformer =>
-      new SegmentTransformer(settings, cacheFor(settings));
+      new SegmentTransformer(settings, cacheFor(settings), new MarkKeeper(room, logger));
     const keepsOriginals = values['sync.original'] === 'keep';
     const transformers = new Map<'plain' | 'encrypted', Transformer>();
-    return new Transforms({ fs: room, keepsOriginals, rules, hashKey, cacheFor, create, transformers });
+    const made = { rules, hashKey, models, cacheFor, create, transformers };
+    return new Transforms({ fs: room, keepsOriginals, ...made });
   }
 
   /**
    * Changes the rules while sync runs; segments that have begun keep theirs. Throws `STATE_REFUSED` with the reason.
-   * A program must be one of the configuration: a user who may set parameters may not start any program.
+   * A program and a model must be of the configuration: a user who may set parameters may not start any program.
    */
   change(rules: readonly TransformRule[]): void {
-    const { hashKey, cacheFor, transformers } = this.#parts;
+    const { hashKey, models, cacheFor, transformers } = this.#parts;
     if (rules.length === 0) {
       throw refused('no rules', 'at least one rule while sync runs; without any, originals would leave');
     }
@@ -84,6 +91,9 @@ export class Transforms implements AsyncDisposable {
       if (rule.process && !programs.includes(programOf(rule))) {
         throw refused(`"${rule.text}"`, 'programs with the arguments and limits of the configuration');
       }
+      if (rule.infer && !Object.hasOwn(models, rule.infer.model)) {
+        throw refused(`"${rule.text}"`, 'models of the configuration');
+      }
       if (rule.image?.kind === 'h264' && !hasVideos) {
         throw refused(`"${rule.text}"`, 'rules without h264, because sync began without any');
       }
@@ -92,7 +102,7 @@ export class Transforms implements AsyncDisposable {
       }
     }
     for (const { work, recipients } of transformers.values()) {
-      const settings = { rules: rules.map(({ text }) => text), hashKey, recipients };
+      const settings = { rules: rules.map(({ text }) => text), hashKey, models, recipients };
       work.use(settings, cacheFor(settings));
     }
   }
@@ -117,11 +127,11 @@ export class Transforms implements AsyncDisposable {
   }
 
   #transformerFor(recipients: readonly Recipient[]): SegmentTransformer {
-    const { rules, hashKey, create, transformers } = this.#parts;
+    const { rules, hashKey, models, create, transformers } = this.#parts;
     const kind = recipients.length === 0 ? 'plain' : 'encrypted';
     let found = transformers.get(kind);
     if (!found) {
-      const settings = { rules: rules.map(({ text }) => text), hashKey, recipients };
+      const settings = { rules: rules.map(({ text }) => text), hashKey, models, recipients };
       transformers.set(kind, (found = { work: create(settings), recipients }));
     }
     return found.work;

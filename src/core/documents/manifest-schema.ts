@@ -70,6 +70,7 @@ const derivationSchema: SchemaObject = object({
         { name, version: count, rule: { ...text, maxLength: 4_000 } },
         {
           program: { ...text, maxLength: 400 },
+          model: sha256,
           counts: object({ unchanged: count, changed: count, dropped: count, made: count }),
         },
       ),

@@ -50,6 +50,11 @@ export class CdrWriter {
     return this;
   }
 
+  i64(value: bigint): this {
+    this.#view.setBigInt64(this.#take(8, 8), value, true);
+    return this;
+  }
+
   f32(value: number): this {
     this.#view.setFloat32(this.#take(4, 4), value, true);
     return this;

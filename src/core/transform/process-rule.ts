@@ -1,7 +1,5 @@
-/** An external program that gets the messages of some topics (docs/transform-process.md), and its limits. */
-export interface ProcessSpec {
-  /** The program and its arguments. No shell is involved. */
-  readonly command: readonly [program: string, ...args: string[]];
+/** Limits of a program that gets messages. */
+export interface ProcessLimits {
   /** Resident memory of the process with all that it starts. */
   readonly memoryMaxBytes: number;
   /** From a message to the end of its answer. */
@@ -10,6 +8,12 @@ export interface ProcessSpec {
   readonly segmentMaxMs: number;
   /** Everything that it writes for one segment. */
   readonly outputMaxBytes: number;
+}
+
+/** An external program that gets the messages of some topics (docs/transform-process.md), and its limits. */
+export interface ProcessSpec extends ProcessLimits {
+  /** The program and its arguments. No shell is involved. */
+  readonly command: readonly [program: string, ...args: string[]];
 }
 
 export const PROCESS_RULE_FORM =
@@ -33,9 +37,15 @@ type LimitName = keyof typeof limits;
 export function parseProcess(words: readonly string[]): ProcessSpec | undefined {
   const at = words.indexOf('exec');
   const [program, ...args] = words.slice(at + 1);
-  if (at < 0 || program === undefined) return undefined;
+  const bounds = parseProcessLimits(words.slice(0, at));
+  if (at < 0 || program === undefined || !bounds) return undefined;
+  return Object.freeze({ command: [program, ...args] as const, ...bounds });
+}
+
+/** Parses limits such as `memory=512MiB`; undefined if one has another form, stands twice or is too large. */
+export function parseProcessLimits(words: readonly string[]): ProcessLimits | undefined {
   const given = new Map<LimitName, number>();
-  for (const word of words.slice(0, at)) {
+  for (const word of words) {
     const [, name = '', digits = '', unit] = LIMIT.exec(word) ?? [];
     const limit = limits[name as LimitName] as (typeof limits)[LimitName] | undefined;
     const value = Number(digits);
@@ -44,11 +54,10 @@ export function parseProcess(words: readonly string[]): ProcessSpec | undefined 
     given.set(name as LimitName, value);
   }
   const of = (name: LimitName): number => given.get(name) ?? limits[name].standard;
-  return Object.freeze({
-    command: [program, ...args] as const,
+  return {
     memoryMaxBytes: of('memory') * MEBIBYTE,
     messageMaxMs: of('message') * 1_000,
     segmentMaxMs: of('segment') * 1_000,
     outputMaxBytes: of('output') * MEBIBYTE,
-  });
+  };
 }

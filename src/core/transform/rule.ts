@@ -1,13 +1,8 @@
 import { parseRegex } from '../regex.js';
+import { parseFieldPath, type FieldPath } from './field-path.js';
 import { IMAGE_RULE_FORM, isImageSetting, parseImageRule, type ImageRule } from './image-rule.js';
+import { INFER_RULE_FORM, parseInfer, type InferRule } from './infer-rule.js';
 import { parseProcess, PROCESS_RULE_FORM, type ProcessSpec } from './process-rule.js';
-
-/** A field of a message: names from the outermost inwards. Lists on the way stand for all of their elements. */
-export interface FieldPath {
-  readonly names: readonly string[];
-  /** Types without this field pass unchanged; otherwise they are a fault. */
-  readonly optional: boolean;
-}
 
 /** What one setting of a rule does to fields. */
 export type FieldChange =
@@ -31,16 +26,18 @@ export interface TransformRule {
   readonly topics: RegExp;
   /** `topic`: no message of these topics leaves. */
   readonly drop: 'topic' | 'nothing';
-  /** Empty if the rule drops the topic, gives its messages to a process or is about images. */
+  /** Empty if the rule drops the topic, gives its messages to a process or a model, or is about images. */
   readonly changes: readonly FieldChange[];
   /** The program that gets the messages; absent: none. */
   readonly process?: ProcessSpec;
+  /** The model that gets the messages; absent: none. */
+  readonly infer?: InferRule;
   /** What is done to images; absent: nothing. */
   readonly image?: ImageRule;
 }
 
 export const TRANSFORM_RULE_FORM =
-  `REGEX drop, or ${IMAGE_RULE_FORM}, or ${PROCESS_RULE_FORM}, ` +
+  `REGEX drop, or ${IMAGE_RULE_FORM}, or ${PROCESS_RULE_FORM}, or ${INFER_RULE_FORM}, ` +
   'or REGEX followed by one or more of drop=FIELDS, zero=FIELDS, hash=FIELDS, ' +
   'round=FIELD:DECIMALS (0 to 15), round=FIELD:METRESm, round=LATITUDE+LONGITUDE:METRESm, each field once; ' +
   'FIELDS are names such as driver.name with commas between them, and name? means "if the type has it", ' +
@@ -51,7 +48,6 @@ const METRES_MAX = 1_000_000;
 const METRES_MIN = 0.001;
 /** Settings of one rule, each of them a pass over the message. */
 const CHANGES_MAX = 64;
-const PATH = /^[^\s,.:+?=]+(?:\.[^\s,.:+?=]+)*(\??)$/;
 
 /** Parses one rule of the form {@link TRANSFORM_RULE_FORM}; undefined if it has another form. */
 export function parseTransformRule(given: string): TransformRule | undefined {
@@ -65,6 +61,10 @@ export function parseTransformRule(given: string): TransformRule | undefined {
   if (settings.includes('exec')) {
     const process = parseProcess(settings);
     return process && Object.freeze({ text, topics, drop: 'nothing', changes: [], process });
+  }
+  if (settings.includes('infer')) {
+    const infer = parseInfer(settings);
+    return infer && Object.freeze({ text, topics, drop: 'nothing', changes: [], infer });
   }
   const [setting = ''] = settings;
   if (isImageSetting(setting)) {
@@ -93,7 +93,7 @@ function changesOf(setting: string): readonly FieldChange[] | undefined {
   const parsed =
     name === 'drop' || name === 'zero' || name === 'hash'
       ? values.map((value) => {
-          const path = parsePath(value);
+          const path = parseFieldPath(value);
           return path && ({ kind: name, path } as const);
         })
       : name === 'round'
@@ -105,8 +105,8 @@ function changesOf(setting: string): readonly FieldChange[] | undefined {
 function roundOf(value: string): FieldChange | undefined {
   const [, fields = '', amount = '', unit] = /^([^:]+):(\d+(?:\.\d+)?)(m?)$/.exec(value) ?? [];
   const [first = '', second, ...more] = fields.split('+');
-  const path = parsePath(first);
-  const longitude = second === undefined ? undefined : parsePath(second);
+  const path = parseFieldPath(first);
+  const longitude = second === undefined ? undefined : parseFieldPath(second);
   if (!path || more.length > 0 || (second !== undefined && !longitude)) return undefined;
   if (unit === 'm') {
     const metres = Number(amount);
@@ -122,13 +122,6 @@ function roundOf(value: string): FieldChange | undefined {
 /** The grid of a longitude depends on the latitude beside it. */
 function isSameStruct(a: FieldPath, b: FieldPath): boolean {
   return a.names.slice(0, -1).join('.') === b.names.slice(0, -1).join('.') && a.optional === b.optional;
-}
-
-function parsePath(value: string): FieldPath | undefined {
-  const [found, mark] = PATH.exec(value) ?? [];
-  if (found === undefined) return undefined;
-  const optional = mark === '?';
-  return { names: (optional ? found.slice(0, -1) : found).split('.'), optional };
 }
 
 /** Whether a field is named twice, or inside of another. */

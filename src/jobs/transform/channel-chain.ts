@@ -6,9 +6,9 @@ import type { StageTallies, StageTally } from './stage-tally.js';
 
 /** What happens to the messages of a channel from one rule on. */
 export interface ChannelChain {
-  /** All rules before the next one with a program or an image. */
+  /** All rules before the next one with a program, a model or an image. */
   readonly change: MessageTransform;
-  /** Place of the next rule with a program or an image; undefined: this was the last one. */
+  /** Place of the next rule with a program, a model or an image; undefined: this was the last one. */
   readonly next: number | undefined;
   /** Of the rule that drops the channel; undefined: none does. */
   readonly dropping: StageTally | undefined;
@@ -38,8 +38,8 @@ export class ChannelChains {
 
   #compile(channel: McapChannel, from: number): ChannelChain {
     const next = this.#rules.findIndex(
-      ({ topics, process, image }, at) =>
-        at >= from && (process !== undefined || image !== undefined) && topics.test(channel.topic),
+      ({ topics, process, image, infer }, at) =>
+        at >= from && (process ?? image ?? infer) !== undefined && topics.test(channel.topic),
     );
     const until = next < 0 ? this.#rules.length : next;
     const rules = this.#rules.slice(from, until);

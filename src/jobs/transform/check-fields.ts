@@ -1,5 +1,6 @@
 import { present } from '../../core/present.js';
-import { pathsOf, type FieldChange, type FieldPath } from '../../core/transform/rule.js';
+import type { FieldPath } from '../../core/transform/field-path.js';
+import { pathsOf, type FieldChange } from '../../core/transform/rule.js';
 import { holdsWide, type StructNode, type TypeNode } from '../../exporters/columns/type-tree.js';
 
 /**

@@ -1,7 +1,7 @@
 import type { RawImage } from '../../core/ros/image-message.js';
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { byteForms } from './pixel-forms.js';
 import { checkSize } from './raw-image.js';
+import { wasmModule } from './wasm-module.js';
 
 /** Makes a JPEG of 8-bit pixels: width times height times red, green, blue and alpha, which is ignored. */
 type EncodeJpeg = (
@@ -9,27 +9,11 @@ type EncodeJpeg = (
   options: Readonly<Record<string, number | boolean>>,
 ) => Promise<ArrayBuffer>;
 
-/** The types of Node.js lack this global. */
-const { WebAssembly: wasm } = globalThis as unknown as {
-  readonly WebAssembly: { compile(bytes: Uint8Array): Promise<object> };
-};
 /** A side of a JPEG. */
 const SIDE_MAX = 65_535;
 /** Colour spaces of MozJPEG. */
 const GREY = 1;
 const YCBCR = 3;
-
-/** Places of red, green and blue in a pixel. */
-const forms: ReadonlyMap<string, { readonly pixelBytes: number; readonly places: readonly number[] }> =
-  new Map([
-    ['rgb8', { pixelBytes: 3, places: [0, 1, 2] }],
-    ['bgr8', { pixelBytes: 3, places: [2, 1, 0] }],
-    ['rgba8', { pixelBytes: 4, places: [0, 1, 2] }],
-    ['bgra8', { pixelBytes: 4, places: [2, 1, 0] }],
-    ['mono8', { pixelBytes: 1, places: [0, 0, 0] }],
-    ['8UC1', { pixelBytes: 1, places: [0, 0, 0] }],
-    ['8UC3', { pixelBytes: 3, places: [2, 1, 0] }],
-  ]);
 
 /**
  * MozJPEG as WebAssembly: native code in a thread that is terminated could end the process. It is loaded at the first
@@ -40,9 +24,11 @@ export class JpegEncoder {
 
   /** Throws an Error for other encodings and for sizes that do not fit. */
   async encode(image: RawImage, quality: number): Promise<Uint8Array> {
-    const form = forms.get(image.encoding);
+    const form = byteForms.get(image.encoding);
     if (!form) {
-      throw new Error(`images of "${image.encoding}" have no JPEG; allowed: ${[...forms.keys()].join(', ')}`);
+      throw new Error(
+        `images of "${image.encoding}" have no JPEG; allowed: ${[...byteForms.keys()].join(', ')}`,
+      );
     }
     const { width, height } = image;
     if (width < 1 || height < 1 || Math.max(width, height) > SIDE_MAX) {
@@ -66,8 +52,7 @@ async function load(): Promise<EncodeJpeg> {
     readonly default: EncodeJpeg;
     readonly init: (module: object) => Promise<void>;
   };
-  const path = createRequire(import.meta.url).resolve('@jsquash/jpeg/codec/enc/mozjpeg_enc.wasm');
-  await init(await wasm.compile(await readFile(path)));
+  await init(await wasmModule('@jsquash/jpeg/codec/enc/mozjpeg_enc.wasm'));
   return encode;
 }
 

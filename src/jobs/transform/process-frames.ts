@@ -1,4 +1,5 @@
 import { FieldReader, RecordError } from '../../core/mcap/records.js';
+import { framed, text, uint16, uint32, uint64 } from './frame-bytes.js';
 
 /** Version of the protocol with external programs (docs/transform-process.md). */
 export const PROCESS_PROTOCOL_VERSION = 1;
@@ -8,9 +9,6 @@ export const OWN_CHANNELS_FROM = 0x8000;
 
 /** Type and body of one frame. */
 export const FRAME_MAX_BYTES = 64 * 1024 * 1024;
-
-/** Size field and type. */
-const HEAD_BYTES = 5;
 
 export const Frame = { hello: 1, channel: 2, message: 3, done: 4, end: 5 } as const;
 
@@ -58,6 +56,14 @@ export function endFrame(messages: number): Buffer {
 
 /** Parses type and body of a frame of a program. Throws an Error that says what is wrong, without any content. */
 export function parseProgramFrame(frame: Uint8Array): ProgramFrame {
+  return parseFrame(frame, bodyOf);
+}
+
+/** Parses type and body of a frame. Throws an Error that says what is wrong, without any content. */
+export function parseFrame<T>(
+  frame: Uint8Array,
+  bodyOf: (type: number | undefined, fields: FieldReader) => T,
+): T {
   const type = frame[0];
   const fields = new FieldReader(frame.subarray(1));
   try {
@@ -75,17 +81,8 @@ function bodyOf(type: number | undefined, fields: FieldReader): ProgramFrame {
   switch (type) {
     case Frame.hello:
       return { kind: 'hello', version: fields.uint16(), name: fields.string(), release: fields.string() };
-    case Frame.channel: {
-      const id = fields.uint16();
-      const [topic, encoding, schemaName, schemaEncoding] = [
-        fields.string(),
-        fields.string(),
-        fields.string(),
-        fields.string(),
-      ];
-      const schema = Uint8Array.from(fields.bytes(fields.uint32()));
-      return { kind: 'channel', channel: { id, topic, encoding, schemaName, schemaEncoding, schema } };
-    }
+    case Frame.channel:
+      return { kind: 'channel', channel: readChannel(fields) };
     case Frame.message:
       return { kind: 'message', channel: fields.uint16(), data: fields.bytes(fields.left) };
     case Frame.done:
@@ -98,33 +95,15 @@ function bodyOf(type: number | undefined, fields: FieldReader): ProgramFrame {
   }
 }
 
-function framed(type: number, parts: readonly Uint8Array[]): Buffer {
-  const bytes = parts.reduce((sum, part) => sum + part.byteLength, 0);
-  const head = Buffer.alloc(HEAD_BYTES);
-  head.writeUInt32LE(bytes + 1, 0);
-  head[4] = type;
-  return Buffer.concat([head, ...parts]);
-}
-
-function text(value: string): Buffer {
-  const bytes = Buffer.from(value);
-  return Buffer.concat([uint32(bytes.byteLength), bytes]);
-}
-
-function uint16(value: number): Buffer {
-  const bytes = Buffer.alloc(2);
-  bytes.writeUInt16LE(value);
-  return bytes;
-}
-
-function uint32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32LE(value);
-  return bytes;
-}
-
-function uint64(value: bigint): Buffer {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigUInt64LE(value);
-  return bytes;
+/** The body of a frame that defines a channel. */
+export function readChannel(fields: FieldReader): FramedChannel {
+  const id = fields.uint16();
+  const [topic, encoding, schemaName, schemaEncoding] = [
+    fields.string(),
+    fields.string(),
+    fields.string(),
+    fields.string(),
+  ];
+  const schema = Uint8Array.from(fields.bytes(fields.uint32()));
+  return { id, topic, encoding, schemaName, schemaEncoding, schema };
 }

@@ -6,6 +6,7 @@ import type { DigestedManifest, Manifest } from '../../core/manifest.js';
 import { SerialQueue } from '../../core/serial-queue.js';
 import { ChildSessions } from '../../host/child-sessions.js';
 import { RequestWorker } from '../../host/request-worker.js';
+import type { MarkKeeper } from './mark-keeper.js';
 import type { TransformCache, TransformSettings } from './transform-cache.js';
 import type { TransformRequest } from './transform-segment.js';
 import type { TransformReply } from './transform-worker.js';
@@ -19,6 +20,7 @@ const PROGRAM_ATTEMPTS = 3;
 export class SegmentTransformer implements AsyncDisposable {
   #settings: TransformSettings;
   #cache: TransformCache;
+  readonly #marks: MarkKeeper | undefined;
   readonly #turns = new SerialQueue();
   readonly #children = new ChildSessions();
   /** How often a program has failed with a segment that is not parked, by name. */
@@ -28,9 +30,11 @@ export class SegmentTransformer implements AsyncDisposable {
     LIMITS,
   );
 
-  constructor(settings: TransformSettings, cache: TransformCache) {
+  /** @param marks - Keeps what models mark; absent: only the changed copies have it. */
+  constructor(settings: TransformSettings, cache: TransformCache, marks?: MarkKeeper) {
     this.#settings = settings;
     this.#cache = cache;
+    this.#marks = marks;
   }
 
   /** Segments that begin from now on are changed by these rules. */
@@ -54,11 +58,14 @@ export class SegmentTransformer implements AsyncDisposable {
       signal.throwIfAborted();
       const folder = dataFolder(dirname(dirname(path)));
       const [settings, cache] = [this.#settings, this.#cache];
-      const known = await cache.take(folder, manifest, target);
-      if (known) return known;
+      const cached = await cache.take(folder, manifest, target);
+      if (cached) return cached;
       const children = this.#children.slots;
       const made = await this.#make({ path, manifest, target, ...settings, children }, signal);
       this.#failures.delete(manifest.file.name);
+      const known = new Set(manifest.events?.map(({ id }) => id));
+      const marked = made.events?.filter(({ id }) => !known.has(id)) ?? [];
+      await this.#marks?.keep(folder.events, marked);
       await cache.keep(folder, made, target);
       return made;
     });

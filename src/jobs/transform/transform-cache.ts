@@ -13,6 +13,7 @@ import {
   type DigestedManifest,
   type Manifest,
 } from '../../core/manifest.js';
+import type { ModelDigests } from './infer-steps.js';
 import { recipientsName, type Recipient } from '../../encryption/wrapped-key.js';
 
 /** The end of a name: the digest of the rules. */
@@ -23,6 +24,8 @@ const FORM_END = /\.[0-9a-f]{12}\.mcap$/;
 export interface TransformSettings {
   readonly rules: readonly string[];
   readonly hashKey: Uint8Array;
+  /** SHA-256 of the models of the rules, by path; absent: there are none. */
+  readonly models?: ModelDigests;
   /** Who can read it. Empty: it is not encrypted. Otherwise each copy has a data key of its own, and so other bytes. */
   readonly recipients: readonly Recipient[];
 }
@@ -44,11 +47,13 @@ export class TransformCache {
     this.#fs = fs;
     this.#logger = logger;
     this.#maxBytes = maxBytes;
-    const { rules, hashKey, recipients } = settings;
+    const { rules, hashKey, recipients, models = {} } = settings;
+    const digests = Object.entries(models).sort();
     this.#keyOf = recipients.length === 0 ? (key) => key : encryptedKey;
     this.#form = createHash('sha256')
       .update(JSON.stringify(rules))
       .update(hashKey)
+      .update(digests.length === 0 ? '' : JSON.stringify(digests))
       .update(recipients.length === 0 ? '' : recipientsName(recipients))
       .digest('hex')
       .slice(0, FORM_DIGITS);

@@ -17,6 +17,7 @@ import { withChannels } from '../../recordings/manifest-part.js';
 import { mergeRuns } from '../../recordings/merged-messages.js';
 import { SegmentCopy } from '../../recordings/segment-copy.js';
 import { DigestFile } from '../../seal/digest-file.js';
+import type { ModelDigests } from './infer-steps.js';
 import { Transformation } from './transformation.js';
 
 /** One sealed segment, and the rules for it. Plain data, for the worker. */
@@ -28,6 +29,8 @@ export interface TransformRequest {
   readonly target: string;
   readonly rules: readonly string[];
   readonly hashKey: Uint8Array;
+  /** Of the models of the rules; absent: there are none. */
+  readonly models?: ModelDigests;
   /** Who can read the file. Empty: it is not encrypted. */
   readonly recipients: readonly Recipient[];
   /** Ids of processes that it starts: {@link ChildSessions}. */
@@ -39,14 +42,14 @@ export interface TransformRequest {
  * time, unless it has recipients: the data key is a new one. Throws `TRANSFORM_FAILED`, `TRANSFORM_PROCESS_FAILED`, `SEGMENT_CORRUPT` and the errors of the disk; the target is then incomplete.
  */
 export async function transformSegment(fs: FileSystem, request: TransformRequest): Promise<DigestedManifest> {
-  const { path, manifest, target } = request;
+  const { path, manifest, target, models = {} } = request;
   const rules = request.rules.map(ruleOf);
   await using files = new FilePool(fs);
   const readable = files.readable(path);
   const reader = await openMcap(readable, path);
   const segment = { robot: manifest.robot, name: manifest.file.name };
   const sessions = new ChildSessions(request.children);
-  await using work = new Transformation(rules, request.hashKey, segment, sessions, target);
+  await using work = new Transformation(rules, request.hashKey, segment, sessions, target, models);
   await using handle = await fs.open(target, 'w');
   const key = request.recipients.length === 0 ? undefined : newContentKey(randomBytes);
   const file = new DigestFile(handle, undefined, key);
@@ -64,12 +67,15 @@ export async function transformSegment(fs: FileSystem, request: TransformRequest
     }
   }
   for await (const message of work.finish()) await out.add(message);
+  for (const event of work.events) await out.addEvent(event);
   const digest = await out.finish();
   const kept = withChannels(manifest, work.channels(manifest));
   const { sha256 = '', bytes, crc32 } = manifest.file;
   const { messages, payloadBytes } = manifest;
+  const events = [...(manifest.events ?? []), ...work.events];
   return {
     ...kept,
+    ...(events.length === 0 ? {} : { events }),
     ...(key ? encryptedWith(key, Number(file.position()), request, kept) : {}),
     file: { name: manifest.file.name, ...digest, compression: 'zstd' },
     derived: {

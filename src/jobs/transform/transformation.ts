@@ -1,39 +1,42 @@
 import type { DerivationStage } from '../../core/derivation.js';
 import type { Manifest, ManifestChannel } from '../../core/manifest.js';
 import type { McapMessage } from '../../core/mcap/block.js';
-import { CARRIED_KEY, type McapChannel } from '../../core/mcap/definitions.js';
+import type { McapChannel } from '../../core/mcap/definitions.js';
 import { defined } from '../../core/defined.js';
 import { present } from '../../core/present.js';
 import type { ImageRegion, ImageRule } from '../../core/transform/image-rule.js';
+import type { MarkedEvent } from '../../core/marked-event.js';
+import type { InferRule } from '../../core/transform/infer-rule.js';
+import type { ProcessSpec } from '../../core/transform/process-rule.js';
 import type { TransformRule } from '../../core/transform/rule.js';
 import type { ChildSessions } from '../../host/child-sessions.js';
 import { ChannelChains } from './channel-chain.js';
-import { MessageProcess, type ProcessedSegment } from './message-process.js';
+import { isInput } from './infer-answers.js';
+import { InferSteps, type ModelDigests } from './infer-steps.js';
+import type { ProcessedSegment } from './message-process.js';
 import { holdsImages, ImageSteps } from './image-steps.js';
 import { keyedHash, transformFailed } from './message-transform.js';
 import { OutputChannels } from './output-channels.js';
+import { ProgramSteps } from './program-steps.js';
 import { StageTallies } from './stage-tally.js';
 import { VideoSteps } from './video-steps.js';
-import { PROCESS_PROTOCOL_VERSION, type FramedChannel } from './process-frames.js';
+import { PROCESS_PROTOCOL_VERSION } from './process-frames.js';
 
 /** Version of the stage `fields`: another one may give other bytes for the same rule. */
 const FIELDS_VERSION = 1;
 const IMAGES_VERSION = 1;
+const INFER_VERSION = 1;
 
 /** The messages of one segment on their way through the rules. Programs run from their first message on. */
 export class Transformation implements AsyncDisposable {
   readonly #rules: readonly TransformRule[];
-  readonly #segment: ProcessedSegment;
-  readonly #sessions: ChildSessions;
   readonly #chains: ChannelChains;
   readonly #output = new OutputChannels();
   readonly #tallies = new StageTallies();
   readonly #images = new ImageSteps();
   readonly #videos: VideoSteps;
-  /** By the place of the rule. */
-  readonly #programs = new Map<number, MessageProcess>();
-  /** The channels that programs have defined, for live and for carried messages. */
-  readonly #own = new Map<FramedChannel, readonly [live: McapChannel, carried: McapChannel]>();
+  readonly #programs: ProgramSteps;
+  readonly #models: InferSteps;
 
   /** @param scratch - Path beside which files may lie until {@link finish}. */
   constructor(
@@ -42,11 +45,12 @@ export class Transformation implements AsyncDisposable {
     segment: ProcessedSegment,
     sessions: ChildSessions,
     scratch: string,
+    models: ModelDigests,
   ) {
     this.#videos = new VideoSteps(scratch, sessions);
     this.#rules = rules;
-    this.#segment = segment;
-    this.#sessions = sessions;
+    this.#programs = new ProgramSteps(segment, sessions);
+    this.#models = new InferSteps(this.#programs, models, segment.name);
     this.#chains = new ChannelChains(rules, keyedHash(hashKey), this.#tallies);
   }
 
@@ -68,25 +72,32 @@ export class Transformation implements AsyncDisposable {
       // Another object than the channel of the message: a rule has made it.
       yield* this.#noted(await this.#apply(message, place + 1), undefined);
     }
-    for (const program of this.#programs.values()) await program.finish();
+    await this.#programs.finish();
   }
 
   channels(manifest: Manifest): ManifestChannel[] {
     return this.#output.channels(manifest);
   }
 
+  /** What models have marked. */
+  get events(): readonly MarkedEvent[] {
+    return this.#models.events;
+  }
+
   /** What was done, for the manifest. */
   stages(): DerivationStage[] {
-    return this.#rules.map((rule, at) => {
-      const program = rule.image ? this.#videos.programOf(rule) : this.#programs.get(at)?.program;
+    return this.#rules.map((rule) => {
+      const { text, image, infer } = rule;
+      const program = image ? this.#videos.programOf(rule) : this.#programs.programOf(rule);
+      const model = infer && this.#models.digestOf(infer);
       const counts = this.#tallies.of(rule, false).counts();
-      return { ...stageOf(rule), rule: rule.text, ...defined({ program }), counts };
+      return { ...stageOf(rule), rule: text, ...defined({ program, model }), counts };
     });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#videos[Symbol.asyncDispose]();
-    for (const program of this.#programs.values()) await program[Symbol.asyncDispose]();
+    await this.#programs[Symbol.asyncDispose]();
   }
 
   #apply(message: McapMessage, from: number): readonly McapMessage[] | Promise<readonly McapMessage[]> {
@@ -96,7 +107,9 @@ export class Transformation implements AsyncDisposable {
     const changed = change === 'keep' ? message : { ...message, data: change(message.data) };
     if (next === undefined) return [changed];
     const rule = present(this.#rules[next]);
-    return rule.image ? this.#image(next, rule, rule.image, changed) : this.#ask(next, changed);
+    if (rule.image) return this.#image(next, rule, rule.image, changed);
+    if (rule.infer) return this.#infer(next, rule, rule.infer, changed);
+    return this.#ask(next, rule, present(rule.process), changed);
   }
 
   #image(
@@ -146,34 +159,40 @@ export class Transformation implements AsyncDisposable {
     return this.#apply(made, at + 1);
   }
 
-  async #ask(at: number, message: McapMessage): Promise<readonly McapMessage[]> {
-    const program = this.#programs.get(at) ?? (await this.#start(at));
-    const tally = this.#tallies.of(present(this.#rules[at]), message.channel.carried);
-    const made: McapMessage[] = [];
-    const outputs = await program.answer(message);
-    const answer = outputs.find(({ own }) => !own);
-    if (answer) tally.passed(message.data, answer.data);
+  async #ask(
+    at: number,
+    rule: TransformRule,
+    spec: ProcessSpec,
+    message: McapMessage,
+  ): Promise<McapMessage[]> {
+    const { changed, all } = await this.#programs.answer(rule, spec, message);
+    const tally = this.#tallies.of(rule, message.channel.carried);
+    if (changed) tally.passed(message.data, changed.data);
     else tally.dropped++;
-    tally.made += outputs.length - (answer ? 1 : 0);
-    for (const { own, data } of outputs) {
-      const channel = own ? this.#channelOf(own, message.channel.carried) : message.channel;
-      const sequence = own ? 0 : message.sequence;
-      made.push(...(await this.#apply({ ...message, channel, sequence, data }, at + 1)));
-    }
+    tally.made += all.length - (changed ? 1 : 0);
+    return this.#applyAll(all, at + 1);
+  }
+
+  /** Carried messages were given to the model in the segment that recorded them. */
+  async #infer(
+    at: number,
+    rule: TransformRule,
+    infer: InferRule,
+    message: McapMessage,
+  ): Promise<McapMessage[]> {
+    const { channel } = message;
+    const isGiven = !channel.carried && isInput(infer, channel);
+    const outputs = isGiven ? await this.#models.outputs(rule, infer, message) : [];
+    const tally = this.#tallies.of(rule, channel.carried);
+    tally.unchanged++;
+    tally.made += outputs.length;
+    return this.#applyAll([message, ...outputs], at + 1);
+  }
+
+  async #applyAll(messages: readonly McapMessage[], from: number): Promise<McapMessage[]> {
+    const made: McapMessage[] = [];
+    for (const message of messages) made.push(...(await this.#apply(message, from)));
     return made;
-  }
-
-  async #start(at: number): Promise<MessageProcess> {
-    const { text, process } = present(this.#rules[at]);
-    const program = await MessageProcess.start(text, present(process), this.#segment, this.#sessions);
-    this.#programs.set(at, program);
-    return program;
-  }
-
-  #channelOf(own: FramedChannel, isCarried: boolean): McapChannel {
-    let pair = this.#own.get(own);
-    if (!pair) this.#own.set(own, (pair = [ownChannel(own, false), ownChannel(own, true)]));
-    return pair[isCarried ? 1 : 0];
   }
 
   #noted(made: readonly McapMessage[], source: McapChannel | undefined): readonly McapMessage[] {
@@ -182,19 +201,10 @@ export class Transformation implements AsyncDisposable {
   }
 }
 
-function stageOf({ image, process }: TransformRule): Pick<DerivationStage, 'name' | 'version'> {
+function stageOf({ image, process, infer }: TransformRule): Pick<DerivationStage, 'name' | 'version'> {
   if (image) return { name: image.kind, version: IMAGES_VERSION };
+  if (infer) return { name: 'infer', version: INFER_VERSION };
   return process
     ? { name: 'process', version: PROCESS_PROTOCOL_VERSION }
     : { name: 'fields', version: FIELDS_VERSION };
-}
-
-function ownChannel(own: FramedChannel, carried: boolean): McapChannel {
-  const { id, topic, encoding, schemaName: name, schemaEncoding, schema } = own;
-  const isNamed = name !== '' || schema.byteLength > 0;
-  return {
-    ...{ id, topic, encoding, carried, metadata: carried ? { [CARRIED_KEY]: 'true' } : {} },
-    schema: { name, encoding: schemaEncoding, data: schema },
-    ...(isNamed ? {} : { schemaMissing: 'none' }),
-  };
 }

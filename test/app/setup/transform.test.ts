@@ -143,6 +143,7 @@ describe('holdfast sync --transform', function () {
     for (const [given, words] of [
       [['--transform', '/driver blur=data'], /sync\.transform is \["\/driver blur=data"\]; .*drop=FIELDS/s],
       [['--transform', '/driver hash=data'], /sync\.hash_key.*secret key/s],
+      [['--transform', '/driver infer none.onnx fields=data'], /sync\.transform.*a model .* can be read/s],
       [['--transform', '/driver hash=data', '--hash-key', at('nothing')], /sync\.hash_key.*can be read/s],
     ] as const) {
       const run = await sync(...given);
@@ -180,6 +181,7 @@ describe('holdfast sync --transform', function () {
         [['/driver blur=data'], /sync\.transform is .*drop=FIELDS/s],
         [[], /no rules; allowed: at least one rule/],
         [['/driver hash=data'], /without hash, because sync began without sync\.hash_key/],
+        [['/driver infer none.onnx fields=data'], /allowed: models of the configuration/],
         [['/driver exec sh'], /"\/driver exec sh"; allowed: programs .* of the configuration/],
       ] as const) {
         await assert.rejects(set(...given), words);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import { McapWriter } from '@mcap/core';
 import { silentLogger } from '../../../src/core/logger.js';
@@ -6,6 +7,7 @@ import type { McapMessage } from '../../../src/core/mcap/block.js';
 import { ros2Schema } from '../../../src/core/ros/schemas.js';
 import { present } from '../../../src/core/present.js';
 import type { Recipient } from '../../../src/encryption/wrapped-key.js';
+import { MarkKeeper } from '../../../src/jobs/transform/mark-keeper.js';
 import { SegmentTransformer } from '../../../src/jobs/transform/segment-transformer.js';
 import { TransformCache } from '../../../src/jobs/transform/transform-cache.js';
 import { TransformDeriver } from '../../../src/jobs/transform/transform-deriver.js';
@@ -30,6 +32,20 @@ export function transformer(
 ): SegmentTransformer {
   const settings = { rules, hashKey: Buffer.from('a key of a fleet'), recipients };
   return new SegmentTransformer(settings, new TransformCache(fs, silentLogger, settings, cacheBytes));
+}
+
+/** The same for rules with this model. What it marks goes into `events/`. */
+export async function inferring(
+  rules: readonly string[],
+  model: string,
+  cacheBytes = CACHE_BYTES,
+): Promise<SegmentTransformer> {
+  const sha256 = createHash('sha256')
+    .update(await fs.readFile(model))
+    .digest('hex');
+  const settings = { rules, hashKey: Buffer.alloc(0), recipients: [], models: { [model]: sha256 } };
+  const cache = new TransformCache(fs, silentLogger, settings, cacheBytes);
+  return new SegmentTransformer(settings, cache, new MarkKeeper(fs, silentLogger));
 }
 
 /** A sink that gets what they make. */
