@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { runGroundCampaign } from '../support/ground-campaign.js';
 import { runKillCampaign } from '../support/kill-campaign.js';
 import { requirePostgres } from '../support/postgres.js';
+import { runTransformCampaign } from '../support/transform-campaign.js';
 
 /** Kills of one data folder and store; more of them with other seeds, so that neither grows without end. */
 const KILLS_PER_FOLDER = 50;
+/** Kills of one data folder whose segments are changed. */
+const TRANSFORM_KILLS = 40;
 /** Kills of one ground: then every sample is compared. */
 const GROUND_KILLS = 20;
 
@@ -57,6 +60,20 @@ describe('the long kill campaign', () => {
       assert.ok(result.acknowledged > 10_000);
     });
   }
+});
+
+describe('the long campaign against sync that changes segments', () => {
+  it('keeps every message exactly once, changed, through 200 kill -9', async function () {
+    this.timeout(120 * 60_000);
+    const first = Number(process.env['HOLDFAST_SEED'] ?? 1);
+    for (let part = 0; part < 200 / TRANSFORM_KILLS; part++) {
+      const options = { kills: TRANSFORM_KILLS, segments: 120, seed: first + part };
+      const result = await runTransformCampaign(options);
+      const { missing, duplicates, altered, secrets, halves, segments, early } = result;
+      console.log(`      seed ${first + part}: ${early} of ${segments} segments between kills`);
+      assert.deepEqual([missing, duplicates, altered, secrets, halves], [[], [], [], [], []]);
+    }
+  });
 });
 
 describe('the long campaign against a ground', () => {
