@@ -67,12 +67,7 @@ function recorderOptions(resolved: Resolved, host: HostFacts, check: CrossCheck)
       inPlace: values['seal.in_place'],
       inPlaceMinBytes: values['seal.in_place_min_bytes'],
       compressMaxBytesPerS: values['seal.compress_limit'],
-      foxglove: {
-        project: values['seal.foxglove_project'],
-        device: values['seal.foxglove_device'],
-        deviceIds: Object.fromEntries(values['seal.foxglove_device_ids']),
-        key: values['seal.foxglove_key'],
-      },
+      foxglove: foxgloveOptions(values),
       thread: values['seal.thread'],
     },
     encryption: encryptionOptions(values),
@@ -103,6 +98,15 @@ function recorderOptions(resolved: Resolved, host: HostFacts, check: CrossCheck)
 
 function encryptionOptions(values: Resolved['values']): RecorderOptions['encryption'] {
   return { recipients: values['encryption.recipients'], atRestKey: values['encryption.at_rest_key'] };
+}
+
+function foxgloveOptions(values: Resolved['values']): RecorderOptions['seal']['foxglove'] {
+  return {
+    project: values['seal.foxglove_project'],
+    device: values['seal.foxglove_device'],
+    deviceIds: Object.fromEntries(values['seal.foxglove_device_ids']),
+    key: values['seal.foxglove_key'],
+  };
 }
 
 /** Faults that only exist between two parameters. */

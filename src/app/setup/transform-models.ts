@@ -19,7 +19,7 @@ export async function modelDigests(
   faults: ConfigFault[],
 ): Promise<ModelDigests> {
   const path = 'sync.transform';
-  const rules = values[path].filter(({ infer }) => infer !== undefined);
+  const rules = values[path].flatMap((rule) => (rule.infer ? [{ rule, model: rule.infer.model }] : []));
   const digests: Record<string, string> = {};
   if (rules.length === 0) return digests;
   const refuse = ({ text }: TransformRule, allowed: string): void => {
@@ -27,8 +27,7 @@ export async function modelDigests(
   };
   const { runtimeLacks } = await import('../../jobs/transform/inference-runtime.js');
   const lack = runtimeLacks();
-  for (const rule of rules) {
-    const { model } = rule.infer!;
+  for (const { rule, model } of rules) {
     if (lack !== undefined) {
       refuse(rule, `no rule with infer, because ${lack}`);
       continue;

@@ -1,5 +1,5 @@
 import type { Schema } from '../../core/message.js';
-import { CdrWriter } from '../../core/ros/cdr-writer.js';
+import type { CdrWriter } from '../../core/ros/cdr-writer.js';
 import { ros2Schema } from '../../core/ros/schemas.js';
 
 /** One output of a model. */
