@@ -24,7 +24,7 @@ describe('a report of segments that sync.transform changed', function () {
   it('has the sums of each rule over the segments of a store, and of copies that the data folder still has', async () => {
     await using folder = await scratch();
     await using world = await SyncWorld.create();
-    for (let index = 0; index < 3; index++) await sealTexts(world);
+    for (let index = 0; index < 3; index++) await sealTexts(world, ['/driver', '/speed'], true);
     await using work = transformer(['/driver zero=data', '/speed drop']);
     const uri = `dir:${join(folder.path, 'store')}`;
     await fs.mkdir(join(folder.path, 'store'));

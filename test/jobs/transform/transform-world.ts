@@ -54,10 +54,15 @@ export function sinkOf(work: SegmentTransformer, more: Partial<SinkSpec> = {}): 
   return { ...soleSink, form: deriver.form, deriver, isTransformed: true, partial: true, ...more };
 }
 
-/** Texts on these topics in turn; every other one is the secret. */
+/**
+ * Texts on these topics in turn; every other one is the secret.
+ *
+ * @param isDated - The manifest has the times of the messages. Default: those of {@link SyncWorld.seal}.
+ */
 export async function sealTexts(
   world: SyncWorld,
   topics: readonly string[] = ['/driver', '/speed'],
+  isDated = false,
 ): Promise<Sealed> {
   const payloads = Array.from({ length: 40 }, (_, index) =>
     cdrString(index % 2 === 0 ? SECRET : `${index} km/h`),
@@ -74,8 +79,8 @@ export async function sealTexts(
     };
   });
   const payloadBytes = channels.reduce((sum, { bytes }) => sum + bytes, 0);
-  const [firstLogTime, lastLogTime] = [String(EIGHT), String(EIGHT + BigInt(payloads.length - 1))];
-  const manifest = { channels, messages: payloads.length, payloadBytes, firstLogTime, lastLogTime };
+  const times = { firstLogTime: String(EIGHT), lastLogTime: String(EIGHT + BigInt(payloads.length - 1)) };
+  const manifest = { channels, messages: payloads.length, payloadBytes, ...(isDated ? times : {}) };
   return world.seal(0, { data: Buffer.from(data), manifest });
 }
 
