@@ -267,7 +267,8 @@ export class Sealer {
   async #sealOne(segment: WaitingSegment): Promise<void> {
     const folder = this.#folder;
     const ports = this.#ports;
-    const { splitByPriority, chunkBytes, softwareVersion, nodeVersion, rosDistro, recipients } = this.#options;
+    const { splitByPriority, chunkBytes, softwareVersion, nodeVersion, rosDistro, recipients } =
+      this.#options;
     const { walKeys, foxglove } = this.#options;
     const result = await ports.seal({
       id: segment.id,
