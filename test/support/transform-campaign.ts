@@ -220,9 +220,9 @@ class TransformCampaign {
     const altered: string[] = [];
     const hash = keyedHash(Buffer.from(HASH_KEY));
     for (const line of cat.stdout.split('\n').filter((one) => one.startsWith('{"'))) {
-      const found = JSON.parse(line) as { topic?: string; message?: ReturnType<typeof messageOf> };
+      const found = JSON.parse(line) as { topic?: string; data?: ReturnType<typeof messageOf> };
       if (found.topic === undefined) continue;
-      const { topic, message } = found;
+      const { topic, data: message } = found;
       const name = `${topic} ${message?.n}`;
       if (seen.has(name)) duplicates.push(name);
       seen.add(name);

@@ -70,6 +70,8 @@ function copyOf({
   manifest,
   copy,
 }: SegmentRecord): (Manifest & { readonly derived: Derivation }) | undefined {
-  const found = manifest?.derived ? manifest : copy;
+  // What a deletion has left is derived too, from a segment with another id.
+  const isChanged = manifest?.derived && manifest.derived.source.segment === undefined;
+  const found = isChanged ? manifest : copy;
   return found?.derived && { ...found, derived: found.derived };
 }
