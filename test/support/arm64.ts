@@ -1,5 +1,5 @@
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/host/version.js';
 
@@ -20,11 +20,17 @@ export class Arm64Checkout {
   readonly root: string;
   readonly #debian: string;
   readonly #node: string;
+  /** Starts Node.js by the emulator, so that a program can start it by its path. */
+  readonly #launcher: string;
+  /** A module that makes the launcher `process.execPath`. */
+  readonly #preload: string;
 
   private constructor(folder: string) {
     this.root = join(folder, 'checkout');
     this.#debian = join(folder, 'debian');
     this.#node = join(folder, 'node', 'bin', 'node');
+    this.#launcher = join(folder, 'node-arm64');
+    this.#preload = join(folder, 'exec-path.mjs');
   }
 
   /** Downloads the libraries, Node.js and the packages of the lock file. */
@@ -32,6 +38,7 @@ export class Arm64Checkout {
     const made = new Arm64Checkout(folder);
     made.#unpackLibraries(join(folder, 'apt'));
     made.#unpackNode(join(folder, 'node'));
+    made.#writeLauncher();
     mkdirSync(made.root);
     for (const name of [
       'package.json',
@@ -54,7 +61,15 @@ export class Arm64Checkout {
   /** Runs Node.js to its end. */
   node(args: readonly string[], timeoutMs: number): SpawnSyncReturns<string> {
     const options = { cwd: this.root, encoding: 'utf8', timeout: timeoutMs, killSignal: 'SIGINT' } as const;
-    return spawnSync(EMULATOR, ['-L', this.#debian, this.#node, ...args], options);
+    return spawnSync(this.#launcher, ['--import', this.#preload, ...args], options);
+  }
+
+  /** The kernel cannot start a program of another processor by its path, and children are started by it. */
+  #writeLauncher(): void {
+    const command = [EMULATOR, '-L', this.#debian, this.#node].map((word) => `'${word}'`).join(' ');
+    writeFileSync(this.#launcher, `#!/bin/sh\nexec ${command} "$@"\n`);
+    chmodSync(this.#launcher, 0o755);
+    writeFileSync(this.#preload, `process.execPath = ${JSON.stringify(this.#launcher)};\n`);
   }
 
   #unpackLibraries(folder: string): void {
