@@ -52,7 +52,7 @@ export interface TransformCampaignOptions {
   readonly onKill?: (done: number) => void;
 }
 
-/** What the store has in the end, and what was found wrong after any kill. */
+/** What the store has finally, and what was found wrong after any kill. */
 export interface TransformCampaignResult {
   readonly messages: number;
   readonly segments: number;
@@ -69,8 +69,8 @@ export interface TransformCampaignResult {
 }
 
 /**
- * Seals segments, kills the process that changes and sends them with SIGKILL at random moments, and lets it finish in the
- * end. After each kill, and at the end, it looks at everything that has left.
+ * Seals segments, and kills the process that changes and sends them with SIGKILL at random moments. After the last kill it
+ * finishes. After each kill, and then, everything that has left is looked at.
  */
 export async function runTransformCampaign(
   options: TransformCampaignOptions,

@@ -39,7 +39,7 @@ export class InferAnswers {
   received = 0;
   sent = 0;
 
-  /** @param loaded - The model, or why there is none. */
+  /** @param loaded - The model, or why it could not be loaded. */
   constructor(rule: InferRule, loaded: ModelSession | string) {
     this.#rule = rule;
     this.#loaded = loaded;

@@ -43,7 +43,7 @@ async function run(frames: FrameStream): Promise<void> {
   }
 }
 
-/** The model, or why there is none, and the version of the runtime. */
+/** The model, or why it could not be loaded, and the version of the runtime. */
 async function load(): Promise<{ readonly release: string; readonly loaded: ModelSession | string }> {
   let runtime: InferenceRuntime | undefined;
   try {
