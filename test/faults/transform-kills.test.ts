@@ -3,7 +3,7 @@ import { runTransformCampaign } from '../support/transform-campaign.js';
 
 describe('kill -9 of sync while it changes and sends segments', () => {
   it('loses nothing, sends nothing twice, and leaves no half file and no byte of a redacted field', async function () {
-    this.timeout(240_000);
+    this.timeout(360_000);
     const result = await runTransformCampaign({ kills: 8, seed: 5 });
     assert.deepEqual(result.missing, []);
     assert.deepEqual(result.duplicates, []);

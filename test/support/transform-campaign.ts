@@ -47,7 +47,7 @@ export interface TransformCampaignOptions {
   readonly kills: number;
   /** Same seed, same moments (as far as a machine repeats itself). */
   readonly seed: number;
-  /** Segments that are sealed before the first kill, about. Default: 24. */
+  /** Segments that are sealed before the first kill, about. Default: 32. */
   readonly segments?: number;
   readonly onKill?: (done: number) => void;
 }
@@ -100,7 +100,7 @@ class TransformCampaign {
   async run({
     kills,
     seed,
-    segments = 24,
+    segments = 32,
     onKill,
   }: TransformCampaignOptions): Promise<TransformCampaignResult> {
     const messages = Math.ceil((segments * SEGMENT_BYTES) / (PAD_BYTES + 100) / 3);
@@ -109,9 +109,10 @@ class TransformCampaign {
     const args = this.#syncArgs();
     let early = 0;
     for (let done = 0; done < kills; done++) {
-      const sync = spawnCli([...args, '--bandwidth', '200KB/s']);
-      // It reads its rules and its folder for about the first half second.
-      await sleep(200 + random.unit() * 1_800);
+      const sync = spawnCli([...args, '--bandwidth', '100KB/s']);
+      await sync.waitFor(/syncing/);
+      // One to three segments at this bandwidth.
+      await sleep(100 + random.unit() * 1_400);
       sync.child.kill('SIGKILL');
       await sync.ended;
       early = await this.#look();
