@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { isAnswer, mistake, parseCommandLine, type Answer } from './command-line.js';
 
 /** What a benchmark run was asked for. */
 export interface BenchOptions {
@@ -13,36 +13,50 @@ export interface BenchOptions {
   readonly folder: string;
 }
 
-/** Reads the command line; a text says what is wrong with it, what is allowed and what to do. */
+function usageOf(known: readonly string[]): string {
+  return `npm run bench -- [BENCHMARK...] [OPTIONS]: measures parts of Holdfast (docs/benchmarks.md)
+
+  --rounds N      how often each variant runs; the results are medians (default: 5)
+  --scale X       amount of data, as a factor (default: 1)
+  --folder DIR    existing folder on the disk to measure (default: ${tmpdir()})
+  -h, --help      print this help
+
+Benchmarks (default: all):
+  ${known.join(' ')}
+
+The results are printed and saved as JSON in bench-results/.`;
+}
+
+/** Reads the command line. An answer says what is wrong with it, what is allowed and what to do. */
 export async function readBenchOptions(
   args: readonly string[],
   known: readonly string[],
-): Promise<BenchOptions | string> {
-  let parsed;
-  try {
-    parsed = parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        rounds: { type: 'string', default: '5' },
-        scale: { type: 'string', default: '1' },
-        folder: { type: 'string', default: tmpdir() },
-      },
-    });
-  } catch (error) {
-    return `${(error as Error).message}; allowed: --rounds N, --scale X, --folder DIR`;
-  }
+): Promise<BenchOptions | Answer> {
+  const parsed = parseCommandLine(args, {
+    usage: usageOf(known),
+    allowPositionals: true,
+    options: {
+      rounds: { type: 'string', default: '5' },
+      scale: { type: 'string', default: '1' },
+      folder: { type: 'string', default: tmpdir() },
+    },
+  });
+  if (isAnswer(parsed)) return parsed;
   const { values, positionals } = parsed;
   const unknown = positionals.filter((name) => !known.includes(name));
-  if (unknown.length > 0) return `unknown benchmark ${unknown.join(', ')}, allowed: ${known.join(', ')}`;
+  if (unknown.length > 0) {
+    return mistake(`unknown benchmark ${unknown.join(', ')}, allowed: ${known.join(', ')}`);
+  }
   const [rounds, scale] = [Number(values.rounds), Number(values.scale)];
   if (!Number.isInteger(rounds) || rounds < 1) {
-    return `--rounds is "${values.rounds}", allowed: a whole number from 1`;
+    return mistake(`--rounds is "${values.rounds}", allowed: a whole number from 1`);
   }
-  if (!(scale > 0 && scale < Infinity)) return `--scale is "${values.scale}", allowed: a number above 0`;
+  if (!(scale > 0 && scale < Infinity)) {
+    return mistake(`--scale is "${values.scale}", allowed: a number above 0`);
+  }
   const folder = resolve(values.folder);
   const fault = await faultOfFolder(folder);
-  if (fault !== undefined) return fault;
+  if (fault !== undefined) return mistake(fault);
   return { names: positionals.length > 0 ? positionals : known, rounds, scale, folder };
 }
 

@@ -1,4 +1,4 @@
-// npm run bench [-- wal enqueue recorder seal small sync dashboard export logger log catalogue nats page uplink ground history] [--rounds N] [--scale X] [--folder DIR]
+// npm run bench -- --help
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +20,7 @@ import { benchUplink } from './bench-uplink.js';
 import { benchWal } from './bench-wal.js';
 import type { Benchmark } from './bench-context.js';
 import { readBenchOptions } from './bench-options.js';
+import { endWith, isAnswer } from './command-line.js';
 
 const benchmarks: Readonly<Record<string, Benchmark>> = {
   enqueue: benchEnqueue,
@@ -41,10 +42,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
 };
 
 const options = await readBenchOptions(process.argv.slice(2), Object.keys(benchmarks));
-if (typeof options === 'string') {
-  console.error(options);
-  process.exit(2);
-}
+if (isAnswer(options)) endWith(options);
 const folder = await mkdtemp(join(options.folder, 'holdfast-bench-'));
 const machine = {
   cpu: cpus()[0]?.model,

@@ -1,19 +1,16 @@
-// npm run bench:ros [-- --rounds N] [--scale X] [--only TEXT...] [--recorder NAME...] [--warm-up S] [--steady] [--folder DIR]
-// On every middleware that is installed; HOLDFAST_TEST_RMW names some of them, separated by commas.
+// npm run bench:ros -- --help
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
-import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { cpus, loadavg, release, totalmem } from 'node:os';
+import { join } from 'node:path';
 import { middlewares } from '../../test/support/on-every-middleware.js';
 import { findRos } from '../../test/support/ros.js';
-import { faultOfFolder } from '../bench-options.js';
-import { cases, killCase, type Case } from './cases.js';
+import { endWith, isAnswer } from '../command-line.js';
 import { whyNoProfile } from './cpu-split.js';
 import { appendBytesPerS } from './disk-speed.js';
 import { stopPrograms } from './program.js';
 import { buildPrograms } from './publisher.js';
-import { recorderNames } from './recorders.js';
 import { judge, render } from './report.js';
+import { readRosBenchOptions } from './ros-bench-options.js';
 import type { RosBenchContext } from './run-case.js';
 import { noResults, runRound, type MiddlewareResults } from './run-round.js';
 
@@ -22,53 +19,18 @@ const DOMAINS = 10;
 /** Of load, at scale 1. */
 const SECONDS = 10;
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '3' },
-    scale: { type: 'string', default: '1' },
-    only: { type: 'string', multiple: true, default: [] },
-    recorder: { type: 'string', multiple: true, default: [] },
-    'warm-up': { type: 'string', default: '6' },
-    steady: { type: 'boolean', default: false },
-    folder: { type: 'string', default: tmpdir() },
-  },
-});
+const options = await readRosBenchOptions(process.argv.slice(2));
+if (isAnswer(options)) endWith(options);
+const { rounds, scale, warmUpSeconds, recorders, loads: chosen, withKill, steady } = options;
 const ros = findRos();
 if (typeof ros === 'string') {
   console.log(`not run: ${ros}`);
   process.exit(0);
 }
-const [rounds, scale] = [Number(values.rounds), Number(values.scale)];
-if (!(Number.isInteger(rounds) && rounds > 0 && scale > 0)) {
-  console.error('--rounds takes a whole number from 1, --scale a number above 0');
-  process.exit(2);
-}
-const warmUpSeconds = Number(values['warm-up']);
-const recorders = recorderNames.filter(
-  (name) => values.recorder.length === 0 || values.recorder.includes(name),
-);
-if (!(warmUpSeconds >= 0) || values.recorder.some((name) => !recorders.some((one) => one === name))) {
-  console.error(`--warm-up takes seconds from 0, --recorder one of ${recorderNames.join(', ')}`);
-  process.exit(2);
-}
-const fault = await faultOfFolder(resolve(values.folder));
-if (fault !== undefined) {
-  console.error(fault);
-  process.exit(2);
-}
-const wanted = ({ name }: Case): boolean =>
-  values.only.length === 0 || values.only.some((text) => name.includes(text));
-const chosen = cases.filter(wanted);
-const withKill = wanted(killCase);
-if (chosen.length === 0 && !withKill) {
-  const names = [...cases, killCase].map(({ name }) => `"${name}"`).join(', ');
-  console.error(`--only names no load, allowed: parts of ${names}`);
-  process.exit(2);
-}
 
 // An exit hook ends the children; a signal alone would leave them behind.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
-const folder = await mkdtemp(join(resolve(values.folder), 'holdfast-bench-ros-'));
+const folder = await mkdtemp(join(options.folder, 'holdfast-bench-ros-'));
 const results: MiddlewareResults[] = middlewares().map((middleware) => ({
   middleware,
   cases: new Map(),
@@ -95,7 +57,7 @@ try {
     loads: chosen,
     withKill,
     isSplit: noProfile === undefined,
-    isSteady: values.steady,
+    isSteady: steady,
   };
   for (let round = 0; round < rounds; round++) {
     for (const result of results) await runRound(round, result, plan, context);
@@ -121,7 +83,7 @@ const about = {
   rounds,
   scale,
   warmUpSeconds,
-  steady: values.steady,
+  steady,
 };
 const ros2 = {
   secondsPerLoad: Math.max(1, SECONDS * scale),

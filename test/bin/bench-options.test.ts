@@ -4,6 +4,8 @@ import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readBenchOptions } from '../../bench/bench-options.js';
+import { isAnswer, type Answer } from '../../bench/command-line.js';
+import { readRosBenchOptions } from '../../bench/ros/ros-bench-options.js';
 import { packageRoot } from '../../src/host/version.js';
 
 describe('the command line of the benchmarks', () => {
@@ -20,14 +22,15 @@ describe('the command line of the benchmarks', () => {
 
   async function refusalOf(args: string[]): Promise<string> {
     const answer = await readBenchOptions(args, known);
-    assert.ok(typeof answer === 'string', `${args.join(' ')} is accepted`);
-    return answer;
+    assert.ok(isAnswer(answer), `${args.join(' ')} is accepted`);
+    assert.equal(answer.exitCode, 2);
+    return answer.text;
   }
 
   it('names a path that is missing or not a folder, and what to do', async () => {
     const missing = join(folder, 'missing');
     assert.equal(
-      await readBenchOptions(['--folder', missing], known),
+      await refusalOf(['--folder', missing]),
       `--folder ${missing} does not exist; create it with mkdir -p, or name another`,
     );
     const file = join(folder, 'file');
@@ -41,7 +44,16 @@ describe('the command line of the benchmarks', () => {
 
   it('refuses numbers, names and options that mean nothing, in one line each', async () => {
     for (const args of [['--rounds', 'many'], ['--rounds', '0'], ['--scale', '-1'], ['wall'], ['--fast']]) {
-      assert.match(await refusalOf(args), /allowed: /, args.join(' '));
+      assert.match(await refusalOf(args), /^.*allowed: .*$/, args.join(' '));
+    }
+  });
+
+  it('tells its options and benchmarks', async () => {
+    for (const args of [['--help'], ['wal', '-h'], ['--fast', '--help']]) {
+      const { exitCode, text } = (await readBenchOptions(args, known)) as Answer;
+      assert.equal(exitCode, 0);
+      for (const word of ['--rounds N', '--scale X', '--folder DIR', 'wal sync'])
+        assert.ok(text.includes(word));
     }
   });
 
@@ -52,6 +64,43 @@ describe('the command line of the benchmarks', () => {
       scale: 1,
       folder,
     });
+  });
+});
+
+describe('the command line of the benchmarks against ros2 bag', () => {
+  it('refuses numbers, names and options that mean nothing, in one line each', async () => {
+    for (const args of [
+      ...[
+        ['--rounds', '1.5'],
+        ['--scale', 'big'],
+        ['--warm-up', '-1'],
+        ['--recorder', 'tape'],
+        ['--only', 'no'],
+      ],
+      ...[['wal'], ['--fast'], ['--rounds'], ['--steady=2']],
+    ]) {
+      const answer = await readRosBenchOptions(args);
+      assert.ok(isAnswer(answer), `${args.join(' ')} is accepted`);
+      assert.equal(answer.exitCode, 2);
+      assert.match(answer.text, /^.*allowed: .*$/);
+    }
+  });
+
+  it('chooses loads by a part of their names, and recorders', async () => {
+    const answer = await readRosBenchOptions([
+      '--only',
+      'kB',
+      '--recorder',
+      'floor',
+      '--steady',
+      '--rounds',
+      '1',
+    ]);
+    assert.ok(!isAnswer(answer));
+    const { loads, withKill, recorders, steady, rounds, scale, warmUpSeconds } = answer;
+    assert.ok(loads.length > 0 && loads.every(({ name }) => name.includes('kB')));
+    assert.deepEqual([withKill, recorders, steady], [true, ['floor'], true]);
+    assert.deepEqual([rounds, scale, warmUpSeconds], [1, 1, 6]);
   });
 });
 
@@ -84,6 +133,19 @@ describe('npm run bench', function () {
     }
     assert.deepEqual(await readdir(folder), [], 'it leaves nothing in the folder');
   });
+
+  for (const script of ['bench', 'bench:ros']) {
+    it(`answers --help and an unknown option (${script})`, () => {
+      const run = (option: string): SpawnSyncReturns<string> =>
+        spawnSync('npm', ['run', '--silent', script, '--', option], { cwd: packageRoot, encoding: 'utf8' });
+      const help = run('--help');
+      assert.deepEqual([help.status, help.stderr], [0, '']);
+      assert.match(help.stdout, new RegExp(`^npm run ${script} -- `));
+      const unknown = run('--fast');
+      assert.deepEqual([unknown.status, unknown.stdout], [2, '']);
+      assert.match(unknown.stderr, /^Unknown option '--fast'; allowed: --rounds, .*--help\n$/);
+    });
+  }
 
   it('ends with one line, and no stack trace, for a folder that is missing', () => {
     const missing = join(folder, 'missing');
