@@ -1,8 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { dataFolder } from '../../core/data-folder.js';
-import { describeError } from '../../core/errors.js';
-import type { Logger } from '../../core/logger.js';
 import type {
   MonitoredExports,
   MonitoredLog,
@@ -14,15 +10,14 @@ import { alertRules } from '../../monitors/alerts/alert-rules.js';
 import { describeParquet, describeSchemaChanges } from '../../monitors/alerts/parquet-watch.js';
 import { Webhook } from '../../monitors/alerts/webhook.js';
 import type { FoxgloveLive } from '../../monitors/foxglove/live-server.js';
-import type { AccessToken } from '../../monitors/http/access.js';
 import type { HttpServer } from '../../monitors/http/http-server.js';
 import { Watch } from '../../monitors/live/watch.js';
 import type { SystemPorts } from '../../host/ports.js';
-import { packageRoot, version } from '../../host/version.js';
 import { BackgroundExports } from './background-exports.js';
 import type { MonitoringOptions } from './monitoring-options.js';
 import { remoteSync } from './remote-sync.js';
 import { SegmentTimeline } from './segment-timeline.js';
+import { startWeb } from './start-web.js';
 import { systemUsageMeter } from './system-usage.js';
 
 export interface MonitoringPorts extends SystemPorts {
@@ -248,62 +243,16 @@ class RunningMonitoring implements Monitoring {
   }
 
   async #startWeb(): Promise<void> {
-    const { web, metricsMaxTopics } = this.#options;
-    const { clock, logger, hostname } = this.#ports;
     const { watch } = this;
-    const recorder = this.#recorder;
-    const log = this.#log;
-    const sync = this.#sync;
-    const [
-      { Access, parseTokenFile },
-      { HttpServer: Server },
-      { readRoutes, recorderApi: api },
-      { controlRoutes },
-      { StaticFiles },
-      { LiveFeed },
-      { renderMetrics },
-      { TopTopics },
-    ] = await Promise.all([
-      import('../../monitors/http/access.js'),
-      import('../../monitors/http/http-server.js'),
-      import('../../monitors/http/read-routes.js'),
-      import('../../monitors/http/control-routes.js'),
-      import('../../monitors/http/static-files.js'),
-      import('../../monitors/live/live-feed.js'),
-      import('../../monitors/metrics/prometheus.js'),
-      import('../../monitors/metrics/top-topics.js'),
-    ]);
-    const tokens = web.tokenFile === '' ? [] : await readTokens(web.tokenFile, parseTokenFile, logger);
-    const feed = new LiveFeed(watch, recorder, log, { intervalMs: web.intervalMs });
-    const top = new TopTopics(metricsMaxTopics);
-    const clients = (): { web: number; foxglove: number } => ({
-      web: this.#web?.live.clients ?? 0,
-      foxglove: this.#foxglove?.clientCount ?? 0,
+    const { server, feed } = await startWeb(this.#options, {
+      ...this.#ports,
+      recorder: this.#recorder,
+      sync: this.#sync,
+      log: this.#log,
+      watch,
+      exports: () => this.#ports.exports ?? this.#backgroundExports(),
+      foxgloveClients: () => this.#foxglove?.clientCount ?? 0,
     });
-    const metrics = (): ReturnType<typeof renderMetrics> => {
-      const { user, system } = process.cpuUsage();
-      return renderMetrics({
-        status: watch.status(),
-        topics: top.pick(recorder.topics()),
-        quarantined: watch.timeline.quarantined,
-        clients: clients(),
-        cpuSeconds: (user + system) / 1e6,
-      });
-    };
-    const exports = this.#ports.exports ?? this.#backgroundExports();
-    const server = await Server.listen(
-      { ...web, hostname, version, exports: exports.formats },
-      {
-        routes: [
-          ...readRoutes({ watch, recorder, log, metrics, clients }),
-          ...controlRoutes({ recorder, sync, log, exports }),
-        ],
-        ...{ api, access: new Access(tokens), feed },
-        files: await StaticFiles.list(this.#ports.pageFolder ?? join(packageRoot, 'dist', 'web')),
-        clock,
-        logger,
-      },
-    );
     this.#web = server;
     this.#closers.push(() => feed[Symbol.dispose]());
     watch.services.set('web', () => ({
@@ -313,22 +262,7 @@ class RunningMonitoring implements Monitoring {
       skippedUpdates: feed.skipped,
       droppedClients: feed.dropped,
     }));
-    logger.info('dashboard', { url: server.url });
-  }
-}
-
-async function readTokens(
-  path: string,
-  parse: (text: string) => AccessToken[],
-  logger: Logger,
-): Promise<readonly AccessToken[]> {
-  try {
-    if (((await stat(path)).mode & 0o077) !== 0) {
-      logger.warn('users other than the owner can read the token file', { file: path });
-    }
-    return parse(await readFile(path, 'utf8'));
-  } catch (error) {
-    throw new Error(`web.token_file ${path} cannot be used: ${describeError(error)}`, { cause: error });
+    this.#ports.logger.info('dashboard', { url: server.url });
   }
 }
 
