@@ -1,26 +1,24 @@
 import { setMaxListeners } from 'node:events';
 import { basename, join } from 'node:path';
 import type { DataFolder } from '../core/data-folder.js';
-import { describeError, HoldfastError } from '../core/errors.js';
 import { encryptedKey, type DigestedManifest } from '../core/manifest.js';
-import type { EncryptedObject, StoreAnswer } from '../core/receipt-file.js';
-import type { Upload, Verification } from '../core/store.js';
+import type { EncryptedObject } from '../core/receipt-file.js';
+import type { Upload } from '../core/store.js';
 import { onAbort } from '../core/on-abort.js';
 import { WakeUp } from './wake-up.js';
 import { Budget } from './budget.js';
 import { DerivedUpload } from './derived-upload.js';
 import { readPublishedManifest, type PublishedManifest } from './digest-segment.js';
 import { PartBuffers } from './part-buffers.js';
-import { writeReceipt } from './receipt-writer.js';
-import type { VerifiedRecord } from './sealed-scan.js';
 import type { SegmentEntry } from './segment-table.js';
 import { judgeRemainder } from './remainder-upload.js';
 import { SchemaBook } from './schema-book.js';
 import { SendWindow } from './send-window.js';
-import { keepRecord, outcomeOf, Settlement, type EndedTurn } from './settlement.js';
+import { outcomeOf, Settlement } from './settlement.js';
 import type { StoreLoopParts, SyncParts } from './sync-parts.js';
 import { SegmentUpload, type UploadOutcome } from './upload-segment.js';
-import type { UploadHooks, UploadPorts } from './upload-ports.js';
+import { uploadHooks, type UploadTurn } from './upload-hooks.js';
+import type { UploadPorts } from './upload-ports.js';
 import { keyWithSuffix } from './upload-state.js';
 
 type Parts = StoreLoopParts &
@@ -47,10 +45,8 @@ export function scratchFolder({ sync, sinks }: Pick<DataFolder, 'sync' | 'sinks'
   return join(sinks, `${basename(sync)}.files`);
 }
 
-interface Turn extends EndedTurn {
+interface Turn extends UploadTurn {
   readonly abort: AbortController;
-  /** An earlier process began to send it. */
-  continued: boolean;
 }
 
 /** Takes segments from the table one by one and uploads each until it is settled or must wait. */
@@ -214,7 +210,11 @@ export class SegmentSender {
       ...(entry.record ? { record: entry.record } : {}),
       ...(found ? { found } : {}),
     };
-    const hooks = this.#hooks(turn, plain.manifest, encryptedObject(manifest), onAllRead);
+    const hooks = uploadHooks(
+      this.#parts,
+      { turn, manifest: plain.manifest, encrypted: encryptedObject(manifest) },
+      { onSent: () => this.#limitUploads(), onAllRead },
+    );
     if (deriver) {
       const scratch = join(scratchFolder(folder), entry.name);
       return new DerivedUpload(
@@ -271,52 +271,6 @@ export class SegmentSender {
     };
   }
 
-  #hooks(
-    turn: Turn,
-    manifest: DigestedManifest,
-    encrypted: EncryptedObject | undefined,
-    onAllRead: () => void,
-  ): UploadHooks {
-    const { counters, logger, changed } = this.#parts;
-    const { entry } = turn;
-    return {
-      onProgress: (bytes) => {
-        turn.sentBytes = bytes;
-        changed();
-      },
-      onSent: (bytes) => {
-        counters.sent(bytes);
-        this.#limitUploads();
-      },
-      onResend: (bytes) => (counters.resentBytes += bytes),
-      onResumed: () => {
-        counters.resumedUploads++;
-        turn.resumed ||= turn.continued;
-      },
-      onRetry: (error) => {
-        counters.retries++;
-        counters.noteError(`${entry.name}: ${describeError(error)}`);
-        changed();
-      },
-      onCollision: (key, newKey) => {
-        const message = `${key} holds other bytes and a manifest; the segment goes to ${newKey}`;
-        entry.alarm = { code: 'OBJECT_EXISTS', message };
-        logger.error('the object key already exists', { segment: entry.name, key, newKey });
-        counters.noteError(message);
-      },
-      onAllRead,
-      remember: (record, sync) => {
-        entry.begunAt ??= this.#parts.clock.monotonic();
-        return keepRecord(this.#parts, entry, record, sync);
-      },
-      recorded: async (key, verification, asked) => {
-        if (!asked) throw new HoldfastError('INTERNAL', `${key} was verified without an answer of its store`);
-        await this.#recordVerified(entry, manifest, { key, verification, asked, encrypted });
-        turn.verified = { key, messages: manifest.messages };
-      },
-    };
-  }
-
   /**
    * Whether no part of it can be in the store: it was sealed a moment ago, or the intact records do not list
    * it. If a power cut removed the record too, the store's own condition (create only if absent) still holds.
@@ -338,26 +292,6 @@ export class SegmentSender {
       throw error;
     }
   }
-
-  /** The sums are those of the sealed file, by which retention knows it, also if the object is encrypted. */
-  async #recordVerified(
-    entry: SegmentEntry,
-    manifest: DigestedManifest,
-    { key, verification, asked, encrypted }: VerifiedObject,
-  ): Promise<void> {
-    const { sha256, bytes } = manifest.file;
-    const verifiedAt = String(this.#parts.clock.now());
-    const record: VerifiedRecord = { state: 'verified', key, bytes, sha256, verification, verifiedAt };
-    await writeReceipt(this.#parts, entry.name, manifest, record, asked, encrypted);
-    await keepRecord(this.#parts, entry, record, false);
-  }
-}
-
-interface VerifiedObject {
-  readonly key: string;
-  readonly verification: Verification;
-  readonly asked: StoreAnswer;
-  readonly encrypted: EncryptedObject | undefined;
 }
 
 function encryptedObject({ encryption, file }: DigestedManifest): EncryptedObject | undefined {

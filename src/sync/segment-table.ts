@@ -119,6 +119,17 @@ export class SegmentTable {
     else this.#delayed.set(entry, dueAt);
   }
 
+  /** Makes segments that were parked with this code pending again, as if they had never been tried. */
+  unpark(code: string): void {
+    for (const entry of [...this.#entries.values()]) {
+      if (entry.state !== 'parked' || entry.alarm?.code !== code) continue;
+      delete entry.alarm;
+      delete entry.record;
+      entry.turns = 0;
+      this.move(entry, 'pending');
+    }
+  }
+
   /** Takes pending segments out of the queue: the upload policy keeps them here. */
   hold(entries: ReadonlySet<SegmentEntry>): void {
     if (entries.size === 0) return;

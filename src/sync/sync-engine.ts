@@ -1,26 +1,25 @@
 import { setMaxListeners } from 'node:events';
 import { dataFolder } from '../core/data-folder.js';
-import { makeDirectoryDurably } from '../core/durable-files.js';
-import { Emitter } from '../core/emitter.js';
 import { describeError, HoldfastError } from '../core/errors.js';
 import type { SyncEvent } from '../core/events.js';
 import type { Listen } from '../core/listen.js';
 import type { SyncStatus } from '../core/status.js';
-import type { LinkState } from '../core/link-state.js';
 import type { RoleLock } from '../host/role-lock.js';
 import { assembleSync, backoffOf } from './assemble-sync.js';
+import { changeOptions } from './change-options.js';
 import { Confirmer } from './confirmer.js';
 import { FetchRequests } from './fetch-requests.js';
 import { FolderWatch } from './folder-watch.js';
 import { Housekeeping } from './housekeeping.js';
+import { openState } from './open-state.js';
 import { Scrub } from './scrub.js';
-import { scratchFolder, SegmentSender } from './segment-sender.js';
+import { SegmentSender } from './segment-sender.js';
 import type { SegmentEntry } from './segment-table.js';
 import type { SinkSpec } from './sync-sink.js';
-import { liveSyncOptions, parseSyncOptions, type SyncOptions } from './sync-options.js';
+import { parseSyncOptions, type SyncOptions } from './sync-options.js';
 import type { SyncParts } from './sync-parts.js';
 import { takeSyncLock, type SyncPorts } from './sync-ports.js';
-import { StatusChanges } from './status-changes.js';
+import { SyncReports } from './sync-reports.js';
 import { composeStatus, summarize, type SyncSummary } from './sync-status.js';
 
 export type { SyncPorts } from './sync-ports.js';
@@ -67,9 +66,7 @@ export class SyncEngine implements AsyncDisposable {
   readonly #confirmer: Confirmer;
   readonly #scrub: Scrub;
   readonly #requests: FetchRequests;
-  readonly #events: Emitter<SyncEvent>;
-  readonly #changes: StatusChanges;
-  #toldLink: LinkState = 'unknown';
+  readonly #reports: SyncReports;
   #lock: RoleLock | undefined;
   #loops: Promise<void> | undefined;
   #fatal: unknown;
@@ -79,26 +76,24 @@ export class SyncEngine implements AsyncDisposable {
     this.#ports = ports;
     this.#lock = lock;
     this.#startedAt = ports.clock.now();
-    this.#events = new Emitter('sync events', ports.logger);
-    this.#changes = new StatusChanges(ports.clock, ports.logger);
-    if (ports.onStatusChange) this.#changes.listen(ports.onStatusChange);
+    this.#reports = new SyncReports(ports);
     // As many listeners as calls in flight, which the options bound.
     setMaxListeners(0, this.#lifetime.signal);
     this.#parts = assembleSync(ports, options, {
       lifetime: this.#lifetime.signal,
-      changed: () => this.#changes.changed(),
-      trouble: (message) => this.#trouble(message),
-      tell: (event) => this.#events.emit(event),
+      changed: () => this.#reports.changes.changed(),
+      trouble: (message) => this.#reports.trouble(message, this.#parts.counters),
+      tell: (event) => this.#reports.tell(event),
       isTableValid: () => this.#watch.isValid,
       isTableWhole: () => this.#watch.isWhole,
       isMarked: (entry) => this.#watch.isMarked(entry),
-      linkChanged: () => this.#linkChanged(),
+      linkChanged: () => this.#reports.linkChanged(this.#parts.link),
       storeKnown: () => this.#watch.reset(),
     });
     this.#watch = new FolderWatch(this.#parts, {
       onLooked: () => {
         this.#sender.wake();
-        this.#changes.changed();
+        this.#reports.changes.changed();
       },
       onTombstones: () => this.#housekeeping.wake(),
       onVanished: (entry) => this.#vanished(entry),
@@ -129,9 +124,9 @@ export class SyncEngine implements AsyncDisposable {
     const troubles: string[] = [];
     const lock = await takeSyncLock(ports, dataFolder(ports.dataFolder), (message) => troubles.push(message));
     const engine = new SyncEngine(ports, options, lock);
-    for (const message of troubles) engine.#trouble(message);
+    for (const message of troubles) engine.#parts.trouble(message);
     try {
-      await engine.#open();
+      await openState(engine.#parts);
       return engine;
     } catch (error) {
       await engine.close();
@@ -142,7 +137,7 @@ export class SyncEngine implements AsyncDisposable {
   /** Works until the signal aborts. Rejects only for a permanent fault. */
   async run(signal: AbortSignal): Promise<void> {
     this.#start();
-    await this.#changes.until(() => false, [signal, this.#parts.lifetime]);
+    await this.#reports.changes.until(() => false, [signal, this.#parts.lifetime]);
     await this.#stop();
   }
 
@@ -160,7 +155,7 @@ export class SyncEngine implements AsyncDisposable {
     const denied = (): HoldfastError | undefined =>
       (this.#watch.ended ?? 0) >= nextLook && this.#isIdle() ? this.#watch.denied : undefined;
     const isOver = (): boolean => isComplete() || denied() !== undefined;
-    const ended = await this.#changes.until(isOver, [signal, this.#parts.lifetime]);
+    const ended = await this.#reports.changes.until(isOver, [signal, this.#parts.lifetime]);
     const refusal = ended ? denied() : undefined;
     await this.#stop();
     if (refusal !== undefined) throw refusal;
@@ -185,20 +180,10 @@ export class SyncEngine implements AsyncDisposable {
   /**
    * Applies the given options at once, all or none; the others keep their values. Uploads in progress
    * continue unchanged. Returns the names of the changed options. Throws `CONFIG_INVALID`, or `STATE_REFUSED`
-   * if a fixed option would change (all except {@link liveSyncOptions}).
+   * if a fixed option would change (all except the live ones).
    */
   reconfigure(given: Partial<SyncOptions>): readonly (keyof SyncOptions)[] {
-    const before = this.#parts.options;
-    const options = parseSyncOptions({ ...before, ...given });
-    const names = Object.keys(options) as (keyof SyncOptions)[];
-    const changed = names.filter((name) => options[name] !== before[name]);
-    const live: readonly (keyof SyncOptions)[] = liveSyncOptions;
-    const fixed = changed.filter((name) => !live.includes(name));
-    if (fixed.length > 0) {
-      throw new HoldfastError('STATE_REFUSED', `fixed while sync runs: ${fixed.join(', ')}`, {
-        facts: { fixed },
-      });
-    }
+    const { options, changed } = changeOptions(this.#parts.options, given);
     if (changed.length === 0) return changed;
     this.#parts.options = options;
     this.#parts.link.reconfigure(backoffOf(options), options.idleProbeMs);
@@ -211,32 +196,25 @@ export class SyncEngine implements AsyncDisposable {
     this.#housekeeping.wake();
     this.#scrub.wake();
     this.#requests.wake();
-    this.#changes.changed();
+    this.#reports.changes.changed();
     return changed;
   }
 
   /** Tries segments again that were parked with this code, at the next turn. */
   retryParked(code: string): void {
-    const { table } = this.#parts;
-    for (const entry of [...table.values()]) {
-      if (entry.state !== 'parked' || entry.alarm?.code !== code) continue;
-      delete entry.alarm;
-      delete entry.record;
-      entry.turns = 0;
-      table.move(entry, 'pending');
-    }
+    this.#parts.table.unpark(code);
     this.#sender.wake();
-    this.#changes.changed();
+    this.#reports.changes.changed();
   }
 
   /** Reports events when they happen. */
   get onEvent(): Listen<SyncEvent> {
-    return this.#events.listen;
+    return this.#reports.onEvent;
   }
 
   /** Called after a visible change, at most once per turn of the event loop; read `status()` then. */
   get onStatusChange(): Listen<void> {
-    return this.#changes.listen;
+    return this.#reports.changes.listen;
   }
 
   /** Puts these pending segments (sealed names without `.mcap`) before all others. */
@@ -255,7 +233,7 @@ export class SyncEngine implements AsyncDisposable {
     this.#watch.applyPolicy();
     table.putFirst(requested);
     this.#sender.wake();
-    this.#changes.changed();
+    this.#reports.changes.changed();
   }
 
   /** The sink of this engine. */
@@ -287,23 +265,6 @@ export class SyncEngine implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  async #open(): Promise<void> {
-    const { fs, folder, progress, identity, tombstones, lost, options } = this.#parts;
-    for (const path of [folder.sealed, folder.receipts, folder.tombstones]) {
-      await makeDirectoryDurably(fs, path).catch((error: unknown) =>
-        this.#trouble(`${path} cannot be created: ${describeError(error)}`),
-      );
-    }
-    // Converted files that an earlier process did not send are made again.
-    await fs.rm(scratchFolder(folder), { recursive: true, force: true }).catch(() => undefined);
-    await this.#parts.encryption?.sweep();
-    await progress.open();
-    await identity.load();
-    await lost.load(options.acknowledgeLost);
-    await this.#parts.ledger.load();
-    await tombstones.count();
   }
 
   async #close(): Promise<void> {
@@ -343,7 +304,7 @@ export class SyncEngine implements AsyncDisposable {
     this.#fatal ??= error;
     this.#ports.logger.error('sync stopped', { error: describeError(error) });
     this.#lifetime.abort(error);
-    this.#changes.changed();
+    this.#reports.changes.changed();
   }
 
   #isDone(): boolean {
@@ -359,23 +320,6 @@ export class SyncEngine implements AsyncDisposable {
     return table.unfinished === 0 && tombstones.waiting === 0;
   }
 
-  #linkChanged(): void {
-    const { link } = this.#parts;
-    if (link.state !== this.#toldLink) {
-      this.#toldLink = link.state;
-      const reason = link.state === 'offline' ? { reason: describeError(link.error) } : {};
-      this.#events.emit({ kind: 'link', link: link.state, since: String(link.since), ...reason });
-    }
-    this.#changes.changed();
-  }
-
-  #trouble(message: string): void {
-    const { counters } = this.#parts;
-    if (message !== counters.lastError) this.#ports.logger.warn('a sync step failed', { message });
-    counters.noteError(message);
-    this.#changes.changed();
-  }
-
   #vanished(entry: SegmentEntry): void {
     const { table, identity, progress } = this.#parts;
     void this.#parts.encryption?.forget(entry.name);
@@ -383,7 +327,7 @@ export class SyncEngine implements AsyncDisposable {
     table.remove(entry);
     const { storeId } = identity;
     if (entry.record && storeId !== undefined) void progress.write(storeId, entry.name, undefined, false);
-    this.#changes.changed();
+    this.#reports.changes.changed();
   }
 }
 
