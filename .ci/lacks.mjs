@@ -63,6 +63,8 @@ const lacks = {
   // Only test/campaign needs these, so nothing installs them.
   images: !isRoot || !works('buildah', '--version') || !works('debootstrap', '--version'),
   qemu: !isRoot || !works('qemu-aarch64-static', '--version') || !works('debootstrap', '--version'),
+  // Its jars come from Maven, which no test may need.
+  kafka: !existsSync(process.env.HOLDFAST_TEST_KAFKA ?? '') || !works('java', '-version'),
   // In no package registry.
   timescaledb:
     !existsSync('/usr/lib/postgresql') ||

@@ -13,7 +13,7 @@ export interface Delivery extends AsyncDisposable {
   deliver(batch: Uint8Array, options?: CallOptions): Promise<void>;
 }
 
-/** Maximum size of one batch, bytes. */
+/** Maximum size of one batch, unless its sink has another, bytes. */
 export const BATCH_MAX_BYTES = 4 * 1024 * 1024;
 
 const BATCHES = 'batches/';

@@ -218,7 +218,7 @@ const entries = {
     retryable: false,
     meaning: 'The client library of this kind of store is not installed, or does not load.',
     remedy:
-      'Run `npm install @azure/storage-blob` for an `azure:` store, or `npm install ssh2` for an `sftp:` store.',
+      'Run `npm install @azure/storage-blob` for an `azure:` store, `npm install ssh2` for an `sftp:` store, or `npm install @platformatic/kafka` for Kafka.',
   },
   STORE_OFFLINE: {
     retryable: true,

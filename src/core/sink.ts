@@ -18,7 +18,7 @@ export interface SinkSelection {
 }
 
 /** What a sink sends: sealed files, tables, points of numbers, or single messages. */
-export const sinkKinds = ['mcap', 'parquet', 'influx'] as const;
+export const sinkKinds = ['mcap', 'parquet', 'influx', 'kafka'] as const;
 
 export type SinkKind = (typeof sinkKinds)[number];
 

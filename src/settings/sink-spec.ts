@@ -8,6 +8,12 @@ import {
   parseInfluxOptions,
   type InfluxOptions,
 } from '../stores/influx/influx-options.js';
+import {
+  describeKafka,
+  kafkaOptionNames,
+  parseKafkaSink,
+  type KafkaSinkOptions,
+} from '../stores/kafka/kafka-options.js';
 import { isParquetCodec, parquetCodecs } from '../exporters/format.js';
 import { parseSinkPolicy, sinkPolicyOptions, type SinkPolicy } from './sink-policy.js';
 import {
@@ -40,6 +46,8 @@ export interface SinkOptions extends SinkPolicy {
   readonly descriptors?: string;
   /** For a time-series database: where points go. */
   readonly influx?: InfluxOptions;
+  /** For a broker: where messages go. */
+  readonly kafka?: KafkaSinkOptions;
 }
 
 /** A fault of a sink: what, and what is allowed. Values that may hold a secret are not repeated. */
@@ -49,7 +57,7 @@ export interface SinkFault {
 }
 
 export const SINK_FORM =
-  'mcap:STORE, parquet:STORE or influx:http://host, with STORE as for --store, then ?option=value&...: required, name, topics, robots, priority, upload, when, budget, pass, encrypt, transform';
+  'mcap:STORE, parquet:STORE, influx:http://host or kafka://host:port/topic, with STORE as for --store, then ?option=value&...: required, name, topics, robots, priority, upload, when, budget, pass, encrypt, transform';
 
 const priorities: readonly Priority[] = ['high', 'normal', 'low'];
 const shared = [
@@ -68,6 +76,7 @@ const ownOptions: Readonly<Record<SinkKind, readonly string[]>> = {
   mcap: shared,
   parquet: [...shared, ...ofParquet],
   influx: [...shared, ...influxOptionNames],
+  kafka: [...shared, ...kafkaOptionNames],
 };
 type Option = (typeof shared)[number] | (typeof ofParquet)[number];
 
@@ -88,7 +97,7 @@ export function parseSink(text: string, faults: SinkFault[]): SinkOptions | unde
   const rest = text.slice(kind.length + 1);
   const mark = rest.indexOf('?');
   const store = mark < 0 ? rest : rest.slice(0, mark);
-  if (kind !== 'influx' && (!isStoreUri(store) || store.endsWith(':'))) {
+  if ((kind === 'mcap' || kind === 'parquet') && (!isStoreUri(store) || store.endsWith(':'))) {
     faults.push({ value: `${kind}:`, allowed: `followed by ${STORE_FORMS}` });
   }
   const own = ownOptions[kind];
@@ -121,13 +130,13 @@ export function parseSink(text: string, faults: SinkFault[]): SinkOptions | unde
   const encoding = kind === 'parquet' ? parseEncoding(given, fault) : undefined;
   const descriptors = given.get('descriptors');
   if (descriptors === '') fault('descriptors', 'a folder with descriptors of payloads');
-  const influx = kind === 'influx' ? parseInflux(store, given, faults) : undefined;
+  const server = parseServer(kind, store, given, faults);
   if (faults.length > before) return undefined;
   const query = others.toString();
   return {
     name: name ?? kind,
     kind,
-    storeUri: influx ? describeInflux(influx) : query === '' ? store : `${store}?${query}`,
+    ...{ storeUri: query === '' ? store : `${store}?${query}`, ...server },
     required,
     encrypt,
     transform,
@@ -139,16 +148,25 @@ export function parseSink(text: string, faults: SinkFault[]): SinkOptions | unde
     ...policy,
     ...(layout && { layout }),
     ...(encoding && { encoding }),
-    ...defined({ descriptors, influx }),
+    ...defined({ descriptors }),
   };
 }
 
-function parseInflux(
+/** Of a sink that delivers to a server: its options, and its address without credentials. */
+function parseServer(
+  kind: SinkKind,
   address: string,
   given: ReadonlyMap<string, string>,
   faults: SinkFault[],
-): InfluxOptions {
-  return parseInfluxOptions(address, given, (value, allowed) => faults.push({ value, allowed }));
+): Pick<SinkOptions, 'storeUri' | 'influx' | 'kafka'> | undefined {
+  const fault = (value: string, allowed: string): void => void faults.push({ value, allowed });
+  if (kind === 'influx') {
+    const influx = parseInfluxOptions(address, given, fault);
+    return { influx, storeUri: describeInflux(influx) };
+  }
+  if (kind !== 'kafka') return undefined;
+  const kafka = parseKafkaSink(address, given, fault);
+  return { kafka, storeUri: describeKafka(kafka) };
 }
 
 /** The list of names of an option; undefined: absent, or a fault. */

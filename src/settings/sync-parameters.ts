@@ -77,8 +77,8 @@ export const syncParameters = {
       flag: 'sink',
       description:
         'Further places every sealed segment goes to, each with its own progress: mcap:STORE (a replica, or a tier ' +
-        'with some topics), parquet:STORE (tables, docs/lake.md) or influx:http://host (points of a time-series ' +
-        'database, docs/time-series.md), with ?option=value&... such as required=no, topics=*/imu,/tf, robots=, ' +
+        'with some topics), parquet:STORE (tables, docs/lake.md), influx:http://host (points of a time-series ' +
+        'database, docs/time-series.md) or kafka://host:port/topic (messages, docs/kafka.md), with ?option=value&... such as required=no, topics=*/imu,/tf, robots=, ' +
         'priority=high, for Parquet compression=, row_group=, descriptors=, and for points db= or org=, bucket=. A local copy stays until every required one holds it.',
     },
     'sink',

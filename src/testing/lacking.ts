@@ -17,6 +17,7 @@ const texts = {
   helm: 'the library of Helm and the schemas of Kubernetes from PyPI',
   images: 'buildah and debootstrap, and root to use them',
   influxdb: 'InfluxDB from Debian',
+  kafka: 'the jars of a Kafka broker, named by HOLDFAST_TEST_KAFKA, and Java',
   mount: 'the right to mount file systems',
   netem: 'a kernel with the netem queueing discipline',
   netns: 'the right to make network namespaces',

@@ -1,23 +1,21 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { describeError, HoldfastError } from '../../core/errors.js';
+import { describeError } from '../../core/errors.js';
 import type { FileSystem } from '../../core/file-system.js';
 import type { Logger } from '../../core/logger.js';
 import type { Manifest, ManifestChannel } from '../../core/manifest.js';
-import { BlockCache } from '../../core/mcap/block-cache.js';
 import type { McapMessage } from '../../core/mcap/block.js';
 import type { McapChannel } from '../../core/mcap/definitions.js';
 import { matches } from '../../core/name-pattern.js';
 import type { Derived } from '../../core/segment-deriver.js';
-import { FilePool } from '../../recordings/file-readable.js';
-import { mergeRuns } from '../../recordings/merged-messages.js';
 import type { FieldRule } from '../../settings/field-rule.js';
 import { fullTypeName } from '../../uplink/robot/topic-fields.js';
 import { MESSAGE_MAX_BYTES } from '../../uplink/robot/telemetry-sampler.js';
 import { BatchFiles } from './batch-files.js';
 import { DeliveryDeriver, sealedName } from './delivery-deriver.js';
 import { PointSeries } from './point-series.js';
+import { segmentMessages } from './segment-messages.js';
 
 export interface PointsDeriverOptions {
   /** For each path of a topic the first matching rule counts. */
@@ -29,7 +27,6 @@ export interface PointsDeriverOptions {
 /** A batch ends with the line that reaches one of these. Servers recommend 5,000 lines. */
 const BATCH_LINES = 5_000;
 const BATCH_CHARS = 512 * 1024;
-const CACHE_BYTES = 16 * 1024 * 1024;
 /** Topics with a line in the log. */
 const NAMED_MAX = 1_000;
 
@@ -89,18 +86,7 @@ export class PointsDeriver extends DeliveryDeriver {
   }
 
   async #read(path: string, topics: readonly string[], work: Work, signal: AbortSignal): Promise<void> {
-    await using files = new FilePool(this.#fs);
-    const readable = files.readable(path);
-    const segment = { name: path, bytes: work.manifest.file.bytes, readable: () => readable };
-    const runs = mergeRuns([segment], {
-      filter: { topics },
-      cache: new BlockCache(CACHE_BYTES),
-      onProblem: ({ reason }) => {
-        throw new HoldfastError('SEGMENT_CORRUPT', `${path}: ${reason}`, { facts: { name: path } });
-      },
-      signal,
-    });
-    for await (const { messages } of runs) {
+    for await (const messages of segmentMessages(this.#fs, path, work.manifest, topics, signal)) {
       for (const message of messages) {
         if (this.#take(message, work)) await flush(work);
       }
@@ -114,7 +100,6 @@ export class PointsDeriver extends DeliveryDeriver {
 
   /** True: the batch is full. */
   #take({ channel, data, logTime }: McapMessage, work: Work): boolean {
-    if (channel.carried) return false;
     if (!work.series.has(channel)) work.series.set(channel, this.#open(channel, work.manifest));
     const series = work.series.get(channel);
     if (series === undefined) return false;

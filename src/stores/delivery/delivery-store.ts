@@ -16,6 +16,7 @@ import type {
   ObjectInfo,
   Receipt,
   Store,
+  StoreLimits,
   UnfinishedUpload,
   Upload,
   Verification,
@@ -28,6 +29,8 @@ export interface DeliveryStorePorts {
   readonly delivery: Delivery;
   /** Keeps what was acknowledged: a folder of the data folder. Closed with this store. */
   readonly records: Store;
+  /** Default: {@link BATCH_MAX_BYTES}. */
+  readonly batchMaxBytes?: number;
   /** Makes the folder in which that of the records is created. */
   readonly makeParent: () => Promise<void>;
   /** Whether anything can still ask for a segment, by the name of its sealed file without `.mcap`. */
@@ -51,7 +54,7 @@ export class DeliveryStore implements Store {
     ...{ parallelParts: false, conditionalComplete: true, conditionalPut: true },
     fullObjectChecksum: true,
   };
-  readonly limits = { minPartBytes: BATCH_MAX_BYTES, maxParts: 1, maxObjectBytes: BATCH_MAX_BYTES };
+  readonly limits: StoreLimits;
   readonly #ports: DeliveryStorePorts;
   /** Derived from the address: the server has no place for an id. */
   readonly #id: string;
@@ -60,6 +63,8 @@ export class DeliveryStore implements Store {
   constructor(ports: DeliveryStorePorts) {
     this.#ports = ports;
     this.uri = ports.delivery.uri;
+    const { batchMaxBytes = BATCH_MAX_BYTES } = ports;
+    this.limits = { minPartBytes: batchMaxBytes, maxParts: 1, maxObjectBytes: batchMaxBytes };
     this.#id = createHash('sha256').update(this.uri).digest('hex').slice(0, 32);
   }
 
