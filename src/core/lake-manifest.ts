@@ -63,6 +63,10 @@ export interface LakeSegment {
   readonly gaps: readonly GapJson[];
   /** The columns of each table, as a digest of their paths and types; absent in earlier versions. */
   readonly schemas?: readonly LakeSchema[];
+  /**
+   * Id of the segment under whose marker its rows are: it is what a deletion left of that one. Absent: under its own.
+   */
+  readonly rowsOf?: SegmentId;
   /** The segment was deleted by policy before any file was made of it. */
   readonly evicted?: { readonly at: string; readonly reason: string };
 }
@@ -85,6 +89,8 @@ export interface LakeChange {
   readonly duplicates: number;
   /** Keys that must not be added any more: a compaction that ended half-way left them. */
   readonly abandons: readonly string[];
+  /** Rows of `replaces` that were deleted on request, and the plan of the deletion; absent: a compaction. */
+  readonly removed?: { readonly rows: number; readonly plan: string };
 }
 
 export function segmentsPrefix(form: string): string {

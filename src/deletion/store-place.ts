@@ -19,7 +19,6 @@ import {
 import type { DeletionRequest } from './deletion-request.js';
 import { deletionTombstone, partTombstone } from './deletion-tombstone.js';
 import { storeHolds, type HoldBook } from './hold-book.js';
-import { lakeTables } from './lake-tables.js';
 import type { LegalHold } from './legal-hold.js';
 import { partRefusal } from './part-keys.js';
 import { readStoredRemainder, remainderInStore, type StoreCutPorts } from './remainder-in-store.js';
@@ -51,7 +50,6 @@ export class StorePlace implements DeletionPlace {
     for await (const entry of storeEntries(this.store, this.signal, prefixOf(request.robot))) {
       await this.#look(entry, request, holds, remove, keep);
     }
-    keep.push(...(await lakeTables(this.store, request.robot, this.signal)));
     return { place: this.place, kind: this.kind, remove, keep, notes: await this.#notes(request) };
   }
 

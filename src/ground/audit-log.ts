@@ -14,8 +14,8 @@ import { actionNames, type ActionName } from '../uplink/protocol/robot-command.j
  */
 export const auditStates = ['asked', 'done', 'refused', 'timed_out', 'disconnected', 'offline'] as const;
 
-/** What an admin does to the ground: to robots that may connect, and to users. */
-const accessActions = ['enrol', 'revoke', 'add_user', 'revoke_user'] as const;
+/** What an admin does to the ground: to robots that may connect, to users, and to what it keeps. */
+const accessActions = ['enrol', 'revoke', 'add_user', 'revoke_user', 'delete'] as const;
 
 /** Commands of the uplink, requests for segments, and what an admin does. */
 export type AuditedAction = ActionName | 'fetch' | 'withdraw_fetch' | (typeof accessActions)[number];

@@ -8,6 +8,8 @@ import type { DeletionPlace } from '../../deletion/deletion-place.js';
 import { configInvalid, type ConfigFault } from '../../settings/fault.js';
 import { openConfiguredStore } from '../setup/open-configured-store.js';
 import type { Invocation } from './command-definition.js';
+import { groundClient, type GroundClient } from './ground-client.js';
+import { GroundPlace } from './ground-place.js';
 import { readKeyring } from './identity-option.js';
 import { readingParameters } from './reading-arguments.js';
 
@@ -87,18 +89,29 @@ export interface OpenPlaces extends AsyncDisposable {
   readonly robotNamed: (given: string) => Promise<string>;
 }
 
-/** Opens the places. Throws `CONFIG_INVALID` if no place is given, or a folder is not a data folder. */
-export async function openPlaces(invocation: Invocation): Promise<OpenPlaces> {
+/**
+ * Opens the places. For a deletion, the tables in each store are a place of their own, and so is a ground. Throws
+ * `CONFIG_INVALID` if no place is given, or a folder is not a data folder.
+ */
+export async function openPlaces(
+  invocation: Invocation,
+  { isDeletion = false }: { readonly isDeletion?: boolean } = {},
+): Promise<OpenPlaces> {
   const { options, ports, stop } = invocation;
   const { FolderPlace } = await import('../../deletion/folder-place.js');
   const { StorePlace } = await import('../../deletion/store-place.js');
+  const { LakePlace } = await import('../../jobs/lake/lake-place.js');
   const resolved = invocation.resolve('sync');
   if (resolved.faults.length > 0) throw configInvalid(resolved.faults);
   const { add, check } = collectFaults();
   const folders = (options['data'] as readonly string[] | undefined) ?? [];
   const uris = (options['store'] as readonly string[] | undefined) ?? [];
-  if (folders.length + uris.length === 0)
-    add('data', undefined, 'give at least one place with --data or --store');
+  if (folders.length + uris.length === 0 && !(isDeletion && options['ground'] !== undefined))
+    add(
+      'data',
+      undefined,
+      `give at least one place with --data${isDeletion ? ', --store or --ground' : ' or --store'}`,
+    );
   for (const folder of folders) {
     const stats = await ports.fs.stat(dataFolder(folder).sealed).catch((error: unknown) => systemCode(error));
     if (typeof stats !== 'object') add('data', folder, 'allowed: a data folder, with sealed/ in it');
@@ -106,14 +119,18 @@ export async function openPlaces(invocation: Invocation): Promise<OpenPlaces> {
   check();
   const keys = { keyring: await readKeyring(invocation), random: ports.random };
   const scratch = lazyScratch();
+  const ground =
+    isDeletion && typeof options['ground'] === 'string' ? await openGround(invocation) : undefined;
   const stores: Store[] = [];
   for (const uri of new Set(uris)) stores.push(await openConfiguredStore(uri, resolved, ports));
   return {
     places: [
       ...[...new Set(folders)].map((folder) => new FolderPlace(ports.fs, dataFolder(folder), keys)),
-      ...stores.map(
-        (store) => new StorePlace(store, stop.signal, { fs: ports.fs, ...keys, scratch: scratch.open }),
-      ),
+      ...stores.flatMap((store) => [
+        new StorePlace(store, stop.signal, { fs: ports.fs, ...keys, scratch: scratch.open }),
+        ...(isDeletion ? [new LakePlace(store, stop.signal, ports)] : []),
+      ]),
+      ...(ground === undefined ? [] : [new GroundPlace(ground)]),
     ],
     robotNamed: async (given) => {
       const { FilePool } = await import('../../recordings/file-readable.js');
@@ -131,6 +148,14 @@ export async function openPlaces(invocation: Invocation): Promise<OpenPlaces> {
       await scratch.close();
     },
   };
+}
+
+/** A deletion of a long time takes the database a while. */
+const GROUND_TIMEOUT_MS = 600_000;
+
+function openGround(invocation: Invocation): Promise<GroundClient> {
+  const named = { url: 'ground', tokenFile: 'groundTokenFile' } as const;
+  return groundClient(invocation, { ...named, timeoutMs: GROUND_TIMEOUT_MS });
 }
 
 /** A folder for what is sent to a store, made when it is needed. */

@@ -87,6 +87,7 @@ export async function runGround(folder: string, invocation: Invocation): Promise
     ...(await controlRoutes({ commands, audit, ask: give, people, registry }, (name) => view.nameOf(name))),
     ...(fetching?.routes ?? []),
     ...(await dataRoutes({ database, open, refill, view, registry }, invocation)),
+    ...(await openDeletion(database, commands, invocation)),
     ...[...(files?.routes ?? []), ...trial.routes],
   ];
   await using server = await GroundServer.listen(
@@ -172,6 +173,17 @@ async function dataRoutes(
     ...(await openSql(database, invocation)),
     ...(database === undefined || refill === undefined ? [] : await openHoleRoutes(database, refill, parts)),
   ];
+}
+
+/** Deletes what the database has of a time. */
+async function openDeletion(
+  database: Database | undefined,
+  commands: Commands,
+  { ports: { clock } }: Invocation,
+): Promise<readonly Route[]> {
+  if (database === undefined) return [];
+  const { deletionRoutes } = await import('../../ground/deletion-routes.js');
+  return deletionRoutes({ database, commands, clock });
 }
 
 /** What the metrics have of them. */

@@ -19,6 +19,7 @@ export const lakeSegmentSchema: SchemaObject = object(
   {
     vin: text,
     evicted: object({ at: time, reason: text }),
+    rowsOf: text,
     schemas: listOf(
       object(
         { table, name: text, columns: count, sha256 },
@@ -29,9 +30,12 @@ export const lakeSegmentSchema: SchemaObject = object(
 );
 
 /** One step of a lake's history. */
-export const lakeChangeSchema: SchemaObject = object({
-  format: literal('holdfast-lake-change'),
-  version: literal(1),
-  ...{ form: text, number: count, at: time, duplicates: count, crc32 },
-  ...{ replaces: listOf(key), adds: listOf(lakeFile), abandons: listOf(key) },
-});
+export const lakeChangeSchema: SchemaObject = object(
+  {
+    format: literal('holdfast-lake-change'),
+    version: literal(1),
+    ...{ form: text, number: count, at: time, duplicates: count, crc32 },
+    ...{ replaces: listOf(key), adds: listOf(lakeFile), abandons: listOf(key) },
+  },
+  { removed: object({ rows: count, plan: text }) },
+);

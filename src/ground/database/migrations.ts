@@ -1,6 +1,7 @@
 import type { Migration } from './migrate.js';
 import { auditMigration } from './migrations/audit.js';
 import { catalogueTables } from './migrations/catalogue.js';
+import { deletionsMigration } from './migrations/deletions.js';
 import { fetchMigration } from './migrations/fetch.js';
 import { fleetMigration } from './migrations/fleet.js';
 import { holesMigration } from './migrations/holes.js';
@@ -26,4 +27,5 @@ export const migrations: readonly Migration[] = [
   namesMigration,
   vinsMigration,
   vehiclesMigration,
+  deletionsMigration,
 ].map((one, index) => ({ ...one, number: index + 1 }));

@@ -18,31 +18,42 @@ const merge = (table: string, groups: string): string => `
 /** The value with the latest time. Sorting the values of each group would take longer than adding them up. */
 const lastOf = (value: string, at: string): string => `(max(ARRAY[date_part('epoch', ${at}), ${value}]))[2]`;
 
-/** Minutes follow from seconds, and hours from minutes: far fewer rows than the samples. */
-const coarser = (groups: string, unit: string): string => `
-  SELECT field, date_trunc('${unit}', at) AS at, sum(count)::integer AS count, min(min) AS min, max(max) AS max,
-    sum(sum) AS sum, sum(sum_sin) AS sum_sin, sum(sum_cos) AS sum_cos,
-    ${lastOf('last', 'last_at')} AS last, max(last_at) AS last_at
-  FROM ${groups} GROUP BY 1, 2 ORDER BY 1, 2`;
-
-/**
- * Only a row that is new counts in the roll-ups, so a batch that comes twice changes nothing. Rows are in the order
- * of the index: a batch of a large fleet has several ticks of each field, and would otherwise visit each page of the
- * index several times, more pages than the server keeps in memory.
- */
-const INSERT = `
-WITH new AS (
-  INSERT INTO samples (field, at, run, tick, value)
-  SELECT * FROM unnest($1::integer[], $2::timestamptz[], $3::integer[], $4::integer[], $5::double precision[])
-  ORDER BY 1, 2
-  ON CONFLICT DO NOTHING RETURNING field, at, value
-), seconds AS (
+/** Seconds of samples with their fields. */
+export const secondsOf = (samples: string, where = ''): string => `
   SELECT n.field, date_trunc('second', n.at) AS at, count(*)::integer AS count, min(value) AS min,
     max(value) AS max, sum(value) AS sum,
     sum(CASE WHEN turn > 0 THEN sind(value / turn * 360) ELSE 0 END) AS sum_sin,
     sum(CASE WHEN turn > 0 THEN cosd(value / turn * 360) ELSE 0 END) AS sum_cos,
     ${lastOf('value', 'n.at')} AS last, max(n.at) AS last_at
-  FROM new n JOIN fields f ON f.id = n.field WHERE value IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2
+  FROM ${samples} n JOIN fields f ON f.id = n.field WHERE value IS NOT NULL ${where} GROUP BY 1, 2 ORDER BY 1, 2`;
+
+/** Minutes follow from seconds, and hours from minutes: far fewer rows than the samples. */
+export const coarser = (groups: string, unit: string, where = ''): string => `
+  SELECT field, date_trunc('${unit}', at) AS at, sum(count)::integer AS count, min(min) AS min, max(max) AS max,
+    sum(sum) AS sum, sum(sum_sin) AS sum_sin, sum(sum_cos) AS sum_cos,
+    ${lastOf('last', 'last_at')} AS last, max(last_at) AS last_at
+  FROM ${groups} ${where} GROUP BY 1, 2 ORDER BY 1, 2`;
+
+/**
+ * Only a row that is new counts in the roll-ups, so a batch that comes twice changes nothing. What was deleted on request
+ * is not stored again. Rows are in the order
+ * of the index: a batch of a large fleet has several ticks of each field, and would otherwise visit each page of the
+ * index several times, more pages than the server keeps in memory.
+ */
+const INSERT = `
+WITH come AS MATERIALIZED (
+  SELECT * FROM unnest($1::integer[], $2::timestamptz[], $3::integer[], $4::integer[], $5::double precision[])
+    AS u (field, at, run, tick, value)
+), deleted AS MATERIALIZED (
+  SELECT f.id AS field, d.first_at, d.last_at FROM deleted_times d JOIN fields f ON f.robot = d.robot
+  WHERE d.last_at >= (SELECT min(at) FROM come) AND (d.topics IS NULL OR f.topic LIKE ANY (d.topics))
+), new AS (
+  INSERT INTO samples (field, at, run, tick, value)
+  SELECT * FROM come c WHERE NOT EXISTS (
+    SELECT FROM deleted d WHERE d.field = c.field AND c.at >= d.first_at AND c.at <= d.last_at)
+  ORDER BY 1, 2
+  ON CONFLICT DO NOTHING RETURNING field, at, value
+), seconds AS (${secondsOf('new')}
 ), minutes AS (${coarser('seconds', 'minute')}
 ), hours AS (${coarser('minutes', 'hour')}
 ), merged_seconds AS (${merge('samples_1s', 'seconds')}

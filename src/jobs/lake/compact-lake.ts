@@ -2,18 +2,19 @@ import { dirname } from 'node:path/posix';
 import { crc32 } from 'node:zlib';
 import type { Clock } from '../../core/clock.js';
 import { defined } from '../../core/defined.js';
-import { HoldfastError, isHoldfastError } from '../../core/errors.js';
+import { HoldfastError } from '../../core/errors.js';
 import type { FileSystem } from '../../core/file-system.js';
 import { randomHex, type RandomBytes } from '../../core/identity.js';
-import { encodeLake, lakeChangeKey, type LakeChange, type LakeFile } from '../../core/lake-manifest.js';
+import type { LakeChange, LakeFile } from '../../core/lake-manifest.js';
 import type { ObjectInfo, Store } from '../../core/store.js';
 import type { ParquetCodec } from '../../exporters/format.js';
 import { StorePlace } from '../export/store-place.js';
 import type { Problem } from '../../recordings/segments.js';
 import { storeReadable } from '../../recordings/store-readable.js';
+import { commitChange } from './commit-change.js';
 import { COMPACT_WRITER, compactedName, isCompacted } from './lake-claims.js';
-import { readChanges, readLake, type LakeState } from './lake-state.js';
-import { footerOf, joinTables, rewriteTables, schemaOf, type MergeInput } from './merge-tables.js';
+import { readLake, type LakeState } from './lake-state.js';
+import { footerOf, joinTables, loadZstd, rewriteTables, schemaOf, type MergeInput } from './merge-tables.js';
 import { ProvenRemoval } from './remove-proven.js';
 
 export interface CompactOptions {
@@ -54,8 +55,6 @@ export interface CompactReport {
   readonly files: number;
 }
 
-/** Swaps lost to other processes that change the lake at the same time. */
-const RACES_MAX = 32;
 /** The files merged into one. */
 const INPUTS_MAX = 2_000;
 
@@ -214,7 +213,11 @@ class Compaction {
       await place.dropScratch();
     }
     const replaces = files.map((file) => file.key);
-    const change = await this.#commit({ replaces, adds: [made], duplicates, abandons: [] });
+    const change = await commitChange(
+      this.#form,
+      { replaces, adds: [made], duplicates, abandons: [] },
+      this.#ports,
+    );
     if (change) onFile?.(made, files.length);
     else await store.delete(key, { signal });
     return change;
@@ -227,55 +230,8 @@ class Compaction {
 
   /** Those of the keys that were not added meanwhile. */
   async #abandon(keys: readonly string[]): Promise<readonly string[]> {
-    const change = await this.#commit({ replaces: [], adds: [], duplicates: 0, abandons: keys });
+    const abandoning = { replaces: [], adds: [], duplicates: 0, abandons: keys };
+    const change = await commitChange(this.#form, abandoning, this.#ports);
     return change?.abandons ?? [];
   }
-
-  /** Writes the next change of the history; reads it again whenever another process had the number. */
-  async #commit(
-    change: Pick<LakeChange, 'replaces' | 'adds' | 'duplicates' | 'abandons'>,
-  ): Promise<LakeChange | undefined> {
-    const { store, clock, signal } = this.#ports;
-    const form = this.#form;
-    for (let race = 0; race < RACES_MAX; race++) {
-      const changes = await readChanges(store, form, signal);
-      const gone = new Set(changes.flatMap(({ abandons, replaces }) => [...abandons, ...replaces]));
-      const added = new Set(changes.flatMap(({ adds }) => adds.map(({ key }) => key)));
-      if ([...change.replaces, ...change.adds.map(({ key }) => key)].some((key) => gone.has(key)))
-        return undefined;
-      const abandons = change.abandons.filter((key) => !added.has(key));
-      if (change.adds.length === 0 && abandons.length === 0) return undefined;
-      const number = (changes.at(-1)?.number ?? 0) + 1;
-      const next: LakeChange = {
-        format: 'holdfast-lake-change',
-        version: 1,
-        form,
-        number,
-        at: String(clock.now()),
-        ...change,
-        abandons,
-      };
-      const key = lakeChangeKey(form, number);
-      const data = Buffer.from(encodeLake(next));
-      if (!store.supports.conditionalPut && (await store.head(key, { signal }))) continue;
-      try {
-        await store.put(key, data, { signal, ifAbsent: store.supports.conditionalPut });
-        return next;
-      } catch (error) {
-        if (!isHoldfastError(error, 'OBJECT_EXISTS') && !isHoldfastError(error, 'OBJECT_CONFLICT'))
-          throw error;
-      }
-    }
-    return undefined;
-  }
-}
-
-async function loadZstd() {
-  const zstd = (await import('@foxglove/wasm-zstd')).default;
-  await zstd.isLoaded;
-  return {
-    compress: (data: Uint8Array): Uint8Array => zstd.compress(data, 1),
-    decompress: (data: Uint8Array, bytes: number): Uint8Array =>
-      Uint8Array.from(zstd.decompress(data, bytes)),
-  };
 }

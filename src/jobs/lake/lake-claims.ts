@@ -44,6 +44,8 @@ export function judgeChanges(
     const replaced = change.replaces.map((key) => known.get(key));
     const fault = faultOf(form, change, replaced);
     for (const file of change.adds) if (fault === undefined) known.set(file.key, file);
+    // A deletion removes what it replaced itself: its step gives nobody else the right to.
+    if (change.removed !== undefined && fault === undefined) return { change, replaced: [] };
     return fault === undefined
       ? { change, replaced: replaced as LakeFile[] }
       : { change, replaced: [], fault };
@@ -52,20 +54,21 @@ export function judgeChanges(
 
 function faultOf(
   form: string,
-  { replaces, adds, duplicates }: LakeChange,
+  { replaces, adds, duplicates, removed }: LakeChange,
   replaced: readonly (LakeFile | undefined)[],
 ): string | undefined {
   if (replaces.length === 0 && adds.length === 0) return undefined;
   const stranger = replaces.find((key, index) => replaced[index] === undefined || !key.endsWith('.parquet'));
   if (stranger !== undefined) return `it replaces ${stranger}, which no marker lists as a table file`;
   const [made] = adds;
+  const rows = replaced.reduce((sum, file) => sum + present(file).rows, 0);
+  if (made === undefined && rows === removed?.rows) return undefined;
   if (made === undefined || adds.length > 1) return `it adds ${adds.length} files, allowed: 1`;
   if (!isCompacted(form, made.key)) return `it adds ${made.key}, which is no name that a compaction gives`;
   const apart = replaced.find(
     (file) => dirname(present(file).key) !== dirname(made.key) || present(file).table !== made.table,
   );
   if (apart !== undefined) return `it puts ${apart.key} into another folder or table: ${made.key}`;
-  const rows = replaced.reduce((sum, file) => sum + present(file).rows, 0);
-  const kept = made.rows + (made.table === 'events' ? duplicates : 0);
+  const kept = made.rows + (removed?.rows ?? 0) + (made.table === 'events' ? duplicates : 0);
   return rows === kept ? undefined : `it replaces ${rows} rows by ${kept}`;
 }

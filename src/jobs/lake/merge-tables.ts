@@ -1,4 +1,10 @@
-import { parquetMetadataAsync, parquetReadObjects, type AsyncBuffer, type FileMetaData } from 'hyparquet';
+import {
+  parquetMetadataAsync,
+  parquetReadObjects,
+  type AsyncBuffer,
+  type FileMetaData,
+  type RowGroup,
+} from 'hyparquet';
 import { HoldfastError } from '../../core/errors.js';
 import type { Readable } from '../../core/mcap/readable.js';
 import { BatchBuilder } from '../../exporters/columns/batch.js';
@@ -81,6 +87,19 @@ export interface RewriteOptions {
   readonly rowGroupRows?: number;
   /** If several rows have one identity in a JetStream stream, only the first is kept. */
   readonly distinct: boolean;
+  /** False: the row is left out, and counted nowhere. Default: all are kept. */
+  readonly keeps?: (row: Row) => boolean;
+}
+
+/** The codec of the files of a lake. */
+export async function loadZstd(): Promise<ZstdCodec> {
+  const zstd = (await import('@foxglove/wasm-zstd')).default;
+  await zstd.isLoaded;
+  return {
+    compress: (data: Uint8Array): Uint8Array => zstd.compress(data, 1),
+    decompress: (data: Uint8Array, bytes: number): Uint8Array =>
+      Uint8Array.from(zstd.decompress(data, bytes)),
+  };
 }
 
 export interface ZstdCodec {
@@ -92,7 +111,7 @@ export interface ZstdCodec {
 export async function rewriteTables(
   inputs: readonly MergeInput[],
   createdBy: string,
-  { codec, rowGroupRows = BATCH_ROWS, distinct }: RewriteOptions,
+  { codec, rowGroupRows = BATCH_ROWS, distinct, keeps }: RewriteOptions,
   zstd: ZstdCodec,
   write: Write,
 ): Promise<Merged> {
@@ -116,6 +135,7 @@ export async function rewriteTables(
   await write(file.start());
   for (const input of inputs) {
     for await (const row of rowsOf(input, zstd)) {
+      if (keeps?.(row) === false) continue;
       const identity = distinct ? identityOf(row) : undefined;
       if (identity !== undefined && seen.has(identity)) {
         duplicates++;
@@ -138,16 +158,31 @@ export async function rewriteTables(
   return { rows, duplicates };
 }
 
+/** Which rows {@link rowsOf} gives, and what of them. Default: everything. */
+export interface RowSelection {
+  readonly columns?: string[];
+  readonly group?: (group: RowGroup) => boolean;
+}
+
 /** Rows of a file in their order, one row group in memory at a time. */
-async function* rowsOf(input: MergeInput, zstd: ZstdCodec): AsyncGenerator<Row, void, void> {
+export async function* rowsOf(
+  input: MergeInput,
+  zstd: ZstdCodec,
+  { columns, group: isWanted }: RowSelection = {},
+): AsyncGenerator<Row, void, void> {
   const metadata = await footerOf(input);
   const file = await bufferOf(input.readable);
   let from = 0;
-  for (const { num_rows: count } of metadata.row_groups) {
-    const end = from + Number(count);
+  for (const group of metadata.row_groups) {
+    const end = from + Number(group.num_rows);
+    if (isWanted?.(group) === false) {
+      from = end;
+      continue;
+    }
     for (let rowStart = from; rowStart < end; rowStart += ROWS_AT_ONCE) {
       const found = await parquetReadObjects({
         ...{ file, metadata, rowStart, rowEnd: Math.min(end, rowStart + ROWS_AT_ONCE) },
+        ...(columns ? { columns } : {}),
         compressors: { ZSTD: (data, bytes) => zstd.decompress(data, bytes) },
         utf8: false,
         parsers: asStored,
@@ -163,7 +198,8 @@ function codecOf({ row_groups: groups }: FileMetaData): ParquetCodec {
   return codec === 'SNAPPY' ? 'snappy' : codec === 'UNCOMPRESSED' ? 'none' : 'zstd';
 }
 
-type Row = Readonly<Record<string, PlainValue | undefined>>;
+/** By the names of columns, as stored: texts are UTF-8 bytes, times nanoseconds since the Unix epoch. */
+export type Row = Readonly<Record<string, PlainValue | undefined>>;
 
 function identityOf({ stream, stream_created: created, stream_sequence: sequence }: Row): string | undefined {
   if (!(stream instanceof Uint8Array) || !(created instanceof Uint8Array) || typeof sequence !== 'bigint') {

@@ -78,12 +78,13 @@ export class ProvenRemoval {
   }
 
   async #look(verdict: ChangeVerdict): Promise<boolean> {
-    const made = verdict.change.adds[0]!;
+    const made = verdict.change.adds[0];
+    if (made === undefined) return false;
     if ((await this.#contentFault(made)) === undefined) return true;
     const at = this.#verdicts.indexOf(verdict);
     const next = this.#verdicts
       .slice(at + 1)
-      .find(({ replaced }) => replaced.some(({ key }) => key === made.key));
+      .find(({ change, fault }) => fault === undefined && change.replaces.includes(made.key));
     return next !== undefined && this.#stands(next);
   }
 

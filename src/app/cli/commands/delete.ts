@@ -20,13 +20,13 @@ import { addIdentityFlag, readKeyFile } from '../identity-option.js';
 
 export const deleteCommand: CommandDefinition = {
   name: 'delete',
-  summary: 'delete what a robot recorded in a time, from data folders and stores',
+  summary: 'delete what a robot recorded in a time, from data folders, stores, lakes and a ground',
   description:
     'Deletes sealed segments and leaves a tombstone for each, so that a reader can tell a deletion from a loss ' +
-    '(docs/deletion.md). A segment that also has other messages is replaced by one without those that go. Without ' +
-    '--confirm or --yes it changes nothing: it prints what would go, what stays and why, and the id of the plan. It ' +
-    'writes a signed receipt of what was removed and what was not. If it is interrupted, run the same command again. ' +
-    'A legal hold beats it.',
+    '(docs/deletion.md). A segment that also has other messages is replaced by one without those that go, and a ' +
+    'table by one without their rows. Without --confirm or --yes it changes nothing: it prints what would go, what ' +
+    'stays and why, and the id of the plan. It writes a signed receipt of what was removed and what was not. If it ' +
+    'is interrupted, run the same command again. A legal hold beats it.',
   examples: [
     [
       'holdfast delete --data rec --store s3://rec/fleet --robot r1 --from 2026-11-21T08:00:00Z --to 2026-11-21T09:00:00Z',
@@ -42,6 +42,8 @@ export const deleteCommand: CommandDefinition = {
     addPlaces(command);
     addRobotAndTime(command);
     command
+      .option('--ground <url>', 'address of a ground with history of the robot, http(s)://...')
+      .option('--ground-token-file <file>', 'file with the token of an admin of the ground')
       .option('--topics <name...>', 'only these topics; * stands for any text')
       .option('--confirm <plan>', 'do it, if the plan still has this id')
       .option('--yes', 'do it, whatever the plan is')
@@ -64,7 +66,7 @@ export const deleteCommand: CommandDefinition = {
     check();
     const { planDeletion, requestId } = await import('../../../deletion/deletion-plan.js');
     const { journalName, readJournal, runDeletion } = await import('../../../deletion/run-deletion.js');
-    await using open = await openPlaces(invocation);
+    await using open = await openPlaces(invocation, { isDeletion: true });
     const { places } = open;
     const request = { ...named, robot: await open.robotNamed(named.robot) };
     const journal = join(String(options['out']), journalName(requestId(request, places)));

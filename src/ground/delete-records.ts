@@ -1,0 +1,81 @@
+import type { Database, Queries } from './database/database.js';
+import {
+  countSamples,
+  deleteSamples,
+  noteDeletion,
+  valuesOf,
+  type HistoryDeletion,
+} from './history/delete-history.js';
+
+/** Rows of the database of a ground. */
+export interface DeletedRecords {
+  /** Of the history; their roll-ups go with them. */
+  readonly samples: number;
+  /** Marked events in the catalogue. */
+  readonly events: number;
+  /** Recordings of which only the robot told, and recordings whose tags were removed. */
+  readonly recordings: number;
+}
+
+/** Recordings of the robot that lie in the time as a whole; with topics, none: they have others too. */
+const INSIDE = `
+  robot = $1::text AND $2::text[] IS NULL AND first_at >= $3::timestamptz AND last_at <= $4::timestamptz`;
+const EVENTS = `
+  recording IN (SELECT recording FROM recordings WHERE robot = $1::text)
+  AND $2::text[] IS NULL AND at >= $3::timestamptz AND at <= $4::timestamptz`;
+/** Those that lie on the robot only, and those with tags. */
+const TOLD = `${INSIDE} AND (state = 'local' OR tags <> '{}'::jsonb)`;
+
+/** What a deletion would remove. Changes nothing. */
+export async function countRecords(queries: Queries, deletion: HistoryDeletion): Promise<DeletedRecords> {
+  const values = valuesOf(deletion);
+  const [events] = await queries.query<{ count: number }>(
+    `SELECT count(*) AS count FROM recording_events WHERE ${EVENTS}`,
+    values,
+  );
+  const [recordings] = await queries.query<{ count: number }>(
+    `SELECT count(*) AS count FROM recordings WHERE ${TOLD}`,
+    values,
+  );
+  return {
+    samples: await countSamples(queries, deletion),
+    events: events?.count ?? 0,
+    recordings: recordings?.count ?? 0,
+  };
+}
+
+/**
+ * Removes what the ground keeps of a time of a robot: samples and their roll-ups, and without topics also marked events,
+ * tags, and recordings that lie on the robot only. What lies in stores stays in the catalogue: it lists the tombstones.
+ * From the first step on no sample of the time is stored again, wherever it comes from. May be repeated: it returns what
+ * went in all attempts with this plan.
+ */
+export async function deleteRecords(
+  database: Database,
+  deletion: HistoryDeletion,
+  nowNs: bigint,
+): Promise<DeletedRecords> {
+  await noteDeletion(database, deletion, nowNs);
+  const values = valuesOf(deletion);
+  return database.transaction(async ({ query }) => {
+    const samples = await deleteSamples({ query }, deletion);
+    const count = async (text: string): Promise<number> =>
+      (
+        await query<{ count: number }>(
+          `WITH gone AS (${text} RETURNING 1) SELECT count(*) AS count FROM gone`,
+          values,
+        )
+      )[0]?.count ?? 0;
+    const events = await count(`DELETE FROM recording_events WHERE ${EVENTS}`);
+    const local = await count(`DELETE FROM recordings WHERE ${INSIDE} AND state = 'local'`);
+    const tagged = await count(
+      `UPDATE recordings SET tags = '{}'::jsonb WHERE ${INSIDE} AND tags <> '{}'::jsonb`,
+    );
+    const [all] = await query<DeletedRecords>(
+      `UPDATE deleted_times SET samples = samples + $3, events = events + $4, recordings = recordings + $5
+       WHERE plan = $1 AND first_at = $2::timestamptz RETURNING samples, events, recordings`,
+      [deletion.plan, values[2], samples, events, local + tagged],
+    );
+    return all ?? { samples, events, recordings: local + tagged };
+  });
+}

@@ -1,0 +1,81 @@
+import type { Clock } from '../core/clock.js';
+import { defined } from '../core/defined.js';
+import { describeError } from '../core/errors.js';
+import { RouteReply, type Route } from '../monitors/http/route.js';
+import { flag, object, said, text, whole } from '../monitors/http/schemas.js';
+import type { Commands } from './commands.js';
+import type { Database } from './database/database.js';
+import { countRecords, deleteRecords, type DeletedRecords } from './delete-records.js';
+import type { HistoryDeletion } from './history/delete-history.js';
+
+/** What the routes need. */
+export interface DeletionRouteParts {
+  readonly database: Database;
+  readonly commands: Pick<Commands, 'audited'>;
+  readonly clock: Clock;
+}
+
+const time = { type: 'string', pattern: '^[0-9]{1,19}$' } as const;
+const NANOSECONDS = 'inclusive, nanoseconds since the Unix epoch on the clock of the robot, in decimal';
+
+/** Deletes what the ground keeps of a time of a robot: for admins, and in the audit log. */
+export function deletionRoutes({ database, commands, clock }: DeletionRouteParts): readonly Route[] {
+  return [
+    {
+      ...{ method: 'POST', path: '/api/robots/:robot/delete', role: 'admin' },
+      summary: 'Deletes history, marked events and tags of a time, for good',
+      body: {
+        ...{ type: 'object', required: ['from', 'to', 'plan', 'reason'], additionalProperties: false },
+        properties: {
+          from: said(time, NANOSECONDS),
+          to: said(time, NANOSECONDS),
+          topics: {
+            ...{ type: 'array', items: text, minItems: 1, maxItems: 1_000 },
+            description: 'only the history of these topics; * stands for any text',
+          },
+          plan: {
+            type: 'string',
+            pattern: '^[0-9a-f]{16}$',
+            description: 'of the deletion, for the audit log',
+          },
+          reason: { type: 'string', maxLength: 1_000, description: 'for the audit log' },
+          dryRun: said(flag, 'only count'),
+        },
+      },
+      answer: object({
+        samples: said(whole, 'values of the history'),
+        events: said(whole, 'marked events'),
+        recordings: said(whole, 'recordings on the robot only, or with tags'),
+      }),
+      handle: async ({ params, body, who, address }) => {
+        const robot = params['robot'] ?? '';
+        const topics = body['topics'] as readonly string[] | undefined;
+        const [plan, reason] = [String(body['plan']), String(body['reason'])];
+        const deletion: HistoryDeletion = {
+          ...{ robot, from: BigInt(String(body['from'])), to: BigInt(String(body['to'])), plan, reason },
+          ...{ who: who.name, ...defined({ topics }) },
+        };
+        if (body['dryRun'] === true) return countRecords(database, deletion);
+        const label = `${String(body['from'])} to ${String(body['to'])}, plan ${plan}: ${reason}`;
+        const done: { records?: DeletedRecords } = {};
+        const { message } = await commands.audited(
+          { who, address, robot, action: 'delete', label },
+          async () => {
+            try {
+              const records = await deleteRecords(database, deletion, clock.now());
+              done.records = records;
+              const { samples, events, recordings } = records;
+              return {
+                state: 'done',
+                message: `${samples} samples, ${events} events, ${recordings} recordings`,
+              };
+            } catch (error) {
+              return { state: 'refused', message: describeError(error) };
+            }
+          },
+        );
+        return done.records ?? new RouteReply(503, { error: { code: 'GROUND_DATABASE_FAILED', message } });
+      },
+    },
+  ];
+}
