@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import type { Page } from 'playwright-core';
 import type { roles } from '../../src/ground/people-registry.js';
-import { lacking } from '../../src/testing/lacking.js';
 import { eventually } from '../../src/testing/waiting.js';
 import { DrivingRobot, GroundWorld } from '../ground/ground-world.js';
-import { noBrowserBecause } from '../support/browser.js';
+import { pageSuite } from './page-suite.js';
+import type { PageWorld } from './page-support.js';
 import {
   buildGroundPages,
   desktop,
-  PageWorld,
   phone,
   screenshot,
   seriousFindings,
@@ -21,22 +20,12 @@ describe('the page for admins', function () {
   let world: GroundWorld;
   let url: string;
 
-  before(async function () {
-    const why = noBrowserBecause();
-    if (why !== undefined) lacking(this, 'browser', why);
-    await buildGroundPages();
-    pages = await PageWorld.start();
-  });
-  // It does not exist after a failed start.
-  after(() => (pages as PageWorld | undefined)?.[Symbol.asyncDispose]());
   beforeEach(async () => {
     world = await GroundWorld.start();
     url = `http://127.0.0.1:${world.port}/`;
   });
-  afterEach(async () => {
-    await world[Symbol.asyncDispose]();
-    assert.deepEqual(pages.complaints.splice(0), [], 'the page broke its own rules');
-  });
+  afterEach(() => world[Symbol.asyncDispose]());
+  pageSuite((started) => (pages = started), buildGroundPages);
 
   /** Opens a page as somebody with a role. */
   async function openAs(role: (typeof roles)[number], options: Parameters<PageWorld['open']>[1] = desktop) {

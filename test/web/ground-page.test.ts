@@ -8,15 +8,14 @@ import { present } from '../../src/core/present.js';
 import { trialRoutes, type TrialFleet, type TrialView } from '../../src/ground/trial-routes.js';
 import { parseMapSource } from '../../src/ground/map-source.js';
 import { encodePng } from '../../src/exporters/images/encode-png.js';
-import { lacking } from '../../src/testing/lacking.js';
 import { eventually } from '../../src/testing/waiting.js';
 import { DrivingRobot, GroundWorld } from '../ground/ground-world.js';
-import { noBrowserBecause } from '../support/browser.js';
 import { fleetRows } from './ground-fleet.js';
+import { pageSuite } from './page-suite.js';
+import type { PageWorld } from './page-support.js';
 import {
   buildGroundPages,
   desktop,
-  PageWorld,
   phone,
   screenshot,
   seriousFindings,
@@ -31,22 +30,12 @@ describe('the pages of a ground', function () {
   let world: GroundWorld;
   let url: string;
 
-  before(async function () {
-    const why = noBrowserBecause();
-    if (why !== undefined) lacking(this, 'browser', why);
-    await buildGroundPages();
-    pages = await PageWorld.start();
-  });
-  // It does not exist after a failed start.
-  after(() => (pages as PageWorld | undefined)?.[Symbol.asyncDispose]());
   beforeEach(async () => {
     world = await GroundWorld.start();
     url = `http://127.0.0.1:${world.port}/`;
   });
-  afterEach(async () => {
-    await world[Symbol.asyncDispose]();
-    assert.deepEqual(pages.complaints.splice(0), [], 'the page broke its own rules');
-  });
+  afterEach(() => world[Symbol.asyncDispose]());
+  pageSuite((started) => (pages = started), buildGroundPages);
 
   async function restart(change: Partial<Pick<GroundWorld, 'rows' | 'isLoopback' | 'map'>>): Promise<void> {
     await world.kill();

@@ -4,18 +4,17 @@ import type { Page } from 'playwright-core';
 import { fetchDesk } from '../../src/app/monitoring/uplink-requests.js';
 import { present } from '../../src/core/present.js';
 import type { SyncEngine } from '../../src/sync/sync-engine.js';
-import { lacking } from '../../src/testing/lacking.js';
 import { eventually } from '../../src/testing/waiting.js';
 import { EmbeddedServer } from '../ground/database/database-world.js';
 import { FetchGround } from '../ground/fetch/fetch-world.js';
 import { DrivingRobot } from '../ground/ground-world.js';
-import { noBrowserBecause } from '../support/browser.js';
 import { MemoryStore } from '../support/memory-store.js';
 import { KIB, SyncWorld } from '../sync/sync-world.js';
+import { pageSuite } from './page-suite.js';
+import type { PageWorld } from './page-support.js';
 import {
   buildGroundPages,
   desktop,
-  PageWorld,
   phone,
   screenshot,
   seriousFindings,
@@ -32,19 +31,6 @@ describe('the page of requests', function () {
   let engine: SyncEngine;
   let isDown = false;
 
-  before(async function () {
-    this.timeout(120_000);
-    const why = noBrowserBecause();
-    if (why !== undefined) lacking(this, 'browser', why);
-    await buildGroundPages();
-    pages = await PageWorld.start();
-    server = await EmbeddedServer.start();
-  });
-  // They do not exist after a failed start.
-  after(async () => {
-    await (pages as PageWorld | undefined)?.[Symbol.asyncDispose]();
-    await (server as EmbeddedServer | undefined)?.[Symbol.asyncDispose]();
-  });
   beforeEach(async () => {
     const store = new MemoryStore();
     store.faults = ({ method, key }) => {
@@ -74,8 +60,13 @@ describe('the page of requests', function () {
     await engine.close();
     await ground[Symbol.asyncDispose]();
     await disk[Symbol.asyncDispose]();
-    assert.deepEqual(pages.complaints.splice(0), [], 'the page broke its own rules');
   });
+  pageSuite(async (started) => {
+    pages = started;
+    server = await EmbeddedServer.start();
+  }, buildGroundPages);
+  // It does not exist after a failed start.
+  after(() => (server as EmbeddedServer | undefined)?.[Symbol.asyncDispose]());
 
   const url = (): string => `http://127.0.0.1:${ground.world.port}/#/requests`;
 

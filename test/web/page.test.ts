@@ -1,11 +1,11 @@
 import { exportFormats } from '../../src/app/monitoring/background-exports.js';
 import assert from 'node:assert/strict';
 import type { Page } from 'playwright-core';
-import { noBrowserBecause } from '../support/browser.js';
 import { PageServer } from './page-server.js';
+import { pageSuite } from './page-suite.js';
+import type { PageWorld } from './page-support.js';
 import {
   desktop,
-  PageWorld,
   phone,
   screenshot,
   seriousFindings,
@@ -15,24 +15,12 @@ import {
 } from './page-support.js';
 import { PretendFleet } from './pretend-fleet.js';
 import { scrollTopics, type Scrolled } from './scroll-topics.js';
-import { lacking } from '../../src/testing/lacking.js';
 
 describe('the page, with a made-up fleet', function () {
   this.timeout(120_000);
   let world: PageWorld;
 
-  before(async function () {
-    const why = noBrowserBecause();
-    if (why !== undefined) lacking(this, 'browser', why);
-    world = await PageWorld.start();
-  });
-  // It does not exist after a failed start.
-  after(async () => {
-    await (world as PageWorld | undefined)?.[Symbol.asyncDispose]();
-  });
-  afterEach(() => {
-    assert.deepEqual(world.complaints.splice(0), [], 'the page broke its own rules');
-  });
+  pageSuite((started) => (world = started));
 
   const serve = (fleet: PretendFleet): Promise<PageServer> => PageServer.start(world.folder, fleet);
   const ready = async (page: Page): Promise<void> => {

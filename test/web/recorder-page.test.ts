@@ -1,19 +1,18 @@
 import assert from 'node:assert/strict';
 import type { Page } from 'playwright-core';
-import { noBrowserBecause } from '../support/browser.js';
 import { eventually } from '../../src/testing/waiting.js';
 import { FleetWorld } from './fleet-world.js';
+import { pageSuite } from './page-suite.js';
+import type { PageWorld } from './page-support.js';
 import {
   buildPage,
   desktop,
-  PageWorld,
   phone,
   screenshot,
   seriousFindings,
   textOf,
   waitForText,
 } from './page-support.js';
-import { lacking } from '../../src/testing/lacking.js';
 
 describe('the page of a real recorder', function () {
   this.timeout(120_000);
@@ -21,24 +20,16 @@ describe('the page of a real recorder', function () {
   let fleet: FleetWorld;
   let page: Page;
 
-  before(async function () {
-    const why = noBrowserBecause();
-    if (why !== undefined) lacking(this, 'browser', why);
-    await buildPage();
+  pageSuite(async (started) => {
+    world = started;
     fleet = await FleetWorld.create();
     fleet.startSync();
-    [world] = await Promise.all([PageWorld.start(), fleet.startRecorder()]);
+    await fleet.startRecorder();
     page = await world.open(fleet.url);
     await waitForText(page, '[data-answer=recording]', /Recording 3.robots/);
-  });
+  }, buildPage);
   // It does not exist after a failed start.
-  after(async () => {
-    await (world as PageWorld | undefined)?.[Symbol.asyncDispose]();
-    await (fleet as FleetWorld | undefined)?.[Symbol.asyncDispose]();
-  });
-  afterEach(() => {
-    assert.deepEqual(world.complaints.splice(0), [], 'the page broke its own rules');
-  });
+  after(() => (fleet as FleetWorld | undefined)?.[Symbol.asyncDispose]());
 
   const press = (name: string): Promise<void> => page.locator(`[data-action="${name}"]`).click();
   const stateIs = (state: string): Promise<true> =>

@@ -18,20 +18,13 @@ import { sqlRoute } from '../../src/ground/sql/sql-route.js';
 import { present } from '../../src/core/present.js';
 import { systemClock } from '../../src/host/system-clock.js';
 import { DirectoryStore } from '../../src/stores/directory/directory-store.js';
-import { lacking } from '../../src/testing/lacking.js';
 import { EmbeddedServer } from '../ground/database/database-world.js';
 import { GroundWorld } from '../ground/ground-world.js';
-import { noBrowserBecause } from '../support/browser.js';
 import { storePorts } from '../support/store-ports.js';
 import { syntheticManifest } from '../support/synthetic-manifest.js';
-import {
-  buildGroundPages,
-  PageWorld,
-  phone,
-  screenshot,
-  seriousFindings,
-  waitForText,
-} from './page-support.js';
+import { pageSuite } from './page-suite.js';
+import type { PageWorld } from './page-support.js';
+import { buildGroundPages, phone, screenshot, seriousFindings, waitForText } from './page-support.js';
 
 const COUNT = 240;
 /** The next segment of `robot 2`, as that reports it. */
@@ -48,12 +41,8 @@ describe('the page of recordings', function () {
   let world: GroundWorld;
   const closers: (() => PromiseLike<unknown>)[] = [];
 
-  before(async function () {
-    const why = noBrowserBecause();
-    if (why !== undefined) lacking(this, 'browser', why);
-    await buildGroundPages();
-    pages = await PageWorld.start();
-    closers.push(() => pages[Symbol.asyncDispose]());
+  pageSuite(async (started) => {
+    pages = started;
     const server = await EmbeddedServer.start();
     closers.push(() => server[Symbol.asyncDispose]());
     const database: Database = await server.connect();
@@ -76,7 +65,7 @@ describe('the page of recordings', function () {
       ...fileRoutes({ database, stores: [store], tickets }),
     ];
     await world.startServer();
-  });
+  }, buildGroundPages);
   after(async () => {
     for (const close of closers.splice(0).reverse()) await close();
   });

@@ -9,16 +9,15 @@ import { historyRoutes } from '../../src/ground/history/history-routes.js';
 import { HistoryWriter } from '../../src/ground/history/history-writer.js';
 import { systemClock } from '../../src/host/system-clock.js';
 import type { Route } from '../../src/monitors/http/route.js';
-import { lacking } from '../../src/testing/lacking.js';
 import { eventually } from '../../src/testing/waiting.js';
 import { EmbeddedServer } from '../ground/database/database-world.js';
 import { DrivingRobot, GroundWorld } from '../ground/ground-world.js';
-import { noBrowserBecause } from '../support/browser.js';
 import { carAt, carHistory, DrivingCar } from './driving-car.js';
+import { pageSuite } from './page-suite.js';
+import type { PageWorld } from './page-support.js';
 import {
   buildGroundPages,
   desktop,
-  PageWorld,
   phone,
   screenshot,
   seriousFindings,
@@ -41,13 +40,8 @@ describe('the history on the page of a robot', function () {
   let [recordings, holes]: [readonly object[], readonly object[]] = [[], []];
   const closers: (() => PromiseLike<unknown>)[] = [];
 
-  before(async function () {
-    this.timeout(120_000);
-    const why = noBrowserBecause();
-    if (why !== undefined) lacking(this, 'browser', why);
-    await buildGroundPages();
-    pages = await PageWorld.start();
-    closers.push(() => pages[Symbol.asyncDispose]());
+  pageSuite(async (started) => {
+    pages = started;
     const server = await EmbeddedServer.start();
     closers.push(() => server[Symbol.asyncDispose]());
     database = await server.connect();
@@ -72,11 +66,10 @@ describe('the history on the page of a robot', function () {
       told('/api/robots/:robot/holes', () => ({ open: 1, filled: 1, lost: 1, values: 3_000, holes })),
     ];
     await world.startServer();
-  });
+  }, buildGroundPages);
   after(async () => {
     for (const close of closers.splice(0).reverse()) await close();
   });
-  afterEach(() => assert.deepEqual(pages.complaints.splice(0), [], 'the page broke its own rules'));
 
   /** It drove for three hours, with half an hour of silence, and drives now. */
   async function drivenCar(name: string): Promise<DrivingCar> {

@@ -1,18 +1,10 @@
 import assert from 'node:assert/strict';
 import type { Page } from 'playwright-core';
 import type { SendPolicyStatus, SyncStatus } from '../../src/core/status.js';
-import { lacking } from '../../src/testing/lacking.js';
-import { noBrowserBecause } from '../support/browser.js';
 import { PageServer } from './page-server.js';
-import {
-  desktop,
-  PageWorld,
-  phone,
-  screenshot,
-  seriousFindings,
-  textOf,
-  waitForText,
-} from './page-support.js';
+import { pageSuite } from './page-suite.js';
+import type { PageWorld } from './page-support.js';
+import { desktop, phone, screenshot, seriousFindings, textOf, waitForText } from './page-support.js';
 import { PretendFleet } from './pretend-fleet.js';
 
 const WAITS_MS = 5_400_000;
@@ -36,18 +28,7 @@ describe('the send policy on the page', function () {
   this.timeout(120_000);
   let world: PageWorld;
 
-  before(async function () {
-    const why = noBrowserBecause();
-    if (why !== undefined) lacking(this, 'browser', why);
-    world = await PageWorld.start();
-  });
-  // It does not exist after a failed start.
-  after(async () => {
-    await (world as PageWorld | undefined)?.[Symbol.asyncDispose]();
-  });
-  afterEach(() => {
-    assert.deepEqual(world.complaints.splice(0), [], 'the page broke its own rules');
-  });
+  pageSuite((started) => (world = started));
 
   const fact = (page: Page, term: string): Promise<string> =>
     textOf(page, `.panel-sync dl > div:has(dt:text-is("${term}")) dd`);
