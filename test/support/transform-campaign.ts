@@ -111,7 +111,9 @@ class TransformCampaign {
     for (let done = 0; done < kills; done++) {
       const sync = spawnCli([...args, '--bandwidth', '100KB/s']);
       await sync.waitFor(/syncing/);
-      // One to three segments at this bandwidth.
+      // Half of the kills come after a segment was sent, however long this machine takes for one.
+      const before = early;
+      if (done % 2 === 1) await eventually(async () => (await this.#look()) > before, 'a segment is sent');
       await sleep(100 + random.unit() * 1_400);
       sync.child.kill('SIGKILL');
       await sync.ended;
