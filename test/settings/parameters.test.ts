@@ -261,6 +261,7 @@ describe('every recorder parameter', () => {
       'ground.url': 'ws://ground',
       'ground.token_file': 'other',
       vins: ['robot1=1ZZZ5A3T0RF000001'],
+      'seal.foxglove_device_ids': ['r1=dev_abc'],
       'ground.fields': ['/a.b threshold=1'],
     };
     // A ground needs tokens, and a key at rest needs recipients.
