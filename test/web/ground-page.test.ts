@@ -213,6 +213,19 @@ describe('the pages of a ground', function () {
     await waitForText(page, 'h2', /No robot has connected yet/);
   });
 
+  it('show nothing of a robot that was revoked while its page was open', async () => {
+    await using robot = await robotNamed('robot_7');
+    robot.facts = { ...robot.facts, tags: { mission: 'm2' } };
+    const page = await pages.open(`${url}#/robot/robot_7`);
+    await waitForText(page, '.robot-tags', /mission m2/);
+    await world.registry.revoke('robot_7');
+    await world.seen('robot_7', 'the end of its connection', ({ connected }) => !connected);
+    world.fleet.forget('robot_7');
+    await waitForText(page, '.missing', /No news of robot_7/);
+    await page.locator('.robot-tags').waitFor({ state: 'detached' });
+    assert.equal(await page.locator('[data-answer], [data-action]').count(), 0);
+  });
+
   it('say that the ground is gone, and come back with it', async () => {
     await restart({ rows: () => fleetRows(12, Date.now()) });
     const page = await pages.open(url);

@@ -24,7 +24,7 @@ import { storePorts } from '../support/store-ports.js';
 import { syntheticManifest } from '../support/synthetic-manifest.js';
 import { pageSuite } from './page-suite.js';
 import type { PageWorld } from './page-support.js';
-import { buildGroundPages, phone, screenshot, seriousFindings, waitForText } from './page-support.js';
+import { buildGroundPages, desktop, phone, screenshot, seriousFindings, waitForText } from './page-support.js';
 
 const COUNT = 240;
 /** The next segment of `robot 2`, as that reports it. */
@@ -33,6 +33,14 @@ const onRobotOnly = {
   ...{ segment: next.segment.id, state: 'sealed', bytes: 5_000, messages: 12, gaps: 1 },
   firstLogTime: next.firstLogTime ?? '',
   lastLogTime: next.lastLogTime ?? '',
+  holds: {
+    topics: [
+      { topic: '/robot 2/odom', type: 'nav_msgs/msg/Odometry', encoding: 'cdr' },
+      { topic: '/robot 2/gps', type: 'test_msgs/msg/OnlyHere', encoding: 'cdr' },
+    ],
+    tags: { mission: 'm_9', site: 'quarry' },
+    vin: '1ZZZ5A3T0RF000001',
+  },
 };
 
 describe('the page of recordings', function () {
@@ -145,6 +153,41 @@ describe('the page of recordings', function () {
     await search('min_bytes', 'much');
     await waitForText(page, '.missing', /min_bytes/);
     assert.deepEqual(await seriousFindings(page), []);
+  });
+
+  it('finds what is on a robot only by topic, type, tag and VIN, and shows what it holds', async () => {
+    const page = await pages.open(`http://127.0.0.1:${world.port}/#/recordings`, {
+      ...desktop,
+      timezoneId: 'UTC',
+    });
+    await waitForText(page, '.recordings-grid tbody', /robot 2/);
+    const wanted = {
+      ...{ topic: '/robot 2/gps', type: 'test_msgs/*', tag: 'mission=m_9', robot: '1ZZZ5A3T0RF000001' },
+    };
+    const row = new RegExp(`^${COUNT + 1}\\s*robot 2.*on the robot.*mission=m_9, site=quarry$`, 's');
+    for (const [name, value] of Object.entries(wanted)) {
+      for (const one of Object.keys(wanted)) await page.locator(`[name=${one}]`).fill('');
+      await page.locator(`[name=${name}]`).fill('no such');
+      await page.getByRole('button', { name: 'Search' }).click();
+      await page.locator('.recordings-grid').waitFor({ state: 'detached' });
+      await page.locator(`[name=${name}]`).fill(value);
+      await page.keyboard.press('Enter');
+      await waitForText(page, '.recordings-grid tbody', row);
+    }
+    await page.getByRole('link', { name: `Open segment ${COUNT + 1} of robot 2` }).click();
+    await waitForText(
+      page,
+      '.panel-recording',
+      /VIN\s*1ZZZ5A3T0RF000001.*on the robot only.*Tag mission\s*m_9.*Tag site\s*quarry/s,
+    );
+    await waitForText(
+      page,
+      '.panel-recording-topics',
+      /2 topics.*\/robot 2\/gps\s*test_msgs\/msg\/OnlyHere\s*–.*\/robot 2\/odom\s*nav_msgs\/msg\/Odometry/s,
+    );
+    assert.deepEqual(await seriousFindings(page), []);
+    await screenshot(page, 'ground-recording-on-robot-desktop');
+    assert.deepEqual(pages.complaints, []);
   });
 
   it('runs a read-only query, shows its rows, and says plainly what is wrong with one', async () => {
