@@ -6,6 +6,7 @@ import { silentLogger } from '../src/core/logger.js';
 import { packageRoot } from '../src/host/version.js';
 import { createCsvSource } from '../src/sources/csv/csv-source.js';
 import { parseSourceUri } from '../src/sources/source-uri.js';
+import { vehicleProfiles, type ProfileName } from '../src/sources/csv/vehicle-profile.js';
 import { Probe } from '../src/testing/source-probe.js';
 import type { FieldRule } from '../src/settings/field-rule.js';
 import type { PredictorName } from '../src/core/predictor-name.js';
@@ -36,11 +37,21 @@ interface Bytes {
   json: number;
 }
 
-/** The drives that come with the product, and their rows per tick of a tenth of a second. */
-const drives = [
-  { name: 'bundled', file: 'commute.csv', rowsPerTick: 1 },
-  { name: 'electric', file: 'electric.csv', rowsPerTick: 5 },
-] as const;
+interface Drive {
+  readonly log: 'bundled' | 'electric';
+  readonly file: string;
+  /** Rows per tick of a tenth of a second. */
+  readonly rowsPerTick: number;
+  readonly profile: ProfileName;
+}
+
+const electric = { log: 'electric', file: 'electric.csv', rowsPerTick: 5 } as const;
+
+/** The drives that come with the product, the electric one by each kind of vehicle. */
+const drives: readonly Drive[] = [
+  { log: 'bundled', file: 'commute.csv', rowsPerTick: 1, profile: 'car' },
+  ...(Object.keys(vehicleProfiles) as ProfileName[]).map((profile) => ({ ...electric, profile })),
+];
 
 /** Each alone, against the defaults, which have one for each field. */
 const predictors: readonly PredictorName[] = ['smooth', 'hold', 'linear'];
@@ -50,18 +61,20 @@ export async function benchUplink({ say }: BenchContext): Promise<BenchReport> {
   const drivesFolder = join(packageRoot, 'config', 'drives');
   const results: Record<string, unknown> = {};
   const misses: string[] = [];
-  for (const { name, file, rowsPerTick } of drives) {
-    const source = await createCsvSource(parseSourceUri(`csv:${name}?speed=max`), { fs, drivesFolder });
+  for (const { log, file, rowsPerTick, profile } of drives) {
+    const name = profile === 'car' ? log : `${log} ${profile}`;
+    const uri = parseSourceUri(`csv:${log}?speed=max&profiles=${profile}`);
+    const source = await createCsvSource(uri, { fs, drivesFolder });
     const probe = await new Probe(source).end();
     const states = statesOf(join(drivesFolder, file), rowsPerTick);
     const measure = (rules: readonly FieldRule[]): ByteMeter => {
-      const meter = new ByteMeter(states);
+      const meter = new ByteMeter(states, vehicleProfiles[profile].pace);
       const sampler = new TelemetrySampler({ rules, tickNs: TICK_NS }, meter, silentLogger);
       for (const message of probe.messages) sampler.take(message);
       return meter;
     };
     const meter = measure(defaultRules);
-    say(`\nuplink: bytes on csv:${name}, default rules and thresholds`);
+    say(`\nuplink: bytes on csv:${log}, profile ${profile}, default rules and thresholds`);
     say('  phase     samples  values  sent  dead band   protobuf       json  saved of protobuf  of json');
     for (const [phase, bytes] of Object.entries(meter.phases)) {
       const { protobuf, json, deadBand } = bytes;
@@ -75,7 +88,7 @@ export async function benchUplink({ say }: BenchContext): Promise<BenchReport> {
       if (saved < target)
         misses.push(`uplink: ${name} ${phase} saves ${saved.toFixed(0)} %, target ${target} %`);
     }
-    for (const predictor of predictors) {
+    for (const predictor of profile === 'car' ? predictors : []) {
       const { phases } = measure(defaultRules.map((rule) => ({ ...rule, predictor })));
       const saved = Object.entries(phases).map(
         ([phase, { deadBand, protobuf }]) => [phase, 100 * (1 - deadBand / protobuf)] as const,
@@ -113,11 +126,14 @@ function statesOf(path: string, rowsPerTick: number): readonly string[] {
 class ByteMeter implements SampleTaker {
   readonly phases: Record<Phase, Bytes> = { city: none(), highway: none(), other: none() };
   readonly #states: readonly string[];
+  readonly #pace: number;
   #specs: readonly FieldSpec[] = [];
   #encoder: TelemetryEncoder | undefined;
 
-  constructor(states: readonly string[]) {
+  /** @param pace - Of the vehicle, as a multiple of that of the log. */
+  constructor(states: readonly string[], pace: number) {
     this.#states = states;
+    this.#pace = pace;
   }
 
   fields(specs: readonly FieldSpec[]): void {
@@ -128,7 +144,7 @@ class ByteMeter implements SampleTaker {
   }
 
   sample(tick: number, timeNs: bigint, values: Float64Array): void {
-    const phase = phaseOf[this.#states[tick] ?? ''] ?? 'other';
+    const phase = phaseOf[this.#states[Math.floor(tick * this.#pace)] ?? ''] ?? 'other';
     const bytes = this.phases[phase];
     bytes.samples++;
     bytes.values += values.length;
