@@ -1,16 +1,21 @@
 import { resolve, sep } from 'node:path';
 import { HoldfastError } from '../core/errors.js';
-import type { FileSystem } from '../core/file-system.js';
 import { readSymmetricKeys } from '../encryption/read-symmetric-keys.js';
+import type { SystemPorts } from '../host/ports.js';
 import type { RecorderOptions } from '../settings/recorder-options.js';
 import type { WalKeys } from '../wal/segment-cipher.js';
 
 const PARAMETER = 'encryption.at_rest_key';
+/** Permission bits of all users. Those of the group may be the mask of an access list, as for a systemd credential. */
+const ALL = 0o007;
 
-/** The keys of `encryption.at_rest_key`; none if it is not set. Throws `KEY_INVALID`. */
+/**
+ * The keys of `encryption.at_rest_key`; none if it is not set. Warns if every user can use the file. Throws
+ * `KEY_INVALID`.
+ */
 export async function readAtRestKeys(
   { data, encryption: { atRestKey } }: Pick<RecorderOptions, 'data' | 'encryption'>,
-  fs: FileSystem,
+  { fs, logger }: Pick<SystemPorts, 'fs' | 'logger'>,
 ): Promise<WalKeys> {
   if (atRestKey === '') return [];
   const folder = resolve(data);
@@ -22,5 +27,9 @@ export async function readAtRestKeys(
       { facts: { path: atRestKey, folder } },
     );
   }
-  return readSymmetricKeys(atRestKey, PARAMETER, fs);
+  const keys = await readSymmetricKeys(atRestKey, PARAMETER, fs);
+  if (((await fs.stat(atRestKey)).mode & ALL) !== 0) {
+    logger.warn('every user of this machine can use the key file', { file: atRestKey });
+  }
+  return keys;
 }

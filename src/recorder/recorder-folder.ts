@@ -40,7 +40,7 @@ export function retentionOptions(options: RecorderOptions): RetentionOptions {
  */
 export async function takeDataFolder(options: RecorderOptions, ports: SystemPorts): Promise<TakenFolder> {
   const folder = dataFolder(options.data);
-  const walKeys = await readAtRestKeys(options, ports.fs);
+  const walKeys = await readAtRestKeys(options, ports);
   try {
     await makeDataFolder(ports.fs, folder.root, options.dataAccess);
   } catch (cause) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '../../../src/testing/waiting.js';
@@ -110,6 +110,16 @@ describe('a data folder whose WAL is encrypted', function () {
     assert.ok(stdout.split('\n').filter((line) => line.startsWith('{')).length > 100);
     await ok('verify', data, '--identity', at('fleet.key'));
     assert.deepEqual(await foundIn(data), []);
+  });
+
+  it('is recorded with a warning if every user can read the key file', async () => {
+    const source = 'sim:?robots=1&duration=1s&rate=max&topics=imu';
+    const warned = /every user of this machine can use the key file/;
+    const record = ['record', '--source', source, '--data', at('warned'), ...withKey('wal.key')];
+    assert.doesNotMatch((await ok(...record)).stderr, warned);
+    await chmod(at('wal.key'), 0o644);
+    assert.match((await ok(...record)).stderr, warned);
+    await chmod(at('wal.key'), 0o600);
   });
 
   it('is refused with half of an encryption, and with a key that anyone who has the folder has too', async () => {
