@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { runDeletionCampaign } from '../support/deletion-campaign.js';
 import { runGroundCampaign } from '../support/ground-campaign.js';
 import { runKillCampaign } from '../support/kill-campaign.js';
 import { requirePostgres } from '../support/postgres.js';
@@ -73,6 +74,22 @@ describe('the long campaign against sync that changes segments', () => {
       console.log(`      seed ${first + part}: ${early} of ${segments} segments between kills`);
       assert.deepEqual([missing, duplicates, altered, secrets, halves], [[], [], [], [], []]);
     }
+  });
+});
+
+describe('the long campaign against deletion', () => {
+  it('removes exactly what was asked for from folder, store and lake through 100 kill -9', async function () {
+    this.timeout(120 * 60_000);
+    const { interrupted, findings } = await runDeletionCampaign({
+      kills: 100,
+      seed: Number(process.env['HOLDFAST_SEED'] ?? 1),
+      onKill: (done) => {
+        if (done % 20 === 0) console.log(`      ${done} kills`);
+      },
+    });
+    console.log(`      ${interrupted} kills before the end of a deletion`);
+    assert.deepEqual(findings.slice(0, 10), []);
+    assert.ok(interrupted > 30);
   });
 });
 

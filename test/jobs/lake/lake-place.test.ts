@@ -11,18 +11,27 @@ import type { FileSystem } from '../../../src/core/file-system.js';
 import { compactLake } from '../../../src/jobs/lake/compact-lake.js';
 import { LakePlace } from '../../../src/jobs/lake/lake-place.js';
 import { lakeForms, readLake } from '../../../src/jobs/lake/lake-state.js';
-import { SECRET } from '../../deletion/deletion-world.js';
+import { ParquetDeriver } from '../../../src/jobs/lake/parquet-deriver.js';
+import type { Sink } from '../../../src/sync/sync-group.js';
+import { killAfter, SECRET } from '../../deletion/deletion-world.js';
 import { drainGroup } from '../../sync/group-world.js';
 import { realClock, SyncWorld } from '../../sync/sync-world.js';
 import { duckdb, rowsOf } from '../../support/duckdb.js';
 import { MemoryStore } from '../../support/memory-store.js';
-import { EIGHT, event, lakeSink, sealLake, sharedPool } from './lake-world.js';
+import { EIGHT, event, lakeSink, layoutOf, sealLake, sharedPool } from './lake-world.js';
 
 const SECOND = 1_000_000_000n;
 const MARKER = 'a text that must go';
 const signal = new AbortController().signal;
 /** Texts 3 to 7 of the second segment, and events of that time. */
 const request: DeletionRequest = { robot: 'r1', from: EIGHT + 13n * SECOND, to: EIGHT + 17n * SECOND };
+
+/** So that a search of bytes finds a text. */
+function uncompressed(store: MemoryStore): Sink {
+  const encoding = { codec: 'none', rowGroupRows: 1_000 } as const;
+  const deriver = new ParquetDeriver(fs, { layout: layoutOf(), pool: sharedPool, encoding });
+  return lakeSink(store, { deriver, form: deriver.form });
+}
 
 describe('the deletion of rows of a lake', function () {
   this.timeout(120_000);
@@ -50,7 +59,7 @@ describe('the deletion of rows of a lake', function () {
         await sealLake(world, events, texts, robot);
       }
     }
-    await drainGroup(world, [lakeSink(store)]);
+    await drainGroup(world, [uncompressed(store)]);
   });
   afterEach(async () => {
     await world[Symbol.asyncDispose]();
@@ -111,6 +120,7 @@ describe('the deletion of rows of a lake', function () {
     return robot === 'r1' && Number(at) >= 13 && Number(at) <= 17;
   };
   const tables = (): string[] => [...store.content.objects.keys()].filter((key) => key.endsWith('.parquet'));
+  const hasMarker = (): boolean => [...store.content.objects.values()].some((data) => data.includes(MARKER));
 
   for (const isCompacted of [false, true]) {
     it(`removes the rows and nothing else ${isCompacted ? 'after' : 'before'} a compaction`, async () => {
@@ -143,6 +153,35 @@ describe('the deletion of rows of a lake', function () {
     });
   }
 
+  it('ends with the same rows after a kill at every step, and leaves no byte of the removed rows', async () => {
+    assert.ok(hasMarker());
+    const objects = [...store.content.objects];
+    const wanted = (await rows()).filter((row) => !isNamed(row));
+    let points = 0;
+    for (; ; points++) {
+      store.content.objects.clear();
+      for (const [key, data] of objects) store.content.objects.set(key, data);
+      const { fs: disk, step: faults } = killAfter(points + 1);
+      const dying = new MemoryStore({ content: store.content, faults });
+      const isOver = await run(request, disk, dying).then(
+        () => true,
+        () => false,
+      );
+      if (points % 7 === 0)
+        assert.deepEqual(
+          (await rows()).filter((row) => !isNamed(row)),
+          wanted,
+          `step ${points}`,
+        );
+      if (isOver) break;
+      await run();
+      assert.ok(!hasMarker(), `step ${points + 1}`);
+      if (points % 7 === 0) assert.deepEqual(await rows(), wanted, `step ${points + 1}`);
+      for (const name of await fs.readdir(out)) await fs.rm(join(out, name), { recursive: true });
+    }
+    assert.ok(points > 30, `only ${points} steps`);
+  });
+
   it('keeps the rows of a legal hold, and says how many', async () => {
     await place().holds.write({
       ...{
@@ -168,7 +207,7 @@ describe('the deletion of rows of a lake', function () {
     const before = await rows();
     await fs.rm(world.folder.sync, { recursive: true });
     await fs.rm(world.folder.receipts, { recursive: true });
-    await drainGroup(world, [lakeSink(store)]);
+    await drainGroup(world, [uncompressed(store)]);
     assert.deepEqual(await rows(), before);
   });
 });
