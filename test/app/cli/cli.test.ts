@@ -1,37 +1,22 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { present } from '../../../src/core/present.js';
 import type { RecorderStatus, SyncStatus } from '../../../src/core/status.js';
 import { askRole } from '../../../src/app/control/control-client.js';
 import { commands } from '../../../src/app/cli/commands.js';
-import { jsonOf, runCli, spawnCli, type CliProcess } from '../../support/cli.js';
+import { jsonOf, runCli } from '../../support/cli.js';
+import { cliSuite } from '../../support/cli-suite.js';
 import { eventually } from '../../../src/testing/waiting.js';
 
 describe('the command line', function () {
   this.timeout(120_000);
   let folder: string;
   let data: string;
-  const running: CliProcess[] = [];
-
-  beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'holdfast-cli-'));
+  const start = cliSuite('cli', (made) => {
+    folder = made;
     data = join(folder, 'rec');
   });
-  afterEach(async () => {
-    for (const { child, ended } of running.splice(0)) {
-      child.kill('SIGKILL');
-      await ended;
-    }
-    await rm(folder, { recursive: true, force: true });
-  });
-
-  function start(...args: string[]): CliProcess {
-    const started = spawnCli(args);
-    running.push(started);
-    return started;
-  }
 
   /** Asks until the role answers and the condition holds. */
   const until = <T extends object>(role: 'recorder' | 'sync', holds: (status: T) => boolean): Promise<T> =>

@@ -1,35 +1,18 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LiveParameter } from '../../../src/core/monitoring.js';
 import { present } from '../../../src/core/present.js';
 import type { AuditEntry } from '../../../src/ground/audit-log.js';
 import type { RobotDetail, RobotView } from '../../../src/ground/robot-state.js';
 import { eventually } from '../../../src/testing/waiting.js';
-import { jsonOf, runCli, spawnCli, type CliProcess } from '../../support/cli.js';
+import { jsonOf, runCli, type CliProcess } from '../../support/cli.js';
+import { cliSuite } from '../../support/cli-suite.js';
 
 describe('holdfast ground', function () {
   this.timeout(120_000);
   let folder: string;
-  const running: CliProcess[] = [];
-
-  beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'holdfast-ground-cli-'));
-  });
-  afterEach(async () => {
-    for (const { child, ended } of running.splice(0)) {
-      child.kill('SIGKILL');
-      await ended;
-    }
-    await rm(folder, { recursive: true, force: true });
-  });
-
-  function start(...args: string[]): CliProcess {
-    const started = spawnCli(args);
-    running.push(started);
-    return started;
-  }
+  const start = cliSuite('ground-cli', (made) => (folder = made));
 
   async function startGround(): Promise<{ ground: CliProcess; port: number }> {
     const place = ['--data', join(folder, 'ground'), '--listen', '127.0.0.1:0', '--database', 'none'];

@@ -1,39 +1,24 @@
 import assert from 'node:assert/strict';
-import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, writeFile } from 'node:fs/promises';
 import { request as plainRequest } from 'node:http';
 import { request as tlsRequest } from 'node:https';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { present } from '../../../src/core/present.js';
 import type { RobotView } from '../../../src/ground/robot-state.js';
 import type { TrialView } from '../../../src/ground/trial-routes.js';
 import { eventually } from '../../../src/testing/waiting.js';
 import { Certificates } from '../../support/certificates.js';
-import { jsonOf, runCli, spawnCli, type CliProcess } from '../../support/cli.js';
+import { jsonOf, runCli, type CliProcess } from '../../support/cli.js';
+import { cliSuite } from '../../support/cli-suite.js';
 
 describe('The bundled fleet of a ground', function () {
   this.timeout(240_000);
   let folder: string;
   let certificates: Certificates;
-  const running: CliProcess[] = [];
-
-  beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'holdfast-trial-'));
+  const start = cliSuite('trial', (made) => {
+    folder = made;
     certificates = new Certificates(folder);
   });
-  afterEach(async () => {
-    for (const { child, ended } of running.splice(0)) {
-      child.kill('SIGKILL');
-      await ended;
-    }
-    await rm(folder, { recursive: true, force: true });
-  });
-
-  function start(...args: string[]): CliProcess {
-    const started = spawnCli(args);
-    running.push(started);
-    return started;
-  }
 
   class Ground {
     readonly process: CliProcess;
