@@ -5,7 +5,7 @@ import { openDataKey, parseRecipient, type Keyring } from '../encryption/keyring
 import { recipientName, recipientOf, type Recipient } from '../encryption/wrapped-key.js';
 
 /**
- * Why a part of a segment cannot be removed with these identities; undefined: it can. What is left is encrypted for the
+ * Why a part of a segment cannot be removed with these identities; undefined: it can. The rest is encrypted for the
  * same recipients, so each of them must be known: the manifest has public keys, and only the name of a symmetric key.
  */
 export function partRefusal({ encryption, file }: Manifest, keyring: Keyring): string | undefined {

@@ -10,7 +10,7 @@ import type { DeletionRequest } from './deletion-request.js';
 import { isRemainderOf, remainderName } from './remainder-name.js';
 import { verifyRemainder } from './verify-remainder.js';
 
-/** The manifest of what the request left of a segment, or its tombstone; undefined: there is none. */
+/** The manifest of what the request left of a segment, or its tombstone; undefined: neither exists. */
 export async function readRemainder(
   fs: CutPorts['fs'],
   folder: DataFolder,

@@ -27,7 +27,7 @@ interface Stored {
   readonly signal: AbortSignal;
 }
 
-/** The manifest of what the request left of the segment under this key, or its tombstone; undefined: there is none. */
+/** The manifest of what the request left of the segment under this key, or its tombstone; undefined: neither exists. */
 export async function readStoredRemainder(
   store: Store,
   key: string,

@@ -44,7 +44,7 @@ export function isRemainderOf(found: Manifest, manifest: Manifest): boolean {
   return segment === manifest.segment.id && crc32 === manifest.file.crc32;
 }
 
-/** Whether the request was carried out on this segment already: what is left has nothing of it. */
+/** Whether the request was carried out on this segment already: the rest has nothing of it. */
 export function isRemainderAfter({ derived }: Manifest, request: DeletionRequest): boolean {
   const rule = stageRule(request);
   return derived?.stages.some((stage) => stage.name === DELETE_STAGE.name && stage.rule === rule) ?? false;

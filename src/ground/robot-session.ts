@@ -244,7 +244,7 @@ export class RobotSession implements ConnectionEvents {
     history?.store({ ...ticks, ...this.#vehicleOf(catalogue, run), fields, tickNs }, confirm);
   }
 
-  /** A robot of an earlier version says in no catalogue in which vehicle it was: it is known of the present run only. */
+  /** A robot of an earlier version says in no catalogue in which vehicle it was: only its present run has a vehicle. */
   #vehicleOf({ vin }: Catalogue, run: bigint): { readonly robot: string; readonly vin: string } {
     return { robot: this.#parts.state.robot, vin: vin ?? (run === this.#run ? this.#vin : '') };
   }

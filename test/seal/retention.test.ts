@@ -336,7 +336,7 @@ describe('retention', () => {
     disk.before = (operation, path) => {
       if (operation !== 'open' || !path.includes('tombstones') || isRefused) return;
       isRefused = true;
-      // Another program takes what was freed, so the pass goes on.
+      // Another program takes what was freed, so the pass continues.
       disk.others += 150_000;
       enospc();
     };

@@ -78,14 +78,13 @@ async function campaign(
   while (kills < wanted) {
     await fs.rm(work, { recursive: true });
     await fs.cp(kept, work, { recursive: true });
-    for (let isOver = false; !isOver && kills < wanted;) {
+    while (kills < wanted) {
       const { child, ended } = spawnCli(args);
       const afterMs = wholeMs * (0.2 + 0.8 * random.unit());
       const timer = setTimeout(() => child.kill('SIGKILL'), afterMs);
       const { signal } = await ended;
       clearTimeout(timer);
-      isOver = signal === null;
-      if (isOver) break;
+      if (signal === null) break;
       onKill?.(++kills);
       interrupted++;
       findings.push(...(await missing(work)).map((text) => `after kill ${kills}: ${text}`));
@@ -238,7 +237,7 @@ async function rowsOfLake(path: string): Promise<string[]> {
       if (!key.includes('chat')) continue;
       for await (const row of rowsOf({ key, readable: storeReadable(store, key, bytes) }, zstd)) {
         const { data } = row;
-        texts.push(data instanceof Uint8Array ? Buffer.from(data).toString() : String(data));
+        texts.push(data instanceof Uint8Array ? Buffer.from(data).toString() : JSON.stringify(data));
       }
     }
   }

@@ -4,7 +4,7 @@ import { noBrowserBecause } from '../support/browser.js';
 import { PageWorld } from './page-support.js';
 
 /**
- * Starts a browser for the suite that calls it, and skips the suite where there is none. A test fails if a page
+ * Starts a browser for the suite that calls it, and skips the suite if the machine has no browser. A test fails if a page
  * broke its own rules meanwhile (content security policy, errors in its scripts). Call it behind the `afterEach`
  * that ends the servers of the pages.
  *

@@ -24,7 +24,14 @@ import { storePorts } from '../support/store-ports.js';
 import { syntheticManifest } from '../support/synthetic-manifest.js';
 import { pageSuite } from './page-suite.js';
 import type { PageWorld } from './page-support.js';
-import { buildGroundPages, desktop, phone, screenshot, seriousFindings, waitForText } from './page-support.js';
+import {
+  buildGroundPages,
+  desktop,
+  phone,
+  screenshot,
+  seriousFindings,
+  waitForText,
+} from './page-support.js';
 
 const COUNT = 240;
 /** The next segment of `robot 2`, as that reports it. */

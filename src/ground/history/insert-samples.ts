@@ -35,10 +35,9 @@ export const coarser = (groups: string, unit: string, where = ''): string => `
   FROM ${groups} ${where} GROUP BY 1, 2 ORDER BY 1, 2`;
 
 /**
- * Only a row that is new counts in the roll-ups, so a batch that comes twice changes nothing. What was deleted on request
- * is not stored again. Rows are in the order
- * of the index: a batch of a large fleet has several ticks of each field, and would otherwise visit each page of the
- * index several times, more pages than the server keeps in memory.
+ * Only a row that is new counts in the roll-ups, so a batch that comes twice changes nothing. The ground does not store
+ * again what a request deleted. Rows are in the order of the index: a batch of a large fleet has several ticks of each
+ * field, and would otherwise visit each page of the index several times, more pages than the server keeps in memory.
  */
 const INSERT = `
 WITH come AS MATERIALIZED (

@@ -8,7 +8,7 @@ export interface InfluxOptions {
   readonly target:
     | { readonly api: 'v1'; readonly database: string; readonly retentionPolicy?: string }
     | { readonly api: 'v2'; readonly bucket: string; readonly organisation: string };
-  /** Absent: the token is in {@link INFLUX_TOKEN}, or there is none. */
+  /** Absent: the token is in {@link INFLUX_TOKEN}, or the server needs no token. */
   readonly tokenFile?: string;
 }
 

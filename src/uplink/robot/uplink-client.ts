@@ -182,7 +182,7 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
     await this.#ports.outbox?.[Symbol.asyncDispose]();
   }
 
-  /** Both ends of the uplink, and the outbox, know of which fields and vehicle the next samples are. */
+  /** Tells the other end of the uplink, and the outbox, the fields and the vehicle of the next samples. */
   #announceFields(): void {
     this.#ports.outbox?.fields(this.#fields, TICK_NS, this.#vin);
     if (this.#encoder !== undefined) this.#send(this.#encoder.changeFields(this.#catalogue()));

@@ -45,7 +45,7 @@ describe('the delivery of batches to Kafka', () => {
 
   beforeEach(() => {
     Object.assign(ScriptedProducer, { opened: 0, closed: 0, sent: [], fault: undefined });
-    const options = parseKafkaSink('//host/fleet', new Map(), assert.fail);
+    const options = parseKafkaSink('//host/fleet', new Map(), (message) => assert.fail(message));
     const library = { Producer: ScriptedProducer } as unknown as KafkaLibrary;
     delivery = new KafkaDelivery(options, { fileSystem: fs }, library);
   });
