@@ -237,7 +237,7 @@ async function rowsOfLake(path: string): Promise<string[]> {
       if (!key.includes('chat')) continue;
       for await (const row of rowsOf({ key, readable: storeReadable(store, key, bytes) }, zstd)) {
         const { data } = row;
-        texts.push(data instanceof Uint8Array ? Buffer.from(data).toString() : JSON.stringify(data));
+        texts.push(typeof data === 'string' ? data : Buffer.from(data as Uint8Array).toString());
       }
     }
   }
