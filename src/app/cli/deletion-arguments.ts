@@ -90,7 +90,7 @@ export interface OpenPlaces extends AsyncDisposable {
 }
 
 /**
- * Opens the places. For a deletion, the tables in each store are a place of their own, and so is a ground. Throws
+ * Opens the places. For a deletion, the lake of each store that has one is a place of its own, and so is a ground. Throws
  * `CONFIG_INVALID` if no place is given, or a folder is not a data folder.
  */
 export async function openPlaces(
@@ -101,6 +101,7 @@ export async function openPlaces(
   const { FolderPlace } = await import('../../deletion/folder-place.js');
   const { StorePlace } = await import('../../deletion/store-place.js');
   const { LakePlace } = await import('../../jobs/lake/lake-place.js');
+  const { lakeForms } = await import('../../jobs/lake/lake-state.js');
   const resolved = invocation.resolve('sync');
   if (resolved.faults.length > 0) throw configInvalid(resolved.faults);
   const { add, check } = collectFaults();
@@ -123,12 +124,15 @@ export async function openPlaces(
     isDeletion && typeof options['ground'] === 'string' ? await openGround(invocation) : undefined;
   const stores: Store[] = [];
   for (const uri of new Set(uris)) stores.push(await openConfiguredStore(uri, resolved, ports));
+  const lakes = new Set<Store>();
+  for (const store of isDeletion ? stores : [])
+    if ((await lakeForms(store, stop.signal)).length > 0) lakes.add(store);
   return {
     places: [
       ...[...new Set(folders)].map((folder) => new FolderPlace(ports.fs, dataFolder(folder), keys)),
       ...stores.flatMap((store) => [
         new StorePlace(store, stop.signal, { fs: ports.fs, ...keys, scratch: scratch.open }),
-        ...(isDeletion ? [new LakePlace(store, stop.signal, ports)] : []),
+        ...(lakes.has(store) ? [new LakePlace(store, stop.signal, ports)] : []),
       ]),
       ...(ground === undefined ? [] : [new GroundPlace(ground)]),
     ],

@@ -47,7 +47,7 @@ describe('the deletion of rows of a lake', function () {
         const texts = Array.from({ length: 10 }, (_, line) => {
           const number = 10 * segment + line;
           const logTime = EIGHT + BigInt(number) * SECOND;
-          const isNamed = logTime >= request.from && logTime <= request.to;
+          const isNamed = robot === request.robot && logTime >= request.from && logTime <= request.to;
           return {
             topic: `/${robot}/text`,
             logTime,

@@ -108,11 +108,13 @@ function About({ detail }: { readonly detail: RecordingDetail }) {
         <Fact term="End" tone={detail.uncleanEnd ? 'warn' : undefined}>
           {detail.uncleanEnd ? 'the recorder was killed or lost power' : 'clean'}
         </Fact>
-        {Object.entries(tags).map(([name, value]) => (
-          <Fact key={name} term={`Tag ${name}`}>
-            {value}
-          </Fact>
-        ))}
+        {Object.entries(tags)
+          .sort()
+          .map(([name, value]) => (
+            <Fact key={name} term={`Tag ${name}`}>
+              {value}
+            </Fact>
+          ))}
         <Fact term="Key">
           <code class="recording-key">{detail.key}</code>
         </Fact>

@@ -168,7 +168,9 @@ function Recordings({ found }: { readonly found: Found | undefined }) {
 
 function Recording({ one }: { readonly one: FoundRecording }) {
   const { firstLogTime: first, lastLogTime: last, state } = one;
-  const tags = Object.entries(one.tags).map(([name, value]) => `${name}=${value}`);
+  const tags = Object.entries(one.tags)
+    .map(([name, value]) => `${name}=${value}`)
+    .sort();
   return (
     <tr>
       <th scope="row" title={`${one.store} ${one.key}`}>
