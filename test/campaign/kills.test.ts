@@ -87,7 +87,7 @@ describe('the long campaign against deletion', () => {
         if (done % 20 === 0) console.log(`      ${done} kills`);
       },
     });
-    console.log(`      ${interrupted} kills before the end of a deletion`);
+    console.log(`      ${interrupted} kills while it deleted`);
     assert.deepEqual(findings.slice(0, 10), []);
     assert.ok(interrupted > 30);
   });

@@ -39,7 +39,7 @@ export interface DeletionCampaignOptions {
 
 export interface DeletionCampaignResult {
   readonly kills: number;
-  /** Kills before the deletion was finished. */
+  /** Kills after the deletion had begun, by its journal, and before it had finished. */
   readonly interrupted: number;
   /** What was wrong after a deletion was finished, or what was missing after a kill. */
   readonly findings: readonly string[];
@@ -85,8 +85,9 @@ async function campaign(
       const { signal } = await ended;
       clearTimeout(timer);
       if (signal === null) break;
-      onKill?.(++kills);
-      interrupted++;
+      kills++;
+      onKill?.(kills);
+      if ((await fs.readdir(join(work, 'out'))).some((name) => name.endsWith('.journal'))) interrupted++;
       findings.push(...(await missing(work)).map((text) => `after kill ${kills}: ${text}`));
     }
     await expectOk(args);
