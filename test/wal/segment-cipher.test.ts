@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { present } from '../../src/core/present.js';
 import { SegmentCipher, WRAPPED_BYTES } from '../../src/wal/segment-cipher.js';
 
 describe('the cipher of a WAL segment', () => {
@@ -24,6 +25,17 @@ describe('the cipher of a WAL segment', () => {
         'hex',
       );
     });
+    assert.equal(new Set(all).size, all.length);
+  });
+
+  it('encrypts no two writes or parts alike: no number and no offset shares a nonce with another', () => {
+    const cipher = SegmentCipher.create(key, randomBytes);
+    const numbers = [...Array(300).keys(), 0xffff, 0x1_0000, 0xffff_ffff, 0x1_0000_0000, 2 ** 40, 2 ** 52];
+    const plain = Buffer.alloc(16);
+    const all = numbers.flatMap((number) => [
+      cipher.sealWrite(BigInt(number), stamp, plain).subarray(0, 16).toString('hex'),
+      Buffer.from(present(cipher.sealPart(number, [plain])[0])).toString('hex'),
+    ]);
     assert.equal(new Set(all).size, all.length);
   });
 
