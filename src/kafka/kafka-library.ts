@@ -1,20 +1,17 @@
 import type * as kafka from '@platformatic/kafka';
-import { describeError, HoldfastError } from '../core/errors.js';
+import { loadOptional } from '../core/load-optional.js';
 
 export type KafkaLibrary = typeof kafka;
 
+const CLIENT = {
+  name: '@platformatic/kafka',
+  what: 'the client of Kafka',
+  code: 'STORE_UNAVAILABLE',
+} as const;
+
 /** The client is an optional dependency. Throws `STORE_UNAVAILABLE` if it cannot be loaded. */
-export async function loadKafka(
+export function loadKafka(
   load: () => Promise<KafkaLibrary> = () => import('@platformatic/kafka'),
 ): Promise<KafkaLibrary> {
-  try {
-    return await load();
-  } catch (cause) {
-    const [reason] = describeError(cause).split('\n');
-    throw new HoldfastError(
-      'STORE_UNAVAILABLE',
-      `the client of Kafka cannot be loaded (npm install @platformatic/kafka): ${reason}`,
-      { facts: { reason } },
-    );
-  }
+  return loadOptional(CLIENT, load);
 }

@@ -1,11 +1,11 @@
 import { describeError } from '../core/errors.js';
 import type { Gap } from '../core/gap.js';
+import type { Logger } from '../core/logger.js';
 import { numberingKey, type Channel } from '../core/message.js';
 import { SeenNumbers } from '../core/seen-numbers.js';
 import type { Batch } from '../ingest/batch.js';
 import { Identities } from './identities.js';
 import type { WalHead } from './wal-head.js';
-import type { WalPorts } from './wal-ports.js';
 
 /**
  * When a commit is durable. `commit`: every commit is fsynced (loss window: the age of one batch plus one
@@ -31,7 +31,13 @@ interface Receipt extends UnsyncedBatch {
   readonly identified: ReadonlyMap<string, readonly number[]>;
 }
 
-type DurablePorts = Pick<WalPorts, 'logger' | 'onGaps' | 'onGapsUnsure'>;
+interface DurablePorts {
+  readonly logger: Logger;
+  /** Gaps that are part of the recording from now on. Must not throw. */
+  readonly onGaps?: (gaps: readonly Gap[]) => void;
+  /** Gaps whose fsync failed: they must be committed again. Must not throw. */
+  readonly onGapsUnsure?: (gaps: readonly Gap[]) => void;
+}
 
 /** Handles what became durable: counts it, acknowledges it, and keeps the settled source numbers. */
 export class DurableLedger {

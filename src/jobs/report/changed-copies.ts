@@ -1,8 +1,13 @@
 import { join } from 'node:path';
 import { describeError, isHoldfastError, systemCode } from '../../core/errors.js';
 import type { Manifest } from '../../core/manifest.js';
-import { readAnyManifestFile } from '../../recordings/segments.js';
-import type { FactPorts } from './recording-facts.js';
+import type { FilePool } from '../../recordings/file-readable.js';
+import { readAnyManifestFile, type Problem } from '../../recordings/segments.js';
+
+export interface CopyPorts {
+  readonly files: FilePool;
+  readonly onProblem: (problem: Problem) => void;
+}
 
 /** Name of a changed copy in `transformed/`: that of its segment, and a digest of the rules. */
 const COPY_NAME = /^(.+)\.[0-9a-f]{12}\.json$/;
@@ -13,7 +18,7 @@ const COPY_NAME = /^(.+)\.[0-9a-f]{12}\.json$/;
  */
 export async function changedCopies(
   folder: string,
-  { files, onProblem }: Pick<FactPorts, 'files' | 'onProblem'>,
+  { files, onProblem }: CopyPorts,
 ): Promise<Map<string, Manifest>> {
   const copies = new Map<string, Manifest>();
   const times = new Map<string, number>();
@@ -37,7 +42,7 @@ export async function changedCopies(
   return copies;
 }
 
-async function namesIn(fs: FactPorts['files']['fs'], folder: string): Promise<string[]> {
+async function namesIn(fs: FilePool['fs'], folder: string): Promise<string[]> {
   try {
     return (await fs.readdir(folder)).sort();
   } catch (error) {
