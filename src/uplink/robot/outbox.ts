@@ -18,6 +18,7 @@ import {
 import { readCatalogue } from '../protocol/read-telemetry.js';
 import { writeCatalogue } from '../protocol/write-telemetry.js';
 import { OutboxCipher } from './outbox-cipher.js';
+import { catalogueKey, HEAD_BYTES, headOf, keyName, orderOf, sampleKey, tickOf } from './outbox-keys.js';
 import { RemovedPieces } from './removed-pieces.js';
 import { TICK_NS } from './uplink-pace.js';
 
@@ -53,14 +54,6 @@ type Operation =
   | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
   | { readonly type: 'del'; readonly key: string };
 
-/**
- * Names of samples, catalogues, removed pieces and keys: `s<run><tick>`, `c<run><version>`, `l<run><tick>` and
- * `k<run>`, hexadecimal; samples begin with catalogue and run. Samples behind that, and catalogues, are encrypted
- * if their run has a key (outbox-cipher.ts).
- */
-const RUN_DIGITS = 8;
-const TICK_DIGITS = 14;
-const HEAD_BYTES = 12;
 /** Without a connection the samples are made durable so often. A kill of the process takes none. */
 const SYNC_NS = NS_PER_S;
 /** The oldest go down to this share of the maximum. */
@@ -312,7 +305,7 @@ export class Outbox implements AsyncDisposable {
   async #removeOldest(bytes: number): Promise<void> {
     const range = { gte: 's', lt: 't' };
     this.#lost += await this.#delete(range, bytes, (key, value) => {
-      const tick = Number.parseInt(key.slice(1 + RUN_DIGITS), 16);
+      const tick = tickOf(key);
       const { timeNs } = this.#sampleOf(key, value);
       this.#removed.add({ order: orderOf(key), ...headOf(value), tick, timeNs });
     });
@@ -356,26 +349,4 @@ export class Outbox implements AsyncDisposable {
       this.#ports.logger.error('the outbox cannot be written', { error: describeError(error) });
     this.#isFaulty = true;
   }
-}
-
-function sampleKey(order: number, tick: number): string {
-  const end = Number.isFinite(tick) ? tick.toString(16).padStart(TICK_DIGITS, '0') : 'g';
-  return `s${order.toString(16).padStart(RUN_DIGITS, '0')}${end}`;
-}
-
-function catalogueKey(order: number, version: number): string {
-  return `c${order.toString(16).padStart(RUN_DIGITS, '0')}${version.toString(16).padStart(8, '0')}`;
-}
-
-function keyName(order: number): string {
-  return `k${order.toString(16).padStart(RUN_DIGITS, '0')}`;
-}
-
-function orderOf(key: string): number {
-  return Number.parseInt(key.slice(1, 1 + RUN_DIGITS), 16);
-}
-
-function headOf(value: Uint8Array): { readonly version: number; readonly run: bigint } {
-  const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
-  return { version: view.getUint32(0), run: view.getBigUint64(4) };
 }
