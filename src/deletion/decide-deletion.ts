@@ -15,7 +15,10 @@ export type DeletionDecision =
 
 const none = { kind: 'none' } as const;
 
-/** The only place that decides whether a request deletes a segment. A legal hold on any of it keeps all of it. */
+/**
+ * Decides for the plan whether a request deletes a segment. A legal hold on any of it keeps all of it. Holds that come
+ * after the plan count when it is carried out.
+ */
 export function decideDeletion(
   manifest: Manifest,
   request: DeletionRequest,

@@ -126,16 +126,21 @@ export class DeletionWorld implements AsyncDisposable {
     return planDeletion(request, this.places());
   }
 
-  /** Begins or continues, as the command does. */
+  /**
+   * Begins or continues, as the command does.
+   *
+   * @param planned - A plan that was made before; default: one of the present state.
+   */
   async run(
     request: DeletionRequest,
     fileSystem: FileSystem = fs,
     store = this.store,
+    planned?: DeletionPlan,
   ): Promise<{ readonly receipt: DeletionReceipt; readonly path: string }> {
     const places = this.places(fileSystem, store);
     const journal = join(this.root, 'out', journalName(requestId(request, places)));
     const begun = await readJournal(fs, journal);
-    const plan = begun?.plan ?? (await planDeletion(request, places));
+    const plan = begun?.plan ?? planned ?? (await planDeletion(request, places));
     const facts = { at: '1900000000000000000', by: 'ada@desk', reason: 'request 12', plan: plan.id };
     return runDeletion(
       { fs: fileSystem, clock: new TestClock(), places, journal, secret: SECRET, signal },

@@ -138,6 +138,8 @@ describe('a deletion', () => {
   it('keeps what a legal hold covers in any place, and says so', async () => {
     const [, store] = world.places();
     await store.holds.write(hold);
+    const { places } = await world.plan({ robot: 'r1', ...timesOf(1, 3) });
+    for (const { remove, keep } of places) assert.deepEqual([remove.length, keep.length], [2, 1]);
     const { receipt } = await world.run({ robot: 'r1', ...timesOf(1, 3) });
     for (const { removed, kept } of receipt.places) {
       assert.equal(removed.length, 2);
@@ -148,7 +150,22 @@ describe('a deletion', () => {
     }
   });
 
-  it('counts a hold that was placed after the plan, and none that was released or is of another robot', async () => {
+  it('counts a hold that was placed after the plan', async () => {
+    const plan = await world.plan(second);
+    for (const { remove } of plan.places) assert.equal(remove.length, 1);
+    const [, store] = world.places();
+    await store.holds.write(hold);
+    const { receipt } = await world.run(second, undefined, undefined, plan);
+    for (const { removed, kept } of receipt.places) {
+      assert.deepEqual(removed, []);
+      assert.deepEqual(
+        kept.map(({ why }) => why),
+        ['legal hold 00000000000000aa: case 17'],
+      );
+    }
+  });
+
+  it('counts no hold that was released or is of another robot', async () => {
     const [folder] = world.places();
     await folder.holds.write({ ...hold, id: '00000000000000ab', robot: 'r2' });
     await folder.holds.write({ ...hold, released: { at: '2', by: 'law', reason: 'closed' } });

@@ -1,5 +1,4 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +6,7 @@ import { Admin, Consumer, type Message } from '@platformatic/kafka';
 import { lacking } from '../../src/testing/lacking.js';
 import { eventually } from '../../src/testing/waiting.js';
 import { freePort } from './free-port.js';
+import { endChild } from './end-child.js';
 
 /** A folder with the jars of a broker: `kafka_2.13` and what it depends on, as Maven copies them. */
 const FOLDER = 'HOLDFAST_TEST_KAFKA';
@@ -114,10 +114,7 @@ export class KafkaBroker implements AsyncDisposable {
   async kill(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const exit = once(child, 'exit');
-    child.kill('SIGKILL');
-    await exit;
+    await endChild(child);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

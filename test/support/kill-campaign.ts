@@ -20,6 +20,7 @@ import { LyingS3 } from './s3-attacks.js';
 import { AttackedFolder, heldMessages, type AttackedStore } from './store-attacks.js';
 import { eventually } from '../../src/testing/waiting.js';
 import { Random } from '../../src/core/random.js';
+import { endChild } from './end-child.js';
 
 const CHANNELS = 4;
 const RATE_PER_S = 1_600;
@@ -285,7 +286,7 @@ class Campaign {
   }
 
   async #killRecorder(): Promise<void> {
-    await kill(this.#recorder);
+    await endChild(this.#recorder);
     await this.#recorderOutput;
     this.#recorder = undefined;
     // Numbers that were sent and not acknowledged are never used again.
@@ -293,7 +294,7 @@ class Campaign {
   }
 
   async #killSync(): Promise<void> {
-    await kill(this.#sync);
+    await endChild(this.#sync);
     this.#sync = undefined;
   }
 
@@ -351,10 +352,4 @@ class Campaign {
       evicted: 0,
     };
   }
-}
-
-async function kill(child: ChildProcess | undefined): Promise<void> {
-  if (!child || child.exitCode !== null || child.signalCode !== null) return;
-  child.kill('SIGKILL');
-  await once(child, 'exit');
 }

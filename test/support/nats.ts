@@ -1,5 +1,4 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,6 +8,7 @@ import { connect, type ConnectionOptions, type NatsConnection } from '@nats-io/t
 import { encodeGenericEvent, type GenericEvent } from '../../src/core/generic-event.js';
 import { sleep } from '../../src/testing/waiting.js';
 import { freePort } from './free-port.js';
+import { endChild } from './end-child.js';
 
 const START_TIMEOUT_MS = 20_000;
 const MB = 1024 * 1024;
@@ -79,9 +79,7 @@ export class NatsServer {
   async kill(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
-    if (!child || child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    child.kill('SIGKILL');
-    await once(child, 'exit');
+    await endChild(child);
   }
 
   async stop(): Promise<void> {

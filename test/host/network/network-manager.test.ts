@@ -11,6 +11,7 @@ import { SystemBus } from '../../../src/host/network/system-bus.js';
 import { systemClock } from '../../../src/host/system-clock.js';
 import { lacking } from '../../../src/testing/lacking.js';
 import { eventually } from '../../../src/testing/waiting.js';
+import { endChild } from '../../support/end-child.js';
 
 const PYTHON = '/usr/bin/python3';
 const never = new AbortController().signal;
@@ -61,7 +62,7 @@ describe('what NetworkManager tells about the network', function () {
   });
   afterEach(async () => {
     bus.close();
-    for (const child of [manager, daemon]) await end(child);
+    for (const child of [manager, daemon]) await endChild(child);
     manager = daemon = undefined;
     await rm(folder, { recursive: true, force: true });
   });
@@ -113,9 +114,9 @@ describe('what NetworkManager tells about the network', function () {
     assert.match(JSON.stringify((await read()).ssid), /ServiceUnknown|was not provided/);
     await startManager();
     assert.deepEqual((await read()).ssid, { value: 'Hall 2' });
-    await end(manager);
+    await endChild(manager);
     assert.match(JSON.stringify((await read()).ssid), /the kernel does not tell \(/);
-    await end(daemon);
+    await endChild(daemon);
     await eventually(
       async () => JSON.stringify((await read()).ssid).includes('no D-Bus'),
       'the bus is missed',
@@ -126,9 +127,3 @@ describe('what NetworkManager tells about the network', function () {
     assert.deepEqual((await read()).ssid, { value: 'Hall 2' });
   });
 });
-
-async function end(child: ChildProcess | undefined): Promise<void> {
-  if (!child || child.exitCode !== null || child.signalCode !== null) return;
-  child.kill('SIGKILL');
-  await once(child, 'exit');
-}
