@@ -32,12 +32,12 @@ export interface LakeState {
 
 const READ_AT_ONCE = 16;
 
-/** The forms that have written into this store. */
+/** The forms that have written into this store. Legal holds and requests are beside them in the same folder. */
 export async function lakeForms(store: Store, signal: AbortSignal): Promise<string[]> {
   const forms = new Set<string>();
   for await (const { key } of store.list(`${LAKE_FOLDER}/`, { signal })) {
-    const form = key.split('/')[1];
-    if (form !== undefined) forms.add(form);
+    const form = key.split('/')[1] ?? '';
+    if (key.startsWith(segmentsPrefix(form)) || key.startsWith(changesPrefix(form))) forms.add(form);
   }
   return [...forms].sort();
 }

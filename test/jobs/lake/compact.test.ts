@@ -312,6 +312,16 @@ describe('compaction of a lake', function () {
     });
   });
 
+  it('takes neither legal holds nor requests for a lake', async () => {
+    const content = new MemoryStoreContent();
+    content.objects.set('_holdfast/holds/0123456789abcdef.json', Buffer.from('{}'));
+    content.objects.set('_holdfast/requests/robot=r1/0123456789abcdef.json', Buffer.from('{}'));
+    const signal = AbortSignal.timeout(10_000);
+    assert.deepEqual(await lakeForms(new MemoryStore({ content }), signal), []);
+    content.objects.set(lakeChangeKey('topics', 1), Buffer.from('{}'));
+    assert.deepEqual(await lakeForms(new MemoryStore({ content }), signal), ['topics']);
+  });
+
   it('leaves replaced files for as long as readers of single files were promised', async () => {
     const content = copy();
     const form = (await lakeForms(new MemoryStore({ content }), AbortSignal.timeout(10_000)))[0]!;
