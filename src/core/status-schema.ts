@@ -206,6 +206,12 @@ export const recorderStatusSchema = object(
       ),
       'string[] encrypted_for',
     ),
+    atRestKeyName: ros(
+      text(
+        'name of the symmetric key that encrypts what is not sealed yet, key: and 16 hex digits; absent: that is not encrypted',
+      ),
+      'string at_rest_key_name',
+    ),
     stalledReason: ros(text('why it is stalled, or why it did not get further'), 'string stalled_reason'),
     anomalies,
   },

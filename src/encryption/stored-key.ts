@@ -24,7 +24,9 @@ export type SymmetricKeys = readonly Uint8Array[];
 export const STORED_KEY_BYTES = 97;
 const MAGIC = Buffer.from('HFWK', 'latin1');
 const VERSION = 1;
+const NAME_AT = 5;
 const NAME_BYTES = 8;
+const NAME_PREFIX = 'key:';
 const SALT_BYTES = 16;
 const CRC_AT = STORED_KEY_BYTES - 4;
 
@@ -34,7 +36,7 @@ export function newStoredKey(key: Uint8Array, random: RandomBytes): { dataKey: U
   const salt = random(SALT_BYTES);
   const keyId = keyIdOf(dataKey);
   const wrapped = encrypt(derive(key, salt, 'wrap symmetric', keyId), ZERO_NONCE, dataKey);
-  const name = Buffer.from(nameOf(key), 'hex');
+  const name = Buffer.from(symmetricKeyName(key).slice(NAME_PREFIX.length), 'hex');
   const stored = Buffer.concat([MAGIC, Buffer.of(VERSION), name, keyId, salt, wrapped, Buffer.alloc(4)]);
   stored.writeUInt32LE(crc32(stored.subarray(0, CRC_AT)), CRC_AT);
   return { dataKey, stored };
@@ -47,6 +49,24 @@ export function newStoredKey(key: Uint8Array, random: RandomBytes): { dataKey: U
  * @param what - What it encrypts, for errors.
  */
 export function openStoredKey(stored: Buffer, keys: SymmetricKeys, what: string): Buffer {
+  const name = storedKeyName(stored, what);
+  let at = NAME_AT + NAME_BYTES;
+  const take = (bytes: number): Buffer => stored.subarray(at, (at += bytes));
+  const [keyId, salt, wrapped] = [take(KEY_ID_BYTES), take(SALT_BYTES), take(KEY_BYTES + TAG_BYTES)];
+  const key = keys.find((one) => symmetricKeyName(one) === name);
+  if (!key) throw missing(what, name, keys);
+  const dataKey = decrypt(derive(key, salt, 'wrap symmetric', keyId), ZERO_NONCE, wrapped);
+  if (!dataKey || !keyIdOf(dataKey).equals(keyId)) throw damaged(what, 'its wrapped key is damaged', {});
+  return dataKey;
+}
+
+/**
+ * The name of the symmetric key that wraps a data key: `key:` and 16 hex digits. Needs no key. Throws
+ * `CIPHERTEXT_CORRUPT` if the stored key is damaged.
+ *
+ * @param what - What it encrypts, for errors.
+ */
+export function storedKeyName(stored: Buffer, what: string): string {
   const whole = stored.length === STORED_KEY_BYTES && stored.subarray(0, 4).equals(MAGIC);
   if (!whole || crc32(stored.subarray(0, CRC_AT)) !== stored.readUInt32LE(CRC_AT)) {
     const allowed = `allowed: ${STORED_KEY_BYTES} with their CRC`;
@@ -54,28 +74,20 @@ export function openStoredKey(stored: Buffer, keys: SymmetricKeys, what: string)
   }
   if (stored[4] !== VERSION)
     throw damaged(what, `wrapped key of version ${stored[4]}, known: ${VERSION}`, {});
-  let at = 5;
-  const take = (bytes: number): Buffer => stored.subarray(at, (at += bytes));
-  const name = take(NAME_BYTES).toString('hex');
-  const [keyId, salt, wrapped] = [take(KEY_ID_BYTES), take(SALT_BYTES), take(KEY_BYTES + TAG_BYTES)];
-  const key = keys.find((one) => nameOf(one) === name);
-  if (!key) throw missing(what, name, keys);
-  const dataKey = decrypt(derive(key, salt, 'wrap symmetric', keyId), ZERO_NONCE, wrapped);
-  if (!dataKey || !keyIdOf(dataKey).equals(keyId)) throw damaged(what, 'its wrapped key is damaged', {});
-  return dataKey;
+  return `${NAME_PREFIX}${stored.subarray(NAME_AT, NAME_AT + NAME_BYTES).toString('hex')}`;
 }
 
-/** Hex, without the prefix of a recipient's name. */
-function nameOf(key: Uint8Array): string {
-  return recipientName({ kind: 'symmetric', key }).slice('key:'.length);
+/** The public name of a symmetric key: `key:` and 16 hex digits. */
+export function symmetricKeyName(key: Uint8Array): string {
+  return recipientName({ kind: 'symmetric', key });
 }
 
 function missing(what: string, name: string, keys: SymmetricKeys): HoldfastError {
-  const given = keys.map((key) => `key:${nameOf(key)}`);
+  const given = keys.map(symmetricKeyName);
   return new HoldfastError(
     'IDENTITY_MISSING',
-    `${what} is encrypted with key:${name}; given: ${given.length === 0 ? 'no key' : given.join(', ')}. ` +
+    `${what} is encrypted with ${name}; given: ${given.length === 0 ? 'no key' : given.join(', ')}. ` +
       'Allowed: a file in encryption.at_rest_key that has this key on any of its lines, or another data folder',
-    { facts: { what, key: `key:${name}`, given } },
+    { facts: { what, key: name, given } },
   );
 }

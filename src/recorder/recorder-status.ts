@@ -3,6 +3,7 @@ import type { RecorderStatus } from '../core/status.js';
 import type { Batch } from '../ingest/batch.js';
 import type { RecorderParts } from './recorder-parts.js';
 import type { RecordedSource } from './recorder-source.js';
+import { symmetricKeyName } from '../encryption/stored-key.js';
 import { recipientName } from '../encryption/wrapped-key.js';
 import { version } from '../host/version.js';
 
@@ -22,6 +23,7 @@ type Parts = Pick<
   | 'sealer'
   | 'tags'
   | 'wal'
+  | 'walKeys'
 >;
 
 export interface StatusInput extends Parts {
@@ -91,8 +93,13 @@ export function buildRecorderStatus(input: StatusInput): RecorderStatus {
     robots: meters.robots(),
     tags: input.tags.now,
     ...(input.recipients.length === 0 ? {} : { encryptedFor: input.recipients.map(recipientName) }),
-    ...defined({ anomalies: input.anomalies }),
+    ...defined({ atRestKeyName: writingKeyName(input.walKeys), anomalies: input.anomalies }),
   };
+}
+
+/** The first key encrypts; the others read what an earlier recorder has written. */
+function writingKeyName([key]: Parts['walKeys']): string | undefined {
+  return key && symmetricKeyName(key);
 }
 
 /** Received and not durable yet: queued, in a commit, or only with the operating system. */

@@ -50,6 +50,7 @@ const withoutPanel: readonly string[] = [
   'holdfast_topic_received_messages_total',
   'holdfast_transfer_bytes_per_second',
   'holdfast_uploaded_segments_total',
+  'holdfast_wal_encrypted',
   'holdfast_wal_waiting_segments',
   'holdfast_web_refused_requests_total',
   'process_start_time_seconds',
@@ -126,6 +127,16 @@ describe('/metrics', () => {
       value(`holdfast_forecast_day_${of}`, { robot: 'car-1' }),
     );
     assert.deepEqual(forecast, [5, 6, 7]);
+  });
+
+  it('tells whether what is not sealed yet is encrypted, and with which key', async () => {
+    assert.equal(value('holdfast_wal_encrypted'), 0);
+    const key = 'key:0123456789abcdef';
+    web.recorder.current = recorderStatus({ atRestKeyName: key });
+    await scrape();
+    assert.deepEqual(families.get('holdfast_wal_encrypted')?.samples, [
+      { name: 'holdfast_wal_encrypted', labels: { key }, value: 1 },
+    ]);
   });
 
   it("reads the same with Prometheus' own parser", async function () {

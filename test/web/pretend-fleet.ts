@@ -42,6 +42,8 @@ export class PretendFleet {
   tags: Readonly<Record<string, string>> = {};
   /** What a test wants to be said of sync beside the rest, at a moment. */
   moreOfSync: (atMs: number) => Partial<SyncStatus> = () => ({});
+  /** The same of the recorder. */
+  moreOfRecorder: Partial<RecorderStatus> = {};
   readonly #startMs: number;
   #nowMs: number;
   readonly #points: HistoryPoint[] = [];
@@ -240,6 +242,7 @@ export class PretendFleet {
           messagesPerS: isOn && !isSilent ? perRobot.messages * share : 0,
         };
       }),
+      ...this.moreOfRecorder,
     };
   }
 

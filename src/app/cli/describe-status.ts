@@ -46,6 +46,7 @@ export function describeRecorder(status: RecorderStatus, nowMs: number): string[
         ]),
     `${label('sealed')}${sealed.segments} segments, ${humanBytes(sealed.bytes)}`,
     ...describeRecipients(status.encryptedFor),
+    ...describeBeforeSealing(status),
     `${label('disk')}${humanBytes(disk.freeBytes)} of ${humanBytes(disk.totalBytes)} free` +
       (disk.evictedSegments > 0 ? `, ${disk.evictedSegments} segments evicted` : ''),
     ...describeTagLine(status),
@@ -56,6 +57,12 @@ export function describeRecorder(status: RecorderStatus, nowMs: number): string[
 
 function describeRecipients(recipients: readonly string[] | undefined): string[] {
   return recipients === undefined ? [] : [`${label('encrypted')}for ${recipients.map(printable).join(', ')}`];
+}
+
+/** Without recipients nothing is encrypted, before sealing or after. */
+function describeBeforeSealing({ encryptedFor, atRestKeyName: name }: RecorderStatus): string[] {
+  if (name !== undefined) return [`${label('')}before sealing with ${printable(name)}`];
+  return encryptedFor === undefined ? [] : [`${label('')}not before sealing (encryption.at_rest_key)`];
 }
 
 function describeTagLine({ tags = {} }: RecorderStatus): string[] {

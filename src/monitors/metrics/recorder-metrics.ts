@@ -183,6 +183,13 @@ export const recorderMetrics: readonly Metric<Known>[] = [
     samples: ({ status }) => one(status.recorder.encryptedFor?.length ?? 0),
   },
   {
+    name: 'holdfast_wal_encrypted',
+    help: '1 if what is not sealed yet is encrypted, with the name of its key as a label; otherwise 0.',
+    type: 'gauge',
+    samples: ({ status: { recorder } }) =>
+      recorder.atRestKeyName === undefined ? one(0) : [{ value: 1, labels: { key: recorder.atRestKeyName } }],
+  },
+  {
     name: 'holdfast_sealed_bytes',
     help: 'Bytes of the sealed segments on this disk.',
     type: 'gauge',

@@ -102,6 +102,7 @@ describe('messages of the ROS nodes', () => {
     assert.deepEqual(read['drop_reasons'], ['queue_full_drop_oldest', 'paused']);
     assert.deepEqual([...(read['drop_counts'] as Iterable<bigint>)], [2n, 1n]);
     assert.equal(read['segments_set_aside'], 1);
+    assert.equal(read['at_rest_key_name'], 'key:fedcba9876543210');
     assert.equal(read['anomaly_messages_undecoded'], 18n);
     assert.deepEqual(
       (read['anomaly_rules'] as { rule: string; seen: bigint; last: string }[]).map(

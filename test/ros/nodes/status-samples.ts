@@ -7,6 +7,7 @@ export const recorderStatus: RecorderStatus = {
   role: 'recorder',
   tags: { mission: 'm3', site: 'north' },
   encryptedFor: ['hfpub1_c', 'hfpub1_d'],
+  atRestKeyName: 'key:fedcba9876543210',
   version: '1.2.3',
   pid: 4711,
   state: 'stalled',

@@ -51,6 +51,7 @@ export function StoragePanel() {
             ? ''
             : `; encrypted for ${counted(now.recorder.encryptedFor.length, 'recipient')}`}
         </Fact>
+        <BeforeSealingFact recorder={now.recorder} />
         {disk.evictedSegments > 0 ? (
           <Fact term="Evicted">{counted(disk.evictedSegments, 'segment')}</Fact>
         ) : null}
@@ -60,6 +61,17 @@ export function StoragePanel() {
         </Fact>
       </Facts>
     </Panel>
+  );
+}
+
+/** Nothing if the recorder does not encrypt at all. */
+function BeforeSealingFact({ recorder }: Pick<Status, 'recorder'>) {
+  const { encryptedFor, atRestKeyName } = recorder;
+  if (atRestKeyName === undefined && encryptedFor === undefined) return null;
+  return (
+    <Fact term="Before sealing">
+      {atRestKeyName === undefined ? 'not encrypted' : `encrypted with ${atRestKeyName}`}
+    </Fact>
   );
 }
 
