@@ -16,6 +16,7 @@ import {
 import type { AuditLog, AuditState } from './audit-log.js';
 import type { Commands, CommandSender } from './commands.js';
 import { parameterLists } from './robot-parameters.js';
+import { unknownRobot } from './unknown-robot.js';
 
 export interface CommandRouteParts {
   readonly commands: Commands;
@@ -118,7 +119,7 @@ const alsoAnswers = {
 function commandRoute(name: ActionName, { commands, nameOf }: CommandRouteParts): Route {
   const give = async ({ params, body, who, address }: RouteRequest): Promise<RouteReply> => {
     const robot = nameOf(params['robot'] ?? '');
-    if (robot === undefined) return unheard(params['robot'] ?? '');
+    if (robot === undefined) return unknownRobot(params['robot'] ?? '');
     const given = body as Partial<CommandBody>;
     const { label = '', before_s: beforeS = 0, after_s: afterS = 0, parameter, tags } = given;
     if (tags !== undefined) checkTags(tags);
@@ -150,7 +151,7 @@ function parametersRoute({ ask, nameOf }: CommandRouteParts): Route {
     also: { ...alsoAnswers, '502': 'the robot answers with something else' },
     handle: async ({ params }) => {
       const robot = nameOf(params['robot'] ?? '');
-      if (robot === undefined) return unheard(params['robot'] ?? '');
+      if (robot === undefined) return unknownRobot(params['robot'] ?? '');
       const outcome = await ask(robot, { name: 'get_parameters', label: '', beforeS: 0, afterS: 0 });
       if (outcome.state !== 'done') return notDone(outcome);
       const parameters = parameterLists.parseIfValid(outcome.result);
@@ -159,11 +160,6 @@ function parametersRoute({ ask, nameOf }: CommandRouteParts): Route {
       return new RouteReply(502, { error: { code: 'REQUEST_INVALID', message } });
     },
   };
-}
-
-function unheard(robot: string): RouteReply {
-  const message = `robot ${robot} has never connected`;
-  return new RouteReply(404, { error: { code: 'NOT_FOUND', message } });
 }
 
 function notDone({ state, message }: { readonly state: AuditState; readonly message: string }): RouteReply {

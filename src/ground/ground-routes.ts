@@ -4,6 +4,7 @@ import { flag, list, object, ref, said, text } from '../monitors/http/schemas.js
 import type { MapSource } from './map-source.js';
 import type { FleetView } from './fleet-view.js';
 import { groundSchemas } from './ground-schemas.js';
+import { unknownRobot } from './unknown-robot.js';
 
 /** The ground's OpenAPI document. */
 export const groundApi = {
@@ -88,10 +89,7 @@ export function groundRoutes({ fleet, metrics, missing, map }: GroundRouteParts)
       also: { '404': 'it has never connected' },
       handle: async ({ params }) => {
         const name = params['robot'] ?? '';
-        const found = await fleet.robot(name);
-        if (found !== undefined) return found;
-        const message = `robot ${name} has never connected`;
-        return new RouteReply(404, { error: { code: 'NOT_FOUND', message } });
+        return (await fleet.robot(name)) ?? unknownRobot(name);
       },
     },
   ];

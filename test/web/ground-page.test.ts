@@ -150,7 +150,7 @@ describe('the pages of a ground', function () {
     await page.locator('tr[data-robot] a').first().focus();
     await page.keyboard.press('Enter');
     await waitForText(page, '.crumbs', /robot_/);
-    await waitForText(page, '.missing', /has never connected/);
+    await waitForText(page, '.missing', /no robot has the name or VIN .*: it has never connected/);
   });
 
   it('show a robot live, and give it commands after a confirmation', async () => {
