@@ -26,6 +26,9 @@ const EVENTS = `
 /** Those that lie on the robot only, and those with tags. */
 const TOLD = `${INSIDE} AND (state = 'local' OR tags <> '{}'::jsonb)`;
 
+/** The tables from which rows are removed. */
+const CHANGED = 'samples, samples_1s, samples_1min, samples_1h, recording_events, recordings';
+
 /** What a deletion would remove. Changes nothing. */
 export async function countRecords(queries: Queries, deletion: HistoryDeletion): Promise<DeletedRecords> {
   const values = valuesOf(deletion);
@@ -47,8 +50,8 @@ export async function countRecords(queries: Queries, deletion: HistoryDeletion):
 /**
  * Removes what the ground keeps of a time of a robot: samples and their roll-ups, and without topics also marked events,
  * tags, and recordings that lie on the robot only. What lies in stores stays in the catalogue: it lists the tombstones.
- * From the first step on no sample of the time is stored again, wherever it comes from. May be repeated: it returns what
- * went in all attempts with this plan.
+ * From the first step on no sample of the time is stored again, wherever it comes from, and no event and recording that
+ * the robot tells again. May be repeated: it returns what went in all attempts with this plan.
  */
 export async function deleteRecords(
   database: Database,
@@ -57,7 +60,7 @@ export async function deleteRecords(
 ): Promise<DeletedRecords> {
   await noteDeletion(database, deletion, nowNs);
   const values = valuesOf(deletion);
-  return database.transaction(async ({ query }) => {
+  const records = await database.transaction(async ({ query }) => {
     const samples = await deleteSamples({ query }, deletion);
     const count = async (text: string): Promise<number> =>
       (
@@ -78,4 +81,7 @@ export async function deleteRecords(
     );
     return all ?? { samples, events, recordings: local + tagged };
   });
+  // The statistics of the planner have values of rows, also of removed ones.
+  await database.query(`ANALYZE ${CHANGED}`);
+  return records;
 }

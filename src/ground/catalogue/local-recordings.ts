@@ -42,6 +42,10 @@ const ADD = `
   FROM jsonb_to_recordset($3::jsonb) AS r(key text, segment text, vin text, priority text, first_at timestamptz,
     last_at timestamptz, first_log_time text, last_log_time text, messages bigint, bytes bigint, gaps integer,
     sealed_at timestamptz, tags jsonb, topics jsonb)
+  -- A robot tells again what was deleted on request.
+  WHERE NOT EXISTS (
+    SELECT FROM deleted_times d WHERE d.robot = $2 AND d.topics IS NULL
+      AND r.first_at >= d.first_at AND r.last_at <= d.last_at)
   ON CONFLICT (store, key) DO UPDATE SET bytes = excluded.bytes, payload_bytes = excluded.payload_bytes,
     messages = excluded.messages, gaps = excluded.gaps, last_at = excluded.last_at,
     last_log_time = excluded.last_log_time,
@@ -70,6 +74,9 @@ const ADD_EVENTS = `
   FROM jsonb_to_recordset($3::jsonb) AS e(event text, label text, at timestamptz, from_at timestamptz,
     to_at timestamptz)
   JOIN recordings r ON r.store = $1 AND r.robot = $2 AND r.first_at <= e.to_at AND r.last_at >= e.from_at
+  WHERE NOT EXISTS (
+    SELECT FROM deleted_times d WHERE d.robot = $2 AND d.topics IS NULL
+      AND e.at >= d.first_at AND e.at <= d.last_at)
   ON CONFLICT DO NOTHING`;
 
 /** What lies on the robots and in no store: told by the robots, and in the catalogue in the state `local`. */
