@@ -29,6 +29,21 @@ const TOLD = `${INSIDE} AND (state = 'local' OR tags <> '{}'::jsonb)`;
 /** The tables from which rows are removed. */
 const CHANGED = 'samples, samples_1s, samples_1min, samples_1h, recording_events, recordings';
 
+/**
+ * Why no robot has this name: it is the VIN of robots. Undefined: it may be the name of a robot, also of one that the
+ * ground does not know.
+ */
+export async function whyNoRobot(queries: Queries, given: string): Promise<string | undefined> {
+  const [row] = await queries.query<{ robots: readonly string[] }>(
+    `SELECT ARRAY(SELECT DISTINCT robot FROM vehicles WHERE vin = $1 AND robot <> $1 ORDER BY 1) AS robots
+     WHERE NOT EXISTS (SELECT FROM fields WHERE robot = $1) AND NOT EXISTS (SELECT FROM recordings WHERE robot = $1)`,
+    [given],
+  );
+  const robots = row?.robots ?? [];
+  if (robots.length === 0) return undefined;
+  return `${given} is the VIN of ${robots.join(' and ')}; give the name of one`;
+}
+
 /** What a deletion would remove. Changes nothing. */
 export async function countRecords(queries: Queries, deletion: HistoryDeletion): Promise<DeletedRecords> {
   const values = valuesOf(deletion);

@@ -5,7 +5,7 @@ import { RouteReply, type Route } from '../monitors/http/route.js';
 import { flag, object, said, text, whole } from '../monitors/http/schemas.js';
 import type { Commands } from './commands.js';
 import type { Database } from './database/database.js';
-import { countRecords, deleteRecords, type DeletedRecords } from './delete-records.js';
+import { countRecords, deleteRecords, whyNoRobot, type DeletedRecords } from './delete-records.js';
 import type { HistoryDeletion } from './history/delete-history.js';
 
 /** What the routes need. */
@@ -55,6 +55,9 @@ export function deletionRoutes({ database, commands, clock }: DeletionRouteParts
           ...{ robot, from: BigInt(String(body['from'])), to: BigInt(String(body['to'])), plan, reason },
           ...{ who: who.name, ...defined({ topics }) },
         };
+        const why = await whyNoRobot(database, robot);
+        if (why !== undefined)
+          return new RouteReply(409, { error: { code: 'REQUEST_INVALID', message: why } });
         if (body['dryRun'] === true) return countRecords(database, deletion);
         const label = `${String(body['from'])} to ${String(body['to'])}, plan ${plan}: ${reason}`;
         const done: { records?: DeletedRecords } = {};

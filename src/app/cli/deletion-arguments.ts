@@ -134,7 +134,7 @@ export async function openPlaces(
         new StorePlace(store, stop.signal, { fs: ports.fs, ...keys, scratch: scratch.open }),
         ...(lakes.has(store) ? [new LakePlace(store, stop.signal, ports)] : []),
       ]),
-      ...(ground === undefined ? [] : [new GroundPlace(ground)]),
+      ...(ground === undefined ? [] : [new GroundPlace(ground, ports.clock)]),
     ],
     robotNamed: async (given) => {
       const { FilePool } = await import('../../recordings/file-readable.js');

@@ -21,6 +21,21 @@ export interface GroundClientOptions {
   readonly timeoutMs: number;
 }
 
+/** Throws `REQUEST_INVALID` if the file cannot be read. */
+async function readToken(
+  fs: Invocation['ports']['fs'],
+  file: string,
+  option: GroundClientOptions['tokenFile'],
+): Promise<string> {
+  try {
+    return (await fs.readFile(file, 'utf8')).trim();
+  } catch (cause) {
+    const flag = option === 'tokenFile' ? 'token-file' : 'ground-token-file';
+    const message = `--${flag} is "${file}", allowed: a file with a token: ${describeError(cause)}`;
+    throw new HoldfastError('REQUEST_INVALID', message, { cause });
+  }
+}
+
 const ofFetch: GroundClientOptions = {
   ...{ url: 'ground', tokenFile: 'groundTokenFile', timeoutMs: TIMEOUT_MS },
 };
@@ -34,7 +49,7 @@ export async function groundClient(
   if (!/^https?:\/\/[^/]/.test(url))
     throw new HoldfastError('REQUEST_INVALID', `--${flag} is "${url}", allowed: http(s)://...`);
   const file = options[tokenFile] as string | undefined;
-  const token = file === undefined ? undefined : (await ports.fs.readFile(file, 'utf8')).trim();
+  const token = file === undefined ? undefined : await readToken(ports.fs, file, tokenFile);
   const base = url.endsWith('/') ? url : `${url}/`;
   const ask: AskGround = async (method, path, body) => {
     let answer: Response;
@@ -54,7 +69,7 @@ export async function groundClient(
     }
     const said = (await answer.json().catch(() => ({}))) as { error?: { message?: string } };
     if (answer.ok) return said;
-    const why = said.error?.message ?? `status ${answer.status}`;
+    const why = said.error?.message ?? `it answers ${path} with status ${answer.status}; is ${url} a ground?`;
     const code = answer.status === 401 || answer.status === 403 ? 'GROUND_REFUSED' : 'STATE_REFUSED';
     throw new HoldfastError(code, `the ground refuses it: ${why}`, { facts: { status: answer.status } });
   };

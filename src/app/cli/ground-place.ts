@@ -1,3 +1,4 @@
+import { formatTime, type Clock } from '../../core/clock.js';
 import type { DeletedFacts } from '../../core/manifest.js';
 import type {
   DeletionPlace,
@@ -30,17 +31,23 @@ export class GroundPlace implements DeletionPlace {
   readonly holds = noBook;
   readonly judgesHolds = true;
 
-  constructor(readonly client: GroundClient) {
+  constructor(
+    readonly client: GroundClient,
+    readonly clock: Pick<Clock, 'now'>,
+  ) {
     this.place = client.base;
   }
 
   async survey(request: DeletionRequest, holds: readonly LegalHold[]): Promise<PlacePlan> {
     const remove: PlannedObject[] = [];
+    const notes: string[] = [];
+    let found = 0;
     for (const { from, to } of timesWithout(request, holds)) {
       const records = await this.#ask(
         { ...request, from, to },
         { plan: NO_PLAN, reason: 'dry run', dryRun: true },
       );
+      found += sumOf(records);
       const key = keyOf(from, to);
       const times = { firstLogTime: String(from), lastLogTime: String(to) };
       // Without a row too: from then on the ground stores nothing of the time.
@@ -49,7 +56,14 @@ export class GroundPlace implements DeletionPlace {
     const keep: KeptObject[] = heldBy(request, holds).map(({ id, reason }) => {
       return { key: 'history', bytes: 0, why: `what lies in the time of legal hold ${id}: ${reason}` };
     });
-    return { place: this.place, kind: this.kind, remove, keep, notes: [] };
+    const { robot, to } = request;
+    if (remove.length > 0 && found === 0)
+      notes.push(`the ground has nothing of the robot ${robot} in this time; check the name and the time`);
+    if (to > this.clock.now())
+      notes.push(
+        `the ground will store nothing of ${robot} until ${formatTime(to)}: the time ends in the future`,
+      );
+    return { place: this.place, kind: this.kind, remove, keep, notes };
   }
 
   remove(): Promise<string | undefined> {

@@ -24,6 +24,8 @@ import { cliSuite } from '../../support/cli-suite.js';
 const [VALUE, LABEL, TAG] = [98_765_432, 'visitor at gate nine', 'tour-of-the-visitor'];
 /** Only the first digits of the value are exact. */
 const SECRETS = [String(VALUE).slice(0, -1), LABEL, TAG];
+/** Of the robot r1. */
+const VIN = '1HGCM82633A004352';
 const MESSAGE_MS = 20;
 /** Between two samples. */
 const TICK_NS = 100_000_000n;
@@ -42,7 +44,10 @@ class Robot implements AsyncDisposable {
     const transport = new WebSocketTransport(`ws://127.0.0.1:${port}`, token, systemClock);
     const rules = [present(parseFieldRule('*.v threshold=0.5'))];
     const ports = { transport, clock: systemClock, logger: silentLogger, randomBytes };
-    this.client = new UplinkClient({ robot, version: '0.1.0', rules }, { ...ports, facts: () => this.facts });
+    this.client = new UplinkClient(
+      { robot, version: '0.1.0', rules, ...(robot === 'r1' ? { vin: () => VIN } : {}) },
+      { ...ports, facts: () => this.facts },
+    );
     const data = new TextEncoder().encode('float64 v\n');
     this.#channel = {
       ...{ robot, topic: '/speed', encoding: 'cdr', metadata: {}, latched: false },
@@ -252,8 +257,19 @@ describe('holdfast delete --ground', function () {
         assert.notEqual(refused.exitCode, 0);
         assert.match(refused.stderr, new RegExp(`the ground refuses it: .*${role}.*admin`));
       }
+      const none = await runCli([...wanted, '--ground-token-file', join(folder, 'none')]);
+      assert.match(none.stderr, /--ground-token-file is "[^"]*none", allowed: a file with a token: .*ENOENT/);
+      assert.doesNotMatch(none.stderr, /\n +at /);
       const admin = [...wanted, '--ground-token-file', tokenFile('admin')];
+      const byVin = await runCli([...admin, '--robot', VIN]);
+      assert.match(byVin.stderr, new RegExp(`${VIN} is the VIN of r1; give the name of one`));
+      const other = await ok(...admin, '--robot', 'r9', '--to', '2100-01-01');
+      assert.match(
+        other.stdout,
+        /has nothing of the robot r9 in this time[^]*nothing of r9 until 2100-01-01/,
+      );
       const dry = await ok(...admin, '--json');
+      assert.doesNotMatch(dry.stdout, /has nothing of|until/);
       const { plan } = jsonOf(dry) as {
         readonly plan: {
           readonly id: string;
