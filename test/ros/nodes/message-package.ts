@@ -40,15 +40,27 @@ export async function holdfastMessages(ros: RosInstall): Promise<NodeJS.ProcessE
   const install = join(root, hash.digest('hex').slice(0, 16));
   if (!existsSync(install)) await build(ros, root, install);
   const sourced = ros.environment(0);
-  const python = present(readdirSync(join(install, 'lib')).find((name) => name.startsWith('python')));
   const prepend = (name: string, path: string): NodeJS.ProcessEnv => ({
     [name]: [path, sourced[name]].filter(Boolean).join(':'),
   });
   return {
     ...prepend('AMENT_PREFIX_PATH', install),
     ...prepend('LD_LIBRARY_PATH', join(install, 'lib')),
-    ...prepend('PYTHONPATH', join(install, 'lib', python, 'site-packages')),
+    ...prepend('PYTHONPATH', pythonPackages(install)),
   };
+}
+
+/** Where CMake put the Python modules. On Debian and Ubuntu, Humble takes the places of Python's scheme `posix_local`. */
+function pythonPackages(install: string): string {
+  const found = [
+    ['lib', 'site-packages'],
+    ['local/lib', 'dist-packages'],
+  ].flatMap(([lib = '', packages = '']) => {
+    const folder = join(install, lib);
+    const names = existsSync(folder) ? readdirSync(folder) : [];
+    return names.filter((name) => name.startsWith('python')).map((name) => join(folder, name, packages));
+  });
+  return present(found[0]);
 }
 
 async function build(ros: RosInstall, root: string, install: string): Promise<void> {
