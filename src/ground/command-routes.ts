@@ -16,7 +16,7 @@ import {
 import type { AuditLog, AuditState } from './audit-log.js';
 import type { Commands, CommandSender } from './commands.js';
 import { parameterLists } from './robot-parameters.js';
-import { unknownRobot } from './unknown-robot.js';
+import { UNKNOWN_ROBOT, unknownRobot } from './unknown-robot.js';
 
 export interface CommandRouteParts {
   readonly commands: Commands;
@@ -112,7 +112,7 @@ export function commandRoutes(parts: CommandRouteParts): readonly Route[] {
 }
 
 const alsoAnswers = {
-  '404': 'it has never connected',
+  '404': UNKNOWN_ROBOT,
   '504': 'the robot did not answer in time; it may have done it',
 };
 

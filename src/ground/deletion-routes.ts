@@ -47,6 +47,7 @@ export function deletionRoutes({ database, commands, clock }: DeletionRouteParts
         events: said(whole, 'marked events'),
         recordings: said(whole, 'recordings on the robot only, or with tags'),
       }),
+      also: { '409': 'the name is the VIN of robots: it must be the name of one' },
       handle: async ({ params, body, who, address }) => {
         const robot = params['robot'] ?? '';
         const topics = body['topics'] as readonly string[] | undefined;

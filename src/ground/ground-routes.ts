@@ -4,7 +4,7 @@ import { flag, list, object, ref, said, text } from '../monitors/http/schemas.js
 import type { MapSource } from './map-source.js';
 import type { FleetView } from './fleet-view.js';
 import { groundSchemas } from './ground-schemas.js';
-import { unknownRobot } from './unknown-robot.js';
+import { UNKNOWN_ROBOT, unknownRobot } from './unknown-robot.js';
 
 /** The ground's OpenAPI document. */
 export const groundApi = {
@@ -86,7 +86,7 @@ export function groundRoutes({ fleet, metrics, missing, map }: GroundRouteParts)
       ...{ method: 'GET', path: '/api/robots/:robot', role },
       summary: 'One robot, with its segments and marked events',
       answer: ref('RobotDetail'),
-      also: { '404': 'it has never connected' },
+      also: { '404': UNKNOWN_ROBOT },
       handle: async ({ params }) => {
         const name = params['robot'] ?? '';
         return (await fleet.robot(name)) ?? unknownRobot(name);
