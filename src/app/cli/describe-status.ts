@@ -1,4 +1,5 @@
 import type { RecorderStatus, SyncStatus } from '../../core/status.js';
+import type { StoppedWal } from '../../recorder/stopped-wal.js';
 import { describeTags } from '../../core/tags.js';
 import { describeForecast, describeSendPolicy } from './describe-send-policy.js';
 import { humanBytes, humanCount, humanDuration, printable, renderTable } from '../../host/human.js';
@@ -63,6 +64,23 @@ function describeRecipients(recipients: readonly string[] | undefined): string[]
 function describeBeforeSealing({ encryptedFor, atRestKeyName: name }: RecorderStatus): string[] {
   if (name !== undefined) return [`${label('')}before sealing with ${printable(name)}`];
   return encryptedFor === undefined ? [] : [`${label('')}not before sealing (encryption.at_rest_key)`];
+}
+
+/** What a recorder that does not run has left in `wal/`; nothing if it has left nothing. */
+export function describeStoppedWal({
+  segments,
+  unencrypted,
+  atRestKeyNames,
+  problems,
+}: StoppedWal): string[] {
+  const keys = atRestKeyNames.map(printable).join(', ');
+  const rest = `${humanCount(unencrypted)} of ${humanCount(segments)} segments in wal/ are not encrypted`;
+  return [
+    ...(segments === 0 ? [] : [`${label('segments')}${humanCount(segments)} waiting to be sealed`]),
+    ...(keys === '' ? [] : [`${label('encrypted')}before sealing with ${keys}`]),
+    ...(keys === '' || unencrypted === 0 ? [] : [`${label('')}${rest}`]),
+    ...problems.map((problem) => `${label('PROBLEM')}${printable(problem)}`),
+  ];
 }
 
 function describeTagLine({ tags = {} }: RecorderStatus): string[] {

@@ -14,6 +14,10 @@ topics of the [ROS nodes](ros-nodes.md). Times are decimal nanoseconds since the
 be absent; \`[]\` marks the members of each entry of a list. The last column is the field of the ROS message, if there is
 one; the fields of a list of messages are those of \`RobotStatus\`, \`AnomalyRuleStatus\` or \`SinkStatus\`. While a member is
 absent, its field is zero, empty or false, or the number that stands behind it.
+
+While no recorder runs, \`holdfast status --json\` has the member \`wal\` instead of the recorder's status: \`segments\` in \`wal/\`,
+how many of them are \`unencrypted\`, the \`atRestKeyNames\` that encrypt the others, that of the newest segment first, and
+\`problems\` (segments of which this cannot be read).
 `;
 
 const tables = [

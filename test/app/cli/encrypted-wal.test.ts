@@ -86,6 +86,18 @@ describe('a data folder whose WAL is encrypted', function () {
     assert.ok((await readdir(join(data, 'wal'))).length > 0);
   });
 
+  it('names its key in `holdfast status` while no recorder runs, as errors do', async () => {
+    const text = await runCli(['status', '--data', data]);
+    const name = /\n {2}encrypted +before sealing with (key:[0-9a-f]{16})\n/.exec(text.stdout)?.[1];
+    assert.ok(name, text.stdout);
+    const { recorder, wal } = jsonOf(await runCli(['status', '--data', data, '--json']));
+    assert.equal(recorder, null);
+    const segments = (await readdir(join(data, 'wal'))).length;
+    assert.deepEqual(wal, { segments, unencrypted: 0, atRestKeyNames: [name], problems: [] });
+    const refused = await runCli(['record', '--source', 'sim:?duration=1s', '--data', data]);
+    assert.ok(refused.stderr.includes(`is encrypted with ${name};`), refused.stderr);
+  });
+
   it('is not recorded into without its key, and stays as it is', async () => {
     const left = (await filesOf(join(data, 'wal'))).sort();
     for (const args of [['--encrypt-for', recipient], withKey('other.key')]) {

@@ -1,18 +1,22 @@
+import { defined } from '../../../core/defined.js';
 import { isHoldfastError } from '../../../core/errors.js';
 import type { RecorderStatus, SyncStatus } from '../../../core/status.js';
 import { askRole } from '../../control/control-client.js';
+import { readStoppedWal, type StoppedWal } from '../../../recorder/stopped-wal.js';
 import { controlRoles, type ControlRole } from '../../../recorder/control-protocol.js';
 import { configInvalid } from '../../../settings/fault.js';
 import type { CommandDefinition, CommandResult, Invocation } from '../command-definition.js';
 import { exitCodes } from '../../../host/exit-code.js';
 import { printableJson } from '../../../core/unseen-text.js';
 import { printable } from '../../../host/human.js';
-import { describeRecorder, describeSync } from '../describe-status.js';
+import { describeRecorder, describeStoppedWal, describeSync } from '../describe-status.js';
 
 /** The status of both processes; `undefined` for one that is not running. */
 interface BothStatuses {
   readonly recorder?: RecorderStatus;
   readonly sync?: SyncStatus;
+  /** Only without a recorder, whose status says more. */
+  readonly wal?: StoppedWal;
 }
 
 export const statusCommand: CommandDefinition = {
@@ -21,7 +25,8 @@ export const statusCommand: CommandDefinition = {
   description:
     'Asks the recorder and the sync process of a data folder for their status: rates, durable ' +
     'messages, the loss window, waiting uploads and the link. If one of the two does not run, the ' +
-    'output says so. The command works with a full or read-only disk.',
+    'output says so. For a recorder that does not run, it shows how many segments wait in wal/, and the names ' +
+    'of the keys that encrypt them (encryption.at_rest_key). The command works with a full or read-only disk.',
   examples: [
     ['holdfast status --data rec', 'once'],
     ['holdfast status --data rec --watch', 'repeatedly, until Ctrl-C'],
@@ -44,7 +49,7 @@ export const statusCommand: CommandDefinition = {
       ]);
     }
     if (invocation.options['watch'] === true) return watch(invocation, values.data, intervalMs);
-    const answers = await askBoth(values.data);
+    const answers = await askBoth(values.data, invocation);
     await show(invocation, answers);
     return result(answers.statuses);
   },
@@ -56,7 +61,7 @@ interface Answers {
   readonly absent: Readonly<Partial<Record<ControlRole, string>>>;
 }
 
-async function askBoth(data: string): Promise<Answers> {
+async function askBoth(data: string, { ports }: Invocation): Promise<Answers> {
   const statuses: Partial<Record<ControlRole, unknown>> = {};
   const absent: Partial<Record<ControlRole, string>> = {};
   await Promise.all(
@@ -71,14 +76,16 @@ async function askBoth(data: string): Promise<Answers> {
       }
     }),
   );
-  return { statuses: statuses as BothStatuses, absent };
+  const wal = statuses.recorder === undefined ? { wal: await readStoppedWal(ports.fs, data) } : {};
+  return { statuses: { ...(statuses as BothStatuses), ...wal }, absent };
 }
 
 async function show(invocation: Invocation, { statuses, absent }: Answers): Promise<void> {
-  const { recorder, sync } = statuses;
+  const { recorder, sync, wal } = statuses;
   const nowMs = Number(invocation.ports.clock.now() / 1_000_000n);
   const lines = [
     ...(recorder ? describeRecorder(recorder, nowMs) : [`recorder   ${printable(absent.recorder ?? '')}`]),
+    ...(wal ? describeStoppedWal(wal) : []),
     '',
     ...(sync ? describeSync(sync, nowMs) : [`sync       ${printable(absent.sync ?? '')}`]),
   ];
@@ -89,7 +96,7 @@ async function watch(invocation: Invocation, data: string, intervalMs: number): 
   const { stop, terminal, ports } = invocation;
   let statuses: BothStatuses = {};
   while (!stop.signal.aborted && !terminal.closed.aborted) {
-    const answers = await askBoth(data);
+    const answers = await askBoth(data, invocation);
     ({ statuses } = answers);
     if (invocation.json) await terminal.out(printableJson(JSON.stringify(statuses)));
     else {
@@ -103,9 +110,9 @@ async function watch(invocation: Invocation, data: string, intervalMs: number): 
 }
 
 function result(statuses: BothStatuses): CommandResult {
-  const { recorder, sync } = statuses;
+  const { recorder, sync, wal } = statuses;
   return {
     exitCode: recorder === undefined && sync === undefined ? exitCodes.findings : exitCodes.ok,
-    json: { ok: true, recorder: recorder ?? null, sync: sync ?? null },
+    json: { ok: true, recorder: recorder ?? null, sync: sync ?? null, ...defined({ wal }) },
   };
 }
