@@ -7,15 +7,18 @@ import type { FileSystem } from '../core/file-system.js';
 import type { Listen } from '../core/listen.js';
 import type { Logger } from '../core/logger.js';
 import type { Channel, Message } from '../core/message.js';
+import { comparisonsOf, onlyCompared } from '../core/send-policy/compared-values.js';
 import {
   fieldsOf,
   SEND_POLICY_FILE,
   sendPolicyFiles,
   type SinkPolicyRecord,
 } from '../core/send-policy/policy-record.js';
+import type { FieldComparison } from '../core/send-policy/topic-condition.js';
 import {
   CONDITION_FIELDS_MAX,
   CONDITION_VALUES_FILE,
+  conditionValueFiles,
   type ConditionValues,
 } from '../core/send-policy/topic-values.js';
 import { FollowedTopics } from './followed-topics.js';
@@ -30,6 +33,8 @@ interface Ports {
   readonly logger: Logger;
   /** The latched messages that are recorded: they do not come again. */
   readonly latched: () => Iterable<Message>;
+  /** Whether values may lie readable on the disk. Otherwise the file says only which comparisons they meet. */
+  readonly mayWriteValues: boolean;
 }
 
 /**
@@ -44,6 +49,7 @@ export class ConditionWatch {
   /** The text that named the fields. */
   #text = '';
   #fields = '[]';
+  #comparisons: readonly FieldComparison[] = [];
   #sinks: readonly SinkPolicyRecord[] | undefined;
   #maxAgeNs = 0n;
   #isRunning = false;
@@ -64,7 +70,18 @@ export class ConditionWatch {
   static async open(root: string, ports: Ports): Promise<ConditionWatch> {
     const watch = new ConditionWatch(root, ports);
     await watch.#readPolicy().catch(() => undefined);
+    await watch.#removeValues().catch(() => undefined);
     return watch;
+  }
+
+  /** Those that a recorder without a key at rest has left. */
+  async #removeValues(): Promise<void> {
+    const { fs, mayWriteValues } = this.#ports;
+    const text = mayWriteValues ? undefined : await readStateIfReadable(fs, this.#valuesPath);
+    if (!text) return;
+    const file = conditionValueFiles.parseIfValid(text.toString('utf8'));
+    if (file?.values.every(({ value }) => value === undefined)) return;
+    await fs.rm(this.#valuesPath, { force: true });
   }
 
   /** What sync sends, when and for whom; undefined: no sync has told it. */
@@ -126,6 +143,7 @@ export class ConditionWatch {
     // A damaged file names none. Sync writes it again when it starts.
     const policy = sendPolicyFiles.parseIfValid(text);
     this.#sinks = policy?.sinks;
+    this.#comparisons = comparisonsOf(policy?.sinks ?? []);
     this.#maxAgeNs = BigInt(policy?.topicMaxAgeMs ?? 0) * NS_PER_MS;
     const fields = fieldsOf(policy?.sinks ?? []).slice(0, CONDITION_FIELDS_MAX);
     // The values that are known stay, unless others are needed.
@@ -137,8 +155,9 @@ export class ConditionWatch {
   }
 
   async #writeValues(): Promise<void> {
-    const { fs, clock } = this.#ports;
-    const values = this.#followed.values();
+    const { fs, clock, mayWriteValues } = this.#ports;
+    const read = this.#followed.values();
+    const values = mayWriteValues ? read : onlyCompared(read, this.#comparisons);
     const content = JSON.stringify(values.map(({ at: _, ...one }) => one));
     const now = clock.monotonic();
     const isDue = values.length > 0 && now - this.#writtenAt >= this.#maxAgeNs / WRITES_PER_AGE;

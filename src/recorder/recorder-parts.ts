@@ -99,7 +99,8 @@ export async function assembleRecorder(context: RecorderContext): Promise<Record
   const retention = await openRetention(context, () => room.sealBytes);
   const marks = await EventMarks.open(folder.events, ports);
   const latched = (): readonly Message[] => wal.latched.messages();
-  const conditions = await ConditionWatch.open(folder.root, { ...ports, latched });
+  const mayWriteValues = context.walKeys.length === 0;
+  const conditions = await ConditionWatch.open(folder.root, { ...ports, latched, mayWriteValues });
   const onSpace = (): void => void retention.tick(sealer.unfinished());
   const onDiskFull = (): void => {
     retention.onDiskFull();

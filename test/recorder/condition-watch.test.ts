@@ -55,8 +55,14 @@ describe('topics of conditions in the recorder', () => {
   afterEach(() => place[Symbol.asyncDispose]());
 
   const clock = { ...systemPorts(silentLogger).clock, now: () => now, monotonic: () => now };
-  const watch = (): Promise<ConditionWatch> =>
-    ConditionWatch.open(place.data, { fs, clock, logger: silentLogger, latched: () => latched });
+  const watch = (mayWriteValues = true): Promise<ConditionWatch> =>
+    ConditionWatch.open(place.data, {
+      fs,
+      clock,
+      logger: silentLogger,
+      latched: () => latched,
+      mayWriteValues,
+    });
   const ask = (...when: string[]): Promise<void> => {
     const sink = { name: 'a', upload: 'all', when, budgetBytesPerDay: 0, pass: [], recipients: [] };
     const file = { version: 1, topicMaxAgeMs: 60_000, sinks: [sink] };
@@ -84,6 +90,42 @@ describe('topics of conditions in the recorder', () => {
       { topic: '/battery', robot: 'r1', at, field: 'status.level', value: 0.5 },
       { topic: '/battery', robot: 'r1', at, field: 'nothing', problem: 'no field nothing' },
     ]);
+  });
+
+  it('writes with a key at rest which comparisons a value meets, and no value', async () => {
+    const state = channel('/docked');
+    const battery = jsonChannel('/battery');
+    const plain = await watch();
+    await ask('topic=/docked topic=/battery>=98765', 'topic=/battery==98765');
+    await plain.tick();
+    plain.see(json(battery, { data: 98_765 }));
+    await plain.tick();
+    assert.match(await fs.readFile(valuesPath(), 'utf8'), /"value": 98765/);
+
+    const one = await watch(false);
+    await assert.rejects(fs.readFile(valuesPath()), { code: 'ENOENT' });
+    one.began();
+    one.see(bool(state, false));
+    one.see(json(battery, { data: 98_766 }));
+    one.see(json(jsonChannel('/odd'), { data: 'secret' }));
+    await one.tick();
+    const at = String(START);
+    assert.deepEqual(await values(), [
+      { topic: '/docked', robot: 'r1', at, field: 'data', meets: { '==true': false } },
+      { topic: '/battery', robot: 'r1', at, field: 'data', meets: { '>=98765': true, '==98765': false } },
+    ]);
+    // Another comparison of the same field, and a text that has no order.
+    await ask('topic=/docked==false topic=/battery<5');
+    await one.tick();
+    one.see(json(battery, { data: 'secret' }));
+    await one.tick();
+    const [docked, text] = await values();
+    assert.deepEqual([docked?.meets, text?.meets], [{ '==false': true }, {}]);
+    assert.doesNotMatch(await fs.readFile(valuesPath(), 'utf8'), /secret|9876/);
+    // They stay for sync when the recorder starts again.
+    const before = await values();
+    await watch(false);
+    assert.deepEqual(await values(), before);
   });
 
   it('says why a message cannot be read', async () => {

@@ -138,6 +138,7 @@ export const conditionValuesSchema: SchemaObject = object({
       { topic: name, field: name, robot: text, at: time },
       {
         value: { type: ['boolean', 'number', 'string'], description: 'a truth value, a number or a string' },
+        meets: { type: 'object', required: [], additionalProperties: flag },
         problem: text,
       },
     ),

@@ -1,8 +1,9 @@
 import { matches } from '../name-pattern.js';
+import { present } from '../present.js';
 import type { Alternative, Condition, HourWindow } from './condition.js';
 import type { Fact, NetworkFacts } from './facts.js';
-import { compares, type FieldComparison } from './topic-condition.js';
-import { currentValues, type TopicFacts } from './topic-values.js';
+import { compares, comparisonText, type FieldComparison } from './topic-condition.js';
+import { currentValues, type TopicFacts, type TopicValue } from './topic-values.js';
 
 /** What the conditions are judged by. */
 export interface SendFacts extends NetworkFacts {
@@ -95,14 +96,26 @@ function judgeOne(condition: Condition, facts: SendFacts): Judgement {
 function judgeTopic(comparison: FieldComparison, topics: TopicFacts): Judgement {
   const values = currentValues(topics, comparison);
   if ('unknown' in values) return { state: 'unknown', reason: `unknown: ${values.unknown}` };
-  const { topic, field } = comparison;
-  for (const value of values.value) {
+  const judgements = values.value.map((value) => judgeValue(comparison, value));
+  return judgements.find(({ state }) => state !== 'met') ?? present(judgements[0]);
+}
+
+function judgeValue(comparison: FieldComparison, { value, meets }: TopicValue): Judgement {
+  const of = `${comparison.field} of ${comparison.topic}`;
+  if (value !== undefined) {
+    const reason = `${of} is ${String(value)}`;
     const isMet = compares(comparison, value);
-    const reason = `${field} of ${topic} is ${String(value)}`;
     if (isMet === undefined) return { state: 'unknown', reason: `unknown: ${reason}` };
-    if (!isMet) return { state: 'unmet', reason };
+    return { state: isMet ? 'met' : 'unmet', reason };
   }
-  return { state: 'met', reason: `${field} of ${topic} is ${String(values.value[0])}` };
+  // The value is not on the disk (encryption.at_rest_key).
+  const text = comparisonText(comparison);
+  const isMet = meets?.[text];
+  if (isMet === undefined)
+    return { state: 'unknown', reason: `unknown: ${of} was not compared with ${text}` };
+  return isMet
+    ? { state: 'met', reason: `${of} is ${text}` }
+    : { state: 'unmet', reason: `${of} is not ${text}` };
 }
 
 function judgeFact<T>(fact: Fact<T>, isMet: (value: T) => boolean, say: (value: T) => string): Judgement {

@@ -39,6 +39,11 @@ function valueOf(word: string): FieldValue {
   return NUMBER.test(word) ? Number(word) : word;
 }
 
+/** The comparison without its field, such as `>=0.8`: equal for equal comparisons. */
+export function comparisonText({ operator, value }: FieldComparison): string {
+  return `${operator}${String(value)}`;
+}
+
 /** Whether the value of the message meets the comparison; undefined: it is of another kind. */
 export function compares(
   { operator, value: wanted }: FieldComparison,

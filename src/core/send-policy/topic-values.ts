@@ -16,8 +16,13 @@ export interface TopicValue extends TopicField {
   readonly robot: string;
   /** When it was received, or last known to be current; nanoseconds since the Unix epoch. */
   readonly at: string;
-  /** Absent: the message could not be read, for this `problem`. */
+  /** Absent: the recorder says only what it `meets`, or the message could not be read, for this `problem`. */
   readonly value?: FieldValue;
+  /**
+   * Instead of the value if the recorder has a key at rest, so that no value lies readable on the disk: each comparison
+   * of the conditions (`comparisonText`), and whether the value meets it. It lacks those with a value of another kind.
+   */
+  readonly meets?: Readonly<Record<string, boolean>>;
   readonly problem?: string;
 }
 
@@ -36,23 +41,22 @@ export interface TopicFacts {
   readonly maxAgeMs: number;
 }
 
-/** The present values of a field, one for each robot that has the topic; or why they are unknown. */
+/** The present values of a field, one for each robot that has the topic; or why they are unknown. Each has a value or `meets`. */
 export function currentValues(
   { values, nowNs, maxAgeMs }: TopicFacts,
   { topic, field }: TopicField,
-): Fact<readonly FieldValue[]> {
+): Fact<readonly TopicValue[]> {
   if ('unknown' in values) return values;
   const own = values.value.filter((one) => one.topic === topic && one.field === field);
   if (own.length === 0) return { unknown: `the recorder has no message of ${topic}` };
-  const current: FieldValue[] = [];
-  for (const { at, value, problem } of own) {
+  for (const { at, value, meets, problem } of own) {
     const ageNs = nowNs - BigInt(at);
     if (ageNs > BigInt(maxAgeMs) * NS_PER_MS) {
       return { unknown: `the last message of ${topic} is older than ${maxAgeMs / 1_000} s` };
     }
     if (ageNs < -FUTURE_MAX_NS) return { unknown: `the time of ${topic} is in the future` };
-    if (value === undefined) return { unknown: `${topic}: ${problem ?? 'not readable'}` };
-    current.push(value);
+    if (value === undefined && meets === undefined)
+      return { unknown: `${topic}: ${problem ?? 'not readable'}` };
   }
-  return { value: current };
+  return { value: own };
 }

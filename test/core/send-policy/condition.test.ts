@@ -105,6 +105,19 @@ describe('conditions of sync.when', () => {
       assert.equal(stateOf('topic=/battery:status.charging', nested), 'met');
     });
 
+    it('are judged by what a recorder compared, without the value', () => {
+      const compared = (meets: Record<string, boolean>): TopicValue => value(undefined, { meets });
+      assert.equal(stateOf('topic=/dock/state>=0.80', compared({ '>=0.8': true, '==true': false })), 'met');
+      assert.equal(stateOf('topic=/dock/state', compared({ '>=0.8': true, '==true': false })), 'unmet');
+      assert.equal(stateOf('topic=/dock/state==IDLE', compared({ '==true': true })), 'unknown');
+      const reasonFor = (meets: Record<string, boolean>): string | undefined =>
+        judge([present(parseAlternative('topic=/dock/state<3'))], facts(compared(meets))).conditions[0]
+          ?.reason;
+      assert.equal(reasonFor({ '<3': true }), 'data of /dock/state is <3');
+      assert.equal(reasonFor({ '<3': false }), 'data of /dock/state is not <3');
+      assert.equal(reasonFor({}), 'unknown: data of /dock/state was not compared with <3');
+    });
+
     it('need a value of every robot that has the topic, and none of them too old', () => {
       const text = 'topic=/dock/state';
       const other = { robot: 'r2' };
