@@ -216,7 +216,7 @@ const entries = {
   },
   STORE_UNAVAILABLE: {
     retryable: false,
-    meaning: 'The client library of this kind of store is not installed, or does not load.',
+    meaning: 'The client library of this kind of store or source is not installed, or does not load.',
     remedy:
       'Run `npm install @azure/storage-blob` for an `azure:` store, `npm install ssh2` for an `sftp:` store, or `npm install @platformatic/kafka` for Kafka.',
   },

@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto';
+import type { Schema } from '../core/message.js';
+
 /*
  * Form 1 of messages in Kafka (docs/kafka.md). Every header is UTF-8 text.
  */
@@ -25,3 +28,11 @@ export const kafkaHeaders = {
 
 export const MESSAGE_KIND = 'message/1';
 export const SCHEMA_KIND = 'schema/1';
+
+/** Id of a definition: 16 hex digits of the SHA-256 of its encoding and name (as JSON) and its bytes. */
+export function schemaIdOf({ name, encoding, data }: Schema): string {
+  const hash = createHash('sha256')
+    .update(JSON.stringify([encoding, name]))
+    .update(data);
+  return hash.digest('hex').slice(0, 16);
+}

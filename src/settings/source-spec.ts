@@ -1,7 +1,7 @@
 import type { SourceOptions } from './recorder-options.js';
 
 export const SOURCE_SPEC_FORM =
-  '[ROBOT=]URI or @namespace=URI, with a URI such as ros:, sim:, mcap:PATH, csv:FILE, udp://group:port or foxglove:ws://host:port';
+  '[ROBOT=]URI or @namespace=URI, with a URI such as ros:, sim:, mcap:PATH, csv:FILE, udp://group:port, kafka://host:port/topic?group=NAME or foxglove:ws://host:port';
 
 const NAMESPACE = '@namespace';
 

@@ -12,7 +12,7 @@ export interface SourceDependencies {
   readonly fs: FileSystem;
   /** Folder of the bundled drives (`csv:bundled`, `csv:electric`). */
   readonly drivesFolder?: string;
-  /** Environment variables: source `ros` needs those of a sourced shell. */
+  /** Environment variables: source `ros` needs those of a sourced shell, `kafka` may find a password there. */
   readonly env?: RosEnvironment;
   readonly ros?: {
     /** Defaults for what a `ros:` URI does not state. */
@@ -51,6 +51,11 @@ const adapters: Readonly<Record<string, { readonly form: string; readonly load: 
   nats: {
     form: 'nats://host:port?stream=LOGS&durable=holdfast',
     load: async (uri, { fs }) => (await import('./nats/nats-source.js')).createNatsSource(uri, { fs }),
+  },
+  kafka: {
+    form: 'kafka://host:port/topic?group=holdfast',
+    load: async (uri, { fs, env }) =>
+      (await import('./kafka/kafka-source.js')).createKafkaSource(uri, { fs, ...defined({ env }) }),
   },
   ros: {
     form: 'ros:?domain=3',

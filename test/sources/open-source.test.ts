@@ -45,7 +45,7 @@ describe('A source URI', function () {
 
   it('is refused with the allowed forms if no source supports it', async () => {
     for (const uri of [
-      'kafka://broker',
+      'amqp://broker',
       'constructor:x',
       'bag.mcap',
       '',

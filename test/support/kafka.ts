@@ -2,7 +2,8 @@ import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_pr
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Admin, Consumer, type Message } from '@platformatic/kafka';
+import { Admin, Consumer, deleteRecordsV2, Producer, type Message } from '@platformatic/kafka';
+import { present } from '../../src/core/present.js';
 import { lacking } from '../../src/testing/lacking.js';
 import { eventually } from '../../src/testing/waiting.js';
 import { freePort } from './free-port.js';
@@ -21,6 +22,14 @@ export interface StoredRecord {
   readonly headers: Readonly<Record<string, string>>;
   readonly partition: number;
   readonly timestampMs: number;
+}
+
+/** A record to produce. */
+export interface NewRecord {
+  readonly key?: string;
+  readonly value: string | Uint8Array;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly timestampMs?: number;
 }
 
 /** A broker of Apache Kafka on loopback; it can be killed and started again with its data. */
@@ -109,6 +118,48 @@ export class KafkaBroker implements AsyncDisposable {
       await new Promise<void>((resolve) => consumer.close(true, () => resolve()));
     }
     return found;
+  }
+
+  /** Appends records to one partition; the first offset is 0. */
+  async produce(topic: string, records: readonly NewRecord[], partition = 0): Promise<void> {
+    const producer = new Producer({ clientId: 'test', bootstrapBrokers: [this.address] });
+    try {
+      const messages = records.map(({ key, value, headers = {}, timestampMs }) => ({
+        ...{ topic, partition, value: Buffer.from(value) },
+        ...(key !== undefined && { key: Buffer.from(key) }),
+        ...(timestampMs !== undefined && { timestamp: BigInt(timestampMs) }),
+        headers: new Map(
+          Object.entries(headers).map(([name, text]) => [Buffer.from(name), Buffer.from(text)]),
+        ),
+      }));
+      await producer.send({ messages, acks: -1, autocreateTopics: false });
+    } finally {
+      await producer.close();
+    }
+  }
+
+  /** Deletes the records of partition 0 before an offset, as retention does. */
+  async deleteRecords(topic: string, before: number): Promise<void> {
+    const admin = this.#admin();
+    try {
+      const [connection] = (await admin.connectToBrokers()).values();
+      const partitions = [{ partitionIndex: 0, offset: BigInt(before) }];
+      await deleteRecordsV2.api.async(present(connection), [{ name: topic, partitions }], 10_000);
+    } finally {
+      await admin.close();
+    }
+  }
+
+  /** The offset that a group has stored for a partition: the one of its next message. Undefined: none. */
+  async committed(group: string, topic: string, partition = 0): Promise<number | undefined> {
+    const consumer = new Consumer({ clientId: 'test', groupId: group, bootstrapBrokers: [this.address] });
+    try {
+      const offsets = await consumer.listCommittedOffsets({ topics: [{ topic, partitions: [partition] }] });
+      const offset = Number(offsets.get(topic)?.[partition] ?? -1n);
+      return offset < 0 ? undefined : offset;
+    } finally {
+      await new Promise<void>((resolve) => consumer.close(true, () => resolve()));
+    }
   }
 
   async kill(): Promise<void> {

@@ -34,7 +34,7 @@ export async function prepareRecorder(
   const { length } = resolved.values.sources;
   if (length === 0 && !faults.some(({ path }) => path === 'sources')) {
     const allowed =
-      'allowed: at least one source: --source ros:, mcap:PATH, csv:FILE, foxglove:ws://host:port, udp://group:port or sim:';
+      'allowed: at least one source: --source ros:, mcap:PATH, csv:FILE, foxglove:ws://host:port, udp://group:port, nats://host:port?..., kafka://host:port/topic?... or sim:';
     faults.push({ where: NOT_SET, path: 'sources', value: undefined, allowed });
   }
   const dependencies: SourceDependencies = {

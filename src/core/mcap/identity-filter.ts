@@ -1,8 +1,8 @@
-import { natsIdentity, natsNumbering } from '../nats-identity.js';
+import { fullSequence } from '../full-sequence.js';
+import { messageNumbering } from '../message-numbering.js';
 import { SeenNumbers } from '../seen-numbers.js';
 import type { McapMessage } from './block.js';
 import type { McapChannel } from './definitions.js';
-import { present } from '../present.js';
 
 /**
  * Passes each message with an identity once. If several recorders share a consumer and one is killed before
@@ -21,12 +21,11 @@ export class IdentityFilter {
   accept({ channel, sequence }: McapMessage): boolean {
     let numbering = this.#numberings.get(channel);
     if (numbering === undefined) {
-      const identity = natsIdentity(channel, sequence);
-      numbering = identity === undefined ? null : natsNumbering(identity.stream, identity.streamCreated);
+      numbering = messageNumbering(channel.metadata) ?? null;
       this.#numberings.set(channel, numbering);
     }
     if (numbering === null) return true;
-    return this.#seen.add(numbering, Number(present(natsIdentity(channel, sequence)).sequence));
+    return this.#seen.add(numbering, Number(fullSequence(channel.metadata, sequence)));
   }
 
   /** State with which a later reading can continue this one; undefined if no message had an identity. */

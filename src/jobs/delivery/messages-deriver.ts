@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FileSystem } from '../../core/file-system.js';
-import { kafkaHeaders as names, MESSAGE_KIND, SCHEMA_KIND } from '../../kafka/message-form.js';
+import { kafkaHeaders as names, MESSAGE_KIND, SCHEMA_KIND, schemaIdOf } from '../../kafka/message-form.js';
 import type { Logger } from '../../core/logger.js';
 import type { Manifest } from '../../core/manifest.js';
 import type { McapMessage } from '../../core/mcap/block.js';
@@ -126,10 +126,7 @@ export class MessagesDeriver extends DeliveryDeriver {
 
 function factsOf({ topic, encoding, schema }: McapChannel, manifest: Manifest): ChannelFacts {
   const { robot, vin } = manifest;
-  const hash = createHash('sha256')
-    .update(JSON.stringify([schema.encoding, schema.name]))
-    .update(schema.data);
-  const schemaId = hash.digest('hex').slice(0, 16);
+  const schemaId = schemaIdOf(schema);
   const headers = {
     ...{ [names.robot]: robot, ...(vin !== undefined && { [names.vin]: vin }), [names.topic]: topic },
     ...{ [names.type]: schema.name, [names.encoding]: encoding, [names.schemaId]: schemaId },
