@@ -207,7 +207,14 @@ describe('The ground', () => {
 
   it('answers no unknown path, no other method and no foreign name', async () => {
     assert.equal((await ask('/api/robots/nobody')).status, 404);
-    assert.equal((await ask('/api/robots', 'POST')).status, 404);
+    assert.equal((await ask('/api/robots', 'POST')).status, 405);
+    const { status, body } = await ask('/api/robots/robot_7/histry');
+    assert.equal(status, 404);
+    assert.match(body, /nothing at .*histry.*, allowed: .*\/api\/robots\/\{robot\}\/control\/\.\.\., /);
+    const page = await ask('/fleet');
+    assert.match(page.body, /nothing at .*\/fleet.*, allowed: \/, \/api\/\.\.\., .*see \/api\/openapi\.json/);
+    const uplink = await ask('/uplink');
+    assert.deepEqual([uplink.status, uplink.body.includes('a WebSocket')], [426, true]);
     assert.equal((await ask('/api/robots', 'GET', 'evil.example')).status, 403);
     assert.equal((await ask('/api/robots', 'GET', 'localhost')).status, 200);
   });

@@ -14,8 +14,9 @@ import { crossOriginHeaders, preflightHeaders } from './cross-origin.js';
 import { FailedTokens } from './failed-tokens.js';
 import { divertUpgrades, listenerOptions, type TlsFiles, type UpgradeTaker } from './listener.js';
 import { LiveSockets, type PageFeed } from './live-sockets.js';
+import { nothingHere } from './nothing-here.js';
 import { openApiDocument, type ApiInfo } from './openapi.js';
-import { isOurHost, isSameOrigin, type HostPolicy } from './request-checks.js';
+import { isOurHost, isSameOrigin, pathOf, type HostPolicy } from './request-checks.js';
 import { RouteReply, RouteStream, type Route, type RouteRequest } from './route.js';
 import { headersWithImages } from './security-headers.js';
 import type { StaticFiles } from './static-files.js';
@@ -60,6 +61,8 @@ const SOCKETS_MAX = 200;
 const REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 10_000;
 const SOCKET_IDLE_MS = 60_000;
+/** Pages connect here. */
+const LIVE_PATH = '/live';
 
 const statusOf: Readonly<Partial<Record<ErrorCode, number>>> = {
   CONFIG_INVALID: 400,
@@ -67,6 +70,7 @@ const statusOf: Readonly<Partial<Record<ErrorCode, number>>> = {
   STATE_REFUSED: 409,
   REQUEST_UNSUPPORTED: 501,
   ROLE_NOT_RUNNING: 503,
+  GROUND_DATABASE_UNREACHABLE: 503,
   DISK_FULL: 507,
 };
 
@@ -164,13 +168,7 @@ export class HttpServer implements AsyncDisposable {
     });
     app.server.on('drop', () => this.refused++);
     app.setErrorHandler((error, _, reply) => this.#fail(error, reply));
-    app.setNotFoundHandler((_, reply) =>
-      this.#refuse(reply, {
-        status: 404,
-        code: 'NOT_FOUND',
-        message: `there is nothing here; see ${parts.api.path}`,
-      }),
-    );
+    app.setNotFoundHandler((request, reply) => this.#refuseUnknown(request, reply));
     const headers = headersWithImages(this.#options.imageOrigins ?? []);
     app.addHook('onRequest', async (request, reply) => {
       reply.headers(headers);
@@ -195,7 +193,7 @@ export class HttpServer implements AsyncDisposable {
       handle: () => document,
     });
     for (const route of parts.routes) this.#add(route);
-    app.get('/live', { websocket: true, config: { role: 'live' } }, (socket, request) => {
+    app.get(LIVE_PATH, { websocket: true, config: { role: 'live' } }, (socket, request) => {
       const token = bearerToken(request.headers.authorization);
       this.live.accept(socket, request.ip, this.#known.get(request)?.role, token);
     });
@@ -287,7 +285,7 @@ export class HttpServer implements AsyncDisposable {
   }
 
   #serveFile(request: FastifyRequest, reply: FastifyReply): FastifyReply {
-    const path = request.url.split('?', 1)[0]!;
+    const path = pathOf(request.url);
     const file = this.#parts.files.at(path);
     if (file === undefined) {
       if (path === '/')
@@ -304,6 +302,15 @@ export class HttpServer implements AsyncDisposable {
       .header('cache-control', file.isImmutable ? 'public, max-age=31536000, immutable' : 'no-cache');
     if (request.headers['if-none-match'] === file.etag) return reply.code(304).send();
     return reply.header('content-length', file.bytes).send(file.open());
+  }
+
+  #refuseUnknown({ method, url }: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const { routes, api, upgrade } = this.#parts;
+    const pages = ['/', api.path].map((path) => ({ method: 'GET', path }) as const);
+    const sockets = [LIVE_PATH, ...(upgrade === undefined ? [] : [upgrade.path])];
+    const served = [...routes, ...pages, ...sockets.map((path) => ({ method: 'WebSocket', path }) as const)];
+    const { headers, ...refusal } = nothingHere({ method, path: pathOf(url) }, served, api.path);
+    return this.#refuse(reply.headers(headers), refusal);
   }
 
   #fail(error: unknown, reply: FastifyReply): FastifyReply {

@@ -45,3 +45,8 @@ export function isSameOrigin(origin: string | undefined, host: string | undefine
   if (host === undefined || !/^https?:\/\//i.test(origin)) return false;
   return origin.replace(/^https?:\/\//i, '').toLowerCase() === host.toLowerCase();
 }
+
+/** The path of a request, without its query. */
+export function pathOf(url: string): string {
+  return url.split('?', 1)[0] ?? '';
+}
