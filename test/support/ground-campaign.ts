@@ -8,6 +8,7 @@ import { Random } from '../../src/core/random.js';
 import { systemPorts } from '../../src/host/ports.js';
 import { silentLogger } from '../../src/core/logger.js';
 import { systemClock } from '../../src/host/system-clock.js';
+import { clockFlags } from './clock-flags.js';
 import { SharedServers } from './shared-servers.js';
 
 export interface GroundCampaignOptions {
@@ -30,10 +31,22 @@ export interface GroundCampaignResult extends GroundVerdict {
 type Victim = 'robot' | 'ground' | 'database' | 'nats';
 
 const SEGMENT_MAX_AGE_MS = 3_000;
+/** Robots do not know the time: so many hours they are ahead, one after another. */
+const AHEAD_HOURS = [7, -5, 0, -31] as const;
+
+const clocks = {
+  aheadNs: (index: number): bigint => BigInt(aheadMs(index)) * 1_000_000n,
+  nodeFlags: (index: number): readonly string[] => clockFlags(aheadMs(index)),
+};
+
+function aheadMs(index: number): number {
+  return (AHEAD_HOURS[index % AHEAD_HOURS.length] ?? 0) * 3_600_000;
+}
 
 /**
- * Kills robots, the ground, its database and NATS with SIGKILL at random moments, and cuts links, again and again. Then all
- * end as they should, and every sample of the ground is compared with the recordings.
+ * Kills robots, whose clocks are hours off, the ground, its database and NATS with SIGKILL at random moments, and cuts
+ * links, again and again. Then all end as they should, and every sample of the ground is compared with the recordings,
+ * and its roll-ups with the samples.
  */
 export async function runGroundCampaign(options: GroundCampaignOptions): Promise<GroundCampaignResult> {
   const { robots, kills, seed, onKill, isShared = false } = options;
@@ -45,7 +58,7 @@ export async function runGroundCampaign(options: GroundCampaignOptions): Promise
   let isGood = false;
   try {
     await using servers = isShared ? await SharedServers.start() : undefined;
-    const settings = { segmentMaxAgeMs: SEGMENT_MAX_AGE_MS, ...defined({ shared: servers?.ground }) };
+    const settings = { segmentMaxAgeMs: SEGMENT_MAX_AGE_MS, clocks, ...defined({ shared: servers?.ground }) };
     await using fleet = new GroundFleet(folder, settings, ports);
     await fleet.start(robots, signal);
     for (let done = 0; done < kills; done++) {

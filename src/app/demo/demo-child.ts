@@ -16,8 +16,9 @@ export class DemoChild {
     readonly name: string,
     script: string,
     args: readonly string[],
+    nodeFlags: readonly string[] = [],
   ) {
-    this.#process = spawn(process.execPath, [...process.execArgv, script, ...args], {
+    this.#process = spawn(process.execPath, [...process.execArgv, ...nodeFlags, script, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#process.stdout?.on('data', (data: Buffer) => (this.#stdoutTail = tail(this.#stdoutTail, data)));

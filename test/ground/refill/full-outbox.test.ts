@@ -41,9 +41,13 @@ describe('A robot whose outbox was full', function () {
       body: JSON.stringify({ sql: 'SELECT ticks, filled FROM holes' }),
     });
     const { rows } = (await answer.json()) as { rows: readonly { ticks: number; filled: number }[] };
-    assert.ok(rows.length > 0, 'the outbox was full');
+    // A busy machine confirms late, which makes a small hole, too.
     assert.ok(
-      rows.every(({ ticks, filled }) => ticks > 10 && filled > ticks),
+      rows.some(({ ticks }) => ticks > 10),
+      `the outbox was full: ${JSON.stringify(rows)}`,
+    );
+    assert.ok(
+      rows.every(({ ticks, filled }) => filled > ticks),
       JSON.stringify(rows),
     );
   });

@@ -8,7 +8,7 @@ import { DemoChild } from '../demo-child.js';
 import { LinkTunnel, unusedPort } from './link-tunnel.js';
 import { refreshCatalogue } from './refresh-catalogue.js';
 
-/** One life of a robot's recorder, nanoseconds since the Unix epoch. */
+/** One life of a robot's recorder, nanoseconds since the Unix epoch on the clock of the robot. */
 export interface Life {
   readonly fromNs: bigint;
   /** When its process was gone; undefined: it runs. */
@@ -29,6 +29,13 @@ export interface GroundFleetOptions {
   readonly segmentMaxAgeMs: number;
   /** More flags of the recorders. */
   readonly recorderFlags?: readonly string[];
+  /** Clocks of robots that differ from that of the ground. Default: none does. */
+  readonly clocks?: {
+    /** Nanoseconds by which the clock of a robot is ahead. */
+    readonly aheadNs: (index: number) => bigint;
+    /** Flags of Node.js that make its recorder believe so. */
+    readonly nodeFlags: (index: number) => readonly string[];
+  };
   /** More flags of sync. */
   readonly syncFlags?: readonly string[];
   /** The ground has several processes that share a database and a bus; absent: one with a database of its own. */
@@ -42,6 +49,7 @@ export interface GroundFleetOptions {
 }
 
 interface Driver extends FleetRobot {
+  readonly index: number;
   readonly source: string;
   readonly tokenFile: string;
   readonly webPort: number;
@@ -134,15 +142,17 @@ export class GroundFleet implements AsyncDisposable {
 
   startRobot(index: number): void {
     const robot = this.#robot(index);
-    robot.lives.push({ fromNs: this.#ports.clock.now() });
+    robot.lives.push({ fromNs: this.#timeOn(robot) });
     const scheme = this.#options.shared === undefined ? 'ws' : 'nats';
-    robot.recorder = new DemoChild(robot.name, mainScript, [
+    const flags = [
       ...['record', '--json', '--source', robot.source, '--data', robot.data, '--log-level', 'warn'],
       ...['--segment-max-age-ms', `${this.#options.segmentMaxAgeMs}ms`, '--tag', 'mission=demo'],
       ...['--ground-url', `${scheme}://127.0.0.1:${robot.tunnel.port}`],
       ...['--ground-token-file', robot.tokenFile, '--web-port', String(robot.webPort), '--no-foxglove'],
       ...(this.#options.recorderFlags ?? []),
-    ]);
+    ];
+    const nodeFlags = this.#options.clocks?.nodeFlags(index);
+    robot.recorder = new DemoChild(robot.name, mainScript, flags, nodeFlags);
   }
 
   async killRobot(index: number): Promise<void> {
@@ -249,10 +259,14 @@ export class GroundFleet implements AsyncDisposable {
     return robot;
   }
 
+  #timeOn({ index }: Driver): bigint {
+    return this.#ports.clock.now() + (this.#options.clocks?.aheadNs(index) ?? 0n);
+  }
+
   #endLife(robot: Driver, isKilled: boolean): void {
     const life = robot.lives.pop();
     // A process that is gone has stamped nothing later.
-    if (life !== undefined) robot.lives.push({ toNs: this.#ports.clock.now(), isKilled, ...life });
+    if (life !== undefined) robot.lives.push({ toNs: this.#timeOn(robot), isKilled, ...life });
   }
 
   async #addRobot(index: number): Promise<Driver> {
@@ -263,7 +277,7 @@ export class GroundFleet implements AsyncDisposable {
     const token = await this.#enrol(name);
     await writeFile(tokenFile, token, { mode: 0o600 });
     return {
-      ...{ name, tokenFile, lives: [], data: join(this.#folder, name) },
+      ...{ index, name, tokenFile, lives: [], data: join(this.#folder, name) },
       source: `csv:electric?vehicles=1&name=${prefix}&profiles=${kind}&seed=${index + 1}&loop=true`,
       webPort: await unusedPort(),
       tunnel: await LinkTunnel.open(() => this.#options.shared?.busPort ?? this.#groundPorts[0] ?? 0),

@@ -3,11 +3,12 @@ import type { Store } from '../../../core/store.js';
 import type { SystemPorts } from '../../../host/ports.js';
 import { openStore } from '../../../stores/open-store.js';
 import { compareHistory, type FieldComparison } from './compare-history.js';
-import { cataloguedKeys, storedSamples } from './ground-answers.js';
-import type { GroundFleet } from './ground-fleet.js';
+import { wrongRollUps } from './compare-roll-ups.js';
+import { cataloguedKeys, storedRollUps, storedSamples } from './ground-answers.js';
+import type { GroundFleet, Life } from './ground-fleet.js';
 import { sampleRecording } from './recorded-samples.js';
 
-/** What the ground has against what the robots recorded. */
+/** What the ground has against what the robots recorded, and its roll-ups against its samples. */
 export interface GroundVerdict {
   readonly ok: boolean;
   readonly fields: readonly FieldComparison[];
@@ -26,6 +27,12 @@ const MARGIN_NS = 1_000_000_000n;
  */
 const SETTLE_MS = 60_000;
 const POLL_MS = 500;
+const HOUR_NS = 3_600_000_000_000n;
+const rollUps = [
+  ['1s', 'seconds', 1_000_000_000n],
+  ['1min', 'minutes', 60_000_000_000n],
+  ['1h', 'hours', HOUR_NS],
+] as const;
 
 /** Compares history and catalogue of a ground with the recordings, after the fleet has stopped. */
 export async function judgeGround(fleet: GroundFleet, ports: SystemPorts): Promise<GroundVerdict> {
@@ -44,6 +51,7 @@ export async function judgeGround(fleet: GroundFleet, ports: SystemPorts): Promi
       .filter(({ name }) => !fields.some(({ robot, compared }) => robot === name && compared > 0))
       .map(({ name }) => `nothing of ${name} could be compared`),
     ...fields.flatMap(faultsOf),
+    ...(await rollUpFaults(fleet, fields)),
     ...missing.map((key) => `${key} is not in the catalogue`),
   ];
   const segments = manifests.length;
@@ -59,8 +67,7 @@ async function compareFields(
   for (const { name, lives } of fleet.robots) {
     const own = manifests.filter(({ robot }) => robot === name);
     const recorded = await sampleRecording(store, own, lives);
-    const from = (lives[0]?.fromNs ?? 0n) - MARGIN_NS;
-    const to = (lives.at(-1)?.toNs ?? from) + MARGIN_NS;
+    const [from, to] = spanOf(lives);
     const specs = new Map(recorded.map(({ spec }) => [`${spec.topic} ${spec.path}`, spec]));
     for (const { topic, path } of specs.values()) {
       const field = recorded.filter(({ spec }) => spec.topic === topic && spec.path === path);
@@ -70,6 +77,33 @@ async function compareFields(
     }
   }
   return compared;
+}
+
+function spanOf(lives: readonly Life[]): readonly [from: bigint, to: bigint] {
+  const from = (lives[0]?.fromNs ?? 0n) - MARGIN_NS;
+  return [from, (lives.at(-1)?.toNs ?? from) + MARGIN_NS];
+}
+
+/** A kill must not leave samples without their roll-ups, or count a sample twice in them. */
+async function rollUpFaults(
+  fleet: GroundFleet,
+  fields: readonly FieldComparison[],
+): Promise<readonly string[]> {
+  const faults: string[] = [];
+  for (const field of fields) {
+    const [first, to] = spanOf(fleet.robots.find(({ name }) => name === field.robot)?.lives ?? []);
+    const samples = await storedSamples(fleet.url, field, first, to);
+    const from = first - (first % HOUR_NS);
+    for (const [resolution, name, stepNs] of rollUps) {
+      const stored = await storedRollUps(fleet.url, field, resolution, from, to);
+      const wrong = wrongRollUps(samples, stored, stepNs);
+      if (wrong > 0)
+        faults.push(
+          `${field.robot} ${field.topic}.${field.path}: ${wrong} ${name} are not what their samples give`,
+        );
+    }
+  }
+  return faults;
 }
 
 function faultsOf({ robot, topic, path, outside, holes, twice, worst }: FieldComparison): readonly string[] {
