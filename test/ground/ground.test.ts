@@ -208,9 +208,9 @@ describe('The ground', () => {
   it('answers no unknown path, no other method and no foreign name', async () => {
     assert.equal((await ask('/api/robots/nobody')).status, 404);
     assert.equal((await ask('/api/robots', 'POST')).status, 405);
-    const { status, body } = await ask('/api/robots/robot_7/histry');
+    const { status, body } = await ask('/api/robots/robot_7/past');
     assert.equal(status, 404);
-    assert.match(body, /nothing at .*histry.*, allowed: .*\/api\/robots\/\{robot\}\/control\/\.\.\., /);
+    assert.match(body, /nothing at .*past.*, allowed: .*\/api\/robots\/\{robot\}\/control\/\.\.\., /);
     const page = await ask('/fleet');
     assert.match(page.body, /nothing at .*\/fleet.*, allowed: \/, \/api\/\.\.\., .*see \/api\/openapi\.json/);
     const uplink = await ask('/uplink');

@@ -205,6 +205,13 @@ describe('the pages of a ground', function () {
     await robot[Symbol.asyncDispose]();
     await waitForText(page, '[data-answer=state]', /Was recording/);
     await waitForText(page, '[data-answer=heard]', /ago.*said last/s);
+    // No good news of a robot that is not there, and no command that cannot reach it.
+    await waitForText(page, '.answer-quiet[data-answer=unsynced]', /5\.0\sGB/);
+    await waitForText(page, '.outcome', /takes commands once it is connected/);
+    await page.locator('[data-action=pause][aria-disabled=true]').waitFor();
+    await page
+      .locator('.field-chart[data-state=unknown] .chart-box[aria-label^="v of /speed: last"]')
+      .waitFor();
     await page.locator('.crumbs a').click();
     await waitForText(page, '[data-robot=robot_7]', /Was recording.*ago/s);
     await waitForTitle(page, /1 need attention/);

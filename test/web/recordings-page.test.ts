@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { HoldfastError } from '../../src/core/errors.js';
 import { silentLogger } from '../../src/core/logger.js';
 import { encodeManifest, manifestKey } from '../../src/core/manifest.js';
 import { catalogueRoutes } from '../../src/ground/catalogue/catalogue-routes.js';
@@ -17,6 +18,7 @@ import { ReadOnlySql } from '../../src/ground/sql/read-only-sql.js';
 import { sqlRoute } from '../../src/ground/sql/sql-route.js';
 import { present } from '../../src/core/present.js';
 import { systemClock } from '../../src/host/system-clock.js';
+import type { Route } from '../../src/monitors/http/route.js';
 import { DirectoryStore } from '../../src/stores/directory/directory-store.js';
 import { EmbeddedServer } from '../ground/database/database-world.js';
 import { GroundWorld } from '../ground/ground-world.js';
@@ -54,6 +56,8 @@ describe('the page of recordings', function () {
   this.timeout(60_000);
   let pages: PageWorld;
   let world: GroundWorld;
+  /** The database does not answer. */
+  let isDown = false;
   const closers: (() => PromiseLike<unknown>)[] = [];
 
   pageSuite(async (started) => {
@@ -76,7 +80,7 @@ describe('the page of recordings', function () {
     await world.kill();
     const sql = present(await ReadOnlySql.open(database, undefined, systemClock));
     world.moreRoutes = [
-      ...[...catalogueRoutes(catalogue), sqlRoute(sql)],
+      ...[...catalogueRoutes(catalogue).map(mayFail), sqlRoute(sql)],
       ...fileRoutes({ database, stores: [store], tickets }),
     ];
     await world.startServer();
@@ -84,6 +88,14 @@ describe('the page of recordings', function () {
   after(async () => {
     for (const close of closers.splice(0).reverse()) await close();
   });
+
+  function mayFail(route: Route): Route {
+    const handle: Route['handle'] = (request) => {
+      if (isDown) throw new HoldfastError('GROUND_DATABASE_UNREACHABLE', 'the database is out of reach');
+      return route.handle(request);
+    };
+    return { ...route, handle };
+  }
 
   async function filledStore(): Promise<DirectoryStore> {
     const root = await fs.mkdtemp(join(tmpdir(), 'holdfast-recordings-'));
@@ -122,12 +134,31 @@ describe('the page of recordings', function () {
     await waitForText(page, '.legend', /1 missing in the store/);
     await page.locator('[name=tag]').fill('mission=m_3');
     await page.keyboard.press('Enter');
-    await waitForText(page, '.recordings-grid tbody', /^7\s*robot 3.*stored.*mission=m_3$/s);
+    await waitForText(page, '.recordings-grid tbody', /^7\s*robot 3.*in the store.*mission=m_3$/s);
     assert.deepEqual(await seriousFindings(page), []);
     await page.locator('[name=tag]').fill('mission');
     await page.keyboard.press('Enter');
     await waitForText(page, '.missing', /tag is "mission", allowed/);
     assert.deepEqual(pages.complaints, []);
+  });
+
+  it('says that the database is out of reach, and finds what there is once it is back', async () => {
+    isDown = true;
+    try {
+      const page = await pages.open(`http://127.0.0.1:${world.port}/#/recordings`);
+      await waitForText(page, '.missing', /No answer: the database is out of reach/);
+      assert.equal(await page.getByText('Waiting for the ground').count(), 0);
+      const other = await pages.open(`http://127.0.0.1:${world.port}/#/recording/1`);
+      await waitForText(other, '.missing', /No recording: the database is out of reach/);
+      const answer = await fetch(`http://127.0.0.1:${world.port}/api/recordings`);
+      assert.equal(answer.status, 503);
+      isDown = false;
+      await waitForText(page, '.recordings-grid tbody', /robot 2/);
+      await waitForText(other, '.crumbs', /segment/);
+      assert.equal(await page.locator('.missing').count(), 0);
+    } finally {
+      isDown = false;
+    }
   });
 
   it('finds by type, gap, size and state, and says what the ground does not take', async () => {
@@ -140,7 +171,7 @@ describe('the page of recordings', function () {
       await page.getByRole('button', { name: 'Search' }).click();
     };
     await search('state', 'missing');
-    await waitForText(page, '.recordings-grid tbody', /^9\s*robot 1.*missing$/s);
+    await waitForText(page, '.recordings-grid tbody', /^9\s*robot 1.*missing in the store$/s);
     await search('state', 'local');
     await waitForText(
       page,

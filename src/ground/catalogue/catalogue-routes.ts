@@ -56,7 +56,10 @@ export function catalogueRoutes(catalogue: Catalogue): readonly Route[] {
         const number = Number(params['recording']);
         const found = Number.isSafeInteger(number) ? await recordingDetail(database, number) : undefined;
         if (found !== undefined) return found;
-        return new RouteReply(404, { error: { code: 'NOT_FOUND', message: 'there is no such recording' } });
+        const message =
+          `the catalogue has no recording ${params['recording'] ?? ''}; one that a robot has sent to a store ` +
+          'since has another number';
+        return new RouteReply(404, { error: { code: 'NOT_FOUND', message } });
       },
     },
     {

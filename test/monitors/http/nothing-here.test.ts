@@ -19,23 +19,23 @@ describe('A request that fits no operation', () => {
   for (const [path, allowed] of [
     ['/fleet', '/, /api/..., /healthz, /uplink'],
     ['/api', '/api/requests, /api/robots'],
-    ['/api/robotz', '/api/requests, /api/robots'],
+    ['/api/robot', '/api/requests, /api/robots'],
     [
-      '/api/robots/robot_7/histry',
+      '/api/robots/robot_7/past',
       '/api/robots/{robot}, /api/robots/{robot}/control/..., /api/robots/{robot}/history',
     ],
     ['/api/robots/robot_7/control', '/api/robots/{robot}/control/split'],
     ['/api/robots/robot_7/history/today', '/api/robots/{robot}/history'],
     ['/api/robots/', '/api/robots, /api/robots/{robot}'],
   ] as const) {
-    it(`is told what is near ${path}`, () => {
+    it(`gets the paths near ${path}`, () => {
       const { status, code, message, headers } = answer('GET', path);
       assert.deepEqual([status, code, headers], [404, 'NOT_FOUND', {}]);
       assert.equal(message, `there is nothing at "${path}", allowed: ${allowed}; see /api/openapi.json`);
     });
   }
 
-  it('is told the method that its path takes', () => {
+  it('gets the method that its path takes', () => {
     assert.deepEqual(answer('GET', '/api/robots/robot_7/control/split'), {
       ...{ status: 405, code: 'METHOD_NOT_ALLOWED', headers: { allow: 'POST' } },
       message: 'GET is not allowed at "/api/robots/robot_7/control/split", allowed: POST',
@@ -43,7 +43,7 @@ describe('A request that fits no operation', () => {
     assert.equal(answer('DELETE', '/api/requests').headers['allow'], 'GET, POST');
   });
 
-  it('is told that a path is for WebSockets', () => {
+  it('gets the hint that its path is for WebSockets', () => {
     assert.deepEqual(answer('GET', '/uplink'), {
       ...{ status: 426, code: 'WEBSOCKET_REQUIRED', headers: { upgrade: 'websocket' } },
       message: 'at "/uplink" allowed: a WebSocket',

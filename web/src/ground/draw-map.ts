@@ -2,6 +2,7 @@ import { colour } from '../ui/colour.js';
 import type { MapTiles } from './map-tiles.js';
 import type { Tone } from './judge.js';
 import { toPixels, type MapView, type Size } from './map-view.js';
+import { placeNames } from './place-names.js';
 import { metresAt, type Point, type World } from './world.js';
 
 /** A robot with a position. */
@@ -92,9 +93,14 @@ function drawRobots(context: CanvasRenderingContext2D, { robots, points, view, s
   context.lineWidth = 3;
   context.strokeStyle = colour('field');
   context.fillStyle = colour('ink');
-  for (const { robot, at } of shown) {
-    context.strokeText(robot.robot, at.x + 10, at.y + 4);
-    context.fillText(robot.robot, at.x + 10, at.y + 4);
+  const named = shown.map(({ robot: { robot }, at }) => ({
+    name: robot,
+    at,
+    width: context.measureText(robot).width,
+  }));
+  for (const { name, at } of placeNames(named)) {
+    context.strokeText(name, at.x, at.y);
+    context.fillText(name, at.x, at.y);
   }
 }
 

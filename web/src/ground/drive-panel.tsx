@@ -7,6 +7,7 @@ import type { FieldCurve } from './history-curve.js';
 import type { DriveRole, DriveView, FieldView } from './wire.js';
 
 const NB = '\u00a0';
+const M_PER_KM = 1_000;
 const M_PER_MILE = 1_609.344;
 const MPS_PER_MPH = M_PER_MILE / 3_600;
 
@@ -17,6 +18,9 @@ const charts: readonly (readonly [role: DriveRole, title: string, token: string]
   ['efficiency', 'Efficiency', 'curve-3'],
   ['battery', 'Battery', 'curve-4'],
 ];
+
+/** The speed in the unit of the figures above it. */
+const inKmh = { shownUnit: 'km/h', factor: 3.6 };
 
 /** The fields that have a chart here. */
 export function driveFieldsIn(
@@ -39,10 +43,12 @@ export function DrivePanel(props: {
   readonly curveOf: (field: FieldView) => FieldCurve;
   readonly span: TimeSpan;
   readonly isPast: boolean;
+  /** The robot is not connected. */
+  readonly isGone: boolean;
   /** Of the time that is shown. */
   readonly when: string;
 }) {
-  const { drive, fields, curveOf, span, isPast, when } = props;
+  const { drive, fields, curveOf, span, isPast, isGone, when } = props;
   return (
     <Panel title="Drive" area="drive" aside={when}>
       <Figures drive={drive} />
@@ -51,7 +57,12 @@ export function DrivePanel(props: {
         {charts.map(([role, title, token]) => {
           const field = fields.get(role);
           return field === undefined ? null : (
-            <FieldChart key={role} {...{ field, span, isPast, title, token }} curve={curveOf(field)} />
+            <FieldChart
+              key={role}
+              {...{ field, span, isPast, isGone, title, token }}
+              {...(field.unit === 'm/s' ? inKmh : {})}
+              curve={curveOf(field)}
+            />
           );
         })}
       </div>
@@ -130,10 +141,15 @@ function DistanceChart({ drive, span }: { readonly drive: DriveView; readonly sp
       values.push(null);
     }
     times.push(s);
-    values.push(metres / 1_000);
+    values.push(metres);
   }
-  const unit = (km: number): string => `${km.toFixed(km < 10 ? 2 : 1)}${NB}km`;
-  const now = distance === null ? 'unknown' : unit(distance.metres / 1_000);
+  // One unit for the whole axis.
+  const isFar = (distance?.metres ?? 0) >= M_PER_KM;
+  const unit = (metres: number): string =>
+    isFar
+      ? `${(metres / M_PER_KM).toFixed(metres < 10 * M_PER_KM ? 2 : 1)}${NB}km`
+      : `${metres.toFixed(0)}${NB}m`;
+  const now = distance === null ? 'unknown' : unit(distance.metres);
   return (
     <div class="field-chart" data-state="known" data-field="distance">
       <Chart

@@ -17,9 +17,10 @@ export function FieldCharts(props: {
   readonly span: TimeSpan | undefined;
   /** The time has ended: the last value of a curve is not the present one. */
   readonly isPast: boolean;
+  readonly isGone: boolean;
   readonly onAll: () => void;
 }) {
-  const { fields, curveOf, span, isPast, onAll } = props;
+  const { fields, curveOf, span, isPast, isGone, onAll } = props;
   const [isAll, setAll] = useState(false);
   const shown = isAll ? fields : fields.slice(0, SHOWN_FIRST);
   const unknown = fields.filter(({ state }) => state === 'unknown').length;
@@ -34,7 +35,7 @@ export function FieldCharts(props: {
       ) : (
         <div class="charts field-charts">
           {shown.map((field) => (
-            <FieldChart key={fieldKey(field)} {...{ field, span, isPast }} curve={curveOf(field)} />
+            <FieldChart key={fieldKey(field)} {...{ field, span, isPast, isGone }} curve={curveOf(field)} />
           ))}
         </div>
       )}
@@ -60,16 +61,25 @@ export function FieldChart(props: {
   readonly curve: FieldCurve;
   readonly span: TimeSpan | undefined;
   readonly isPast: boolean;
+  /** The robot is not connected: the value is the last that it sent. */
+  readonly isGone: boolean;
   /** Default: the path of the field. */
   readonly title?: string;
   readonly token?: string;
+  /** Values are shown in this unit, multiplied by `factor`. Default: the unit of the field. */
+  readonly shownUnit?: string;
+  readonly factor?: number;
 }) {
-  const { field, curve, span, isPast, title = field.path, token = 'curve-1' } = props;
-  const { topic, path, unit, threshold, state, value } = field;
-  const withUnit = (one: number): string => `${digits(one, threshold)}${unit === '' ? '' : `\u00a0${unit}`}`;
-  const now = value === null ? words[state] : `${withUnit(value)} ±${String(threshold)}`;
+  const { field, span, isPast, isGone, title = field.path, token = 'curve-1' } = props;
+  const { topic, path, state } = field;
+  const { shownUnit = field.unit, factor = 1 } = props;
+  const curve = times(props.curve, factor);
+  const threshold = field.threshold * factor;
+  const value = field.value === null ? null : field.value * factor;
+  const withUnit = (one: number): string => `${digits(one, threshold)}${unitAfter(shownUnit)}`;
+  const now = value === null ? words[state] : `${withUnit(value)} ±${withUnit(threshold)}`;
   return (
-    <div class="field-chart" data-state={state} data-field={path}>
+    <div class="field-chart" data-state={isGone ? 'unknown' : state} data-field={path}>
       <Chart
         {...{ title, span }}
         times={curve.times}
@@ -77,7 +87,7 @@ export function FieldChart(props: {
         unit={withUnit}
         around={Math.max(threshold, 1e-6) * LEAST_THRESHOLDS}
         now={isPast ? undefined : value === null ? words[state] : withUnit(value)}
-        summary={`${title} of ${topic}: now ${now}; ${betweenInWords(curve, withUnit)}`}
+        summary={`${title} of ${topic}: ${isGone ? 'last' : 'now'} ${now}; ${betweenInWords(curve, withUnit)}`}
       />
       <p class="field-topic">
         {topic} <span class="dim">within {withUnit(threshold)}</span>
@@ -86,12 +96,24 @@ export function FieldChart(props: {
   );
 }
 
+function times(curve: FieldCurve, factor: number): FieldCurve {
+  if (factor === 1) return curve;
+  const all = (values: readonly (number | null)[]): readonly (number | null)[] =>
+    values.map((one) => (one === null ? null : one * factor));
+  return { times: curve.times, values: all(curve.values), low: all(curve.low), high: all(curve.high) };
+}
+
 function betweenInWords({ low, high }: FieldCurve, unit: (value: number) => string): string {
   const known = (values: readonly (number | null)[]): number[] => values.filter((one) => one !== null);
   const [lows, highs] = [known(low), known(high)];
   if (lows.length === 0 || highs.length === 0) return 'no curve in this time';
   const [least, most] = [lows.reduce((a, b) => Math.min(a, b)), highs.reduce((a, b) => Math.max(a, b))];
   return `between ${unit(least)} and ${unit(most)} in this time`;
+}
+
+/** A degree follows its number without a space. */
+function unitAfter(unit: string): string {
+  return unit === '' || unit === '°' ? unit : `\u00a0${unit}`;
 }
 
 const words: Readonly<Record<FieldView['state'], string>> = {

@@ -14,11 +14,12 @@ export class FieldHistory {
   readonly times: number[] = [];
   readonly #values = new Map<string, (number | null)[]>();
 
-  add(atMs: number, fields: readonly FieldView[]): void {
+  /** @param isLive - The robot is connected: what it said before it left is no value of now. */
+  add(atMs: number, fields: readonly FieldView[], isLive: boolean): void {
     const before = this.times.length;
     // The clock of a robot may be set back.
     this.times.push(Math.max(atMs / 1_000, (this.times.at(-1) ?? 0) + 0.001));
-    const now = new Map(fields.map((field) => [fieldKey(field), field.value]));
+    const now = new Map(fields.map((field) => [fieldKey(field), isLive ? field.value : null]));
     for (const key of new Set([...now.keys(), ...this.#values.keys()])) {
       const values = this.#values.get(key) ?? Array.from({ length: before }, () => null);
       values.push(now.get(key) ?? null);

@@ -128,19 +128,17 @@ function Answers(props: {
         tone={isStale ? 'quiet' : recording === rows.length ? 'ok' : 'warn'}
         headline={recording === rows.length ? 'All record' : `${count(recording)} record`}
         line={
-          of('bad') + of('warn') === 0
-            ? 'No robot needs attention.'
-            : `${count(of('bad'))} in trouble, ${count(of('warn'))} to look at.`
+          of('bad') + of('warn') === 0 ? 'No robot needs attention.' : attentionLine(of('bad'), of('warn'))
         }
       />
       <AnswerCard
         name="unsynced"
         question="What is not in the store?"
-        tone={isStale ? 'quiet' : pending === 0 ? 'ok' : 'info'}
-        headline={pending === 0 ? 'All is sent' : bytes(pending)}
+        tone={isStale ? 'quiet' : pending === 0 && silent === 0 ? 'ok' : 'info'}
+        headline={pending === 0 ? 'Nothing waits' : bytes(pending)}
         line={
           oldest === undefined
-            ? 'By the last reports of all robots.'
+            ? 'Each open segment follows when it ends.'
             : `The oldest is ${coarse(Math.max(0, now - oldest))} old.`
         }
       />
@@ -149,10 +147,22 @@ function Answers(props: {
         question="What is wrong?"
         tone={isStale ? 'quiet' : critical > 0 ? 'bad' : raised > 0 ? 'warn' : 'ok'}
         headline={raised === 0 ? 'No alerts' : counted(raised, 'alert')}
-        line={raised === 0 ? 'No robot reports one.' : `${count(critical)} of them critical.`}
+        line={
+          raised === 0
+            ? 'No robot reports one.'
+            : `${critical === 0 ? 'None' : count(critical)} of them critical.`
+        }
       />
     </section>
   );
+}
+
+function attentionLine(bad: number, warn: number): string {
+  const words = [
+    ...(bad > 0 ? [`${count(bad)} in trouble`] : []),
+    ...(warn > 0 ? [`${count(warn)} to look at`] : []),
+  ];
+  return `${words.join(', ')}.`;
 }
 
 function oldestOf(rows: readonly FleetRow[]): number | undefined {

@@ -1,4 +1,4 @@
-import { bytes, coarse, duration, msOf, percent } from '../model/format.js';
+import { ago, bytes, coarse, duration, msOf, percent } from '../model/format.js';
 import type { FleetRow } from './wire.js';
 
 export type Tone = 'ok' | 'info' | 'warn' | 'bad' | 'quiet';
@@ -28,15 +28,16 @@ const OLD_BACKLOG_MS = 3_600_000;
 const LOW_DISK = 0.1;
 const SOON_FULL_MS = 3_600_000;
 const RISK_MS = 1_000;
+const SMALL_RISK_MS = 100;
 
 /** Judges a robot by what it reported last. Unknown facts stay unknown. */
 export function judge(row: FleetRow, nowMs: number): Verdict {
   const cells = {
     state: stateOf(row),
     heard: heardOf(row, nowMs),
-    risk: riskOf(row),
-    unsynced: unsyncedOf(row, nowMs),
-    disk: diskOf(row),
+    risk: asOfNow(row, riskOf(row)),
+    unsynced: asOfNow(row, unsyncedOf(row, nowMs)),
+    disk: asOfNow(row, diskOf(row)),
     alerts: alertsOf(row),
   };
   const tones = Object.values(cells).map(({ tone }) => tone);
@@ -86,10 +87,17 @@ function heardOf({ connected, heardMs }: FleetRow, nowMs: number): Cell {
   return { text: `${coarse(silentMs)} ago`, tone: silentMs > LONG_SILENCE_MS ? 'bad' : 'warn' };
 }
 
+/** What a robot said before it left is no good news of now. */
+function asOfNow({ connected }: FleetRow, cell: Cell): Cell {
+  return connected || (cell.tone !== 'ok' && cell.tone !== 'info') ? cell : { ...cell, tone: 'quiet' };
+}
+
 function riskOf({ status }: FleetRow): Cell {
   const ms = status?.lossWindowMs;
   if (ms === undefined) return { text: 'unknown', tone: 'quiet' };
-  return { text: ms === 0 ? 'nothing' : duration(ms), tone: ms > RISK_MS ? 'warn' : 'ok' };
+  // Between two writes it changes with each report, which tells nobody anything.
+  if (ms < SMALL_RISK_MS) return { text: 'under 0.1\u00a0s', tone: 'ok' };
+  return { text: duration(ms), tone: ms > RISK_MS ? 'warn' : 'ok' };
 }
 
 function unsyncedOf({ status }: FleetRow, nowMs: number): Cell {
@@ -97,7 +105,7 @@ function unsyncedOf({ status }: FleetRow, nowMs: number): Cell {
   if (status === null || pending === undefined) return { text: 'unknown', tone: 'quiet' };
   if ((status.lostSegments ?? 0) + (status.parkedSegments ?? 0) > 0)
     return { text: `${bytes(pending)}, some refused or lost`, tone: 'bad' };
-  if (pending === 0) return { text: 'all sent', tone: 'ok' };
+  if (pending === 0) return { text: 'nothing waits', tone: 'ok' };
   const since = status.oldestUnsyncedAt;
   const ageMs = since === undefined ? 0 : Math.max(0, nowMs - msOf(since));
   const age = since === undefined ? '' : `, ${coarse(ageMs)}`;
@@ -111,7 +119,7 @@ function diskOf({ status }: FleetRow): Cell {
   if (free === undefined || total === undefined || total === 0) return { text: 'unknown', tone: 'quiet' };
   const share = free / total;
   const soon = fullMs !== undefined && fullMs < SOON_FULL_MS;
-  const text = soon ? `full in ${coarse(fullMs)}` : `${percent(share * 100)} free`;
+  const text = soon ? `full in ${ago(fullMs)}` : `${percent(share * 100)} free`;
   return { text, tone: soon || share < LOW_DISK ? 'warn' : 'ok' };
 }
 

@@ -13,8 +13,8 @@ export interface Size {
 }
 
 const MAX_SCALE = 2 ** 30;
-/** About 5 km: robots that stand side by side do not fill the map. */
-const MIN_SPAN = 1.2e-4;
+/** At most 1.2 km: robots that stand side by side do not fill the map. */
+const MIN_SPAN = 3e-5;
 const MARGIN = 1.25;
 
 /** Shows all points; without points, the inhabited world. */

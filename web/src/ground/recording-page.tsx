@@ -19,6 +19,9 @@ import { foxgloveAddress } from './foxglove-address.js';
 import { RecordingJobs } from './recording-jobs.js';
 import type { RecordingDetail } from './wire.js';
 
+const RETRY_MS = 2_000;
+const SERVER_FAULT = 500;
+
 /** Everything about one recording, and links to its file. */
 export function RecordingPage({ recording }: { readonly recording: string }) {
   const { detail, file, why } = useRecording(recording);
@@ -195,7 +198,7 @@ function Gaps({ detail: { gapList, gaps } }: { readonly detail: RecordingDetail 
   );
 }
 
-/** Asked once: a recording does not change, and a link is needed once. */
+/** Asked until there is an answer: a recording does not change, and a link is needed once. */
 function useRecording(recording: string) {
   const [detail, setDetail] = useState<RecordingDetail | undefined>();
   const [file, setFile] = useState<string | undefined>();
@@ -209,14 +212,21 @@ function useRecording(recording: string) {
       if (outcome.ok) setFile((outcome.result as { readonly path: string }).path);
       else setWhy(outcome.why);
     };
-    void ask<RecordingDetail>(path).then((answer) => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const look = async (): Promise<void> => {
+      const answer = await ask<RecordingDetail>(path);
       if (isOver) return;
       setDetail('value' in answer ? answer.value : undefined);
       setWhy('why' in answer ? answer.why : undefined);
       if ('value' in answer && answer.value.state === 'stored') void link();
-    });
+      // The ground or its database is out of reach.
+      if ('why' in answer && (answer.status === undefined || answer.status >= SERVER_FAULT))
+        timer = setTimeout(() => void look(), RETRY_MS);
+    };
+    void look();
     return () => {
       isOver = true;
+      clearTimeout(timer);
       setFile(undefined);
     };
   }, [recording]);

@@ -1,13 +1,16 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { bytes, count, duration, msOf, segmentName, timeOfDay } from '../model/format.js';
 import { Panel } from '../ui/panel.js';
 import { ask } from './ask.js';
 import { addressOf, recordingAddress, requestAddress } from './model.js';
 import { RecordingTimeline } from './recording-timeline.js';
 import { SqlPanel } from './sql-panel.js';
+import { usePoll } from './use-poll.js';
 import type { FoundRecording } from './wire.js';
 
 const PAGE = 200;
+/** What is recorded meanwhile appears, and a ground whose database is back answers. */
+const REFRESH_MS = 5_000;
 
 const fields = [
   ['robot', 'Robot'],
@@ -36,6 +39,7 @@ function parameterOf(name: string, value: string): string {
   return name.endsWith('_bytes') && Number.isFinite(megabytes) ? String(Math.round(megabytes * 1e6)) : value;
 }
 
+/** `next` is where the following page begins. */
 interface Found {
   readonly recordings: readonly FoundRecording[];
   readonly next?: string;
@@ -44,35 +48,26 @@ interface Found {
 /** The recordings of all stores of the ground, found by the catalogue. */
 export function RecordingsPage() {
   const [wanted, setWanted] = useState<Wanted>({});
-  const [found, setFound] = useState<Found | undefined>();
-  const [why, setWhy] = useState<string | undefined>();
-  const search = async (after?: string): Promise<void> => {
-    const given = Object.entries(wanted)
-      .filter(([, value]) => value.trim() !== '')
-      .map(([name, value]) => [name, parameterOf(name, value.trim())]);
-    const query = new URLSearchParams([...given, ['limit', String(PAGE)]]);
-    if (after !== undefined) query.set('after', after);
-    const answer = await ask<Found>(`api/recordings?${query.toString()}`);
-    setWhy('why' in answer ? answer.why : undefined);
-    if (!('value' in answer)) return;
-    const { value } = answer;
-    const before = after === undefined ? [] : (found?.recordings ?? []);
-    setFound({ ...value, recordings: [...before, ...value.recordings] });
+  /** What was searched for; the form may have changed since. */
+  const [query, setQuery] = useState(queryOf({}));
+  const { found, why, look, showMore } = useRecordings(query);
+  const search = (): void => {
+    setQuery(queryOf(wanted));
+    look();
   };
-  useEffect(() => void search(), []);
   return (
     <>
       <Panel title="Recordings" area="recordings" aside="* stands for any text">
-        <SearchForm wanted={wanted} onInput={setWanted} onSearch={() => void search()} />
+        <SearchForm wanted={wanted} onInput={setWanted} onSearch={search} />
         {why === undefined ? null : (
           <p class="missing" role="alert">
             <strong>No answer:</strong> {why}.
           </p>
         )}
         {found === undefined ? null : <RecordingTimeline recordings={found.recordings} />}
-        <Recordings found={found} />
+        {found === undefined && why !== undefined ? null : <Recordings found={found} />}
         {found?.next === undefined ? null : (
-          <button type="button" class="button quiet" onClick={() => void search(found.next)}>
+          <button type="button" class="button quiet" onClick={showMore}>
             Show more
           </button>
         )}
@@ -80,6 +75,47 @@ export function RecordingsPage() {
       <SqlPanel />
     </>
   );
+}
+
+function queryOf(wanted: Wanted): string {
+  const given = Object.entries(wanted)
+    .filter(([, value]) => value.trim() !== '')
+    .map(([name, value]) => [name, parameterOf(name, value.trim())]);
+  return new URLSearchParams([...given, ['limit', String(PAGE)]]).toString();
+}
+
+/** Asks again at intervals, until more than the first page is shown. */
+function useRecordings(query: string) {
+  const [more, setMore] = useState<Found & { readonly query: string }>();
+  const [moreWhy, setMoreWhy] = useState<string | undefined>();
+  const rest = more?.query === query ? more : undefined;
+  const path = `api/recordings?${query}`;
+  const isWhole = rest !== undefined;
+  const { value, why, look } = usePoll<Found>(isWhole ? undefined : path, REFRESH_MS, `${path} ${isWhole}`);
+  const found = value && {
+    recordings: [...value.recordings, ...(rest?.recordings ?? [])],
+    next: rest === undefined ? value.next : rest.next,
+  };
+  const showMore = async (after: string): Promise<void> => {
+    const answer = await ask<Found>(`${path}&${new URLSearchParams({ after }).toString()}`);
+    setMoreWhy('why' in answer ? answer.why : undefined);
+    if (!('value' in answer)) return;
+    const { recordings, next } = answer.value;
+    setMore({
+      query,
+      recordings: [...(rest?.recordings ?? []), ...recordings],
+      ...(next === undefined ? {} : { next }),
+    });
+  };
+  return {
+    ...{ found, why: why ?? moreWhy },
+    look: () => {
+      setMore(undefined);
+      setMoreWhy(undefined);
+      look();
+    },
+    showMore: () => (found?.next === undefined ? undefined : void showMore(found.next)),
+  };
 }
 
 type Wanted = Readonly<Record<string, string>>;
@@ -131,7 +167,7 @@ function SearchForm(props: {
   );
 }
 
-function Recordings({ found }: { readonly found: Found | undefined }) {
+function Recordings({ found }: { readonly found: Pick<Found, 'recordings'> | undefined }) {
   if (found === undefined) return <p class="empty">Waiting for the ground…</p>;
   if (found.recordings.length === 0) return <p class="empty">No recording fits.</p>;
   return (
@@ -192,11 +228,15 @@ function Recording({ one }: { readonly one: FoundRecording }) {
       <td class="num">{bytes(one.bytes)}</td>
       <td class={`num ${one.gaps > 0 ? 'tone-warn' : 'dim'}`}>{count(one.gaps)}</td>
       <td class={state === 'missing' ? 'tone-bad' : state === 'evicted' ? 'tone-warn' : ''}>
-        {state === 'local' ? <OnRobot one={one} /> : state}
+        {state === 'local' ? <OnRobot one={one} /> : stateInWords(state)}
       </td>
       <td class="dim">{tags.join(', ')}</td>
     </tr>
   );
+}
+
+function stateInWords(state: FoundRecording['state']): string {
+  return states.find(([value]) => value === state)?.[1] ?? state;
 }
 
 /** It is in no store: a link to the form that requests it. */

@@ -39,6 +39,9 @@ interface Result {
   readonly text: string;
 }
 
+const NO_OPERATOR = 'This token may look, but not control.';
+const NOT_CONNECTED = 'It takes commands once it is connected.';
+
 type Asked = Action | 'mark' | 'parameter' | 'tags';
 
 type Tags = Readonly<Record<string, string>>;
@@ -46,15 +49,18 @@ type Tags = Readonly<Record<string, string>>;
 /** The commands to a robot, each confirmed and each with its outcome in words. */
 export function RobotActions({
   robot,
+  isConnected,
   isPaused,
   tags,
 }: {
   readonly robot: string;
+  readonly isConnected: boolean;
   readonly isPaused: boolean;
   /** Null: not known, so that no form can begin with them. */
   readonly tags: Tags | null;
 }) {
-  const mayAct = useStore(role) !== 'viewer';
+  const isViewer = useStore(role) === 'viewer';
+  const mayAct = !isViewer && isConnected;
   const [asked, setAsked] = useState<Asked | undefined>();
   const [result, setResult] = useState<Result | undefined>();
   const give = async (name: string, title: string, body?: unknown): Promise<string | undefined> => {
@@ -69,7 +75,8 @@ export function RobotActions({
     return undefined;
   };
   const press = (action: Asked) => () => (mayAct ? setAsked(action) : undefined);
-  const why = mayAct ? {} : { 'aria-disabled': true, title: 'Only an operator may do this' };
+  const reason = isViewer ? 'Only an operator may do this' : 'The robot is not connected';
+  const why = mayAct ? {} : { 'aria-disabled': true, title: reason };
   return (
     <div class="actions robot-actions">
       <button type="button" class="button primary" data-action="mark_event" {...why} onClick={press('mark')}>
@@ -77,17 +84,7 @@ export function RobotActions({
         Mark event
       </button>
       {[split, syncNow, isPaused ? resume : pause].map((action) => (
-        <button
-          key={action.name}
-          type="button"
-          class="button"
-          data-action={action.name}
-          {...why}
-          onClick={press(action)}
-        >
-          <Icon name={action.icon} />
-          {action.title}
-        </button>
+        <ActionButton key={action.name} {...{ action, why }} onPress={press(action)} />
       ))}
       <button type="button" class="button" data-action="set_parameter" {...why} onClick={press('parameter')}>
         <Icon name="sliders" />
@@ -97,17 +94,34 @@ export function RobotActions({
         type="button"
         class="button"
         data-action="set_tags"
-        {...(tags === null ? { 'aria-disabled': true, title: 'The robot has not told its tags' } : why)}
+        {...(mayAct && tags === null
+          ? { 'aria-disabled': true, title: 'The robot has not told its tags' }
+          : why)}
         onClick={tags === null ? undefined : press('tags')}
       >
         <Icon name="tag" />
         Tags
       </button>
       <p class={`outcome outcome-${result?.tone ?? 'info'}`} role="status">
-        {result?.text ?? (mayAct ? '' : 'This token may look, but not control.')}
+        {result?.text ?? (isViewer ? NO_OPERATOR : isConnected ? '' : NOT_CONNECTED)}
       </p>
       <ActionDialog {...{ robot, asked, give }} tags={tags ?? {}} onClose={() => setAsked(undefined)} />
     </div>
+  );
+}
+
+function ActionButton(props: {
+  readonly action: Action;
+  /** Attributes of a button that may not be pressed. */
+  readonly why: object;
+  readonly onPress: () => void;
+}) {
+  const { action, why, onPress } = props;
+  return (
+    <button type="button" class="button" data-action={action.name} {...why} onClick={onPress}>
+      <Icon name={action.icon} />
+      {action.title}
+    </button>
   );
 }
 

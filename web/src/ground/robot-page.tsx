@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { bytes, count, counted, msOf, percent, rate, timeOfDay } from '../model/format.js';
-import { secondTick, serverNow } from '../model/live.js';
+import { connection, secondTick, serverNow } from '../model/live.js';
 import { useStore } from '../model/store.js';
 import { Fact, Facts, Panel } from '../ui/panel.js';
 import { AnswerCard } from './answer-card.js';
@@ -22,13 +22,15 @@ export function RobotPage({ robot }: { readonly robot: string }) {
   const { detail, why, history } = useRobot(robot);
   const row = useStore(fleet)?.find((one) => one.robot === robot || one.vin === robot);
   useStore(secondTick);
+  // Then the banner says so.
+  const isLost = useStore(connection).state === 'lost';
   return (
     <>
       <nav class="crumbs" aria-label="Where">
         <a href="#/">Fleet</a> <span aria-hidden="true">/</span> <b>{detail?.robot ?? robot}</b>
         {detail?.vin ? <span class="dim"> {detail.vin}</span> : null}
       </nav>
-      {why === undefined ? null : (
+      {why === undefined || isLost ? null : (
         <p class="missing" role="alert">
           <strong>No news of {robot}:</strong> {why}.
         </p>
@@ -69,7 +71,12 @@ function Known(props: {
           line={diskLine(verdict.disk)}
         />
       </section>
-      <RobotActions robot={detail.robot} isPaused={detail.status?.state === 'paused'} tags={detail.tags} />
+      <RobotActions
+        robot={detail.robot}
+        isConnected={detail.connected}
+        isPaused={detail.status?.state === 'paused'}
+        tags={detail.tags}
+      />
       <TagList tags={detail.tags ?? {}} />
       <Alerts alerts={detail.alerts} />
       <div class="robot-panels">
@@ -171,7 +178,7 @@ function LinkPanel(props: { readonly detail: RobotDetail; readonly holes: HoleCo
         <Fact term="Bandwidth saved">
           {saved === undefined
             ? 'nothing was sent yet'
-            : `${percent(saved * 100)}: ${bytes(telemetryBytes)} instead of ${bytes(fullBytes)}, or ${bytes(jsonBytes)} as JSON`}
+            : `${percent(saved * 100)}: ${bytes(telemetryBytes)} instead of ${bytes(fullBytes)}, or ${bytes(jsonBytes)} as JSON, since the ground started`}
         </Fact>
         <Fact term="Received">
           {bytes(received)} in {counted(messages, 'message')}
@@ -249,7 +256,8 @@ function useRobot(robot: string) {
         const answer = await ask<RobotDetail>(`api/robots/${encodeURIComponent(robot)}`);
         if (isOver) return;
         if ('value' in answer) {
-          history.current.add(robotNow(answer.value), answer.value.fields);
+          const { fields, connected } = answer.value;
+          history.current.add(robotNow(answer.value), fields, connected);
           setDetail(answer.value);
         }
         setWhy('why' in answer ? answer.why : undefined);

@@ -28,6 +28,7 @@ export function RobotTelemetry(props: { readonly detail: RobotDetail; readonly h
   const { fromMs, toMs } = spanOfRange(range, now());
   const span = past.isAbsent ? undefined : { from: fromMs / 1_000, to: toMs / 1_000 };
   const isPast = range.kind === 'between';
+  const isGone = !detail.connected;
   const curveOf = (field: FieldView): FieldCurve => {
     const [key, live] = [fieldKey(field), history.of(fieldKey(field))];
     if (past.isAbsent) return live;
@@ -51,9 +52,13 @@ export function RobotTelemetry(props: { readonly detail: RobotDetail; readonly h
         </div>
       )}
       {drive === undefined || span === undefined ? null : (
-        <DrivePanel {...{ drive, curveOf, span, isPast }} fields={ofDrive} when={rangeInWords(range)} />
+        <DrivePanel
+          {...{ drive, curveOf, span, isPast, isGone }}
+          fields={ofDrive}
+          when={rangeInWords(range)}
+        />
       )}
-      <FieldCharts {...{ curveOf, span, isPast }} fields={others} onAll={() => setAll(true)} />
+      <FieldCharts {...{ curveOf, span, isPast, isGone }} fields={others} onAll={() => setAll(true)} />
     </div>
   );
 }

@@ -42,7 +42,11 @@ export function useHistory(
     const look = async (): Promise<void> => {
       const found = document.hidden ? undefined : await askAll(robot, fields, timesOf(range, now()));
       if (isOver) return;
-      if (found !== undefined) setPast(found);
+      // Without an answer, what is known stays.
+      if (found !== undefined)
+        setPast((before) =>
+          found.why === undefined || found.isAbsent ? found : { ...before, why: found.why },
+        );
       const everyMs = refreshMsOf(range);
       if (everyMs !== undefined && found?.isAbsent !== true) timer = setTimeout(() => void look(), everyMs);
     };

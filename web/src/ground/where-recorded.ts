@@ -53,6 +53,8 @@ export function placeSegments(
   const placed = new Map<string, PlacedSegment>();
   for (const one of reported) {
     const { segment, priority, state, firstLogTime: first, lastLogTime: last = first, gaps } = one;
+    // Prepared for what comes next, or left by a recorder that was killed: nothing was recorded.
+    if (state === 'waiting' && one.bytes === 0) continue;
     const key = `${segment.split('.')[0] ?? ''} ${priority ?? 'normal'}`;
     const times = { fromMs: msOrNot(first), toMs: msOrNot(last) };
     placed.set(key, { key, segment, places: ofReport[state], ...times, bytes: one.bytes, gaps, state });
@@ -62,7 +64,9 @@ export function placeSegments(
     const key = `${segment} ${priority}`;
     const before = placed.get(key);
     const onRobot = state !== 'evicted' && before?.places.includes('robot') === true ? before : undefined;
-    const places = [...(onRobot === undefined ? [] : ['robot' as const]), ...ofCatalogue[state]];
+    // What it knows from the robot only is older than the report.
+    const inReport = state === 'local' && onRobot !== undefined ? onRobot.places : [];
+    const places = [...(onRobot === undefined ? [] : ['robot' as const]), ...ofCatalogue[state], ...inReport];
     placed.set(key, {
       ...{ key, segment, places: [...new Set(places)], bytes: one.bytes, gaps, recording },
       ...{ fromMs: msOrNot(first ?? undefined), toMs: msOrNot(last ?? undefined) },

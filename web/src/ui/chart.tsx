@@ -132,6 +132,13 @@ interface Look {
 }
 
 const DAY_S = 86_400;
+/** Distances of times on the axis, seconds; those of uPlot leave one time on an axis of five minutes. */
+const TICKS_S = [
+  ...[
+    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 14_400, 21_600, 28_800, 43_200,
+  ],
+  ...[1, 2, 3, 5, 7, 10, 15, 30, 60, 90, 180, 365].map((days) => days * DAY_S),
+];
 
 /** A time on the axis, as exact as the distance between two of them. */
 function tickText(s: number, step: number): string {
@@ -171,7 +178,8 @@ function optionsOf(width: number, curves: readonly Curve[], look: Look): uPlot.O
       {
         ...axis,
         grid: { show: false },
-        space: 70,
+        space: 60,
+        incrs: TICKS_S,
         size: 26,
         gap: 8,
         values: (_, at, __, ___, step) => at.map((s) => tickText(s, step)),
