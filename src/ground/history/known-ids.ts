@@ -7,21 +7,42 @@ const MAX_FIELDS_OF_ROBOT = 1_024;
 /** Runs that are remembered; the database knows the others. */
 const MAX_RUNS = 10_000;
 
-const ADD_FIELDS = `
-  INSERT INTO fields (robot, vin, topic, path, unit, threshold, period_ns, turn, lowest)
-  SELECT $1::text, $4::text, n.topic, n.path, n.unit, n.threshold, n.period_ns, n.turn, n.lowest
-  FROM jsonb_to_recordset($2::jsonb) AS n(topic text, path text, unit text, threshold double precision,
-    period_ns bigint, turn double precision, lowest double precision)
-  WHERE NOT EXISTS (
-    SELECT FROM fields f WHERE f.robot = $1 AND f.vin = $4 AND f.topic = n.topic AND f.path = n.path AND f.unit = n.unit
-      AND f.threshold = n.threshold AND f.period_ns = n.period_ns AND f.turn = n.turn AND f.lowest = n.lowest)
-  LIMIT greatest(0, $3 - (SELECT count(*) FROM fields WHERE robot = $1))
-  ON CONFLICT DO NOTHING`;
-const FIND_FIELDS =
-  'SELECT id, topic, path, unit, threshold, period_ns::text, turn, lowest FROM fields WHERE robot = $1 AND vin = $2';
+/** Fields of one statement: a megabyte or two of parameters. */
+const FIELDS_AT_ONCE = 10_000;
 
-/** A row of `fields` without its robot and its vehicle. */
+const COLUMNS = 'robot, vin, topic, path, unit, threshold, period_ns, turn, lowest';
+const SAME_FIELD = COLUMNS.split(', ')
+  .map((name) => `f.${name} = n.${name}`)
+  .join(' AND ');
+/** Up to $2 fields of each robot, in the order in which they are given. */
+const ADD_FIELDS = `
+  INSERT INTO fields (${COLUMNS})
+  SELECT ${COLUMNS} FROM (
+    SELECT n.*, row_number() OVER (PARTITION BY robot ORDER BY place) AS number FROM (
+      SELECT ${COLUMNS}, min(place) AS place
+      FROM jsonb_to_recordset($1::jsonb) AS g(robot text, vin text, topic text, path text, unit text,
+        threshold double precision, period_ns bigint, turn double precision, lowest double precision, place integer)
+      GROUP BY ${COLUMNS}) n
+    WHERE NOT EXISTS (SELECT FROM fields f WHERE ${SAME_FIELD})) new
+  WHERE number <= $2 - (SELECT count(*) FROM fields f WHERE f.robot = new.robot)
+  ORDER BY robot, place
+  ON CONFLICT DO NOTHING`;
+const FIND_FIELDS = `
+  SELECT id, robot, vin, topic, path, unit, threshold, period_ns::text, turn, lowest
+  FROM fields JOIN (SELECT DISTINCT robot, vin FROM unnest($1::text[], $2::text[]) AS g(robot, vin)) given
+  USING (robot, vin)`;
+const ADD_RUNS = `
+  INSERT INTO runs (robot, run) SELECT robot, run FROM unnest($1::text[], $2::numeric[]) AS g(robot, run)
+  ORDER BY robot, run
+  ON CONFLICT DO NOTHING`;
+const FIND_RUNS = `
+  SELECT id, robot, run::text
+  FROM runs JOIN unnest($1::text[], $2::numeric[]) AS g(robot, run) USING (robot, run)`;
+
+/** A row of `fields`. */
 interface FieldRow {
+  readonly robot: string;
+  readonly vin: string;
   readonly topic: string;
   readonly path: string;
   readonly unit: string;
@@ -45,8 +66,9 @@ export class KnownIds {
   }
 
   /**
-   * Learns what is new in these batches, in one transaction: a fleet that connects for the first time has thousands
-   * of fields, and a commit for each would take longer than its samples can wait.
+   * Learns what is new in these batches, in one transaction of a few statements: a fleet that connects for the first
+   * time has thousands of fields. A statement for each robot would take longer than its samples can wait, because
+   * every answer of the database waits for its turn among the messages of the fleet.
    */
   async learn(batches: readonly SampleBatch[]): Promise<void> {
     const lists = new Map<string, SampleBatch>();
@@ -57,28 +79,21 @@ export class KnownIds {
       if (!this.#runs.has(key)) runs.set(key, batch);
     }
     if (lists.size === 0 && runs.size === 0) return;
-    // In one order, so that two processes never wait for each other.
-    const inOrder = <K>(map: ReadonlyMap<K, SampleBatch>): [K, SampleBatch][] =>
-      [...map].sort(([, one], [, other]) => (one.robot < other.robot ? -1 : 1));
-    const found = await this.#database.transaction(async (queries) => {
-      const fields = [];
-      for (const [list, batch] of inOrder(lists))
-        fields.push([list, await findFields(queries, batch)] as const);
-      const ids = [];
-      for (const [key, batch] of inOrder(runs)) ids.push([key, await findRun(queries, batch)] as const);
-      return { fields, ids };
-    });
-    for (const [list, ids] of found.fields) {
-      const batch = lists.get(list);
-      if (batch === undefined) continue;
+    const found = await this.#database.transaction(async (queries) => ({
+      fields: await findFields(queries, inOrder(lists.values())),
+      runs: await findRuns(queries, inOrder(runs.values())),
+    }));
+    for (const batch of lists.values()) {
+      const keys = fieldKeys(batch);
+      const ids = keys.map((key) => found.fields.get(key));
       this.#remember(batch, ids);
-      for (const [i, key] of fieldKeys(batch).entries()) {
+      for (const [i, key] of keys.entries()) {
         const id = ids[i];
         if (id !== undefined) this.#fields.set(key, id);
       }
     }
     if (this.#runs.size >= MAX_RUNS) this.#runs.clear();
-    for (const [key, id] of found.ids) this.#runs.set(key, id);
+    for (const [key, id] of found.runs) this.#runs.set(key, id);
   }
 
   /** Another list of the same fields. */
@@ -122,40 +137,57 @@ interface FieldIds {
   readonly ids: readonly (number | undefined)[];
 }
 
-function fieldKeys({ robot, vin = '', fields, tickNs }: SampleBatch): readonly string[] {
-  return fields.map((spec) => JSON.stringify([robot, vin, keyOf(rowOf(spec, tickNs))]));
+/** In one order, so that two processes never wait for each other. */
+function inOrder(batches: Iterable<SampleBatch>): SampleBatch[] {
+  return [...batches].sort((one, other) => (one.robot < other.robot ? -1 : 1));
+}
+
+function fieldKeys(batch: SampleBatch): readonly string[] {
+  return fieldRows(batch).map(keyOf);
 }
 
 const listKey = (batch: SampleBatch): string => JSON.stringify(fieldKeys(batch));
 
-const runKey = ({ robot, run }: SampleBatch): string => `${robot} ${run}`;
+const runKey = ({ robot, run }: Pick<SampleBatch, 'robot' | 'run'>): string => `${robot} ${run}`;
 
+/** The numbers of the fields of these batches by their keys; absent: the robot has too many. */
 async function findFields(
   { query }: Queries,
-  { robot, vin = '', fields, tickNs }: SampleBatch,
-): Promise<readonly (number | undefined)[]> {
-  const rows = fields.map((spec) => rowOf(spec, tickNs));
-  await query(ADD_FIELDS, [robot, JSON.stringify(rows), MAX_FIELDS_OF_ROBOT, vin]);
-  const found = await query<FieldRow & { readonly id: number }>(FIND_FIELDS, [robot, vin]);
-  const ids = new Map(found.map((row) => [keyOf(row), row.id]));
-  return rows.map((row) => ids.get(keyOf(row)));
+  batches: readonly SampleBatch[],
+): Promise<ReadonlyMap<string, number>> {
+  const ids = new Map<string, number>();
+  const rows = batches.flatMap(fieldRows);
+  for (let at = 0; at < rows.length; at += FIELDS_AT_ONCE) {
+    const some = rows.slice(at, at + FIELDS_AT_ONCE);
+    const placed = some.map((row, place) => ({ ...row, place }));
+    await query(ADD_FIELDS, [JSON.stringify(placed), MAX_FIELDS_OF_ROBOT]);
+    const owners = [some.map(({ robot }) => robot), some.map(({ vin }) => vin)];
+    const found = await query<FieldRow & { readonly id: number }>(FIND_FIELDS, owners);
+    for (const row of found) ids.set(keyOf(row), row.id);
+  }
+  return ids;
 }
 
-async function findRun({ query }: Queries, { robot, run }: SampleBatch): Promise<number> {
-  const values = [robot, String(run)];
-  await query('INSERT INTO runs (robot, run) VALUES ($1, $2) ON CONFLICT DO NOTHING', values);
-  const find = 'SELECT id FROM runs WHERE robot = $1 AND run = $2';
-  const [row] = await query<{ id: number }>(find, values);
-  return row?.id ?? 0;
+/** The numbers of the runs of these batches by their keys. */
+async function findRuns(
+  { query }: Queries,
+  batches: readonly SampleBatch[],
+): Promise<ReadonlyMap<string, number>> {
+  if (batches.length === 0) return new Map();
+  const values = [batches.map(({ robot }) => robot), batches.map(({ run }) => String(run))];
+  await query(ADD_RUNS, values);
+  const found = await query<{ id: number; robot: string; run: string }>(FIND_RUNS, values);
+  return new Map(found.map(({ id, robot, run }) => [runKey({ robot, run: BigInt(run) }), id]));
 }
 
-function rowOf({ topic, path, unit, threshold, everyTicks, circle }: FieldSpec, tickNs: number): FieldRow {
-  return {
-    ...{ topic, path, unit, threshold, period_ns: String(BigInt(tickNs) * BigInt(everyTicks)) },
+function fieldRows({ robot, vin = '', fields, tickNs }: SampleBatch): FieldRow[] {
+  return fields.map(({ topic, path, unit, threshold, everyTicks, circle }) => ({
+    ...{ robot, vin, topic, path, unit, threshold },
+    period_ns: String(BigInt(tickNs) * BigInt(everyTicks)),
     ...{ turn: circle?.period ?? 0, lowest: circle?.lowest ?? 0 },
-  };
+  }));
 }
 
-function keyOf({ topic, path, unit, threshold, period_ns: period, turn, lowest }: FieldRow): string {
-  return JSON.stringify([topic, path, unit, threshold, period, turn, lowest]);
+function keyOf({ robot, vin, topic, path, unit, threshold, period_ns: period, ...field }: FieldRow): string {
+  return JSON.stringify([robot, vin, topic, path, unit, threshold, period, field.turn, field.lowest]);
 }
