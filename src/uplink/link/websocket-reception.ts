@@ -6,6 +6,7 @@ import { describeError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { MAX_MESSAGE_BYTES } from '../protocol/uplink-messages.js';
 import type { GroundReception } from './uplink-transport.js';
+import { ReadTurns } from './read-turns.js';
 import { SUBPROTOCOL, WebSocketConnection } from './websocket-connection.js';
 
 /** Path of the uplink on the ground's server. */
@@ -28,6 +29,7 @@ export class WebSocketReception implements Disposable {
   });
   readonly #reception: GroundReception;
   readonly #ports: WebSocketReceptionPorts;
+  readonly #turns: ReadTurns;
   #connections = 0;
   /** Handshakes without a valid token. */
   refused = 0;
@@ -35,6 +37,7 @@ export class WebSocketReception implements Disposable {
   constructor(reception: GroundReception, ports: WebSocketReceptionPorts) {
     this.#reception = reception;
     this.#ports = ports;
+    this.#turns = new ReadTurns(ports.clock);
   }
 
   get connections(): number {
@@ -76,9 +79,15 @@ export class WebSocketReception implements Disposable {
   #accept(robot: string, request: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       this.#connections++;
-      webSocket.once('close', () => this.#connections--);
+      this.#turns.add(webSocket);
+      webSocket.once('close', () => {
+        this.#connections--;
+        this.#turns.remove(webSocket);
+      });
       const connection = new WebSocketConnection(webSocket, this.#ports.clock);
       connection.listen(this.#reception.accept(robot, connection));
+      // After the listener above, so that the time of its work counts.
+      webSocket.on('message', () => this.#turns.took(webSocket));
     });
   }
 }
