@@ -12,7 +12,7 @@ import { openMcap } from '../../../src/core/mcap/open-mcap.js';
 import { runCli } from '../../support/cli.js';
 import { recording } from '../../support/recordings.js';
 import {
-  requireRos,
+  requireRosbag2,
   ros2,
   startPython,
   startRos,
@@ -72,7 +72,7 @@ onEveryMiddleware('ros2 bag and what Holdfast recorded', function () {
   let ros: RosInstall;
   let world: World;
   before(async function () {
-    ros = requireRos(this);
+    ros = requireRosbag2(this);
     const root = await fs.mkdtemp(join(tmpdir(), 'holdfast-ros2-bag-'));
     const [data, store] = [join(root, 'data'), join(root, 'store')];
     const source = `@namespace=mcap:${recording('two_robots_split_zstd')}`;

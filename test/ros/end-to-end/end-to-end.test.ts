@@ -4,6 +4,7 @@ import { present } from '../../../src/core/present.js';
 import { runCli } from '../../support/cli.js';
 import {
   requireRos,
+  requireRosbag2,
   ros2,
   startRos,
   stopRosChildren,
@@ -35,7 +36,7 @@ onEveryMiddleware('from real ROS 2 topics through both nodes into the store', fu
   });
   afterEach(stopRosChildren);
 
-  it('has every message that rclpy, ros2 topic pub and the demo talker published, byte for byte', async () => {
+  it('has every message that rclpy, ros2 topic pub and the demo talker published, byte for byte', async function () {
     await using rig = await RobotRig.create(ros, DOMAIN);
     const [recorder, sync] = await Promise.all([rig.recorder(), rig.sync()]);
     const plan: Publishing = { topics: ['/small', '/large'], count: 200, perS: 100, padding: 3000 };
@@ -99,6 +100,7 @@ onEveryMiddleware('from real ROS 2 topics through both nodes into the store', fu
     );
     assert.ok(logs.length > 0);
     assert.deepEqual([...new Set(logs.map(({ carried }) => carried))], [0]);
+    requireRosbag2(this);
     const manifest = present(
       (await rig.manifests()).find(({ channels }) => channels.some(({ topic }) => topic === '/typed')),
     );
