@@ -322,6 +322,20 @@ describe('holdfast delete --ground', function () {
           (await database.query("SELECT FROM recording_events WHERE label = 'gate two'")).length === 1,
         'what the robot reports',
       );
+      // It tells of the newest first what they hold, some in each report.
+      await eventually(
+        async () =>
+          (await database.query("SELECT FROM recordings WHERE tags ->> 'mission' = 'tour-of-the-hall'"))
+            .length === 1,
+        'what the oldest segment holds',
+      );
+      const known = await database.query<{ segment: string }>(
+        'SELECT segment FROM recordings ORDER BY segment',
+      );
+      assert.deepEqual(
+        known.map((one) => Number(one.segment.slice(0, 12))),
+        [1, 3, 4],
+      );
       assert.deepEqual(tablesWith(await dump(database)), [[], [], []]);
     }
     await stop(ground);
