@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { count, counted } from '../model/format.js';
+import { connection } from '../model/live.js';
 import { scheme } from '../model/settings.js';
 import { useStore } from '../model/store.js';
 import { Panel } from '../ui/panel.js';
@@ -34,8 +35,12 @@ export function FleetMap({
   const points = robots.map(({ latitude, longitude }) => project(latitude, longitude));
   const view = chosen ?? fit(points, size);
 
+  // A ground that is back has the outlines again.
+  const isLive = useStore(connection).state === 'live';
   useEffect(() => {
-    loadWorld().then(setWorld, () => setWorld('missing'));
+    if (typeof world !== 'object') loadWorld().then(setWorld, () => setWorld('missing'));
+  }, [isLive]);
+  useEffect(() => {
     const box = canvas.current;
     if (box === null) return;
     const sizes = new ResizeObserver(() => setSize({ width: box.clientWidth, height: box.clientHeight }));

@@ -96,7 +96,7 @@ function riskOf({ status }: FleetRow): Cell {
   const ms = status?.lossWindowMs;
   if (ms === undefined) return { text: 'unknown', tone: 'quiet' };
   // Between two writes it changes with each report, which tells nobody anything.
-  if (ms < SMALL_RISK_MS) return { text: 'under 0.1\u00a0s', tone: 'ok' };
+  if (ms < SMALL_RISK_MS) return { text: '<\u00a00.1\u00a0s', tone: 'ok' };
   return { text: duration(ms), tone: ms > RISK_MS ? 'warn' : 'ok' };
 }
 
