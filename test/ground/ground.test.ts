@@ -109,6 +109,15 @@ describe('The ground', () => {
     await eventually(() => robot.client.status().reason.includes('the token is not accepted'), 'refused');
   });
 
+  it('tells a robot whose address has a path that nothing is there', async () => {
+    const token = await world.registry.enrol('robot_7');
+    await using robot = new DrivingRobot('robot_7', `${world.url}/fleet`, token);
+    await eventually(
+      () => /answered with 404: nothing is at this path/.test(robot.client.status().reason),
+      'the reason',
+    );
+  });
+
   async function socketOf(token: string): Promise<WebSocket> {
     const headers = { authorization: `Bearer ${token}` };
     const socket = new WebSocket(`${world.url}/uplink`, ['holdfast.uplink.v1'], { headers });

@@ -1,4 +1,4 @@
-import { HoldfastError } from '../../core/errors.js';
+import { describeError, HoldfastError, systemCode } from '../../core/errors.js';
 
 /** Where a server listens. */
 export interface ListenPlace {
@@ -20,4 +20,17 @@ export function parseListen(text: string, example: string): ListenPlace {
     );
   }
   return { address, port };
+}
+
+/** The port is taken, the address is of another machine, or the user may not use the port. */
+const REFUSALS: readonly string[] = ['EADDRINUSE', 'EADDRNOTAVAIL', 'EACCES', 'ENOTFOUND', 'EAI_AGAIN'];
+
+/** For the rejection of a server that listens there. Throws `REQUEST_INVALID`, and other errors as they are. */
+export function refusedListen({ address, port }: ListenPlace): (error: unknown) => never {
+  return (error) => {
+    if (!REFUSALS.includes(systemCode(error) ?? '')) throw error;
+    const shown = `${address.includes(':') ? `[${address}]` : address}:${port}`;
+    const message = `--listen is "${shown}", allowed: an address of this machine and a free port: ${describeError(error)}`;
+    throw new HoldfastError('REQUEST_INVALID', message, { cause: error, facts: { listen: shown } });
+  };
 }

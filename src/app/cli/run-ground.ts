@@ -28,7 +28,7 @@ import { openRecordingFiles } from './open-recording-files.js';
 import { openGroundDatabase, openHistory, openRefill, openSql } from './open-ground-database.js';
 import { registryPlace, sharesDatabase } from './open-ground-registry.js';
 import { watchFleet } from './open-fleet-alerts.js';
-import { parseListen } from './parse-listen.js';
+import { parseListen, refusedListen } from './parse-listen.js';
 import { openTls } from './open-tls.js';
 import { openTrial, refuseSharedTrial, type OpenTrial } from './open-trial.js';
 import { shareFleet } from './share-fleet.js';
@@ -97,7 +97,7 @@ export async function runGround(folder: string, invocation: Invocation): Promise
       refused: () => shared?.refused() ?? 0,
       ...countsOf(history, refill),
     },
-  );
+  ).catch(refusedListen(place));
   bound.port = server.port;
   const renewal = tls?.watch((renewed) => renew(renewed, server, trial));
   const where = { url: server.url, port: server.port, data: folder };

@@ -199,7 +199,7 @@ export class HttpServer implements AsyncDisposable {
     });
     app.get('/*', { config: { role: 'open' } }, (request, reply) => this.#serveFile(request, reply));
     await app.ready();
-    if (parts.upgrade !== undefined) divertUpgrades(app.server, parts.upgrade);
+    if (parts.upgrade !== undefined) divertUpgrades(app.server, parts.upgrade, LIVE_PATH);
   }
 
   #add(route: Route): void {

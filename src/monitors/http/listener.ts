@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { pathOf } from './request-checks.js';
 
 const HEADERS_MAX_BYTES = 8 * 1024;
 /** For a request's head, so that slow senders are disconnected. */
@@ -28,12 +29,18 @@ export function listenerOptions(tls: TlsFiles | undefined): { readonly http: obj
   return options as { readonly http: object };
 }
 
-/** Fastify's own WebSocket plugin would answer each handshake. */
-export function divertUpgrades(server: Server, taker: UpgradeTaker): void {
+/**
+ * Fastify's own WebSocket plugin would answer each handshake, and end the connection without a reason if nothing is there.
+ *
+ * @param path - The only one that is left to the plugin.
+ */
+export function divertUpgrades(server: Server, taker: UpgradeTaker, path: string): void {
   const others = server.listeners('upgrade');
   server.removeAllListeners('upgrade');
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if ((request.url ?? '/').split('?', 1)[0] === taker.path) taker.take(request, socket, head);
-    else for (const other of others) other.call(server, request, socket, head);
+    const asked = pathOf(request.url ?? '/');
+    if (asked === taker.path) taker.take(request, socket, head);
+    else if (asked === path) for (const other of others) other.call(server, request, socket, head);
+    else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
   });
 }

@@ -14,6 +14,7 @@ import { SUBPROTOCOL, WebSocketConnection } from './websocket-connection.js';
 const HANDSHAKE_FIRST_MS = 3_000;
 const HANDSHAKE_MAX_MS = 12_000;
 const UNAUTHORIZED = 401;
+const NOT_FOUND = 404;
 
 /** Connects a robot to the ground over a WebSocket. */
 export class WebSocketTransport implements UplinkTransport {
@@ -72,9 +73,9 @@ export class WebSocketTransport implements UplinkTransport {
         const { statusCode } = response;
         request.destroy();
         const code = statusCode === UNAUTHORIZED ? 'GROUND_REFUSED' : 'GROUND_UNREACHABLE';
-        fail(
-          new HoldfastError(code, `${this.address} answered with ${statusCode}`, { facts: { statusCode } }),
-        );
+        const hint = statusCode === NOT_FOUND ? ': nothing is at this path, and ground.url needs none' : '';
+        const message = `${this.address} answered with ${statusCode}${hint}`;
+        fail(new HoldfastError(code, message, { facts: { statusCode } }));
       });
       socket.on('error', (cause) => {
         const unreachable = `cannot connect to ${this.address}`;

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFile, stat, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { LiveParameter } from '../../../src/core/monitoring.js';
 import { present } from '../../../src/core/present.js';
@@ -281,6 +283,30 @@ describe('holdfast ground', function () {
     const run = await runCli(['ground', ...limits, ...place]);
     assert.equal(run.exitCode, 2);
     assert.match(run.stderr, /--backlog-window.*5s.*1min to 24h[\s\S]*--backlog-growth.*much.*such as 32MiB/);
+  });
+
+  it('names the address that it cannot listen on, as holdfast serve does', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    try {
+      await once(taken, 'listening');
+      const place = `127.0.0.1:${(taken.address() as AddressInfo).port}`;
+      const recording = join(folder, 'rec');
+      await runCli(['record', '--source', 'sim:?robots=1&duration=1s', '--data', recording]);
+      const ground = ['ground', '--data', join(folder, 'ground'), '--database', 'none'];
+      for (const [args, listen] of [
+        [ground, place],
+        // Of no machine: it is for documents.
+        [ground, '192.0.2.1:8090'],
+        [['serve', recording], place],
+      ] as const) {
+        const { exitCode, stderr } = await runCli([...args, '--listen', listen]);
+        assert.notEqual(exitCode, 0);
+        assert.ok(stderr.includes(`--listen is "${listen}", allowed: an address of this machine`), stderr);
+        assert.doesNotMatch(stderr, /\n +at /);
+      }
+    } finally {
+      taken.close();
+    }
   });
 
   it('says what is allowed, for actions, addresses, names and a missing token file', async () => {

@@ -8,7 +8,7 @@ import { parseBytes } from '../../../settings/units.js';
 import { configInvalid } from '../../../settings/fault.js';
 import type { CommandDefinition, Invocation } from '../command-definition.js';
 import { openTls } from '../open-tls.js';
-import { parseListen } from '../parse-listen.js';
+import { parseListen, refusedListen } from '../parse-listen.js';
 import { addCacheFlag, FROM_HELP, openReading, readingParameters } from '../reading-arguments.js';
 
 const DEFAULT_LISTEN = '127.0.0.1:8470';
@@ -93,7 +93,7 @@ export const serveCommand: CommandDefinition = {
         ...{ routes, api: serveApi, access: new Access(tokens), files: StaticFiles.none, clock, logger },
         feed: { join: () => () => undefined },
       },
-    );
+    ).catch(refusedListen(place));
     const renewal = tls?.watch((renewed) => server.renew(renewed));
     logger.info('serving', { url: server.url, from: reading.from });
     await invocation.say(`serving ${reading.from} on ${server.url}`);
