@@ -32,41 +32,56 @@ export interface NewRecord {
   readonly timestampMs?: number;
 }
 
+/** `tls` wants the certificate of a client, `login` a user and a password, both over TLS. */
+export type Listener = 'plain' | 'tls' | 'login';
+
+/** What a broker with all listeners needs. */
+export interface Secured {
+  /** PEM with its private key and its certificate. */
+  readonly keystore: string;
+  /** PEM with the authority of its clients. */
+  readonly truststore: string;
+  readonly user: string;
+  readonly password: string;
+}
+
 /** A broker of Apache Kafka on loopback; it can be killed and started again with its data. */
 export class KafkaBroker implements AsyncDisposable {
   readonly #folder = mkdtempSync(join(tmpdir(), 'holdfast-kafka-'));
   readonly #jars: string;
-  readonly #port: number;
+  readonly #ports: Readonly<Record<Listener, number>>;
   #child: ChildProcess | undefined;
 
-  private constructor(jars: string, port: number) {
+  private constructor(jars: string, ports: Readonly<Record<Listener, number>>) {
     this.#jars = jars;
-    this.#port = port;
+    this.#ports = ports;
   }
 
   /** Skips if there is no broker: its jars come from Maven alone. */
-  static async start(context: Mocha.Context): Promise<KafkaBroker> {
+  static async start(context: Mocha.Context, secured?: Secured): Promise<KafkaBroker> {
     const jars = process.env[FOLDER] ?? '';
     if (jars === '' || !existsSync(jars))
       lacking(context, 'kafka', `${FOLDER} names no folder with the jars of Kafka`);
     if (spawnSync('java', ['-version'], { stdio: 'ignore' }).status !== 0)
       lacking(context, 'kafka', 'no java');
-    const broker = new KafkaBroker(jars, await freePort());
-    broker.#configure(await freePort());
-    execFileSync(
-      'java',
-      broker.#java('kafka.tools.StorageTool', 'format', '-t', CLUSTER, '-c', broker.#config),
-      {
-        stdio: 'ignore',
-      },
-    );
+    const [plain, tls, login] = [await freePort(), await freePort(), await freePort()];
+    const broker = new KafkaBroker(jars, { plain, tls, login });
+    broker.#configure(await freePort(), secured);
+    const user = secured && `SCRAM-SHA-512=[name=${secured.user},password=${secured.password}]`;
+    const format = ['format', '-t', CLUSTER, '-c', broker.#config, ...(user ? ['--add-scram', user] : [])];
+    execFileSync('java', broker.#java('kafka.tools.StorageTool', ...format), { stdio: 'ignore' });
     await broker.run();
     return broker;
   }
 
   /** `host:port`. */
   get address(): string {
-    return `127.0.0.1:${this.#port}`;
+    return this.addressOf('plain');
+  }
+
+  /** `host:port` of a listener; those other than `plain` exist if the broker is secured. */
+  addressOf(listener: Listener): string {
+    return `127.0.0.1:${this.#ports[listener]}`;
   }
 
   async run(): Promise<void> {
@@ -190,18 +205,35 @@ export class KafkaBroker implements AsyncDisposable {
     return [HEAP, '-cp', join(this.#jars, '*'), ...args];
   }
 
-  #configure(controllerPort: number): void {
+  #configure(controllerPort: number, secured: Secured | undefined): void {
+    const names: Listener[] = secured ? ['plain', 'tls', 'login'] : ['plain'];
+    const own = names.map((name) => `${name.toUpperCase()}://${this.addressOf(name)}`).join();
     const lines = [
-      ...['process.roles=broker,controller', 'node.id=1', 'inter.broker.listener.name=PLAINTEXT'],
+      ...['process.roles=broker,controller', 'node.id=1', 'inter.broker.listener.name=PLAIN'],
       ...[`controller.quorum.voters=1@127.0.0.1:${controllerPort}`, 'controller.listener.names=CONTROLLER'],
-      `listeners=PLAINTEXT://${this.address},CONTROLLER://127.0.0.1:${controllerPort}`,
-      ...[`advertised.listeners=PLAINTEXT://${this.address}`, `log.dirs=${join(this.#folder, 'data')}`],
-      'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+      `listeners=${own},CONTROLLER://127.0.0.1:${controllerPort}`,
+      ...[`advertised.listeners=${own}`, `log.dirs=${join(this.#folder, 'data')}`],
+      'listener.security.protocol.map=PLAIN:PLAINTEXT,TLS:SSL,LOGIN:SASL_SSL,CONTROLLER:PLAINTEXT',
       ...['auto.create.topics.enable=false', 'group.initial.rebalance.delay.ms=0'],
       ...['offsets.topic.replication.factor=1', 'offsets.topic.num.partitions=1'],
+      ...(secured ? securityLines(secured) : []),
     ];
     writeFileSync(this.#config, `${lines.join('\n')}\n`);
   }
+}
+
+// https://kafka.apache.org/documentation/#security
+function securityLines({ keystore, truststore, user, password }: Secured): string[] {
+  const modules = 'org.apache.kafka.common.security';
+  const scram = `${modules}.scram.ScramLoginModule required;`;
+  return [
+    ...['ssl.keystore.type=PEM', `ssl.keystore.location=${keystore}`],
+    ...['ssl.truststore.type=PEM', `ssl.truststore.location=${truststore}`],
+    'listener.name.tls.ssl.client.auth=required',
+    'listener.name.login.sasl.enabled.mechanisms=SCRAM-SHA-512,PLAIN',
+    `listener.name.login.scram-sha-512.sasl.jaas.config=${scram}`,
+    `listener.name.login.plain.sasl.jaas.config=${modules}.plain.PlainLoginModule required user_${user}="${password}";`,
+  ];
 }
 
 function readRecord({ key, value, headers, partition, timestamp }: Message): StoredRecord {
