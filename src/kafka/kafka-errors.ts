@@ -25,7 +25,10 @@ export function kafkaError(error: unknown, uri: string): unknown {
   const code =
     all.map(({ apiId }) => codes[apiId ?? '']).find((found) => found !== undefined) ??
     (all.some((one) => one.code === AUTHENTICATION) ? 'STORE_ACCESS_DENIED' : 'STORE_OFFLINE');
-  const said = [...new Set(all.map(describeError))].filter((text) => text !== '').slice(0, MAX_SAID);
+  // Each cause comes on its own.
+  const texts = all.map(({ message }) => message.replace(/\.$/, '')).filter((text) => text !== '');
+  const said = [...new Set(texts)].slice(0, MAX_SAID);
+  if (said.length === 0) said.push(describeError(error));
   return new HoldfastError(code, `${uri}: ${said.join('; ')}`, { facts: { uri } });
 }
 
