@@ -26,8 +26,22 @@ const EVENTS = `
 /** Those that lie on the robot only, and those with tags. */
 const TOLD = `${INSIDE} AND (state = 'local' OR tags <> '{}'::jsonb)`;
 
+/** What the fleet's row has of the time. A position that an earlier version kept has no time: the last word counts. */
+const POSITION_AT = `coalesce((position->>'at')::timestamptz, heard_at)`;
+const REPORTED = `$2::text[] IS NULL AND reported_at >= $3::timestamptz AND reported_at <= $4::timestamptz`;
+const CLEAR_FLEET = `
+  UPDATE fleet SET
+    position = CASE WHEN ${POSITION_AT} >= $3::timestamptz AND ${POSITION_AT} <= $4::timestamptz
+      AND ($2::text[] IS NULL OR position->>'topic' LIKE ANY ($2::text[])) THEN NULL ELSE position END,
+    status = CASE WHEN ${REPORTED} THEN NULL ELSE status END,
+    alerts = CASE WHEN $2::text[] IS NOT NULL THEN alerts WHEN ${REPORTED} THEN '[]'::jsonb ELSE coalesce((
+      SELECT jsonb_agg(one) FROM jsonb_array_elements(alerts) AS one
+      WHERE to_timestamp((one->>'sinceMs')::float8 / 1000) NOT BETWEEN $3::timestamptz AND $4::timestamptz
+    ), '[]'::jsonb) END
+  WHERE robot = $1::text`;
+
 /** The tables from which rows are removed. */
-const CHANGED = 'samples, samples_1s, samples_1min, samples_1h, recording_events, recordings';
+const CHANGED = 'fleet, samples, samples_1s, samples_1min, samples_1h, recording_events, recordings';
 
 /**
  * Why no robot has this name: it is the VIN of robots. Undefined: it may be the name of a robot, also of one that the
@@ -67,13 +81,17 @@ export async function countRecords(queries: Queries, deletion: HistoryDeletion):
  * tags, and recordings that lie on the robot only. What lies in stores stays in the catalogue: it lists the tombstones.
  * From the first step on no sample of the time is stored again, wherever it comes from, and no event and recording that
  * the robot tells again. May be repeated: it returns what went in all attempts with this plan.
+ *
+ * @param onNoted - Called when the time is written down, before anything goes: what is in memory must go then.
  */
 export async function deleteRecords(
   database: Database,
   deletion: HistoryDeletion,
   nowNs: bigint,
+  onNoted?: () => Promise<void>,
 ): Promise<DeletedRecords> {
   await noteDeletion(database, deletion, nowNs);
+  await onNoted?.();
   const values = valuesOf(deletion);
   const records = await database.transaction(async ({ query }) => {
     const samples = await deleteSamples({ query }, deletion);
@@ -89,6 +107,7 @@ export async function deleteRecords(
     const tagged = await count(
       `UPDATE recordings SET tags = '{}'::jsonb WHERE ${INSIDE} AND tags <> '{}'::jsonb`,
     );
+    await query(CLEAR_FLEET, values);
     const [all] = await query<DeletedRecords>(
       `UPDATE deleted_times SET samples = samples + $3, events = events + $4, recordings = recordings + $5
        WHERE plan = $1 AND first_at = $2::timestamptz RETURNING samples, events, recordings`,

@@ -5,6 +5,7 @@ import { RouteReply, type Route } from '../monitors/http/route.js';
 import { flag, object, said, text, whole } from '../monitors/http/schemas.js';
 import type { Commands } from './commands.js';
 import type { Database } from './database/database.js';
+import type { DeletedTimes } from './deleted-times.js';
 import { countRecords, deleteRecords, whyNoRobot, type DeletedRecords } from './delete-records.js';
 import type { HistoryDeletion } from './history/delete-history.js';
 
@@ -13,13 +14,16 @@ export interface DeletionRouteParts {
   readonly database: Database;
   readonly commands: Pick<Commands, 'audited'>;
   readonly clock: Clock;
+  readonly deletedTimes: Pick<DeletedTimes, 'refresh'>;
 }
 
 const time = { type: 'string', pattern: '^[0-9]{1,19}$' } as const;
 const NANOSECONDS = 'inclusive, nanoseconds since the Unix epoch on the clock of the robot, in decimal';
 
 /** Deletes what the ground keeps of a time of a robot: for admins, and in the audit log. */
-export function deletionRoutes({ database, commands, clock }: DeletionRouteParts): readonly Route[] {
+export function deletionRoutes(parts: DeletionRouteParts): readonly Route[] {
+  const { database, commands, clock } = parts;
+  const refresh = (): Promise<void> => parts.deletedTimes.refresh();
   return [
     {
       ...{ method: 'POST', path: '/api/robots/:robot/delete', role: 'admin' },
@@ -66,13 +70,9 @@ export function deletionRoutes({ database, commands, clock }: DeletionRouteParts
           { who, address, robot, action: 'delete', label },
           async () => {
             try {
-              const records = await deleteRecords(database, deletion, clock.now());
+              const records = await deleteRecords(database, deletion, clock.now(), refresh);
               done.records = records;
-              const { samples, events, recordings } = records;
-              return {
-                state: 'done',
-                message: `${samples} samples, ${events} events, ${recordings} recordings`,
-              };
+              return { state: 'done', message: describe(records) };
             } catch (error) {
               return { state: 'refused', message: describeError(error) };
             }
@@ -82,4 +82,8 @@ export function deletionRoutes({ database, commands, clock }: DeletionRouteParts
       },
     },
   ];
+}
+
+function describe({ samples, events, recordings }: DeletedRecords): string {
+  return `${samples} samples, ${events} events, ${recordings} recordings`;
 }

@@ -9,6 +9,13 @@ export interface Position {
   readonly longitude: number;
 }
 
+/** A position, and what it comes from. */
+export interface MeasuredPosition extends Position {
+  /** On the robot's clock, RFC 3339; absent: kept by an earlier version. */
+  readonly at?: string;
+  readonly topic?: string;
+}
+
 /** A robot in one line of the fleet's page. */
 export interface FleetRow {
   readonly robot: string;
@@ -43,13 +50,13 @@ export function countFields(fields: readonly FieldView[]): FleetRow['fields'] {
 }
 
 /** The position of the first topic that has latitude and longitude. */
-export function positionIn(fields: readonly FieldView[]): Position | null {
-  for (const { topic, path, value } of fields) {
+export function positionIn(fields: readonly FieldView[]): MeasuredPosition | null {
+  for (const { topic, path, value, measuredAt } of fields) {
     if (value === null || !/(^|\.)latitude$/.test(path)) continue;
     const other = path.replace(/latitude$/, 'longitude');
     const longitude = fields.find((one) => one.topic === topic && one.path === other)?.value ?? null;
     if (longitude !== null && Math.abs(value) <= 90 && Math.abs(longitude) <= 180)
-      return { latitude: value, longitude };
+      return { latitude: value, longitude, topic, ...(measuredAt === null ? {} : { at: measuredAt }) };
   }
   return null;
 }

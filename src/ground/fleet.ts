@@ -11,6 +11,7 @@ import type { HistorySink } from './history/sample-batch.js';
 import type { RobotReport } from '../uplink/protocol/robot-report.js';
 import type { RobotRegistry } from './robot-registry.js';
 import type { CommandOutcome } from './commands.js';
+import type { DeletedTimes } from './deleted-times.js';
 import type { FleetRow } from './fleet-row.js';
 import type { FleetView } from './fleet-view.js';
 import type { KnownRobot } from './known-robot.js';
@@ -29,6 +30,8 @@ export interface FleetPorts {
   readonly logger: Logger;
   /** Undefined: nothing is kept. */
   readonly history?: HistorySink | undefined;
+  /** Undefined: nothing was deleted. */
+  readonly deletedTimes?: Pick<DeletedTimes, 'of'> | undefined;
   /** Reports of the robots, as they come. */
   readonly onReport?: (robot: string, report: RobotReport) => void;
   /** What robots say about requests for segments. */
@@ -68,7 +71,8 @@ export class Fleet implements GroundReception, FleetView, Disposable {
   /** Takes the robots that were known before the ground started. */
   remember(robots: readonly KnownRobot[]): void {
     for (const known of robots)
-      if (!this.#states.has(known.robot)) this.#states.set(known.robot, RobotState.of(known));
+      if (!this.#states.has(known.robot))
+        this.#states.set(known.robot, RobotState.of(known, this.#deletedOf(known.robot)));
   }
 
   /** What a restart must not forget. */
@@ -129,6 +133,10 @@ export class Fleet implements GroundReception, FleetView, Disposable {
     return robotOfVin([...this.#states.values()], vin, ({ heardAtNs }) => heardAtNs);
   }
 
+  #deletedOf(robot: string): () => ReturnType<DeletedTimes['of']> {
+    return () => this.#ports.deletedTimes?.of(robot) ?? [];
+  }
+
   async admit(token: string): Promise<string | undefined> {
     const robot = await this.#registry.admit(token);
     if (robot !== undefined) this.#admitted.set(robot, token);
@@ -142,7 +150,7 @@ export class Fleet implements GroundReception, FleetView, Disposable {
       return ignored;
     }
     let state = this.#states.get(robot);
-    if (state === undefined) this.#states.set(robot, (state = new RobotState(robot)));
+    if (state === undefined) this.#states.set(robot, (state = new RobotState(robot, this.#deletedOf(robot))));
     // A robot that reconnects may be gone from its old connection without a word.
     this.#live.get(robot)?.session.end('the robot has connected again');
     const known = state;

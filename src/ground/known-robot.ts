@@ -1,6 +1,6 @@
 import type { RobotFigures } from '../uplink/protocol/robot-figures.js';
 import type { ReportedAlert } from '../uplink/protocol/robot-report.js';
-import type { Position } from './fleet-row.js';
+import type { MeasuredPosition } from './fleet-row.js';
 
 /** What a restart of the ground does not forget of a robot. */
 export interface KnownRobot {
@@ -12,6 +12,6 @@ export interface KnownRobot {
   readonly heardAtNs: bigint;
   readonly status: RobotFigures | null;
   readonly alerts: readonly ReportedAlert[];
-  readonly position: Position | null;
+  readonly position: MeasuredPosition | null;
   readonly reportedAtNs: bigint | null;
 }

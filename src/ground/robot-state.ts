@@ -1,4 +1,6 @@
-import { formatTime } from '../core/clock.js';
+import { defined } from '../core/defined.js';
+import { formatTime, NS_PER_MS } from '../core/clock.js';
+import { parseTime } from '../core/parse-time.js';
 import type { MarkedEvent } from '../core/marked-event.js';
 import type { Tags } from '../core/tags.js';
 import type { Catalogue, FieldSpec } from '../uplink/protocol/field-spec.js';
@@ -6,8 +8,9 @@ import type { RobotFigures } from '../uplink/protocol/robot-figures.js';
 import type { ReportedAlert, ReportedSegment } from '../uplink/protocol/robot-report.js';
 import { SampleSizes } from '../uplink/protocol/sample-bytes.js';
 import type { DecodedTicks, TelemetryDecoder } from '../uplink/protocol/telemetry-decoder.js';
+import { isDeleted, type DeletedTime } from './deleted-times.js';
 import type { FieldView } from './field-view.js';
-import { countFields, heardMsOf, positionIn, type FleetRow, type Position } from './fleet-row.js';
+import { countFields, heardMsOf, positionIn, type FleetRow, type MeasuredPosition } from './fleet-row.js';
 import type { KnownRobot } from './known-robot.js';
 import { ReportedState } from './reported-state.js';
 
@@ -77,26 +80,21 @@ export class RobotState {
   #catalogue: Catalogue | undefined;
   #sizes: { readonly of: Catalogue; readonly sizes: SampleSizes } | undefined;
   /** Before a restart of the ground. */
-  #lastPosition: Position | null = null;
+  #lastPosition: MeasuredPosition | null = null;
+  readonly #deleted: () => readonly DeletedTime[];
   /** A tick and its time on the robot's clock. */
   #anchor: { readonly tick: number; readonly timeNs: bigint; readonly heardAtNs: bigint } | undefined;
 
-  constructor(robot: string) {
+  /** @param deleted - Times that were deleted: what lies in them is not shown, and no restart remembers it. */
+  constructor(robot: string, deleted: () => readonly DeletedTime[] = () => []) {
     this.robot = robot;
+    this.#deleted = deleted;
   }
 
   /** A robot that was known before a restart of the ground. */
-  static of({
-    robot,
-    vin,
-    version,
-    heardAtNs,
-    status,
-    alerts,
-    position,
-    reportedAtNs,
-  }: KnownRobot): RobotState {
-    const state = new RobotState(robot);
+  static of(known: KnownRobot, deleted?: () => readonly DeletedTime[]): RobotState {
+    const { robot, vin, version, heardAtNs, status, alerts, position, reportedAtNs } = known;
+    const state = new RobotState(robot, deleted);
     Object.assign(state, { vin, version, heardAtNs });
     state.#lastPosition = position;
     state.reported.restore(status ?? undefined, alerts, reportedAtNs ?? undefined);
@@ -106,9 +104,9 @@ export class RobotState {
   /** What a restart of the ground does not forget. */
   known(): KnownRobot {
     const { robot, vin, version, heardAtNs, reported } = this;
-    const { status, alerts, position } = this.row();
+    const { status, alerts } = this.#report();
     return {
-      ...{ robot, vin, version, heardAtNs, status, alerts, position },
+      ...{ robot, vin, version, heardAtNs, status, alerts, position: this.#position(this.#fields()) },
       reportedAtNs: reported.atNs ?? null,
     };
   }
@@ -140,20 +138,40 @@ export class RobotState {
       clockBehindS: anchor === undefined ? null : Number(anchor.heardAtNs - anchor.timeNs) / 1e9,
       ...counters,
       fields: this.#fields(),
-      status: this.reported.figures ?? null,
       reportedAt: this.reported.atNs === undefined ? null : formatTime(this.reported.atNs),
-      alerts: this.reported.alerts,
-      tags: this.reported.tags ?? null,
+      ...this.#report(),
     };
   }
 
+  /** What the robot said last about itself, without what lies in a deleted time. */
+  #report(): Pick<RobotView, 'status' | 'alerts' | 'tags'> {
+    const { figures, alerts, tags, atNs } = this.reported;
+    const deleted = this.#deleted();
+    if (atNs !== undefined && isDeleted(deleted, { from: atNs }))
+      return { status: null, alerts: [], tags: null };
+    const isKept = ({ sinceMs }: ReportedAlert): boolean =>
+      !isDeleted(deleted, { from: BigInt(Math.round(sinceMs)) * NS_PER_MS });
+    return { status: figures ?? null, alerts: alerts.filter(isKept), tags: tags ?? null };
+  }
+
+  /** Of a robot that an earlier version kept, the time of its position is unknown: that of its last word counts. */
+  #position(fields: readonly FieldView[]): MeasuredPosition | null {
+    if (this.#catalogue !== undefined) return positionIn(fields);
+    const last = this.#lastPosition;
+    if (last === null) return null;
+    const from = parseTime(last.at ?? '') ?? this.heardAtNs;
+    return isDeleted(this.#deleted(), { from, ...defined({ topic: last.topic }) }) ? null : last;
+  }
+
   row(): FleetRow {
-    const { robot, vin, version, isConnected: connected, heardAtNs, reported } = this;
+    const { robot, vin, version, isConnected: connected, heardAtNs } = this;
     const fields = this.#fields();
+    const { status, alerts } = this.#report();
+    const position = this.#position(fields);
     return {
       ...{ robot, vin, version, connected, heardMs: heardMsOf(heardAtNs, connected) },
-      ...{ status: reported.figures ?? null, alerts: reported.alerts },
-      position: this.#catalogue === undefined ? this.#lastPosition : positionIn(fields),
+      ...{ status, alerts },
+      position: position && { latitude: position.latitude, longitude: position.longitude },
       fields: countFields(fields),
     };
   }
@@ -163,7 +181,15 @@ export class RobotState {
   }
 
   detail(): RobotDetail {
-    return { ...this.view(), segments: this.reported.segments, events: this.reported.events };
+    const deleted = this.#deleted();
+    return {
+      ...this.view(),
+      segments: this.reported.segments.filter(
+        ({ firstLogTime: first, lastLogTime: last }) =>
+          first === undefined || !isDeleted(deleted, { from: BigInt(first), to: BigInt(last ?? first) }),
+      ),
+      events: this.reported.events.filter(({ at }) => !isDeleted(deleted, { from: BigInt(at) })),
+    };
   }
 
   #field({ topic, path, unit, threshold }: FieldSpec, index: number): FieldView {
@@ -173,6 +199,8 @@ export class RobotState {
     if (state === undefined || state.kind === 'unknown' || anchor === undefined || tickNs === undefined)
       return { ...head, state: 'unknown', value: null, measuredAt: null };
     const timeNs = anchor.timeNs - BigInt(anchor.tick - state.tick) * BigInt(tickNs);
+    if (isDeleted(this.#deleted(), { from: timeNs, topic }))
+      return { ...head, state: 'unknown', value: null, measuredAt: null };
     const value = state.kind === 'known' ? state.value : null;
     return { ...head, state: state.kind, value, measuredAt: formatTime(timeNs) };
   }

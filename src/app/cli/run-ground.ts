@@ -11,6 +11,7 @@ import type { Database } from '../../ground/database/database.js';
 import type { PeopleRegistry as People } from '../../ground/people-registry.js';
 import type { MapSource } from '../../ground/map-source.js';
 import type { RobotRegistry } from '../../ground/robot-registry.js';
+import type { DeletedTimes } from '../../ground/deleted-times.js';
 import type { FleetView } from '../../ground/fleet-view.js';
 import type { GroundServerParts } from '../../ground/ground-server.js';
 import type { HistoryWriter } from '../../ground/history/history-writer.js';
@@ -65,8 +66,9 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   const isFirst = (): boolean => shared?.view.isFirst !== false;
   await using refill = await openRefill(database, open, isFirst, invocation);
   const bound = { port: 0 };
+  using deletedTimes = await openDeletedTimes(database, ports);
   using fleet = new Fleet(registry, {
-    ...{ ...ports, history, ...defined({ onReport: open?.onReport, onRemoved: refill?.note }) },
+    ...{ ...ports, history, deletedTimes, ...defined({ onReport: open?.onReport, onRemoved: refill?.note }) },
     onFetch: (robot, update) => told.fetch?.service.note(robot, update),
   });
   await using shared = await shareFleet(fleet, invocation);
@@ -82,18 +84,17 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   await using files = await openRecordingFiles(open, invocation);
   const here = { address: place.address, port: () => bound.port, certificate: tls?.files.cert };
   await using trial = await openTrial(registry, here, invocation);
-  const missing = (): string | undefined => history?.status().problem || undefined;
   const routes = [
     ...(await controlRoutes({ commands, audit, ask: give, people, registry }, (name) => view.nameOf(name))),
     ...(fetching?.routes ?? []),
     ...(await dataRoutes({ database, open, refill, view, registry }, invocation)),
-    ...(await openDeletion(database, commands, invocation)),
+    ...(await openDeletion({ database, deletedTimes, commands }, invocation)),
     ...[...(files?.routes ?? []), ...trial.routes],
   ];
   await using server = await GroundServer.listen(
     { ...place, hostname: ports.hostname, version, pageFolder, ...defined({ tls: tls?.files }) },
     {
-      ...{ fleet, view, feed, access, routes, missing, clock: ports.clock, logger },
+      ...{ fleet, view, feed, access, routes, missing: missingIn(history), clock: ports.clock, logger },
       refused: () => shared?.refused() ?? 0,
       ...countsOf(history, refill),
     },
@@ -107,6 +108,11 @@ export async function runGround(folder: string, invocation: Invocation): Promise
   renewal?.cancel();
   stop.endWithin(END_PATIENCE_MS);
   return { exitCode: exitCodes.ok, json: { ok: true, robots: fleet.robots().length } };
+}
+
+/** What the history lacks, in words. */
+function missingIn(history: HistoryWriter | undefined): () => string | undefined {
+  return () => history?.status().problem || undefined;
 }
 
 /** Serves another certificate, which the vehicles of the bundled fleet then trust. */
@@ -175,15 +181,28 @@ async function dataRoutes(
   ];
 }
 
+async function openDeletedTimes(
+  database: Database | undefined,
+  ports: Pick<Invocation['ports'], 'clock' | 'logger'>,
+): Promise<DeletedTimes | undefined> {
+  if (database === undefined) return undefined;
+  const { DeletedTimes: Times } = await import('../../ground/deleted-times.js');
+  return Times.open(database, ports);
+}
+
 /** Deletes what the database has of a time. */
 async function openDeletion(
-  database: Database | undefined,
-  commands: Commands,
+  parts: {
+    readonly database: Database | undefined;
+    readonly deletedTimes: DeletedTimes | undefined;
+    readonly commands: Commands;
+  },
   { ports: { clock } }: Invocation,
 ): Promise<readonly Route[]> {
-  if (database === undefined) return [];
+  const { database, deletedTimes, commands } = parts;
+  if (database === undefined || deletedTimes === undefined) return [];
   const { deletionRoutes } = await import('../../ground/deletion-routes.js');
-  return deletionRoutes({ database, commands, clock });
+  return deletionRoutes({ database, commands, clock, deletedTimes });
 }
 
 /** What the metrics have of them. */
