@@ -19,7 +19,7 @@ const REFRESH_MS = 5_000;
 const NONE: readonly DeletedTime[] = [];
 const LOAD = `SELECT robot, first_at AS "from", last_at AS "to", topics FROM deleted_times`;
 
-/** The times of all robots that were deleted: what lies in them is not shown, and not kept, whoever tells it again. */
+/** The times of all robots that were deleted: what lies in them is not shown and not kept, also if a robot tells it again. */
 export class DeletedTimes implements Disposable {
   readonly #queries: Queries;
   readonly #byRobot = new Map<string, DeletedTime[]>();
