@@ -322,7 +322,7 @@ describe('holdfast delete --ground', function () {
           (await database.query("SELECT FROM recording_events WHERE label = 'gate two'")).length === 1,
         'what the robot reports',
       );
-      // It tells of the newest first what they hold, some in each report.
+      // It reports the newest first what they hold, some in each report.
       await eventually(
         async () =>
           (await database.query("SELECT FROM recordings WHERE tags ->> 'mission' = 'tour-of-the-hall'"))
