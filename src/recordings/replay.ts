@@ -3,7 +3,7 @@ import { syncDirectory, writeFileDurably } from '../core/durable-files.js';
 import { describeError, HoldfastError, isHoldfastError, systemCode } from '../core/errors.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { MessageFilter } from './message-filter.js';
-import { bagMetadataYaml } from '../core/mcap/rosbag2-metadata.js';
+import { bagMetadataYaml, type BagForm } from '../core/mcap/rosbag2-metadata.js';
 import type { Problem, Segment } from './segments.js';
 import { writeMerged, type MergedContent, type MergeProgress } from './write-merged.js';
 
@@ -11,6 +11,8 @@ export interface ReplayOptions {
   /** The file (`mcap`) or folder (`rosbag2`) to create; it must not exist. */
   readonly output: string;
   readonly format: 'mcap' | 'rosbag2';
+  /** Of metadata.yaml. Default: `jazzy`. */
+  readonly bagForm?: BagForm;
   readonly filter: MessageFilter;
   /** Version of Holdfast, for the file's header. */
   readonly version: string;
@@ -59,7 +61,7 @@ export async function replay(segments: readonly Segment[], options: ReplayOption
       await writeFileDurably(
         fs,
         join(temporary, 'metadata.yaml'),
-        bagMetadataYaml(content, [{ path: name, ...content }]),
+        bagMetadataYaml(content, [{ path: name, ...content }], options.bagForm),
       );
       await syncDirectory(fs, temporary);
     }

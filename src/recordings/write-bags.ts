@@ -7,7 +7,7 @@ import { bagContent, bagName, overlaps, planBags, type PlannedBag } from './bag-
 import { surveyFile, type SurveyedFile } from './bag-survey.js';
 import type { Located } from './locate.js';
 import { matches } from './message-filter.js';
-import { bagMetadataYaml, type BagFile } from '../core/mcap/rosbag2-metadata.js';
+import { bagMetadataYaml, type BagFile, type BagForm } from '../core/mcap/rosbag2-metadata.js';
 import type { Problem, Segment } from './segments.js';
 
 /**
@@ -18,6 +18,8 @@ export type BagFiles = 'refer' | 'link' | 'copy';
 
 export interface WriteBagsOptions {
   readonly files: BagFiles;
+  /** Of metadata.yaml. Default: `jazzy`. */
+  readonly form?: BagForm;
   /** Folder that gets one folder per bag. */
   readonly output?: string;
   /** Names, `*` stands for any text. */
@@ -101,7 +103,7 @@ async function writeBag(bag: PlannedBag, located: Located, options: WriteBagsOpt
       await refuseForeign(fs, folder);
       await makeDirectoryDurably(fs, folder);
       const paths = bag.files.map(({ segment }) => relative(folder, pathOf(segment, located)));
-      await writeMetadata(fs, folder, bag, paths);
+      await writeMetadata(fs, folder, bag, paths, options.form);
     } else {
       await fillFolder(bag, folder, located, options);
     }
@@ -125,13 +127,14 @@ async function writeMetadata(
   folder: string,
   bag: PlannedBag,
   paths: readonly string[],
+  form: BagForm | undefined,
 ): Promise<void> {
   const files = bag.files.map(({ messages, firstLogTime, lastLogTime }, i): BagFile => ({
     path: paths[i]!,
     messages,
     ...defined({ firstLogTime, lastLogTime }),
   }));
-  await writeFileDurably(fs, join(folder, 'metadata.yaml'), bagMetadataYaml(bagContent(bag), files));
+  await writeFileDurably(fs, join(folder, 'metadata.yaml'), bagMetadataYaml(bagContent(bag), files, form));
 }
 
 /** Its own folder, complete or absent; its files have the names that `ros2 bag reindex` expects. */
@@ -139,7 +142,7 @@ async function fillFolder(
   bag: PlannedBag,
   folder: string,
   located: Located,
-  { fs, files, onProgress, signal }: WriteBagsOptions,
+  { fs, files, form, onProgress, signal }: WriteBagsOptions,
 ): Promise<void> {
   await refuseExisting(fs, folder);
   await makeDirectoryDurably(fs, dirname(folder));
@@ -155,7 +158,7 @@ async function fillFolder(
       if (files === 'link') await fs.link(pathOf(segment, located), path);
       else await copy(fs, segment, path, signal);
     }
-    await writeMetadata(fs, temporary, bag, names);
+    await writeMetadata(fs, temporary, bag, names, form);
     await syncDirectory(fs, temporary);
     await fs.rename(temporary, folder);
     await syncDirectory(fs, dirname(folder));

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { bagMetadataYaml } from '../../src/core/mcap/rosbag2-metadata.js';
 import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -106,6 +107,40 @@ describe('metadata.yaml for folders of segments', () => {
     assert.equal(bag.message_count, BigInt(3 * CHAT_MESSAGES + 3));
     assert.deepEqual(bag.custom_data, { holdfast_carried: '2', holdfast_robot: 'r1' });
     assert.deepEqual(problems, []);
+  });
+
+  it('has the form that Humble reads, if it is wanted: policies as numbers, in a text', () => {
+    const offered = (policies: string): string =>
+      `- history: ${policies.split(' ')[0]}\n  depth: 7\n  reliability: ${policies.split(' ')[1]}\n` +
+      `  durability: ${policies.split(' ')[2]}\n  liveliness: ${policies.split(' ')[3]}`;
+    const topic = { type: 'std_msgs/msg/String', encoding: 'cdr', typeHash: 'RIHS01_00', messages: 1 };
+    const topics = [
+      { ...topic, topic: '/words', offeredQos: offered('keep_all best_effort transient_local automatic') },
+      { ...topic, topic: '/numbers', offeredQos: offered('2 2 1 1') },
+      { ...topic, topic: '/unknown', offeredQos: offered('new new new new') },
+      { ...topic, topic: '/none', offeredQos: undefined },
+    ];
+    const { rosbag2_bagfile_information: bag } = parse(
+      bagMetadataYaml({ topics, messages: 4 }, [], 'humble'),
+    ) as {
+      rosbag2_bagfile_information: {
+        version: number;
+        topics_with_message_count: { topic_metadata: Record<string, unknown> }[];
+      };
+    };
+    assert.equal(bag.version, 5);
+    const profiles = bag.topics_with_message_count.map(
+      ({ topic_metadata: { offered_qos_profiles: text } }) => {
+        assert.equal(typeof text, 'string');
+        const [one] = (parse(text as string) ?? []) as Record<string, unknown>[];
+        return (
+          one && [one['history'], one['depth'], one['reliability'], one['durability'], one['liveliness']]
+        );
+      },
+    );
+    assert.deepEqual(profiles, [[2, 7, 2, 1, 1], [2, 7, 2, 1, 1], [1, 7, 1, 2, 1], undefined]);
+    const fields = Object.keys(bag.topics_with_message_count[0]?.topic_metadata ?? {});
+    assert.deepEqual(fields, ['name', 'type', 'serialization_format', 'offered_qos_profiles']);
   });
 
   it('leaves out an object that was put into the place of another robot or segment', async () => {

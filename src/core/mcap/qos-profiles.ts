@@ -1,4 +1,4 @@
-import { parse } from 'yaml';
+import { parse, stringify } from 'yaml';
 
 /** Longer texts are not parsed: no list of offers is that long. */
 const MAX_TEXT = 1024 * 1024;
@@ -35,6 +35,23 @@ export function jazzyProfiles(text: string | undefined): Record<string, unknown>
     return [];
   }
   return Array.isArray(parsed) ? parsed.filter(isMap).map(profile) : [];
+}
+
+/** The same profiles as the text that `ros2 bag` of Humble reads: policies by number; empty if there are none. */
+export function humbleProfiles(text: string | undefined): string {
+  const profiles = jazzyProfiles(text).map((one) => ({
+    ...one,
+    history: numberOf('history', one),
+    reliability: numberOf('reliability', one),
+    durability: numberOf('durability', one),
+    liveliness: numberOf('liveliness', one),
+  }));
+  return profiles.length === 0 ? '' : stringify(profiles, { aliasDuplicateObjects: false }).trimEnd();
+}
+
+function numberOf(name: keyof typeof NAMES, { [name]: value }: Record<string, unknown>): number {
+  const names: readonly unknown[] = NAMES[name];
+  return names.indexOf(names.includes(value) ? value : DEFAULTS[name]);
 }
 
 function profile(given: Record<string, unknown>): Record<string, unknown> {

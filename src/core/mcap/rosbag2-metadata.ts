@@ -1,5 +1,9 @@
 import { Document } from 'yaml';
-import { jazzyProfiles } from './qos-profiles.js';
+import { humbleProfiles, jazzyProfiles } from './qos-profiles.js';
+
+/** Whose `ros2 bag` reads the metadata: later distributions read both. */
+export const bagForms = ['humble', 'jazzy'] as const;
+export type BagForm = (typeof bagForms)[number];
 
 /** One topic of a bag in metadata.yaml. */
 export interface BagTopic {
@@ -37,17 +41,21 @@ export interface BagContent {
 const NO_TIME = 9223372036854775807n;
 
 /**
- * The fields of `rosbag2_bagfile_information`, version 9 (Jazzy). `files` is empty inside the MCAP, which
- * does not know its own name.
+ * The fields of `rosbag2_bagfile_information`: version 9 of Jazzy, or version 5 of Humble, which refuses the list of
+ * profiles and passes over what it does not know. `files` is empty inside the MCAP, which does not know its own name.
  */
-export function bagInformation(content: BagContent, files: readonly BagFile[]): Record<string, unknown> {
+export function bagInformation(
+  content: BagContent,
+  files: readonly BagFile[],
+  form: BagForm = 'jazzy',
+): Record<string, unknown> {
   const { topics, messages, rosDistro = 'jazzy', custom = {} } = content;
   return {
-    version: 9,
+    version: form === 'humble' ? 5 : 9,
     storage_identifier: 'mcap',
     ...reordered(timesOf(content)),
     message_count: messages,
-    topics_with_message_count: topics.map(topicInformation),
+    topics_with_message_count: topics.map((topic) => topicInformation(topic, form)),
     // These fields are about rosbag2's own compression of the file, not about compression inside the MCAP.
     compression_format: '',
     compression_mode: '',
@@ -59,14 +67,15 @@ export function bagInformation(content: BagContent, files: readonly BagFile[]): 
   };
 }
 
-function topicInformation(topic: BagTopic): Record<string, unknown> {
+function topicInformation(topic: BagTopic, form: BagForm): Record<string, unknown> {
   return {
     topic_metadata: {
       name: topic.topic,
       type: topic.type,
       serialization_format: topic.encoding,
-      offered_qos_profiles: jazzyProfiles(topic.offeredQos),
-      type_description_hash: topic.typeHash ?? '',
+      offered_qos_profiles:
+        form === 'humble' ? humbleProfiles(topic.offeredQos) : jazzyProfiles(topic.offeredQos),
+      ...(form === 'humble' ? {} : { type_description_hash: topic.typeHash ?? '' }),
     },
     message_count: topic.messages,
   };
@@ -90,14 +99,18 @@ function reordered({ starting_time, duration }: Times): Record<string, unknown> 
 }
 
 /** The text of metadata.yaml. */
-export function bagMetadataYaml(content: BagContent, files: readonly BagFile[]): string {
-  const text = informationYaml(content, files);
+export function bagMetadataYaml(
+  content: BagContent,
+  files: readonly BagFile[],
+  form: BagForm = 'jazzy',
+): string {
+  const text = informationYaml(content, files, form);
   return `rosbag2_bagfile_information:\n${indented(text, INDENT)}`;
 }
 
 /** The text of the `serialized_metadata` in the MCAP's own `rosbag2` record. */
 export function serializedMetadata(content: BagContent): string {
-  return informationYaml(content, []);
+  return informationYaml(content, [], 'jazzy');
 }
 
 const INDENT = '  ';
@@ -107,10 +120,10 @@ const TOPICS = 'topics_with_message_count';
  * One topic at a time: a document of all 65,535 topics that an MCAP can have would take a gigabyte, and
  * memory is scarce at this point.
  */
-function informationYaml(content: BagContent, files: readonly BagFile[]): string {
-  const whole = yaml(bagInformation({ ...content, topics: [] }, files));
+function informationYaml(content: BagContent, files: readonly BagFile[], form: BagForm = 'jazzy'): string {
+  const whole = yaml(bagInformation({ ...content, topics: [] }, files, form));
   if (content.topics.length === 0) return whole;
-  const entries = content.topics.map((topic) => indented(yaml([topicInformation(topic)]), INDENT));
+  const entries = content.topics.map((topic) => indented(yaml([topicInformation(topic, form)]), INDENT));
   return whole.replace(`${TOPICS}: []\n`, () => `${TOPICS}:\n${entries.join('')}`);
 }
 

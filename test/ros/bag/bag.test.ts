@@ -20,6 +20,7 @@ import {
   type RosInstall,
 } from '../../support/ros.js';
 import { onEveryMiddleware } from '../../support/on-every-middleware.js';
+import { lacking } from '../../../src/testing/lacking.js';
 import { eventually, sleep } from '../../../src/testing/waiting.js';
 import { perhaps } from '../../support/perhaps.js';
 
@@ -100,6 +101,8 @@ onEveryMiddleware('ros2 bag and what Holdfast recorded', function () {
     if (root !== undefined) await fs.rm(root, { recursive: true, force: true });
   });
 
+  /** The form of metadata.yaml that this rosbag2 reads. */
+  const distro = (): string[] => (ros.distro === 'humble' ? ['--distro', 'humble'] : []);
   const ofRobot = (robot: string): Manifest[] => world.manifests.filter((each) => each.robot === robot);
   const info = async (path: string): Promise<Info> =>
     parseInfo(await ros2(ros, ['bag', 'info', path], { domainId: DOMAIN }));
@@ -127,7 +130,7 @@ onEveryMiddleware('ros2 bag and what Holdfast recorded', function () {
   });
 
   it('reads every message byte for byte with rosbag2’s own reader, single and as one bag', async () => {
-    const made = await runCli(['bag', world.data, '--json']);
+    const made = await runCli(['bag', world.data, '--json', ...distro()]);
     assert.equal(made.exitCode, 0, made.stderr);
     const single = join(world.store, ofRobot('robot1')[1]!.key);
     assert.deepEqual(await readBag(ros, single), await digests([single]));
@@ -138,7 +141,7 @@ onEveryMiddleware('ros2 bag and what Holdfast recorded', function () {
   });
 
   it('info of a folder of segments is that of all their manifests', async () => {
-    await runCli(['bag', `dir:${world.store}`]);
+    await runCli(['bag', `dir:${world.store}`, ...distro()]);
     const { messages, topics, files } = await info(join(world.store, 'robot=robot2'));
     const manifests = ofRobot('robot2');
     assert.deepEqual(topics, countsOf(manifests));
@@ -154,7 +157,7 @@ onEveryMiddleware('ros2 bag and what Holdfast recorded', function () {
 
   it('reindex gives the same metadata.yaml, but for what only Holdfast knows', async () => {
     const output = join(world.root, 'linked');
-    await runCli(['bag', world.data, '--files', 'link', '-o', output, '--only-robot', 'robot1']);
+    await runCli(['bag', world.data, '--files', 'link', '-o', output, '--only-robot', 'robot1', ...distro()]);
     const path = join(output, 'robot1', 'metadata.yaml');
     const ours = await fs.readFile(path, 'utf8');
     await fs.rm(path);
@@ -163,11 +166,16 @@ onEveryMiddleware('ros2 bag and what Holdfast recorded', function () {
     const compared = (text: string): unknown => {
       const { rosbag2_bagfile_information: bag } = parse(text, { intAsBigInt: true }) as {
         rosbag2_bagfile_information: Record<string, unknown> & {
-          topics_with_message_count: { topic_metadata: { name: string } }[];
+          topics_with_message_count: { topic_metadata: { name: string; offered_qos_profiles?: unknown } }[];
         };
       };
       const { duration: _duration, files: _files, custom_data: _custom, ...rest } = bag;
       const topics = rest.topics_with_message_count;
+      // That of Humble knows no distribution, and copies the text of the channel, which the simulator wrote in words.
+      if (ros.distro === 'humble') {
+        delete rest['ros_distro'];
+        for (const { topic_metadata: topic } of topics) delete topic.offered_qos_profiles;
+      }
       topics.sort((a, b) => (a.topic_metadata.name < b.topic_metadata.name ? -1 : 1));
       return rest;
     };
@@ -198,7 +206,8 @@ onEveryMiddleware('ros2 bag and what Holdfast recorded', function () {
     assert.deepEqual(lines(receiver.output()).sort(), expected);
   });
 
-  it('gives a subscriber that comes late the latched topics of a segment without publications of them', async () => {
+  it('gives a subscriber that comes late the latched topics of a segment without publications of them', async function () {
+    if (ros.distro === 'humble') lacking(this, 'ros', 'ros2 bag of Humble reads no QoS in words');
     const manifest = present(ofRobot('robot1').at(-1));
     const latched = manifest.channels.filter(({ carried }) => carried > 0);
     assert.deepEqual(
@@ -231,6 +240,7 @@ onEveryMiddleware('ros2 bag and what Holdfast recorded', function () {
       '-o',
       output,
       '--json',
+      ...distro(),
     ]);
     const { messages, topics } = await info(output);
     assert.equal(messages, json?.['messages']);

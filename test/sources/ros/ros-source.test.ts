@@ -60,7 +60,8 @@ onEveryMiddleware('A source ros (against the ROS 2 of this machine)', function (
 
   it('takes publish times as rosbag2 does', async function () {
     requireNativeReceiver(this);
-    requireRosbag2(this);
+    const ros = requireRosbag2(this);
+    if (ros.distro === 'humble') lacking(this, 'ros', 'rosbag2 of Humble records no publish times');
     await runLive(this, live('publish-times'), 19, { HOLDFAST_TEST_RECEIVE: 'native' });
   });
 

@@ -4,6 +4,7 @@ import { configInvalid } from '../../../settings/fault.js';
 import type { BagFiles, WrittenBag } from '../../../recordings/write-bags.js';
 import type { Problem } from '../../../recordings/segments.js';
 import type { CommandDefinition } from '../command-definition.js';
+import { addBagForm, bagFormOf } from '../bag-form.js';
 import { addIdentityFlag } from '../identity-option.js';
 import { exitCodes } from '../../../host/exit-code.js';
 import { humanCount } from '../../../host/human.js';
@@ -37,6 +38,7 @@ export const bagCommand: CommandDefinition = {
         'refer',
       )
       .option('--only-robot <name...>', 'only these robots, by name or VIN; * stands for any text of a name');
+    addBagForm(command);
     addIdentityFlag(command);
   },
   async run(invocation) {
@@ -46,6 +48,7 @@ export const bagCommand: CommandDefinition = {
       const allowed = `allowed: ${WAYS.join(', ')}`;
       throw configInvalid([{ where: '--files', path: 'files', value: files, allowed }]);
     }
+    const form = bagFormOf(invocation);
     await using reading = await openReading(invocation, { storeAlone: true });
     const { located } = reading;
     const output = options['output'] as string | undefined;
@@ -68,7 +71,7 @@ export const bagCommand: CommandDefinition = {
       throw configInvalid([{ where: '--files', path: 'files', value: files, allowed }]);
     }
     const bags = await writeBags(segments, located, {
-      files,
+      ...{ files, form },
       ...defined({ output, robots }),
       fs: reading.copyFs,
       onProblem,

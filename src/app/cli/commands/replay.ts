@@ -1,5 +1,6 @@
 import { configInvalid } from '../../../settings/fault.js';
 import { version } from '../../../host/version.js';
+import { addBagForm, bagFormOf } from '../bag-form.js';
 import type { CommandDefinition } from '../command-definition.js';
 import { exitCodes } from '../../../host/exit-code.js';
 import { humanBytes, humanCount } from '../../../host/human.js';
@@ -26,6 +27,7 @@ export const replayCommand: CommandDefinition = {
     command
       .requiredOption('-o, --output <path>', 'file (mcap) or folder (rosbag2) to make; it must not exist')
       .option('--format <mcap|rosbag2>', 'default: mcap if the output ends in .mcap, otherwise rosbag2');
+    addBagForm(command);
   },
   async run(invocation) {
     const { terminal, stop, options } = invocation;
@@ -35,6 +37,7 @@ export const replayCommand: CommandDefinition = {
       const allowed = 'allowed: mcap, rosbag2';
       throw configInvalid([{ where: '--format', path: 'format', value: format, allowed }]);
     }
+    const bagForm = bagFormOf(invocation);
     const given = messageFilter(invocation);
     await using reading = await openReading(invocation);
     const filter = { ...given, ...(await reading.robotsNamed(given.robots)) };
@@ -43,8 +46,7 @@ export const replayCommand: CommandDefinition = {
     const { replay } = await import('../../../recordings/replay.js');
     const { problems, ...report } = await replay(await reading.segments(chosen), {
       output,
-      format,
-      filter,
+      ...{ format, bagForm, filter },
       version,
       fs: reading.copyFs,
       onProblem: reading.onProblem,

@@ -45,12 +45,21 @@ describe('Beside ros2 bag record', function () {
         schema: schema.name,
         encoding: schema.encoding,
         definition: Buffer.from(schema.data).toString(),
-        metadata,
+        // rosbag2 of Humble has no type hashes.
+        metadata: ros.distro === 'humble' ? withoutTypeHash(metadata) : metadata,
       };
       assert.deepEqual(ours, theirs.get(topic), topic);
     }
   });
 });
+
+function withoutTypeHash({
+  topic_type_hash: hash,
+  ...others
+}: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  assert.equal(hash, '');
+  return others;
+}
 
 async function describeBag(bag: string): Promise<ReadonlyMap<string, Described>> {
   const file = present((await fs.readdir(bag)).find((name) => name.endsWith('.mcap')));
