@@ -105,7 +105,8 @@ onEveryMiddleware('from real ROS 2 topics through both nodes into the store', fu
       (await rig.manifests()).find(({ channels }) => channels.some(({ topic }) => topic === '/typed')),
     );
     const info = await ros2(ros, ['bag', 'info', join(rig.store, manifest.key)], options);
-    assert.match(info, new RegExp(`ROS Distro: +${ros.distro}`));
+    // That of Humble does not name it.
+    if (ros.distro !== 'humble') assert.match(info, new RegExp(`ROS Distro: +${ros.distro}`));
     for (const { topic, count, carried } of manifest.channels) {
       // What is carried and published again in one segment has two lines.
       const counts = [...info.matchAll(new RegExp(`Topic: ${topic} .*Count: (\\d+) `, 'g'))];
