@@ -27,6 +27,8 @@ export interface RemoteEngineOptions {
 
 /** How the process ends if its memory could not be limited, see `limited-process.ts`. */
 const UNLIMITED_EXIT = 125;
+/** How the shell that sets the limit ends if it cannot run the program, or does not find it (POSIX, `exec`). */
+const NOT_RUN_EXITS = [126, 127];
 
 type Success = Extract<EngineReply, { value: unknown }>;
 
@@ -156,14 +158,21 @@ export class RemoteEngine implements QueryEngine {
   }
 
   #deathOf(code: number | null, signal: NodeJS.Signals | null): HoldfastError {
-    const limit = humanBytes(this.#options.memoryLimitBytes);
     const facts = { code, signal, memoryLimitBytes: this.#options.memoryLimitBytes };
-    const message =
-      code === UNLIMITED_EXIT
-        ? 'this system does not limit the memory of a process, so no query is run'
-        : `the process that ran the query ended (${signal ?? `exit code ${code}`}): ` +
-          `it most likely needed more memory than --memory-limit ${limit} allows`;
+    const message = this.#causeOf(code, signal);
     return new HoldfastError('QUERY_FAILED', message, { facts });
+  }
+
+  #causeOf(code: number | null, signal: NodeJS.Signals | null): string {
+    if (code === UNLIMITED_EXIT)
+      return 'this system does not limit the memory of a process, so no query is run';
+    if (code !== null && NOT_RUN_EXITS.includes(code))
+      return `the process that runs queries cannot be started (exit code ${code})`;
+    const limit = humanBytes(this.#options.memoryLimitBytes);
+    return (
+      `the process that ran the query ended (${signal ?? `exit code ${code}`}): ` +
+      `it most likely needed more memory than --memory-limit ${limit} allows`
+    );
   }
 }
 
