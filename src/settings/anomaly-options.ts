@@ -12,6 +12,8 @@ export interface AnomalyOptions {
   readonly maxMarksPerHour: number;
   /** Time for inspecting messages in each second; the rest is skipped and counted. */
   readonly budgetMs: number;
+  /** The recording is encrypted: marks, log and status name rule and topic, and show no measured value. */
+  readonly hidesValues: boolean;
 }
 
 /** Each rule is a label of a metric. */

@@ -79,20 +79,26 @@ function recorderOptions(resolved: Resolved, host: HostFacts, check: CrossCheck)
       whenFull: values['retention.when_full'],
       confirmMaxAgeMs: values['retention.confirm_max_age_ms'],
     },
-    anomaly: {
-      rules: values['anomaly.rules'],
-      beforeMs: values['anomaly.before_ms'],
-      afterMs: values['anomaly.after_ms'],
-      cooldownMs: values['anomaly.cooldown_ms'],
-      maxMarksPerHour: values['anomaly.max_marks_per_hour'],
-      budgetMs: values['anomaly.budget_ms'],
-    },
+    anomaly: anomalyOptions(values),
     dataAccess: values.data_access,
     // Closing one segment and sealing it needs about two; half a segment more for the manifest and slack.
     ballastBytes:
       resolved.origin.ballast_bytes === 'default'
         ? Math.min(values.ballast_bytes, Math.ceil(segmentMaxBytes * 2.5))
         : values.ballast_bytes,
+  };
+}
+
+function anomalyOptions(values: Resolved['values']): RecorderOptions['anomaly'] {
+  return {
+    rules: values['anomaly.rules'],
+    beforeMs: values['anomaly.before_ms'],
+    afterMs: values['anomaly.after_ms'],
+    cooldownMs: values['anomaly.cooldown_ms'],
+    maxMarksPerHour: values['anomaly.max_marks_per_hour'],
+    budgetMs: values['anomaly.budget_ms'],
+    // A key at rest needs recipients.
+    hidesValues: values['encryption.recipients'].length > 0,
   };
 }
 

@@ -59,8 +59,10 @@ export class AnomalyMarker {
     );
   }
 
-  seen({ rule, robot, topic, text }: Sighting): void {
+  seen({ rule, robot, topic, text: measured }: Sighting): void {
     const { clock, logger } = this.#ports;
+    // Marks, logs and status are not encrypted.
+    const text = this.options.hidesValues ? `breaks the rule ${rule.text}` : measured;
     const counts = this.#counts.get(rule.text);
     if (counts === undefined) return;
     counts.seen++;

@@ -13,10 +13,18 @@ import { BufferWritable } from '../../support/test-mcap.js';
 
 /** Payloads of the messages: a number and a text, as they lie in files and as somebody would print them. */
 const LEVEL = 98_765_432.5;
+/** Anomaly rules show values with four digits. */
+const SHOWN_LEVEL = '98770000';
+/** Of an anomaly rule: less than every level. */
+const LIMIT = 1;
 const NOTE = 'note about the visitor at gate nine';
 const LEVEL_BYTES = Buffer.alloc(8);
 LEVEL_BYTES.writeDoubleLE(LEVEL);
-const PAYLOADS = [Buffer.from(NOTE), LEVEL_BYTES, Buffer.from(String(LEVEL))];
+const PAYLOADS = [
+  Buffer.from(NOTE),
+  LEVEL_BYTES,
+  ...[String(LEVEL), SHOWN_LEVEL].map((one) => Buffer.from(one)),
+];
 /** Ten minutes at one message of each topic in 100 ms. */
 const MESSAGES = 6_000;
 const STEP_NS = 100_000_000n;
@@ -117,6 +125,8 @@ describe('keys and payloads of an encrypted recording', function () {
       ...['record', '--source', `mcap:${at('two.mcap')}?speed=1x`, '--robot', 'r1', '--data', data],
       ...['--web-port', '0', '--no-foxglove', '--compression', 'none', '--segment-max-age-ms', '2000'],
       ...[...ground, '--ground-field', '/level.data threshold=0.5', ...log, ...encryption],
+      // Breaks at the first message: a mark, a line of the log, and the status tell it.
+      ...['--anomaly', `/level.data value>${LIMIT}`],
     );
     const when = `topic=/level:data>=${Math.floor(LEVEL / 1e6)}e6`;
     const sync = start(
@@ -159,7 +169,14 @@ describe('keys and payloads of an encrypted recording', function () {
   it('appear in no file, output, log or page, and the search finds them without encryption', async () => {
     await kill(...(await recordAndSync('plain')));
     const plain = placesWith(await contents(at('plain'), at('plain-store')), PAYLOADS);
-    for (const place of [/\/wal\//, /\/sealed\//, /condition-values\.json$/, /plain-store/])
+    for (const place of [
+      /\/wal\//,
+      /\/sealed\//,
+      /condition-values\.json$/,
+      /\/events\//,
+      /recorder\.log$/,
+      /plain-store/,
+    ])
       assert.ok(
         plain.some((path) => place.test(path)),
         `the search finds ${String(place)} in ${plain.join('\n')}`,

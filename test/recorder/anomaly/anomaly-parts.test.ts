@@ -48,6 +48,7 @@ const optionsOf = (texts: readonly string[], more: Partial<AnomalyOptions> = {})
   cooldownMs: 60_000,
   maxMarksPerHour: 3,
   budgetMs: 50,
+  hidesValues: false,
   ...more,
 });
 

@@ -13,6 +13,7 @@ import type { Source, SourceEvent } from '../../../src/core/source.js';
 import type { RecorderStatus } from '../../../src/core/status.js';
 import { openSource } from '../../../src/sources/open-source.js';
 import { SyncEngine } from '../../../src/sync/sync-engine.js';
+import { testRecipientText } from '../../support/encrypted-segments.js';
 import { MemoryStore } from '../../support/memory-store.js';
 import { definitions, payloadOf, START } from '../../jobs/check/check-support.js';
 import { PuppetSource, RecorderPlace, testChannel, testMessage } from '../recorder-support.js';
@@ -194,6 +195,28 @@ describe('an anomaly in a recorded topic', function () {
     assert.equal(anomalies().suppressed, 1);
     await eventually(() => marks.length === 1, 'marked');
     assert.equal(marks[0]!.label, 'anomaly: /robot1/imu linear_acceleration.z 30 is above 20');
+  });
+
+  it('is described without a measured value if the recording is encrypted', async () => {
+    const puppet = new PuppetSource();
+    const told: unknown[] = [];
+    const logger: Logger = { ...silentLogger, warn: (event, fields) => told.push([event, fields]) };
+    const rules = ['/robot1/imu.linear_acceleration.z value>20', '/robot1/imu nan'];
+    const flags = { 'anomaly.rules': rules, 'encryption.recipients': [testRecipientText] };
+    const { marks } = await recording(puppet.input().source, flags, logger);
+    puppet.emit(imu(30.0625), imu(NaN));
+    await eventually(() => marks.length === 2, 'marked');
+    const described = rules.map((rule) => `/robot1/imu breaks the rule ${rule}`);
+    assert.deepEqual(
+      marks.map(({ label }) => label).sort(),
+      described.map((one) => `anomaly: ${one}`).sort(),
+    );
+    assert.deepEqual(
+      anomalies().rules.map(({ last }) => last),
+      described,
+    );
+    assert.ok(JSON.stringify(told).includes('breaks the rule'));
+    assert.doesNotMatch(JSON.stringify([told, status()]), /30\.06|NaN/);
   });
 
   it('is looked for by other rules from one moment to the next; the counts of a rule that stays continue', async () => {
