@@ -1,11 +1,24 @@
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/host/version.js';
 
 const EMULATOR = 'qemu-aarch64-static';
 /** What Node.js loads; an arm64 Debian has more. */
 const LIBRARIES = ['libc6', 'libstdc++6', 'libgcc-s1'];
+/** Of the checkout: packages of this machine's processor, the history, and what builds and runs left. */
+const NOT_COPIED = new Set([
+  'node_modules',
+  '.git',
+  'bench-results',
+  'build',
+  'coverage',
+  'data',
+  'demo-data',
+  'install',
+  'log',
+  'test-output',
+]);
 
 /** What the machine lacks for running arm64 programs; undefined: nothing. */
 export function lackForArm64(): string | undefined {
@@ -40,19 +53,11 @@ export class Arm64Checkout {
     made.#unpackNode(join(folder, 'node'));
     made.#writeLauncher();
     mkdirSync(made.root);
-    for (const name of [
-      'package.json',
-      'package.xml',
-      'package-lock.json',
-      '.npmrc',
-      '.mocharc.json',
-      'config',
-      'dist',
-      'bin',
-    ])
-      cpSync(join(packageRoot, name), join(made.root, name), { recursive: true });
-    for (const name of ['test', 'src'])
-      cpSync(join(packageRoot, name), join(made.root, name), { recursive: true });
+    for (const name of readdirSync(packageRoot))
+      if (!NOT_COPIED.has(name)) cpSync(join(packageRoot, name), join(made.root, name), { recursive: true });
+    // Native parts that were built for this machine.
+    for (const name of ['build', 'prebuilds'])
+      rmSync(join(made.root, 'native', name), { recursive: true, force: true });
     // npm decides by these which of the prebuilt native parts it installs.
     run('npm', ['ci', '--os=linux', '--cpu=arm64', '--libc=glibc'], made.root);
     return made;
@@ -60,14 +65,24 @@ export class Arm64Checkout {
 
   /** Runs Node.js to its end. */
   node(args: readonly string[], timeoutMs: number): SpawnSyncReturns<string> {
-    const options = { cwd: this.root, encoding: 'utf8', timeout: timeoutMs, killSignal: 'SIGINT' } as const;
-    return spawnSync(this.#launcher, ['--import', this.#preload, ...args], options);
+    const options = {
+      cwd: this.root,
+      encoding: 'utf8',
+      timeout: timeoutMs,
+      killSignal: 'SIGINT',
+      maxBuffer: 2 ** 26,
+    } as const;
+    return spawnSync(this.#launcher, args, options);
   }
 
-  /** The kernel cannot start a program of another processor by its path, and children are started by it. */
+  /**
+   * The kernel cannot start a program of another processor by its path, and children are started by it. The
+   * launcher passes the preload on, so that children of children are started by the launcher too.
+   */
   #writeLauncher(): void {
-    const command = [EMULATOR, '-L', this.#debian, this.#node].map((word) => `'${word}'`).join(' ');
-    writeFileSync(this.#launcher, `#!/bin/sh\nexec ${command} "$@"\n`);
+    const command = [EMULATOR, '-L', this.#debian, this.#node, '--import', this.#preload];
+    const words = command.map((word) => `'${word}'`).join(' ');
+    writeFileSync(this.#launcher, `#!/bin/sh\nexec ${words} "$@"\n`);
     chmodSync(this.#launcher, 0o755);
     writeFileSync(this.#preload, `process.execPath = ${JSON.stringify(this.#launcher)};\n`);
   }
