@@ -36,11 +36,16 @@ const REBALANCE_MS = 30_000;
 const MAX_FAILURES = 3;
 const [EARLIEST, LATEST] = [-2n, -1n];
 
+export function partitionsOf(topics: ReadonlyMap<string, TopicFacts>): number {
+  return [...topics.values()].reduce((sum, { partitionsCount }) => sum + partitionsCount, 0);
+}
+
 /** One membership in a consumer group, over one set of connections. */
 export class GroupMember {
   readonly #consumer: Consumer;
   readonly #options: KafkaSourceOptions;
   readonly #clock: Clock;
+  #partitions = 0;
   #failures = 0;
   #fail: (error: Error) => void = () => undefined;
   #joined: () => void = () => undefined;
@@ -77,7 +82,7 @@ export class GroupMember {
     });
     const member = new GroupMember(consumer, options, clock);
     try {
-      await member.topics();
+      member.#partitions = partitionsOf(await member.topics());
       consumer.topics.trackAll(...topics);
       consumer.memberId = memberId;
       await within(clock, 2 * Math.max(REBALANCE_MS, sessionMs), 'joining the group', consumer.joinGroup({}));
@@ -86,6 +91,11 @@ export class GroupMember {
       await member.leave();
       throw error;
     }
+  }
+
+  /** Number of partitions of all topics just before it joined: the group has shared out no others. */
+  get partitions(): number {
+    return this.#partitions;
   }
 
   get assigned(): AssignedPartition[] {

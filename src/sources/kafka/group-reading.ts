@@ -4,7 +4,7 @@ import type { SourceContext, SourceEvent } from '../../core/source.js';
 import { GapCollector } from '../gap-collector.js';
 import { settledBefore } from '../source-runner.js';
 import { fetchedBatches } from './fetched-records.js';
-import type { GroupMember, PartitionRange, TopicFacts } from './group-member.js';
+import { partitionsOf, type GroupMember, type PartitionRange, type TopicFacts } from './group-member.js';
 import { KafkaChannels } from './kafka-channels.js';
 import type { KafkaSourceOptions } from './kafka-options.js';
 import type { KafkaStats } from './kafka-stats.js';
@@ -38,7 +38,6 @@ export class GroupReading {
   /** By numbering; of the present membership. */
   #owned = new Map<string, ReadPartition>();
   #committing: Promise<void> | undefined;
-  #partitionCount: number | undefined;
   #whenSettled: (() => void) | undefined;
 
   constructor(parts: ReadingParts) {
@@ -242,11 +241,8 @@ export class GroupReading {
 
   /** New partitions are shared out only when a member joins again. */
   async #checkTopics(member: GroupMember): Promise<void> {
-    const topics = await member.topics();
-    const count = [...topics.values()].reduce((sum, { partitionsCount }) => sum + partitionsCount, 0);
-    this.#partitionCount ??= count;
-    if (count === this.#partitionCount) return;
-    this.#partitionCount = count;
+    const count = partitionsOf(await member.topics());
+    if (count === member.partitions) return;
     throw new Error(`the topics have ${count} partitions now`);
   }
 
