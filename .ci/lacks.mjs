@@ -65,6 +65,8 @@ const lacks = {
   qemu: !isRoot || !works('qemu-aarch64-static', '--version') || !works('debootstrap', '--version'),
   // Its jars come from Maven, which no test may need.
   kafka: !existsSync(process.env.HOLDFAST_TEST_KAFKA ?? '') || !works('java', '-version'),
+  // Built from its Go module, which no test may need.
+  minio: !works(process.env.HOLDFAST_TEST_MINIO ?? 'minio', '--version'),
   // In no package registry.
   timescaledb:
     !existsSync('/usr/lib/postgresql') ||

@@ -18,6 +18,7 @@ const texts = {
   images: 'buildah and debootstrap, and root to use them',
   influxdb: 'InfluxDB from Debian',
   kafka: 'the jars of a Kafka broker, named by HOLDFAST_TEST_KAFKA, and Java',
+  minio: 'MinIO on the PATH or named by HOLDFAST_TEST_MINIO',
   mount: 'the right to mount file systems',
   netem: 'a kernel with the netem queueing discipline',
   netns: 'the right to make network namespaces',

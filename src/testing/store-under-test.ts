@@ -34,6 +34,8 @@ export interface ContractOptions {
   readonly remembersCompleted?: boolean;
   /** It has `sendWhole`. */
   readonly sendsWhole?: boolean;
+  /** False: unfinished uploads are not listed without their key (MinIO). Default: true. */
+  readonly listsUploads?: boolean;
 }
 
 export function digestOf(data: Uint8Array): ObjectDigest {

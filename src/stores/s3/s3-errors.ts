@@ -38,6 +38,8 @@ const byName: Readonly<Record<string, Translation>> = {
   TooManyRequests: { code: 'STORE_BUSY' },
   QuotaExceeded: { code: 'STORE_FULL' },
   InsufficientStorage: { code: 'STORE_FULL' },
+  // MinIO: an upload id that it did not give. Keys with such names are refused before.
+  XMinioInvalidResourceName: { code: 'UPLOAD_UNKNOWN' },
   XMinioStorageFull: { code: 'STORE_FULL' },
   // These are temporary: the clock is set, the chain fetches a new token.
   RequestTimeTooSkewed: { code: 'STORE_ACCESS_DENIED', retryable: true },
