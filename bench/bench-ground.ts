@@ -23,6 +23,8 @@ const SECONDS = 45;
 const SMALL_SECONDS = 20;
 /** After all are connected; then memory and caches are as they stay. */
 const WARM_UP_S = 5;
+/** Robots send for so long after the measurement, which takes longer to end when the service is busy. */
+const AFTERWARDS_S = 5;
 const SEGMENTS = 100_000;
 const UPLINKS = 20;
 const FIELDS = 8;
@@ -187,13 +189,12 @@ async function load(
 ): Promise<LoadResult> {
   const tokenFile = join(folder, 'tokens.json');
   await fs.writeFile(tokenFile, JSON.stringify(tokens));
-  const { pid, ended } = await startRobots(talk, service.url, tokenFile, WARM_UP_S + seconds);
+  const { pid, ended } = await startRobots(talk, service.url, tokenFile, WARM_UP_S + seconds + AFTERWARDS_S);
   await systemClock.sleep(WARM_UP_S * 1_000);
   onBegin();
   const [began, durable] = [performance.now(), await service.durable()];
   const [before, robotsBefore] = [measureService(service.pid), measureProcess(pid)];
-  // Ends a little before the robots do.
-  await systemClock.sleep((seconds - 1) * 1_000);
+  await systemClock.sleep(seconds * 1_000);
   const [after, robotsAfter] = [measureService(service.pid), measureProcess(pid)];
   const elapsedS = (performance.now() - began) / 1_000;
   const durablePerS = ((await service.durable()) - durable) / elapsedS;

@@ -26,6 +26,7 @@ import { PendingCommands } from './pending-commands.js';
 import type { HistorySink } from './history/sample-batch.js';
 import { batchesOf } from './outbox-batches.js';
 import type { RobotState } from './robot-state.js';
+import { StoredTicks } from './stored-ticks.js';
 
 export interface RobotSessionParts {
   readonly state: RobotState;
@@ -57,6 +58,7 @@ export class RobotSession implements ConnectionEvents {
   readonly #parts: RobotSessionParts;
   #decoder: TelemetryDecoder | undefined;
   readonly #commands: PendingCommands;
+  readonly #stored: StoredTicks;
   #epoch = 0;
   /** The robot keeps samples until they are confirmed. */
   #confirms = false;
@@ -80,6 +82,7 @@ export class RobotSession implements ConnectionEvents {
   constructor(parts: RobotSessionParts) {
     this.#parts = parts;
     this.#commands = new PendingCommands(parts.clock);
+    this.#stored = new StoredTicks(parts.clock, (stored) => this.#confirm(stored));
     this.#windowBegan = parts.clock.monotonic();
   }
 
@@ -240,8 +243,8 @@ export class RobotSession implements ConnectionEvents {
     const { fields, tickNs } = catalogue;
     const { run, firstTick } = ticks;
     this.#run = run;
-    const confirm = (): void => this.#confirm({ kind: 'stored', run, firstTick, ticks: ticks.ticks });
-    history?.store({ ...ticks, ...this.#vehicleOf(catalogue, run), fields, tickNs }, confirm);
+    const onDurable = (): void => this.#stored.add(run, firstTick, ticks.ticks);
+    history?.store({ ...ticks, ...this.#vehicleOf(catalogue, run), fields, tickNs }, onDurable);
   }
 
   /** A robot of an earlier version says in no catalogue in which vehicle it was: only its present run has a vehicle. */

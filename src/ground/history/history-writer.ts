@@ -1,4 +1,4 @@
-import { NS_PER_S, type Clock, type Timer } from '../../core/clock.js';
+import { nextTurn, NS_PER_S, type Clock, type Timer } from '../../core/clock.js';
 import { describeError, isHoldfastError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import type { Database } from '../database/database.js';
@@ -49,6 +49,8 @@ const MANY_ROWS = 5_000;
 const MANY_NS = NS_PER_S;
 /** About 45 MB. */
 const MAX_WAITING_ROWS = 300_000;
+/** Rows are prepared so many at once: then robots and pages have their turn. */
+const ROWS_AT_ONCE = 10_000;
 const RETRY_MS = 1_000;
 const CHECK_MS = 3_600_000;
 const NS_PER_DAY = 86_400n * NS_PER_S;
@@ -56,7 +58,21 @@ const NS_PER_DAY = 86_400n * NS_PER_S;
 const AHEAD_NS = 2n * NS_PER_DAY;
 const MAX_TICK = 2 ** 31 - 1;
 
-/** Stores samples in batches: each once, durable before it is reported so. */
+interface BatchRows {
+  readonly rows: SampleRows;
+  readonly refused: number;
+}
+
+/** What one statement stores. */
+interface Prepared {
+  readonly taken: readonly Waiting[];
+  readonly building: Promise<BatchRows>;
+}
+
+/**
+ * Stores samples in batches: each once, durable before it is reported so. If the next batch is full, it is prepared while
+ * the database stores the one before.
+ */
 export class HistoryWriter implements HistorySink, AsyncDisposable {
   readonly #database: Database;
   readonly #options: HistoryOptions;
@@ -65,6 +81,8 @@ export class HistoryWriter implements HistorySink, AsyncDisposable {
   readonly #months = new Set<string>();
   readonly #timers: readonly Timer[];
   #queue: Waiting[] = [];
+  /** Of what follows in the queue; absent: not yet. */
+  #prepared: Prepared | undefined;
   #waiting = 0;
   #running: Promise<void> | undefined;
   #retryAt = 0n;
@@ -149,10 +167,14 @@ export class HistoryWriter implements HistorySink, AsyncDisposable {
   }
 
   async #flush(): Promise<void> {
-    const taken = this.#take();
+    const { taken, building } = this.#prepared ?? this.#prepare(this.#take(0));
+    this.#prepared = undefined;
     try {
-      const { rows, refused } = await this.#rowsOf(taken);
-      const stored = await insertSamples(this.#database, rows);
+      const { rows, refused } = await building;
+      const storing = insertSamples(this.#database, rows);
+      if (!this.#isAlone && this.#waiting - countOf(taken) >= MAX_ROWS)
+        this.#prepared = this.#prepare(this.#take(taken.length));
+      const stored = await storing;
       this.#stored += stored;
       this.#repeated += rows.count - stored;
       this.#refused += refused;
@@ -160,17 +182,27 @@ export class HistoryWriter implements HistorySink, AsyncDisposable {
       if (this.#problem !== '') this.#ports.logger.info('the history is stored again');
       this.#problem = '';
     } catch (error) {
+      this.#prepared = undefined;
       this.#fail(taken, error);
     }
   }
 
-  #take(): Waiting[] {
+  #prepare(taken: readonly Waiting[]): Prepared {
+    const building = this.#rowsOf(taken);
+    // Its error counts when its turn comes.
+    building.catch(() => undefined);
+    return { taken, building };
+  }
+
+  /** Up to a full batch of what waits behind the first `from`. */
+  #take(from: number): Waiting[] {
     let rows = 0;
-    const count = this.#queue.findIndex(({ batch }, i) => {
-      rows += rowsOf(batch);
-      return i > 0 && (rows > MAX_ROWS || this.#isAlone);
-    });
-    return this.#queue.slice(0, count < 0 ? this.#queue.length : count);
+    let end = from;
+    for (; end < this.#queue.length; end++) {
+      rows += rowsOf(this.#queue[end]!.batch);
+      if (end > from && (rows > MAX_ROWS || this.#isAlone)) break;
+    }
+    return this.#queue.slice(from, end);
   }
 
   #finish(taken: readonly Waiting[]): void {
@@ -203,13 +235,19 @@ export class HistoryWriter implements HistorySink, AsyncDisposable {
     this.#finish(taken);
   }
 
-  async #rowsOf(taken: readonly Waiting[]): Promise<{ rows: SampleRows; refused: number }> {
-    const rows = new SampleRows(taken.reduce((sum, { batch }) => sum + rowsOf(batch), 0));
+  async #rowsOf(taken: readonly Waiting[]): Promise<BatchRows> {
+    const { clock } = this.#ports;
+    const rows = new SampleRows(countOf(taken));
     let refused = 0;
-    const now = this.#ports.clock.now();
+    let pauseAt = 0;
+    const now = clock.now();
     const [oldest, newest] = [now - BigInt(this.#options.sampleDays) * NS_PER_DAY, now + AHEAD_NS];
     await this.#ids.learn(taken.map(({ batch }) => batch));
     for (const { batch } of taken) {
+      if (rows.count >= pauseAt) {
+        await nextTurn(clock);
+        pauseAt = rows.count + ROWS_AT_ONCE;
+      }
       const ids = await this.#ids.fieldsOf(batch);
       const run = await this.#ids.runOf(batch);
       for (const { tick, timeNs, first, fields } of ticksOf(batch)) {
@@ -237,3 +275,6 @@ export class HistoryWriter implements HistorySink, AsyncDisposable {
     this.#months.add(month);
   }
 }
+
+const countOf = (waiting: readonly Waiting[]): number =>
+  waiting.reduce((sum, { batch }) => sum + rowsOf(batch), 0);

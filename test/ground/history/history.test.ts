@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { silentLogger } from '../../../src/core/logger.js';
 import { NS_PER_S } from '../../../src/core/clock.js';
+import { HoldfastError } from '../../../src/core/errors.js';
+import { silentLogger } from '../../../src/core/logger.js';
 import type { Database } from '../../../src/ground/database/database.js';
 import { migrate } from '../../../src/ground/database/migrate.js';
 import { migrations } from '../../../src/ground/database/migrations.js';
@@ -279,6 +280,43 @@ onEveryHistory('The history', (server, kind) => {
       (await read('v')).series.map(({ threshold }) => threshold),
       [0.5, 2],
     );
+  });
+
+  it('stores several full batches one after the other, each sample once, also after a statement failed', async () => {
+    let statements = 0;
+    const away = new HoldfastError('GROUND_DATABASE_UNREACHABLE', 'away', { retryable: true });
+    const failing: Database = {
+      ...{ address: database.address, major: database.major },
+      // The second one fails once, when the third one is prepared.
+      query: (text, values) =>
+        text.includes('INSERT INTO samples (') && ++statements === 2
+          ? Promise.reject(away)
+          : database.query(text, values),
+      transaction: (work) => database.transaction(work),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+    await history[Symbol.asyncDispose]();
+    const ports = { clock: systemClock, logger: silentLogger };
+    history = new HistoryWriter(failing, { sampleDays: 30, rollUpDays: 60 }, ports);
+    const order: number[] = [];
+    const ticks = 1_000;
+    for (let i = 0; i < 300; i++) {
+      const firstTick = i * ticks;
+      const timeNs = startNs + BigInt(firstTick) * 1_000_000n;
+      history.store(batch({ firstTick, ticks, timeNs, tickNs: 1_000_000 }), () => order.push(i));
+    }
+    await eventually(() => history.status().waiting === 0, 'stored');
+    assert.deepEqual(
+      order,
+      Array.from({ length: 300 }, (_, i) => i),
+    );
+    assert.equal(statements, 4);
+    const { stored, repeated, problem } = history.status();
+    assert.deepEqual({ stored, repeated, problem }, { stored: 300_000, repeated: 0, problem: '' });
+    const [row] = await database.query<{ count: number }>(
+      'SELECT sum(count)::integer AS count FROM samples_1h',
+    );
+    assert.equal(row?.count, 300_000);
   });
 
   it('refuses times of a clock that cannot be right, counted, and stores the others', async () => {
