@@ -6,9 +6,14 @@ export const TIME_FORM =
 /** MCAP has unsigned 64-bit times: until the year 2554. */
 const MAX_TIME = 2n ** 64n - 1n;
 
-/** Nanoseconds since the Unix epoch of `TIME_FORM`; `undefined` for anything else. */
+/** Nanoseconds since the Unix epoch of `TIME_FORM`, until the year 2554; `undefined` for anything else. */
 export function parseTime(text: string): bigint | undefined {
-  if (/^\d{16,20}$/.test(text)) return BigInt(text) <= MAX_TIME ? BigInt(text) : undefined;
+  const time = readTime(text);
+  return time !== undefined && time <= MAX_TIME ? time : undefined;
+}
+
+function readTime(text: string): bigint | undefined {
+  if (/^\d{16,20}$/.test(text)) return BigInt(text);
   const seconds = /^(\d{1,11})(?:\.(\d{1,9}))?$/.exec(text);
   if (seconds) return BigInt(seconds[1]!) * NS_PER_S + fraction(seconds[2]);
   const iso = /^(\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2})?)?)(?:\.(\d{1,9}))?(Z|[+-]\d{2}:\d{2})?$/.exec(

@@ -17,7 +17,7 @@ export interface DeletionRouteParts {
   readonly deletedTimes: Pick<DeletedTimes, 'refresh'>;
 }
 
-const time = { type: 'string', pattern: '^[0-9]{1,19}$' } as const;
+const time = { type: 'string', pattern: '^[0-9]{1,20}$' } as const;
 const NANOSECONDS = 'inclusive, nanoseconds since the Unix epoch on the clock of the robot, in decimal';
 
 /** Deletes what the ground keeps of a time of a robot: for admins, and in the audit log. */

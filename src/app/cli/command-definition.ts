@@ -4,6 +4,7 @@ import type { Resolved } from '../../settings/resolve.js';
 import type { Role } from '../../settings/parameter.js';
 import type { ParameterName } from '../../settings/parameter-table.js';
 import type { SystemPorts } from '../../host/ports.js';
+import type { ShownDefaults } from './parameter-flags.js';
 import type { StopSignals } from './stop-signals.js';
 import type { Terminal } from '../../host/terminal.js';
 
@@ -50,6 +51,8 @@ export interface CommandDefinition {
   readonly examples: readonly (readonly [line: string, about: string])[];
   /** Its parameters that are flags. */
   readonly parameters: readonly ParameterName[];
+  /** Defaults of these that only this command has. */
+  readonly defaults?: ShownDefaults;
   /** For the two long-running processes: whose section of the file applies; the name in log lines. */
   readonly role?: Role;
   /** Adds its own arguments and options. */

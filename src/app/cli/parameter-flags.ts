@@ -14,13 +14,22 @@ const groups: readonly (readonly [pattern: RegExp, title: string])[] = [
   [/^log/, 'General:'],
 ];
 
+/** Defaults that a command has in place of those of the table, as its help shows them. */
+export type ShownDefaults = Readonly<Partial<Record<ParameterName, string>>>;
+
 /**
  * Adds the flags of parameters to a command. Values are not parsed here, because all faults are reported
  * together later.
  */
-export function addParameterFlags(command: Command, names: readonly ParameterName[]): void {
+export function addParameterFlags(
+  command: Command,
+  names: readonly ParameterName[],
+  defaults: ShownDefaults = {},
+): void {
   for (const name of names) {
-    for (const option of optionsOf(name, parameterNamed(name))) command.addOption(option);
+    const parameter = parameterNamed(name);
+    const shown = defaults[name] ?? String(parameter.default ?? '');
+    for (const option of optionsOf(name, parameter, shown)) command.addOption(option);
   }
 }
 
@@ -62,7 +71,7 @@ export function flagArguments(flags: RawFlags, names: readonly ParameterName[]):
   });
 }
 
-function optionsOf(name: ParameterName, parameter: Parameter): Option[] {
+function optionsOf(name: ParameterName, parameter: Parameter, standard: string): Option[] {
   const flag = flagName(name, parameter);
   const group = groups.find(([pattern]) => pattern.test(name))?.[1] ?? 'Options:';
   if (parameter.toggle) {
@@ -72,7 +81,6 @@ function optionsOf(name: ParameterName, parameter: Parameter): Option[] {
     return [positive.helpGroup(group), negative.helpGroup(group)];
   }
   const form = parameter.list ? `<${parameter.placeholder}...>` : `<${parameter.placeholder}>`;
-  const standard = String(parameter.default ?? '');
   const hint = standard === '' ? '' : ` (default: ${standard})`;
   const option = new Option(`--${flag} ${form}`, parameter.description + hint).helpGroup(group);
   return [name === 'data' ? option.argParser(collect) : option];

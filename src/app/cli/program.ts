@@ -41,7 +41,7 @@ function buildCommand(
     .helpOption('-h, --help', 'print this help')
     .exitOverride();
   definition.configure?.(command);
-  addParameterFlags(command, definition.parameters);
+  addParameterFlags(command, definition.parameters, definition.defaults);
   command
     .optionsGroup('General:')
     .option('--config <file>', 'parameters as a ROS params file (see config/holdfast.yaml)')

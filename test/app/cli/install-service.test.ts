@@ -16,6 +16,12 @@ describe('holdfast install-service', function () {
   });
   afterEach(() => fs.rm(folder, { recursive: true, force: true }));
 
+  it('names its own data folder in the help', async () => {
+    const { stdout } = await runCli(['install-service', '--help']);
+    assert.match(stdout, /--data <folder>[^]*?\(default: \/var\/lib\/holdfast\/data\)/);
+    assert.doesNotMatch(stdout, /\(default: data\)/);
+  });
+
   it('changes nothing without --apply; with it, writes the unit, and --uninstall removes it', async function () {
     if (process.getuid?.() !== 0) lacking(this, 'root', 'only root can give a folder to a user');
     const config = join(folder, 'params.yaml');

@@ -30,6 +30,7 @@ export const installServiceCommand: CommandDefinition = {
     ['sudo holdfast install-service --uninstall --apply', 'remove the units; recordings stay'],
   ],
   parameters: ['data', 'profile', 'log.level', 'log.format'],
+  defaults: { data: DEFAULT_DATA },
   configure(command) {
     command
       .option('--apply', 'do the steps; without it they are printed only')
