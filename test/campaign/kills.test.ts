@@ -64,17 +64,20 @@ describe('the long kill campaign', () => {
 });
 
 describe('the long campaign against sync that changes segments', () => {
-  it('keeps every message exactly once, changed, through 200 kill -9', async function () {
-    this.timeout(120 * 60_000);
-    const first = Number(process.env['HOLDFAST_SEED'] ?? 1);
-    for (let part = 0; part < 200 / TRANSFORM_KILLS; part++) {
-      const options = { kills: TRANSFORM_KILLS, segments: 120, seed: first + part };
-      const result = await runTransformCampaign(options);
-      const { missing, duplicates, altered, secrets, halves, segments, early } = result;
-      console.log(`      seed ${first + part}: ${early} of ${segments} segments between kills`);
-      assert.deepEqual([missing, duplicates, altered, secrets, halves], [[], [], [], [], []]);
-    }
-  });
+  for (const encrypted of [false, true]) {
+    const how = encrypted ? 'changed and encrypted' : 'changed';
+    it(`keeps every message exactly once, ${how}, through 200 kill -9`, async function () {
+      this.timeout(120 * 60_000);
+      const first = Number(process.env['HOLDFAST_SEED'] ?? 1);
+      for (let part = 0; part < 200 / TRANSFORM_KILLS; part++) {
+        const options = { kills: TRANSFORM_KILLS, segments: 120, seed: first + part, encrypted };
+        const result = await runTransformCampaign(options);
+        const { missing, duplicates, altered, secrets, halves, segments, early } = result;
+        console.log(`      seed ${first + part}: ${early} of ${segments} segments between kills`);
+        assert.deepEqual([missing, duplicates, altered, secrets, halves], [[], [], [], [], []]);
+      }
+    });
+  }
 });
 
 describe('the long campaign against deletion', () => {

@@ -8,10 +8,11 @@ import type { WalKeys } from '../../src/wal/segment-cipher.js';
 import { recipientOf, type Identity, type Recipient } from '../../src/encryption/wrapped-key.js';
 
 /** The same in every process of the tests, and no secret. */
-export const testIdentity: Identity = {
-  kind: 'x25519',
-  secretKey: createHash('sha256').update('an identity of the tests').digest(),
-};
+const secretKey = createHash('sha256').update('an identity of the tests').digest();
+export const testIdentity: Identity = { kind: 'x25519', secretKey };
+
+/** Its text, as a key file has it. */
+export const testIdentityText: string = encodeKey('identity', secretKey);
 
 /** Who reads with {@link testIdentity}. */
 export const testRecipient: Recipient = recipientOf(testIdentity);

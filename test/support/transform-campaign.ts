@@ -12,10 +12,13 @@ import { scratchFolder } from '../../src/sync/segment-sender.js';
 import { keyedHash } from '../../src/jobs/transform/message-transform.js';
 import { eventually, sleep } from '../../src/testing/waiting.js';
 import { runCli, spawnCli } from './cli.js';
+import { testIdentityText, testRecipientText } from './encrypted-segments.js';
 import { BufferWritable } from './test-mcap.js';
 
 /** In every message of `/driver` and `/inside`; no byte of it may leave. */
 const SECRET = 'Ann Example of Private Road';
+/** In every message that is sent. */
+const READABLE = '"pad":"';
 const HASH_KEY = 'the key of this test fleet';
 const PAD_BYTES = 1_500;
 const SEGMENT_BYTES = 64 * 1024;
@@ -49,6 +52,8 @@ export interface TransformCampaignOptions {
   readonly seed: number;
   /** Segments that are sealed before the first kill, about. Default: 32. */
   readonly segments?: number;
+  /** Sync encrypts what it sends: nothing that leaves is readable. Default: false. */
+  readonly encrypted?: boolean;
   readonly onKill?: (done: number) => void;
 }
 
@@ -78,7 +83,7 @@ export async function runTransformCampaign(
   const folder = await fs.mkdtemp(join(tmpdir(), 'holdfast-transform-kills-'));
   let isGood = false;
   try {
-    const result = await new TransformCampaign(folder).run(options);
+    const result = await new TransformCampaign(folder, options.encrypted ?? false).run(options);
     const { missing, duplicates, altered, secrets, halves } = result;
     isGood = [missing, duplicates, altered, secrets, halves].every((list) => list.length === 0);
     return result;
@@ -92,9 +97,11 @@ class TransformCampaign {
   readonly #folder: string;
   readonly #secrets = new Set<string>();
   readonly #halves = new Set<string>();
+  readonly #isEncrypted: boolean;
 
-  constructor(folder: string) {
+  constructor(folder: string, isEncrypted: boolean) {
     this.#folder = folder;
+    this.#isEncrypted = isEncrypted;
   }
 
   async run({
@@ -161,6 +168,7 @@ class TransformCampaign {
     await writer.end();
     await fs.writeFile(this.#at('in.mcap'), out.bytes());
     await fs.writeFile(this.#at('hash.key'), HASH_KEY);
+    await fs.writeFile(this.#at('identity.key'), testIdentityText, { mode: 0o600 });
     await fs.writeFile(this.#at('slow.py'), PROGRAM);
     await fs.mkdir(this.#at('store'));
     const source = ['--source', `mcap:${this.#at('in.mcap')}`, '--data', this.#at('data')];
@@ -175,6 +183,7 @@ class TransformCampaign {
       ...['sync', '--data', this.#at('data'), '--store', `dir:${this.#at('store')}`],
       ...rules.flatMap((rule) => ['--transform', rule]),
       ...['--hash-key', this.#at('hash.key'), '--poll-interval', '50ms', '--part-bytes', '65536'],
+      ...(this.#isEncrypted ? ['--recipient', testRecipientText] : []),
     ];
   }
 
@@ -186,9 +195,11 @@ class TransformCampaign {
       if (!bytes) continue;
       if (bytes.includes(SECRET)) this.#secrets.add(name);
       if (!name.startsWith('robot=') || !name.endsWith('.json')) continue;
-      const { key, file, derived } = decodeManifest(bytes.toString(), name);
+      const { key, file, derived, encryption } = decodeManifest(bytes.toString(), name);
       const object = await fs.readFile(this.#at('store', key)).catch(() => Buffer.alloc(0));
       const isWhole = object.length === file.bytes && sha256(object) === file.sha256;
+      if (this.#isEncrypted && (encryption === undefined || object.includes(READABLE)))
+        this.#secrets.add(`${key} is readable`);
       if (!isWhole || !derived) this.#halves.add(`${key} is not what its manifest says`);
       whole++;
     }
@@ -216,7 +227,8 @@ class TransformCampaign {
   async #compare(
     messages: number,
   ): Promise<Pick<TransformCampaignResult, 'missing' | 'duplicates' | 'altered'>> {
-    const cat = await runCli(['cat', `dir:${this.#at('store')}`, '--json']);
+    const identity = this.#isEncrypted ? ['--identity', this.#at('identity.key')] : [];
+    const cat = await runCli(['cat', `dir:${this.#at('store')}`, '--json', ...identity]);
     if (cat.stdout.includes(SECRET)) this.#secrets.add('the messages of the store');
     const seen = new Set<string>();
     const duplicates: string[] = [];
