@@ -120,7 +120,13 @@ describe('the tarball of the package', function () {
 
   it('runs the demo from an empty folder', async () => {
     assert.equal((await holdfast('--version')).stdout.trim(), version);
-    const { stdout } = await holdfast('demo', '--for', '8s', '--robots', '1', '--json');
+    // A demo that fails says why in its result.
+    const { stdout } = await holdfast('demo', '--for', '8s', '--robots', '1', '--json').catch(
+      (error: unknown) => {
+        const { stdout: out = '', stderr = '' } = error as { stdout?: string; stderr?: string };
+        return assert.fail(`the demo failed: ${out} ${stderr}`);
+      },
+    );
     const result = JSON.parse(present(stdout.trim().split('\n').at(-1))) as { ok: boolean };
     assert.equal(result.ok, true);
   });
