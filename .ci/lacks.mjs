@@ -67,6 +67,10 @@ const lacks = {
   kafka: !existsSync(process.env.HOLDFAST_TEST_KAFKA ?? '') || !works('java', '-version'),
   // Built from its Go module, which no test may need.
   minio: !works(process.env.HOLDFAST_TEST_MINIO ?? 'minio', '--version'),
+  // Debian's packages take some 260 MB, which no test may need.
+  ceph: !['ceph', 'ceph-mon', 'ceph-osd', 'radosgw', 'radosgw-admin'].every((name) =>
+    works(name, '--version'),
+  ),
   // In no package registry.
   timescaledb:
     !existsSync('/usr/lib/postgresql') ||

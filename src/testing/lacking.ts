@@ -9,6 +9,7 @@ const texts = {
   browser: 'Debian’s chromium',
   'c-compiler': 'a C or C++ compiler',
   capability: 'something that the tested adapter does not offer',
+  ceph: 'a monitor, an OSD and the RADOS gateway of Ceph',
   cgroup: 'a memory cgroup (version 1) that this user may make',
   colcon: 'colcon',
   fastdds: 'a fix for what is known to fail on Fast DDS',

@@ -1,4 +1,3 @@
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,20 +6,13 @@ import { lacking } from '../../src/testing/lacking.js';
 import { eventually } from '../../src/testing/waiting.js';
 import { endChild } from './end-child.js';
 import { freePort } from './free-port.js';
+import { createBucket, type OwnS3Server } from './s3-server.js';
 
 const PROGRAM = 'HOLDFAST_TEST_MINIO';
 const START_TIMEOUT_MS = 30_000;
 
-/** A running MinIO with one drive on loopback. */
-export interface Minio extends AsyncDisposable {
-  readonly endpoint: string;
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  createBucket(name: string): Promise<void>;
-}
-
-/** Starts the program that `HOLDFAST_TEST_MINIO` names, or `minio` of the PATH; skips the test without either. */
-export async function startMinio(context: Mocha.Context): Promise<Minio> {
+/** Starts a MinIO with one drive: the program that `HOLDFAST_TEST_MINIO` names, or `minio` of the PATH; skips the test without either. */
+export async function startMinio(context: Mocha.Context): Promise<OwnS3Server> {
   const program = process.env[PROGRAM] ?? 'minio';
   if (spawnSync(program, ['--version'], { stdio: 'ignore' }).status !== 0) {
     lacking(context, 'minio', `${program} does not run (${PROGRAM} names the program of MinIO)`);
@@ -68,14 +60,10 @@ export async function startMinio(context: Mocha.Context): Promise<Minio> {
     await stop();
     throw error;
   }
+  const server = { endpoint, ...credentials };
   return {
-    endpoint,
-    ...credentials,
-    createBucket: async (Bucket) => {
-      const client = new S3Client({ endpoint, region: 'us-east-1', credentials, forcePathStyle: true });
-      await client.send(new CreateBucketCommand({ Bucket }));
-      client.destroy();
-    },
+    ...server,
+    createBucket: (name) => createBucket(server, name),
     [Symbol.asyncDispose]: stop,
   };
 }

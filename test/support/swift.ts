@@ -1,17 +1,12 @@
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './free-port.js';
+import { createBucket, type S3Server } from './s3-server.js';
 
 /** A running OpenStack Swift with its S3 interface, on loopback. */
-export interface Swift {
-  readonly endpoint: string;
-  readonly region: string;
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  createBucket(name: string): Promise<void>;
+export interface Swift extends S3Server {
   stop(): Promise<void>;
 }
 
@@ -59,15 +54,10 @@ async function start(): Promise<Swift> {
   child.unref();
   (child.stderr as unknown as { unref(): void }).unref();
   (child.stdin as unknown as { unref(): void }).unref();
+  const server = { endpoint, ...credentials };
   return {
-    endpoint,
-    region: REGION,
-    ...credentials,
-    createBucket: async (Bucket) => {
-      const client = new S3Client({ endpoint, region: REGION, credentials, forcePathStyle: true });
-      await client.send(new CreateBucketCommand({ Bucket }));
-      client.destroy();
-    },
+    ...server,
+    createBucket: (name) => createBucket(server, name, REGION),
     stop: () => {
       running = undefined;
       process.off('exit', kill);

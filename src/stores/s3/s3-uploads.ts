@@ -13,7 +13,8 @@ import { maybeOfChecksums, withChecksumHint } from './checksum-trial.js';
 import { decodeCrc32, encodeCrc32 } from './crc32-text.js';
 import type { S3Calls } from './s3-calls.js';
 import type { S3Features } from './s3-features.js';
-import { pageParts, pageUploads, requireAnswer } from './s3-listing.js';
+import { statusOf } from './s3-errors.js';
+import { pageParts, pageUploads, requireAnswer, type Place } from './s3-listing.js';
 
 export const S3_MAX_PARTS = 10_000;
 /** More uploads than are ever open at a time. */
@@ -90,7 +91,7 @@ export class S3Uploads {
     options: CallOptions,
   ): Promise<Receipt> {
     const Key = this.#calls.fullKey(upload.key);
-    return this.#calls.run('UploadPart', options, async ({ client, bucket, abort }) => {
+    return this.#run('UploadPart', options, async ({ client, bucket, abort }) => {
       const command = new UploadPartCommand({
         Bucket: bucket,
         Key,
@@ -112,6 +113,17 @@ export class S3Uploads {
     });
   }
 
+  /** A call about one upload. Ceph answers NoSuchKey where the upload is unknown. */
+  async #run<T>(call: string, options: CallOptions, work: (place: Place) => Promise<T>): Promise<T> {
+    try {
+      return await this.#calls.run(call, options, work);
+    } catch (error) {
+      if (!isHoldfastError(error, 'OBJECT_MISSING') || error.facts['name'] !== 'NoSuchKey') throw error;
+      const { message, cause, facts } = error;
+      throw new HoldfastError('UPLOAD_UNKNOWN', message, { cause, facts });
+    }
+  }
+
   #remember(uploadId: string, carries: boolean): void {
     this.#carries.set(uploadId, carries);
     if (this.#carries.size > MAX_REMEMBERED) this.#carries.delete(present(this.#carries.keys().next().value));
@@ -119,7 +131,7 @@ export class S3Uploads {
 
   listParts(upload: Upload, options: CallOptions): Promise<Receipt[]> {
     const key = this.#calls.fullKey(upload.key);
-    return this.#calls.run('ListParts', options, (place) => pageParts(place, { ...upload, key }));
+    return this.#run('ListParts', options, (place) => pageParts(place, { ...upload, key }));
   }
 
   async complete(
@@ -132,7 +144,7 @@ export class S3Uploads {
     requireParts(upload, parts);
     const carries = this.#carries.get(upload.uploadId) ?? parts.some((part) => part.crc32 !== undefined);
     const complete = (conditional: boolean): Promise<ObjectInfo> =>
-      this.#calls.run('CompleteMultipartUpload', options, async ({ client, bucket, abort }) => {
+      this.#run('CompleteMultipartUpload', options, async ({ client, bucket, abort }) => {
         const command = new CompleteMultipartUploadCommand({
           Bucket: bucket,
           Key: fullKey,
@@ -159,10 +171,24 @@ export class S3Uploads {
       if (this.#features.uploadChecksums.worked('completion', carries)) this.#features.giveUpChecksums();
       return done;
     } catch (error) {
+      if (statusOf((error as Error).cause) === 500) await this.#requireKnown(upload, options);
       if (!maybeOfChecksums(error)) throw error;
       // The next upload of the segment may be created without checksums.
       this.#features.uploadChecksums.refused('completion', carries);
       throw carries ? withChecksumHint(error) : error;
+    }
+  }
+
+  /**
+   * Ceph answers 500 InternalError to the completion of an upload that it does not know, which looks as if it were to
+   * be tried again. Throws `UPLOAD_UNKNOWN`.
+   */
+  async #requireKnown(upload: Upload, options: CallOptions): Promise<void> {
+    try {
+      await this.listParts(upload, options);
+    } catch (error) {
+      if (isHoldfastError(error, 'UPLOAD_UNKNOWN')) throw error;
+      // The caller's own error says more.
     }
   }
 
@@ -186,10 +212,15 @@ export class S3Uploads {
   }
 }
 
-/** Stores answer an empty list with anything from 400 MalformedXML to 500. */
+/** Stores answer an empty list with anything from 400 MalformedXML to 500, and Ceph puts the parts in order itself. */
 function requireParts(upload: Upload, parts: readonly Receipt[]): void {
-  if (parts.length > 0) return;
-  throw new HoldfastError('UPLOAD_MISMATCH', `upload of ${upload.key}: no parts to assemble`, {
+  const isAscending = parts.every(
+    ({ partNumber }, index) => index === 0 || partNumber > (parts[index - 1]?.partNumber ?? 0),
+  );
+  if (parts.length > 0 && isAscending) return;
+  const fault =
+    parts.length === 0 ? 'no parts to assemble' : 'its parts are not in the order of their numbers';
+  throw new HoldfastError('UPLOAD_MISMATCH', `upload of ${upload.key}: ${fault}`, {
     facts: { key: upload.key, uploadId: upload.uploadId },
   });
 }

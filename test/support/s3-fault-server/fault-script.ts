@@ -28,6 +28,7 @@ export const refusals = {
   'expired-token': [400, 'ExpiredToken'],
   'clock-skew': [403, 'RequestTimeTooSkewed'],
   'no-such-bucket': [404, 'NoSuchBucket'],
+  'no-such-key': [404, 'NoSuchKey'],
   /** An answer of before the object was there. */
   'old-head': [404, 'NoSuchKey'],
   conflict: [409, 'ConditionalRequestConflict'],
