@@ -3,7 +3,7 @@ import { describeError, isHoldfastError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import type { Database } from '../database/database.js';
 import { historyTables } from './history-tables.js';
-import { insertSamples } from './insert-samples.js';
+import { insertNewSamples, insertSamples } from './insert-samples.js';
 import { KnownIds } from './known-ids.js';
 import { createMonth, dropMonths, monthOf } from './months.js';
 import { rowsOf, ticksOf, type HistorySink, type SampleBatch } from './sample-batch.js';
@@ -52,6 +52,8 @@ const MAX_WAITING_ROWS = 300_000;
 /** Rows are prepared so many at once: then robots and pages have their turn. */
 const ROWS_AT_ONCE = 10_000;
 const RETRY_MS = 1_000;
+/** After a row that came a second time, more of them are likely: a robot sends again what was not confirmed. */
+const REPEATS_NS = 10n * NS_PER_S;
 const CHECK_MS = 3_600_000;
 const NS_PER_DAY = 86_400n * NS_PER_S;
 /** Clocks of robots may be hours ahead. */
@@ -87,6 +89,8 @@ export class HistoryWriter implements HistorySink, AsyncDisposable {
   #running: Promise<void> | undefined;
   #retryAt = 0n;
   #flushedAt = 0n;
+  /** Until then, rows that come a second time are likely. */
+  #repeatsUntil = 0n;
   /** After a statement that failed: batches go alone, to find the one that cannot be stored. */
   #isAlone = false;
   #problem = '';
@@ -171,7 +175,7 @@ export class HistoryWriter implements HistorySink, AsyncDisposable {
     this.#prepared = undefined;
     try {
       const { rows, refused } = await building;
-      const storing = insertSamples(this.#database, rows);
+      const storing = this.#insert(rows);
       if (!this.#isAlone && this.#waiting - countOf(taken) >= MAX_ROWS)
         this.#prepared = this.#prepare(this.#take(taken.length));
       const stored = await storing;
@@ -185,6 +189,14 @@ export class HistoryWriter implements HistorySink, AsyncDisposable {
       this.#prepared = undefined;
       this.#fail(taken, error);
     }
+  }
+
+  async #insert(rows: SampleRows): Promise<number> {
+    const now = this.#ports.clock.monotonic();
+    const insert = now < this.#repeatsUntil ? insertSamples : insertNewSamples;
+    const stored = await insert(this.#database, rows);
+    if (stored < rows.count) this.#repeatsUntil = now + REPEATS_NS;
+    return stored;
   }
 
   #prepare(taken: readonly Waiting[]): Prepared {

@@ -1,3 +1,4 @@
+import { isHoldfastError } from '../../core/errors.js';
 import type { Queries } from '../database/database.js';
 import type { SampleRows } from './sample-rows.js';
 
@@ -39,7 +40,7 @@ export const coarser = (groups: string, unit: string, where = ''): string => `
  * again what a request deleted. Rows are in the order of the index: a batch of a large fleet has several ticks of each
  * field, and would otherwise visit each page of the index several times, more pages than the server keeps in memory.
  */
-const INSERT = `
+const insertion = (onConflict: string): string => `
 WITH come AS MATERIALIZED (
   SELECT * FROM unnest($1::integer[], $2::timestamptz[], $3::integer[], $4::integer[], $5::double precision[])
     AS u (field, at, run, tick, value)
@@ -51,7 +52,7 @@ WITH come AS MATERIALIZED (
   SELECT * FROM come c WHERE NOT EXISTS (
     SELECT FROM deleted d WHERE d.field = c.field AND c.at >= d.first_at AND c.at <= d.last_at)
   ORDER BY 1, 2
-  ON CONFLICT DO NOTHING RETURNING field, at, value
+  ${onConflict} RETURNING field, at, value
 ), seconds AS (${secondsOf('new')}
 ), minutes AS (${coarser('seconds', 'minute')}
 ), hours AS (${coarser('minutes', 'hour')}
@@ -60,9 +61,32 @@ WITH come AS MATERIALIZED (
 ), merged_hours AS (${merge('samples_1h', 'hours')}
 ) SELECT count(*) AS stored FROM new`;
 
+const INSERT_NEW = insertion('');
+const INSERT_OR_SKIP = insertion('ON CONFLICT DO NOTHING');
+const UNIQUE_VIOLATION = '23505';
+
 /** Stores rows and rolls them up, in one statement. Returns how many were new. */
 export async function insertSamples(queries: Queries, rows: SampleRows): Promise<number> {
+  return insert(queries, rows, INSERT_OR_SKIP);
+}
+
+/**
+ * As {@link insertSamples}, for rows that are probably all new. To look for each row first takes a third of the time
+ * of the database, so this looks only if a row is not new: then it stores the batch a second time. Not for a
+ * transaction, which a failed statement ends.
+ */
+export async function insertNewSamples(queries: Queries, rows: SampleRows): Promise<number> {
+  try {
+    return await insert(queries, rows, INSERT_NEW);
+  } catch (error) {
+    if (!isHoldfastError(error, 'GROUND_DATABASE_FAILED') || error.facts['sqlState'] !== UNIQUE_VIOLATION)
+      throw error;
+    return insertSamples(queries, rows);
+  }
+}
+
+async function insert(queries: Queries, rows: SampleRows, statement: string): Promise<number> {
   if (rows.count === 0) return 0;
-  const [row] = await queries.query<{ stored: number }>(INSERT, rows.columns());
+  const [row] = await queries.query<{ stored: number }>(statement, rows.columns());
   return row?.stored ?? 0;
 }

@@ -15,6 +15,17 @@ function endOf(year: number, month: number): number {
   return Date.UTC(year, month, 1);
 }
 
+/**
+ * How full the pages of a table become, percent. A roll-up changes with every batch that has samples of its time: where
+ * its page has room for the next form of the row, the index stays as it is.
+ */
+const fillFactors: Readonly<Record<HistoryTable, number>> = {
+  samples: 100,
+  samples_1s: 70,
+  samples_1min: 50,
+  samples_1h: 50,
+};
+
 /** Creates a month of every table, unless TimescaleDB makes chunks. Idempotent, also if several processes do it at once. */
 export async function createMonth(database: Database, month: string): Promise<void> {
   const [year, number] = month.split('_').map(Number) as [number, number];
@@ -25,7 +36,8 @@ export async function createMonth(database: Database, month: string): Promise<vo
     if (await hasHypertables({ query })) return;
     for (const table of historyTables) {
       await query(
-        `CREATE TABLE IF NOT EXISTS ${table}_${month} PARTITION OF ${table} FOR VALUES FROM ('${from}') TO ('${to}')`,
+        `CREATE TABLE IF NOT EXISTS ${table}_${month} PARTITION OF ${table} FOR VALUES FROM ('${from}') TO ('${to}') ` +
+          `WITH (fillfactor = ${fillFactors[table]})`,
       );
     }
   });

@@ -20,6 +20,7 @@ import { present } from '../../../src/core/present.js';
 import { systemClock } from '../../../src/host/system-clock.js';
 import { eventually } from '../../../src/testing/waiting.js';
 import type { FieldSpec } from '../../../src/uplink/protocol/field-spec.js';
+import { TestClock } from '../../support/test-clock.js';
 import { onEveryHistory, TIMESCALE } from '../database/database-world.js';
 
 const VIN = '1ZZZ5A3T0RF000001';
@@ -317,6 +318,43 @@ onEveryHistory('The history', (server, kind) => {
       'SELECT sum(count)::integer AS count FROM samples_1h',
     );
     assert.equal(row?.count, 300_000);
+  });
+
+  it('looks whether each sample is new only while samples come a second time', async () => {
+    const ways: string[] = [];
+    const watched: Database = {
+      ...{ address: database.address, major: database.major },
+      query: (text, values) => {
+        const insert = /INSERT INTO samples \([^]*?RETURNING/.exec(text)?.[0];
+        if (insert !== undefined) ways.push(insert.includes('ON CONFLICT DO NOTHING') ? 'looks' : 'plain');
+        return database.query(text, values);
+      },
+      transaction: (work) => database.transaction(work),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+    await history[Symbol.asyncDispose]();
+    const clock = new TestClock();
+    clock.wall = systemClock.now();
+    history = new HistoryWriter(watched, { sampleDays: 30, rollUpDays: 60 }, { clock, logger: silentLogger });
+    const storeNow = async (firstTick: number): Promise<readonly string[]> => {
+      ways.length = 0;
+      const timeNs = startNs + BigInt(firstTick) * 100_000_000n;
+      let isDurable = false;
+      history.store(batch({ firstTick, timeNs }), () => (isDurable = true));
+      clock.pass(1_000);
+      await eventually(() => isDurable, 'durable samples');
+      return [...ways];
+    };
+    assert.deepEqual(await storeNow(0), ['plain']);
+    assert.deepEqual(await storeNow(10), ['plain']);
+    assert.deepEqual(await storeNow(5), ['plain', 'looks']);
+    assert.deepEqual(await storeNow(20), ['looks']);
+    clock.pass(10_000);
+    assert.deepEqual(await storeNow(30), ['plain']);
+    const { stored, repeated } = history.status();
+    assert.deepEqual({ stored, repeated }, { stored: 40, repeated: 10 });
+    const seconds = (await read('v', '1s')).series[0]?.points.map(({ count }) => count);
+    assert.deepEqual(seconds, [10, 10, 10, 10]);
   });
 
   it('refuses times of a clock that cannot be right, counted, and stores the others', async () => {
