@@ -63,6 +63,7 @@ export class DyingProcess {
   };
 
   readonly #underWay = new Set<Promise<unknown>>();
+  readonly #open = new Set<promises.FileHandle>();
 
   /**
    * What the work of this process gives, or `undefined` if the process dies first. Resolves when nothing that was
@@ -72,6 +73,8 @@ export class DyingProcess {
   async outcomeOf<T>(work: Promise<T>): Promise<T | undefined> {
     const result = await Promise.race([work, this.died.then(() => undefined)]);
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+    // The kernel closes what a killed process had open.
+    if (this.isDead) await Promise.allSettled([...this.#open].map((handle) => handle.close()));
     return result;
   }
 
@@ -102,12 +105,21 @@ export class DyingProcess {
     rm: (path: string, options: object) => this.#alive(() => fs.rm(path, options)),
     open: async (path: string, flags?: string) => {
       if (flags === 'w') await this.step('create file');
-      const handle = await this.#alive(() => fs.open(path, flags));
+      const handle = await this.#alive(async () => {
+        const opened = await fs.open(path, flags);
+        this.#open.add(opened);
+        return opened;
+      });
       // Killed, not unplugged: nothing here depends on the flush, and it takes most of the time.
       handle.sync = () => Promise.resolve();
+      const [read, close] = [handle.read.bind(handle), handle.close.bind(handle)];
+      handle.read = (...given: Parameters<typeof read>) => this.#alive(() => read(...given));
+      handle.close = () => {
+        this.#open.delete(handle);
+        return close();
+      };
       const writeFile = handle.writeFile.bind(handle);
       handle.writeFile = async (...given) => {
-        if (this.isDead) await handle.close();
         await this.#alive(() => writeFile(...given));
       };
       return handle;

@@ -41,7 +41,7 @@ function compact(
   const form = new ParquetDeriver(fs, { layout: layoutOf() }).form;
   const ports = {
     store,
-    fs,
+    fs: life.fs,
     clock: realClock,
     random: randomBytes,
     signal: life.signal,
