@@ -12,6 +12,8 @@ import { forgetRecordings, writeCatalogue } from './write-catalogue.js';
 const READ_AT_ONCE = 16;
 /** Recordings in one transaction. */
 const BATCH = 200;
+/** After so many, the planner of PostgreSQL learns of them at once, and not when its own look is due. */
+const ANALYZE_FROM = 1_000;
 
 /** What a listing of a store has changed. */
 export interface Listing {
@@ -77,6 +79,7 @@ export async function listStore(
     'UPDATE catalogue_stores SET listed_at = $2, problems = $3, problem = $4 WHERE store = $1',
     [number, writeTimestamp(clock.now()), tally.problems, tally.problem ?? null],
   );
+  if (tally.written >= ANALYZE_FROM) await database.query('ANALYZE recordings, catalogue_channels');
   const { problem, ...counts } = tally;
   return { ...counts, removed: gone.length, ...(problem === undefined ? {} : { problem }) };
 }

@@ -89,7 +89,7 @@ export async function searchRecordings(
 ): Promise<{ readonly recordings: readonly FoundRecording[]; readonly next?: string }> {
   const values: unknown[] = [];
   const value = (one: unknown): string => `$${values.push(one)}`;
-  const wanted = conditions(filter, value);
+  const wanted = conditions(filter, await namedIn(queries, filter), value);
   if (after !== undefined)
     wanted.push(`(coalesce(r.first_at, '-infinity'), r.recording) < ${placeAfter(after, value)}`);
   const where = wanted.length === 0 ? '' : `WHERE ${wanted.join(' AND ')}`;
@@ -136,21 +136,43 @@ export async function recordingDetail(
   return { ...row, channels, events, gapList };
 }
 
-function conditions(filter: RecordingFilter, value: (one: unknown) => string): string[] {
-  const { robot, from, to, topic, type, event, tags = {}, gap, minBytes, maxBytes, state } = filter;
-  const wanted: string[] = [];
-  if (robot !== undefined) wanted.push(isRobot(robot, value));
-  if (from !== undefined) wanted.push(`r.last_at >= ${value(writeTimestamp(from))}`);
-  if (to !== undefined) wanted.push(`r.first_at <= ${value(writeTimestamp(to))}`);
+/** What the names of a filter stand for; each undefined: the filter does not name it. */
+interface Named {
+  readonly channels: readonly number[] | undefined;
+  /** Robots with the name or VIN, and those that have been in that vehicle only. */
+  readonly robots: readonly string[] | undefined;
+  readonly robotsOnlyIn: readonly string[] | undefined;
+}
+
+/**
+ * Looked up by a statement of its own: with the values themselves, PostgreSQL can estimate how many recordings fit, and
+ * chooses between the index of what is looked for and the newest recordings one after the other.
+ */
+async function namedIn(queries: Queries, { robot, topic, type }: RecordingFilter): Promise<Named> {
+  const values: unknown[] = [];
+  const value = (one: unknown): string => `$${values.push(one)}`;
+  const shown: string[] = [];
   if (topic !== undefined || type !== undefined) {
     const of: string[] = [];
     if (topic !== undefined) of.push(likes('c.topic', topic, value));
     if (type !== undefined) of.push(likes('c.type', type, value));
-    // An array first, so that the index of the arrays serves.
-    wanted.push(
-      `r.channels && (SELECT coalesce(array_agg(c.channel), '{}') FROM catalogue_channels c WHERE ${of.join(' AND ')})`,
-    );
+    shown.push(`ARRAY(SELECT c.channel FROM catalogue_channels c WHERE ${of.join(' AND ')}) AS channels`);
   }
+  if (robot !== undefined && !robot.includes('*')) {
+    const name = value(robot);
+    shown.push(`robots_named(${name}) AS robots, robots_only_in(${name}) AS "robotsOnlyIn"`);
+  }
+  const [named] = shown.length === 0 ? [] : await queries.query<Named>(`SELECT ${shown.join(', ')}`, values);
+  return { channels: undefined, robots: undefined, robotsOnlyIn: undefined, ...named };
+}
+
+function conditions(filter: RecordingFilter, named: Named, value: (one: unknown) => string): string[] {
+  const { robot, from, to, event, tags = {}, gap, minBytes, maxBytes, state } = filter;
+  const wanted: string[] = [];
+  if (robot !== undefined) wanted.push(isRobot(robot, named, value));
+  if (from !== undefined) wanted.push(`r.last_at >= ${value(writeTimestamp(from))}`);
+  if (to !== undefined) wanted.push(`r.first_at <= ${value(writeTimestamp(to))}`);
+  if (named.channels !== undefined) wanted.push(`r.channels && ${value(named.channels)}::integer[]`);
   if (event !== undefined) {
     wanted.push(
       `r.recording IN (SELECT e.recording FROM recording_events e WHERE ${likes('e.label', event, value)})`,
@@ -178,10 +200,11 @@ function conditions(filter: RecordingFilter, value: (one: unknown) => string): s
  * By its name or VIN. A manifest says whose a recording is; one without a VIN belongs to the vehicle of its robot, if
  * that has been in one only.
  */
-function isRobot(pattern: string, value: (one: unknown) => string): string {
-  if (!pattern.includes('*')) {
+function isRobot(pattern: string, named: Named, value: (one: unknown) => string): string {
+  if (named.robots !== undefined) {
     const name = value(pattern);
-    return `(r.robot = ANY(robots_named(${name})) AND (r.robot = ${name} OR r.vin = ${name} OR (r.vin = '' AND r.robot = ANY(robots_only_in(${name})))))`;
+    const isOfVehicle = `r.vin = ${name} OR (r.vin = '' AND r.robot = ANY(${value(named.robotsOnlyIn)}))`;
+    return `(r.robot = ANY(${value(named.robots)}) AND (r.robot = ${name} OR ${isOfVehicle}))`;
   }
   const ofVin = `SELECT v.robot FROM vehicles v GROUP BY v.robot HAVING bool_and(${likes('v.vin', pattern, value)})`;
   const byVin = `${likes('r.vin', pattern, value)} OR (r.vin = '' AND r.robot IN (${ofVin}))`;

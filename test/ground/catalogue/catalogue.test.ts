@@ -334,6 +334,18 @@ onEveryPostgres('The catalogue', (server) => {
     assert.deepEqual(seen, [4, 3, 2, 1, 0, 5]);
   });
 
+  it('tells PostgreSQL at once how common each channel of many new recordings is', async () => {
+    for (let n = 0; n < 1_000; n++) put(n, { topics: { '/every': 'pkg/msg/A' } });
+    await catalogue.refresh();
+    const rows = await database.query<{ common: string }>(
+      `SELECT most_common_elems::text AS common FROM pg_stats WHERE tablename = 'recordings' AND attname = 'channels'`,
+    );
+    const channels = await database.query<{ common: string }>(
+      'SELECT ARRAY[channel]::text AS common FROM catalogue_channels',
+    );
+    assert.deepEqual(rows, channels);
+  });
+
   it('takes hostile texts of manifests and of queries as texts', async () => {
     const evil = `x'; DROP TABLE recordings; -- \0 \u{1F600}`;
     put(0, { topics: { [evil]: evil }, changes: { tags: { a: evil } } });
