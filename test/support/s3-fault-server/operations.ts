@@ -21,6 +21,8 @@ export interface Behaviour {
   /** MD5 as without encryption, or random as with keys of one's own (SSE-KMS). */
   readonly etags: 'md5' | 'opaque';
   readonly minPartBytes: number;
+  /** A completion must list the parts in ascending order, or the server puts them in order itself, as Ceph does. */
+  readonly partOrder: 'required' | 'sorted';
   /** Entries on one page of any listing. */
   readonly pageSize: number;
 }
@@ -265,11 +267,13 @@ export class Operations {
     const bucket = this.#bucket(call);
     const upload = this.#upload(call);
     const text = await readText(call.body.blob);
-    const wanted = [...text.matchAll(/<Part>(.*?)<\/Part>/gs)].map(([, part = '']) => ({
+    const listed = [...text.matchAll(/<Part>(.*?)<\/Part>/gs)].map(([, part = '']) => ({
       partNumber: Number(/<PartNumber>(\d+)</.exec(part)?.[1]),
       etag: unescapeXml(/<ETag>(.*?)<\/ETag>/.exec(part)?.[1] ?? ''),
       checksum: /<ChecksumCRC32>(.*?)</.exec(part)?.[1],
     }));
+    const isSorted = this.behaviour.partOrder === 'sorted';
+    const wanted = isSorted ? listed.sort((a, b) => a.partNumber - b.partNumber) : listed;
     if (wanted.length === 0) throw new S3Fault(400, 'MalformedXML', 'You must specify at least one part');
     const parts = wanted.map(({ partNumber, etag, checksum }, index) => {
       if (index > 0 && partNumber <= (wanted[index - 1]?.partNumber ?? 0)) {

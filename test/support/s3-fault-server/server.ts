@@ -93,6 +93,7 @@ export class FaultyS3 {
       etags: options.etags ?? 'md5',
       minPartBytes: options.minPartBytes ?? 5 * 1024 * 1024,
       pageSize: options.pageSize ?? 1000,
+      partOrder: options.partOrder ?? 'required',
     });
     for (const name of options.buckets ?? []) this.createBucket(name);
     this.#server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
