@@ -19,6 +19,7 @@ import {
   type Manifest,
 } from '../core/manifest.js';
 import { decodePlacedManifest, nameFaults } from '../core/manifest-place.js';
+import { removeSegmentCopies } from '../core/segment-copies.js';
 import { noKeys } from '../encryption/keyring.js';
 import type { CutPorts } from './cut-segment.js';
 import { decideDeletion } from './decide-deletion.js';
@@ -49,7 +50,7 @@ import { remainderName } from './remainder-name.js';
  * 2. Unlink the manifest. From then on no reader sees the segment.
  * 3. Unlink the MCAP.
  * 4. Write `tombstones/<name>.json`, durably, for sync and for readers.
- * 5. Remove the data key and, last, the marker.
+ * 5. Remove what sync made of it in `transformed/` and `sinks/`, the data key and, last, the marker.
  */
 export class FolderPlace implements DeletionPlace {
   readonly kind = 'data';
@@ -152,6 +153,7 @@ export class FolderPlace implements DeletionPlace {
     for (const end of SEGMENT_ENDS) await fs.rm(at(end), { force: true });
     await makeDirectoryDurably(fs, folder.tombstones);
     await writeFileDurably(fs, join(folder.tombstones, `${name}.json`), encodeManifest(tombstone));
+    await removeSegmentCopies(fs, folder, name);
     await fs.rm(join(folder.encryption, `${name}.json`), { force: true });
     await syncDirectory(fs, folder.sealed);
     await fs.rm(at('.evicted'), { force: true });

@@ -67,6 +67,9 @@ export async function readJournal(fs: FileSystem, path: string): Promise<Deletio
   return bytes && decodeJournal(bytes.toString('utf8'), path);
 }
 
+/** Why a segment stays that was not there for the plan. */
+const LATER = 'it came after the plan was made: delete again';
+
 /** What a deletion needs. */
 export interface DeletionRun {
   readonly fs: FileSystem;
@@ -98,6 +101,8 @@ export async function runDeletion(
     const own = plan.places.find((one) => one.place === place.place);
     if (own) done.push(await removeFrom(place, own, begun, holds, run, progress));
   }
+  const receipts: PlaceReceipt[] = [];
+  for (const one of done) receipts.push(await withLater(one, run, plan, holds));
   const receipt: DeletionReceipt = {
     format: 'holdfast-deletion-receipt',
     version: 1,
@@ -107,7 +112,7 @@ export async function runDeletion(
     reason: facts.reason,
     startedAt: facts.at,
     finishedAt: String(clock.now()),
-    places: done,
+    places: receipts,
   };
   const path = join(dirname(journal), receiptName(plan.id));
   await writeFileDurably(fs, path, encodeReceipt(receipt, run.secret));
@@ -139,6 +144,28 @@ async function removeFrom(
   }
   await place.finish?.(request);
   return { place: plan.place, kind: plan.kind, removed, kept, notes: plan.notes };
+}
+
+/**
+ * Looks once more for what the request names: sync may have sent a segment between the plan and the removal of its file.
+ * What the plan does not have stays, and a further deletion removes it.
+ */
+async function withLater(
+  done: PlaceReceipt,
+  { places }: DeletionRun,
+  plan: DeletionPlan,
+  holds: readonly LegalHold[],
+): Promise<PlaceReceipt> {
+  const place = places.find((one) => one.place === done.place);
+  const planned = plan.places.find((one) => one.place === done.place);
+  // Tables and databases change with every write, so they are judged by their plan.
+  if (!place || !planned || (place.kind !== 'data' && place.kind !== 'store')) return done;
+  const known = new Set([...planned.remove, ...planned.keep].map(({ key }) => key));
+  const { remove, keep } = await place.survey(requestFromJson(plan.request), holds);
+  const later = [...remove.map((object) => ({ ...object, why: LATER })), ...keep]
+    .filter(({ key }) => !known.has(key))
+    .map(({ key, bytes, why }) => ({ key, bytes, why }));
+  return { ...done, kept: [...done.kept, ...later] };
 }
 
 async function removeOne(

@@ -15,6 +15,7 @@ import type { Logger } from '../core/logger.js';
 import { decodeManifest, encodeManifest, ENCRYPTED_END, type Manifest } from '../core/manifest.js';
 import { readKnownStores } from '../core/known-stores.js';
 import { receiptFileName, receiptFiles, type SegmentReceipts } from '../core/receipt-file.js';
+import { removeSegmentCopies } from '../core/segment-copies.js';
 import { readRequiredSinks, SINKS_FILE, type RequiredSink } from '../core/sink.js';
 
 /**
@@ -254,7 +255,9 @@ export class Evictor {
     }
     if (recorded.length === 0) return [];
     await syncDirectory(fs, folder.sealed);
-    for (const { name } of recorded) {
+    for (const { name, manifest } of recorded) {
+      // While the marker is there, the next start tries again.
+      if (manifest.deleted && !(await this.#removeCopies(name))) continue;
       await fs.rm(join(folder.sealed, name + MARKER), { force: true });
       // Without it, only the recipients can read what sync has sent. If this fails, sync removes it at its start.
       await fs.rm(join(folder.encryption, `${name}.json`), { force: true }).catch(() => undefined);
@@ -266,6 +269,18 @@ export class Evictor {
       bytes: manifest.file.bytes,
       confirmed,
     }));
+  }
+
+  /** What sync made of a segment goes with it if that was deleted on request. Otherwise sync removes it later. */
+  async #removeCopies(name: string): Promise<boolean> {
+    const { fs, folder, logger } = this.#ports;
+    try {
+      await removeSegmentCopies(fs, folder, name);
+      return true;
+    } catch (error) {
+      logger.warn('cannot finish a deletion', { segment: name, error: describeError(error) });
+      return false;
+    }
   }
 
   async #writeTombstone({ name, manifest, doubt }: Doomed, reason: string): Promise<void> {

@@ -1,5 +1,6 @@
 import { makeDirectoryDurably } from '../core/durable-files.js';
 import { describeError } from '../core/errors.js';
+import { sweepSegmentCopies } from '../core/segment-copies.js';
 import { scratchFolder } from './segment-sender.js';
 import type { SyncParts } from './sync-parts.js';
 
@@ -13,6 +14,10 @@ export async function openState(parts: SyncParts): Promise<void> {
   }
   // Converted files that an earlier process did not send are made again.
   await fs.rm(scratchFolder(folder), { recursive: true, force: true }).catch(() => undefined);
+  // A deletion removes those of its segment, and one may have been made at the same time.
+  await sweepSegmentCopies(fs, folder).catch((error: unknown) =>
+    trouble(`${folder.transformed} cannot be cleaned up: ${describeError(error)}`),
+  );
   await encryption?.sweep();
   await progress.open();
   await identity.load();

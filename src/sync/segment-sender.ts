@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import type { DataFolder } from '../core/data-folder.js';
 import { encryptedKey, type DigestedManifest } from '../core/manifest.js';
 import type { EncryptedObject } from '../core/receipt-file.js';
+import { scratchName } from '../core/segment-copies.js';
 import type { Upload } from '../core/store.js';
 import { onAbort } from '../core/on-abort.js';
 import { WakeUp } from './wake-up.js';
@@ -42,7 +43,7 @@ const DERIVED_AT_ONCE = 2;
 
 /** Folder for converted files before they are sent: in `sinks/`, named after the upload state. */
 export function scratchFolder({ sync, sinks }: Pick<DataFolder, 'sync' | 'sinks'>): string {
-  return join(sinks, `${basename(sync)}.files`);
+  return join(sinks, scratchName(basename(sync)));
 }
 
 interface Turn extends UploadTurn {

@@ -55,6 +55,22 @@ describe('a deletion', () => {
     return rows.sort();
   }
 
+  /** What sync makes of a segment: copies for two sets of rules, and files that are not sent yet. */
+  async function makeCopies(name: string): Promise<string[]> {
+    const { transformed, sinks } = world.folder;
+    const scratch = join(sinks, 'sync.files', name);
+    for (const path of [transformed, scratch]) await fs.mkdir(path, { recursive: true });
+    const ends = ['0123456789ab.mcap', '0123456789ab.json', 'ba9876543210.mcap', 'ba9876543210.json.tmp'];
+    const files = [...ends.map((end) => join(transformed, `${name}.${end}`)), join(scratch, 'table.parquet')];
+    for (const path of files) await fs.writeFile(path, 'messages');
+    return files;
+  }
+
+  async function existing(paths: readonly string[]): Promise<string[]> {
+    const stats = await Promise.all(paths.map((path) => fs.stat(path).catch(() => undefined)));
+    return paths.filter((_, index) => stats[index] !== undefined);
+  }
+
   it('plans without changing anything, and names the same plan for the same content', async () => {
     const before = await world.state();
     const plan = await world.plan(second);
@@ -103,6 +119,7 @@ describe('a deletion', () => {
 
   it('ends in the same state after a kill at every step', async function () {
     this.timeout(60_000);
+    await makeCopies(NAME);
     const restore = await world.snapshot();
     await world.run(second);
     const wanted = await world.state();
@@ -117,12 +134,22 @@ describe('a deletion', () => {
     assert.ok(points > 50, `only ${points} steps`);
   });
 
+  it('removes the copies and files that sync has made of a segment, and those of no other', async () => {
+    const gone = await makeCopies(NAME);
+    const others = [`${segmentIdOf(3)}.r1`, `${NAME}1`].map(makeCopies);
+    const kept = (await Promise.all(others)).flat();
+    await world.run(second);
+    assert.deepEqual(await existing(gone), []);
+    assert.deepEqual(await existing(kept), kept);
+  });
+
   it('is finished by the recorder from the first step on, with the same tombstone', async () => {
     const [place] = world.places();
     const [plan] = (await world.plan(second)).places;
     const object = present(plan?.remove[0]);
     const facts = { at: '5', by: 'ada', reason: 'request 12', plan: '0123456789abcdef' };
     // The tombstone is in place as the marker, and nothing is removed yet.
+    const copies = await makeCopies(NAME);
     const { fs: disk } = killAfter(5);
     await assert.rejects(new FolderPlace(disk, world.folder).remove(object, facts), { message: 'killed' });
     const ports = { fs, clock: new TestClock(), logger: silentLogger, folder: world.folder };
@@ -130,6 +157,7 @@ describe('a deletion', () => {
     await new Evictor(ports).finishInterrupted('quota');
     const left = (await fs.readdir(world.folder.sealed)).filter((name) => name.startsWith(NAME));
     assert.deepEqual(left, []);
+    assert.deepEqual(await existing(copies), []);
     const path = join(world.folder.tombstones, `${NAME}.json`);
     assert.deepEqual(decodeManifest(await fs.readFile(path, 'utf8'), path).deleted, facts);
     assert.equal(await place.remove(object, facts), undefined);
@@ -163,6 +191,37 @@ describe('a deletion', () => {
         ['legal hold 00000000000000aa: case 17'],
       );
     }
+  });
+
+  it('keeps what sync sends after the plan was made, says so, and removes it the next time', async () => {
+    const key = keyOf(2, 'r1');
+    const sent = [key, manifestKey(key)].map(
+      (one) => [one, present(world.content.objects.get(one))] as const,
+    );
+    for (const [one] of sent) world.content.objects.delete(one);
+    const plan = await world.plan(second);
+    assert.deepEqual(
+      plan.places.map(({ remove }) => remove.length),
+      [1, 0],
+    );
+    for (const [one, data] of sent) world.content.objects.set(one, data);
+    const early = (await world.run(second, undefined, undefined, plan)).receipt.places;
+    assert.deepEqual(
+      early.map(({ removed, kept }) => [removed.length, kept.map(({ key: left, why }) => [left, why])]),
+      [
+        [1, []],
+        [0, [[key, 'it came after the plan was made: delete again']]],
+      ],
+    );
+    const late = (await world.run(second)).receipt.places;
+    assert.deepEqual(
+      late.map(({ removed, kept }) => [removed.length, kept.length]),
+      [
+        [0, 0],
+        [1, 0],
+      ],
+    );
+    assert.ok(!world.content.objects.has(key));
   });
 
   it('counts no hold that was released or is of another robot', async () => {

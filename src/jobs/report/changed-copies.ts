@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describeError, isHoldfastError, systemCode } from '../../core/errors.js';
 import type { Manifest } from '../../core/manifest.js';
+import { segmentOfCopy } from '../../core/segment-copies.js';
 import type { FilePool } from '../../recordings/file-readable.js';
 import { readAnyManifestFile, type Problem } from '../../recordings/segments.js';
 
@@ -8,9 +9,6 @@ export interface CopyPorts {
   readonly files: FilePool;
   readonly onProblem: (problem: Problem) => void;
 }
-
-/** Name of a changed copy in `transformed/`: that of its segment, and a digest of the rules. */
-const COPY_NAME = /^(.+)\.[0-9a-f]{12}\.json$/;
 
 /**
  * The manifests of the changed copies in `transformed/` of a data folder, by the name of their segment. Of several
@@ -23,7 +21,7 @@ export async function changedCopies(
   const copies = new Map<string, Manifest>();
   const times = new Map<string, number>();
   for (const file of await namesIn(files.fs, folder)) {
-    const [, name] = COPY_NAME.exec(file) ?? [];
+    const name = file.endsWith('.json') ? segmentOfCopy(file) : undefined;
     if (name === undefined) continue;
     const path = join(folder, file);
     try {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describeError, systemCode } from '../../core/errors.js';
 import { makeDirectoryDurably, readFileIfPresent, writeFileDurably } from '../../core/durable-files.js';
 import type { DataFolder } from '../../core/data-folder.js';
@@ -88,9 +88,17 @@ export class TransformCache {
       for (const end of ['.json', '.mcap']) await this.#fs.rm(`${entry}${end}`, { force: true });
       await this.#fs.link(path, `${entry}.mcap`);
       await writeFileDurably(this.#fs, `${entry}.json`, encodeManifest(manifest));
+      // Deleted or evicted while the copy was made: nobody would look for it later.
+      if (!(await this.#isHere(folder, manifest)))
+        await this.#remove(folder.transformed, basename(`${entry}.mcap`));
     } catch (error) {
       this.#warn(error);
     }
+  }
+
+  async #isHere({ sealed }: DataFolder, { file }: Manifest): Promise<boolean> {
+    const found = await this.#fs.stat(join(sealed, file.name)).catch((error: unknown) => systemCode(error));
+    return found !== 'ENOENT';
   }
 
   #path({ transformed }: DataFolder, { file }: Manifest): string {

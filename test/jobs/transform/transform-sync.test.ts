@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { silentLogger } from '../../../src/core/logger.js';
-import { decodeManifest, encryptedKey, manifestKey } from '../../../src/core/manifest.js';
+import { decodeManifest, encryptedKey, manifestKey, withSha256 } from '../../../src/core/manifest.js';
 import { openMcap } from '../../../src/core/mcap/open-mcap.js';
 import { present } from '../../../src/core/present.js';
 import type { SegmentTransformer } from '../../../src/jobs/transform/segment-transformer.js';
@@ -177,6 +177,31 @@ describe('sync with sync.transform', function () {
     await world.drain(store, { sink });
     const names = await fs.readdir(world.folder.transformed);
     assert.deepEqual(new Set(names.map((name) => name.slice(0, second.name.length))), new Set([second.name]));
+  });
+
+  it('removes them when it starts, also if it makes no other copy', async () => {
+    const sealed = await sealTexts(world);
+    const sink = sinkOf(rules('/driver zero=data'));
+    const store = new MemoryStore();
+    await world.drain(store, { sink });
+    assert.equal((await fs.readdir(world.folder.transformed)).length, 2);
+    await world.evict(sealed);
+    await world.drain(store, { sink });
+    assert.deepEqual(await fs.readdir(world.folder.transformed), []);
+  });
+
+  it('keeps no copy of a segment that was deleted while the copy was made', async () => {
+    const sealed = await sealTexts(world);
+    const settings = { rules: ['/driver zero=data'], hashKey: Buffer.alloc(0), recipients: [] };
+    const cache = new TransformCache(fs, silentLogger, settings, CACHE_BYTES);
+    const manifest = withSha256(sealed.manifest, '0'.repeat(64));
+    const path = join(world.folder.root, 'made.mcap');
+    await fs.copyFile(join(world.folder.sealed, sealed.manifest.file.name), path);
+    await cache.keep(world.folder, manifest, path);
+    assert.equal((await fs.readdir(world.folder.transformed)).length, 2);
+    await world.evict(sealed);
+    await cache.keep(world.folder, manifest, path);
+    assert.deepEqual(await fs.readdir(world.folder.transformed), []);
   });
 
   it('tries parked segments again when the rules have changed, and keeps what a copy began with', async () => {
