@@ -8,8 +8,8 @@ import { useAwsCredentials } from '../support/aws-environment.js';
 import { startFaultyS3, type FaultyS3 } from '../support/s3-fault-server/server.js';
 import { storePorts } from '../support/store-ports.js';
 
-/** As Ceph RGW 16.2 takes a completion. */
-describe('an S3 store whose server puts parts in order itself', () => {
+/** Ceph RGW 16.2 has other words for an unknown upload, and puts parts in order itself. */
+describe('an S3 store whose server answers as Ceph RGW', () => {
   let server: FaultyS3;
   let store: Store;
   let restore: () => void;
@@ -49,7 +49,7 @@ describe('an S3 store whose server puts parts in order itself', () => {
     assert.equal((await store.head('k'))?.bytes, 30);
   });
 
-  it('would have them accepted, as a client sees that asks the server', async () => {
+  it('would have such parts accepted, as a client sees that asks the server', async () => {
     const { upload, receipts } = await sendTwo();
     const { endpoint, region, accessKeyId, secretAccessKey } = server;
     const credentials = { accessKeyId, secretAccessKey };
@@ -61,5 +61,29 @@ describe('an S3 store whose server puts parts in order itself', () => {
     await client.send(new CompleteMultipartUploadCommand(upside));
     client.destroy();
     assert.equal((await store.head('k'))?.bytes, 30);
+  });
+
+  it('takes NoSuchKey to a call about an upload for an unknown upload', async () => {
+    for (const operation of ['ListParts', 'UploadPart', 'CompleteMultipartUpload'] as const) {
+      const upload = await store.createUpload('k');
+      const receipts = [await store.uploadPart(upload, 1, bytesOf(10))];
+      server.faults.add({ operation, fault: 'no-such-key' });
+      const call = {
+        ListParts: () => store.listParts(upload),
+        UploadPart: () => store.uploadPart(upload, 2, bytesOf(10)),
+        CompleteMultipartUpload: () => store.completeUpload(upload, receipts),
+      }[operation];
+      await assertCode(call(), 'UPLOAD_UNKNOWN');
+    }
+  });
+
+  it('asks after a completion with 500 whether the upload exists', async () => {
+    const upload = await store.createUpload('k');
+    const receipts = [await store.uploadPart(upload, 1, bytesOf(10))];
+    server.faults.add({ operation: 'CompleteMultipartUpload', fault: 'error-500', times: 2 });
+    await assertCode(store.completeUpload(upload, receipts), 'STORE_BUSY');
+    await store.abortUpload(upload);
+    await assertCode(store.completeUpload(upload, receipts), 'UPLOAD_UNKNOWN');
+    assert.equal(await store.head('k'), undefined);
   });
 });
