@@ -32,6 +32,8 @@ const lacks = {
       ['gcc', 'cc', 'clang'],
       ['g++', 'c++', 'clang++'],
     ].every((names) => names.some((name) => works(name, '--version'))) && !canInstall,
+  dbusmock:
+    !(works('/usr/bin/python3', '-c', 'import dbusmock') && works('dbus-daemon', '--version')) && !canInstall,
   influxdb: !works('influxd', 'version') && !canInstall,
   victoriametrics: !works('victoria-metrics', '-version') && !canInstall,
   openssl: !works('openssl', 'version'),

@@ -12,6 +12,7 @@ const texts = {
   ceph: 'a monitor, an OSD and the RADOS gateway of Ceph',
   cgroup: 'a memory cgroup (version 1) that this user may make',
   colcon: 'colcon',
+  dbusmock: 'python3-dbusmock and dbus-daemon from Debian',
   fastdds: 'a fix for what is known to fail on Fast DDS',
   'foxglove-bridge': 'the ROS package foxglove_bridge',
   fsfreeze: 'the right to freeze a file system',

@@ -1,30 +1,12 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chromium, type Browser } from 'playwright-core';
-import { present } from '../../src/core/present.js';
+import { installDebianPackages } from './debian-packages.js';
 
 const CHROMIUM = '/usr/bin/chromium';
 
 /** Debian's own browser: the tests need no download from anywhere else. */
 export function installForTests(): void {
-  if (existsSync(CHROMIUM) || !existsSync('/usr/bin/apt-get')) return;
-  const prefix = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
-  const apt = (...args: string[]): void => {
-    const [command, ...rest] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...args];
-    execFileSync(present(command), rest, { stdio: ['ignore', 'ignore', 'inherit'] });
-  };
-  const install = (): void => apt('install', '-y', '-qq', '--no-install-recommends', 'chromium');
-  console.error('installing chromium for the tests');
-  try {
-    try {
-      install();
-    } catch {
-      apt('update', '-qq');
-      install();
-    }
-  } catch {
-    console.error('chromium could not be installed here; tests of the page will say so');
-  }
+  if (!existsSync(CHROMIUM)) installDebianPackages(['chromium']);
 }
 
 /** Why there is no browser here, or `undefined`. */

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { installDebianPackages } from './debian-packages.js';
 
 const PYTHON = '/usr/bin/python3';
 const PACKAGE = 'python3-prometheus-client';
@@ -9,15 +10,7 @@ function isThere(): boolean {
 
 /** Prometheus' own client library for Python, whose parser reads what we serve. */
 export function installForTests(): void {
-  if (isThere()) return;
-  const prefix = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
-  const run = (...args: string[]): boolean => {
-    const command = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...args];
-    return spawnSync(command[0]!, command.slice(1), { stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
-  };
-  const install = (): boolean => run('install', '-y', '-qq', '--no-install-recommends', PACKAGE);
-  console.error(`installing ${PACKAGE} for the tests`);
-  if (!install() && run('update', '-qq')) install();
+  if (!isThere()) installDebianPackages([PACKAGE]);
 }
 
 /** Why there is no parser here, or `undefined`. */

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { installDebianPackages } from './debian-packages.js';
 
 const PYTHON = '/usr/bin/python3';
 
@@ -8,16 +9,7 @@ function hasModules(): boolean {
 
 /** NumPy and pandas from Debian, to read exports with the programs they are for. */
 export function installForTests(): void {
-  if (hasModules()) return;
-  const prefix = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
-  const run = (...args: string[]): boolean => {
-    const command = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...args];
-    return spawnSync(command[0]!, command.slice(1), { stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
-  };
-  const install = (): boolean =>
-    run('install', '-y', '-qq', '--no-install-recommends', 'python3-numpy', 'python3-pandas');
-  console.error('installing python3-numpy and python3-pandas for the tests');
-  if (!install() && run('update', '-qq')) install();
+  if (!hasModules()) installDebianPackages(['python3-numpy', 'python3-pandas']);
 }
 
 /** Runs a Python program with NumPy and pandas; gives what it printed, parsed as JSON. Undefined where they are not there. */

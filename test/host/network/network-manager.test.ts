@@ -11,17 +11,10 @@ import { SystemBus } from '../../../src/host/network/system-bus.js';
 import { systemClock } from '../../../src/host/system-clock.js';
 import { lacking } from '../../../src/testing/lacking.js';
 import { eventually } from '../../../src/testing/waiting.js';
+import { noMockBecause, PYTHON } from '../../support/dbusmock.js';
 import { endChild } from '../../support/end-child.js';
 
-const PYTHON = '/usr/bin/python3';
 const never = new AbortController().signal;
-
-/** Why there is no NetworkManager to pretend, or undefined. */
-function noMockBecause(): string | undefined {
-  const hasMock = spawnSync(PYTHON, ['-c', 'import dbusmock'], { stdio: 'ignore' }).status === 0;
-  const hasBus = spawnSync('dbus-daemon', ['--version'], { stdio: 'ignore' }).status === 0;
-  return hasMock && hasBus ? undefined : 'python3-dbusmock or dbus-daemon is not installed (apt-get install)';
-}
 
 /** Wi-Fi "Hall 2" on wlan0, not metered, 54 Mbit/s; eth0 without a network. */
 const SETUP = `
@@ -52,7 +45,7 @@ describe('what NetworkManager tells about the network', function () {
 
   before(function () {
     const reason = noMockBecause();
-    if (reason !== undefined) lacking(this, 'peer', reason);
+    if (reason !== undefined) lacking(this, 'dbusmock', reason);
   });
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'holdfast-bus-'));
