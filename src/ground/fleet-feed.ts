@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { NS_PER_MS, type Clock, type Timer } from '../core/clock.js';
 import { FeedMembers, type FeedClient } from '../monitors/live/feed-members.js';
 import type { FleetRow } from './fleet-row.js';
@@ -27,8 +28,8 @@ export class FleetFeed implements Disposable {
   readonly #rows: () => readonly FleetRow[];
   readonly #clock: Clock;
   readonly #members = new FeedMembers();
-  /** By robot and member, the JSON that was sent. */
-  #sent = new Map<string, ReadonlyMap<string, string>>();
+  /** By robot, what was sent. */
+  readonly #sent = new Map<string, FleetRow>();
   #timer: Timer | undefined;
 
   constructor(rows: () => readonly FleetRow[], clock: Clock) {
@@ -67,9 +68,12 @@ export class FleetFeed implements Disposable {
 
   #changes(row: FleetRow): FleetUpdate['robots'] {
     const before = this.#sent.get(row.robot);
-    const now = new Map(Object.entries(row).map(([name, value]) => [name, JSON.stringify(value)]));
-    this.#sent.set(row.robot, now);
-    const changed = Object.entries(row).filter(([name]) => before?.get(name) !== now.get(name));
+    this.#sent.set(row.robot, row);
+    if (before === undefined) return [row];
+    // A status is the same object until the next report, and is not compared until then.
+    const changed = Object.entries(row).filter(
+      ([name, value]) => !isDeepStrictEqual(before[name as keyof FleetRow], value),
+    );
     return changed.length === 0 ? [] : [{ ...Object.fromEntries(changed), robot: row.robot }];
   }
 

@@ -1,7 +1,7 @@
-import { NS_PER_MS } from '../core/clock.js';
+import { formatTime, NS_PER_MS } from '../core/clock.js';
 import type { RobotFigures } from '../uplink/protocol/robot-figures.js';
 import type { ReportedAlert } from '../uplink/protocol/robot-report.js';
-import type { FieldView } from './field-view.js';
+import type { FieldReading } from './field-view.js';
 
 /** Degrees north and east. */
 export interface Position {
@@ -43,20 +43,22 @@ export function heardMsOf(heardAtNs: bigint, connected: boolean): number {
 }
 
 /** How many fields are known, absent and unknown. */
-export function countFields(fields: readonly FieldView[]): FleetRow['fields'] {
+export function countFields(fields: readonly FieldReading[]): FleetRow['fields'] {
   const counts = { known: 0, absent: 0, unknown: 0 };
   for (const { state } of fields) counts[state]++;
   return counts;
 }
 
 /** The position of the first topic that has latitude and longitude. */
-export function positionIn(fields: readonly FieldView[]): MeasuredPosition | null {
-  for (const { topic, path, value, measuredAt } of fields) {
+export function positionIn(fields: readonly FieldReading[]): MeasuredPosition | null {
+  for (const { spec, value, timeNs } of fields) {
+    const { topic, path } = spec;
     if (value === null || !/(^|\.)latitude$/.test(path)) continue;
     const other = path.replace(/latitude$/, 'longitude');
-    const longitude = fields.find((one) => one.topic === topic && one.path === other)?.value ?? null;
+    const longitude =
+      fields.find((one) => one.spec.topic === topic && one.spec.path === other)?.value ?? null;
     if (longitude !== null && Math.abs(value) <= 90 && Math.abs(longitude) <= 180)
-      return { latitude: value, longitude, topic, ...(measuredAt === null ? {} : { at: measuredAt }) };
+      return { latitude: value, longitude, topic, ...(timeNs === null ? {} : { at: formatTime(timeNs) }) };
   }
   return null;
 }

@@ -9,7 +9,7 @@ import type { ReportedAlert, ReportedSegment } from '../uplink/protocol/robot-re
 import { SampleSizes } from '../uplink/protocol/sample-bytes.js';
 import type { DecodedTicks, TelemetryDecoder } from '../uplink/protocol/telemetry-decoder.js';
 import { isDeleted, type DeletedTime } from './deleted-times.js';
-import type { FieldView } from './field-view.js';
+import { viewOf, type FieldReading, type FieldView } from './field-view.js';
 import { countFields, heardMsOf, positionIn, type FleetRow, type MeasuredPosition } from './fleet-row.js';
 import type { KnownRobot } from './known-robot.js';
 import { ReportedState } from './reported-state.js';
@@ -106,7 +106,7 @@ export class RobotState {
     const { robot, vin, version, heardAtNs, reported } = this;
     const { status, alerts } = this.#report();
     return {
-      ...{ robot, vin, version, heardAtNs, status, alerts, position: this.#position(this.#fields()) },
+      ...{ robot, vin, version, heardAtNs, status, alerts, position: this.#position(this.#readings()) },
       reportedAtNs: reported.atNs ?? null,
     };
   }
@@ -137,7 +137,7 @@ export class RobotState {
       ...{ robot, vin, version, connected: isConnected, heardAt: formatTime(heardAtNs) },
       clockBehindS: anchor === undefined ? null : Number(anchor.heardAtNs - anchor.timeNs) / 1e9,
       ...counters,
-      fields: this.#fields(),
+      fields: this.#readings().map(viewOf),
       reportedAt: this.reported.atNs === undefined ? null : formatTime(this.reported.atNs),
       ...this.#report(),
     };
@@ -155,7 +155,7 @@ export class RobotState {
   }
 
   /** Of a robot that an earlier version kept, the time of its position is unknown: that of its last word counts. */
-  #position(fields: readonly FieldView[]): MeasuredPosition | null {
+  #position(fields: readonly FieldReading[]): MeasuredPosition | null {
     if (this.#catalogue !== undefined) return positionIn(fields);
     const last = this.#lastPosition;
     if (last === null) return null;
@@ -165,7 +165,7 @@ export class RobotState {
 
   row(): FleetRow {
     const { robot, vin, version, isConnected: connected, heardAtNs } = this;
-    const fields = this.#fields();
+    const fields = this.#readings();
     const { status, alerts } = this.#report();
     const position = this.#position(fields);
     return {
@@ -176,8 +176,8 @@ export class RobotState {
     };
   }
 
-  #fields(): readonly FieldView[] {
-    return (this.#catalogue?.fields ?? []).map((spec, index) => this.#field(spec, index));
+  #readings(): readonly FieldReading[] {
+    return (this.#catalogue?.fields ?? []).map((spec, index) => this.#reading(spec, index));
   }
 
   detail(): RobotDetail {
@@ -192,16 +192,14 @@ export class RobotState {
     };
   }
 
-  #field({ topic, path, unit, threshold }: FieldSpec, index: number): FieldView {
-    const head = { topic, path, unit, threshold };
+  #reading(spec: FieldSpec, index: number): FieldReading {
+    const unknown = { spec, state: 'unknown', value: null, timeNs: null } as const;
     const state = this.#decoder?.field(index);
     const [anchor, tickNs] = [this.#anchor, this.#catalogue?.tickNs];
     if (state === undefined || state.kind === 'unknown' || anchor === undefined || tickNs === undefined)
-      return { ...head, state: 'unknown', value: null, measuredAt: null };
+      return unknown;
     const timeNs = anchor.timeNs - BigInt(anchor.tick - state.tick) * BigInt(tickNs);
-    if (isDeleted(this.#deleted(), { from: timeNs, topic }))
-      return { ...head, state: 'unknown', value: null, measuredAt: null };
-    const value = state.kind === 'known' ? state.value : null;
-    return { ...head, state: state.kind, value, measuredAt: formatTime(timeNs) };
+    if (isDeleted(this.#deleted(), { from: timeNs, topic: spec.topic })) return unknown;
+    return { spec, state: state.kind, value: state.kind === 'known' ? state.value : null, timeNs };
   }
 }
