@@ -1,7 +1,7 @@
 import { formatTime } from '../core/clock.js';
 import type { FieldSpec } from '../uplink/protocol/field-spec.js';
 
-/** What is known of a field. */
+/** The state of a field, with its value and time. */
 export interface FieldReading {
   readonly spec: FieldSpec;
   /** `known`: `value` is within the threshold. `absent`: the robot has no value. `unknown`: frames are missing. */

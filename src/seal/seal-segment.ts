@@ -19,7 +19,7 @@ import {
 import { segmentNumber, type SegmentId } from '../core/segment-id.js';
 import { vinOf } from '../core/vin.js';
 import type { SegmentReport } from '../wal/segment-reader.js';
-import { seemsIncompressible } from './compression.js';
+import { levelAt, seemsIncompressible } from './compression.js';
 import { groupObjects } from './object-groups.js';
 import { objectKey, ownId as ownIdOf } from '../core/object-name.js';
 import { fillObjects } from './fill-objects.js';
@@ -108,11 +108,12 @@ async function sealSomehow(fs: FileSystem, request: SealRequest): Promise<SealRe
 /** Returns undefined if a damaged payload was found that the survey had not checked. */
 async function sealOnce(
   fs: FileSystem,
-  request: SealRequest,
+  asked: SealRequest,
   verify: boolean,
 ): Promise<SealResult | undefined> {
-  const { directory, splitByPriority, cutAtSequence = Infinity, walKeys } = request;
+  const { directory, splitByPriority, cutAtSequence = Infinity, walKeys } = asked;
   const found = await surveySegment(fs, directory, splitByPriority, cutAtSequence, verify, walKeys);
+  const request = { ...asked, level: levelAt(asked.compression, asked.level, found.bytesPerS) };
   const { state } = found.report;
   const survey = continued(found, cutAtSequence);
   const damaged = survey.report.state === 'corrupt';

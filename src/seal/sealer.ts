@@ -12,7 +12,7 @@ import type { Logger } from '../core/logger.js';
 import type { Manifest } from '../core/manifest.js';
 import type { SegmentId } from '../core/segment-id.js';
 import type { Recipient } from '../encryption/wrapped-key.js';
-import type { Compression } from './compression.js';
+import { FAST_ZSTD_LEVEL, type Compression } from './compression.js';
 import type { SealResult } from './seal-segment.js';
 import type { SealRequest } from './seal-request.js';
 import { SealFailures } from './seal-failures.js';
@@ -77,7 +77,6 @@ export interface SealerPorts {
  * more bytes would be summed, hashed and written.
  */
 const BEHIND_AT = 3;
-const FAST_ZSTD_LEVEL = -1;
 const RETRY_BASE_MS = 1000;
 const RETRY_CAP_MS = 30_000;
 

@@ -17,8 +17,9 @@ export interface ObjectSurvey {
   bytes: number;
   /** Channels with records. */
   channels: number;
-  /** Earliest log time; undefined if there are only gaps. */
+  /** Earliest and latest log time; undefined if there are only gaps. */
   firstLogTime: bigint | undefined;
+  lastLogTime: bigint | undefined;
 }
 
 export interface SegmentSurvey {
@@ -29,6 +30,8 @@ export interface SegmentSurvey {
   /** VINs by robot: of the parameters, or else of the first channel that has one. */
   readonly vins: Vins;
   readonly placed: PlacedSurvey;
+  /** Payload bytes per second of log time, the sum of all objects. Each has at least one second. */
+  readonly bytesPerS: number;
 }
 
 /**
@@ -49,13 +52,7 @@ export async function surveySegment(
   const byChannel = new Map<number, ObjectSurvey>();
   const clockSteps = new ClockSteps();
   let meta: SegmentMeta | undefined;
-  const objectFor = (name: ObjectName): ObjectSurvey => {
-    const key = objectKeyOf(name);
-    let object = objects.get(key);
-    if (!object)
-      objects.set(key, (object = { name, records: 0, bytes: 0, channels: 0, firstLogTime: undefined }));
-    return object;
-  };
+  const objectFor = (name: ObjectName): ObjectSurvey => objectIn(objects, name);
   const router = new ObjectRouter(splitByPriority);
   const placed = new PlacedSurvey();
   const faults = new FaultList();
@@ -90,10 +87,7 @@ export async function surveySegment(
           byChannel.set(id, (object = objectFor(name)));
           object.channels++;
         }
-        object.records++;
-        object.bytes += columns.lengths[i] as number;
-        const at = columns.receivedAt[i] as bigint;
-        if (object.firstLogTime === undefined || at < object.firstLogTime) object.firstLogTime = at;
+        addRecord(object, columns.lengths[i] as number, columns.receivedAt[i] as bigint);
       }
     }
   }
@@ -102,8 +96,33 @@ export async function surveySegment(
   }
   return {
     report: withFaults(reader.report(), faults, unknown),
+    bytesPerS: rateOf([...objects.values()]),
     ...{ meta, objects, clockSteps, placed, vins: { ...Object.fromEntries(vins), ...meta?.vins } },
   };
+}
+
+/** The object of this name. Adds it if the survey has not met it before. */
+function objectIn(objects: Map<string, ObjectSurvey>, name: ObjectName): ObjectSurvey {
+  const key = objectKeyOf(name);
+  const known = objects.get(key);
+  if (known) return known;
+  const none = { records: 0, bytes: 0, channels: 0, firstLogTime: undefined, lastLogTime: undefined };
+  const object: ObjectSurvey = { name, ...none };
+  objects.set(key, object);
+  return object;
+}
+
+function addRecord(object: ObjectSurvey, bytes: number, logTime: bigint): void {
+  object.records++;
+  object.bytes += bytes;
+  if (object.firstLogTime === undefined || logTime < object.firstLogTime) object.firstLogTime = logTime;
+  if (object.lastLogTime === undefined || logTime > object.lastLogTime) object.lastLogTime = logTime;
+}
+
+function rateOf(objects: readonly ObjectSurvey[]): number {
+  return objects.reduce((sum, { bytes, firstLogTime = 0n, lastLogTime = 0n }) => {
+    return sum + bytes / Math.max(1, Number(lastLogTime - firstLogTime) / 1e9);
+  }, 0);
 }
 
 /** The first channel of a robot with a VIN says it. */

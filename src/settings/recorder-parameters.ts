@@ -182,7 +182,8 @@ export const recorderParameters = {
     default: 1,
     min: 1,
     max: 19,
-    description: 'Level for zstd; higher is smaller and slower.',
+    description:
+      'Level for zstd; higher is smaller and slower. At 1, segments that came at more than 4 MB/s take the faster -1.',
   }),
   'seal.chunk_bytes': bytes({
     role,

@@ -6,8 +6,8 @@ import { frameBytes, PART_BYTES, SEALED_PREFIX_BYTES } from './blob-frame.js';
 import type { SegmentCipher } from './segment-cipher.js';
 import { BLOB_FILE, type BlobReference } from './segment-format.js';
 
-/** Read at once if less is wanted: batches of small messages lie in sequence. */
-const AHEAD_BYTES = 256 * 1024;
+/** Read at once if less is wanted: batches of small messages lie in sequence, and each reading costs 20 to 50 us. */
+const AHEAD_BYTES = 1024 * 1024;
 
 /** A batch without its payloads. */
 interface Head {

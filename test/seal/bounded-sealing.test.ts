@@ -97,6 +97,7 @@ describe('Sealing a segment of very many things', function () {
       bytes,
       channels,
       firstLogTime: 0n,
+      lastLogTime: 0n,
     });
     const sizes = (objects: ReturnType<typeof object>[], chunkBytes = 1 << 20): number[] =>
       groupObjects(objects, chunkBytes).map(({ length }) => length);

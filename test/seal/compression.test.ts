@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { present } from '../../src/core/present.js';
-import { chunkCompressor } from '../../src/seal/compression.js';
+import { chunkCompressor, levelAt } from '../../src/seal/compression.js';
 
 const CHUNK_BYTES = 1024 * 1024;
 const noise = (): Uint8Array => randomBytes(CHUNK_BYTES);
@@ -25,6 +25,13 @@ describe('Compression of chunks', () => {
     const compress = present(await chunkCompressor('zstd', 1));
     assert.equal(compress(noise()).compression, '');
     assert.equal(compress(text().subarray(0, 1000)).compression, 'zstd');
+  });
+
+  it('takes the fast level of zstd for a fast segment, unless another level was chosen', () => {
+    assert.equal(levelAt('zstd', 1, 4e6), 1);
+    assert.equal(levelAt('zstd', 1, 4.1e6), -1);
+    assert.equal(levelAt('zstd', 3, 100e6), 3);
+    assert.equal(levelAt('lz4', 1, 100e6), 1);
   });
 
   it('does nothing if none is asked for', async () => {

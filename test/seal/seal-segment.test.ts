@@ -11,7 +11,8 @@ import { isHoldfastError } from '../../src/core/errors.js';
 import { decodeManifest, encodeManifest, type ManifestChannel } from '../../src/core/manifest.js';
 import { fullSequence } from '../../src/core/full-sequence.js';
 import { openMcap } from '../../src/core/mcap/open-mcap.js';
-import { bytesReadable } from '../../src/core/mcap/readable.js';
+import { bytesReadable, defaultMcapLimits } from '../../src/core/mcap/readable.js';
+import { readSummary } from '../../src/core/mcap/summary.js';
 import { present } from '../../src/core/present.js';
 import { SealHere } from '../../src/seal/seal-here.js';
 import { SealWorker } from '../../src/seal/seal-in-worker.js';
@@ -155,6 +156,32 @@ describe('Sealing a segment', () => {
       assert.ok(reader.chunkIndexes.length > 3);
     });
   }
+
+  it('compresses a segment that came fast with less effort', async () => {
+    const START = 1_700_000_000_000_000_000n;
+    const zstd = (await import('@foxglove/wasm-zstd')).default;
+    await zstd.isLoaded;
+    /** The levels that make the bytes of the first chunk out of 6 MB that came in so many seconds. */
+    const levelsIn = async (seconds: number): Promise<readonly number[]> => {
+      const sent = Array.from({ length: 600 }, (_, i) => {
+        const receivedAt = START + (BigInt(i) * BigInt(seconds) * 1_000_000_000n) / 599n;
+        const text = Buffer.alloc(8_000, `message ${i} of 600, `);
+        return message(crab, Buffer.concat([payload(2_000, i), text]), { receivedAt });
+      });
+      const own = await temporaryFolder();
+      const [segment] = await closedSegments(own, [[batch(sent)]]);
+      const { manifests } = await seal(own, segment, { compression: 'zstd' });
+      const bytes = await realFs.readFile(join(own.sealed, present(manifests[0]).file.name));
+      const { chunkIndexes } = await readSummary(bytesReadable(bytes), 'sealed', defaultMcapLimits);
+      const { chunkStartOffset, chunkLength, compressedSize, uncompressedSize } = present(chunkIndexes[0]);
+      const end = Number(chunkStartOffset + chunkLength);
+      const compressed = bytes.subarray(end - Number(compressedSize), end);
+      const records = zstd.decompress(compressed, Number(uncompressedSize));
+      return [-1, 1, 3].filter((level) => compressed.equals(zstd.compress(records, level)));
+    };
+    assert.deepEqual(await levelsIn(1), [-1]);
+    assert.deepEqual(await levelsIn(60), [1]);
+  });
 
   it('writes one object per priority class, and each gap once', async () => {
     const [segment] = await closedSegments(folder, twoRobots(), ({ topic }) =>
