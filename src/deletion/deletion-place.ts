@@ -87,6 +87,13 @@ export interface DeletionPlace {
     request: DeletionRequest,
     holds: readonly LegalHold[],
   ): Promise<Removal>;
+  /** The tombstones that the removals of this plan left here, and that sync has not sent yet. */
+  tombstones?(plan: string): Promise<readonly Manifest[]>;
+  /**
+   * Keeps sync from bringing segments that were removed elsewhere, whose upload may be under way, and aborts unfinished
+   * uploads of them and of the keys that were removed here. Resolves to what the store refuses. May be repeated.
+   */
+  shut?(tombstones: readonly Manifest[], removed: readonly string[]): Promise<readonly KeptObject[]>;
   /** Called when all was removed. May be repeated. */
   finish?(request: DeletionRequest): Promise<void>;
 }

@@ -168,6 +168,16 @@ export class FolderPlace implements DeletionPlace {
     return marker.deleted ? marker : deletionTombstone(marker, facts);
   }
 
+  async tombstones(plan: string): Promise<readonly Manifest[]> {
+    const found: Manifest[] = [];
+    for (const file of await this.#names(this.folder.tombstones)) {
+      if (!file.endsWith('.json')) continue;
+      const tombstone = await this.#tombstone(file.slice(0, -'.json'.length));
+      if (tombstone?.deleted?.plan === plan) found.push(tombstone);
+    }
+    return found;
+  }
+
   async #tombstone(name: string): Promise<Manifest | undefined> {
     const path = join(this.folder.tombstones, `${name}.json`);
     const bytes = await readFileIfPresent(this.fs, path);

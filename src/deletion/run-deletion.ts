@@ -3,7 +3,7 @@ import { listOf, literal, object, text, time } from '../core/documents/schema-pa
 import { readFileIfPresent, syncDirectory, writeFileDurably } from '../core/durable-files.js';
 import type { Clock } from '../core/clock.js';
 import type { FileSystem } from '../core/file-system.js';
-import type { DeletedFacts } from '../core/manifest.js';
+import type { DeletedFacts, Manifest } from '../core/manifest.js';
 import { dirname, join } from 'node:path';
 import type { KeyObject } from 'node:crypto';
 import type {
@@ -101,8 +101,9 @@ export async function runDeletion(
     const own = plan.places.find((one) => one.place === place.place);
     if (own) done.push(await removeFrom(place, own, begun, holds, run, progress));
   }
+  const shut = await shutStores(done, run, plan);
   const receipts: PlaceReceipt[] = [];
-  for (const one of done) receipts.push(await withLater(one, run, plan, holds));
+  for (const one of shut) receipts.push(await withLater(one, run, plan, holds));
   const receipt: DeletionReceipt = {
     format: 'holdfast-deletion-receipt',
     version: 1,
@@ -144,6 +145,28 @@ async function removeFrom(
   }
   await place.finish?.(request);
   return { place: plan.place, kind: plan.kind, removed, kept, notes: plan.notes };
+}
+
+/**
+ * What was removed from a data folder may be on its way to a store. Before the last look, each store gets the tombstones,
+ * so such an upload is either there for that look or cannot finish after it.
+ */
+async function shutStores(
+  done: readonly PlaceReceipt[],
+  { places, signal }: DeletionRun,
+  plan: DeletionPlan,
+): Promise<PlaceReceipt[]> {
+  const tombstones: Manifest[] = [];
+  for (const place of places) tombstones.push(...((await place.tombstones?.(plan.id)) ?? []));
+  const receipts: PlaceReceipt[] = [];
+  for (const one of done) {
+    signal.throwIfAborted();
+    const place = places.find((other) => other.place === one.place);
+    const removed = one.removed.map(({ key }) => key);
+    const refused = (await place?.shut?.(tombstones, removed)) ?? [];
+    receipts.push({ ...one, kept: [...one.kept, ...refused] });
+  }
+  return receipts;
 }
 
 /**

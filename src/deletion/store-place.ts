@@ -1,6 +1,12 @@
 import { defined } from '../core/defined.js';
 import { describeError, isHoldfastError } from '../core/errors.js';
-import { encodeManifest, manifestKey, type DeletedFacts, type Manifest } from '../core/manifest.js';
+import {
+  encodeManifest,
+  manifestKey,
+  withoutSegmentEnd,
+  type DeletedFacts,
+  type Manifest,
+} from '../core/manifest.js';
 import { encodeName } from '../core/name-encoding.js';
 import type { ObjectInfo, Store } from '../core/store.js';
 import { readManifestObject, storeEntries, type StoreEntry } from '../recordings/catalogue/store-entries.js';
@@ -97,7 +103,9 @@ export class StorePlace implements DeletionPlace {
       if (key.startsWith(prefix)) uploads++;
     }
     if (uploads > 0)
-      notes.push(`${uploads} uploads of the robot are unfinished; sync completes or aborts them`);
+      notes.push(
+        `${uploads} uploads of the robot are unfinished: those of segments that go are aborted, and sync completes or aborts the others`,
+      );
     const versioning = (await this.store.versioning?.({ signal: this.signal })) ?? 'off';
     if (versioning === 'on') {
       notes.push(
@@ -179,6 +187,36 @@ export class StorePlace implements DeletionPlace {
     }
   }
 
+  /**
+   * A tombstone where no manifest is: an upload that is under way then cannot publish its segment, and removes what it
+   * sent. If the upload was faster, its manifest stays, and a further look at the store finds the segment.
+   */
+  async shut(tombstones: readonly Manifest[], removed: readonly string[]): Promise<KeptObject[]> {
+    const { store, signal } = this;
+    const kept: KeptObject[] = [];
+    const attempt = async (key: string, work: () => Promise<unknown>): Promise<void> => {
+      const why = await refusalOf(work);
+      if (why !== undefined) kept.push({ key, bytes: 0, why });
+    };
+    for (const tombstone of tombstones) await attempt(tombstone.key, () => this.#putIfAbsent(tombstone));
+    const gone = new Set([...tombstones.map(({ key }) => key), ...removed].map(nameOf));
+    for await (const { key, uploadId } of store.listUploads({ signal }))
+      if (gone.has(nameOf(key))) await attempt(key, () => store.abortUpload({ key, uploadId }, { signal }));
+    return kept;
+  }
+
+  async #putIfAbsent(tombstone: Manifest): Promise<void> {
+    const { store, signal } = this;
+    const at = manifestKey(tombstone.key);
+    const ifAbsent = store.supports.conditionalPut;
+    if (await store.head(at, { signal })) return;
+    try {
+      await store.put(at, Buffer.from(encodeManifest(tombstone)), { signal, ifAbsent });
+    } catch (error) {
+      if (!isHoldfastError(error, 'OBJECT_EXISTS')) throw error;
+    }
+  }
+
   async #put({ key }: ObjectInfo, manifest: Manifest): Promise<void> {
     await this.store.put(key, Buffer.from(encodeManifest(manifest)), { signal: this.signal });
   }
@@ -186,4 +224,20 @@ export class StorePlace implements DeletionPlace {
 
 function prefixOf(robot: string): string {
   return `robot=${encodeName(robot)}/`;
+}
+
+/** Key of a segment without its end, and without the number that a taken key gets. */
+function nameOf(key: string): string {
+  return withoutSegmentEnd(key).replace(/~\d+$/, '');
+}
+
+/** Why a store does not do it for good. Throws what may pass. */
+async function refusalOf(work: () => Promise<unknown>): Promise<string | undefined> {
+  try {
+    await work();
+    return undefined;
+  } catch (error) {
+    if (!isHoldfastError(error) || error.retryable) throw error;
+    return `the store refuses: ${describeError(error)}`;
+  }
 }

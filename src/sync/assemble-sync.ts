@@ -81,6 +81,7 @@ export function assembleSync(ports: SyncPorts, options: SyncOptions, hooks: Sync
   const table = new SegmentTable(options.order);
   const ledger = new SpendLedger({ ...own, sink: { form: sink.form, uri: store.uri }, turns: shared.files });
   const isUploading = (name: string): boolean => ['pending', 'active'].includes(table.get(name)?.state ?? '');
+  const openUploads = new OpenUploads({ store, calls, clock, logger });
   const parts: Omit<SyncParts, 'gate'> = {
     ...{ fs, clock, random, logger, store, sink },
     shared,
@@ -112,12 +113,13 @@ export function assembleSync(ports: SyncPorts, options: SyncOptions, hooks: Sync
       sink,
       shared: shared.tombstones,
       onTrouble: trouble,
+      onKey: (key) => openUploads.addKey(key),
     }),
     lost: new LostSegments({
       ...{ fs, folder, uri: store.uri, form: sink.form, turns: shared.files, onTrouble: trouble },
     }),
     ...{ encryption: encryptionFor(ports, sink, folder, shared), ledger },
-    openUploads: new OpenUploads({ store, calls, clock, logger }),
+    openUploads,
     isTableValid: hooks.isTableValid,
     isTableWhole: hooks.isTableWhole,
   };

@@ -160,6 +160,14 @@ export class DerivedUpload {
     return new SegmentUpload(ports, job, hooks, this.#signal).run();
   }
 
+  async #takeBack(): Promise<void> {
+    const { calls, store } = this.#ports;
+    for (const { key } of this.#derived?.files ?? []) {
+      await calls.call(`remove ${key}`, 0, this.#signal, (within) => store.delete(key, { signal: within }));
+      this.#verified.delete(key);
+    }
+  }
+
   async #publish(key: string, data: Buffer): Promise<UploadOutcome | undefined> {
     const { manifest } = this.#job;
     const outcome = await putMarker(
@@ -173,7 +181,11 @@ export class DerivedUpload {
         return verdict === 'complete' ? 'accept' : 'replace';
       },
       this.#signal,
-    );
+    ).catch(async (error: unknown) => {
+      // Deleted from the store on request while the files were sent: they go too.
+      if (isHoldfastError(error, 'SEGMENT_DELETED')) await this.#takeBack();
+      throw error;
+    });
     if (outcome !== 'taken') return undefined;
     return { kind: 'parked', code: 'OBJECT_EXISTS', message: `${key} holds something else` };
   }

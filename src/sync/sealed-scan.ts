@@ -159,7 +159,7 @@ export class SealedScan {
     const record = this.#records.get(name);
     // Without a receipt there is no recorded answer of the store: ask again.
     if (record?.state === 'verified' && (!this.#first || (await this.#hasReceipt(name)))) {
-      if (!this.#ports.sink.deriver) this.#ports.onKey(record.key);
+      this.#noteKey(record.key);
       return { ...this.#blank(name, '', record.bytes), state: 'verified', record };
     }
     if (record?.state === 'parked' && !this.#ports.retryParked) {
@@ -185,6 +185,12 @@ export class SealedScan {
     }
   }
 
+  /** Tables made of a segment have keys of many forms, so the owner of such unfinished uploads is unknown. */
+  #noteKey(key: string): void {
+    const { deriver } = this.#ports.sink;
+    if (deriver === undefined || deriver.standsForSegment) this.#ports.onKey(key);
+  }
+
   /** If this is the only sink, a file of that name is its receipt; otherwise it must be read. */
   async #hasReceipt(name: string): Promise<boolean> {
     const { shared, receipts } = this.#ports;
@@ -203,8 +209,7 @@ export class SealedScan {
     if (!selects(sink.selection, manifest)) {
       return { ...this.#blank(name, manifest.robot, manifest.file.bytes), state: 'skipped' };
     }
-    // Files made of a segment have keys of many forms, so the owner of such unfinished uploads is unknown.
-    if (!sink.deriver) this.#ports.onKey(manifest.key);
+    this.#noteKey(manifest.key);
     // A receipt without a record: the records were removed. The store is asked before anything is believed.
     const record = this.#records.get(name) ?? ((await this.#isOnRecord(name)) ? toBeLookedFor : undefined);
     const entry: SegmentEntry = {

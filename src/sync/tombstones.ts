@@ -5,9 +5,17 @@ import { readFileIfPresent, syncDirectory } from '../core/durable-files.js';
 import { describeError, HoldfastError, isHoldfastError, systemCode } from '../core/errors.js';
 import type { FileSystem } from '../core/file-system.js';
 import type { Logger } from '../core/logger.js';
-import { decodeManifest, encodeManifest, manifestKey, type Manifest } from '../core/manifest.js';
+import {
+  decodeManifest,
+  encodeManifest,
+  manifestKey,
+  SEGMENT_ENDS,
+  withoutSegmentEnd,
+  type Manifest,
+} from '../core/manifest.js';
 import type { SegmentDeriver } from '../core/segment-deriver.js';
 import { selects } from '../core/sink.js';
+import { deletedInStore } from './deleted-in-store.js';
 import { putManifest, putMarker, readObject, type PutManifestPorts } from './put-manifest.js';
 import { StoreTrouble } from './store-calls.js';
 import type { SharedTombstones, SinkSpec } from './sync-sink.js';
@@ -23,6 +31,8 @@ export interface TombstonePorts extends PutManifestPorts {
   readonly sink: SinkSpec;
   readonly shared: SharedTombstones;
   readonly onTrouble: (message: string) => void;
+  /** Keys of segments that are gone: unfinished uploads of their robots may be of this data folder. */
+  readonly onKey: (key: string) => void;
 }
 
 const SUFFIX_MAX = 8;
@@ -100,6 +110,7 @@ export class Tombstones {
     const bytes = await readFileIfPresent(fs, path);
     if (!bytes) return;
     const tombstone = decodeManifest(bytes.toString('utf8'), `tombstones/${name}.json`);
+    this.#ports.onKey(tombstone.key);
     if (selects(sink.selection, tombstone)) await this.#tellStore(tombstone, signal);
     if (!shared.told(name, sink.name)) {
       this.#told.add(name);
@@ -141,7 +152,10 @@ export class Tombstones {
       },
       signal,
     );
-    if (outcome === 'published') return;
+    if (outcome === 'published') {
+      if (deriver.standsForSegment) await this.#removeDeleted(tombstone, tombstone.key, signal);
+      return;
+    }
     throw new HoldfastError('OBJECT_EXISTS', `${key} is taken by something else`, { facts: { key } });
   }
 
@@ -168,10 +182,28 @@ export class Tombstones {
     );
     if (outcome === 'taken') return false;
     const stored = await readObject(this.#ports, at, signal);
-    if (stored && isOurs(decodeManifest(stored.toString('utf8'), at))) return true;
+    if (stored && isOurs(decodeManifest(stored.toString('utf8'), at))) {
+      await this.#removeDeleted(tombstone, key, signal);
+      return true;
+    }
     throw new HoldfastError('OBJECT_CORRUPT', `${at} does not hold the tombstone that was written`, {
       facts: { key: at },
     });
+  }
+
+  /**
+   * An upload that ended between the last part and the manifest has left the object. If the segment was deleted on
+   * request here and in the store, nobody else removes it.
+   */
+  async #removeDeleted({ deleted }: Manifest, key: string, signal: AbortSignal): Promise<void> {
+    const { store, calls } = this.#ports;
+    if (!deleted || !(await deletedInStore(this.#ports, key, signal))) return;
+    for (const object of SEGMENT_ENDS.map((end) => withoutSegmentEnd(key) + end)) {
+      await calls.call(`remove ${object}`, 0, signal, async (within) => {
+        // A removal of nothing leaves a marker in a versioned bucket.
+        if (await store.head(object, { signal: within })) await store.delete(object, { signal: within });
+      });
+    }
   }
 
   // Evicted between the last part and the manifest: the store has all of it, so nothing was lost.

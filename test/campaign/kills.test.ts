@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { runDeletionCampaign } from '../support/deletion-campaign.js';
+import { runDeletionSyncCampaign } from '../support/deletion-sync-campaign.js';
 import { runGroundCampaign } from '../support/ground-campaign.js';
 import { runKillCampaign } from '../support/kill-campaign.js';
 import { requirePostgres } from '../support/postgres.js';
@@ -9,6 +10,8 @@ import { runTransformCampaign } from '../support/transform-campaign.js';
 const KILLS_PER_FOLDER = 50;
 /** Kills of one data folder whose segments are changed. */
 const TRANSFORM_KILLS = 40;
+/** Kills of one robot whose segments are changed, encrypted, sent and deleted. */
+const DELETION_SYNC_KILLS = 25;
 /** Kills of one ground: then every sample is compared. */
 const GROUND_KILLS = 20;
 
@@ -94,6 +97,22 @@ describe('the long campaign against deletion', () => {
     assert.deepEqual(findings.slice(0, 10), []);
     assert.ok(interrupted > 30);
   });
+});
+
+describe('the long campaign against deletion beside sync', () => {
+  for (const store of ['folder', 's3'] as const) {
+    it(`removes exactly what was asked for, of changed and encrypted segments in a store (${store}) too, through 100 kill -9`, async function () {
+      this.timeout(120 * 60_000);
+      const first = Number(process.env['HOLDFAST_SEED'] ?? 1);
+      for (let part = 0; part < 100 / DELETION_SYNC_KILLS; part++) {
+        const options = { kills: DELETION_SYNC_KILLS, seed: first + part, store };
+        const { findings, ...counts } = await runDeletionSyncCampaign(options);
+        console.log(`      seed ${first + part}: ${JSON.stringify(counts)}`);
+        assert.deepEqual(findings.slice(0, 10), []);
+        assert.ok(counts.syncKills >= 1 && counts.interrupted >= DELETION_SYNC_KILLS / 5);
+      }
+    });
+  }
 });
 
 describe('the long campaign against a ground', () => {

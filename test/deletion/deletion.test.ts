@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
-import { decodeManifest, manifestKey } from '../../src/core/manifest.js';
+import { decodeManifest, encryptedKey, manifestKey } from '../../src/core/manifest.js';
 import { present } from '../../src/core/present.js';
 import { listRows } from '../../src/recordings/list-segments.js';
 import type { Located } from '../../src/recordings/locate.js';
@@ -222,6 +222,41 @@ describe('a deletion', () => {
       ],
     );
     assert.ok(!world.content.objects.has(key));
+  });
+
+  it('aborts unfinished uploads of what it removes, and of nothing else', async () => {
+    const key = keyOf(2, 'r1');
+    const others = [keyOf(3, 'r1'), keyOf(2, 'r2')];
+    for (const one of [key, encryptedKey(key), key.replace('.mcap', '~2.mcap'), ...others])
+      await world.store.createUpload(one);
+    await world.run(second);
+    assert.deepEqual(
+      [...world.content.uploads.values()].map((upload) => upload.key),
+      others,
+    );
+  });
+
+  it('leaves a tombstone in a store that an unfinished upload of the segment may reach later', async () => {
+    const key = keyOf(2, 'r1');
+    for (const one of [key, manifestKey(key)]) world.content.objects.delete(one);
+    await world.store.createUpload(key);
+    const { places } = (await world.run(second)).receipt;
+    assert.deepEqual(places[1]?.kept, []);
+    assert.equal(world.content.uploads.size, 0);
+    const tombstone = decodeManifest(present(world.content.objects.get(manifestKey(key))).toString(), key);
+    assert.equal(tombstone.deleted?.by, 'ada@desk');
+  });
+
+  it('lists an unfinished upload that the store does not abort as kept', async () => {
+    await world.store.createUpload(keyOf(2, 'r1'));
+    world.store.faults = ({ method }) => {
+      if (method === 'abortUpload') throw new HoldfastError('STORE_REJECTED', 'no such right');
+    };
+    const [, store] = (await world.run(second)).receipt.places;
+    assert.deepEqual(
+      store?.kept.map(({ why }) => why),
+      ['the store refuses: no such right'],
+    );
   });
 
   it('counts no hold that was released or is of another robot', async () => {

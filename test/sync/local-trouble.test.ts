@@ -390,6 +390,19 @@ describe('sync and a data folder in trouble', () => {
     assert.equal(await exists(world.folder.sync), false);
   });
 
+  it('sweeps forgotten uploads of a robot of which only a tombstone is left', async () => {
+    await world.evict(await world.seal(10));
+    const store = new MemoryStore();
+    await store.createUpload('robot=r1/date=2026-11-20/hour=08/old.mcap');
+    const engine = await world.open(store);
+    const stop = new AbortController();
+    const run = engine.run(stop.signal);
+    await eventually(() => store.content.uploads.size === 0, 'it is aborted');
+    stop.abort();
+    await run;
+    await engine.close();
+  });
+
   it('sweeps forgotten uploads of its own robots, and leaves young and foreign ones', async () => {
     const sealed = await world.seal(10);
     const hour = 3_600_000_000_000n;

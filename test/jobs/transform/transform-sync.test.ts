@@ -3,10 +3,17 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { silentLogger } from '../../../src/core/logger.js';
-import { decodeManifest, encryptedKey, manifestKey, withSha256 } from '../../../src/core/manifest.js';
+import {
+  decodeManifest,
+  encodeManifest,
+  encryptedKey,
+  manifestKey,
+  withSha256,
+} from '../../../src/core/manifest.js';
 import { openMcap } from '../../../src/core/mcap/open-mcap.js';
 import { present } from '../../../src/core/present.js';
 import type { SegmentTransformer } from '../../../src/jobs/transform/segment-transformer.js';
+import { deletionTombstone } from '../../../src/deletion/deletion-tombstone.js';
 import { recipientName, recipientOf } from '../../../src/encryption/wrapped-key.js';
 import { TransformCache } from '../../../src/jobs/transform/transform-cache.js';
 import { listRequests, requestSegments } from '../../../src/recordings/fetch.js';
@@ -202,6 +209,49 @@ describe('sync with sync.transform', function () {
     await world.evict(sealed);
     await cache.keep(world.folder, manifest, path);
     assert.deepEqual(await fs.readdir(world.folder.transformed), []);
+  });
+
+  it('sweeps forgotten uploads of its robots', async () => {
+    await sealTexts(world);
+    const store = new MemoryStore();
+    // It began in 1970.
+    await store.createUpload('robot=r1/date=2026-11-20/hour=08/old.mcap');
+    const engine = await world.open(store, { sink: sinkOf(rules('/driver zero=data')) });
+    const stop = new AbortController();
+    const run = engine.run(stop.signal);
+    await eventually(() => store.content.uploads.size === 0, 'it is aborted');
+    stop.abort();
+    await run;
+    await engine.close();
+  });
+
+  it('removes what it has sent of a segment that was deleted from the store meanwhile', async () => {
+    const { manifest } = await sealTexts(world);
+    const store = new MemoryStore();
+    const at = manifestKey(manifest.key);
+    const facts = { at: '7', by: 'ada', reason: 'request 12', plan: '0123456789abcdef' };
+    const tombstone = Buffer.from(encodeManifest(deletionTombstone(manifest, facts)));
+    store.faults = ({ method, key }, phase) => {
+      if (method === 'put' && key === at && phase === 'before') store.content.objects.set(at, tombstone);
+    };
+    const summary = await world.drain(store, { sink: sinkOf(rules('/driver zero=data')) });
+    assert.equal(summary.alarms[0]?.code, 'SEGMENT_DELETED');
+    assert.deepEqual([...store.content.objects], [[at, tombstone]]);
+  });
+
+  it('removes what a killed process has sent of a segment that was deleted here', async () => {
+    const sealed = await sealTexts(world);
+    const store = new MemoryStore();
+    const sink = sinkOf(rules('/driver zero=data'));
+    await world.drain(store, { sink });
+    const { key } = sealed.manifest;
+    store.content.objects.delete(manifestKey(key));
+    await world.evict(sealed);
+    const facts = { at: '7', by: 'ada', reason: 'request 12', plan: '0123456789abcdef' };
+    const tombstone = encodeManifest(deletionTombstone(sealed.manifest, facts));
+    await fs.writeFile(join(world.folder.tombstones, `${sealed.name}.json`), tombstone);
+    await world.drain(store, { sink });
+    assert.deepEqual([...store.content.objects], [[manifestKey(key), Buffer.from(tombstone)]]);
   });
 
   it('tries parked segments again when the rules have changed, and keeps what a copy began with', async () => {
