@@ -47,6 +47,9 @@ export class PostgresDatabase implements Database {
     });
     // An idle connection has ended; the next query opens another one.
     pool.on('error', (error) => logger.debug('a database connection ended', { error: describeError(error) }));
+    // A server that is killed can end a connection in the same packet that opens it. Nobody else listens yet, and
+    // without a listener the error would end the process. The first statement fails in any case.
+    pool.on('connect', (client) => void client.on('error', () => undefined));
     const address = addressOf(place);
     try {
       const ask = "SELECT current_setting('server_version_num') AS version";
