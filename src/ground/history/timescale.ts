@@ -31,6 +31,20 @@ interface Extension {
 }
 
 /**
+ * The first version that stores every new row of `INSERT ... ON CONFLICT DO NOTHING` in a compressed chunk. Earlier ones
+ * leave out all rows of the statement after the first that is there already, and report no error.
+ */
+const COMPRESSION_FROM = [2, 18, 1] as const;
+
+/** Whether chunks of this extension may be compressed: its licence has it, and no late sample is lost. */
+export function canCompress({ version, license }: Omit<Extension, 'schema'>): boolean {
+  const parts = version.split('.').map((part) => Number.parseInt(part, 10));
+  const differs = COMPRESSION_FROM.findIndex((part, index) => (parts[index] ?? 0) !== part);
+  const isNew = differs < 0 || (parts[differs] ?? 0) > (COMPRESSION_FROM[differs] ?? 0);
+  return license === 'timescale' && isNew;
+}
+
+/**
  * Makes hypertables of the tables of the history, if the database has TimescaleDB and has no month yet. Tables that
  * have months stay as they are. Idempotent, also if several processes do it at once. Rejects as {@link Queries}.
  */
@@ -41,9 +55,17 @@ export async function prepareTimescale(
 ): Promise<void> {
   if (choice === 'never') return;
   const extension = await findExtension(database);
-  if (extension === undefined || (await hasHypertables(database))) return;
+  if (extension === undefined) return;
   const { version, license } = extension;
-  const isCompressed = license === 'timescale';
+  const isCompressed = canCompress(extension);
+  if (await hasHypertables(database)) {
+    if (!canCompress({ version, license: 'timescale' }) && (await hasCompression(database)))
+      logger.warn(
+        `TimescaleDB before ${COMPRESSION_FROM.join('.')} loses late samples of compressed chunks: update it`,
+        { version },
+      );
+    return;
+  }
   const isMade = await database.transaction(async (queries) => {
     await queries.query('SELECT pg_advisory_xact_lock($1)', [PARTS_LOCK]);
     if ((await hasHypertables(queries)) || (await hasMonths(queries))) return false;
@@ -84,6 +106,15 @@ async function findExtension(queries: Queries): Promise<Extension | undefined> {
       "FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = 'timescaledb'",
   );
   return found;
+}
+
+/** Whether chunks of a history that exists are compressed, or will be. */
+async function hasCompression(queries: Queries): Promise<boolean> {
+  const [found] = await queries.query<{ is: boolean }>(
+    'SELECT coalesce(bool_or(compression_enabled), false) AS is FROM timescaledb_information.hypertables ' +
+      'WHERE hypertable_schema = current_schema()',
+  );
+  return found?.is === true;
 }
 
 async function hasMonths(queries: Queries): Promise<boolean> {

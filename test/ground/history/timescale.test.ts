@@ -7,13 +7,23 @@ import { migrate } from '../../../src/ground/database/migrate.js';
 import { migrations } from '../../../src/ground/database/migrations.js';
 import { HistoryWriter } from '../../../src/ground/history/history-writer.js';
 import { createMonth, dropMonths, monthOf } from '../../../src/ground/history/months.js';
-import { hasHypertables, prepareTimescale } from '../../../src/ground/history/timescale.js';
+import { canCompress, hasHypertables, prepareTimescale } from '../../../src/ground/history/timescale.js';
 import { systemClock } from '../../../src/host/system-clock.js';
 import { eventually } from '../../../src/testing/waiting.js';
 import { startTimescale, type TestServer } from '../database/database-world.js';
 
 const DAY_NS = 86_400n * NS_PER_S;
 const TICKS = 100;
+
+describe('Compression of TimescaleDB', () => {
+  it('is used from the first version that loses no late sample, under the licence that has it', () => {
+    const uses = (license: string | null, ...versions: readonly string[]): readonly boolean[] =>
+      versions.map((version) => canCompress({ version, license }));
+    assert.deepEqual(uses('timescale', '2.17.2', '2.18.0', '1.99.9', 'dev'), [false, false, false, false]);
+    assert.deepEqual(uses('timescale', '2.18.1', '2.19.0', '2.30.0-dev', '3.0.0'), [true, true, true, true]);
+    assert.deepEqual([...uses('apache', '2.28.0'), ...uses(null, '2.28.0')], [false, false]);
+  });
+});
 
 describe('A history in TimescaleDB', function () {
   this.timeout(60_000);
