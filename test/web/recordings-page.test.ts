@@ -11,6 +11,7 @@ import { Catalogue } from '../../src/ground/catalogue/catalogue.js';
 import { fileRoutes } from '../../src/ground/catalogue/file-routes.js';
 import { FileTickets } from '../../src/ground/catalogue/file-tickets.js';
 import { LocalRecordings } from '../../src/ground/catalogue/local-recordings.js';
+import { uploadedKeys } from '../../src/ground/catalogue/uploaded-keys.js';
 import type { Database } from '../../src/ground/database/database.js';
 import { migrate } from '../../src/ground/database/migrate.js';
 import { migrations } from '../../src/ground/database/migrations.js';
@@ -58,6 +59,9 @@ describe('the page of recordings', function () {
   let world: GroundWorld;
   /** The database does not answer. */
   let isDown = false;
+  let catalogue: Catalogue;
+  let local: LocalRecordings;
+  let writeSegment: (manifest: ReturnType<typeof syntheticManifest>) => Promise<void>;
   const closers: (() => PromiseLike<unknown>)[] = [];
 
   pageSuite(async (started) => {
@@ -68,12 +72,11 @@ describe('the page of recordings', function () {
     closers.push(() => database[Symbol.asyncDispose]());
     await migrate(database, migrations, silentLogger);
     const store = await filledStore();
-    const catalogue = new Catalogue(database, [store], { clock: systemClock, logger: silentLogger });
+    catalogue = new Catalogue(database, [store], { clock: systemClock, logger: silentLogger });
     closers.push(() => catalogue[Symbol.asyncDispose]());
     await catalogue.refresh();
-    const local = new LocalRecordings(database, assert.ifError);
-    local.note('robot 2', [onRobotOnly], { isFirst: true, isComplete: false });
-    await local[Symbol.asyncDispose]();
+    local = new LocalRecordings(database, assert.ifError);
+    await note(onRobotOnly);
     const tickets = await FileTickets.open(database, systemClock, randomBytes);
     world = await GroundWorld.start();
     closers.push(() => world[Symbol.asyncDispose]());
@@ -88,6 +91,12 @@ describe('the page of recordings', function () {
   after(async () => {
     for (const close of closers.splice(0).reverse()) await close();
   });
+
+  /** As the robot reports it. */
+  async function note(one: typeof onRobotOnly): Promise<void> {
+    local.note('robot 2', [one], { isFirst: true, isComplete: false });
+    await local[Symbol.asyncDispose]();
+  }
 
   function mayFail(route: Route): Route {
     const handle: Route['handle'] = (request) => {
@@ -104,6 +113,10 @@ describe('the page of recordings', function () {
       const path = join(root, key);
       await fs.mkdir(dirname(path), { recursive: true });
       await fs.writeFile(path, data);
+    };
+    writeSegment = async (manifest) => {
+      await write(manifestKey(manifest.key), Buffer.from(encodeManifest(manifest)));
+      await write(manifest.key, Buffer.from('uploaded'.padEnd(manifest.file.bytes, '.')));
     };
     for (let n = 1; n <= COUNT; n++) {
       const manifest = {
@@ -293,5 +306,41 @@ describe('the page of recordings', function () {
     assert.equal(await form.locator('[name=robot]').inputValue(), 'robot 2');
     assert.match(await form.locator('[name=from]').inputValue(), /^2026-11-21T\d\d:\d\d/);
     assert.match(await form.locator('[name=to]').inputValue(), /^2026-11-21T\d\d:\d\d/);
+  });
+
+  it('offers no link to what is on a robot only, and one on the open page once it is uploaded', async () => {
+    const api = (path: string, init?: RequestInit): Promise<Response> =>
+      fetch(`http://127.0.0.1:${world.port}/api/recordings${path}`, init);
+    const post = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' };
+    const found = async (state: string): Promise<{ recording: number; segment: string }> => {
+      const query = new URLSearchParams({ robot: 'robot 2', state, limit: '1' });
+      const answer = (await (await api(`?${query.toString()}`)).json()) as {
+        recordings: { recording: number; segment: string }[];
+      };
+      return present(answer.recordings[0]);
+    };
+    const { recording, segment } = await found('local');
+    assert.equal(segment, next.segment.id);
+    const refused = await api(`/${recording}/link`, post);
+    assert.equal(refused.status, 409);
+    assert.match(await refused.text(), /the recording is local, so no store has its file/);
+    const page = await pages.open(`http://127.0.0.1:${world.port}/#/recording/${recording}`);
+    await waitForText(page, '.actions', /It is on the robot only/);
+    const open = page.getByRole('link', { name: 'Open in Foxglove' });
+    assert.equal(await open.count(), 0);
+    await note({ ...onRobotOnly, state: 'uploaded' });
+    const [key] = uploadedKeys('robot 2', [{ ...onRobotOnly, state: 'uploaded' }]);
+    await writeSegment({ ...next, robot: 'robot 2', key: present(key) });
+    await catalogue.refresh();
+    const stored = await found('stored');
+    assert.equal(stored.segment, next.segment.id);
+    const given = await api(`/${stored.recording}/link`, post);
+    assert.equal(given.status, 200);
+    const { path } = (await given.json()) as { path: string };
+    const file = await fetch(`http://127.0.0.1:${world.port}/${path}`, { headers: { range: 'bytes=0-7' } });
+    assert.equal(await file.text(), 'uploaded');
+    await open.waitFor({ timeout: 15_000 });
+    await waitForText(page, '.panel-recording', /in the store/);
+    assert.equal(new URL(page.url()).hash, `#/recording/${stored.recording}`);
   });
 });

@@ -14,13 +14,16 @@ import { post } from '../net/control.js';
 import { Icon } from '../ui/icon.js';
 import { Fact, Facts, Panel } from '../ui/panel.js';
 import { ask } from './ask.js';
-import { addressOf, requestAddress } from './model.js';
+import { addressOf, recordingAddress, requestAddress } from './model.js';
 import { foxgloveAddress } from './foxglove-address.js';
 import { RecordingJobs } from './recording-jobs.js';
-import type { RecordingDetail } from './wire.js';
+import type { FoundRecording, RecordingDetail } from './wire.js';
 
 const RETRY_MS = 2_000;
+/** A recording on its robot may be uploaded while the page is open. */
+const LOCAL_MS = 5_000;
 const SERVER_FAULT = 500;
+const NOT_FOUND = 404;
 
 /** Everything about one recording, and links to its file. */
 export function RecordingPage({ recording }: { readonly recording: string }) {
@@ -198,7 +201,31 @@ function Gaps({ detail: { gapList, gaps } }: { readonly detail: RecordingDetail 
   );
 }
 
-/** Asked until there is an answer: a recording does not change, and a link is needed once. */
+/** Where a recording is in a store by now, which was on its robot only before: there it has another number. */
+async function storedNumberOf({
+  robot,
+  segment,
+  priority,
+  ...one
+}: RecordingDetail): Promise<number | undefined> {
+  const { firstLogTime: first, lastLogTime: last } = one;
+  if (first === null || last === null) return undefined;
+  const from = new Date(Math.floor(msOf(first))).toISOString();
+  const to = new Date(Math.ceil(msOf(last))).toISOString();
+  const wanted = new URLSearchParams({ robot, state: 'stored', from, to });
+  const answer = await ask<{ readonly recordings: readonly FoundRecording[] }>(
+    `api/recordings?${wanted.toString()}`,
+  );
+  if (!('value' in answer)) return undefined;
+  return answer.value.recordings.find(
+    (found) => found.robot === robot && found.segment === segment && found.priority === priority,
+  )?.recording;
+}
+
+/**
+ * Asked until there is an answer: a stored recording does not change, and a link is needed once. One that is on its robot
+ * only is asked for again, until a store has it.
+ */
 function useRecording(recording: string) {
   const [detail, setDetail] = useState<RecordingDetail | undefined>();
   const [file, setFile] = useState<string | undefined>();
@@ -213,15 +240,31 @@ function useRecording(recording: string) {
       else setWhy(outcome.why);
     };
     let timer: ReturnType<typeof setTimeout> | undefined;
+    let onRobot: RecordingDetail | undefined;
+    const again = (inMs: number): void => {
+      timer = setTimeout(() => void look(), inMs);
+    };
+    /** Until the catalogue has listed the store, it has the recording under neither number. */
+    const follow = async (gone: RecordingDetail): Promise<void> => {
+      const stored = await storedNumberOf(gone);
+      if (isOver) return;
+      if (stored === undefined) again(LOCAL_MS);
+      else location.replace(recordingAddress(stored));
+    };
     const look = async (): Promise<void> => {
       const answer = await ask<RecordingDetail>(path);
       if (isOver) return;
+      if (onRobot !== undefined && 'why' in answer && answer.status === NOT_FOUND) {
+        await follow(onRobot);
+        return;
+      }
       setDetail('value' in answer ? answer.value : undefined);
       setWhy('why' in answer ? answer.why : undefined);
       if ('value' in answer && answer.value.state === 'stored') void link();
+      onRobot = 'value' in answer && answer.value.state === 'local' ? answer.value : undefined;
+      if (onRobot !== undefined) again(LOCAL_MS);
       // The ground or its database is out of reach.
-      if ('why' in answer && (answer.status === undefined || answer.status >= SERVER_FAULT))
-        timer = setTimeout(() => void look(), RETRY_MS);
+      if ('why' in answer && (answer.status === undefined || answer.status >= SERVER_FAULT)) again(RETRY_MS);
     };
     void look();
     return () => {
