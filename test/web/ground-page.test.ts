@@ -10,6 +10,7 @@ import { parseMapSource } from '../../src/ground/map-source.js';
 import { encodePng } from '../../src/exporters/images/encode-png.js';
 import { eventually } from '../../src/testing/waiting.js';
 import { DrivingRobot, GroundWorld } from '../ground/ground-world.js';
+import type { FleetRow } from '../../src/ground/fleet-row.js';
 import { fleetRows } from './ground-fleet.js';
 import { pageSuite } from './page-suite.js';
 import type { PageWorld } from './page-support.js';
@@ -132,6 +133,22 @@ describe('the pages of a ground', function () {
     await page.keyboard.press('End');
     await page.locator('tr[data-robot=robot_1000]').waitFor();
     assert.deepEqual(await seriousFindings(page), []);
+  });
+
+  it('say that what is not in the store is unknown, if no robot or not every robot says it', async () => {
+    let silent = 3;
+    const rows = (): FleetRow[] =>
+      fleetRows(3, Date.now()).map((row, index) => {
+        const { pendingBytes: _bytes, oldestUnsyncedAt: _at, ...status } = present(row.status);
+        return index < silent ? { ...row, status } : row;
+      });
+    await restart({ rows });
+    const page = await pages.open(url);
+    await waitForText(page, '.answer-quiet[data-answer=unsynced]', /Unknown.*No robot says it/s);
+    silent = 2;
+    await waitForText(page, '.answer-info[data-answer=unsynced]', /25\.0\sMB.*Unknown for 2 robots/s);
+    silent = 0;
+    await waitForText(page, '[data-answer=unsynced]', /37\.5\sMB.*The oldest is 40\ss old\.$/s);
   });
 
   it('find robots by name, VIN and trouble, with the keyboard alone', async () => {

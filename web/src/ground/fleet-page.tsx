@@ -106,8 +106,7 @@ function Answers(props: {
   const of = (tone: Tone): number => lines.filter(({ verdict }) => verdict.tone === tone).length;
   const silent = rows.filter(({ connected }) => !connected).length;
   const recording = rows.filter(({ connected, status }) => connected && status?.state === 'recording').length;
-  const pending = rows.reduce((sum, { status }) => sum + (status?.pendingBytes ?? 0), 0);
-  const oldest = oldestOf(rows);
+  const unsynced = unsyncedAnswer(rows, now);
   const raised = rows.reduce((sum, { alerts }) => sum + alerts.length, 0);
   const critical = rows
     .flatMap(({ alerts }) => alerts)
@@ -134,13 +133,9 @@ function Answers(props: {
       <AnswerCard
         name="unsynced"
         question="What is not in the store?"
-        tone={isStale ? 'quiet' : pending === 0 && silent === 0 ? 'ok' : 'info'}
-        headline={pending === 0 ? 'Nothing waits' : bytes(pending)}
-        line={
-          oldest === undefined
-            ? 'Each open segment follows when it ends.'
-            : `The oldest is ${coarse(Math.max(0, now - oldest))} old.`
-        }
+        tone={isStale ? 'quiet' : unsynced.tone === 'ok' && silent > 0 ? 'info' : unsynced.tone}
+        headline={unsynced.headline}
+        line={unsynced.line}
       />
       <AnswerCard
         name="alerts"
@@ -163,6 +158,27 @@ function attentionLine(bad: number, warn: number): string {
     ...(warn > 0 ? [`${count(warn)} to look at`] : []),
   ];
   return `${words.join(', ')}.`;
+}
+
+/** What waits, as far as the robots say it: without sync nobody knows, and unknown is not nothing. */
+function unsyncedAnswer(
+  rows: readonly FleetRow[],
+  now: number,
+): { readonly tone: Tone; readonly headline: string; readonly line: string } {
+  const pending = rows.reduce((sum, { status }) => sum + (status?.pendingBytes ?? 0), 0);
+  const unknown = rows.filter(({ status }) => status?.pendingBytes === undefined).length;
+  if (unknown === rows.length)
+    return { tone: 'quiet', headline: 'Unknown', line: 'No robot says it: sync does not run.' };
+  const oldest = oldestOf(rows);
+  const waits =
+    oldest === undefined
+      ? 'Each open segment follows when it ends.'
+      : `The oldest is ${coarse(Math.max(0, now - oldest))} old.`;
+  return {
+    tone: pending === 0 && unknown === 0 ? 'ok' : 'info',
+    headline: pending === 0 ? 'Nothing waits' : bytes(pending),
+    line: unknown === 0 ? waits : `${waits} Unknown for ${counted(unknown, 'robot')}.`,
+  };
 }
 
 function oldestOf(rows: readonly FleetRow[]): number | undefined {
