@@ -20,6 +20,7 @@ import {
 } from '../core/manifest.js';
 import { decodePlacedManifest, nameFaults } from '../core/manifest-place.js';
 import { removeSegmentCopies } from '../core/segment-copies.js';
+import { readRequiredSinks, SINKS_FILE } from '../core/sink.js';
 import { noKeys } from '../encryption/keyring.js';
 import type { CutPorts } from './cut-segment.js';
 import { decideDeletion } from './decide-deletion.js';
@@ -110,7 +111,19 @@ export class FolderPlace implements DeletionPlace {
     if ((await this.#names(exports)).length > 0)
       notes.push('exports/ has copies that a deletion does not examine');
     if ((await this.#names(events)).length > 0) notes.push('events/ has marked events, which stay');
-    return notes;
+    return [...notes, ...(await this.#delivered())];
+  }
+
+  /** Where sync must deliver, as it wrote it down last. */
+  async #delivered(): Promise<string[]> {
+    try {
+      const sinks = await readRequiredSinks(this.fs, join(this.folder.root, SINKS_FILE));
+      const uris = new Set((sinks ?? []).map(({ uri }) => uri));
+      return [...uris].map((uri) => `sync sends to ${uri}: what is there goes only if the deletion names it`);
+    } catch (error) {
+      if (!isHoldfastError(error, 'MANIFEST_INVALID')) throw error;
+      return [`nothing tells where sync has sent segments: ${describeError(error)}`];
+    }
   }
 
   async remove(object: PlannedObject, facts: DeletedFacts): Promise<string | undefined> {

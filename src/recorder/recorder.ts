@@ -51,7 +51,7 @@ export class Recorder implements AsyncDisposable {
 
   private constructor(parts: RecorderParts) {
     this.#parts = parts;
-    const { ports, sealer, recovered, listeners, buffer } = parts;
+    const { ports, sealer, recovered, listeners, buffer, conditions } = parts;
     this.#startedAt = ports.clock.now();
     this.#finished = new Promise((resolve) => (this.#finish = resolve));
     // A caller that awaits `done` sees its error. Without one, the error must not end the process.
@@ -61,6 +61,7 @@ export class Recorder implements AsyncDisposable {
       ...ports,
       tap: (listener) => this.tap(listener),
       mark: (request) => this.markEvent(request),
+      isSentEncrypted: () => (conditions.policy ?? []).some(({ recipients }) => recipients.length > 0),
     });
     // A caller that awaits `done` sees the error.
     this.#upkeep = new RecorderUpkeep(parts, this.#anomalies, () => void this.close().catch(() => undefined));

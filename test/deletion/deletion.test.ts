@@ -3,6 +3,7 @@ import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeManifest, encryptedKey, manifestKey } from '../../src/core/manifest.js';
 import { present } from '../../src/core/present.js';
+import { SINKS_FILE, writeRequiredSinks } from '../../src/core/sink.js';
 import { listRows } from '../../src/recordings/list-segments.js';
 import type { Located } from '../../src/recordings/locate.js';
 import { FilePool } from '../../src/recordings/file-readable.js';
@@ -283,6 +284,27 @@ describe('a deletion', () => {
     assert.deepEqual(removed, []);
     assert.match(present(kept[0]).why, /the store refuses.*object lock/);
     assert.deepEqual(world.content.objects, before);
+  });
+
+  it('notes each place to which sync sends from a data folder, and a list of them that is damaged', async () => {
+    const notes = async (): Promise<readonly string[]> => {
+      const place = new FolderPlace(fs, world.folder);
+      return (await place.survey(second, [])).notes.filter((note) => /sync/.test(note));
+    };
+    assert.deepEqual(await notes(), []);
+    const path = join(world.folder.root, SINKS_FILE);
+    const sinks = ['influx:http://db:8086', 's3://rec/fleet', 's3://rec/fleet'];
+    await writeRequiredSinks(
+      fs,
+      path,
+      sinks.map((uri, index) => ({ uri, form: String(index), selection: {} })),
+    );
+    assert.deepEqual(
+      (await notes()).map((note) => /sync sends to (\S+): /.exec(note)?.[1]),
+      sinks.slice(0, 2),
+    );
+    await fs.writeFile(path, '{"version":1,');
+    assert.match((await notes()).join(), /^nothing tells where sync has sent segments: .*sinks\.json/);
   });
 
   it('lists what is not sealed and what is in quarantine as kept', async () => {

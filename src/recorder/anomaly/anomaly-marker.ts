@@ -12,6 +12,8 @@ export interface AnomalyMarkerPorts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly mark: (request: MarkEventRequest) => Promise<MarkedEvent>;
+  /** Whether sync encrypts what it sends. Manifests have the labels of marks and stay readable. Default: it does not. */
+  readonly isSentEncrypted?: () => boolean;
 }
 
 const HOUR_NS = 3600n * NS_PER_S;
@@ -60,9 +62,10 @@ export class AnomalyMarker {
   }
 
   seen({ rule, robot, topic, text: measured }: Sighting): void {
-    const { clock, logger } = this.#ports;
+    const { clock, logger, isSentEncrypted } = this.#ports;
     // Marks, logs and status are not encrypted.
-    const text = this.options.hidesValues ? `breaks the rule ${rule.text}` : measured;
+    const isHidden = this.options.hidesValues || isSentEncrypted?.() === true;
+    const text = isHidden ? `breaks the rule ${rule.text}` : measured;
     const counts = this.#counts.get(rule.text);
     if (counts === undefined) return;
     counts.seen++;

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import * as fs from 'node:fs/promises';
+import { join } from 'node:path';
 import { parse } from '@foxglove/rosmsg';
 import { MessageReader, MessageWriter } from '@foxglove/rosmsg2-serialization';
 import { map } from 'rxjs';
@@ -9,6 +11,7 @@ import type { RecorderEvent } from '../../../src/core/events.js';
 import type { MarkedEvent } from '../../../src/core/marked-event.js';
 import { silentLogger, type Logger } from '../../../src/core/logger.js';
 import type { Message } from '../../../src/core/message.js';
+import { SEND_POLICY_FILE } from '../../../src/core/send-policy/policy-record.js';
 import type { Source, SourceEvent } from '../../../src/core/source.js';
 import type { RecorderStatus } from '../../../src/core/status.js';
 import { openSource } from '../../../src/sources/open-source.js';
@@ -217,6 +220,24 @@ describe('an anomaly in a recorded topic', function () {
     );
     assert.ok(JSON.stringify(told).includes('breaks the rule'));
     assert.doesNotMatch(JSON.stringify([told, status()]), /30\.06|NaN/);
+  });
+
+  it('is described without a measured value if sync encrypts what it sends, and with one otherwise', async () => {
+    const rule = '/robot1/imu.linear_acceleration.z value>20';
+    const sink = { name: 'main', upload: 'all', when: [], budgetBytesPerDay: 0, pass: [] };
+    const labelWith = async (recipients: readonly string[]): Promise<string> => {
+      await fs.mkdir(place.data, { recursive: true });
+      const policy = { version: 1, topicMaxAgeMs: 1_000, sinks: [{ ...sink, recipients }] };
+      await fs.writeFile(join(place.data, SEND_POLICY_FILE), JSON.stringify(policy));
+      const puppet = new PuppetSource();
+      const { marks } = await recording(puppet.input().source, { 'anomaly.rules': [rule] });
+      puppet.emit(imu(30.0625));
+      await eventually(() => marks.length === 1, 'marked');
+      await present(host).close();
+      return present(marks[0]).label;
+    };
+    assert.equal(await labelWith([testRecipientText]), `anomaly: /robot1/imu breaks the rule ${rule}`);
+    assert.match(await labelWith([]), /linear_acceleration\.z 30\.06 is above 20$/);
   });
 
   it('is looked for by other rules from one moment to the next; the counts of a rule that stays continue', async () => {
