@@ -50,6 +50,8 @@ export interface RobotSessionParts {
 /** Bounds of one robot in each second, so that it cannot hurt the others. */
 const MAX_MESSAGES_PER_S = 100;
 const MAX_BYTES_PER_S = 1024 * 1024;
+/** Live values of single fields: a few bytes can stand for many. A recorder sends at most 256 fields at 10 Hz. */
+const MAX_VALUES_PER_S = 10_000;
 /** The allowance of so many seconds may be used at once. */
 const BURST_S = 5;
 const BURST_NS = BigInt(BURST_S) * NS_PER_S;
@@ -79,6 +81,7 @@ export class RobotSession implements ConnectionEvents {
   #windowBegan: bigint;
   #windowMessages = 0;
   #windowBytes = 0;
+  #windowValues = 0;
 
   constructor(parts: RobotSessionParts) {
     this.#parts = parts;
@@ -229,6 +232,10 @@ export class RobotSession implements ConnectionEvents {
       this.#lose(`epoch ${frame.epoch}, allowed: ${this.#epoch}`);
       return;
     }
+    if (this.#isTooMuch(frame)) {
+      this.end('more values than one robot may send');
+      return;
+    }
     const decoded = this.#decoder.apply(frame);
     if (decoded.kind === 'ticks') {
       state.took(decoded.ticks);
@@ -324,12 +331,20 @@ export class RobotSession implements ConnectionEvents {
     this.#parts.connection.send(message);
   }
 
+  /** In the window of {@link #isTooFast}. Said before the frame is decoded, which takes memory for every value. */
+  #isTooMuch({ ticks, full }: TelemetryFrame): boolean {
+    const fields = full?.values.length ?? this.#decoder?.catalogue?.fields.length ?? 0;
+    this.#windowValues += ticks * fields;
+    return this.#windowValues > BURST_S * MAX_VALUES_PER_S;
+  }
+
   #isTooFast(bytes: number): boolean {
     const now = this.#parts.clock.monotonic();
     if (now - this.#windowBegan >= BURST_NS) {
       this.#windowBegan = now;
       this.#windowMessages = 0;
       this.#windowBytes = 0;
+      this.#windowValues = 0;
     }
     this.#windowMessages++;
     this.#windowBytes += bytes;

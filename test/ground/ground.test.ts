@@ -162,6 +162,34 @@ describe('The ground', () => {
     });
   }
 
+  it('ends the connection of a robot whose few bytes stand for too many values, and serves the others', async () => {
+    await using other = await enrolled('other');
+    const socket = await socketOf(await world.registry.enrol('robot_7'));
+    socket.send(hello('robot_7'));
+    await once(socket, 'message');
+    const fields = Array.from({ length: 60 }, (_, index) => ({
+      ...{ topic: '/t', path: `f${index}`, unit: '', threshold: 1, quantum: 0, everyTicks: 1 },
+      predictor: 'hold' as const,
+    }));
+    const full = {
+      ...{ run: 1n, catalogueVersion: 1, values: fields.map(() => 1) },
+      catalogue: { version: 1, tickNs: 1e8, fields },
+    };
+    const send = (sequence: number, firstTick: number, ticks: number, more: object): void => {
+      const one = { epoch: 1, sequence, firstTick, ticks, changes: [], ...more };
+      socket.send(encodeRobotMessage({ kind: 'telemetry', frame: one }));
+    };
+    send(1, 0, 1, { full, timeNs: 1_700_000_000_000_000_000n });
+    // 48,060 values are the allowance of 5 s, 60,060 are not.
+    send(2, 1, 800, {});
+    await world.seen('robot_7', 'samples', ({ samples }) => samples === 801);
+    send(3, 801, 200, {});
+    assert.match(await endOf(socket), /more values than one robot may send/);
+    assert.equal(present(world.fleet.robot('robot_7')).samples, 801);
+    await world.seen('other', 'samples', ({ samples, gaps }) => samples > 0 && gaps === 0);
+    assertShown(other, 'other');
+  });
+
   it('takes five connections of a robot within 10 s, then none, and serves the others', async () => {
     await using other = await enrolled('other');
     const token = await world.registry.enrol('robot_7');
