@@ -119,7 +119,9 @@ export class FolderPlace implements DeletionPlace {
     try {
       const sinks = await readRequiredSinks(this.fs, join(this.folder.root, SINKS_FILE));
       const uris = new Set((sinks ?? []).map(({ uri }) => uri));
-      return [...uris].map((uri) => `sync sends to ${uri}: what is there goes only if the deletion names it`);
+      return [...uris].map(
+        (uri) => `sync sends to ${uri}: its copies stay unless the deletion names that place`,
+      );
     } catch (error) {
       if (!isHoldfastError(error, 'MANIFEST_INVALID')) throw error;
       return [`nothing tells where sync has sent segments: ${describeError(error)}`];
