@@ -25,6 +25,7 @@ import type { CommandOutcome } from './commands.js';
 import { PendingCommands } from './pending-commands.js';
 import type { HistorySink } from './history/sample-batch.js';
 import { batchesOf } from './outbox-batches.js';
+import { RobotAllowance } from './robot-allowance.js';
 import type { RobotState } from './robot-state.js';
 import { StoredTicks } from './stored-ticks.js';
 
@@ -46,15 +47,6 @@ export interface RobotSessionParts {
   /** The connection has ended. */
   readonly onEnd: () => void;
 }
-
-/** Bounds of one robot in each second, so that it cannot hurt the others. */
-const MAX_MESSAGES_PER_S = 100;
-const MAX_BYTES_PER_S = 1024 * 1024;
-/** Live values of single fields: a few bytes can stand for many. A recorder sends at most 256 fields at 10 Hz. */
-const MAX_VALUES_PER_S = 10_000;
-/** The allowance of so many seconds may be used at once. */
-const BURST_S = 5;
-const BURST_NS = BigInt(BURST_S) * NS_PER_S;
 
 /** One connection of a robot at the ground. */
 export class RobotSession implements ConnectionEvents {
@@ -78,16 +70,13 @@ export class RobotSession implements ConnectionEvents {
   #hasSaidHello = false;
   #isClosed = false;
   #lastRequestAt: bigint | undefined;
-  #windowBegan: bigint;
-  #windowMessages = 0;
-  #windowBytes = 0;
-  #windowValues = 0;
+  readonly #allowance: RobotAllowance;
 
   constructor(parts: RobotSessionParts) {
     this.#parts = parts;
     this.#commands = new PendingCommands(parts.clock);
     this.#stored = new StoredTicks(parts.clock, (stored) => this.#confirm(stored));
-    this.#windowBegan = parts.clock.monotonic();
+    this.#allowance = new RobotAllowance(parts.clock.monotonic());
   }
 
   /** The number of this connection; 0: the robot has not said Hello. */
@@ -101,7 +90,7 @@ export class RobotSession implements ConnectionEvents {
     state.heardAtNs = clock.now();
     state.counters.messages++;
     state.counters.bytes += bytes.byteLength;
-    if (this.#isTooFast(bytes.byteLength)) {
+    if (!this.#allowance.takeMessage(bytes.byteLength, clock.monotonic())) {
       this.end('more messages than one robot may send');
       return;
     }
@@ -232,7 +221,8 @@ export class RobotSession implements ConnectionEvents {
       this.#lose(`epoch ${frame.epoch}, allowed: ${this.#epoch}`);
       return;
     }
-    if (this.#isTooMuch(frame)) {
+    // Before it is decoded, which takes memory for every value.
+    if (!this.#allowance.takeValues(this.#valuesIn(frame))) {
       this.end('more values than one robot may send');
       return;
     }
@@ -331,25 +321,7 @@ export class RobotSession implements ConnectionEvents {
     this.#parts.connection.send(message);
   }
 
-  /** In the window of {@link #isTooFast}. Said before the frame is decoded, which takes memory for every value. */
-  #isTooMuch({ ticks, full }: TelemetryFrame): boolean {
-    const fields = full?.values.length ?? this.#decoder?.catalogue?.fields.length ?? 0;
-    this.#windowValues += ticks * fields;
-    return this.#windowValues > BURST_S * MAX_VALUES_PER_S;
-  }
-
-  #isTooFast(bytes: number): boolean {
-    const now = this.#parts.clock.monotonic();
-    if (now - this.#windowBegan >= BURST_NS) {
-      this.#windowBegan = now;
-      this.#windowMessages = 0;
-      this.#windowBytes = 0;
-      this.#windowValues = 0;
-    }
-    this.#windowMessages++;
-    this.#windowBytes += bytes;
-    return (
-      this.#windowMessages > BURST_S * MAX_MESSAGES_PER_S || this.#windowBytes > BURST_S * MAX_BYTES_PER_S
-    );
+  #valuesIn({ ticks, full }: TelemetryFrame): number {
+    return ticks * (full?.values.length ?? this.#decoder?.catalogue?.fields.length ?? 0);
   }
 }

@@ -394,13 +394,7 @@ describe('sync and a data folder in trouble', () => {
     await world.evict(await world.seal(10));
     const store = new MemoryStore();
     await store.createUpload('robot=r1/date=2026-11-20/hour=08/old.mcap');
-    const engine = await world.open(store);
-    const stop = new AbortController();
-    const run = engine.run(stop.signal);
-    await eventually(() => store.content.uploads.size === 0, 'it is aborted');
-    stop.abort();
-    await run;
-    await engine.close();
+    await world.runUntil(store, () => store.content.uploads.size === 0);
   });
 
   it('sweeps forgotten uploads of its own robots, and leaves young and foreign ones', async () => {
@@ -413,13 +407,10 @@ describe('sync and a data folder in trouble', () => {
     await store.createUpload('robot=other/date=2026-11-20/hour=08/old.mcap');
     startedAt = now - hour;
     await store.createUpload('robot=r1/date=2026-11-20/hour=08/young.mcap');
-    const engine = await world.open(store);
-    const stop = new AbortController();
-    const run = engine.run(stop.signal);
-    await eventually(() => store.content.uploads.size === 2 && engine.status().segments.verified === 1);
-    stop.abort();
-    await run;
-    await engine.close();
+    await world.runUntil(
+      store,
+      (engine) => store.content.uploads.size === 2 && engine.status().segments.verified === 1,
+    );
     const left = [...store.content.uploads.values()].map(({ key }) => key);
     assert.ok(left.every((key) => key.includes('young') || key.includes('robot=other')));
     assert.ok(store.content.objects.has(sealed.manifest.key));

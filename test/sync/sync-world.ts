@@ -23,6 +23,7 @@ import type { Store } from '../../src/core/store.js';
 import { systemClock } from '../../src/host/system-clock.js';
 import type { SyncOptions } from '../../src/sync/sync-options.js';
 import { SyncEngine, type SyncPorts } from '../../src/sync/sync-engine.js';
+import { eventually } from '../../src/testing/waiting.js';
 import { streamed } from '../encryption/made-content.js';
 import type { MemoryStoreContent } from '../support/memory-store.js';
 
@@ -159,6 +160,24 @@ export class SyncWorld implements AsyncDisposable {
     try {
       return await engine.drain(signal);
     } finally {
+      await engine.close();
+    }
+  }
+
+  /** Opens, runs until the test holds, closes. */
+  async runUntil(
+    store: Store,
+    test: (engine: SyncEngine) => boolean,
+    more: Partial<SyncPorts> = {},
+  ): Promise<void> {
+    const engine = await this.open(store, more);
+    const stop = new AbortController();
+    const run = engine.run(stop.signal);
+    try {
+      await eventually(() => test(engine), 'what sync is run for');
+    } finally {
+      stop.abort();
+      await run;
       await engine.close();
     }
   }

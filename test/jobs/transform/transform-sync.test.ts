@@ -216,13 +216,8 @@ describe('sync with sync.transform', function () {
     const store = new MemoryStore();
     // It began in 1970.
     await store.createUpload('robot=r1/date=2026-11-20/hour=08/old.mcap');
-    const engine = await world.open(store, { sink: sinkOf(rules('/driver zero=data')) });
-    const stop = new AbortController();
-    const run = engine.run(stop.signal);
-    await eventually(() => store.content.uploads.size === 0, 'it is aborted');
-    stop.abort();
-    await run;
-    await engine.close();
+    const sink = sinkOf(rules('/driver zero=data'));
+    await world.runUntil(store, () => store.content.uploads.size === 0, { sink });
   });
 
   it('removes what it has sent of a segment that was deleted from the store meanwhile', async () => {
