@@ -1,15 +1,10 @@
-import { randomBytes } from 'node:crypto';
-import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { unusedPort } from '../src/app/demo/ground/link-tunnel.js';
-import { RobotRegistry } from '../src/ground/robot-registry.js';
 import { renderTable } from '../src/host/human.js';
-import { systemClock } from '../src/host/system-clock.js';
 import type { BenchContext, BenchReport } from './bench-context.js';
 import { loadCatalogue } from './ground/catalogue-load.js';
-import { PageLatency } from './ground/page-latency.js';
-import { measureProcess, measureService } from './ground/measure-service.js';
-import { startBaseline, startGround, startRobots, type Service, type Talk } from './ground/services.js';
+import { enrolAll, FIELDS, loadBaseline, loadGround, type LoadResult } from './ground/service-load.js';
+import { startGround, type Talk } from './ground/services.js';
 import { quantile } from './measure.js';
 import { runCase } from './run-child.js';
 
@@ -21,34 +16,14 @@ const LARGER_SHARES = [1.25, 1.5, 2] as const;
 const PLAIN_SHARES = [0.1, 0.2, 0.3, 0.4, 0.6, 1] as const;
 const SECONDS = 45;
 const SMALL_SECONDS = 20;
-/** After all are connected; then memory and caches are as they stay. */
-const WARM_UP_S = 5;
-/** Robots send for so long after the measurement, which takes longer to end when the service is busy. */
-const AFTERWARDS_S = 5;
 const SEGMENTS = 100_000;
 const UPLINKS = 20;
-const FIELDS = 8;
+const CPU_ROUNDS = 3;
 
 const targets = {
   ...{ durablePerS: 20_000, p99Ms: 1_000, ratio: 10, robotCpuPercent: 1 },
   ...{ smallFleetMb: 250, searchMs: 100, rebuildS: 300 },
 } as const;
-
-interface LoadResult {
-  readonly robots: number;
-  /** Robots whose connection ended before the load did. */
-  readonly disconnected: number;
-  /** Samples of single fields per second: sent, and durable. */
-  readonly offeredPerS: number;
-  readonly durablePerS: number;
-  readonly bytesPerS: number;
-  /** From sample to page, milliseconds; absent: there is no page. */
-  readonly p50Ms?: number;
-  readonly p99Ms?: number;
-  /** Percent of a core. */
-  readonly cpu: { readonly service: number; readonly database: number; readonly robots: number };
-  readonly memoryMb: { readonly service: number; readonly database: number; readonly robots: number };
-}
 
 /** A ground under the load of a fleet, against a plain service, and its catalogue with many segments. */
 export async function benchGround({ folder, scale, say }: BenchContext): Promise<BenchReport> {
@@ -91,7 +66,7 @@ export async function benchGround({ folder, scale, say }: BenchContext): Promise
     `the ground makes ${ratio.toFixed(1)} times as many values durable as the plain service with a message and an ` +
       `INSERT for each value, and ${ratioOfSamples.toFixed(1)} times as many as with one for each sample of all fields`,
   );
-  const robotCpuPercent = await robotCpu(Math.max(3, Math.round(seconds / 3)));
+  const robotCpuPercent = await robotCpu(join(folder, 'robot-cpu'), Math.max(3, Math.round(seconds / 3)));
   say(`uplink of one robot: ${robotCpuPercent.toFixed(2)} % of a core`);
   const catalogue = await loadCatalogue(folder, Math.max(200, Math.round(SEGMENTS * scale)));
   const slowest = Math.max(...Object.values(catalogue.searchMs));
@@ -127,18 +102,6 @@ function missesOf(measured: Readonly<Record<keyof typeof targets, number>>): rea
   });
 }
 
-async function loadGround(folder: string, robots: number, seconds: number): Promise<LoadResult> {
-  const registry = new RobotRegistry(folder, { fs, clock: systemClock, random: randomBytes });
-  await fs.mkdir(folder, { recursive: true });
-  const tokens: Record<string, string> = {};
-  for (let i = 0; i < robots; i++) tokens[nameOf(i)] = await registry.enrol(nameOf(i));
-  await using service = await startGround(folder, await unusedPort());
-  using page = new PageLatency(service.url);
-  const result = await load('uplink', service, folder, tokens, seconds, () => page.begin());
-  const [p50Ms, p99Ms] = [0.5, 0.99].map((q) => quantile(page.latenciesMs, q)) as [number, number];
-  return { ...result, p50Ms, p99Ms };
-}
-
 /** The ground with more and more robots, as the plain service is measured: more than it can take is no fault of a load. */
 async function loadLarger(folder: string, robots: number, seconds: number): Promise<LoadResult[]> {
   const results: LoadResult[] = [];
@@ -147,18 +110,6 @@ async function loadLarger(folder: string, robots: number, seconds: number): Prom
     results.push(await loadGround(join(folder, String(fleet)), fleet, seconds));
   }
   return results;
-}
-
-async function loadBaseline(
-  talk: Talk,
-  folder: string,
-  robots: number,
-  seconds: number,
-): Promise<LoadResult> {
-  await fs.mkdir(folder, { recursive: true });
-  await using service = await startBaseline(talk, folder);
-  const tokens = Object.fromEntries(Array.from({ length: robots }, (_, i) => [nameOf(i), '']));
-  return await load(talk, service, folder, tokens, seconds, () => undefined);
 }
 
 /**
@@ -179,57 +130,23 @@ async function bestBaseline(
   return results.reduce((best, one) => (one.durablePerS > best.durablePerS ? one : best));
 }
 
-async function load(
-  talk: Talk,
-  service: Service,
-  folder: string,
-  tokens: Readonly<Record<string, string>>,
-  seconds: number,
-  onBegin: () => void,
-): Promise<LoadResult> {
-  const tokenFile = join(folder, 'tokens.json');
-  await fs.writeFile(tokenFile, JSON.stringify(tokens));
-  const { pid, ended } = await startRobots(talk, service.url, tokenFile, WARM_UP_S + seconds + AFTERWARDS_S);
-  await systemClock.sleep(WARM_UP_S * 1_000);
-  onBegin();
-  const [began, durable] = [performance.now(), await service.durable()];
-  const [before, robotsBefore] = [measureService(service.pid), measureProcess(pid)];
-  await systemClock.sleep(seconds * 1_000);
-  const [after, robotsAfter] = [measureService(service.pid), measureProcess(pid)];
-  const elapsedS = (performance.now() - began) / 1_000;
-  const durablePerS = ((await service.durable()) - durable) / elapsedS;
-  const { samples, bytes, elapsedS: sentS, robots, lost } = await ended;
-  const share = (from: number, to: number): number => (100 * (to - from)) / elapsedS;
-  return {
-    ...{
-      robots,
-      disconnected: lost,
-      durablePerS,
-      offeredPerS: (samples * FIELDS) / sentS,
-      bytesPerS: bytes / sentS,
-    },
-    cpu: {
-      service: share(before.service.cpuS, after.service.cpuS),
-      database: share(before.database.cpuS, after.database.cpuS),
-      robots: share(robotsBefore.cpuS, robotsAfter.cpuS),
-    },
-    memoryMb: {
-      ...{ service: after.service.memoryMb, database: after.database.memoryMb },
-      robots: robotsAfter.memoryMb,
-    },
+/**
+ * Percent of a core that an uplink with its outbox adds to a process that makes the messages: the median of several
+ * rounds, of several uplinks to a ground.
+ */
+async function robotCpu(folder: string, seconds: number): Promise<number> {
+  const tokenFile = await enrolAll(folder, UPLINKS);
+  await using ground = await startGround(folder, await unusedPort());
+  const cpuOf = async (url: string): Promise<number> => {
+    const args = [url, seconds, tokenFile, folder];
+    return (await runCase<{ cpuS: number }>('ground/robot-cpu-case', args)).cpuS;
   };
-}
-
-/** Percent of a core that an uplink adds to a process that makes the messages; several uplinks, so that it shows. */
-async function robotCpu(seconds: number): Promise<number> {
-  const cpuOf = async (isOn: string): Promise<number> =>
-    (await runCase<{ cpuS: number }>('ground/robot-cpu-case', [isOn, seconds, UPLINKS])).cpuS;
-  const [without, withUplinks] = [await cpuOf('no'), await cpuOf('yes')];
-  return Math.max(0, (100 * (withUplinks - without)) / seconds / UPLINKS);
-}
-
-function nameOf(index: number): string {
-  return `robot_${index + 1}`;
+  const percents: number[] = [];
+  for (let round = 0; round < CPU_ROUNDS; round++) {
+    const without = await cpuOf('no');
+    percents.push((100 * ((await cpuOf(ground.url.replace(/^http/, 'ws'))) - without)) / seconds / UPLINKS);
+  }
+  return quantile(percents, 0.5);
 }
 
 function tableOf(rows: readonly (readonly [string, LoadResult])[]): readonly string[] {
@@ -242,6 +159,10 @@ function tableOf(rows: readonly (readonly [string, LoadResult])[]): readonly str
     'kB/s',
     'p50 ms',
     'p99 ms',
+    'dropped/s',
+    'sent again %',
+    'drained s',
+    'missing',
     'CPU % service',
   ]
     .concat(['database', 'robots', 'MB service', 'database', 'robots'])
@@ -256,6 +177,14 @@ function rowOf(name: string, { robots, cpu, memoryMb, ...one }: LoadResult): str
   const whole = (value: number | undefined): string =>
     value === undefined ? '' : Math.round(value).toLocaleString('en');
   const rates = [one.offeredPerS, one.durablePerS, one.bytesPerS / 1_000, one.p50Ms, one.p99Ms];
+  const again = [one.droppedPerS, 100 * one.resentShare, one.drainS, one.missing];
   const uses = [cpu.service, cpu.database, cpu.robots, memoryMb.service, memoryMb.database, memoryMb.robots];
-  return [name, String(robots), String(one.disconnected), ...rates.map(whole), ...uses.map(whole)];
+  return [
+    name,
+    String(robots),
+    String(one.disconnected),
+    ...rates.map(whole),
+    ...again.map(whole),
+    ...uses.map(whole),
+  ];
 }

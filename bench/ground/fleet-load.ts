@@ -1,4 +1,5 @@
-// Simulated robots in one process: fleet-load uplink|json-samples|json-values URL TOKENS SECONDS; prints one JSON line at the end.
+// Simulated robots in one process: fleet-load uplink|json-samples|json-values URL TOKENS SECONDS; prints one JSON line at
+// the end. Robots with an uplink stay after the load until their outboxes are empty.
 import { readFileSync } from 'node:fs';
 import { WebSocket } from 'ws';
 import { systemClock } from '../../src/host/system-clock.js';
@@ -9,25 +10,36 @@ import {
   encodeRobotMessage,
   UPLINK_PROTOCOL,
 } from '../../src/uplink/protocol/uplink-messages.js';
-import { defaultPace, TICK_NS } from '../../src/uplink/robot/uplink-pace.js';
+import { silentLogger } from '../../src/core/logger.js';
+import { OutboxSender } from '../../src/uplink/robot/outbox-sender.js';
+import { CONFIRM_TICKS, defaultPace, OUTBOX_PACE_MS, TICK_NS } from '../../src/uplink/robot/uplink-pace.js';
 import { fieldNames, fieldSpecs, valuesAt } from './fleet-values.js';
+import { MemoryOutbox } from './memory-outbox.js';
 
 const TICK_MS = TICK_NS / 1e6;
 /** Connections that open at the same time. */
 const OPENING = 50;
+/** Samples that the ground did not confirm may take so long after the load. */
+const DRAIN_S = 300;
 
 interface SimulatedRobot {
   /** Sends the sample of a tick. */
   readonly sample: (atMs: number) => void;
+  /** Samples that are not confirmed. */
+  readonly waiting: () => number;
   readonly close: () => void;
 }
 
 let bytes = 0;
 let samples = 0;
 let lost = 0;
+/** Samples of outboxes that were sent, each time it was. */
+let resent = 0;
 
 async function uplinkRobot(url: string, name: string, token: string, index: number): Promise<SimulatedRobot> {
   const catalogue = { tickNs: TICK_NS, fields: fieldSpecs };
+  const run = BigInt(index + 1);
+  const outbox = new MemoryOutbox(run, { ...catalogue, version: 1 });
   let encoder: TelemetryEncoder | undefined;
   let tick = 0;
   let welcomed = (): void => undefined;
@@ -36,10 +48,11 @@ async function uplinkRobot(url: string, name: string, token: string, index: numb
     {
       message(data) {
         const message = decodeGroundMessage(data);
+        if (message.kind === 'stored') sender.confirmed(message.run, message.firstTick, message.ticks);
         if (message.kind === 'full_request') encoder?.requestFull(message.catalogue);
         if (message.kind !== 'welcome') return;
         encoder = new TelemetryEncoder({
-          ...{ run: BigInt(index + 1), epoch: message.epoch, catalogue, pace: defaultPace },
+          ...{ run, epoch: message.epoch, catalogue, pace: defaultPace },
         });
         welcomed();
       },
@@ -57,14 +70,31 @@ async function uplinkRobot(url: string, name: string, token: string, index: numb
   const hello = { kind: 'hello', protocol: UPLINK_PROTOCOL, robot: name, version: 'bench', vin: '' } as const;
   send({ ...hello, outbox: true });
   await ready;
+  let isSampling = true;
+  const sender = new OutboxSender({
+    ...{ outbox, connection, clock: systemClock, logger: silentLogger, paceMs: OUTBOX_PACE_MS },
+    send(message) {
+      if (message.kind === 'outbox') resent += message.samples.length;
+      send(message);
+    },
+    beforeTick: () => (isSampling ? tick - CONFIRM_TICKS : tick),
+  });
   return {
     sample(atMs) {
-      const values = Float64Array.from(valuesAt(index, atMs));
-      const frames = encoder?.sample(tick++, BigInt(atMs) * 1_000_000n, values) ?? [];
+      const [values, timeNs] = [valuesAt(index, atMs), BigInt(atMs) * 1_000_000n];
+      outbox.append({ tick, timeNs, values });
+      const frames = encoder?.sample(tick++, timeNs, Float64Array.from(values)) ?? [];
       for (const frame of frames) send({ kind: 'telemetry', frame });
       samples++;
     },
-    close: () => connection.close('the benchmark ends'),
+    waiting() {
+      isSampling = false;
+      return outbox.size;
+    },
+    close() {
+      sender[Symbol.dispose]();
+      connection.close('the benchmark ends');
+    },
   };
 }
 
@@ -92,6 +122,7 @@ async function jsonRobot(
       }
       samples++;
     },
+    waiting: () => 0,
     close: () => socket.close(),
   };
 }
@@ -125,6 +156,19 @@ for (let step = 0; performance.now() < endMs; step++) {
 }
 const lostBefore = lost;
 const elapsedS = (performance.now() - beganMs) / 1_000;
+const sentBytes = bytes;
+const waitingNow = (): number => robots.reduce((sum, robot) => sum + robot.waiting(), 0);
+const waitingAtEnd = waitingNow();
+const drainBeganMs = performance.now();
+while (waitingNow() > 0 && performance.now() < drainBeganMs + DRAIN_S * 1_000) await systemClock.sleep(100);
+const outbox = {
+  waitingAtEnd,
+  resent,
+  drainS: (performance.now() - drainBeganMs) / 1_000,
+  left: waitingNow(),
+};
 for (const robot of robots) robot.close();
-console.log(JSON.stringify({ robots: robots.length, samples, bytes, elapsedS, lost: lostBefore }));
+console.log(
+  JSON.stringify({ robots: robots.length, samples, bytes: sentBytes, elapsedS, lost: lostBefore, ...outbox }),
+);
 process.exit(0);

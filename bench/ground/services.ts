@@ -13,6 +13,8 @@ export interface Service extends AsyncDisposable {
   readonly url: string;
   /** Numbers of fields that are durable so far. */
   readonly durable: () => Promise<number>;
+  /** Numbers of fields that it did not take because too many waited. */
+  readonly dropped: () => Promise<number>;
 }
 
 /** How simulated robots talk: as Holdfast does, or a JSON message for each sample or value. */
@@ -36,12 +38,14 @@ export async function startGround(folder: string, port: number): Promise<Service
     if (child.exitCode !== null || performance.now() > deadline) throw new Error('the ground does not start');
     await sleep(50);
   }
+  const metric = async (name: string): Promise<number> => {
+    const text = await (await fetch(`${url}/metrics`)).text();
+    return Number(present(new RegExp(`^${name} (\\d+)`, 'm').exec(text)?.[1]));
+  };
   return {
     ...{ pid: child.pid ?? 0, url },
-    async durable() {
-      const text = await (await fetch(`${url}/metrics`)).text();
-      return Number(/^holdfast_ground_history_stored_total (\d+)/m.exec(text)?.[1] ?? 0);
-    },
+    durable: () => metric('holdfast_ground_history_stored_total'),
+    dropped: () => metric('holdfast_ground_history_dropped_total'),
     [Symbol.asyncDispose]: () => end(child),
   };
 }
@@ -60,6 +64,7 @@ export async function startBaseline(talk: Talk, folder: string): Promise<Service
       const [{ stored }] = (await once(child, 'message')) as [{ stored: number }];
       return stored;
     },
+    dropped: () => Promise.resolve(0),
     [Symbol.asyncDispose]: () => end(child),
   };
 }
@@ -95,6 +100,14 @@ export interface RobotsResult {
   readonly elapsedS: number;
   /** Connections that ended too early. */
   readonly lost: number;
+  /** Samples that were not confirmed when the load ended. */
+  readonly waitingAtEnd: number;
+  /** Samples that outboxes sent, each time that they did. */
+  readonly resent: number;
+  /** Until every sample was confirmed, or the robots gave up. */
+  readonly drainS: number;
+  /** Samples that were never confirmed. */
+  readonly left: number;
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -17,7 +17,7 @@ export function batchesOf(
     else runs.push([sample]);
   }
   return runs.map((list) => ({
-    ...{ robot, vin, run, fields, tickNs, full: false, ticks: list.length },
+    ...{ robot, vin, run, fields, tickNs, full: false, late: true, ticks: list.length },
     ...{ firstTick: list[0]!.tick, timeNs: list[0]!.timeNs, values: list.flatMap(({ values }) => values) },
   }));
 }

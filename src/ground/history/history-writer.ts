@@ -5,6 +5,7 @@ import type { Database } from '../database/database.js';
 import { historyTables } from './history-tables.js';
 import { insertNewSamples, insertSamples } from './insert-samples.js';
 import { KnownIds } from './known-ids.js';
+import { LateRows } from './late-rows.js';
 import { createMonth, dropMonths, monthOf } from './months.js';
 import { rowsOf, ticksOf, type HistorySink, type SampleBatch } from './sample-batch.js';
 import { SampleRows } from './sample-rows.js';
@@ -86,6 +87,7 @@ export class HistoryWriter implements HistorySink, AsyncDisposable {
   /** Of what follows in the queue; absent: not yet. */
   #prepared: Prepared | undefined;
   #waiting = 0;
+  readonly #late = new LateRows();
   #running: Promise<void> | undefined;
   #retryAt = 0n;
   #flushedAt = 0n;
@@ -120,7 +122,10 @@ export class HistoryWriter implements HistorySink, AsyncDisposable {
 
   store(batch: SampleBatch, onDurable: () => void): void {
     const rows = rowsOf(batch);
-    if (this.#waiting + rows > MAX_WAITING_ROWS) {
+    if (
+      this.#waiting + rows > MAX_WAITING_ROWS ||
+      (batch.late === true && !this.#late.add(batch.robot, rows))
+    ) {
       this.#dropped += rows;
       return;
     }
@@ -220,7 +225,9 @@ export class HistoryWriter implements HistorySink, AsyncDisposable {
   #finish(taken: readonly Waiting[]): void {
     this.#queue = this.#queue.slice(taken.length);
     for (const { batch, onDurable } of taken) {
-      this.#waiting -= rowsOf(batch);
+      const rows = rowsOf(batch);
+      this.#waiting -= rows;
+      if (batch.late === true) this.#late.remove(batch.robot, rows);
       onDurable();
     }
     this.#isAlone &&= this.#queue.length > 0;

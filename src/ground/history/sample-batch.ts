@@ -18,6 +18,8 @@ export interface SampleBatch {
   readonly values: ArrayLike<number>;
   /** Every field has a sample, also one that is not due at the tick. */
   readonly full: boolean;
+  /** It waited on the robot. Default: false, it is of the live stream. */
+  readonly late?: boolean;
 }
 
 /** Where the samples of robots go. */

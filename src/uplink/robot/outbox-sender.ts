@@ -3,10 +3,10 @@ import { describeError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import type { UplinkConnection } from '../link/uplink-transport.js';
 import type { OutboxBatch, RemovedSamples } from '../protocol/outbox-codec.js';
-import type { Outbox } from './outbox.js';
+import type { WaitingSamples } from './outbox.js';
 
 export interface OutboxSenderParts {
-  readonly outbox: Outbox;
+  readonly outbox: WaitingSamples;
   readonly connection: Pick<UplinkConnection, 'waitingBytes'>;
   readonly send: (message: OutboxBatch | RemovedSamples) => void;
   /** The next tick of this run that belongs to the live stream, and not to the outbox. */
@@ -19,12 +19,19 @@ export interface OutboxSenderParts {
 
 const BATCH_BYTES = 32 * 1024;
 const BATCH_SAMPLES = 500;
-/** Batches that the ground has not confirmed. */
-const MAX_OPEN = 4;
+/** Bytes that the ground has not confirmed: at first, and at most. */
+const FIRST_OPEN_BYTES = 4 * 1024;
+const MAX_OPEN_BYTES = 4 * BATCH_BYTES;
 /** More bytes wait only on a slow link; the live stream goes first. */
 const WAITING_MAX_BYTES = 64 * 1024;
-/** Unconfirmed batches are sent again after this time. */
-const PATIENCE_NS = 30n * NS_PER_S;
+/** Unconfirmed batches are sent again after this time: at first, at least and at most. */
+const FIRST_PATIENCE_NS = 15n * NS_PER_S;
+const MIN_PATIENCE_NS = 5n * NS_PER_S;
+const MAX_PATIENCE_NS = 60n * NS_PER_S;
+/** As many times as long as the last confirmation took: on a slow link, twice the bytes take twice the time. */
+const PATIENCE_FACTOR = 4n;
+/** After an error of the outbox. */
+const ERROR_NS = 30n * NS_PER_S;
 /** With nothing to send, the outbox is read so often. */
 const IDLE_NS = NS_PER_S;
 /** The robot tells so often what its full outbox removed, until the ground has noted it. */
@@ -32,13 +39,26 @@ const TELL_NS = 10n * NS_PER_S;
 const TOLD_AT_ONCE = 20;
 const START = 's';
 
-/** Empties the outbox over one connection, oldest first, beside the live stream. */
+interface OpenBatch {
+  readonly run: bigint;
+  readonly firstTick: number;
+  readonly bytes: number;
+  readonly at: bigint;
+}
+
+/**
+ * Empties the outbox over one connection, oldest first, beside the live stream. As much is on its way as the ground
+ * confirms: little at first, more with each confirmation, and little again after one that does not come. So a ground
+ * to which a whole fleet returns at once is not sent what it cannot take, again and again.
+ */
 export class OutboxSender implements Disposable {
   readonly #parts: OutboxSenderParts;
   readonly #timer: Timer;
   #after = START;
   #catalogueKey = '';
-  #open: { readonly run: bigint; readonly firstTick: number; readonly at: bigint }[] = [];
+  #open: OpenBatch[] = [];
+  #openMaxBytes = FIRST_OPEN_BYTES;
+  #patienceNs = FIRST_PATIENCE_NS;
   #isReading = false;
   #isClosed = false;
   #nextAt = 0n;
@@ -51,8 +71,13 @@ export class OutboxSender implements Disposable {
 
   /** The ground has confirmed samples, which leave the outbox. */
   confirmed(run: bigint, firstTick: number, ticks: number): void {
-    const { outbox, logger } = this.#parts;
-    this.#open = this.#open.filter((one) => one.run !== run || one.firstTick !== firstTick);
+    const { outbox, logger, clock } = this.#parts;
+    const found = this.#open.find((one) => one.run === run && one.firstTick === firstTick);
+    if (found !== undefined) {
+      this.#open = this.#open.filter((one) => one !== found);
+      this.#openMaxBytes = Math.min(this.#openMaxBytes + found.bytes, MAX_OPEN_BYTES);
+      this.#patienceNs = patienceAfter(clock.monotonic() - found.at);
+    }
     outbox.remove(run, firstTick, ticks).catch((error: unknown) => {
       logger.warn('confirmed samples stay in the outbox', { error: describeError(error) });
     });
@@ -76,15 +101,23 @@ export class OutboxSender implements Disposable {
     const now = clock.monotonic();
     if (this.#isReading || now < this.#nextAt || connection.waitingBytes > WAITING_MAX_BYTES) return;
     const [oldest] = this.#open;
-    if (oldest !== undefined && now - oldest.at > PATIENCE_NS) {
+    if (oldest !== undefined && now - oldest.at > this.#patienceNs) {
       this.#open = [];
+      this.#patienceNs = least(2n * this.#patienceNs, MAX_PATIENCE_NS);
+      this.#openMaxBytes = FIRST_OPEN_BYTES;
       this.#after = START;
     }
-    if (this.#open.length >= MAX_OPEN) return;
+    const freeBytes = this.#openMaxBytes - this.#open.reduce((sum, one) => sum + one.bytes, 0);
+    if (freeBytes <= 0) return;
     this.#isReading = true;
     try {
       await this.#tellRemoved(now);
-      const found = await outbox.read(this.#after, beforeTick(), BATCH_BYTES, BATCH_SAMPLES);
+      const found = await outbox.read(
+        this.#after,
+        beforeTick(),
+        Math.min(BATCH_BYTES, freeBytes),
+        BATCH_SAMPLES,
+      );
       if (this.#isClosed) return;
       if (found === undefined) {
         this.#nextAt = now + IDLE_NS;
@@ -92,17 +125,26 @@ export class OutboxSender implements Disposable {
         if (this.#open.length === 0) this.#after = START;
         return;
       }
-      const { run, samples, catalogueKey, catalogue, end } = found;
+      const { run, samples, bytes, catalogueKey, catalogue, end } = found;
       this.#after = end;
-      this.#open.push({ run, firstTick: samples[0]!.tick, at: now });
+      this.#open.push({ run, firstTick: samples[0]!.tick, bytes, at: now });
       const isKnown = catalogueKey === this.#catalogueKey;
       this.#catalogueKey = catalogueKey;
       this.#parts.send({ kind: 'outbox', run, samples, ...(isKnown ? {} : { catalogue }) });
     } catch (error) {
-      this.#nextAt = now + PATIENCE_NS;
+      this.#nextAt = now + ERROR_NS;
       logger.warn('the outbox cannot be read', { error: describeError(error) });
     } finally {
       this.#isReading = false;
     }
   }
+}
+
+function patienceAfter(confirmedNs: bigint): bigint {
+  const patienceNs = PATIENCE_FACTOR * confirmedNs;
+  return patienceNs < MIN_PATIENCE_NS ? MIN_PATIENCE_NS : least(patienceNs, MAX_PATIENCE_NS);
+}
+
+function least(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
 }

@@ -42,6 +42,8 @@ export interface OutboxStatus {
 /** Samples of one run with the same fields. */
 export interface Waiting {
   readonly run: bigint;
+  /** Of the samples in the outbox. */
+  readonly bytes: number;
   /** Where the next reading continues. */
   readonly end: string;
   /** Differs for other fields. */
@@ -49,6 +51,9 @@ export interface Waiting {
   readonly catalogue: Catalogue;
   readonly samples: readonly OutboxSample[];
 }
+
+/** What an OutboxSender needs of an outbox. */
+export type WaitingSamples = Pick<Outbox, 'read' | 'remove' | 'removed'>;
 
 type Operation =
   | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
@@ -223,8 +228,7 @@ export class Outbox implements AsyncDisposable {
       if (first === undefined) return undefined;
       const key = catalogueKey(first.order, first.version);
       return {
-        run: first.run,
-        end,
+        ...{ run: first.run, bytes, end },
         catalogueKey: key,
         catalogue: readCatalogue(await this.#catalogueOf(key)),
         samples,

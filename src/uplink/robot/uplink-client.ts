@@ -23,7 +23,7 @@ import { ReportSender, type RobotFacts } from './report-sender.js';
 import { TelemetrySampler, type SampleTaker } from './telemetry-sampler.js';
 import type { Outbox } from './outbox.js';
 import { OutboxSender } from './outbox-sender.js';
-import { defaultPace, TICK_NS } from './uplink-pace.js';
+import { CONFIRM_TICKS, defaultPace, OUTBOX_PACE_MS, TICK_NS } from './uplink-pace.js';
 import type { UplinkStatus } from './uplink-status.js';
 
 export interface UplinkClientOptions {
@@ -56,8 +56,6 @@ export interface UplinkClientPorts {
   readonly run?: bigint;
 }
 
-/** What was sent live and is not confirmed after so many ticks goes by the outbox. */
-const CONFIRM_TICKS = 100;
 const REPORT_MS = 1_000;
 /** Robots of a process of the ground that died are with another one within 5 s. */
 const FIRST_WAIT_MS = 400;
@@ -298,7 +296,7 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
     if (outbox === undefined || connection === undefined) return;
     outbox.isOffline = false;
     this.#outboxSender = new OutboxSender({
-      ...{ outbox, connection, clock, logger, paceMs: this.#options.outboxPaceMs ?? 100 },
+      ...{ outbox, connection, clock, logger, paceMs: this.#options.outboxPaceMs ?? OUTBOX_PACE_MS },
       send: (batch) => this.#sendMessage(batch),
       // Ticks of the live stream get their time to be confirmed.
       beforeTick: () => Math.max(this.#liveFrom ?? this.#nextTick, this.#nextTick - CONFIRM_TICKS),

@@ -10,3 +10,8 @@ export const defaultPace: EncoderPace = {
   fullTicks: 300,
   requestTicks: 10,
 };
+
+/** What was sent live and is not confirmed after so many ticks goes by the outbox. */
+export const CONFIRM_TICKS = 100;
+/** Time between two batches of the outbox, milliseconds. */
+export const OUTBOX_PACE_MS = 100;

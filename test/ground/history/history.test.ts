@@ -320,6 +320,30 @@ onEveryHistory('The history', (server, kind) => {
     assert.equal(row?.count, 300_000);
   });
 
+  it('keeps room for the live stream and for other robots beside what robots kept', () => {
+    const stuck: Database = {
+      ...{ address: database.address, major: database.major },
+      query: () => new Promise(() => undefined),
+      transaction: () => new Promise(() => undefined),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+    const ports = { clock: systemClock, logger: silentLogger };
+    const writer = new HistoryWriter(stuck, { sampleDays: 30, rollUpDays: 60 }, ports);
+    const ticks = 5_000;
+    /** How many rows of so many batches the history takes. */
+    const taken = (robot: string, batches: number, late: boolean): number => {
+      const before = writer.status().waiting;
+      for (let i = 0; i < batches; i++)
+        writer.store(batch({ robot, late, ticks, firstTick: i * ticks }), () => undefined);
+      return writer.status().waiting - before;
+    };
+    assert.equal(taken('greedy', 100, true), 20_000);
+    for (let robot = 0; robot < 6; robot++) assert.equal(taken(`r${robot}`, 4, true), 20_000);
+    assert.equal(taken('r6', 4, true), 10_000, 'all outboxes together');
+    assert.equal(taken('live', 100, false), 150_000, 'the rest');
+    assert.equal(writer.status().dropped, (96 + 2 + 70) * ticks);
+  });
+
   it('looks whether each sample is new only while samples come a second time', async () => {
     const ways: string[] = [];
     const watched: Database = {
