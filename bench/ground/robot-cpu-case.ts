@@ -47,9 +47,10 @@ async function uplinkOf(robot: string, token: string): Promise<UplinkClient> {
 }
 
 const clients = url === 'no' ? [] : await Promise.all(tokens.map(([robot, token]) => uplinkOf(robot, token)));
+const writer = new CdrWriter();
 const timer = setInterval(() => {
   for (const robot of tokens.keys()) {
-    const writer = new CdrWriter().begin();
+    writer.begin();
     for (const value of valuesAt(robot, Date.now())) writer.f64(value);
     const at = systemClock.now();
     clients[robot]?.take({

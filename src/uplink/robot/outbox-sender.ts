@@ -33,7 +33,9 @@ const PATIENCE_FACTOR = 4n;
 /** After an error of the outbox. */
 const ERROR_NS = 30n * NS_PER_S;
 /** With nothing to send, the outbox is read so often. */
-const IDLE_NS = NS_PER_S;
+const IDLE_NS = 2n * NS_PER_S;
+/** What is confirmed leaves the outbox together: each deletion costs as much as many samples. */
+const REMOVE_NS = 2n * NS_PER_S;
 /** The robot tells so often what its full outbox removed, until the ground has noted it. */
 const TELL_NS = 10n * NS_PER_S;
 const TOLD_AT_ONCE = 20;
@@ -61,8 +63,11 @@ export class OutboxSender implements Disposable {
   #patienceNs = FIRST_PATIENCE_NS;
   #isReading = false;
   #isClosed = false;
+  /** Confirmed, and still in the outbox. */
+  #confirmed: { run: bigint; firstTick: number; ticks: number }[] = [];
   #nextAt = 0n;
   #tellAt = 0n;
+  #removeAt = 0n;
 
   constructor(parts: OutboxSenderParts) {
     this.#parts = parts;
@@ -71,21 +76,34 @@ export class OutboxSender implements Disposable {
 
   /** The ground has confirmed samples, which leave the outbox. */
   confirmed(run: bigint, firstTick: number, ticks: number): void {
-    const { outbox, logger, clock } = this.#parts;
+    const { clock } = this.#parts;
     const found = this.#open.find((one) => one.run === run && one.firstTick === firstTick);
     if (found !== undefined) {
       this.#open = this.#open.filter((one) => one !== found);
       this.#openMaxBytes = Math.min(this.#openMaxBytes + found.bytes, MAX_OPEN_BYTES);
       this.#patienceNs = patienceAfter(clock.monotonic() - found.at);
     }
-    outbox.remove(run, firstTick, ticks).catch((error: unknown) => {
-      logger.warn('confirmed samples stay in the outbox', { error: describeError(error) });
-    });
+    const last = this.#confirmed.at(-1);
+    if (last?.run === run && last.firstTick + last.ticks === firstTick) last.ticks += ticks;
+    else this.#confirmed.push({ run, firstTick, ticks });
   }
 
   [Symbol.dispose](): void {
     this.#isClosed = true;
     this.#timer.cancel();
+    void this.#removeConfirmed();
+  }
+
+  async #removeConfirmed(): Promise<void> {
+    const { outbox, logger, clock } = this.#parts;
+    this.#removeAt = clock.monotonic() + REMOVE_NS;
+    const confirmed = this.#confirmed;
+    this.#confirmed = [];
+    try {
+      for (const { run, firstTick, ticks } of confirmed) await outbox.remove(run, firstTick, ticks);
+    } catch (error) {
+      logger.warn('confirmed samples stay in the outbox', { error: describeError(error) });
+    }
   }
 
   async #tellRemoved(now: bigint): Promise<void> {
@@ -112,6 +130,8 @@ export class OutboxSender implements Disposable {
     this.#isReading = true;
     try {
       await this.#tellRemoved(now);
+      // What is confirmed must not be found again.
+      if (this.#after === START || now >= this.#removeAt) await this.#removeConfirmed();
       const found = await outbox.read(
         this.#after,
         beforeTick(),
