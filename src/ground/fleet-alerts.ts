@@ -169,17 +169,17 @@ export class FleetAlerts implements Disposable {
     }
   }
 
-  #factsOf({ robot, connected, heardMs, status }: FleetRow, wallMs: number, nowMs: number): FleetFacts {
+  #factsOf(row: FleetRow, wallMs: number, nowMs: number): FleetFacts {
+    const { robot, connected, heardMs, status, unsyncedSinceMs } = row;
     // The first status that is known, also from before a restart, begins the count of drops.
     const base = status?.dropped;
     if (base !== undefined && !this.#dropped.has(robot)) this.#dropped.set(robot, base);
     const silentMs = connected ? 0 : this.#silentMs(wallMs - heardMs, nowMs);
     // What a robot said before it left says nothing about now.
     if (!connected || status === null) return defined({ silentMs });
-    const { pendingBytes, oldestUnsyncedAt: oldest, dropped, diskFreeBytes, lostSegments } = status;
-    const oldestMs = oldest === undefined ? undefined : Number(BigInt(oldest) / NS_PER_MS);
-    const oldestUnsyncedMs =
-      pendingBytes === 0 ? 0 : oldestMs === undefined ? undefined : Math.max(0, wallMs - oldestMs);
+    const { pendingBytes, dropped, diskFreeBytes, lostSegments } = status;
+    const waitsMs = unsyncedSinceMs === null ? undefined : Math.max(0, wallMs - unsyncedSinceMs);
+    const oldestUnsyncedMs = pendingBytes === 0 ? 0 : waitsMs;
     const full = diskFreeBytes === undefined ? undefined : (status.diskTimeToFullMs ?? Infinity);
     const newlyDropped = this.#newlyDropped(robot, dropped);
     const backlogGrowthBytes = this.#backlogGrowth(robot, nowMs, pendingBytes);

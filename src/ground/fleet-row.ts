@@ -26,6 +26,11 @@ export interface FleetRow {
   readonly heardMs: number;
   /** Null: nothing was reported, or reports are missing. */
   readonly status: RobotFigures | null;
+  /**
+   * When the oldest message was recorded that is in no store, milliseconds since the Unix epoch on the ground's clock,
+   * although the robot's may be hours off. Null: nothing waits, or it is unknown.
+   */
+  readonly unsyncedSinceMs: number | null;
   readonly alerts: readonly ReportedAlert[];
   /** Null: it has none, or it is unknown. */
   readonly position: Position | null;
@@ -40,6 +45,12 @@ const HEARD_STEP_MS = 10_000;
 export function heardMsOf(heardAtNs: bigint, connected: boolean): number {
   const ms = Number(heardAtNs / NS_PER_MS);
   return connected ? ms - (ms % HEARD_STEP_MS) : ms;
+}
+
+/** {@link FleetRow.unsyncedSinceMs} of what a robot reports. */
+export function unsyncedSinceMsOf(status: RobotFigures | null, clockBehindNs: bigint): number | null {
+  const since = status?.oldestUnsyncedAt;
+  return since === undefined ? null : Number((BigInt(since) + clockBehindNs) / NS_PER_MS);
 }
 
 /** How many fields are known, absent and unknown. */

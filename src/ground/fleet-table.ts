@@ -3,17 +3,18 @@ import { writeTimestamp } from './database/postgres-values.js';
 import type { KnownRobot } from './known-robot.js';
 
 const SAVE = `
-  INSERT INTO fleet AS f (robot, vin, version, heard_at, status, alerts, position, reported_at)
-  SELECT robot, vin, version, heard_at, status, alerts, position, reported_at
+  INSERT INTO fleet AS f (robot, vin, version, heard_at, status, alerts, position, reported_at, clock_behind_s)
+  SELECT robot, vin, version, heard_at, status, alerts, position, reported_at, "clockBehindS"
   FROM jsonb_to_recordset($1::jsonb) AS r(robot text, vin text, version text, heard_at timestamptz, status jsonb,
-    alerts jsonb, position jsonb, reported_at timestamptz)
+    alerts jsonb, position jsonb, reported_at timestamptz, "clockBehindS" double precision)
   ORDER BY robot
   ON CONFLICT (robot) DO UPDATE SET vin = excluded.vin, version = excluded.version, heard_at = excluded.heard_at,
     status = excluded.status, alerts = excluded.alerts, position = excluded.position,
-    reported_at = excluded.reported_at
+    reported_at = excluded.reported_at, clock_behind_s = excluded.clock_behind_s
   WHERE excluded.heard_at >= f.heard_at`;
 const LOAD = `
-  SELECT robot, vin, version, heard_at AS "heardAtNs", status, alerts, position, reported_at AS "reportedAtNs"
+  SELECT robot, vin, version, heard_at AS "heardAtNs", status, alerts, position, reported_at AS "reportedAtNs",
+    clock_behind_s AS "clockBehindS"
   FROM fleet ORDER BY robot`;
 
 /** The robots that have ever connected, in the database of a ground. */

@@ -71,9 +71,8 @@ const metrics: readonly RobotMetric[] = [
   },
   {
     ...{ name: 'holdfast_ground_robot_oldest_unsynced_timestamp_seconds', type: 'gauge' },
-    help: 'When the oldest message was recorded that is in no store, on the clock of the robot.',
-    value: ({ status }) =>
-      status?.oldestUnsyncedAt === undefined ? undefined : Number(status.oldestUnsyncedAt) / 1e9,
+    help: 'When the oldest message was recorded that is in no store, on the clock of the ground.',
+    value: ({ unsyncedSince }) => (unsyncedSince === null ? undefined : Date.parse(unsyncedSince) / 1_000),
   },
   {
     ...{ name: 'holdfast_ground_robot_disk_time_to_full_seconds', type: 'gauge' },

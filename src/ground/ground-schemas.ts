@@ -38,6 +38,10 @@ const robot = {
   connected: flag,
   heardAt: said(text, 'on the clock of the ground'),
   clockBehindS: said(orNull(number), 'how far the clock of the robot is behind, seconds'),
+  unsyncedSince: said(
+    orNull(text),
+    'when the oldest message was recorded that is in no store, on the clock of the ground; null: none waits, or it is unknown',
+  ),
   ...counters,
   fields: list(ref('Field')),
   status: said(orNull(ref('RobotFigures')), 'null: nothing was reported, or reports are missing'),

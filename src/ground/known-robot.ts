@@ -14,4 +14,6 @@ export interface KnownRobot {
   readonly alerts: readonly ReportedAlert[];
   readonly position: MeasuredPosition | null;
   readonly reportedAtNs: bigint | null;
+  /** How far its clock was behind the ground's; null: unknown. */
+  readonly clockBehindS: number | null;
 }

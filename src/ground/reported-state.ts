@@ -8,12 +8,17 @@ import type { ReportedAlert, ReportedSegment, RobotReport } from '../uplink/prot
 const MAX_SEGMENTS = 500;
 const MAX_EVENTS = 100;
 
+/** The clock of a robot is taken to be as before while a report says nothing else by more than this. */
+const CLOCK_STEP_NS = 2_000_000_000n;
+
 /** What a robot reported last. */
 export class ReportedState {
   /** Undefined: nothing was reported, or reports are missing. */
   figures: RobotFigures | undefined;
   /** When the robot was known to be so, on the ground's clock. */
   atNs: bigint | undefined;
+  /** How far the clock of the robot is behind the ground's; negative: ahead. Undefined: no report has said it. */
+  clockBehindNs: bigint | undefined;
   alerts: readonly ReportedAlert[] = [];
   /** Undefined: the robot does not say, or reports are missing. */
   tags: Tags | undefined;
@@ -35,16 +40,19 @@ export class ReportedState {
     figures: RobotFigures | undefined,
     alerts: readonly ReportedAlert[],
     atNs: bigint | undefined,
+    clockBehindNs: bigint | undefined,
   ): void {
     this.figures = figures;
+    this.clockBehindNs = clockBehindNs;
     this.alerts = alerts;
     this.atNs = atNs;
   }
 
   /** False: reports are missing, and only a complete one helps. A report that was seen before is ignored. */
   apply(report: RobotReport, nowNs: bigint): boolean {
-    const { epoch, sequence, complete } = report;
+    const { epoch, sequence, complete, timeNs } = report;
     if (epoch === this.#epoch && sequence <= this.#sequence) return true;
+    if (timeNs !== undefined) this.#compareClocks(nowNs - timeNs);
     const continues = epoch === this.#epoch && sequence === this.#sequence + 1 && this.figures !== undefined;
     this.#epoch = epoch;
     this.#sequence = sequence;
@@ -67,6 +75,13 @@ export class ReportedState {
     forget(this.#segments, MAX_SEGMENTS, (one) => one.segment);
     forget(this.#events, MAX_EVENTS, (one) => one.at.padStart(20, '0'));
     return true;
+  }
+
+  /** The way of a report takes a little longer or shorter each time: that must not change what is shown. */
+  #compareClocks(behindNs: bigint): void {
+    const apart = behindNs - (this.clockBehindNs ?? 0n);
+    if (this.clockBehindNs === undefined || apart > CLOCK_STEP_NS || apart < -CLOCK_STEP_NS)
+      this.clockBehindNs = behindNs;
   }
 }
 

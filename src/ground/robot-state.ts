@@ -10,7 +10,14 @@ import { SampleSizes } from '../uplink/protocol/sample-bytes.js';
 import type { DecodedTicks, TelemetryDecoder } from '../uplink/protocol/telemetry-decoder.js';
 import { isDeleted, type DeletedTime } from './deleted-times.js';
 import { viewOf, type FieldReading, type FieldView } from './field-view.js';
-import { countFields, heardMsOf, positionIn, type FleetRow, type MeasuredPosition } from './fleet-row.js';
+import {
+  countFields,
+  heardMsOf,
+  positionIn,
+  unsyncedSinceMsOf,
+  type FleetRow,
+  type MeasuredPosition,
+} from './fleet-row.js';
 import type { KnownRobot } from './known-robot.js';
 import { ReportedState } from './reported-state.js';
 
@@ -48,6 +55,8 @@ export interface RobotView extends Readonly<RobotCounters> {
   readonly fields: readonly FieldView[];
   /** Figures of the recorder and of sync; null: nothing was reported, or reports are missing. */
   readonly status: RobotFigures | null;
+  /** When the oldest message was recorded that is in no store, on the ground's clock; null: none waits, or unknown. */
+  readonly unsyncedSince: string | null;
   /** When the robot reported last, on the ground's clock; null: never. */
   readonly reportedAt: string | null;
   /** The raised alerts. */
@@ -93,11 +102,16 @@ export class RobotState {
 
   /** A robot that was known before a restart of the ground. */
   static of(known: KnownRobot, deleted?: () => readonly DeletedTime[]): RobotState {
-    const { robot, vin, version, heardAtNs, status, alerts, position, reportedAtNs } = known;
+    const { robot, vin, version, heardAtNs, status, alerts, position, reportedAtNs, clockBehindS } = known;
     const state = new RobotState(robot, deleted);
     Object.assign(state, { vin, version, heardAtNs });
     state.#lastPosition = position;
-    state.reported.restore(status ?? undefined, alerts, reportedAtNs ?? undefined);
+    state.reported.restore(
+      status ?? undefined,
+      alerts,
+      reportedAtNs ?? undefined,
+      clockBehindS === null ? undefined : BigInt(Math.round(clockBehindS * 1e9)),
+    );
     return state;
   }
 
@@ -108,6 +122,7 @@ export class RobotState {
     return {
       ...{ robot, vin, version, heardAtNs, status, alerts, position: this.#position(this.#readings()) },
       reportedAtNs: reported.atNs ?? null,
+      clockBehindS: reported.clockBehindNs === undefined ? null : Number(reported.clockBehindNs) / 1e9,
     };
   }
 
@@ -132,15 +147,29 @@ export class RobotState {
 
   view(): RobotView {
     const { robot, vin, version, counters, isConnected, heardAtNs } = this;
-    const anchor = this.#anchor;
+    const report = this.#report();
+    const sinceMs = this.#unsyncedSinceMs(report.status);
+    const sampledBehindNs = this.#sampledBehindNs();
     return {
       ...{ robot, vin, version, connected: isConnected, heardAt: formatTime(heardAtNs) },
-      clockBehindS: anchor === undefined ? null : Number(anchor.heardAtNs - anchor.timeNs) / 1e9,
+      clockBehindS: sampledBehindNs === undefined ? null : Number(sampledBehindNs) / 1e9,
       ...counters,
       fields: this.#readings().map(viewOf),
+      unsyncedSince: sinceMs === null ? null : formatTime(BigInt(sinceMs) * NS_PER_MS),
       reportedAt: this.reported.atNs === undefined ? null : formatTime(this.reported.atNs),
-      ...this.#report(),
+      ...report,
     };
+  }
+
+  /** By the time of the last sample, which a replay has from its recording. */
+  #sampledBehindNs(): bigint | undefined {
+    const anchor = this.#anchor;
+    return anchor && anchor.heardAtNs - anchor.timeNs;
+  }
+
+  /** A robot of an earlier version says nothing about its clock in its reports: then its samples do. */
+  #unsyncedSinceMs(status: RobotFigures | null): number | null {
+    return unsyncedSinceMsOf(status, this.reported.clockBehindNs ?? this.#sampledBehindNs() ?? 0n);
   }
 
   /** What the robot said last about itself, without what lies in a deleted time. */
@@ -170,7 +199,7 @@ export class RobotState {
     const position = this.#position(fields);
     return {
       ...{ robot, vin, version, connected, heardMs: heardMsOf(heardAtNs, connected) },
-      ...{ status, alerts },
+      ...{ status, unsyncedSinceMs: this.#unsyncedSinceMs(status), alerts },
       position: position && { latitude: position.latitude, longitude: position.longitude },
       fields: countFields(fields),
     };

@@ -64,6 +64,13 @@ const toGround: Readonly<Record<string, RobotMessage>> = {
       tags: { mission: 'größe 3', 'site.row-1': 'north' },
     },
   },
+  'report-time.binpb': {
+    kind: 'report',
+    report: {
+      ...{ epoch: 300, sequence: 6, complete: false, timeNs: 1_700_000_000_000_000_001n, figures: {} },
+      ...{ unknown: [], segments: [], events: [] },
+    },
+  },
   'report-contents.binpb': {
     kind: 'report',
     report: {

@@ -15,7 +15,7 @@ const HOUR_MS = 3_600_000;
 const status = { pendingBytes: 0, dropped: 5, diskFreeBytes: 1e9, lostSegments: 0 };
 const well: FleetRow = {
   ...{ robot: 'robot_7', vin: '', version: '', connected: true, heardMs: START_MS, status },
-  ...{ alerts: [], position: null, fields: { known: 0, absent: 0, unknown: 0 } },
+  ...{ unsyncedSinceMs: null, alerts: [], position: null, fields: { known: 0, absent: 0, unknown: 0 } },
 };
 const losing: FleetRow = { ...well, status: { ...status, lostSegments: 1 } };
 
@@ -46,10 +46,8 @@ onEveryPostgres('The alerts of a ground at a web address', (server) => {
   const kinds: Record<string, Partial<FleetRow>> = {
     robot_silent: { connected: false },
     backlog_old: {
-      status: {
-        ...{ ...status, pendingBytes: 1e9 },
-        oldestUnsyncedAt: String(BigInt(START_MS - 2 * HOUR_MS) * 1_000_000n),
-      },
+      status: { ...status, pendingBytes: 1e9 },
+      unsyncedSinceMs: START_MS - 2 * HOUR_MS,
     },
     disk_time_to_full: { status: { ...status, diskTimeToFullMs: 1e6 } },
     drops: { status: { ...status, dropped: 6 } },

@@ -39,7 +39,7 @@ const alertAt = (timeNs: bigint): KnownRobot['alerts'][number] => ({
 function known(positionNs: bigint, reportedAtNs: bigint, over: Partial<KnownRobot> = {}): KnownRobot {
   return {
     ...{ robot: 'r1', vin: '', version: '0.2.0', heardAtNs: AFTER + 3_600n * NS_PER_S, reportedAtNs },
-    ...{ status: { state: 'recording', lastError: 'visitor at gate nine' } },
+    ...{ status: { state: 'recording', lastError: 'visitor at gate nine' }, clockBehindS: null },
     alerts: [alertAt(BEFORE), alertAt(INSIDE)],
     position: { latitude: 47.5, longitude: 8.5, at: formatTime(positionNs), topic: '/gps' },
     ...over,

@@ -16,7 +16,7 @@ const HOUR_MS = 3_600_000;
 const row: FleetRow = {
   ...{ robot: 'robot_7', vin: '', version: '', connected: true, heardMs: START_MS },
   status: { state: 'recording', pendingBytes: 0, dropped: 5, diskFreeBytes: 1e9, lostSegments: 0 },
-  ...{ alerts: [], position: null, fields: { known: 0, absent: 0, unknown: 0 } },
+  ...{ unsyncedSinceMs: null, alerts: [], position: null, fields: { known: 0, absent: 0, unknown: 0 } },
 };
 
 describe('The alerts of a ground', () => {
@@ -58,8 +58,8 @@ describe('The alerts of a ground', () => {
       {
         status: {
           ...{ state: 'recording', pendingBytes: 1e9, dropped: 5, diskFreeBytes: 1e9, lostSegments: 0 },
-          oldestUnsyncedAt: String(BigInt(START_MS - 2 * HOUR_MS) * 1_000_000n),
         },
+        unsyncedSinceMs: START_MS - 2 * HOUR_MS,
       },
       10_000,
       'backlog_old',
@@ -97,7 +97,7 @@ describe('The alerts of a ground', () => {
   async function wait(megabytes: readonly number[]): Promise<void> {
     const status = { state: 'recording', dropped: 5, diskFreeBytes: 1e9, lostSegments: 0 };
     for (const one of megabytes) {
-      become({ status: { ...status, pendingBytes: one * 1e6, oldestUnsyncedAt: `${clock.nowMs}000000` } });
+      become({ status: { ...status, pendingBytes: one * 1e6 }, unsyncedSinceMs: clock.nowMs });
       await pass(60_000);
     }
   }

@@ -7,6 +7,7 @@ import { FleetMemory } from '../../src/ground/fleet-memory.js';
 import { FleetTable } from '../../src/ground/fleet-table.js';
 import { Fleet } from '../../src/ground/fleet.js';
 import type { KnownRobot } from '../../src/ground/known-robot.js';
+import { NS_PER_MS, NS_PER_S } from '../../src/core/clock.js';
 import { systemClock } from '../../src/host/system-clock.js';
 import { eventually } from '../../src/testing/waiting.js';
 import { SimulatedClock } from '../support/simulated-clock.js';
@@ -18,6 +19,7 @@ const HEARD_NS = 1_700_000_000_123_456_000n;
 const known: KnownRobot = {
   ...{ robot: 'robot_7', vin: VIN, version: '0.2.0', heardAtNs: HEARD_NS, reportedAtNs: HEARD_NS },
   status: { state: 'recording', pendingBytes: 5e9 },
+  clockBehindS: -18_000.25,
   alerts: [],
   position: { latitude: 47.5, longitude: 8.5 },
 };
@@ -49,26 +51,40 @@ onEveryPostgres('The memory of a fleet', (server) => {
     return new Fleet(world.registry, { clock: systemClock, logger: silentLogger });
   }
 
-  it('shows a robot after a restart as it was, and not connected', async () => {
-    {
-      await using _memory = await open(world.fleet);
-      const token = await world.registry.enrol('robot_7');
-      await using robot = new DrivingRobot('robot_7', world.url, token);
-      robot.facts = { ...robot.facts, figures: { state: 'recording', pendingBytes: 5e9, vin: VIN } };
-      await world.seen('robot_7', 'its report', ({ status }) => status !== null);
-    }
-    using fleet = newFleet();
-    await using _memory = await open(fleet);
-    const [row] = fleet.rows();
-    const { heardMs = 0, ...rest } = row ?? {};
-    assert.ok(Math.abs(Date.now() - heardMs) < 60_000);
-    assert.deepEqual(rest, {
-      ...{ robot: 'robot_7', vin: VIN, version: '0.1.0', connected: false },
-      ...{ status: { state: 'recording', pendingBytes: 5e9, vin: VIN }, alerts: [], position: null },
-      fields: { known: 0, absent: 0, unknown: 0 },
+  for (const [name, offNs] of [
+    ['7 h ahead', 25_200n * NS_PER_S],
+    ['5 h behind', -18_000n * NS_PER_S],
+  ] as const)
+    it(`shows a robot whose clock is ${name} after a restart as it was, and not connected`, async () => {
+      const sinceNs = systemClock.now() - 90n * 60n * NS_PER_S;
+      {
+        await using _memory = await open(world.fleet);
+        const token = await world.registry.enrol('robot_7');
+        await using robot = new DrivingRobot('robot_7', world.url, token, offNs);
+        const oldestUnsyncedAt = String(sinceNs + offNs);
+        robot.facts = {
+          ...robot.facts,
+          figures: { state: 'recording', pendingBytes: 5e9, oldestUnsyncedAt, vin: VIN },
+        };
+        await world.seen('robot_7', 'its report', ({ status }) => status !== null);
+      }
+      using fleet = newFleet();
+      await using _memory = await open(fleet);
+      const [row] = fleet.rows();
+      const { heardMs = 0, unsyncedSinceMs, status, ...rest } = row ?? {};
+      assert.ok(Math.abs(Date.now() - heardMs) < 60_000);
+      assert.ok(
+        Math.abs(Number(sinceNs / NS_PER_MS) - (unsyncedSinceMs ?? 0)) < 60_000,
+        `${unsyncedSinceMs}`,
+      );
+      assert.deepEqual([status?.pendingBytes, status?.vin], [5e9, VIN]);
+      assert.deepEqual(rest, {
+        ...{ robot: 'robot_7', vin: VIN, version: '0.1.0', connected: false },
+        ...{ alerts: [], position: null },
+        fields: { known: 0, absent: 0, unknown: 0 },
+      });
+      assert.equal(fleet.robot(VIN)?.robot, 'robot_7');
     });
-    assert.equal(fleet.robot(VIN)?.robot, 'robot_7');
-  });
 
   it('survives a kill of the ground with what was saved within the last 10 s', async () => {
     using fleet = newFleet();

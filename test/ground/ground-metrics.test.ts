@@ -56,12 +56,15 @@ describe('the metrics of the ground', () => {
     const robot = new RobotState('robot_7');
     const figures = { pendingBytes: 5e9, oldestUnsyncedAt: '1700000000500000000', dropped: 0 };
     const report = { ...{ epoch: 1, sequence: 1, complete: true, figures }, unknown: [] };
-    robot.reported.apply({ ...report, segments: [], events: [] }, 1n);
+    // The clock of the robot is five hours ahead.
+    const heardNs = 1_700_000_100_000_000_000n;
+    const timeNs = heardNs + 18_000_000_000_000n;
+    robot.reported.apply({ ...report, timeNs, segments: [], events: [] }, heardNs);
     const text = renderGroundMetrics([robot.view()]);
     assert.match(text, /^holdfast_ground_robot_pending_bytes\{robot="robot_7"\} 5000000000$/m);
     assert.match(
       text,
-      /^holdfast_ground_robot_oldest_unsynced_timestamp_seconds\{robot="robot_7"\} 1700000000.5$/m,
+      /^holdfast_ground_robot_oldest_unsynced_timestamp_seconds\{robot="robot_7"\} 1699982000.5$/m,
     );
     assert.match(text, /^holdfast_ground_robot_dropped_messages\{robot="robot_7"\} 0$/m);
     assert.doesNotMatch(text, /^holdfast_ground_robot_(disk_time_to_full_seconds|lost_segments)\{/m);

@@ -21,6 +21,7 @@ import type { MapSource } from '../../src/ground/map-source.js';
 import { PeopleRegistry } from '../../src/ground/people-registry.js';
 import { RobotRegistry } from '../../src/ground/robot-registry.js';
 import type { RobotView } from '../../src/ground/robot-state.js';
+import type { Clock } from '../../src/core/clock.js';
 import { systemClock } from '../../src/host/system-clock.js';
 import { packageRoot } from '../../src/host/version.js';
 import type { Route } from '../../src/monitors/http/route.js';
@@ -178,7 +179,8 @@ export class DrivingRobot implements AsyncDisposable {
       return this.obey(command);
     };
     const facts = (): RobotFacts => this.facts;
-    const ports = { transport, clock: systemClock, logger: silentLogger, randomBytes, facts, obey, ...kept };
+    const clock: Clock = { ...systemClock, now: () => systemClock.now() + clockOffNs };
+    const ports = { transport, clock, logger: silentLogger, randomBytes, facts, obey, ...kept };
     this.client = new UplinkClient({ robot: name, version: '0.1.0', rules, ...defined({ vin }) }, ports);
     this.#channel = {
       ...{ robot: name, topic: '/speed', encoding: 'cdr', metadata: {}, latched: false },

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { WebSocket } from 'ws';
 import { once } from 'node:events';
+import { NS_PER_MS, NS_PER_S } from '../../src/core/clock.js';
 import { present } from '../../src/core/present.js';
 import { parseTime } from '../../src/core/parse-time.js';
+import { RobotState } from '../../src/ground/robot-state.js';
 import { eventually } from '../../src/testing/waiting.js';
 import { encodeRobotMessage } from '../../src/uplink/protocol/uplink-messages.js';
 import { DrivingRobot, GroundWorld, THRESHOLD } from './ground-world.js';
@@ -43,6 +45,35 @@ describe('The ground', () => {
     const view = present(world.fleet.robot('ahead'));
     assert.equal(view.fields[0]?.state, 'known');
     assert.ok(Math.abs((view.clockBehindS ?? 0) + 7 * 3_600) < 30, `${view.clockBehindS}`);
+  });
+
+  it('knows how long data waits on robots whose clocks are hours off, and no jitter of the way moves it', () => {
+    const heardNs = 1_700_000_000_000_000_000n;
+    const MINUTES_NS = 60n * NS_PER_S;
+    for (const offNs of [7n * HOURS_NS, -5n * HOURS_NS]) {
+      const robot = new RobotState('robot_7');
+      const oldest = String(heardNs + offNs - 90n * MINUTES_NS);
+      const report = (sequence: number, delayNs: bigint): void => {
+        const timeNs = heardNs + offNs - delayNs;
+        const figures = sequence === 1 ? { pendingBytes: 5e9, oldestUnsyncedAt: oldest } : {};
+        const complete = sequence === 1;
+        robot.reported.apply(
+          { ...{ epoch: 1, sequence, complete, timeNs, figures }, unknown: [], segments: [], events: [] },
+          heardNs,
+        );
+      };
+      report(1, 0n);
+      const sinceMs = Number((heardNs - 90n * MINUTES_NS) / NS_PER_MS);
+      assert.equal(robot.row().unsyncedSinceMs, sinceMs);
+      assert.equal(robot.view().unsyncedSince, new Date(sinceMs).toISOString().replace('Z', '000000Z'));
+      report(2, NS_PER_S);
+      assert.equal(robot.row().unsyncedSinceMs, sinceMs);
+      // The clock was set.
+      report(3, 60n * NS_PER_S);
+      assert.equal(robot.row().unsyncedSinceMs, sinceMs + 60_000);
+      const kept = RobotState.of(robot.known());
+      assert.equal(kept.row().unsyncedSinceMs, sinceMs + 60_000);
+    }
   });
 
   it('knows nothing after its restart until the robot has connected again, in a new epoch', async () => {

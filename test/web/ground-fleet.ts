@@ -46,6 +46,7 @@ function rowOf(index: number, nowMs: number, step: number): FleetRow {
               ? {}
               : { oldestUnsyncedAt: String(BigInt(Math.round(oldestMs)) * 1_000_000n) }),
           },
+    unsyncedSinceMs: trouble === 17 || pendingBytes === 0 ? null : Math.round(oldestMs),
     alerts:
       trouble === 29
         ? [

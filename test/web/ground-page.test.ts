@@ -140,7 +140,7 @@ describe('the pages of a ground', function () {
     const rows = (): FleetRow[] =>
       fleetRows(3, Date.now()).map((row, index) => {
         const { pendingBytes: _bytes, oldestUnsyncedAt: _at, ...status } = present(row.status);
-        return index < silent ? { ...row, status } : row;
+        return index < silent ? { ...row, status, unsyncedSinceMs: null } : row;
       });
     await restart({ rows });
     const page = await pages.open(url);

@@ -1,6 +1,7 @@
 import type { Migration } from './migrate.js';
 import { auditMigration } from './migrations/audit.js';
 import { catalogueTables } from './migrations/catalogue.js';
+import { clocksMigration } from './migrations/clocks.js';
 import { deletionsMigration } from './migrations/deletions.js';
 import { fetchMigration } from './migrations/fetch.js';
 import { fleetMigration } from './migrations/fleet.js';
@@ -28,4 +29,5 @@ export const migrations: readonly Migration[] = [
   vinsMigration,
   vehiclesMigration,
   deletionsMigration,
+  clocksMigration,
 ].map((one, index) => ({ ...one, number: index + 1 }));

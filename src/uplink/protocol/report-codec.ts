@@ -41,6 +41,7 @@ export function writeReport(writer: Writer, report: RobotReport): void {
   for (const event of report.events) nested(writer, 8, () => writeEvent(writer, event));
   if (tags !== undefined) nested(writer, 9, () => writeTags(writer, 1, tags));
   for (const content of report.contents ?? []) nested(writer, 10, () => writeContent(writer, content));
+  if (report.timeNs !== undefined) writeFixed64(writer.uint32(tagOf(11, FIXED64)), report.timeNs);
 }
 
 function writeFigures(writer: Writer, values: RobotFigures): void {
@@ -91,6 +92,7 @@ export function readReport(bytes: Uint8Array): RobotReport {
   const unknown: FigureName[] = [];
   let alerts: ReportedAlert[] | undefined;
   let tags: Tags | undefined;
+  let timeNs: bigint | undefined;
   const segments: ReportedSegment[] = [];
   const events: MarkedEvent[] = [];
   const contents: NumberedContent[] = [];
@@ -105,6 +107,7 @@ export function readReport(bytes: Uint8Array): RobotReport {
     8: [LENGTH_DELIMITED, (reader) => add(events, readEvent(reader.bytes()), 'events')],
     9: [LENGTH_DELIMITED, (reader) => (tags = readTags(reader.bytes()))],
     10: [LENGTH_DELIMITED, (reader) => add(contents, readContent(reader.bytes()), 'contents')],
+    11: [FIXED64, (reader) => (timeNs = readFixed64(reader))],
   });
   if (sequence < 1) throw new WireFault('sequence 0 of a report, allowed: at least 1');
   return {
@@ -113,7 +116,7 @@ export function readReport(bytes: Uint8Array): RobotReport {
     complete,
     figures: values,
     unknown,
-    ...defined({ alerts, tags, contents: contents.length > 0 ? contents : undefined }),
+    ...defined({ timeNs, alerts, tags, contents: contents.length > 0 ? contents : undefined }),
     segments,
     events,
   };

@@ -52,6 +52,8 @@ export interface RobotReport {
   readonly sequence: number;
   /** Everything: what was reported before no longer counts. */
   readonly complete: boolean;
+  /** Wall clock of the robot, nanoseconds since the Unix epoch; absent: an earlier version, which does not say it. */
+  readonly timeNs?: bigint;
   /** Figures that have another value. */
   readonly figures: RobotFigures;
   /** Figures that have no value any more. */

@@ -85,7 +85,7 @@ export class ReportSender {
       ? []
       : changed.filter((name) => figures[name] === undefined);
     return {
-      ...{ epoch: this.#epoch, sequence: ++this.#sequence, complete },
+      ...{ epoch: this.#epoch, sequence: ++this.#sequence, complete, timeNs: this.#clock.now() },
       figures: Object.fromEntries(
         changed.flatMap((name) => (figures[name] === undefined ? [] : [[name, figures[name]]])),
       ),

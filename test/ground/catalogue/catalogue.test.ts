@@ -151,7 +151,7 @@ onEveryPostgres('The catalogue', (server) => {
       status: null,
       alerts: [],
       position: null,
-      reportedAtNs: null,
+      ...{ reportedAtNs: null, clockBehindS: null },
     };
     await new FleetTable(database).save([{ ...known, robot: 'r2', vin: VIN }]);
     await catalogue.refresh();

@@ -107,7 +107,7 @@ onEveryHistory('The history', (server, kind) => {
       ...known,
       robot,
       position: null,
-      reportedAtNs: null,
+      ...{ reportedAtNs: null, clockBehindS: null },
     }));
     await new FleetTable(database).save(robots);
     const counts = async (robot: string): Promise<number[]> =>

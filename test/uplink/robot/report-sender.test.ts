@@ -34,7 +34,8 @@ describe('A robot that reports', () => {
     assert.equal(sender.next(quiet), undefined);
     const changed = take({ ...quiet, figures: { state: 'paused' }, alerts: [alert], events: [event('x')] });
     assert.deepEqual(changed, {
-      ...{ epoch: 4, sequence: 2, complete: false, figures: { state: 'paused' }, unknown: ['channels'] },
+      ...{ epoch: 4, sequence: 2, complete: false, timeNs: 1_000_000_000n },
+      ...{ figures: { state: 'paused' }, unknown: ['channels'] },
       ...{ alerts: [alert], segments: [], events: [event('x')] },
     });
   });

@@ -1,5 +1,5 @@
 import { useMemo, useState } from 'preact/hooks';
-import { bytes, coarse, count, counted, msOf } from '../model/format.js';
+import { bytes, coarse, count, counted } from '../model/format.js';
 import { connection, secondTick, serverNow } from '../model/live.js';
 import { useStore } from '../model/store.js';
 import { Panel } from '../ui/panel.js';
@@ -182,8 +182,6 @@ function unsyncedAnswer(
 }
 
 function oldestOf(rows: readonly FleetRow[]): number | undefined {
-  const times = rows.flatMap(({ status }) =>
-    status?.oldestUnsyncedAt === undefined ? [] : [msOf(status.oldestUnsyncedAt)],
-  );
+  const times = rows.flatMap(({ unsyncedSinceMs }) => unsyncedSinceMs ?? []);
   return times.length === 0 ? undefined : times.reduce((a, b) => Math.min(a, b));
 }

@@ -1,4 +1,4 @@
-import { ago, bytes, coarse, duration, msOf, percent } from '../model/format.js';
+import { ago, bytes, coarse, duration, percent } from '../model/format.js';
 import type { FleetRow } from './wire.js';
 
 export type Tone = 'ok' | 'info' | 'warn' | 'bad' | 'quiet';
@@ -100,15 +100,14 @@ function riskOf({ status }: FleetRow): Cell {
   return { text: duration(ms), tone: ms > RISK_MS ? 'warn' : 'ok' };
 }
 
-function unsyncedOf({ status }: FleetRow, nowMs: number): Cell {
+function unsyncedOf({ status, unsyncedSinceMs: since }: FleetRow, nowMs: number): Cell {
   const pending = status?.pendingBytes;
   if (status === null || pending === undefined) return { text: 'unknown', tone: 'quiet' };
   if ((status.lostSegments ?? 0) + (status.parkedSegments ?? 0) > 0)
     return { text: `${bytes(pending)}, some refused or lost`, tone: 'bad' };
   if (pending === 0) return { text: 'nothing waits', tone: 'ok' };
-  const since = status.oldestUnsyncedAt;
-  const ageMs = since === undefined ? 0 : Math.max(0, nowMs - msOf(since));
-  const age = since === undefined ? '' : `, ${coarse(ageMs)}`;
+  const ageMs = since === null ? 0 : Math.max(0, nowMs - since);
+  const age = since === null ? '' : `, ${coarse(ageMs)}`;
   // In a dead zone it is normal that data waits, but it is not fine.
   const young = status.link === 'offline' ? 'info' : 'ok';
   return { text: `${bytes(pending)}${age}`, tone: ageMs > OLD_BACKLOG_MS ? 'warn' : young };
