@@ -32,7 +32,7 @@ export interface LoadResult {
   readonly resentShare: number;
   /** After the load, until the outboxes were empty, seconds. */
   readonly drainS: number;
-  /** Values that are in no history in the end. */
+  /** Values that no history has after that. */
   readonly missing: number;
   /** From sample to page, milliseconds; absent: there is no page. */
   readonly p50Ms?: number;
