@@ -48,6 +48,15 @@ interface OpenBatch {
   readonly at: bigint;
 }
 
+/** Ticks that the ground has confirmed. */
+interface Confirmed {
+  readonly run: bigint;
+  readonly firstTick: number;
+  ticks: number;
+  /** A removed piece is forgotten only by exactly its ticks. */
+  readonly isPiece: boolean;
+}
+
 /**
  * Empties the outbox over one connection, oldest first, beside the live stream. As much is on its way as the ground
  * confirms: little at first, more with each confirmation, and little again after one that does not come. So a ground
@@ -64,7 +73,9 @@ export class OutboxSender implements Disposable {
   #isReading = false;
   #isClosed = false;
   /** Confirmed, and still in the outbox. */
-  #confirmed: { run: bigint; firstTick: number; ticks: number }[] = [];
+  #confirmed: Confirmed[] = [];
+  /** The removed pieces of which the ground heard last. */
+  #told = new Set<string>();
   #nextAt = 0n;
   #tellAt = 0n;
   #removeAt = 0n;
@@ -84,8 +95,10 @@ export class OutboxSender implements Disposable {
       this.#patienceNs = patienceAfter(clock.monotonic() - found.at);
     }
     const last = this.#confirmed.at(-1);
-    if (last?.run === run && last.firstTick + last.ticks === firstTick) last.ticks += ticks;
-    else this.#confirmed.push({ run, firstTick, ticks });
+    const isPiece = this.#told.delete(pieceName({ run, firstTick, ticks }));
+    const follows = last?.run === run && last.firstTick + last.ticks === firstTick;
+    if (follows && !isPiece && !last.isPiece) last.ticks += ticks;
+    else this.#confirmed.push({ run, firstTick, ticks, isPiece });
   }
 
   [Symbol.dispose](): void {
@@ -100,7 +113,8 @@ export class OutboxSender implements Disposable {
     const confirmed = this.#confirmed;
     this.#confirmed = [];
     try {
-      for (const { run, firstTick, ticks } of confirmed) await outbox.remove(run, firstTick, ticks);
+      // All have their turn before the outbox closes.
+      await Promise.all(confirmed.map(({ run, firstTick, ticks }) => outbox.remove(run, firstTick, ticks)));
     } catch (error) {
       logger.warn('confirmed samples stay in the outbox', { error: describeError(error) });
     }
@@ -109,9 +123,10 @@ export class OutboxSender implements Disposable {
   async #tellRemoved(now: bigint): Promise<void> {
     if (now < this.#tellAt) return;
     this.#tellAt = now + TELL_NS;
-    for (const one of await this.#parts.outbox.removed(TOLD_AT_ONCE)) {
-      if (!this.#isClosed) this.#parts.send(one);
-    }
+    const pieces = await this.#parts.outbox.removed(TOLD_AT_ONCE);
+    if (this.#isClosed) return;
+    this.#told = new Set(pieces.map(pieceName));
+    for (const piece of pieces) this.#parts.send(piece);
   }
 
   async #next(): Promise<void> {
@@ -129,9 +144,9 @@ export class OutboxSender implements Disposable {
     if (freeBytes <= 0) return;
     this.#isReading = true;
     try {
-      await this.#tellRemoved(now);
       // What is confirmed must not be found again.
       if (this.#after === START || now >= this.#removeAt) await this.#removeConfirmed();
+      await this.#tellRemoved(now);
       const found = await outbox.read(
         this.#after,
         beforeTick(),
@@ -158,6 +173,10 @@ export class OutboxSender implements Disposable {
       this.#isReading = false;
     }
   }
+}
+
+function pieceName({ run, firstTick, ticks }: Pick<RemovedSamples, 'run' | 'firstTick' | 'ticks'>): string {
+  return `${run} ${firstTick} ${ticks}`;
 }
 
 function patienceAfter(confirmedNs: bigint): bigint {

@@ -8,6 +8,7 @@ import { NS_PER_MS, NS_PER_S } from '../../../src/core/clock.js';
 import { silentLogger } from '../../../src/core/logger.js';
 import { present } from '../../../src/core/present.js';
 import { systemClock } from '../../../src/host/system-clock.js';
+import { eventually } from '../../../src/testing/waiting.js';
 import type { OutboxBatch } from '../../../src/uplink/protocol/outbox-codec.js';
 import { Outbox } from '../../../src/uplink/robot/outbox.js';
 import { OutboxSender } from '../../../src/uplink/robot/outbox-sender.js';
@@ -119,6 +120,34 @@ describe('The sender of the outbox', () => {
     const again = await sendAll();
     assert.equal(again[0]?.samples[0]?.tick, unconfirmed[0]?.samples[0]?.tick);
     assert.ok(samplesOf(again) <= 50);
+  });
+
+  it('forgets a removed piece once it is confirmed, also with samples before and behind it', async () => {
+    const random = randomBytes;
+    const ports = { fs, clock: systemClock, logger: silentLogger, random };
+    await using full = await Outbox.open(join(folder, 'full'), RUN, 4 * 1024, ports);
+    full.fields([field({})], TICK_NS);
+    for (let tick = 10; tick < 300; tick++) full.append(tick, BigInt(tick * TICK_NS), new Float64Array(1));
+    await full.read('s', 0, 1, 1);
+    const [piece] = await full.removed(1);
+    const { firstTick, ticks } = present(piece);
+    const told: number[] = [];
+    using teller = new OutboxSender({
+      ...{ outbox: full, connection: { waitingBytes: 0 }, clock: clock as unknown as Clock },
+      ...{ logger: silentLogger, paceMs: PACE_MS, beforeTick: () => 0 },
+      send: (message) => {
+        if (message.kind === 'removed') told.push(message.ticks);
+      },
+    });
+    clock.turn();
+    await eventually(() => told.length > 0, 'the piece is sent');
+    teller.confirmed(RUN, 0, firstTick);
+    teller.confirmed(RUN, firstTick, ticks);
+    teller.confirmed(RUN, firstTick + ticks, 1);
+    clock.pass(11n * NS_PER_S);
+    clock.turn();
+    await eventually(async () => (await full.removed(1)).length === 0, 'the piece is forgotten');
+    assert.deepEqual(told, [ticks]);
   });
 
   it('waits twice as long after each time, and four times as long as the last confirmation took', async () => {
