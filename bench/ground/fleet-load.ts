@@ -12,6 +12,7 @@ import {
 } from '../../src/uplink/protocol/uplink-messages.js';
 import { silentLogger } from '../../src/core/logger.js';
 import { OutboxSender } from '../../src/uplink/robot/outbox-sender.js';
+import { Redaction } from '../../src/uplink/robot/redaction.js';
 import { CONFIRM_TICKS, defaultPace, OUTBOX_PACE_MS, TICK_NS } from '../../src/uplink/robot/uplink-pace.js';
 import { fieldNames, fieldSpecs, valuesAt } from './fleet-values.js';
 import { MemoryOutbox } from './memory-outbox.js';
@@ -72,6 +73,7 @@ async function uplinkRobot(url: string, name: string, token: string, index: numb
   await ready;
   let isSampling = true;
   const sender = new OutboxSender({
+    redaction: new Redaction([]),
     ...{ outbox, connection, clock: systemClock, logger: silentLogger, paceMs: OUTBOX_PACE_MS },
     send(message) {
       if (message.kind === 'outbox') resent += message.samples.length;

@@ -7,6 +7,7 @@ import type { GapReason } from './gap.js';
 import type { LogLevel } from './logger.js';
 import type { Channel, Message, Priority } from './message.js';
 import type { RecorderStatus, SyncStatus, TopicStats } from './status.js';
+import type { TransformRule } from './transform/rule.js';
 
 /**
  * The recorder as a monitor sees it. Control calls throw `STATE_REFUSED` at once if the recorder's phase does
@@ -37,6 +38,8 @@ export interface MonitoredRecorder {
   channels?(): Iterable<Channel>;
   /** The latched messages that a late subscriber needs; absent: not available. */
   latched?(): Iterable<Message>;
+  /** Rules of `sync.transform` that sync has told; undefined: they cannot be read. */
+  transform(): readonly TransformRule[] | undefined;
 }
 
 /** Sync is another process and may not run: then both reject with `ROLE_NOT_RUNNING`. */

@@ -8,8 +8,10 @@ import type { Listen } from '../core/listen.js';
 import type { Logger } from '../core/logger.js';
 import type { Channel, Message } from '../core/message.js';
 import { comparisonsOf, onlyCompared } from '../core/send-policy/compared-values.js';
+import { isFieldRule, type TransformRule } from '../core/transform/rule.js';
 import {
   fieldsOf,
+  rulesOf,
   SEND_POLICY_FILE,
   sendPolicyFiles,
   type SinkPolicyRecord,
@@ -51,6 +53,7 @@ export class ConditionWatch {
   #fields = '[]';
   #comparisons: readonly FieldComparison[] = [];
   #sinks: readonly SinkPolicyRecord[] | undefined;
+  #transform: readonly TransformRule[] | undefined;
   #maxAgeNs = 0n;
   #isRunning = false;
   #followed: FollowedTopics;
@@ -87,6 +90,20 @@ export class ConditionWatch {
   /** What sync sends, when and for whom; undefined: no sync has told it. */
   get policy(): readonly SinkPolicyRecord[] | undefined {
     return this.#sinks;
+  }
+
+  /**
+   * The rules of `sync.transform` that sync has told, those of all sinks; undefined: they cannot be read, so nothing
+   * may leave that they could change.
+   */
+  get transform(): readonly TransformRule[] | undefined {
+    return this.#transform;
+  }
+
+  /** Whether values of a topic may be in what sync neither encrypts nor changes, such as labels of marks. */
+  mayShow(topic: string): boolean {
+    const isEncrypted = this.#sinks?.some(({ recipients }) => recipients.length > 0) === true;
+    return !isEncrypted && this.#transform?.some((rule) => isFieldRule(rule, topic)) === false;
   }
 
   /** Whether a condition needs this topic: it must be subscribed to, also if it is not recorded. */
@@ -138,11 +155,13 @@ export class ConditionWatch {
   async #readPolicy(): Promise<void> {
     const { fs, clock, latched } = this.#ports;
     const text = (await readStateIfReadable(fs, this.#policyPath))?.toString('utf8') ?? '';
-    if (text === this.#text) return;
+    if (text === this.#text && this.#transform !== undefined) return;
     this.#text = text;
     // A damaged file names none. Sync writes it again when it starts.
     const policy = sendPolicyFiles.parseIfValid(text);
     this.#sinks = policy?.sinks;
+    const isReadable = text === '' || policy !== undefined;
+    this.#transform = isReadable ? rulesOf(policy?.sinks ?? []) : undefined;
     this.#comparisons = comparisonsOf(policy?.sinks ?? []);
     this.#maxAgeNs = BigInt(policy?.topicMaxAgeMs ?? 0) * NS_PER_MS;
     const fields = fieldsOf(policy?.sinks ?? []).slice(0, CONDITION_FIELDS_MAX);

@@ -4,6 +4,7 @@ import type { TagChanges, Tags } from '../core/tags.js';
 import type { Listen, Unlisten } from '../core/listen.js';
 import type { Channel, Message } from '../core/message.js';
 import type { RecorderStatus, TopicStats } from '../core/status.js';
+import type { TransformRule } from '../core/transform/rule.js';
 import type { RecorderOptions } from '../settings/recorder-options.js';
 
 /**
@@ -56,6 +57,8 @@ export interface RecorderControl {
   readonly onEvent: Listen<RecorderEvent>;
   /** Every received message (`durable` false) when it is queued; costs nothing without a listener. */
   tap(listener: (message: Message) => void): Unlisten;
+  /** Rules of `sync.transform` that sync has told; undefined: they cannot be read. */
+  transform(): readonly TransformRule[] | undefined;
   /** Channels seen so far, and the latched messages that a late subscriber needs; absent: not available. */
   channels?(): Iterable<Channel>;
   latched?(): Iterable<Message>;

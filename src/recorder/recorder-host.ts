@@ -8,6 +8,7 @@ import type { Listen, Unlisten } from '../core/listen.js';
 import type { Channel, Message } from '../core/message.js';
 import type { SourceAlert } from '../core/source.js';
 import type { RecorderStatus, TopicStats } from '../core/status.js';
+import type { TransformRule } from '../core/transform/rule.js';
 import { parseArguments } from './control-arguments.js';
 import { changedRecorderParameters, liveRecorderParameters } from '../settings/live-parameters.js';
 import type { RecorderOptions } from '../settings/recorder-options.js';
@@ -88,6 +89,11 @@ export class RecorderHost implements RecorderControl, AsyncDisposable {
   /** Channels seen so far, for live viewers. */
   channels(): Iterable<Channel> {
     return this.#recorder?.channels() ?? [];
+  }
+
+  /** Rules of `sync.transform` that sync has told; undefined: they cannot be read. */
+  transform(): readonly TransformRule[] | undefined {
+    return this.#recorder?.transform();
   }
 
   /** The latched messages that a late subscriber needs. */

@@ -7,6 +7,7 @@ import type { Listen, Unlisten } from '../core/listen.js';
 import type { Channel, Message } from '../core/message.js';
 import type { SourceAlert } from '../core/source.js';
 import type { RecorderStatus, TopicStats } from '../core/status.js';
+import type { TransformRule } from '../core/transform/rule.js';
 import { AnomalyWatch } from './anomaly/anomaly-watch.js';
 import type { MarkEventRequest } from './recorder-control.js';
 import type { RecorderOptions } from '../settings/recorder-options.js';
@@ -61,7 +62,7 @@ export class Recorder implements AsyncDisposable {
       ...ports,
       tap: (listener) => this.tap(listener),
       mark: (request) => this.markEvent(request),
-      isSentEncrypted: () => (conditions.policy ?? []).some(({ recipients }) => recipients.length > 0),
+      mayShow: (topic) => conditions.mayShow(topic),
     });
     // A caller that awaits `done` sees the error.
     this.#upkeep = new RecorderUpkeep(parts, this.#anomalies, () => void this.close().catch(() => undefined));
@@ -197,6 +198,11 @@ export class Recorder implements AsyncDisposable {
   /** Channels seen so far. */
   *channels(): Iterable<Channel> {
     for (const { channel } of this.#parts.buffer.allQueues()) yield channel;
+  }
+
+  /** Rules of `sync.transform` that sync has told; undefined: they cannot be read. */
+  transform(): readonly TransformRule[] | undefined {
+    return this.#parts.conditions.transform;
   }
 
   /** The latched messages at the start of the next segment. */

@@ -29,6 +29,8 @@ export type ParameterKind = 'boolean' | 'integer' | 'real' | 'text' | 'texts';
 /** One row of the table; the name is its key there. */
 export interface Parameter<T = unknown> {
   readonly role: Role | 'both';
+  /** It stands in the section of its role, and the other process takes it from there too. */
+  readonly isReadByBoth?: true;
   /** One or two sentences: what it does, and what happens at its limit. */
   readonly description: string;
   /** As written into config/ and the docs; parses to the default value. `undefined`: no default. */
@@ -55,6 +57,7 @@ export interface Parameter<T = unknown> {
 
 interface Row {
   readonly role: Role | 'both';
+  readonly isReadByBoth?: true;
   readonly description: string;
   readonly flag?: string;
   readonly secret?: true;

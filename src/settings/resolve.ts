@@ -27,8 +27,8 @@ export interface Resolved {
 }
 
 /**
- * Flags over file over defaults (those of the profile first), for one role. Inside the file, the role's own section overrides `/**`. All
- * of the file is checked, including the other role's section. A wrong value is reported and its default used,
+ * Flags over file over defaults (those of the profile first), for one role. Inside the file, the role's own section
+ * overrides `/**`. All of the file is checked, including the other role's section. A wrong value is reported and its default used,
  * so that further faults are found.
  */
 export function resolve(role: Role, file: ConfigFile | undefined, flags: RawFlags): Resolved {
@@ -57,7 +57,9 @@ export function resolve(role: Role, file: ConfigFile | undefined, flags: RawFlag
   for (const section of ['both', role === 'recorder' ? 'sync' : 'recorder', role] as const) {
     for (const entry of file?.entries ?? []) {
       if (entry.role !== section) continue;
-      set(entry.name, entry.raw, entry.where, section === 'both' || section === role);
+      const isRead =
+        section === 'both' || section === role || parameterNamed(entry.name).isReadByBoth === true;
+      set(entry.name, entry.raw, entry.where, isRead);
     }
   }
   for (const [name, raw] of Object.entries(flags)) {

@@ -246,7 +246,7 @@ export const syncParameters = {
   'sync.condition_poll_ms': number('conditionPollMs'),
   'sync.topic_max_age_ms': number('topicMaxAgeMs'),
   'sync.transform': transformRules({
-    ...{ role, flag: 'transform' },
+    ...{ role, flag: 'transform', isReadByBoth: true as const },
     description:
       'What is changed before segments leave (docs/transform.md), by topic and in this order: topics and fields are dropped, texts emptied or hashed, ' +
       'numbers and positions rounded. Sealed segments stay as they are. Empty: segments leave as they are. A sink can be excepted with its option transform=no.',

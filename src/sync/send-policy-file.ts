@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { defined } from '../core/defined.js';
 import { readStateIfReadable, writeFileDurably } from '../core/durable-files.js';
 import { describeError } from '../core/errors.js';
 import type { FileSystem } from '../core/file-system.js';
@@ -31,6 +32,7 @@ export function policyOf(sink: SinkSpec, options: SyncOptions): SinkPolicyRecord
     budgetBytesPerDay: sink.budgetBytesPerDay ?? options.budgetBytesPerDay,
     pass: sink.pass ?? options.pass,
     recipients: (sink.recipients ?? []).map(recipientName),
+    ...defined({ transform: sink.transform?.() }),
   };
 }
 

@@ -189,6 +189,12 @@ export class SyncGroup implements AsyncDisposable {
     for (const engine of this.#engines) engine.retryParked(code);
   }
 
+  /** The rules of `sync.transform` have changed: the recorder learns it, and segments that they parked are tried again. */
+  transformChanged(): void {
+    void this.#tellRecorder();
+    this.retryParked('TRANSFORM_FAILED');
+  }
+
   get onEvent(): Listen<SyncEvent> {
     return this.#events.listen;
   }

@@ -27,8 +27,8 @@ export interface SinkSpec {
   readonly pass?: readonly PassClass[];
   /** Who can read what this sink sends; absent: anyone with the store. A deriver encrypts its files itself. */
   readonly recipients?: readonly Recipient[];
-  /** `sync.transform` has rules, and this sink gets what they make. */
-  readonly isTransformed?: true;
+  /** The present rules of `sync.transform`, if this sink gets what they make; absent: it gets sealed segments. */
+  readonly transform?: () => readonly string[];
   /** What it holds does not count as the segment: the local copy stays as if this sink had nothing. */
   readonly partial?: true;
   /** Absent: the sealed file unchanged. */

@@ -122,7 +122,7 @@ export function composeStatus(parts: StatusParts): SyncStatus {
       durations: counters.durations.toJson(),
     },
     ...(parts.sink.kind === 'parquet' ? { writes: counters.writes.toJson() } : {}),
-    ...(parts.sink.isTransformed
+    ...(parts.sink.transform
       ? {
           transforms: { ...counters.writes.transforms.toJson(), parked: parkedBy(table, 'TRANSFORM_FAILED') },
         }

@@ -25,6 +25,13 @@ export const policy = [
 
 const sendPolicy: SendPolicyFile = { version: 1, topicMaxAgeMs: 60_000, sinks: policy };
 const dock = { topic: '/état', field: 'status.docked', robot: 'squid', at: '1700000000000000000' };
+/** With the rules of `sync.transform`. */
+const transformPolicy: SendPolicyFile = {
+  ...sendPolicy,
+  sinks: policy.map((sink, place) =>
+    place === 0 ? { ...sink, transform: ['/état/fix round=latitude+longitude:100m', '/driver drop'] } : sink,
+  ),
+};
 const conditionValues: ConditionValues = {
   version: 1,
   values: [
@@ -40,6 +47,9 @@ const encode = (file: unknown): string => `${JSON.stringify(file, null, 1)}\n`;
 /** What sync and the recorder tell each other in the data folder. */
 export const goldenPolicy: readonly GoldenDocument[] = [
   textDocument('send-policy', SEND_POLICY_FILE, sendPolicy, encode, (text, name) =>
+    sendPolicyFiles.parse(text, name),
+  ),
+  textDocument('send-policy-transform', SEND_POLICY_FILE, transformPolicy, encode, (text, name) =>
     sendPolicyFiles.parse(text, name),
   ),
   textDocument('condition-values', CONDITION_VALUES_FILE, conditionValues, encode, (text, name) =>

@@ -7,6 +7,7 @@ import { silentLogger } from '../../src/core/logger.js';
 import type { Channel, Message } from '../../src/core/message.js';
 import type { MonitoredRecorder, MonitoredSync, Timeline } from '../../src/core/monitoring.js';
 import type { RecorderStatus, SyncStatus, TopicStats } from '../../src/core/status.js';
+import type { TransformRule } from '../../src/core/transform/rule.js';
 import type { WatchPorts } from '../../src/monitors/live/watch.js';
 import { systemClock } from '../../src/host/system-clock.js';
 import { silentLog } from './silent-log.js';
@@ -127,6 +128,10 @@ export class FakeRecorder implements MonitoredRecorder {
 
   topics(): readonly TopicStats[] {
     return this.topicList;
+  }
+
+  transform(): readonly TransformRule[] {
+    return [];
   }
 
   channels(): Iterable<Channel> {

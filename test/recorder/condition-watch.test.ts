@@ -128,6 +128,34 @@ describe('topics of conditions in the recorder', () => {
     assert.deepEqual(await values(), before);
   });
 
+  it('has the rules of sync.transform that sync has told, and knows none while the policy is damaged', async () => {
+    const one = await watch();
+    assert.deepEqual([one.transform, one.mayShow('/fix')], [[], true]);
+    const sink = { name: 'a', upload: 'all', when: [], budgetBytesPerDay: 0, pass: [], recipients: [] };
+    const tell = async (...transforms: (readonly string[])[]): Promise<void> => {
+      const sinks = transforms.map((transform) => ({ ...sink, transform }));
+      const file = { version: 1, topicMaxAgeMs: 60_000, sinks };
+      await fs.writeFile(join(place.data, SEND_POLICY_FILE), JSON.stringify(file));
+      await one.tick();
+    };
+    const texts = (): readonly string[] | undefined => one.transform?.map(({ text }) => text);
+    await tell(['/fix zero=latitude', '/driver drop'], ['/driver drop']);
+    assert.deepEqual(texts(), ['/fix zero=latitude', '/driver drop']);
+    assert.deepEqual(
+      ['/fix', '/driver', '/speed'].map((topic) => one.mayShow(topic)),
+      [false, false, true],
+    );
+    await tell(['/fix do=something-new']);
+    assert.equal(texts(), undefined);
+    assert.equal(one.mayShow('/speed'), false);
+    await tell([]);
+    assert.deepEqual(texts(), []);
+    await fs.writeFile(join(place.data, SEND_POLICY_FILE), '{');
+    await one.tick();
+    assert.equal(texts(), undefined);
+    assert.equal((await watch()).transform, undefined);
+  });
+
   it('says why a message cannot be read', async () => {
     const one = await watch();
     await ask('topic=/docked topic=/odd topic=/large');

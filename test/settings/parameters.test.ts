@@ -101,6 +101,19 @@ holdfast_recorder:
     assert.equal(options.segment.maxBytes, 64 * 2 ** 20);
   });
 
+  it('gives the recorder sync.transform of the section of sync, and nothing else of it', () => {
+    const yaml = `
+holdfast_sync:
+  ros__parameters: { sync: { transform: [/driver drop], budget: 5MB }, store: { uri: 'dir:/x' } }
+`;
+    const { values } = resolve('recorder', readConfigFile(yaml, 'test.yaml'), {});
+    assert.deepEqual(
+      values['sync.transform'].map(({ text }) => text),
+      ['/driver drop'],
+    );
+    assert.equal(values['store.uri'], '');
+  });
+
   it('reports every fault of file and flags together, with place, value and the allowed values', () => {
     const yaml = `holdfast_recorder:
   ros__parameters:

@@ -105,4 +105,18 @@ describe('conditions of topics in sync', () => {
       [['topic=/a:x>1'], ['topic=/charging']],
     );
   });
+
+  it('reach the recorder with the rules of sync.transform, and again when these change', async () => {
+    let rules = ['/driver drop'];
+    const changed = { name: 'a', transform: () => rules };
+    group = await openGroup(world, [sinkOf(store, changed), sinkOf(new MemoryStore(), { name: 'b' })]);
+    const transforms = async (): Promise<unknown> => (await told()).sinks.map(({ transform }) => transform);
+    assert.deepEqual(await transforms(), [['/driver drop'], undefined]);
+    rules = ['/driver hash=name'];
+    group.transformChanged();
+    await eventually(
+      async () => JSON.stringify(await transforms()) === '[["/driver hash=name"],null]',
+      'told',
+    );
+  });
 });

@@ -1,4 +1,5 @@
 import { isAbsolute, join } from 'node:path';
+import type { TransformRule } from '../../core/transform/rule.js';
 import type { AlertLimits } from '../../monitors/alerts/alert-rules.js';
 import { isLoopback } from '../../monitors/http/request-checks.js';
 import { CrossCheck } from '../../settings/cross-check.js';
@@ -34,6 +35,8 @@ export interface UplinkOptions {
   readonly outboxPaceMs: number;
   /** File of symmetric keys that encrypt the outbox; empty: it is readable. */
   readonly atRestKey: string;
+  /** `sync.transform` of this configuration; sync may have others. */
+  readonly transform: readonly TransformRule[];
   /** The data folder. */
   readonly data: string;
 }
@@ -125,6 +128,7 @@ export function compileMonitoringOptions(resolved: Resolved): MonitoringOptions 
       outboxMaxBytes: values['ground.outbox_max_bytes'],
       outboxPaceMs: values['ground.outbox_pace_ms'],
       atRestKey: values['encryption.at_rest_key'],
+      transform: values['sync.transform'],
       data: values.data,
     },
   });

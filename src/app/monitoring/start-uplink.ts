@@ -17,6 +17,7 @@ import { UplinkClient } from '../../uplink/robot/uplink-client.js';
 import type { UplinkStatus } from '../../uplink/robot/uplink-status.js';
 import type { Watch } from '../../monitors/live/watch.js';
 import type { Obey } from '../../uplink/robot/command-answerer.js';
+import { rulesInForce } from './rules-in-force.js';
 import { doCommand } from './uplink-commands.js';
 import { fetchDesk } from './uplink-requests.js';
 import { UplinkFacts } from './uplink-facts.js';
@@ -44,7 +45,8 @@ export async function startUplink(
   const keys = await keysOf(options, ports);
   const rules = [...options.fields, ...(options.defaultFields ? defaultRules : [])];
   const { clock, logger, random } = ports;
-  const facts = new UplinkFacts(recorder, watch, clock);
+  const transform = rulesInForce(options.transform, recorder);
+  const facts = new UplinkFacts(recorder, watch, { clock, transform });
   const obey: Obey | undefined = options.commands
     ? (command) => doCommand(command, { recorder, sync, parameters: ports.parameters })
     : undefined;
@@ -56,7 +58,7 @@ export async function startUplink(
     const run = Buffer.from(random(8)).readBigUInt64LE();
     const outbox = await openOutbox(robot, run, options, { ...ports, keys });
     const requests = options.commands ? fetchDesk(robot, options.data, sync, ports.fs) : undefined;
-    const parts = { transport, clock, logger, randomBytes: random, facts: () => factsOf(robot) };
+    const parts = { transport, clock, logger, randomBytes: random, transform, facts: () => factsOf(robot) };
     const vin = (): string => facts.vinOf(robot);
     const settings = { robot, vin, version, rules, outboxPaceMs: options.outboxPaceMs };
     clients.set(robot, new UplinkClient(settings, { ...parts, ...defined({ obey, requests }), outbox, run }));

@@ -2,6 +2,7 @@ import { NS_PER_MS, type Clock } from '../../core/clock.js';
 import { defined } from '../../core/defined.js';
 import type { MonitoredRecorder, SegmentContent, TimelineSegment } from '../../core/monitoring.js';
 import type { MarkedEvent } from '../../core/marked-event.js';
+import type { TransformRule } from '../../core/transform/rule.js';
 import type { Alert } from '../../monitors/alerts/evaluate-alerts.js';
 import type { StatusDocument, Watch } from '../../monitors/live/watch.js';
 import { figuresOf } from '../../uplink/protocol/robot-figures.js';
@@ -19,17 +20,30 @@ const SHARED_NS = 200n * NS_PER_MS;
 /** Samples that were sent and wait for their confirmation are in the outbox, too. */
 const ON_THEIR_WAY = 200;
 
+export interface UplinkFactsPorts {
+  readonly clock: Clock;
+  /** The rules of `sync.transform`; undefined: they are not known. */
+  readonly transform: () => readonly TransformRule[] | undefined;
+}
+
 /** What the robots of one recorder report to the ground. */
 export class UplinkFacts implements Disposable {
   readonly #watch: Watch;
   readonly #clock: Clock;
+  readonly #transform: UplinkFactsPorts['transform'];
+  #left: { readonly rules: unknown; readonly contents: WeakMap<SegmentContent, SegmentContent> } | undefined;
   readonly #unlisten: () => void;
   #events: readonly MarkedEvent[] = [];
   #shared: { readonly at: bigint; readonly status: StatusDocument } | undefined;
 
-  constructor(recorder: Pick<MonitoredRecorder, 'onEvent'>, watch: Watch, clock: Clock) {
+  constructor(
+    recorder: Pick<MonitoredRecorder, 'onEvent'>,
+    watch: Watch,
+    { clock, transform }: UplinkFactsPorts,
+  ) {
     this.#watch = watch;
     this.#clock = clock;
+    this.#transform = transform;
     this.#unlisten = recorder.onEvent((event) => {
       // The segments are read at longer intervals otherwise.
       if (event.kind === 'segment-sealed') void watch.lookAtSegments();
@@ -54,7 +68,7 @@ export class UplinkFacts implements Disposable {
       alerts: alerts.filter(({ raised }) => raised).map(reportedAlert),
       segments: this.#watch.timeline.segments
         .filter((one) => one.robot === undefined || one.robot === robot)
-        .map((one) => reportedSegment(one, this.#watch.contentOf(one))),
+        .map((one) => reportedSegment(one, this.#leavingOf(this.#watch.contentOf(one)))),
       events: this.#events,
     };
   }
@@ -62,6 +76,22 @@ export class UplinkFacts implements Disposable {
   /** Empty: no channel of the robot has said it, yet. */
   vinOf(robot: string): string {
     return this.#status().recorder.robots.find((one) => one.robot === robot)?.vin ?? '';
+  }
+
+  /** Without the topics that leave with no message. The same content gives the same object. */
+  #leavingOf(content: SegmentContent | undefined): SegmentContent | undefined {
+    const rules = this.#transform();
+    if (content === undefined || rules === undefined) return undefined;
+    if (this.#left?.rules !== rules) this.#left = { rules, contents: new WeakMap() };
+    const { contents } = this.#left;
+    const known = contents.get(content);
+    if (known !== undefined) return known;
+    const drops = (topic: string): boolean =>
+      rules.some((rule) => rule.drop === 'topic' && rule.topics.test(topic));
+    const topics = content.topics.filter(({ topic }) => !drops(topic));
+    const leaving = topics.length === content.topics.length ? content : { ...content, topics };
+    contents.set(content, leaving);
+    return leaving;
   }
 
   [Symbol.dispose](): void {

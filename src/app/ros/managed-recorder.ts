@@ -4,6 +4,7 @@ import type { TagChanges, Tags } from '../../core/tags.js';
 import type { Listen, Unlisten } from '../../core/listen.js';
 import type { Channel, Message } from '../../core/message.js';
 import type { RecorderStatus, TopicStats } from '../../core/status.js';
+import type { TransformRule } from '../../core/transform/rule.js';
 import type { RecorderOptions } from '../../settings/recorder-options.js';
 import type { MarkEventRequest, RecorderControl, RecorderPhase } from '../../recorder/recorder-control.js';
 import { recorderSteps, type RecorderTransition } from '../../recorder/recorder-phase.js';
@@ -89,6 +90,11 @@ export class ManagedRecorder implements RecorderControl {
 
   channels(): Iterable<Channel> {
     return this.#recorder.channels?.() ?? [];
+  }
+
+  /** Rules of `sync.transform` that sync has told; undefined: they cannot be read. */
+  transform(): readonly TransformRule[] | undefined {
+    return this.#recorder.transform();
   }
 
   latched(): Iterable<Message> {

@@ -12,7 +12,7 @@ import type { SyncFolders } from './sync-folders.js';
 export function changeTransform(
   given: unknown,
   setup: Pick<SyncSetup, 'changeTransform'>,
-  sync: Pick<SyncFolders, 'retryParked'>,
+  sync: Pick<SyncFolders, 'transformChanged'>,
 ): void {
   const row = parameterNamed('sync.transform');
   const rules = row.parse(given) as readonly TransformRule[] | undefined;
@@ -20,5 +20,5 @@ export function changeTransform(
     throw new HoldfastError('REQUEST_INVALID', `sync.transform is ${show(given)}; allowed: ${row.allowed}`);
   }
   setup.changeTransform(rules);
-  sync.retryParked('TRANSFORM_FAILED');
+  sync.transformChanged();
 }

@@ -113,9 +113,9 @@ export class SyncFolders implements AsyncDisposable {
     this.#options = { ...this.#options, ...given };
   }
 
-  /** See {@link SyncEngine.retryParked}, in all folders that are served now. */
-  retryParked(code: string): void {
-    for (const { group } of this.#served) group?.retryParked(code);
+  /** See {@link SyncGroup.transformChanged}, in all folders that are served now. */
+  transformChanged(): void {
+    for (const { group } of this.#served) group?.transformChanged();
   }
 
   get onEvent(): Listen<SyncEvent> {

@@ -45,9 +45,12 @@ interface Transformer {
 /** `sync.transform` for the sinks of a process. */
 export class Transforms implements AsyncDisposable {
   readonly #parts: TransformsParts;
+  /** As they were given. */
+  #rules: readonly string[];
 
   private constructor(parts: TransformsParts) {
     this.#parts = parts;
+    this.#rules = parts.rules.map(({ text }) => text);
   }
 
   /** Undefined: there are no rules. Adds what is wrong to `faults`. */
@@ -101,8 +104,9 @@ export class Transforms implements AsyncDisposable {
         throw refused(`"${rule.text}"`, 'rules without hash, because sync began without sync.hash_key');
       }
     }
+    this.#rules = rules.map(({ text }) => text);
     for (const { work, recipients } of transformers.values()) {
-      const settings = { rules: rules.map(({ text }) => text), hashKey, models, recipients };
+      const settings = { rules: this.#rules, hashKey, models, recipients };
       work.use(settings, cacheFor(settings));
     }
   }
@@ -111,7 +115,7 @@ export class Transforms implements AsyncDisposable {
   async sending(
     inner: Deriver | undefined,
     recipients: readonly Recipient[],
-  ): Promise<Pick<SinkSpec, 'form' | 'deriver' | 'isTransformed' | 'partial'>> {
+  ): Promise<Pick<SinkSpec, 'form' | 'deriver' | 'transform' | 'partial'>> {
     const { TransformDeriver, TransformedDeriver } =
       await import('../../jobs/transform/transform-deriver.js');
     // What another deriver makes is not encrypted, and a sink that must not send readable files has none.
@@ -119,7 +123,7 @@ export class Transforms implements AsyncDisposable {
       ? new TransformedDeriver(this.#parts.fs, this.#transformerFor([]), inner)
       : new TransformDeriver(this.#transformerFor(recipients), recipients.length > 0);
     const partial = this.#parts.keepsOriginals ? { partial: true as const } : {};
-    return { form: deriver.form, deriver, isTransformed: true, ...partial };
+    return { form: deriver.form, deriver, transform: () => this.#rules, ...partial };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -127,11 +131,11 @@ export class Transforms implements AsyncDisposable {
   }
 
   #transformerFor(recipients: readonly Recipient[]): SegmentTransformer {
-    const { rules, hashKey, models, create, transformers } = this.#parts;
+    const { hashKey, models, create, transformers } = this.#parts;
     const kind = recipients.length === 0 ? 'plain' : 'encrypted';
     let found = transformers.get(kind);
     if (!found) {
-      const settings = { rules: rules.map(({ text }) => text), hashKey, models, recipients };
+      const settings = { rules: this.#rules, hashKey, models, recipients };
       transformers.set(kind, (found = { work: create(settings), recipients }));
     }
     return found.work;

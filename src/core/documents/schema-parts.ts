@@ -61,8 +61,11 @@ export const tagsMember: SchemaObject = {
 
 /** The send policy of each sink (`policy-record.ts`). A later version may have other words. */
 export const policySinks: SchemaObject = listOf(
-  object({
-    ...{ name: text, upload: text, budgetBytesPerDay: count },
-    ...{ when: listOf(text), pass: listOf(text), recipients: listOf(text) },
-  }),
+  object(
+    {
+      ...{ name: text, upload: text, budgetBytesPerDay: count },
+      ...{ when: listOf(text), pass: listOf(text), recipients: listOf(text) },
+    },
+    { transform: listOf(text) },
+  ),
 );

@@ -1,5 +1,6 @@
 import { documentKind } from '../documents/document.js';
 import { sendPolicySchema } from '../documents/folder-schemas.js';
+import { parseTransformRule, type TransformRule } from '../transform/rule.js';
 import { parseAlternative } from './condition.js';
 import type { TopicField } from './topic-condition.js';
 
@@ -19,6 +20,8 @@ export interface SinkPolicyRecord {
   readonly pass: readonly string[];
   /** Public keys, and names of symmetric ones; empty: what this sink sends is not encrypted by sync. */
   readonly recipients: readonly string[];
+  /** As in `sync.transform`; absent: this sink sends segments as they were sealed. */
+  readonly transform?: readonly string[];
 }
 
 export interface SendPolicyFile {
@@ -42,4 +45,13 @@ export function fieldsOf(sinks: readonly Pick<SinkPolicyRecord, 'when'>[]): read
     }
   }
   return [...fields.values()];
+}
+
+/** The rules of `sync.transform` of all sinks, each once; undefined: one is of a later version. */
+export function rulesOf(
+  sinks: readonly Pick<SinkPolicyRecord, 'transform'>[],
+): readonly TransformRule[] | undefined {
+  const texts = new Set(sinks.flatMap(({ transform = [] }) => transform));
+  const rules = [...texts].map(parseTransformRule);
+  return rules.every((rule) => rule !== undefined) ? rules : undefined;
 }

@@ -81,6 +81,12 @@ export function parseTransformRule(given: string): TransformRule | undefined {
   return Object.freeze({ text, topics, drop: 'nothing', changes });
 }
 
+/** Whether a rule can change the fields of messages of this topic, or keeps them all from leaving. */
+export function isFieldRule({ topics, drop, changes, process }: TransformRule, topic: string): boolean {
+  const isOne = drop === 'topic' || changes.length > 0 || process !== undefined;
+  return isOne && topics.test(topic);
+}
+
 /** The fields that a change concerns. */
 export function pathsOf(change: FieldChange): readonly FieldPath[] {
   return change.kind === 'grid' ? [change.path, change.longitude] : [change.path];

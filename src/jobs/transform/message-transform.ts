@@ -3,7 +3,7 @@ import { describeError, HoldfastError } from '../../core/errors.js';
 import type { McapChannel } from '../../core/mcap/definitions.js';
 import type { TransformRule } from '../../core/transform/rule.js';
 import { CdrRewriter, type HashText } from './cdr-rewriter.js';
-import { appliesTo, checkWritable } from './check-fields.js';
+import { appliesTo, checkWritable } from '../../recordings/rule-fit.js';
 import { planOf, type FieldsPlan } from './field-plan.js';
 import { rewriteJson } from './json-rewriter.js';
 import { StageTallies } from './stage-tally.js';

@@ -12,8 +12,11 @@ export interface AnomalyMarkerPorts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly mark: (request: MarkEventRequest) => Promise<MarkedEvent>;
-  /** Whether sync encrypts what it sends. Manifests have the labels of marks and stay readable. Default: it does not. */
-  readonly isSentEncrypted?: () => boolean;
+  /**
+   * Whether values of a topic may leave readable and unchanged: so do the labels of marks, in manifests. Default: they
+   * may.
+   */
+  readonly mayShow?: (topic: string) => boolean;
 }
 
 const HOUR_NS = 3600n * NS_PER_S;
@@ -62,9 +65,9 @@ export class AnomalyMarker {
   }
 
   seen({ rule, robot, topic, text: measured }: Sighting): void {
-    const { clock, logger, isSentEncrypted } = this.#ports;
+    const { clock, logger, mayShow } = this.#ports;
     // Marks, logs and status are not encrypted.
-    const isHidden = this.options.hidesValues || isSentEncrypted?.() === true;
+    const isHidden = this.options.hidesValues || mayShow?.(topic) === false;
     const text = isHidden ? `breaks the rule ${rule.text}` : measured;
     const counts = this.#counts.get(rule.text);
     if (counts === undefined) return;

@@ -3,7 +3,8 @@ import { describeError } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import type { UplinkConnection } from '../link/uplink-transport.js';
 import type { OutboxBatch, RemovedSamples } from '../protocol/outbox-codec.js';
-import type { WaitingSamples } from './outbox.js';
+import type { Waiting, WaitingSamples } from './outbox.js';
+import type { Redaction } from './redaction.js';
 
 export interface OutboxSenderParts {
   readonly outbox: WaitingSamples;
@@ -11,6 +12,8 @@ export interface OutboxSenderParts {
   readonly send: (message: OutboxBatch | RemovedSamples) => void;
   /** The next tick of this run that belongs to the live stream, and not to the outbox. */
   readonly beforeTick: () => number;
+  /** Samples may have been taken before the present rules. */
+  readonly redaction: Pick<Redaction, 'isKnown' | 'version' | 'of'>;
   /** Time between two batches, milliseconds. */
   readonly paceMs: number;
   readonly clock: Clock;
@@ -123,16 +126,23 @@ export class OutboxSender implements Disposable {
   async #tellRemoved(now: bigint): Promise<void> {
     if (now < this.#tellAt) return;
     this.#tellAt = now + TELL_NS;
-    const pieces = await this.#parts.outbox.removed(TOLD_AT_ONCE);
+    const { outbox, redaction } = this.#parts;
+    const pieces = await outbox.removed(TOLD_AT_ONCE);
     if (this.#isClosed) return;
     this.#told = new Set(pieces.map(pieceName));
-    for (const piece of pieces) this.#parts.send(piece);
+    for (const piece of pieces) {
+      const { fields } = redaction.of(piece.catalogue.fields);
+      // Without a field the ground has nothing to fill.
+      if (fields.length === 0) this.confirmed(piece.run, piece.firstTick, piece.ticks);
+      else this.#parts.send({ ...piece, catalogue: { ...piece.catalogue, fields } });
+    }
   }
 
   async #next(): Promise<void> {
-    const { outbox, connection, clock, logger, beforeTick } = this.#parts;
+    const { outbox, connection, clock, logger, beforeTick, redaction } = this.#parts;
     const now = clock.monotonic();
     if (this.#isReading || now < this.#nextAt || connection.waitingBytes > WAITING_MAX_BYTES) return;
+    if (!redaction.isKnown) return;
     const [oldest] = this.#open;
     if (oldest !== undefined && now - oldest.at > this.#patienceNs) {
       this.#open = [];
@@ -160,18 +170,36 @@ export class OutboxSender implements Disposable {
         if (this.#open.length === 0) this.#after = START;
         return;
       }
-      const { run, samples, bytes, catalogueKey, catalogue, end } = found;
-      this.#after = end;
-      this.#open.push({ run, firstTick: samples[0]!.tick, bytes, at: now });
-      const isKnown = catalogueKey === this.#catalogueKey;
-      this.#catalogueKey = catalogueKey;
-      this.#parts.send({ kind: 'outbox', run, samples, ...(isKnown ? {} : { catalogue }) });
+      this.#after = found.end;
+      this.#sendBatch(found, now);
     } catch (error) {
       this.#nextAt = now + ERROR_NS;
       logger.warn('the outbox cannot be read', { error: describeError(error) });
     } finally {
       this.#isReading = false;
     }
+  }
+
+  #sendBatch({ run, samples, bytes, catalogueKey, catalogue }: Waiting, now: bigint): void {
+    const { redaction, send } = this.#parts;
+    const firstTick = samples[0]!.tick;
+    const lastTick = samples[samples.length - 1]!.tick;
+    const { fields, values } = redaction.of(catalogue.fields);
+    if (fields.length === 0) {
+      this.confirmed(run, firstTick, lastTick + 1 - firstTick);
+      return;
+    }
+    this.#open.push({ run, firstTick, bytes, at: now });
+    const key = `${catalogueKey} ${redaction.version}`;
+    const isKnown = key === this.#catalogueKey;
+    this.#catalogueKey = key;
+    const redacted = samples.map((sample) => ({ ...sample, values: [...values(sample.values)] }));
+    send({
+      kind: 'outbox',
+      run,
+      samples: redacted,
+      ...(isKnown ? {} : { catalogue: { ...catalogue, fields } }),
+    });
   }
 }
 

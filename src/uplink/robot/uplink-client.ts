@@ -3,7 +3,8 @@ import { NS_PER_MS } from '../../core/clock.js';
 import { describeError, isHoldfastError } from '../../core/errors.js';
 import { isAborted } from '../../core/is-aborted.js';
 import type { Logger } from '../../core/logger.js';
-import type { Message } from '../../core/message.js';
+import type { Channel, Message } from '../../core/message.js';
+import type { TransformRule } from '../../core/transform/rule.js';
 import type { FieldRule } from '../../settings/field-rule.js';
 import type { UplinkConnection, UplinkTransport } from '../link/uplink-transport.js';
 import type { Catalogue, FieldSpec } from '../protocol/field-spec.js';
@@ -23,6 +24,7 @@ import { ReportSender, type RobotFacts } from './report-sender.js';
 import { TelemetrySampler, type SampleTaker } from './telemetry-sampler.js';
 import type { Outbox } from './outbox.js';
 import { OutboxSender } from './outbox-sender.js';
+import { Redaction, type RedactedFields } from './redaction.js';
 import { CONFIRM_TICKS, defaultPace, OUTBOX_PACE_MS, TICK_NS } from './uplink-pace.js';
 import type { UplinkStatus } from './uplink-status.js';
 
@@ -52,6 +54,8 @@ export interface UplinkClientPorts {
   readonly requests?: FetchDesk;
   /** Keeps samples until the ground confirms them; opened for the run. Absent: samples of an outage are left out. */
   readonly outbox?: Outbox | undefined;
+  /** The rules of `sync.transform`; undefined: they are not known yet, and no value leaves. Absent: there are none. */
+  readonly transform?: () => readonly TransformRule[] | undefined;
   /** Random number of this run of the process. */
   readonly run?: bigint;
 }
@@ -82,6 +86,10 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
   readonly #running: Promise<void>;
   /** The last message: its own time, and when it came. */
   #heard: { readonly timeNs: bigint; readonly monotonic: bigint } | undefined;
+  /** Those that are sampled, and what leaves of them. */
+  #sampled: readonly FieldSpec[] = [];
+  #redacted: RedactedFields;
+  readonly #redaction: Redaction;
   #fields: readonly FieldSpec[] = [];
   /** Of the samples; empty: no channel has said it, yet. */
   #vin = '';
@@ -111,6 +119,8 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
   constructor(options: UplinkClientOptions, ports: UplinkClientPorts) {
     this.#options = options;
     this.#ports = ports;
+    this.#redaction = new Redaction(ports.transform === undefined ? [] : ports.transform());
+    this.#redacted = this.#redaction.of([]);
     this.#sampler = new TelemetrySampler({ rules: options.rules, tickNs: TICK_NS }, this, ports.logger);
     this.#run = ports.run ?? Buffer.from(ports.randomBytes(8)).readBigUInt64LE();
     this.#timer = ports.clock.every(TICK_NS / 1e6, () => this.#tick(), { background: true });
@@ -125,6 +135,7 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
   status(): UplinkStatus {
     return {
       ...this.#sampler.stats(),
+      withheldFields: this.#sampled.length - this.#fields.length,
       ...{ robot: this.#options.robot, state: this.#state, reason: this.#reason },
       ...{ connections: this.#connections, sentFrames: this.#sentFrames, sentBytes: this.#sentBytes },
       ...{ telemetryBytes: this.#telemetryBytes, fullBytes: this.#full.protobuf, jsonBytes: this.#full.json },
@@ -137,19 +148,20 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
   /** Takes a message of the robot, when it is queued for recording. */
   take(message: Message): void {
     this.#heard = { timeNs: message.receivedAt, monotonic: this.#ports.clock.monotonic() };
+    this.#see(message.channel);
     this.#sampler.take(message);
   }
 
   fields(specs: readonly FieldSpec[]): void {
-    this.#fields = specs;
-    this.#sizes = new SampleSizes(specs);
-    this.#learnVin();
-    this.#announceFields();
+    this.#sampled = specs;
+    this.#redact();
   }
 
-  sample(tick: number, timeNs: bigint, values: Float64Array): void {
+  sample(tick: number, timeNs: bigint, sampled: Float64Array): void {
     const connection = this.#connection;
     this.#nextTick = tick + 1;
+    if (this.#fields.length === 0) return;
+    const values = this.#redacted.values(sampled);
     // A ground without a history confirms nothing.
     if (this.#epoch === undefined || this.#outboxSender !== undefined)
       this.#ports.outbox?.append(tick, timeNs, values);
@@ -180,6 +192,26 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
     await this.#ports.outbox?.[Symbol.asyncDispose]();
   }
 
+  /** A rule that does not fit the type of a topic keeps it from leaving, as it keeps segments. */
+  #see(channel: Channel): void {
+    const { version } = this.#redaction;
+    const reason = this.#redaction.see(channel);
+    if (reason !== undefined) {
+      const { topic } = channel;
+      this.#ports.logger.warn('a rule of sync.transform keeps a topic from the uplink', { topic, reason });
+    }
+    if (this.#redaction.version !== version) this.#redact();
+  }
+
+  /** Finds out again which of the sampled fields leave. */
+  #redact(): void {
+    this.#redacted = this.#redaction.of(this.#sampled);
+    this.#fields = this.#redacted.fields;
+    this.#sizes = new SampleSizes(this.#fields);
+    this.#learnVin();
+    this.#announceFields();
+  }
+
   /** Tells the other end of the uplink, and the outbox, the fields and the vehicle of the next samples. */
   #announceFields(): void {
     this.#ports.outbox?.fields(this.#fields, TICK_NS, this.#vin);
@@ -196,6 +228,8 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
 
   /** Ticks pass by the time of the messages: a replay has another one than the clock. */
   #tick(): void {
+    const { transform } = this.#ports;
+    if (transform !== undefined && this.#redaction.use(transform())) this.#redact();
     if (this.#heard === undefined) return;
     const since = this.#ports.clock.monotonic() - this.#heard.monotonic;
     this.#sampler.advance(this.#heard.timeNs + since - GRACE_NS);
@@ -298,6 +332,7 @@ export class UplinkClient implements AsyncDisposable, SampleTaker {
     this.#outboxSender = new OutboxSender({
       ...{ outbox, connection, clock, logger, paceMs: this.#options.outboxPaceMs ?? OUTBOX_PACE_MS },
       send: (batch) => this.#sendMessage(batch),
+      redaction: this.#redaction,
       // Ticks of the live stream get their time to be confirmed.
       beforeTick: () => Math.max(this.#liveFrom ?? this.#nextTick, this.#nextTick - CONFIRM_TICKS),
     });

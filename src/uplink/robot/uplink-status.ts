@@ -8,6 +8,8 @@ export interface UplinkStatus extends SamplerStats, OutboxStatus {
   readonly state: 'connecting' | 'open' | 'waiting' | 'closed';
   /** Why it is waiting. */
   readonly reason: string;
+  /** Sampled fields that do not leave, because of `sync.transform`. */
+  readonly withheldFields: number;
   readonly connections: number;
   readonly sentFrames: number;
   readonly sentBytes: number;

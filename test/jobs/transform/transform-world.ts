@@ -51,7 +51,7 @@ export async function inferring(
 /** A sink that gets what they make. */
 export function sinkOf(work: SegmentTransformer, more: Partial<SinkSpec> = {}): SinkSpec {
   const deriver = new TransformDeriver(work);
-  return { ...soleSink, form: deriver.form, deriver, isTransformed: true, partial: true, ...more };
+  return { ...soleSink, form: deriver.form, deriver, transform: () => [], partial: true, ...more };
 }
 
 /**

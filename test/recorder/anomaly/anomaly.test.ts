@@ -222,12 +222,15 @@ describe('an anomaly in a recorded topic', function () {
     assert.doesNotMatch(JSON.stringify([told, status()]), /30\.06|NaN/);
   });
 
-  it('is described without a measured value if sync encrypts what it sends, and with one otherwise', async () => {
+  it('is described without a measured value if sync encrypts or changes what it sends, and with one otherwise', async () => {
     const rule = '/robot1/imu.linear_acceleration.z value>20';
     const sink = { name: 'main', upload: 'all', when: [], budgetBytesPerDay: 0, pass: [] };
-    const labelWith = async (recipients: readonly string[]): Promise<string> => {
+    const labelWith = async (
+      recipients: readonly string[],
+      transform?: readonly string[],
+    ): Promise<string> => {
       await fs.mkdir(place.data, { recursive: true });
-      const policy = { version: 1, topicMaxAgeMs: 1_000, sinks: [{ ...sink, recipients }] };
+      const policy = { version: 1, topicMaxAgeMs: 1_000, sinks: [{ ...sink, recipients, transform }] };
       await fs.writeFile(join(place.data, SEND_POLICY_FILE), JSON.stringify(policy));
       const puppet = new PuppetSource();
       const { marks } = await recording(puppet.input().source, { 'anomaly.rules': [rule] });
@@ -236,7 +239,10 @@ describe('an anomaly in a recorded topic', function () {
       await present(host).close();
       return present(marks[0]).label;
     };
-    assert.equal(await labelWith([testRecipientText]), `anomaly: /robot1/imu breaks the rule ${rule}`);
+    const hidden = `anomaly: /robot1/imu breaks the rule ${rule}`;
+    assert.equal(await labelWith([testRecipientText]), hidden);
+    assert.equal(await labelWith([], ['imu zero=linear_acceleration']), hidden);
+    assert.match(await labelWith([], ['/camera drop']), /30\.06 is above 20$/);
     assert.match(await labelWith([]), /linear_acceleration\.z 30\.06 is above 20$/);
   });
 

@@ -7,11 +7,13 @@ import type { Clock } from '../../../src/core/clock.js';
 import { NS_PER_MS, NS_PER_S } from '../../../src/core/clock.js';
 import { silentLogger } from '../../../src/core/logger.js';
 import { present } from '../../../src/core/present.js';
+import { parseTransformRule, type TransformRule } from '../../../src/core/transform/rule.js';
 import { systemClock } from '../../../src/host/system-clock.js';
 import { eventually } from '../../../src/testing/waiting.js';
 import type { OutboxBatch } from '../../../src/uplink/protocol/outbox-codec.js';
 import { Outbox } from '../../../src/uplink/robot/outbox.js';
 import { OutboxSender } from '../../../src/uplink/robot/outbox-sender.js';
+import { Redaction } from '../../../src/uplink/robot/redaction.js';
 import { TICK_NS } from '../../../src/uplink/robot/uplink-pace.js';
 import { field } from '../protocol/uplink-world.js';
 
@@ -64,14 +66,17 @@ describe('The sender of the outbox', () => {
     for (let tick = 0; tick < SAMPLES; tick++) outbox.append(tick, BigInt(tick * TICK_NS), values);
     clock = new SteppedClock();
     sent = [];
-    sender = new OutboxSender({
+    sender = senderWith(new Redaction([]));
+  });
+  function senderWith(redaction: Redaction): OutboxSender {
+    return new OutboxSender({
       ...{ outbox, connection: { waitingBytes: 0 }, clock: clock as unknown as Clock, logger: silentLogger },
-      ...{ paceMs: PACE_MS, beforeTick: () => Infinity },
+      ...{ paceMs: PACE_MS, beforeTick: () => Infinity, redaction },
       send: (message) => {
         if (message.kind === 'outbox') sent.push(message);
       },
     });
-  });
+  }
   afterEach(async () => {
     sender[Symbol.dispose]();
     await outbox[Symbol.asyncDispose]();
@@ -131,12 +136,13 @@ describe('The sender of the outbox', () => {
     await full.read('s', 0, 1, 1);
     const [piece] = await full.removed(1);
     const { firstTick, ticks } = present(piece);
-    const told: number[] = [];
+    const told: number[][] = [];
     using teller = new OutboxSender({
+      redaction: new Redaction([]),
       ...{ outbox: full, connection: { waitingBytes: 0 }, clock: clock as unknown as Clock },
       ...{ logger: silentLogger, paceMs: PACE_MS, beforeTick: () => 0 },
       send: (message) => {
-        if (message.kind === 'removed') told.push(message.ticks);
+        if (message.kind === 'removed') told.push([message.ticks, message.catalogue.fields.length]);
       },
     });
     clock.turn();
@@ -147,7 +153,39 @@ describe('The sender of the outbox', () => {
     clock.pass(11n * NS_PER_S);
     clock.turn();
     await eventually(async () => (await full.removed(1)).length === 0, 'the piece is forgotten');
-    assert.deepEqual(told, [ticks]);
+    assert.deepEqual(told, [[ticks, 1]]);
+  });
+
+  /** A sender of the same outbox with these rules, and what it sends of it. */
+  const sentWith = async (rules: readonly TransformRule[] | undefined): Promise<readonly OutboxBatch[]> => {
+    sender[Symbol.dispose]();
+    sender = senderWith(new Redaction(rules));
+    return sendAll();
+  };
+  const rule = (text: string): TransformRule => present(parseTransformRule(text));
+
+  it('sends samples that were taken before a rule of sync.transform as the rule leaves them', async () => {
+    const [batch] = await sentWith([rule('/odom drop=field_0,field_3 round=field_7:2m')]);
+    const { catalogue, samples } = present(batch);
+    const paths = present(catalogue).fields.map(({ path }) => path);
+    assert.deepEqual(paths, ['field_1', 'field_2', 'field_4', 'field_5', 'field_6', 'field_7']);
+    assert.deepEqual(samples[0]?.values, [1, 2, 4, 5, 6, 8]);
+  });
+
+  it('sends nothing, and keeps it, while the rules are unknown', async () => {
+    assert.deepEqual(await sentWith(undefined), []);
+    assert.equal(outbox.status().waitingSamples, SAMPLES);
+    assert.ok((await sentWith([])).length > 0);
+  });
+
+  it('removes samples of which nothing may leave, without sending them', async () => {
+    assert.deepEqual(await sentWith([rule('/odom drop')]), []);
+    await eventually(async () => {
+      clock.pass(3n * NS_PER_S);
+      await sendAll();
+      return outbox.status().waitingSamples === 0;
+    }, 'they are gone');
+    assert.deepEqual(sent, []);
   });
 
   it('waits twice as long after each time, and four times as long as the last confirmation took', async () => {

@@ -3,6 +3,7 @@ import { HoldfastError } from '../../../src/core/errors.js';
 import { silentLogger } from '../../../src/core/logger.js';
 import type { Channel, Message } from '../../../src/core/message.js';
 import { CdrWriter } from '../../../src/core/ros/cdr-writer.js';
+import { parseTransformRule, type TransformRule } from '../../../src/core/transform/rule.js';
 import { parseFieldRule } from '../../../src/settings/field-rule.js';
 import { present } from '../../../src/core/present.js';
 import type {
@@ -81,6 +82,8 @@ describe('The uplink of a robot', () => {
   let client: UplinkClient;
   let speed: number;
   let vin: string;
+  /** Of `sync.transform`. */
+  let rules: readonly TransformRule[] | undefined;
 
   beforeEach(async () => {
     clock = new SimulatedClock();
@@ -88,10 +91,13 @@ describe('The uplink of a robot', () => {
     ground = new PlayedGround();
     speed = 10;
     vin = '';
-    const rules = [present(parseFieldRule('/speed.v threshold=1'))];
-    const options = { robot: 'robot_7', version: '0.1.0', rules, vin: () => vin };
+    const fieldRules = [present(parseFieldRule('/speed.v threshold=1'))];
+    const options = { robot: 'robot_7', version: '0.1.0', rules: fieldRules, vin: () => vin };
     const randomBytes = (count: number): Uint8Array => new Uint8Array(count).fill(128);
-    client = new UplinkClient(options, { transport: ground, clock, logger: silentLogger, randomBytes });
+    rules = [];
+    const transform = (): typeof rules => rules;
+    const ports = { transport: ground, clock, logger: silentLogger, randomBytes, transform };
+    client = new UplinkClient(options, ports);
     await clock.advance(0);
   });
   afterEach(() => client[Symbol.asyncDispose]());
@@ -126,6 +132,34 @@ describe('The uplink of a robot', () => {
       ground.take().map((one) => (one.kind === 'hello' ? one.vin : one.kind)),
       ['1ZZZ5A3T0RF000001'],
     );
+  });
+
+  it('sends no value that sync.transform withholds, from the moment at which it learns the rules', async () => {
+    ground.welcome(5);
+    await drive(500);
+    assert.ok(ground.frames().length > 0);
+    for (const unsent of [undefined, [present(parseTransformRule('/speed zero=v'))]]) {
+      rules = unsent;
+      await drive(100);
+      ground.take();
+      speed += 50;
+      await drive(2_000);
+      assert.deepEqual(ground.frames(), []);
+      assert.equal(client.status().withheldFields, 1);
+    }
+    rules = [present(parseTransformRule('/speed round=v:100m'))];
+    await drive(1_000);
+    const [frame] = ground.frames();
+    assert.deepEqual([frame?.full?.values, speed], [[100], 110]);
+    assert.equal(client.status().withheldFields, 0);
+  });
+
+  it('sends nothing of a topic that a rule of sync.transform does not fit', async () => {
+    rules = [present(parseTransformRule('/speed zero=w'))];
+    ground.welcome(5);
+    await drive(2_000);
+    assert.deepEqual(ground.frames(), []);
+    assert.equal(client.status().withheldFields, 1);
   });
 
   it('begins with a full frame and its catalogue in the epoch of the Welcome', async () => {

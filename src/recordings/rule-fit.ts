@@ -1,7 +1,9 @@
-import { present } from '../../core/present.js';
-import type { FieldPath } from '../../core/transform/field-path.js';
-import { pathsOf, type FieldChange } from '../../core/transform/rule.js';
-import { holdsWide, type StructNode, type TypeNode } from '../../exporters/columns/type-tree.js';
+import { describeError } from '../core/errors.js';
+import { present } from '../core/present.js';
+import type { FieldPath } from '../core/transform/field-path.js';
+import type { Schema } from '../core/message.js';
+import { pathsOf, type FieldChange, type TransformRule } from '../core/transform/rule.js';
+import { holdsWide, parseTypeTree, type StructNode, type TypeNode } from '../exporters/columns/type-tree.js';
 
 /**
  * Whether a change applies to a type. False: it names a field with `?` that the type lacks. Throws an Error with what
@@ -18,6 +20,20 @@ export function appliesTo(change: FieldChange, type: StructNode): boolean {
 /** Throws an Error if messages of this type cannot be written again. */
 export function checkWritable(type: StructNode): void {
   if (holdsWide(type)) throw new Error('types with a wstring are not written again; allowed: drop the topic');
+}
+
+/** Why rules cannot be applied to CDR messages with a `ros2msg` schema; undefined: they can. */
+export function ruleFault(rules: readonly TransformRule[], schema: Schema): string | undefined {
+  const changes = rules.flatMap((rule) => rule.changes);
+  if (changes.length === 0) return undefined;
+  try {
+    const type = parseTypeTree(new TextDecoder().decode(schema.data), schema.name);
+    const applied = changes.filter((change) => appliesTo(change, type));
+    if (applied.length > 0) checkWritable(type);
+    return undefined;
+  } catch (error) {
+    return describeError(error);
+  }
 }
 
 function fieldOf({ names, optional }: FieldPath, type: StructNode): TypeNode | undefined {
