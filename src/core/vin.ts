@@ -4,8 +4,8 @@ import { matches } from './name-pattern.js';
 export type Vins = Readonly<Record<string, string>>;
 
 /** ISO 3779: 17 capital letters and digits, without I, O and Q. */
-const VIN = /^[A-HJ-NPR-Z0-9]{17}$/;
-const VIN_TEXT = '17 capital letters and digits without I, O and Q (ISO 3779)';
+export const VIN = /^[A-HJ-NPR-Z0-9]{17}$/;
+export const VIN_TEXT = '17 capital letters and digits without I, O and Q (ISO 3779)';
 
 export const VIN_FORM = `[ROBOT=]VIN, with a VIN of ${VIN_TEXT}`;
 

@@ -8,7 +8,7 @@ import type { RobotRegistry } from './robot-registry.js';
 
 export interface AccessRouteParts {
   readonly people: Pick<PeopleRegistry, 'add' | 'revoke' | 'list'>;
-  readonly registry: Pick<RobotRegistry, 'enrol' | 'revoke' | 'list'>;
+  readonly registry: Pick<RobotRegistry, 'enrol' | 'revoke' | 'list' | 'boundVins'>;
   readonly commands: Pick<Commands, 'audited'>;
 }
 
@@ -72,16 +72,32 @@ function robotRoutes({ registry, commands }: AccessRouteParts): readonly Route[]
     {
       ...{ method: 'GET', path: '/api/enrolled', role },
       summary: 'The robots that may connect, by name',
-      answer: object({ robots: list(text) }),
-      handle: async () => ({ robots: await registry.list() }),
+      answer: object({
+        robots: list(text),
+        vins: said({ type: 'object', additionalProperties: text }, 'bound VINs, by robot'),
+      }),
+      handle: async () => ({
+        robots: await registry.list(),
+        vins: (await registry.boundVins()).all(),
+      }),
     },
     {
       ...{ method: 'POST', path: '/api/enrolled/:name', role },
-      summary: 'Lets a robot connect, with a new token; an earlier token ends',
+      summary:
+        'Lets a robot connect, with a new token; an earlier token ends. With a VIN only this robot may say it, and no other one',
+      body: {
+        ...{ type: 'object', additionalProperties: false },
+        properties: { vin: said(text, 'absent: as before; empty: it is bound to none') },
+      },
       answer: tokenAnswer,
       handle: (request) => {
         const robot = nameIn(request);
-        return issue(commands, request, { robot, action: 'enrol', label: '' }, () => registry.enrol(robot));
+        // The schema lets nothing else in.
+        const given = request.body['vin'] as string | undefined;
+        const label = given === undefined ? '' : `VIN ${given === '' ? 'none' : given}`;
+        return issue(commands, request, { robot, action: 'enrol', label }, () =>
+          registry.enrol(robot, given),
+        );
       },
     },
     {

@@ -20,6 +20,8 @@ export interface AlertTellerParts {
   /** Those of the ground, for the limits that a post names. */
   readonly rules: readonly AlertRule<never, FleetAlertId>[];
   readonly hostname: string;
+  /** The VIN of a robot; empty: none, or unknown. */
+  readonly vinOf: (robot: string) => string;
   /** Of several processes of a ground, one tells. */
   readonly isTeller: () => boolean;
   readonly clock: Clock;
@@ -117,12 +119,14 @@ export class AlertTeller implements AsyncDisposable {
   }
 
   #tell(key: string, { robot, alert: id, raised, sinceMs, value }: KeptAlert): void {
-    const { webhook, hostname, rules } = this.#parts;
+    const { webhook, hostname, rules, vinOf } = this.#parts;
     const rule = rules.find((one) => one.id === id);
     if (webhook === undefined || rule === undefined) return;
     const alert = describeAlert(rule, { raised, sinceMs, ...(value === null ? {} : { value }) });
     this.#underWay.add(key);
-    webhook.tell({ source: 'holdfast', host: hostname, robots: [robot], alert }, (isDelivered) => {
+    const vehicle = vinOf(robot);
+    const whose = { robots: [robot], ...(vehicle === '' ? {} : { vin: vehicle }) };
+    webhook.tell({ source: 'holdfast', host: hostname, ...whose, alert }, (isDelivered) => {
       this.#underWay.delete(key);
       const now = this.#kept.get(key);
       if (!isDelivered) this.#givenUp.add(key);

@@ -9,6 +9,7 @@ import type { RemovedSamples } from '../uplink/protocol/outbox-codec.js';
 import type { RobotCommand } from '../uplink/protocol/robot-command.js';
 import type { HistorySink } from './history/sample-batch.js';
 import type { RobotReport } from '../uplink/protocol/robot-report.js';
+import { BoundVins } from './bound-vins.js';
 import type { RobotRegistry } from './robot-registry.js';
 import type { CommandOutcome } from './commands.js';
 import type { DeletedTimes } from './deleted-times.js';
@@ -55,16 +56,22 @@ export class Fleet implements GroundReception, FleetView, Disposable {
   readonly #states = new Map<string, RobotState>();
   /** The newest connection of each robot. */
   readonly #live = new Map<string, Live>();
-  /** The token with which a robot was admitted last; its connection follows at once. */
-  readonly #admitted = new Map<string, string>();
+  /** The token with which a robot was admitted last, and the VIN that is bound to it; its connection follows at once. */
+  readonly #admitted = new Map<string, { readonly token: string; readonly vin: string }>();
   /** When each robot connected, within the last seconds. */
   readonly #recent = new Map<string, readonly bigint[]>();
   readonly #timer: Timer;
+  #boundVins = new BoundVins([]);
+  #haveVinsBeenRead = false;
 
   constructor(registry: RobotRegistry, ports: FleetPorts) {
     this.#registry = registry;
     this.#ports = ports;
-    const check = (): void => void this.#endRevoked().then(() => this.#endReplaced());
+    const check = (): void =>
+      void this.#endRevoked().then(async () => {
+        await this.#endReplaced();
+        await this.#readBoundVins();
+      });
     this.#timer = ports.clock.every(REVOCATION_MS, check, { background: true });
   }
 
@@ -128,9 +135,16 @@ export class Fleet implements GroundReception, FleetView, Disposable {
     return this.#live.get(robot)?.session.tellRequests(requests) ?? true;
   }
 
-  /** A vehicle that was enrolled again under another name has several robots: the one that was heard last. */
+  /** The one that it is bound to, or the one that was heard last: a vehicle may have been enrolled under several names. */
   #byVin(vin: string): RobotState | undefined {
+    const bound = this.boundRobotOf(vin);
+    if (bound !== undefined) return this.#states.get(bound);
     return robotOfVin([...this.#states.values()], vin, ({ heardAtNs }) => heardAtNs);
+  }
+
+  /** Undefined: the VIN is bound to none. */
+  boundRobotOf(vin: string): string | undefined {
+    return this.#boundVins.robotOf(vin);
   }
 
   #deletedOf(robot: string): () => ReturnType<DeletedTimes['of']> {
@@ -138,8 +152,11 @@ export class Fleet implements GroundReception, FleetView, Disposable {
   }
 
   async admit(token: string): Promise<string | undefined> {
-    const robot = await this.#registry.admit(token);
-    if (robot !== undefined) this.#admitted.set(robot, token);
+    const found = await this.#registry.find(token);
+    if (found === undefined) return undefined;
+    if (!this.#haveVinsBeenRead) await this.#readBoundVins();
+    const { robot, vin = '' } = found;
+    this.#admitted.set(robot, { token, vin });
     return robot;
   }
 
@@ -151,11 +168,14 @@ export class Fleet implements GroundReception, FleetView, Disposable {
     }
     let state = this.#states.get(robot);
     if (state === undefined) this.#states.set(robot, (state = new RobotState(robot, this.#deletedOf(robot))));
+    state.refusedVin = '';
     // A robot that reconnects may be gone from its old connection without a word.
     this.#live.get(robot)?.session.end('the robot has connected again');
     const known = state;
+    const { token, vin } = this.#admitted.get(robot) ?? { token: '', vin: '' };
     const session: RobotSession = new RobotSession({
       ...{ state, connection, clock, logger, history, nextEpoch: () => this.#registry.nextEpoch(robot) },
+      vinOf: (said) => this.#boundVins.vinOf(said, vin),
       onReport: (report) => this.#ports.onReport?.(robot, report),
       onFetch: (update) => this.#ports.onFetch?.(robot, update),
       ...defined({ onRemoved: onRemoved && ((removed: RemovedSamples) => onRemoved(robot, removed)) }),
@@ -165,7 +185,7 @@ export class Fleet implements GroundReception, FleetView, Disposable {
         known.isConnected = false;
       },
     });
-    this.#live.set(robot, { session, token: this.#admitted.get(robot) ?? '' });
+    this.#live.set(robot, { session, token });
     this.#admitted.delete(robot);
     state.isConnected = true;
     state.heardAtNs = clock.now();
@@ -197,6 +217,15 @@ export class Fleet implements GroundReception, FleetView, Disposable {
       }
     } catch (error) {
       this.#ports.logger.warn('the epochs cannot be checked', { error: describeError(error) });
+    }
+  }
+
+  async #readBoundVins(): Promise<void> {
+    try {
+      this.#boundVins = await this.#registry.boundVins();
+      this.#haveVinsBeenRead = true;
+    } catch (error) {
+      this.#ports.logger.warn('the bound VINs cannot be read', { error: describeError(error) });
     }
   }
 

@@ -164,13 +164,26 @@ export function renderHoleMetrics({ values, ...states }: HoleFigures): string {
 
 /** The metrics of a fleet in Prometheus' text format. Names of robots need no escaping (`RobotRegistry`). */
 export function renderGroundMetrics(robots: readonly RobotView[]): string {
-  return metrics
-    .map(({ name, help, type, value }) => {
-      const lines = robots.flatMap((robot) => {
-        const now = value(robot);
-        return now === undefined ? [] : [`${name}{robot="${robot.robot}"} ${now}\n`];
-      });
-      return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`;
-    })
-    .join('');
+  const rendered = metrics.map(({ name, help, type, value }) => {
+    const lines = robots.flatMap((robot) => {
+      const now = value(robot);
+      return now === undefined ? [] : [`${name}{robot="${robot.robot}"} ${now}\n`];
+    });
+    return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`;
+  });
+  return [renderInfo(robots), ...rendered].join('');
+}
+
+function renderInfo(robots: readonly RobotView[]): string {
+  const name = 'holdfast_ground_robot_info';
+  const lines = robots.map(
+    ({ robot, vin, version }) =>
+      `${name}{robot="${robot}",vin="${labelText(vin)}",version="${labelText(version)}"} 1\n`,
+  );
+  return `# HELP ${name} VIN and version of the robot, empty if it does not say them.\n# TYPE ${name} gauge\n${lines.join('')}`;
+}
+
+/** What a robot says can have any character. */
+function labelText(text: string): string {
+  return text.replace(/[\\"]/g, '\\$&').replaceAll('\n', '\\n');
 }

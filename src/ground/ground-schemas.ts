@@ -34,6 +34,10 @@ const counters = {
 const robot = {
   robot: text,
   vin: said(text, 'empty: not a vehicle'),
+  refusedVin: said(
+    text,
+    'the VIN that it says and may not say, because of bound VINs; empty: it says none such',
+  ),
   version: said(text, 'of Holdfast on the robot'),
   connected: flag,
   heardAt: said(text, 'on the clock of the ground'),

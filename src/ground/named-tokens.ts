@@ -44,6 +44,11 @@ export class NamedTokens<T extends TokenDocument> {
     return TOKEN_NAME.test(name) && (await this.#parts.store.remove(name));
   }
 
+  /** Undefined: there is no such name. */
+  find(name: string): Promise<T | undefined> {
+    return this.#parts.store.find(name);
+  }
+
   /** In the order of the names. */
   list(): Promise<readonly T[]> {
     return this.#parts.store.list();

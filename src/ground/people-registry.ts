@@ -53,7 +53,7 @@ export function userTable(queries: Queries): TokenTable<GroundUser> {
       // The table refuses other roles.
       role: role as AccessRole,
     }),
-    write: ({ role, addedAt }) => ({ role, since: addedAt }),
+    write: ({ role, addedAt }) => ({ role, vin: '', since: addedAt }),
   });
 }
 

@@ -1,9 +1,13 @@
 import { join } from 'node:path';
 import { formatTime, type Clock } from '../core/clock.js';
 import { documentKind } from '../core/documents/document.js';
+import { HoldfastError } from '../core/errors.js';
 import type { FileSystem } from '../core/file-system.js';
+import { isVin, VIN, VIN_TEXT } from '../core/vin.js';
 import type { Queries } from './database/database.js';
 import { EpochFiles, EpochTable, type Epochs } from './epochs.js';
+import { BoundVins } from './bound-vins.js';
+import { isUniqueViolation } from './database/unique-violation.js';
 import { NamedTokens, TOKEN_NAME } from './named-tokens.js';
 import { TokenFiles } from './token-files.js';
 import { TokenTable } from './token-table.js';
@@ -13,6 +17,8 @@ export interface EnrolledRobot {
   readonly format: 'holdfast-ground-robot';
   readonly version: 1;
   readonly robot: string;
+  /** Only this robot may say it, and this robot no other one; absent: it is bound to none. */
+  readonly vin?: string;
   /** SHA-256 of the token, hexadecimal. The token itself is not kept: it has 256 random bits. */
   readonly tokenSha256: string;
   /** ISO 8601. */
@@ -26,6 +32,7 @@ const robotFiles = documentKind<EnrolledRobot>('enrolled robot', {
     format: { const: 'holdfast-ground-robot', description: 'holdfast-ground-robot' },
     version: { const: 1, description: '1' },
     robot: { type: 'string', pattern: TOKEN_NAME.source, description: 'the name of a robot' },
+    vin: { type: 'string', pattern: VIN.source, description: VIN_TEXT },
     tokenSha256: { type: 'string', pattern: '^[0-9a-f]{64}$', description: '64 hexadecimal digits' },
     enrolledAt: { type: 'string', description: 'a time' },
   },
@@ -54,10 +61,11 @@ export function robotFilesIn(folder: string, fs: FileSystem): TokenFiles<Enrolle
 export function robotTable(queries: Queries): TokenTable<EnrolledRobot> {
   return new TokenTable({
     ...{ queries, kind: 'robot' },
-    read: ({ name: robot, sha256: tokenSha256, since }) => ({
+    read: ({ name: robot, sha256: tokenSha256, since, vin }) => ({
       ...{ format: 'holdfast-ground-robot', version: 1, robot, tokenSha256, enrolledAt: formatTime(since) },
+      ...(vin === '' ? {} : { vin }),
     }),
-    write: ({ enrolledAt }) => ({ role: '', since: enrolledAt }),
+    write: ({ enrolledAt, vin = '' }) => ({ role: '', vin, since: enrolledAt }),
   });
 }
 
@@ -87,13 +95,41 @@ export class RobotRegistry {
 
   /**
    * Lets a robot connect, and returns its token, which is not kept. A robot that was enrolled before gets a new
-   * token; the old one is no longer valid. Throws `REQUEST_INVALID` for a name that is not allowed.
+   * token; the old one is no longer valid. Throws `REQUEST_INVALID` for a name or a VIN that is not allowed, or that is
+   * bound to another robot.
+   *
+   * @param vin - To bind to the robot. Default: the one that is bound to it, if any. Empty: none.
    */
-  enrol(robot: string): Promise<string> {
+  async enrol(robot: string, vin?: string): Promise<string> {
     const enrolledAt = formatTime(this.#ports.clock.now());
-    return this.#robots.issue(robot, (tokenSha256) => ({
-      ...{ format: 'holdfast-ground-robot', version: 1, robot, tokenSha256, enrolledAt },
+    const bound = vin ?? (await this.#vinOf(robot));
+    if (vin !== undefined && vin !== '') await this.#checkFree(vin, robot);
+    const token = this.#robots.issue(robot, (tokenSha256) => ({
+      ...{ format: 'holdfast-ground-robot' as const, version: 1 as const, robot, tokenSha256, enrolledAt },
+      ...(bound === '' ? {} : { vin: bound }),
     }));
+    return await token.catch((error: unknown) => {
+      // Another process was faster.
+      throw isUniqueViolation(error) ? vinTaken(bound, 'another robot') : error;
+    });
+  }
+
+  /** Of a robot that was enrolled before; a damaged file is replaced. */
+  async #vinOf(robot: string): Promise<string> {
+    if (!TOKEN_NAME.test(robot)) return '';
+    const found = await this.#robots.find(robot).catch(() => undefined);
+    return found?.vin ?? '';
+  }
+
+  async #checkFree(vin: string, robot: string): Promise<void> {
+    if (!isVin(vin)) throw vinRefused(vin, VIN_TEXT);
+    const holder = (await this.boundVins()).robotOf(vin);
+    if (holder !== undefined && holder !== robot) throw vinTaken(vin, holder);
+  }
+
+  /** The VINs that are bound to robots now. */
+  async boundVins(): Promise<BoundVins> {
+    return new BoundVins(await this.#robots.list());
   }
 
   /** Ends the right of a robot to connect. False: it is not enrolled. */
@@ -108,7 +144,12 @@ export class RobotRegistry {
 
   /** The robot that a token belongs to; undefined: the token is not valid. */
   async admit(token: string): Promise<string | undefined> {
-    return (await this.#robots.admit(token))?.robot;
+    return (await this.find(token))?.robot;
+  }
+
+  /** The same, with what it was enrolled with. */
+  find(token: string): Promise<EnrolledRobot | undefined> {
+    return this.#robots.admit(token);
   }
 
   /** A number that no connection of the robot had before, larger than all of those. Durable when this resolves. */
@@ -120,4 +161,15 @@ export class RobotRegistry {
   newestEpochs(robots: readonly string[]): Promise<ReadonlyMap<string, number>> {
     return this.#epochs.newest(robots);
   }
+}
+
+function vinRefused(vin: string, allowed: string): HoldfastError {
+  return new HoldfastError('REQUEST_INVALID', `the VIN "${vin}", allowed: ${allowed}`, { facts: { vin } });
+}
+
+function vinTaken(vin: string, holder: string): HoldfastError {
+  return vinRefused(
+    vin,
+    `one that is not bound to ${holder}: enrol that robot again without it, or revoke it, first`,
+  );
 }

@@ -38,6 +38,8 @@ export interface RobotSessionParts {
   readonly nextEpoch: () => Promise<number>;
   /** Undefined: nothing is kept. */
   readonly history: HistorySink | undefined;
+  /** The VIN of the robot if it says this one (empty: none); undefined: it may not say it. */
+  readonly vinOf: (said: string) => string | undefined;
   /** A report of the robot, as it came. */
   readonly onReport?: (report: RobotReport) => void;
   /** What the robot says about a request for segments. */
@@ -138,8 +140,8 @@ export class RobotSession implements ConnectionEvents {
       return;
     }
     state.version = version;
-    this.#vin = vin;
-    if (vin !== '') state.vin = vin;
+    this.#vin = this.#vinOf(vin);
+    if (this.#vin !== '' || vin !== '') state.vin = this.#vin;
     this.#confirms = outbox === true;
     this.#takesRequests = requests === true;
     const keeps = history === undefined ? {} : { history: true as const };
@@ -190,8 +192,11 @@ export class RobotSession implements ConnectionEvents {
     else if (epoch === this.#epoch) this.#commands.answered(id, answer);
   }
 
-  #note(report: RobotReport): void {
+  #note(said: RobotReport): void {
     const { state, clock } = this.#parts;
+    const { vin } = said.figures;
+    const report =
+      vin === undefined ? said : { ...said, figures: { ...said.figures, vin: this.#vinOf(vin) } };
     if (this.#epoch === 0) this.end('a report before the Welcome');
     else if (report.epoch !== this.#epoch) this.#lose(`epoch ${report.epoch}, allowed: ${this.#epoch}`);
     else if (!state.reported.apply(report, clock.now())) this.#requestFull(false);
@@ -203,7 +208,8 @@ export class RobotSession implements ConnectionEvents {
 
   /** The same, with what its segments hold. */
   #withContents(report: RobotReport): RobotReport {
-    for (const { number, ...content } of report.contents ?? []) this.#contents.set(number, content);
+    for (const { number, vin, ...content } of report.contents ?? [])
+      this.#contents.set(number, { ...content, ...defined({ vin: vin && this.#vinOf(vin) }) });
     const segments = report.segments.map((one) => ({
       ...one,
       ...defined({ holds: one.content === undefined ? undefined : this.#contents.get(one.content) }),
@@ -247,7 +253,19 @@ export class RobotSession implements ConnectionEvents {
 
   /** A robot of an earlier version says in no catalogue in which vehicle it was: only its present run has a vehicle. */
   #vehicleOf({ vin }: Catalogue, run: bigint): { readonly robot: string; readonly vin: string } {
-    return { robot: this.#parts.state.robot, vin: vin ?? (run === this.#run ? this.#vin : '') };
+    const known = vin === undefined ? (run === this.#run ? this.#vin : '') : this.#vinOf(vin);
+    return { robot: this.#parts.state.robot, vin: known };
+  }
+
+  /** Empty: the robot has none, or may not say this one. */
+  #vinOf(said: string): string {
+    const { state, logger, vinOf } = this.#parts;
+    const vin = vinOf(said);
+    if (vin === undefined && state.refusedVin !== said) {
+      state.refusedVin = said;
+      logger.warn('a robot says a VIN that it may not say', { robot: state.robot, vin: said });
+    }
+    return vin ?? '';
   }
 
   /** Stores what waited on the robot. Without a history nobody asked for it. */
@@ -283,8 +301,11 @@ export class RobotSession implements ConnectionEvents {
       this.end('removed samples before the Welcome');
       return;
     }
-    const { run, firstTick, ticks } = removed;
-    onRemoved?.(removed).then(
+    const { run, firstTick, ticks, catalogue } = removed;
+    const { vin } = catalogue;
+    const noted =
+      vin === undefined ? removed : { ...removed, catalogue: { ...catalogue, vin: this.#vinOf(vin) } };
+    onRemoved?.(noted).then(
       () => this.#confirm({ kind: 'stored', run, firstTick, ticks }),
       (error: unknown) => {
         const reason = describeError(error);

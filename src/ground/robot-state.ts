@@ -46,6 +46,8 @@ export interface RobotCounters {
 export interface RobotView extends Readonly<RobotCounters> {
   readonly robot: string;
   readonly vin: string;
+  /** The VIN that the robot says and may not say; empty: it says none such. */
+  readonly refusedVin: string;
   readonly version: string;
   readonly connected: boolean;
   /** When the ground last heard the robot, on the ground's clock. */
@@ -82,6 +84,7 @@ export class RobotState {
   };
   readonly reported = new ReportedState();
   vin = '';
+  refusedVin = '';
   version = '';
   isConnected = false;
   heardAtNs = 0n;
@@ -146,12 +149,12 @@ export class RobotState {
   }
 
   view(): RobotView {
-    const { robot, vin, version, counters, isConnected, heardAtNs } = this;
+    const { robot, vin, refusedVin, version, counters, isConnected, heardAtNs } = this;
     const report = this.#report();
     const sinceMs = this.#unsyncedSinceMs(report.status);
     const sampledBehindNs = this.#sampledBehindNs();
     return {
-      ...{ robot, vin, version, connected: isConnected, heardAt: formatTime(heardAtNs) },
+      ...{ robot, vin, refusedVin, version, connected: isConnected, heardAt: formatTime(heardAtNs) },
       clockBehindS: sampledBehindNs === undefined ? null : Number(sampledBehindNs) / 1e9,
       ...counters,
       fields: this.#readings().map(viewOf),

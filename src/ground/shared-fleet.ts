@@ -133,6 +133,8 @@ export class SharedFleet implements FleetView, Disposable {
 
   #row(name: string): FleetRow | undefined {
     const rows = this.rows();
+    const bound = this.#own.boundRobotOf(name);
+    if (bound !== undefined) return rows.find(({ robot }) => robot === bound);
     return rows.find(({ robot }) => robot === name) ?? robotOfVin(rows, name, ({ heardMs }) => heardMs);
   }
 

@@ -6,6 +6,8 @@ export interface TokenRow {
   readonly name: string;
   /** Of a person; empty for a robot. */
   readonly role: string;
+  /** That a robot is bound to; empty: none, or a person. */
+  readonly vin: string;
   readonly sha256: string;
   /** When the token was made, nanoseconds since the Unix epoch. */
   readonly since: bigint;
@@ -16,8 +18,11 @@ export interface TokenTableParts<T extends TokenDocument> {
   /** Whose tokens they are. */
   readonly kind: 'robot' | 'user';
   readonly read: (row: TokenRow) => T;
-  readonly write: (document: T) => { readonly role: string; readonly since: string };
+  readonly write: (document: T) => { readonly role: string; readonly vin: string; readonly since: string };
 }
+
+const FREE_VIN =
+  "CASE WHEN EXISTS (SELECT FROM tokens WHERE vin = $6 AND revoked_at IS NULL) THEN '' ELSE $6 END";
 
 /** Documents of tokens in the ground's database, for any number of processes. */
 export class TokenTable<T extends TokenDocument> implements TokenStore<T> {
@@ -31,13 +36,17 @@ export class TokenTable<T extends TokenDocument> implements TokenStore<T> {
     await this.#insert(
       name,
       document,
-      'DO UPDATE SET role = excluded.role, sha256 = excluded.sha256, since = excluded.since, revoked_at = NULL',
+      '$6',
+      'DO UPDATE SET role = excluded.role, vin = excluded.vin, sha256 = excluded.sha256, since = excluded.since, revoked_at = NULL',
     );
   }
 
-  /** Only for a name that never had a token here: a revoked token does not come back. */
+  /**
+   * Only for a name that never had a token here: a revoked token does not come back. A VIN that is bound to another
+   * robot here stays with that one.
+   */
   async putIfNew(name: string, document: T): Promise<void> {
-    await this.#insert(name, document, 'DO NOTHING');
+    await this.#insert(name, document, FREE_VIN, 'DO NOTHING');
   }
 
   async remove(name: string): Promise<boolean> {
@@ -61,20 +70,20 @@ export class TokenTable<T extends TokenDocument> implements TokenStore<T> {
   async #select(condition: string, values: readonly string[]): Promise<readonly T[]> {
     const { queries, kind, read } = this.#parts;
     const rows = await queries.query<TokenRow>(
-      `SELECT name, role, sha256, since FROM tokens WHERE kind = $1 AND revoked_at IS NULL ${condition} ` +
+      `SELECT name, role, vin, sha256, since FROM tokens WHERE kind = $1 AND revoked_at IS NULL ${condition} ` +
         'ORDER BY name COLLATE "C"',
       [kind, ...values],
     );
     return rows.map(read);
   }
 
-  async #insert(name: string, document: T, conflict: string): Promise<void> {
+  async #insert(name: string, document: T, vin: string, conflict: string): Promise<void> {
     const { queries, kind, write } = this.#parts;
-    const { role, since } = write(document);
+    const { role, since, vin: bound } = write(document);
     await queries.query(
-      'INSERT INTO tokens (kind, name, role, sha256, since) VALUES ($1, $2, $3, $4, $5) ' +
+      `INSERT INTO tokens (kind, name, role, sha256, since, vin) VALUES ($1, $2, $3, $4, $5, ${vin}) ` +
         `ON CONFLICT (kind, name) ${conflict}`,
-      [kind, name, role, document.tokenSha256, since],
+      [kind, name, role, document.tokenSha256, since, bound],
     );
   }
 }

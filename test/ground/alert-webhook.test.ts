@@ -69,6 +69,15 @@ onEveryPostgres('The alerts of a ground at a web address', (server) => {
     });
   }
 
+  it('are posted with the VIN of the vehicle, if it is known', async () => {
+    await using ground = await start();
+    rows = [losing];
+    await ground.until(() => listener.taken.length > 0, 'the alert');
+    rows = [{ ...well, vin: '1ZZZ5A3T0RF000001' }];
+    await ground.until(() => listener.taken.length > 1, 'the end of the alert');
+    assert.deepEqual(listener.vins, [undefined, '1ZZZ5A3T0RF000001']);
+  });
+
   it('are posted again while the address answers 500, and finally once', async () => {
     await using ground = await start();
     listener.status = 500;

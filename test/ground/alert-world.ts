@@ -15,6 +15,8 @@ import type { SimulatedClock } from '../support/simulated-clock.js';
 export class AlertListener implements AsyncDisposable {
   /** `robot alert raised` of each request that was answered with 200, in order. */
   readonly taken: string[] = [];
+  /** The VINs of these. */
+  readonly vins: (string | undefined)[] = [];
   /** Requests that were answered with 500. */
   refused = 0;
   /** What the next requests are answered with. */
@@ -26,10 +28,11 @@ export class AlertListener implements AsyncDisposable {
       let body = '';
       request.setEncoding('utf8').on('data', (text: string) => (body += text));
       request.on('end', () => {
-        const { robots, alert } = JSON.parse(body) as WebhookBody;
-        if (this.status === 200)
+        const { robots, vin, alert } = JSON.parse(body) as WebhookBody;
+        if (this.status === 200) {
           this.taken.push(`${robots.join()} ${alert.id} ${alert.raised ? 'raised' : 'cleared'}`);
-        else this.refused++;
+          this.vins.push(vin);
+        } else this.refused++;
         response.writeHead(this.status).end();
       });
     });
@@ -79,7 +82,9 @@ export class AlertingGround implements AsyncDisposable {
     const ports = { clock, logger: silentLogger };
     const webhook = new Webhook(url, { ...ports, fetch });
     const table = new AlertTable(queries);
+    const vinOf = (robot: string): string => rows().find((row) => row.robot === robot)?.vin ?? '';
     const teller = await AlertTeller.open({
+      vinOf,
       ...{ ...ports, table, webhook, hostname: 'ground', isTeller, rules: fleetRules(defaultBacklogLimits) },
     });
     return new AlertingGround(clock, rows, webhook, teller);

@@ -52,6 +52,16 @@ describe('the metrics of the ground', () => {
     assert.match(text, /^holdfast_ground_hole_values 480$/m);
   });
 
+  it('name the vehicle and the version, also with characters that need an escape', () => {
+    const robot = new RobotState('robot_7');
+    Object.assign(robot, { vin: 'a\\b"c\nd', version: '0.2.0' });
+    const text = renderGroundMetrics([robot.view()]);
+    assert.match(
+      text,
+      /^holdfast_ground_robot_info\{robot="robot_7",vin="a\\\\b\\"c\\nd",version="0\.2\.0"\} 1$/m,
+    );
+  });
+
   it('have what a robot reports, and nothing about what it does not report', () => {
     const robot = new RobotState('robot_7');
     const figures = { pendingBytes: 5e9, oldestUnsyncedAt: '1700000000500000000', dropped: 0 };

@@ -3,6 +3,7 @@ import { roles } from '../../src/ground/people-registry.js';
 import { GroundWorld } from './ground-world.js';
 
 /** What a role may do beyond the role before it, without a database and stores. */
+const VIN = '1ZZZ5A3T0RF000001';
 const operations = {
   viewer: ['GET /api/map', 'GET /api/me', 'GET /api/robots', 'GET /api/robots/{robot}', 'GET /metrics'],
   operator: [
@@ -89,7 +90,13 @@ describe('The roles of a ground', () => {
     assert.equal((await ask('GET /api/me', token)).body['role'], 'operator');
     const enrolled = String((await ask('POST /api/enrolled/robot_7', admin, {})).body['token']);
     assert.equal(await world.registry.admit(enrolled), 'robot_7');
-    assert.deepEqual((await ask('GET /api/enrolled', admin)).body, { robots: ['robot_7'] });
+    const bound = String((await ask('POST /api/enrolled/car_1', admin, { vin: VIN })).body['token']);
+    assert.equal((await world.registry.find(bound))?.vin, VIN);
+    const vins = { car_1: VIN };
+    assert.deepEqual((await ask('GET /api/enrolled', admin)).body, { robots: ['car_1', 'robot_7'], vins });
+    const taken = await ask('POST /api/enrolled/robot_7', admin, { vin: VIN });
+    assert.equal(taken.status, 400);
+    assert.match(JSON.stringify(taken.body), /bound to car_1/);
     const people = (await ask('GET /api/people', admin)).body['people'] as Record<string, unknown>[];
     assert.deepEqual(
       people.map(({ name, role }) => [name, role]),
@@ -120,6 +127,8 @@ describe('The roles of a ground', () => {
         ['the_admin', 'revoke_user', '', 'bert', 'refused'],
         ['the_admin', 'revoke', 'robot_7', '', 'done'],
         ['the_admin', 'revoke_user', '', 'bert', 'done'],
+        ['the_admin', 'enrol', 'robot_7', `VIN ${VIN}`, 'refused'],
+        ['the_admin', 'enrol', 'car_1', `VIN ${VIN}`, 'done'],
         ['the_admin', 'enrol', 'robot_7', '', 'done'],
         ['the_admin', 'add_user', '', 'bert as operator', 'done'],
       ],

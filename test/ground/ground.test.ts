@@ -47,6 +47,36 @@ describe('The ground', () => {
     assert.ok(Math.abs((view.clockBehindS ?? 0) + 7 * 3_600) < 30, `${view.clockBehindS}`);
   });
 
+  it('keeps a VIN for the robot that was enrolled with it, although another robot says it', async () => {
+    const [vin, otherVin] = ['1ZZZ5A3T0RF000001', '1ZZZ5A3T0RF000002'];
+    const says = (name: string, token: string, said: string): DrivingRobot =>
+      new DrivingRobot(name, world.url, token, 0n, { vin: () => said });
+    const token = await world.registry.enrol('owner', vin);
+    await using thief = says('thief', await world.registry.enrol('thief'), vin);
+    await world.seen('thief', 'refused', ({ refusedVin }) => refusedVin === vin);
+    thief.facts = { ...thief.facts, figures: { state: 'recording', vin } };
+    const seen = await world.seen(
+      'thief',
+      'samples',
+      ({ samples, status }) => samples > 5 && status?.vin === '',
+    );
+    assert.deepEqual([seen.vin, world.fleet.nameOf(vin)], ['', undefined]);
+    {
+      await using owner = says('owner', token, '');
+      await world.seen('owner', 'its VIN', (robot) => robot.vin === vin && robot.refusedVin === '');
+      assert.equal(world.fleet.nameOf(vin), 'owner');
+      owner.facts = { ...owner.facts, figures: { state: 'recording', vin: otherVin } };
+      await world.seen(
+        'owner',
+        'another vehicle',
+        (robot) => robot.vin === '' && robot.refusedVin === otherVin,
+      );
+    }
+    // The robot that was heard last, and only says it.
+    await world.seen('thief', 'more samples', ({ samples }) => samples > seen.samples);
+    assert.equal(world.fleet.nameOf(vin), 'owner');
+  });
+
   it('knows how long data waits on robots whose clocks are hours off, and no jitter of the way moves it', () => {
     const heardNs = 1_700_000_000_000_000_000n;
     const MINUTES_NS = 60n * NS_PER_S;

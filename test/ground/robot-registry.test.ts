@@ -15,6 +15,7 @@ import { RobotRegistry, type RegistryPlace } from '../../src/ground/robot-regist
 import { systemClock } from '../../src/host/system-clock.js';
 import { PostgresServer, requirePostgres } from '../support/postgres.js';
 
+const VIN = '1ZZZ5A3T0RF000001';
 const ports = { fs, clock: systemClock, random: randomBytes, logger: silentLogger };
 
 /** Defines what a registry does, in a folder and in a database. */
@@ -91,6 +92,27 @@ function registryContract(
       for (const name of ['robot_7', 'R-1', 'robot.7', 'x'.repeat(64)]) {
         assert.equal(await registry.admit(await registry.enrol(name)), name);
       }
+    });
+
+    it('binds a VIN to one robot, until that one is revoked or enrolled without it', async () => {
+      const OTHER_VIN = '1ZZZ5A3T0RF000002';
+      await registry.enrol('robot_7', VIN);
+      await registry.enrol('robot_8');
+      await assert.rejects(registry.enrol('robot_8', VIN), /not bound to robot_7: enrol that robot again/);
+      for (const bad of ['x', VIN.toLowerCase(), `${VIN}0`])
+        await assert.rejects(registry.enrol('robot_8', bad), /allowed: 17 capital letters/);
+      const bound = async (): Promise<unknown> => (await open().boundVins()).all();
+      assert.deepEqual(await bound(), { robot_7: VIN });
+      const token = await registry.enrol('robot_7');
+      assert.equal((await open().find(token))?.vin, VIN, 'a new token keeps it');
+      await registry.enrol('robot_7', OTHER_VIN);
+      await registry.enrol('robot_8', VIN);
+      assert.deepEqual(await bound(), { robot_7: OTHER_VIN, robot_8: VIN });
+      await registry.enrol('robot_8', '');
+      await registry.revoke('robot_7');
+      assert.deepEqual(await bound(), {});
+      await registry.enrol('robot_9', OTHER_VIN);
+      assert.deepEqual(await bound(), { robot_9: OTHER_VIN });
     });
 
     it('gives each connection a larger epoch, at once, after a restart and after the token changed', async () => {
@@ -201,7 +223,7 @@ describe('The places of the registry of a ground', function () {
   it('are imported from a folder into a database once, and what was revoked there does not come back', async function () {
     const folder = await makeFolder();
     const files = new RobotRegistry(folder, ports);
-    const [first, second] = [await files.enrol('robot_7'), await files.enrol('robot_8')];
+    const [first, second] = [await files.enrol('robot_7', VIN), await files.enrol('robot_8')];
     for (let i = 0; i < 5; i++) await files.nextEpoch('robot_7');
     const user = await new PeopleRegistry(folder, ports).add('anna', 'admin');
     const copy = await makeFolder();
@@ -209,7 +231,10 @@ describe('The places of the registry of a ground', function () {
     const place = await makeDatabase(this);
     await Promise.all([importRegistry(folder, place, ports), importRegistry(folder, place, ports)]);
     const registry = new RobotRegistry(place, ports);
-    assert.equal(await registry.admit(first), 'robot_7');
+    assert.deepEqual(await registry.find(first).then((found) => [found?.robot, found?.vin]), [
+      'robot_7',
+      VIN,
+    ]);
     assert.equal((await new PeopleRegistry(place, ports).admit(user))?.role, 'admin');
     assert.equal(await registry.nextEpoch('robot_7'), 6);
     assert.deepEqual(await files.list(), [], 'the files are no longer in use');
@@ -220,5 +245,12 @@ describe('The places of the registry of a ground', function () {
     assert.equal(await registry.admit(second), undefined);
     assert.equal(await registry.admit(renewed), 'robot_8');
     assert.equal(await registry.nextEpoch('robot_7'), 7);
+    // A VIN that the database has bound stays where it is.
+    await registry.enrol('robot_8', VIN);
+    const late = await makeFolder();
+    const third = await new RobotRegistry(late, ports).enrol('robot_9', VIN);
+    await importRegistry(late, place, ports);
+    assert.equal(await registry.admit(third), 'robot_9');
+    assert.deepEqual((await registry.boundVins()).all(), { robot_8: VIN });
   });
 });

@@ -48,7 +48,8 @@ export async function watchFleet(watched: WatchedFleet, invocation: Invocation):
   const webhook = await openWebhook(invocation);
   const memory = await rememberFleet(watched, invocation);
   const rules = fleetRules(backlog);
-  const teller = await AlertTeller.open({ table, webhook, rules, hostname, isTeller, clock, logger });
+  const vinOf = (robot: string): string => view.rows().find((one) => one.robot === robot)?.vin ?? '';
+  const teller = await AlertTeller.open({ table, webhook, rules, hostname, vinOf, isTeller, clock, logger });
   const alerts = new FleetAlerts(
     () => view.rows(),
     (robot, alert) => teller.note(robot, alert),

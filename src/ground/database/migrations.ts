@@ -1,5 +1,6 @@
 import type { Migration } from './migrate.js';
 import { auditMigration } from './migrations/audit.js';
+import { boundVinsMigration } from './migrations/bound-vins.js';
 import { catalogueTables } from './migrations/catalogue.js';
 import { clocksMigration } from './migrations/clocks.js';
 import { deletionsMigration } from './migrations/deletions.js';
@@ -30,4 +31,5 @@ export const migrations: readonly Migration[] = [
   vehiclesMigration,
   deletionsMigration,
   clocksMigration,
+  boundVinsMigration,
 ].map((one, index) => ({ ...one, number: index + 1 }));

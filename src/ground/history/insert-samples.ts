@@ -1,5 +1,5 @@
-import { isHoldfastError } from '../../core/errors.js';
 import type { Queries } from '../database/database.js';
+import { isUniqueViolation } from '../database/unique-violation.js';
 import type { SampleRows } from './sample-rows.js';
 
 /** Adds the groups of a batch to those of a table. */
@@ -63,7 +63,6 @@ WITH come AS MATERIALIZED (
 
 const INSERT_NEW = insertion('');
 const INSERT_OR_SKIP = insertion('ON CONFLICT DO NOTHING');
-const UNIQUE_VIOLATION = '23505';
 
 /** Stores rows and rolls them up, in one statement. Returns how many were new. */
 export async function insertSamples(queries: Queries, rows: SampleRows): Promise<number> {
@@ -79,8 +78,7 @@ export async function insertNewSamples(queries: Queries, rows: SampleRows): Prom
   try {
     return await insert(queries, rows, INSERT_NEW);
   } catch (error) {
-    if (!isHoldfastError(error, 'GROUND_DATABASE_FAILED') || error.facts['sqlState'] !== UNIQUE_VIOLATION)
-      throw error;
+    if (!isUniqueViolation(error)) throw error;
     return insertSamples(queries, rows);
   }
 }

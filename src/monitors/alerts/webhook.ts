@@ -20,6 +20,8 @@ export interface WebhookBody {
   readonly source: 'holdfast';
   readonly host: string;
   readonly robots: readonly string[];
+  /** Of the vehicle, in a post of a ground; absent: none, or unknown. */
+  readonly vin?: string;
   readonly alert: Alert<string>;
 }
 

@@ -99,6 +99,21 @@ describe('The history after an outage', function () {
     });
   }
 
+  it('keeps no sample, and notes no hole, under a VIN that another robot was enrolled with', async () => {
+    const vin = '1ZZZ5A3T0RF000001';
+    await ground.registry.enrol('owner', vin);
+    await using robot = await driving('thief', 0n, () => vin);
+    await ground.seen('thief', 'samples', ({ samples }) => samples > 10);
+    await ground.kill();
+    const { ticks } = robot.client.status();
+    await eventually(() => robot.client.status().ticks > ticks + 15, 'an outage');
+    await ground.startServer();
+    assert.ok((await complete(robot)).length > 25);
+    const vins = await database.query('SELECT DISTINCT robot, vin FROM fields');
+    assert.deepEqual(vins, [{ robot: 'thief', vin: '' }]);
+    assert.deepEqual(await database.query('SELECT FROM vehicles WHERE vin = $1', [vin]), []);
+  });
+
   it('has no hole where the ground was down, and forgets nothing that it did not confirm', async () => {
     await using robot = await driving('robot_1');
     await ground.seen('robot_1', 'samples', ({ samples }) => samples > 10);

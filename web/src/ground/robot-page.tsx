@@ -35,6 +35,12 @@ export function RobotPage({ robot }: { readonly robot: string }) {
           <strong>No news of {robot}:</strong> {why}.
         </p>
       )}
+      {detail?.refusedVin ? (
+        <p class="missing" role="alert">
+          <strong>It says the VIN {detail.refusedVin} and may not:</strong> the VIN is bound to another robot,
+          or this robot to another VIN. What it sends is kept under its name.
+        </p>
+      ) : null}
       {detail === undefined || row === undefined ? null : (
         <Known detail={detail} row={row} history={history} />
       )}

@@ -27,6 +27,7 @@ export const groundCommand: CommandDefinition = {
   examples: [
     ['holdfast ground --data ground --listen 0.0.0.0:8090', 'until Ctrl-C'],
     ['holdfast ground enrol robot_7 --data ground > robot_7.token', 'the token of a robot, printed once'],
+    ['holdfast ground enrol car_3 --vin 1ZZZ5A3T0RF000003', 'bound to the VIN of its vehicle'],
     ['holdfast ground user add anna --role operator', 'the token of a person, printed once'],
     [
       'holdfast ground --data ground --store s3://recordings/fleet-a',
@@ -78,6 +79,7 @@ export const groundCommand: CommandDefinition = {
       )
       .option('--url <url>', 'a running ground, for rebuild, parameters and tags', `http://${DEFAULT_LISTEN}`)
       .option('--token-file <file>', 'token of an operator, for rebuild, parameters and tags')
+      .option('--vin <vin>', 'for enrol: only this robot may say this VIN, and no other one; none: end that')
       .option('--role <role>', 'viewer, operator or admin, for user add', 'viewer')
       .option('--database <where>', 'postgres://..., embedded (in the folder), or none', 'embedded')
       .option(
@@ -137,7 +139,8 @@ export const groundCommand: CommandDefinition = {
     if (action === 'robots' && robot === undefined) return await list(registry, invocation);
     if (action === 'enrol' && robot !== undefined) {
       await makeDataFolder(ports.fs, folder);
-      const token = await registry.enrol(robot);
+      const vin = options['vin'] as string | undefined;
+      const token = await registry.enrol(robot, vin === 'none' ? '' : vin);
       await invocation.say(token);
       return { exitCode: exitCodes.ok, json: { ok: true, robot, token } };
     }
@@ -195,8 +198,9 @@ async function migrateDatabase(folder: string, invocation: Invocation): Promise<
 
 async function list(registry: RobotRegistry, invocation: Invocation): Promise<CommandResult> {
   const robots = await registry.list();
-  for (const robot of robots) await invocation.say(robot);
-  return { exitCode: exitCodes.ok, json: { ok: true, robots } };
+  const vins = (await registry.boundVins()).all();
+  for (const robot of robots) await invocation.say([robot, vins[robot] ?? ''].join(' ').trimEnd());
+  return { exitCode: exitCodes.ok, json: { ok: true, robots, vins } };
 }
 
 async function revoke(
