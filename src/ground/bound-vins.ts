@@ -20,15 +20,16 @@ export class BoundVins {
   robotOf(vin: string): string | undefined {
     return this.#robots.get(vin);
   }
+}
 
-  /**
-   * The VIN of a robot that says this one (empty: none).
-   *
-   * @param bound - That the robot was enrolled with; empty: none.
-   * @returns undefined if the robot may not say it.
-   */
-  vinOf(said: string, bound: string): string | undefined {
-    if (bound !== '') return said === '' || said === bound ? bound : undefined;
-    return this.#robots.has(said) ? undefined : said;
-  }
+/**
+ * The VIN of a robot that says this one (empty: none).
+ *
+ * @param own - The VIN that the robot was enrolled with; empty: none.
+ * @param bound - Undefined: they are not known, so that any other VIN may be bound to another robot.
+ * @returns undefined if the robot may not say it.
+ */
+export function vinOf(said: string, own: string, bound: BoundVins | undefined): string | undefined {
+  if (said === '' || said === own) return own;
+  return own !== '' || bound === undefined || bound.robotOf(said) !== undefined ? undefined : said;
 }

@@ -9,7 +9,7 @@ import type { RemovedSamples } from '../uplink/protocol/outbox-codec.js';
 import type { RobotCommand } from '../uplink/protocol/robot-command.js';
 import type { HistorySink } from './history/sample-batch.js';
 import type { RobotReport } from '../uplink/protocol/robot-report.js';
-import { BoundVins } from './bound-vins.js';
+import { vinOf, type BoundVins } from './bound-vins.js';
 import type { RobotRegistry } from './robot-registry.js';
 import type { CommandOutcome } from './commands.js';
 import type { DeletedTimes } from './deleted-times.js';
@@ -61,8 +61,9 @@ export class Fleet implements GroundReception, FleetView, Disposable {
   /** When each robot connected, within the last seconds. */
   readonly #recent = new Map<string, readonly bigint[]>();
   readonly #timer: Timer;
-  #boundVins = new BoundVins([]);
-  #haveVinsBeenRead = false;
+  /** Undefined: they could not be read yet. */
+  #boundVins: BoundVins | undefined;
+  #areVinsUnreadable = false;
 
   constructor(registry: RobotRegistry, ports: FleetPorts) {
     this.#registry = registry;
@@ -144,7 +145,7 @@ export class Fleet implements GroundReception, FleetView, Disposable {
 
   /** Undefined: the VIN is bound to none. */
   boundRobotOf(vin: string): string | undefined {
-    return this.#boundVins.robotOf(vin);
+    return this.#boundVins?.robotOf(vin);
   }
 
   #deletedOf(robot: string): () => ReturnType<DeletedTimes['of']> {
@@ -154,7 +155,7 @@ export class Fleet implements GroundReception, FleetView, Disposable {
   async admit(token: string): Promise<string | undefined> {
     const found = await this.#registry.find(token);
     if (found === undefined) return undefined;
-    if (!this.#haveVinsBeenRead) await this.#readBoundVins();
+    if (this.#boundVins === undefined) await this.#readBoundVins();
     const { robot, vin = '' } = found;
     this.#admitted.set(robot, { token, vin });
     return robot;
@@ -175,7 +176,7 @@ export class Fleet implements GroundReception, FleetView, Disposable {
     const { token, vin } = this.#admitted.get(robot) ?? { token: '', vin: '' };
     const session: RobotSession = new RobotSession({
       ...{ state, connection, clock, logger, history, nextEpoch: () => this.#registry.nextEpoch(robot) },
-      vinOf: (said) => this.#boundVins.vinOf(said, vin),
+      vinOf: (said) => vinOf(said, vin, this.#boundVins),
       onReport: (report) => this.#ports.onReport?.(robot, report),
       onFetch: (update) => this.#ports.onFetch?.(robot, update),
       ...defined({ onRemoved: onRemoved && ((removed: RemovedSamples) => onRemoved(robot, removed)) }),
@@ -223,9 +224,13 @@ export class Fleet implements GroundReception, FleetView, Disposable {
   async #readBoundVins(): Promise<void> {
     try {
       this.#boundVins = await this.#registry.boundVins();
-      this.#haveVinsBeenRead = true;
+      this.#areVinsUnreadable = false;
     } catch (error) {
-      this.#ports.logger.warn('the bound VINs cannot be read', { error: describeError(error) });
+      if (!this.#areVinsUnreadable)
+        this.#ports.logger.warn('the bound VINs cannot be read; those read last hold', {
+          error: describeError(error),
+        });
+      this.#areVinsUnreadable = true;
     }
   }
 

@@ -261,6 +261,7 @@ export class RobotSession implements ConnectionEvents {
   #vinOf(said: string): string {
     const { state, logger, vinOf } = this.#parts;
     const vin = vinOf(said);
+    if (vin !== undefined && state.refusedVin === said) state.refusedVin = '';
     if (vin === undefined && state.refusedVin !== said) {
       state.refusedVin = said;
       logger.warn('a robot says a VIN that it may not say', { robot: state.robot, vin: said });

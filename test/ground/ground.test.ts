@@ -75,6 +75,8 @@ describe('The ground', () => {
     // The robot that was heard last, and only says it.
     await world.seen('thief', 'more samples', ({ samples }) => samples > seen.samples);
     assert.equal(world.fleet.nameOf(vin), 'owner');
+    await world.registry.enrol('owner', '');
+    await world.seen('thief', 'that the VIN is free', ({ refusedVin }) => refusedVin === '');
   });
 
   it('knows how long data waits on robots whose clocks are hours off, and no jitter of the way moves it', () => {

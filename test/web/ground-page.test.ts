@@ -108,6 +108,23 @@ describe('the pages of a ground', function () {
     await waitForText(page, '[data-answer=heard]', /1 of 1 robot/);
   });
 
+  it('show on the page of a robot that it says a VIN which is bound to another one', async () => {
+    const vin = '1ZZZ5A3T0RF000001';
+    await world.registry.enrol('car_1', vin);
+    const token = await world.registry.enrol('robot_7');
+    await using _robot = new DrivingRobot('robot_7', world.url, token, 0n, { vin: () => vin });
+    await world.seen(
+      'robot_7',
+      'a report and a sample',
+      ({ status, samples }) => status !== null && samples > 0,
+    );
+    const page = await pages.open(`${url}#/robot/robot_7`);
+    await waitForText(page, '[role=alert]', /It says the VIN 1ZZZ5A3T0RF000001 and may not/);
+    await waitForText(page, '[data-answer=state]', /Recording/);
+    assert.deepEqual(await seriousFindings(page), []);
+    await screenshot(page, 'ground-refused-vin-desktop', false);
+  });
+
   it('show a fleet of 1,000 robots, the worst first, and stay smooth while all of them move', async () => {
     const from = Date.now();
     const step = (): number => Math.floor((Date.now() - from) / 1_000);
